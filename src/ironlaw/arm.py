@@ -1,0 +1,41 @@
+"""An arm: a variant, or a user's own program, taking part in a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ironlaw.variant import Variant
+
+AGAIN = " (again)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """What runs under one name.
+
+    `factory` is `file.py:name` or `package.module:name` of a user's own program (or a model file), and None for a
+    variant of the plan's model. `repeats` names the arm that this one runs again, as the control of the recording.
+    """
+
+    name: str
+    variant: Variant
+    factory: str | None = None
+    repeats: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Arm:
+        """The arm of a variant, named as the variant is written.
+
+        Raises:
+            BadInput: the text is not a variant.
+        """
+        variant = Variant.parse(text)
+        return cls(name=str(variant), variant=variant)
+
+    def again(self) -> Arm:
+        """The control: the same program under a second name."""
+        return Arm(name=self.name + AGAIN, variant=self.variant, factory=self.factory, repeats=self.name)
+
+    def prepared_as(self) -> str:
+        """What arms that can share one prepared model have in common."""
+        return f"{self.factory or ''}|{self.variant.shaping()}"

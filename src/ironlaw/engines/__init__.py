@@ -1,0 +1,48 @@
+"""Engines: what turns a variant of a model into something to call. One file each; heavy imports inside functions."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Protocol
+
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.missing import Maybe
+from ironlaw.models import LoadedModel
+from ironlaw.program import PreparedModel, Program
+from ironlaw.variant import Variant
+
+# Level of the factor `engine` -> the module here that implements it.
+_MODULES = {"eager": "eager"}
+
+
+class Engine(Protocol):
+    """What every engine's module offers, as functions."""
+
+    # Modules that a replicate's interpreter imports once, before its twins are forked.
+    IMPORTS: tuple[str, ...]
+
+    def missing_extra(self) -> Maybe[bool]:
+        """True when the engine is installed; otherwise Missing with the extra to install."""
+
+    def prepare(self, variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+        """Make the variant and save it under the folder; everything that is done once per arm.
+
+        Raises:
+            ArmFailed: the engine cannot run this model in this variant; names the operator.
+        """
+
+    def load(self, variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+        """What was prepared, ready to be called on the model's inputs."""
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name not in _MODULES:
+        raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(_MODULES)))
+    module: Engine = importlib.import_module(f"{__name__}.{_MODULES[name]}")  # type: ignore[assignment]  # a module as its protocol
+    return module

@@ -1,0 +1,69 @@
+"""What can go wrong, each with what the user can do now."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line returns; documented in the README."""
+
+    DONE = 0
+    GATE_FAILED = 1
+    BAD_INPUT = 2
+    INCOMPLETE = 3
+
+
+class IronlawError(Exception):
+    """Something a user can act on: what happened, and what to do now."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(IronlawError):
+    """An argument, a file or a folder cannot be used; found before anything is measured."""
+
+
+class RecordingUnreadable(BadInput):
+    """The file is not a recording, or is one of a schema this version does not know."""
+
+
+class CounterRefused(IronlawError):
+    """The kernel did not open a counter."""
+
+
+class CounterMissing(IronlawError):
+    """A computation needs an event that one of its arms does not have."""
+
+
+class ArmFailed(IronlawError):
+    """An arm could not be prepared or run; becomes a recorded failure, the other arms go on."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class RunIncomplete(IronlawError):
+    """The run ended before it had what was asked for; what was recorded is kept."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class GateFailed(IronlawError):
+    """A comparison broke a limit that the user set."""
+
+    exit_code = ExitCode.GATE_FAILED
+
+
+def offer_closest(word: str, known: list[str]) -> str:
+    """A hint that names the known words closest to a mistyped one; all of them when none is close."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(known)}" if known else "none is known here"

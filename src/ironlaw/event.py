@@ -1,0 +1,119 @@
+"""What is counted: events, the groups in which they share the PMU, and counts as the kernel gave them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ironlaw.missing import Maybe, Missing
+
+
+class Mode(Enum):
+    """Whose work is counted; the value is the suffix that `perf` uses."""
+
+    BOTH = ""
+    USER = ":u"
+    KERNEL = ":k"
+
+
+class Source(Enum):
+    """Which table of the kernel an event's number belongs to (perf_event_attr.type)."""
+
+    HARDWARE = 0
+    SOFTWARE = 1
+    RAW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the CPU or the kernel can count; written as `perf` writes it: instructions:u."""
+
+    name: str
+    source: Source
+    config: int
+    mode: Mode = Mode.BOTH
+
+    def __str__(self) -> str:
+        return self.name + self.mode.value
+
+    def in_mode(self, mode: Mode) -> Event:
+        """The same event, counted in another mode."""
+        return Event(self.name, self.source, self.config, mode)
+
+
+# Numbers from linux/perf_event.h, enum perf_hw_id and perf_sw_ids.
+CYCLES = Event("cycles", Source.HARDWARE, 0)
+INSTRUCTIONS = Event("instructions", Source.HARDWARE, 1)
+CACHE_REFERENCES = Event("cache-references", Source.HARDWARE, 2)
+CACHE_MISSES = Event("cache-misses", Source.HARDWARE, 3)
+BRANCHES = Event("branches", Source.HARDWARE, 4)
+BRANCH_MISSES = Event("branch-misses", Source.HARDWARE, 5)
+TASK_CLOCK = Event("task-clock", Source.SOFTWARE, 1)
+PAGE_FAULTS = Event("page-faults", Source.SOFTWARE, 2)
+CONTEXT_SWITCHES = Event("context-switches", Source.SOFTWARE, 3)
+MIGRATIONS = Event("cpu-migrations", Source.SOFTWARE, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class EventGroup:
+    """Events that the PMU counts together, during the same turn.
+
+    Every group holds instructions and cycles in some mode, so that what was counted in different groups can be checked
+    against each other.
+    """
+
+    events: tuple[Event, ...]
+
+    def __post_init__(self) -> None:
+        names = {event.name for event in self.events}
+        if self.events and not {"instructions", "cycles"} <= names:
+            raise ValueError(f"a group without instructions and cycles cannot be checked: {self}")
+        if len(set(self.events)) != len(self.events):
+            raise ValueError(f"an event stands twice in {self}")
+
+    def __str__(self) -> str:
+        return "{" + ",".join(str(event) for event in self.events) + "}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """One event over one turn, summed over the threads of the arm, as the kernel gave it; nothing here is scaled."""
+
+    event: str  # as printed by Event: instructions:u
+    raw: int  # occurrences while the counter sat on the PMU
+    enabled_ns: int  # time we asked it to count
+    running_ns: int  # time it did count; smaller when the kernel time-shared it
+
+    @property
+    def value(self) -> Maybe[int]:
+        """Occurrences in the turn; a gap when the counter did not run all the time."""
+        if self.enabled_ns == 0:
+            return Missing(f"{self.event} was never enabled")
+        if self.running_ns < self.enabled_ns:
+            share = self.running_ns / self.enabled_ns
+            return Missing(f"{self.event} counted only {share:.0%} of the time; it was multiplexed")
+        return self.raw
+
+
+def plan_groups(slots: int, *, modes: tuple[Mode, ...], extras: tuple[Event, ...]) -> tuple[EventGroup, ...]:
+    """Event groups of at most `slots` events that together hold everything asked for.
+
+    The first group counts instructions and cycles in each allowed mode apart; every further one holds both, in all
+    allowed modes together, and as many extras as still fit. With fewer than two slots nothing can be counted.
+    Where the kernel part is refused, everything is counted in user mode and says so in its name.
+    """
+    if slots < 2:
+        return ()
+    whole = Mode.BOTH if Mode.KERNEL in modes else Mode.USER
+    pairs = [(INSTRUCTIONS.in_mode(mode), CYCLES.in_mode(mode)) for mode in modes if mode is not Mode.BOTH]
+    groups: list[tuple[Event, ...]] = []
+    while pairs:
+        fits = max(1, slots // 2)
+        groups.append(tuple(event for pair in pairs[:fits] for event in pair))
+        pairs = pairs[fits:]
+    room = slots - 2
+    waiting = [event.in_mode(whole) for event in extras]
+    while waiting and room > 0:
+        groups.append((INSTRUCTIONS.in_mode(whole), CYCLES.in_mode(whole), *waiting[:room]))
+        waiting = waiting[room:]
+    return tuple(EventGroup(events) for events in groups)

@@ -1,0 +1,213 @@
+"""An explanation: what a recording says, with intervals, verdicts and doubts. Numbers only; report/ finds the words.
+
+Units: times in ns per inference, counts per inference, ln of control over changed (positive: changed is faster).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ironlaw.concern import Concern
+from ironlaw.estimate import Estimate
+from ironlaw.factor import Direction
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe, Missing
+from ironlaw.plan import Plan
+
+NOT_RECORDED = Missing("was not recorded")
+
+
+class Difference(Enum):
+    """What a comparison may claim."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NONE_SHOWN = "none shown"
+    UNPROVEN = "unproven"  # the control moved: the recording cannot be trusted to tell
+
+
+class Outcome(Enum):
+    """What an experiment (or, without one, a signature) says about a suspected cause."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+    CONSISTENT = "consistent"  # a signature without an experiment: never more than that
+
+
+class Term(Enum):
+    """The parts of the iron law, in the order in which they are shown."""
+
+    INSTRUCTIONS = "instructions"
+    CPI = "cpi"
+    FREQUENCY = "frequency"
+    UTILISATION = "utilisation"
+    KERNEL = "kernel"
+    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI, frequency and kernel in one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSummary:
+    """One arm's row of the table; everything per inference."""
+
+    arm: str
+    inferences: int
+    wall_ns: Maybe[Estimate]
+    user_ns: Maybe[float] = NOT_RECORDED
+    kernel_ns: Maybe[float] = NOT_RECORDED
+    cpu_ns: Maybe[float] = NOT_RECORDED
+    instructions: Maybe[float] = NOT_RECORDED
+    cycles: Maybe[float] = NOT_RECORDED
+    ipc: Maybe[float] = NOT_RECORDED
+    frequency_hz: Maybe[float] = NOT_RECORDED
+    cache_references: Maybe[float] = NOT_RECORDED
+    cache_misses: Maybe[float] = NOT_RECORDED
+    cache_miss_share: Maybe[float] = NOT_RECORDED  # of references; a ratio, never shown without the counts
+    branch_misses: Maybe[float] = NOT_RECORDED
+    context_switches: Maybe[float] = NOT_RECORDED
+    page_faults: Maybe[float] = NOT_RECORDED
+    migrations: Maybe[float] = NOT_RECORDED
+    size_bytes: Maybe[int] = NOT_RECORDED
+    top1_agreement: Maybe[float] = NOT_RECORDED  # share of inputs with the control's top class
+    sqnr_db: Maybe[float] = NOT_RECORDED
+    largest_difference: Maybe[float] = NOT_RECORDED
+    identical_outputs: Maybe[bool] = NOT_RECORDED  # bit for bit the control's
+    phases_ns: dict[str, float] = field(default_factory=dict)  # one-time costs: fuse, calibrate, convert, load ...
+    first_inference_ns: Maybe[float] = NOT_RECORDED
+    failure: str = ""  # why it could not go on; empty when it did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitTerm:
+    """One term's share of the difference: ln units and ns per inference, positive when it makes `changed` faster."""
+
+    ln: Estimate
+    ns: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """The exact decomposition of control minus changed; the terms that are known add up to `total`."""
+
+    total: SplitTerm
+    terms: dict[Term, Maybe[SplitTerm]]
+    assumptions: tuple[str, ...] = ()  # what had to be assumed; empty when all was measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactual:
+    """The control's time if one term had been that of the changed arm, in ns per inference."""
+
+    term: Term
+    wall_ns: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseVerdict:
+    """What was found out about one suspected cause of a comparison.
+
+    `effect` is the ln-ratio of the experiment's two arms in the predicted direction; `share` is its part of the
+    comparison's ln-ratio, with the range over orders where several factors are confirmed together.
+    """
+
+    cause: str
+    outcome: Outcome
+    control: str | None = None  # the experiment's arms; None when there was none
+    changed: str | None = None
+    predicts: Direction | None = None
+    effect: Maybe[Estimate] = Missing("no experiment was run")
+    share: Maybe[Estimate] = Missing("only confirmed causes have a share")
+    evidence: dict[str, Maybe[float]] = field(default_factory=dict)  # the signature's numbers, by name with unit
+    reason: str = ""  # why undecided, or what the signature was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One layer's part of the difference, ns per inference; terms as in Split.
+
+    `kind` groups rows (1x1, depth-wise, 3x3, linear, quantize ...); `fate` is "both", "appeared", "vanished" for layers,
+    and "framework" or "unattributed" for the two rows that are not layers.
+    """
+
+    layer: str
+    kind: str
+    fate: str
+    order: int
+    control_ns: float
+    changed_ns: float
+    terms: dict[Term, Maybe[float]]
+    control_work: dict[str, Maybe[float]] = field(default_factory=dict)  # macs, bytes, ceiling_ns ...
+    changed_work: dict[str, Maybe[float]] = field(default_factory=dict)
+    executed: tuple[str, str] = ("", "")  # dtype and kernel in control and changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The split, layer by layer; all rows together are the undisturbed difference."""
+
+    rows: tuple[LedgerRow, ...]
+    disturbed_speedup: Estimate  # with layer reading on
+    undisturbed_speedup: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two arms of one recording.
+
+    `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that includes
+    the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means behind it.
+    """
+
+    control: str
+    changed: str
+    difference: Difference
+    ln_ratio: Maybe[Estimate]
+    rank: Maybe[Estimate]
+    replicates: tuple[float, ...]
+    adjusted: Maybe[Estimate] = Missing("no covariate explains the spread")
+    covariate: str = ""
+    split: Maybe[Split] = NOT_RECORDED
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    misleading: tuple[str, ...] = ()  # slugs of metrics that point the wrong way here
+    causes: tuple[CauseVerdict, ...] = ()
+    unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
+    ledger: Maybe[Ledger] = NOT_RECORDED
+    replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """How a counter goes with time, over one grouping; association, not cause."""
+
+    counter: str
+    over: str  # rounds, replicates, arms
+    arm: str  # empty when over arms
+    n: int
+    covariance: float
+    correlation: Maybe[Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What to change next, by measured gain."""
+
+    arm: str
+    gain: Maybe[Estimate]  # speed-up over the plan's control
+    how: str  # the command or code line
+    tried: tuple[str, ...] = ()  # what was tried and did not help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Everything a recording (or a published table) says."""
+
+    machine: Maybe[Machine]
+    plan: Maybe[Plan]
+    arms: tuple[ArmSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    concerns: tuple[Concern, ...]
+    associations: tuple[Association, ...] = ()
+    recommendation: Maybe[Recommendation] = Missing("nothing was tried yet")
+    control_check: Maybe[Comparison] = Missing("the control arm did not run")
+    was_cut: bool = False

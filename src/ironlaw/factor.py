@@ -1,0 +1,77 @@
+"""A factor: something about a model's execution that can be varied while everything else stays.
+
+Each file under factors/ defines one subclass and one instance named FACTOR; nothing else has to be touched to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from ironlaw.missing import Maybe, Missing
+
+if TYPE_CHECKING:
+    from ironlaw.program import Program
+
+
+class Direction(Enum):
+    """What an experiment predicts for the time of the changed arm against its control."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """Which cause a level of a factor tests, and what it predicts if the cause is real.
+
+    The experiment is `base` against `base` with the level; `base` names the side of a comparison it starts from.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    cause: str
+    level: str
+    predicts: Direction
+
+
+class Factor:
+    """Levels, how each is applied, what it may move besides, and which causes it tests.
+
+    The hooks do nothing unless a factor overrides them. `shapes_model` says that engines read the factor when they
+    prepare the model, so that arms differing only in other factors share one prepared model.
+    """
+
+    name: str
+    summary: str
+    plain: str
+    levels: tuple[str, ...]
+    alone: Mapping[str, str] = {}  # level -> the word that stands for factor=level in a variant's name
+    shapes_model: bool = False
+    may_move: str = "nothing else that we know of"
+    tests: tuple[Test, ...] = ()
+
+    def accepts(self, level: str) -> bool:
+        """Whether the level exists; factors with open levels (threads=N) override this."""
+        return level in self.levels
+
+    def environment(self, level: str) -> Mapping[str, str]:
+        """Variables that must be set before the interpreter starts; arms with any get an interpreter of their own."""
+        return {}
+
+    def enter(self, level: str) -> None:
+        """Change the arm's process before its model is loaded."""
+
+    def change(self, level: str, program: Program) -> Program:
+        """The program with the level applied to its model, inputs or call."""
+        return program
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """What is in effect now, read from the process and not from what was asked for."""
+        return Missing(f"{self.name} cannot be read back")
+
+    def possible(self, level: str) -> Maybe[bool]:
+        """Whether this machine can apply the level: True, or the reason why not."""
+        return True

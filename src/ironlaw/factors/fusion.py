@@ -1,0 +1,20 @@
+"""fusion: Conv+BatchNorm(+ReLU) as one operator."""
+
+from __future__ import annotations
+
+from ironlaw.factor import Factor
+
+
+class Fusion(Factor):
+    """Whether BatchNorm (and, in int8, ReLU) is folded into the convolution before it."""
+
+    name = "fusion"
+    summary = "Conv+BN(+ReLU) folded into one operator"
+    plain = "none"
+    levels = ("none", "fused")
+    alone = {"fused": "fused"}
+    shapes_model = True
+    may_move = "operator count, intermediate stores, and the rounding of the folded weights"
+
+
+FACTOR = Fusion()

@@ -1,0 +1,19 @@
+"""precision: the number format that the engine is asked to compute in."""
+
+from __future__ import annotations
+
+from ironlaw.factor import Factor
+
+
+class Precision(Factor):
+    """fp32, or one of the ways to compute in fewer bits; `given` runs a user's own program as it is."""
+
+    name = "precision"
+    summary = "number format of weights and activations"
+    plain = "fp32"
+    levels = ("fp32", "int8", "int8-dynamic", "int8-weights", "bf16", "given")
+    shapes_model = True
+    may_move = "kernels, layout, memory traffic, dispatch: everything; it is the question, not an experiment"
+
+
+FACTOR = Precision()

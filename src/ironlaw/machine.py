@@ -1,0 +1,44 @@
+"""The machine a recording was made on, as facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ironlaw.missing import Maybe, Missing
+
+UNREAD = Missing("was not read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What can move a time and is not part of the plan. Sizes in bytes, frequencies in Hz."""
+
+    architecture: str
+    cpu: str
+    vendor: Maybe[str] = UNREAD
+    family: Maybe[int] = UNREAD
+    model: Maybe[int] = UNREAD
+    stepping: Maybe[int] = UNREAD
+    hypervisor: Maybe[str] = UNREAD
+    isa: tuple[str, ...] = ()  # the CPU flags that matter to kernels: avx2, avx512_vnni, amx_int8 ...
+    cpus_allowed: tuple[int, ...] = ()
+    physical_cores: Maybe[int] = UNREAD
+    cache_bytes: dict[str, int] = field(default_factory=dict)  # L1d, L1i, L2, L3: one instance each
+    memory_bytes: Maybe[int] = UNREAD
+    numa_nodes: Maybe[int] = UNREAD
+    kernel: Maybe[str] = UNREAD
+    governor: Maybe[str] = UNREAD
+    turbo: Maybe[str] = UNREAD
+    cgroup_cpu_max: Maybe[str] = UNREAD
+    perf_event_paranoid: Maybe[int] = UNREAD
+    transparent_huge_pages: Maybe[str] = UNREAD
+    libc: Maybe[str] = UNREAD
+    allocator: Maybe[str] = UNREAD
+    python: Maybe[str] = UNREAD
+    versions: dict[str, str] = field(default_factory=dict)  # torch, torchvision, onnxruntime ...
+    thread_settings: dict[str, str] = field(default_factory=dict)  # OMP_NUM_THREADS and the like, as set
+    load_average: Maybe[float] = UNREAD
+
+    def has_isa(self, flag: str) -> bool:
+        """Whether the CPU (as this machine shows it) has an instruction-set extension."""
+        return flag in self.isa

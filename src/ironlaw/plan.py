@@ -1,0 +1,76 @@
+"""What to run: model, arms, schedule and experiments, all decided before anything is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ironlaw.arm import Arm
+from ironlaw.errors import BadInput
+
+DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How much is measured.
+
+    `inferences` is per arm over the whole run (--n) and None when the budget decides; `precision` is the half-width of
+    the interval on the speed-up at which the run may stop, as a fraction, and None for a fixed schedule.
+    """
+
+    replicates: int = 8
+    rounds: int = 10
+    inferences: int | None = None
+    precision: float | None = None
+    budget_s: float = 100.0
+    turn_limit_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        _require_positive("replicates", self.replicates, "at least 5 give an interval worth having")
+        _require_positive("rounds", self.rounds, "each round runs every arm once")
+        _require_positive("--budget", self.budget_s, "seconds for the whole run, for example --budget 100")
+        if self.inferences is not None:
+            _require_positive("--n", self.inferences, "inferences per arm, for example --n 5000")
+        if self.precision is not None:
+            _require_positive("--precision", self.precision, "for example --precision 2%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One recording, before it is made. The first arm is the one the others are compared with."""
+
+    model: str
+    arms: tuple[Arm, ...]
+    schedule: Schedule
+    seed: int = 0
+    threads: int = 1
+    images: str | None = None  # folder; None: the photographs shipped with the package
+    counters: bool = True
+
+    def __post_init__(self) -> None:
+        _require_positive("--threads", self.threads, "for example --threads 1")
+        if not self.arms:
+            raise BadInput("there is no arm to run", hint="--arms fp32,int8 names two")
+        names = [arm.name for arm in self.arms]
+        for name in names:
+            if names.count(name) > 1:
+                raise BadInput(f"two arms are called {name!r}", hint="give each arm a name of its own")
+
+    @property
+    def control(self) -> Arm:
+        """The arm the others are compared with."""
+        return self.arms[0]
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def with_control(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """The arms and, behind them, the first one again: the control that shows what no difference looks like."""
+    return (*arms, arms[0].again())
+
+
+def _require_positive(name: str, value: float, hint: str) -> None:
+    if not value > 0:
+        raise BadInput(f"{name} is {value:g}; it must be above 0", hint=hint)

@@ -1,0 +1,39 @@
+"""What an arm runs: one inference, its inputs, and what surrounds it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Program:
+    """A model ready to be called.
+
+    `infer(*inputs[i])` is one inference with its output fetched; it is what the clock sees. `guard` is entered once
+    around all turns (torch.inference_mode for torch arms). `before_each` runs between inferences, outside the clock.
+    """
+
+    infer: Callable[..., Any]
+    inputs: list[tuple[Any, ...]]
+    module: Any | None = None  # the torch module inside, when there is one
+    guard: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    before_each: list[Callable[[], None]] = field(default_factory=list)
+    boundary: str = "call with the input in memory until the output is in memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedModel:
+    """What preparing an arm left behind: a file to load, and facts about how it was made.
+
+    `size_bytes` is the size of the saved state_dict (or of the model file where there is none); `phases_ns` are the
+    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from.
+    """
+
+    path: str
+    size_bytes: int
+    phases_ns: dict[str, int]
+    weights: str
+    notes: tuple[str, ...] = ()
