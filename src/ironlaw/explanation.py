@@ -16,6 +16,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 
 NOT_RECORDED = Missing("was not recorded")
+HAS_INTERVAL = Missing("known with its interval")
 
 
 class Difference(Enum):
@@ -49,11 +50,17 @@ class Term(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSummary:
-    """One arm's row of the table; everything per inference."""
+    """One arm's row of the table; everything per inference.
+
+    `wall_ns` is the geometric mean over rounds and replicates. Where no interval can be had (one replicate,
+    someone's table) it is Missing and `wall_ns_once` holds the bare number. In someone's table "per inference" is
+    per run.
+    """
 
     arm: str
-    inferences: int
+    inferences: Maybe[int]
     wall_ns: Maybe[Estimate]
+    wall_ns_once: Maybe[float] = HAS_INTERVAL
     user_ns: Maybe[float] = NOT_RECORDED
     kernel_ns: Maybe[float] = NOT_RECORDED
     cpu_ns: Maybe[float] = NOT_RECORDED
@@ -88,11 +95,16 @@ class SplitTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The exact decomposition of control minus changed; the terms that are known add up to `total`."""
+    """The exact decomposition of control minus changed; the terms that are known add up to `total`.
+
+    `parts` divides a term further, by name (frontend, backend ... of CPI; user, kernel of CPU time): the parts of a
+    term add up to it.
+    """
 
     total: SplitTerm
     terms: dict[Term, Maybe[SplitTerm]]
     assumptions: tuple[str, ...] = ()  # what had to be assumed; empty when all was measured
+    parts: dict[Term, dict[str, Maybe[SplitTerm]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +113,30 @@ class Counterfactual:
 
     term: Term
     wall_ns: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceTerm:
+    """One term of a difference that was seen once: ln units and ns per inference, no interval."""
+
+    ln: float
+    ns: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOnce:
+    """What one replicate, or someone's table, says about two arms: values without intervals, proving nothing.
+
+    `terms` that are known add up to `ln_ratio` and to control minus changed; `counterfactuals_ns` is the control's
+    time if one term had been that of the changed arm.
+    """
+
+    ln_ratio: float
+    control_ns: float
+    changed_ns: float
+    terms: dict[Term, Maybe[OnceTerm]]
+    counterfactuals_ns: dict[Term, float] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +193,7 @@ class Comparison:
 
     `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that includes
     the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means behind it.
+    Where no interval can be had, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
     """
 
     control: str
@@ -174,6 +211,7 @@ class Comparison:
     unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
     ledger: Maybe[Ledger] = NOT_RECORDED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
+    once: Maybe[ReadOnce] = HAS_INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
