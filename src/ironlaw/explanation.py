@@ -162,8 +162,8 @@ class CauseVerdict:
 class LedgerRow:
     """One layer's part of the difference, ns per inference; terms as in Split.
 
-    `kind` groups rows (1x1, depth-wise, 3x3, linear, quantize ...); `fate` is "both", "appeared", "vanished" for layers,
-    and "framework" or "unattributed" for the two rows that are not layers.
+    `kind` groups rows (1x1, depth-wise, 3x3, linear, quantize ...); `fate` is "both", "appeared", "vanished" for
+    layers, and "framework" or "unattributed" for the two rows that are not layers.
     """
 
     layer: str
@@ -191,9 +191,9 @@ class Ledger:
 class Comparison:
     """Two arms of one recording.
 
-    `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that includes
-    the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means behind it.
-    Where no interval can be had, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
+    `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that
+    includes the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means
+    behind it. Where no interval can be had, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
     """
 
     control: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ironlaw.missing import Maybe, Missing
 
@@ -48,7 +48,7 @@ class Factor:
     summary: str
     plain: str
     levels: tuple[str, ...]
-    alone: Mapping[str, str] = {}  # level -> the word that stands for factor=level in a variant's name
+    alone: ClassVar[Mapping[str, str]] = {}  # level -> the word that stands for factor=level in a variant's name
     shapes_model: bool = False
     may_move: str = "nothing else that we know of"
     tests: tuple[Test, ...] = ()

@@ -37,13 +37,9 @@ class Machine:
     python: Maybe[str] = UNREAD
     versions: dict[str, str] = field(default_factory=dict)  # torch, torchvision, onnxruntime ...
     thread_settings: dict[str, str] = field(default_factory=dict)  # OMP_NUM_THREADS and the like, as set
-    other_settings: dict[str, str] = field(
-        default_factory=dict
-    )  # ISA caps, malloc settings, LD_PRELOAD: as set
+    other_settings: dict[str, str] = field(default_factory=dict)  # ISA caps, malloc settings, LD_PRELOAD: as set
     load_average: Maybe[float] = UNREAD
-    cpu_time_split: Maybe[str] = (
-        UNREAD  # user against kernel: "exact", or "by timer tick" (coarse over one turn)
-    )
+    cpu_time_split: Maybe[str] = UNREAD  # user against kernel: "exact", or "by timer tick" (coarse over one turn)
 
     def has_isa(self, flag: str) -> bool:
         """Whether the CPU (as this machine shows it) has an instruction-set extension."""

@@ -15,20 +15,22 @@ class Schedule:
     """How much is measured.
 
     `inferences` is per arm over the whole run (--n) and None when the budget decides; `precision` is the half-width of
-    the interval on the speed-up at which the run may stop, as a fraction, and None for a fixed schedule.
+    the interval on the speed-up at which the run may stop, as a fraction, and None for a fixed schedule. `budget_s`
+    covers the whole run, preparing included; None: only the schedule ends it.
     """
 
     replicates: int = 8
     rounds: int = 10
     inferences: int | None = None
     precision: float | None = None
-    budget_s: float = 100.0
+    budget_s: float | None = 100.0
     turn_limit_s: float = 60.0
 
     def __post_init__(self) -> None:
         _require_positive("replicates", self.replicates, "at least 5 give an interval worth having")
         _require_positive("rounds", self.rounds, "each round runs every arm once")
-        _require_positive("--budget", self.budget_s, "seconds for the whole run, for example --budget 100")
+        if self.budget_s is not None:
+            _require_positive("--budget", self.budget_s, "seconds for the whole run, for example --budget 100")
         if self.inferences is not None:
             _require_positive("--n", self.inferences, "inferences per arm, for example --n 5000")
         if self.precision is not None:

@@ -30,6 +30,8 @@ class PreparedModel:
 
     `size_bytes` is the size of the saved state_dict (or of the model file where there is none); `phases_ns` are the
     one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from.
+    `imports` are modules that this model's classes live in: a replicate's interpreter imports them once, before its
+    twins are forked, like the engine's IMPORTS.
     """
 
     path: str
@@ -37,3 +39,4 @@ class PreparedModel:
     phases_ns: dict[str, int]
     weights: str
     notes: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()

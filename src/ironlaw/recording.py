@@ -136,7 +136,7 @@ class NullReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What an arm answered on the shared inputs: float32 array, row per input, base64 of zlib of little-endian bytes."""
+    """What an arm answered on the shared inputs: float32, row per input, base64 of zlib of little-endian bytes."""
 
     arm: str
     shape: tuple[int, ...]
@@ -263,7 +263,7 @@ def decode(line: bytes) -> Fact | None:
     return fact
 
 
-_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 
 
 class RecordingWriter:
@@ -280,9 +280,7 @@ class RecordingWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = path.open("wb" if force else "xb")
         except FileExistsError:
-            raise BadInput(
-                f"{path} exists already", hint="name another --out, or add --force to replace it"
-            ) from None
+            raise BadInput(f"{path} exists already", hint="name another --out, or add --force to replace it") from None
         except OSError as error:
             raise BadInput(
                 f"cannot write {path}: {error.strerror}", hint="name a folder you may write to with --out"

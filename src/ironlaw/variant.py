@@ -11,6 +11,7 @@ from ironlaw.factors import FACTORS
 
 PRECISION = "precision"
 ENGINE = "engine"
+THREADS = "threads"
 GIVEN = "given"  # the precision level of a user's own program, which is run as it is
 
 
@@ -84,6 +85,11 @@ class Variant:
         """The factors in which two variants differ."""
         return tuple(name for name in FACTORS if self.level(name) != other.level(name))
 
+    def threads(self, otherwise: int) -> int:
+        """How many threads an inference uses, where the run's own number is `otherwise`."""
+        level = self.level(THREADS)
+        return int(level) if level.isdecimal() else otherwise
+
     def environment(self) -> dict[str, str]:
         """Variables that this variant needs before its interpreter starts."""
         merged: dict[str, str] = {}
@@ -93,9 +99,7 @@ class Variant:
 
 
 def _words() -> dict[str, tuple[str, str]]:
-    return {
-        word: (factor.name, level) for factor in FACTORS.values() for level, word in factor.alone.items()
-    }
+    return {word: (factor.name, level) for factor in FACTORS.values() for level, word in factor.alone.items()}
 
 
 def _parse_part(part: str, *, whole: str) -> tuple[str, str]:

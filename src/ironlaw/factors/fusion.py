@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.factor import Factor
 
 
@@ -12,7 +14,7 @@ class Fusion(Factor):
     summary = "Conv+BN(+ReLU) folded into one operator"
     plain = "none"
     levels = ("none", "fused")
-    alone = {"fused": "fused"}
+    alone: ClassVar = {"fused": "fused"}
     shapes_model = True
     may_move = "operator count, intermediate stores, and the rounding of the folded weights"
 

@@ -1,0 +1,85 @@
+"""argv -> a command -> text. The only place that turns errors into two lines and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from ironlaw.errors import ExitCode, IronlawError, offer_closest
+
+# One module of commands/ each, holding a click command of the same name; imported when it is needed.
+COMMANDS = {
+    "run": "measure a model's variants and explain the difference",
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name, and imports the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"ironlaw.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise IronlawError(f"there is no command {args[0]!r}", hint=offer_closest(args[0], list(COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(version("ironlaw"), prog_name="ironlaw")
+def program() -> None:
+    """Why is my quantized model faster, or slower, on this CPU? Measured, not guessed.
+
+    Exit codes: 0 done, 1 a gate failed, 2 bad usage or input, 3 the run could not be completed (what was recorded is
+    kept).
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command line and exit with its code."""
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Run a command line and return its exit code; errors become two lines on stderr."""
+    try:
+        result = program.main(args=argv, prog_name="ironlaw", standalone_mode=False)
+    except IronlawError as error:
+        return _tell(error.message, error.hint, error.exit_code)
+    except click.UsageError as error:
+        return _tell(error.format_message(), _usage_hint(error), ExitCode.BAD_INPUT)
+    except click.ClickException as error:
+        return _tell(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        return _tell("interrupted", "nothing had been measured yet", ExitCode.INCOMPLETE)
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _usage_hint(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "ironlaw"
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        return f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    return f"see {command} --help"
+
+
+def _tell(message: str, hint: str, code: ExitCode) -> int:
+    click.echo(f"ironlaw: {message}", err=True)
+    click.echo(f"   hint: {hint}", err=True)
+    return int(code)

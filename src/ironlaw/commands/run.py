@@ -1,0 +1,250 @@
+"""ironlaw run: measure a model's variants and explain the difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ironlaw.arm import Arm
+from ironlaw.errors import BadInput, ExitCode
+from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
+from ironlaw.variant import GIVEN, PRECISION, Variant
+
+if TYPE_CHECKING:
+    from ironlaw.explanation import Explanation
+    from ironlaw.recording import Recording
+
+DEFAULT_BUDGET_S = 100.0
+
+
+class Percentage(click.ParamType[float]):
+    """2% or 0.02."""
+
+    name = "percentage"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The fraction."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            raise BadInput(f"{text!r} is not a percentage", hint="for example --precision 2%") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """What the user wants to see of it."""
+
+    as_json: bool
+    report: Path | None
+    quiet: bool
+    verbose: bool
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("model", default="mobilenet_v2")
+@click.option("--arms", metavar="A,B,...", help="Variants; the first is what the others are compared with.")
+@click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help="A program of your own.")
+@click.option("--images", metavar="DIR", help="A folder of JPEG or PNG photographs instead of the shipped ones.")
+@click.option("--n", "inferences", type=int, metavar="N", help="Inferences per arm; otherwise the budget decides.")
+@click.option("--precision", type=Percentage(), metavar="P%", help="Stop when the interval is that narrow.")
+@click.option("--replicates", type=int, default=None, help="Fresh interpreters; 8 unless said.")
+@click.option("--threads", type=int, default=1, show_default=True, help="Threads of one inference.")
+@click.option("--budget", type=float, metavar="S", help="Seconds for the whole run; 100 unless --n is given.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
+@click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
+@click.option("--force", is_flag=True, help="Replace the recording if it exists.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a report as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--quiet", is_flag=True, help="The table only.")
+@click.option("--verbose", is_flag=True, help="Everything that is known.")
+def run(model: str, **options: object) -> int:
+    """Measure MODEL's variants and say why they differ.
+
+    MODEL is a torchvision name, package.module:factory or file.py:factory.
+    """
+    settings = Settings.of(model, options)
+    return execute(settings.plan(), settings.out, force=settings.force, display=settings.display)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The command line, understood."""
+
+    model: str
+    arms: tuple[Arm, ...]
+    schedule: Schedule
+    images: str | None
+    threads: int
+    seed: int
+    counters: bool
+    out: Path
+    force: bool
+    display: Display
+
+    @classmethod
+    def of(cls, model: str, options: dict[str, object]) -> Settings:
+        """Check everything that can be checked before anything starts.
+
+        Raises:
+            BadInput: what is wrong, and what to do.
+        """
+        from ironlaw.models import sources
+        from ironlaw.models.images import check_folder
+
+        given = _Options(options)
+        arms = choose_arms(given.text("arms"), given.texts("programs"))
+        for arm in arms:
+            sources.check(arm.factory or model)
+        images = given.text("images")
+        if images is not None:
+            check_folder(images)
+        out = given.path("out") or default_out(model)
+        return cls(
+            model=model,
+            arms=arms,
+            schedule=choose_schedule(given),
+            images=images,
+            threads=given.whole("threads") or 0,
+            seed=given.whole("seed") or 0,
+            counters=not given.flag("no_counters"),
+            out=out,
+            force=given.flag("force"),
+            display=Display(
+                as_json=given.flag("as_json"),
+                report=given.path("report"),
+                quiet=given.flag("quiet"),
+                verbose=given.flag("verbose"),
+            ),
+        )
+
+    def plan(self) -> Plan:
+        """What to run."""
+        return Plan(
+            model=self.model,
+            arms=with_control(self.arms),
+            schedule=self.schedule,
+            seed=self.seed,
+            threads=self.threads,
+            images=self.images,
+            counters=self.counters,
+        )
+
+
+class _Options:
+    """Options by name, each as the type its declaration gives it."""
+
+    def __init__(self, options: dict[str, object]) -> None:
+        self._options = options
+
+    def text(self, name: str) -> str | None:
+        value = self._options[name]
+        return None if value is None else str(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._options[name]
+        assert isinstance(value, tuple)
+        return tuple(map(str, value))
+
+    def whole(self, name: str) -> int | None:
+        value = self._options[name]
+        assert value is None or isinstance(value, int)
+        return value
+
+    def real(self, name: str) -> float | None:
+        value = self._options[name]
+        assert value is None or isinstance(value, float)
+        return value
+
+    def flag(self, name: str) -> bool:
+        return bool(self._options[name])
+
+    def path(self, name: str) -> Path | None:
+        value = self._options[name]
+        assert value is None or isinstance(value, Path)
+        return value
+
+
+def choose_arms(variants: str | None, programs: tuple[str, ...]) -> tuple[Arm, ...]:
+    """The arms asked for: the user's own programs in their order, then variants; the default four without either.
+
+    Raises:
+        BadInput: something is not a variant, or not NAME=SOURCE.
+    """
+    own = []
+    for text in programs:
+        name, equals, source = text.partition("=")
+        if not (name and equals and source):
+            raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY", hint="--arm a=model.py:build")
+        own.append(Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source))
+    if variants is None and own:
+        return tuple(own)
+    names = DEFAULT_ARMS if variants is None else [text for text in variants.split(",") if text.strip()]
+    return (*own, *(Arm.of(name) for name in names))
+
+
+def choose_schedule(given: _Options) -> Schedule:
+    """How much is measured; with --n only the count ends the run, unless a budget is given too."""
+    inferences, precision = given.whole("inferences"), given.real("precision")
+    budget_s = given.real("budget")
+    if budget_s is None and inferences is None:
+        budget_s = DEFAULT_BUDGET_S
+    replicates = given.whole("replicates")
+    if replicates is None:
+        # With a precision to reach, the budget is the only other end.
+        replicates = 8 if precision is None else 60
+    return Schedule(replicates=replicates, inferences=inferences, precision=precision, budget_s=budget_s)
+
+
+def default_out(model: str) -> Path:
+    """A new file under ./ironlaw-runs/, named after the model and the time."""
+    stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(model).name)
+    return Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"
+
+
+def execute(plan: Plan, out: Path, *, force: bool, display: Display) -> int:
+    """Measure, explain, show; the exit code."""
+    from rich.console import Console
+
+    import ironlaw
+    from ironlaw.commands.progress import ProgressBar
+
+    with ProgressBar(Console(stderr=True), quiet=display.quiet) as bar:
+        recording = ironlaw.record(plan, out, force=force, watcher=bar)
+    explanation = ironlaw.explain(recording)
+    show(explanation, recording, display=display)
+    if not display.as_json:
+        click.echo(f"Recording: {out}", err=True)
+    return int(exit_code(recording))
+
+
+def exit_code(recording: Recording) -> ExitCode:
+    """3 when an arm failed or the run was cut short."""
+    from ironlaw.recording import Ended, Ending
+
+    whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED
+    return ExitCode.DONE if whole and not recording.failures else ExitCode.INCOMPLETE
+
+
+def show(explanation: Explanation, recording: Recording, *, display: Display) -> None:
+    """Print the explanation as the user asked for it."""
+    import json
+
+    from rich.console import Console
+
+    from ironlaw.report.document import to_document
+    from ironlaw.report.terminal import Verbosity
+    from ironlaw.report.terminal import show as show_terminal
+
+    if display.as_json:
+        click.echo(json.dumps(to_document(explanation), ensure_ascii=False, indent=2))
+        return
+    verbosity = Verbosity.QUIET if display.quiet else Verbosity.VERBOSE if display.verbose else Verbosity.NORMAL
+    show_terminal(explanation, Console(), n=recording.plan.schedule.inferences, verbosity=verbosity)

@@ -1,0 +1,23 @@
+"""threads: how many threads an inference may use; written threads=2. Plain is what --threads says."""
+
+from __future__ import annotations
+
+from ironlaw.factor import Direction, Factor, Test
+
+
+class Threads(Factor):
+    """The size of the engine's thread pool; the arm is pinned to as many CPUs."""
+
+    name = "threads"
+    summary = "threads of one inference"
+    plain = "run"
+    levels = ("run", "1", "2", "4")
+    may_move = "CPUs used, cache shares, frequency, context switches"
+    tests = (Test(cause="thread-scaling", level="2", predicts=Direction.FASTER),)
+
+    def accepts(self, level: str) -> bool:
+        """Any whole number above zero."""
+        return level == self.plain or (level.isdecimal() and int(level) > 0)
+
+
+FACTOR = Threads()

@@ -1,0 +1,1 @@
+"""Measuring: from a Plan to a Recording. Nothing here explains; nothing here is imported by explain/ or report/."""

@@ -1,0 +1,34 @@
+"""Facts about a program as it runs that can make a comparison invalid."""
+
+from __future__ import annotations
+
+from ironlaw.measure.answers import leaves
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+
+def check_program(program: Program) -> dict[str, Maybe[bool]]:
+    """What the program does that a fair inference does not; read from the program, not from what was asked.
+
+    training: a module is in train mode. records_graph: the output requires grad, so autograd ran.
+    constant_input: every input tensor holds one value only.
+    """
+    answers = leaves(program.infer(*program.inputs[0]))
+    return {
+        "training": _is_training(program),
+        "records_graph": any(bool(getattr(leaf, "requires_grad", False)) for leaf in answers),
+        "constant_input": _is_constant(program),
+    }
+
+
+def _is_training(program: Program) -> Maybe[bool]:
+    if program.module is None or not hasattr(program.module, "modules"):
+        return Missing("the engine does not show its modules")
+    return any(bool(module.training) for module in program.module.modules())
+
+
+def _is_constant(program: Program) -> Maybe[bool]:
+    arrays = [leaf for inputs in program.inputs for leaf in leaves(inputs) if leaf.shape]
+    if not arrays:
+        return Missing("the inputs hold no arrays")
+    return all(bool((leaf == leaf.reshape(-1)[0]).all()) for leaf in arrays)

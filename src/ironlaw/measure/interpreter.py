@@ -1,0 +1,75 @@
+"""A replicate's interpreter: starts fresh, imports once, and forks every arm as a twin before any thread pool starts.
+
+Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recorder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+
+import msgspec
+
+from ironlaw.measure.messages import Born, Broken, Died, Line, Post, Staff
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends, so that a killed recorder leaves nothing running."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main() -> None:
+    """Import, fork, then report every twin's end until none is left."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Line(socket.socket(fileno=int(sys.argv[1])))
+    staff = msgspec.json.decode(line.receive(), type=Staff)
+    started_ns = time.perf_counter_ns()
+    try:
+        for name in staff.imports:
+            importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001  # the border to the engines: recorded as these arms' failure
+        line.send_news(Broken(f"importing {name} failed: {type(error).__name__}: {error}"))
+        return
+    import_ns = time.perf_counter_ns() - started_ns
+    pids = {post.arm.name: _fork(post, staff) for post in staff.posts}
+    for post in staff.posts:
+        os.close(post.fd)
+    line.send_news(Born(pids, import_ns))
+    names = {pid: name for name, pid in pids.items()}
+    while names:
+        pid, status = os.wait()
+        if pid in names:
+            line.send_news(Died(names.pop(pid), status))
+
+
+def _fork(post: Post, staff: Staff) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        die_with_parent()
+        for other in staff.posts:
+            if other.fd != post.fd:
+                os.close(other.fd)
+        os.close(int(sys.argv[1]))
+        from ironlaw.measure.twin import serve
+
+        serve(post)
+        status = 0
+    finally:
+        # Not sys.exit: the parent's exit handlers and buffers are the parent's.
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

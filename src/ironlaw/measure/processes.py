@@ -1,0 +1,274 @@
+"""The real stage: interpreters, the twins forked from them, and their sockets."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from ironlaw.arm import Arm
+from ironlaw.concern import Concern
+from ironlaw.engines import engine
+from ironlaw.machine import Machine
+from ironlaw.measure.inspection import inspect_machine
+from ironlaw.measure.known_answer import check_counters
+from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.messages import (
+    Answer,
+    Born,
+    Broken,
+    Died,
+    Line,
+    LineLost,
+    Order,
+    Post,
+    Prepare,
+    Staff,
+    Start,
+    Turn,
+)
+from ironlaw.plan import Plan
+from ironlaw.program import PreparedModel
+from ironlaw.recording import ArmPrepared, CounterCheck, Fact, Failure, InterpreterStarted
+from ironlaw.variant import ENGINE
+
+PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
+START_LIMIT_S = 180.0
+WARM_UP_LIMIT_NS = 2_000_000_000
+# What libraries read once, when they are imported; numpy's own pool is not what is measured.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(slots=True)
+class _Interpreter:
+    process: subprocess.Popen[bytes]
+    line: Line
+    log: Path
+    deaths: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Twin:
+    line: Line
+    home: _Interpreter
+    pid: int
+
+
+class ProcessStage:
+    """Runs the arms of a plan in processes of their own."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._rng = random.Random(plan.seed)
+        self._folder = tempfile.TemporaryDirectory(prefix="ironlaw-")
+        self._check: CounterCheck | None = None
+        self._twins: dict[str, _Twin] = {}
+        self._interpreters: list[_Interpreter] = []
+        self._logs = 0
+        self._allowed = sorted(os.sched_getaffinity(0))
+
+    def now_s(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    def inspect(self) -> Machine:
+        """The machine, from /proc and /sys."""
+        return inspect_machine()
+
+    def check_counters(self) -> CounterCheck:
+        """The known-answer test of the PMU, on a CPU the arms will use."""
+        os.sched_setaffinity(0, self._cpus(1))
+        try:
+            self._check = check_counters(SyscallKernel(), wanted=self._plan.counters, machine=inspect_machine())
+        finally:
+            os.sched_setaffinity(0, self._allowed)
+        return self._check
+
+    def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
+        """One interpreter; one twin for each model that has to be made."""
+        makers: dict[str, Arm] = {}
+        for arm in arms:
+            makers.setdefault(arm.prepared_as(), arm)
+        yield from self._open(tuple(makers.values()), replicate=-1)
+        made: dict[str, Fact] = {}
+        for number, (key, arm) in enumerate(makers.items()):
+            folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
+            folder.mkdir()
+            facts = self._ask(arm, Prepare(str(folder)), PREPARE_LIMIT_S, replicate=-1)
+            yield from facts[:-1]
+            made[key] = facts[-1]
+        self.stop()
+        for arm in arms:
+            fact = made[arm.prepared_as()]
+            assert isinstance(fact, ArmPrepared | Failure)
+            yield replace(fact, arm=arm.name)
+
+    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+        """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
+        yield from self._open(arms, replicate=replicate)
+        for arm in arms:
+            yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S, replicate=replicate)[-1]
+
+    def turn(self, arm: Arm, order: Turn) -> Fact:
+        """The arm's reading."""
+        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+
+    def answer(self, arm: Arm) -> Fact:
+        """The arm's outputs on the probes."""
+        return self._ask(arm, Answer(), START_LIMIT_S)[-1]
+
+    def stop(self) -> None:
+        """Hang up on every twin, and end what does not end by itself."""
+        for twin in self._twins.values():
+            twin.line.close()
+        for interpreter in self._interpreters:
+            try:
+                interpreter.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                interpreter.process.kill()
+                interpreter.process.wait()
+            interpreter.line.close()
+        self._twins.clear()
+        self._interpreters.clear()
+
+    def close(self) -> None:
+        """Stop, and remove the prepared models."""
+        self.stop()
+        self._folder.cleanup()
+
+    def _cpus(self, threads: int) -> tuple[int, ...]:
+        """The CPUs an arm is pinned to: from the last allowed one down, since the first serves most interrupts."""
+        return tuple(sorted(self._allowed[-threads:]))
+
+    def _open(self, arms: tuple[Arm, ...], *, replicate: int) -> Iterator[Fact]:
+        by_environment: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
+        for arm in arms:
+            by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
+        for environment, members in by_environment.items():
+            yield from self._open_one(tuple(members), dict(environment), replicate)
+
+    def _open_one(self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int) -> Iterator[Fact]:
+        began_ns = time.monotonic_ns()
+        ours, theirs = socket.socketpair()
+        ends = {arm.name: socket.socketpair() for arm in arms}
+        posts = tuple(self._post(arm, replicate, ends[arm.name][1].fileno()) for arm in arms)
+        imports = dict.fromkeys(name for arm in arms for name in engine(arm.variant.level(ENGINE)).IMPORTS)
+        padding = self._rng.randrange(4096)
+        self._logs += 1
+        log = Path(self._folder.name) / f"output{self._logs}.txt"
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ironlaw.measure.interpreter", str(theirs.fileno())],
+                env={**os.environ, **self._threading(), "IRONLAW_PADDING": "x" * padding, **environment},
+                pass_fds=[theirs.fileno(), *(post.fd for post in posts)],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        theirs.close()
+        for _, end in ends.values():
+            end.close()
+        home = _Interpreter(process, Line(ours), log)
+        self._interpreters.append(home)
+        reason = self._born(home, Staff(imports=tuple(imports), posts=posts))
+        if isinstance(reason, str):
+            for arm in arms:
+                yield Failure(arm=arm.name, replicate=replicate, stage="start", reason=reason, hint=_tail(log))
+            return
+        for arm in arms:
+            self._twins[arm.name] = _Twin(Line(ends[arm.name][0]), home, reason.pids[arm.name])
+        yield InterpreterStarted(
+            replicate=replicate,
+            arms=tuple(arm.name for arm in arms),
+            environment=environment,
+            padding_bytes=padding,
+            start_ns=time.monotonic_ns() - began_ns,
+        )
+
+    def _born(self, home: _Interpreter, staff: Staff) -> Born | str:
+        try:
+            home.line.send(msgspec.json.encode(staff))
+            news = home.line.receive_news(timeout_s=START_LIMIT_S)
+        except LineLost as lost:
+            return f"the interpreter did not start: {lost.message}"
+        return news if isinstance(news, Born) else _reason(news)
+
+    def _threading(self) -> dict[str, str]:
+        return {name: str(self._plan.threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
+
+    def _post(self, arm: Arm, replicate: int, fd: int) -> Post:
+        assert self._check is not None, "the counters are checked before anything starts"
+        threads = arm.variant.threads(self._plan.threads)
+        return Post(
+            arm=arm,
+            replicate=replicate,
+            model=self._plan.model,
+            images=self._plan.images,
+            seed=self._plan.seed,
+            threads=threads,
+            cpus=self._cpus(threads),
+            check=self._check,
+            fd=fd,
+        )
+
+    def _ask(self, arm: Arm, order: Order, limit_s: float, *, replicate: int = 0) -> list[Fact]:
+        """The facts an order brings; its last one is the answer or a Failure. A twin that fails has left the stage."""
+        stage = str(type(order).__struct_config__.tag)
+        twin = self._twins.get(arm.name)
+        if twin is None:
+            return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process is gone")]
+        facts: list[Fact] = []
+        try:
+            twin.line.send_order(order)
+            while not facts or isinstance(facts[-1], Concern):
+                facts.append(twin.line.receive_fact(timeout_s=limit_s))
+        except LineLost as lost:
+            reason = self._lost(arm.name, twin, lost)
+            facts.append(
+                Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.home.log))
+            )
+        if isinstance(facts[-1], Failure):
+            twin.line.close()
+            del self._twins[arm.name]
+        return facts
+
+    def _lost(self, name: str, twin: _Twin, lost: LineLost) -> str:
+        if lost.timed_out:
+            os.kill(twin.pid, signal.SIGKILL)
+            return f"{lost.message}; it was stopped"
+        while name not in twin.home.deaths:
+            try:
+                news = twin.home.line.receive_news(timeout_s=5)
+            except LineLost:
+                return "its process ended, nobody knows how"
+            if isinstance(news, Died):
+                twin.home.deaths[news.arm] = news.status
+        return _ending(twin.home.deaths[name])
+
+
+def _reason(news: Broken | Died) -> str:
+    return news.reason if isinstance(news, Broken) else _ending(news.status)
+
+
+def _ending(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        meaning = " (often: out of memory)" if number == signal.SIGKILL else ""
+        return f"killed by {signal.Signals(number).name}{meaning}"
+    return f"exited with {os.waitstatus_to_exitcode(status)}"
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it printed nothing"

@@ -1,0 +1,233 @@
+"""The recorder: takes a plan through its replicates and rounds, and writes down everything that becomes known."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Protocol
+
+from ironlaw.arm import Arm
+from ironlaw.errors import BadInput
+from ironlaw.measure.messages import Turn
+from ironlaw.measure.rounds import order_rounds
+from ironlaw.measure.sizing import replicates_by_count, turns_by_budget, turns_by_count
+from ironlaw.measure.stage import Stage
+from ironlaw.plan import Plan
+from ironlaw.program import PreparedModel
+from ironlaw.recording import (
+    SCHEMA,
+    ArmPrepared,
+    ArmStarted,
+    CounterCheck,
+    Ended,
+    Ending,
+    Fact,
+    Failure,
+    Header,
+)
+
+
+class Sink(Protocol):
+    """Takes facts in the order in which they become known; a RecordingWriter, or a list in tests."""
+
+    def write(self, fact: Fact) -> None:
+        """Keep one fact."""
+
+
+class Watcher(Protocol):
+    """Is told how far the run is."""
+
+    def progressed(self, done: float, doing: str) -> None:
+        """`done` is the share of the run behind us, 0 to 1; `doing` says what happens now."""
+
+
+class Unwatched:
+    """A watcher that does not look."""
+
+    def progressed(self, done: float, doing: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What the recorder asks between replicates; both answers come from outside, since measuring does not think.
+
+    `more_arms` is asked once, after the first replicate, with all facts so far: arms whose need the first readings
+    show. `is_enough` is asked after every replicate whether the run may stop before its schedule.
+    """
+
+    more_arms: Callable[[Sequence[Fact]], tuple[Arm, ...]] = lambda facts: ()
+    is_enough: Callable[[Sequence[Fact]], bool] = lambda facts: False
+
+
+@dataclass(slots=True)
+class _Run:
+    plan: Plan
+    stage: Stage
+    sink: Sink
+    watcher: Watcher
+    advice: Advice
+    began_s: float
+    groups: int = 0
+    facts: list[Fact] = field(default_factory=list)
+    models: dict[str, PreparedModel] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    turns: tuple[int, ...] = ()  # inferences in each round of the replicate at hand; empty: to be sized
+
+    def keep(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self.sink.write(fact)
+        if isinstance(fact, Failure):
+            self.failed.add(fact.arm)
+        if isinstance(fact, ArmPrepared):
+            self.models[fact.arm] = fact.prepared
+
+    def alive(self) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.plan.arms if arm.name not in self.failed)
+
+    def elapsed_s(self) -> float:
+        return self.stage.now_s() - self.began_s
+
+    def left_s(self) -> float:
+        budget_s = self.plan.schedule.budget_s
+        return math.inf if budget_s is None else budget_s - self.elapsed_s()
+
+    def replicates(self) -> int:
+        return replicates_by_count(self.plan.schedule)
+
+
+def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Advice) -> Ending:
+    """Run the plan on the stage; every fact goes to the sink the moment it is known.
+
+    An arm that fails takes no further turns and the others go on. Ctrl-C ends the run with what there is.
+
+    Raises:
+        BadInput: a model or input does not exist; nothing was measured.
+    """
+    run = _Run(plan, stage, sink, watcher, advice, began_s=stage.now_s())
+    try:
+        _open(run)
+        ending = _run_replicates(run)
+    except KeyboardInterrupt:
+        ending = Ending.INTERRUPTED
+    finally:
+        stage.stop()
+    run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
+    return ending
+
+
+def _open(run: _Run) -> None:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    run.keep(Header(schema=SCHEMA, ironlaw=version("ironlaw"), started_utc=started))
+    run.keep(run.stage.inspect())
+    run.keep(run.plan)
+    run.watcher.progressed(0.0, "testing the counters")
+    check: CounterCheck = run.stage.check_counters()
+    run.keep(check)
+    run.groups = len(check.groups)
+    _prepare(run, run.plan.arms)
+
+
+def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
+    run.watcher.progressed(_share(run), f"preparing {len(arms)} arms")
+    for fact in run.stage.prepare(arms):
+        if isinstance(fact, Failure) and fact.stage == "input":
+            raise BadInput(fact.reason, hint=fact.hint)
+        run.keep(fact)
+
+
+def _run_replicates(run: _Run) -> Ending:
+    took_s: list[float] = []
+    for replicate in range(run.replicates()):
+        # A replicate that is cut in the middle still counts; one that could hardly start is left out.
+        if took_s and run.left_s() < statistics.fmean(took_s) / 2:
+            return Ending.BUDGET
+        began_s = run.elapsed_s()
+        _run_replicate(run, replicate)
+        if not run.alive():
+            return Ending.FAILED
+        took_s.append(run.elapsed_s() - began_s)
+        if replicate == 0:
+            _add_arms(run)
+        if run.plan.schedule.precision is not None and run.advice.is_enough(run.facts):
+            return Ending.PRECISION
+    return Ending.COMPLETE
+
+
+def _run_replicate(run: _Run, replicate: int) -> None:
+    began_s = run.elapsed_s()
+    run.watcher.progressed(_share(run, replicate), f"starting replicate {replicate + 1}")
+    for fact in run.stage.start(replicate, run.alive(), run.models):
+        run.keep(fact)
+    start_s = run.elapsed_s() - began_s
+    if replicate == 0:
+        _answer(run, run.alive())
+    _size(run, replicate, start_s=start_s)
+    rng = random.Random(f"{run.plan.seed}/{replicate}")
+    arms = run.alive()
+    for number, order in enumerate(order_rounds(len(arms), len(run.turns), rng) if arms else ()):
+        if run.left_s() <= 0 and number > 0:
+            break
+        _run_round(run, replicate, number, [arms[place] for place in order])
+        doing = f"replicate {replicate + 1} of {run.replicates()}, round {number + 1} of {len(run.turns)}"
+        run.watcher.progressed(_share(run, replicate + (number + 1) / len(run.turns)), doing)
+    run.stage.stop()
+
+
+def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:
+    # Neighbouring replicates start with another group, so that each group meets each kind of round.
+    group = (number + replicate) % run.groups if run.groups else -1
+    inferences = run.turns[number]
+    for position, arm in enumerate(arms):
+        if arm.name in run.failed:
+            continue
+        order = Turn(round=number, position=position, group=group, inferences=inferences)
+        fact = run.stage.turn(arm, order)
+        run.keep(replace(fact, replicate=replicate) if isinstance(fact, Failure) else fact)
+
+
+def _answer(run: _Run, arms: tuple[Arm, ...]) -> None:
+    for arm in arms:
+        run.watcher.progressed(_share(run), f"comparing what {arm.name} answers")
+        run.keep(run.stage.answer(arm))
+
+
+def _add_arms(run: _Run) -> None:
+    added = run.advice.more_arms(run.facts)
+    if added:
+        run.plan = replace(run.plan, arms=(*run.plan.arms, *added))
+        run.keep(run.plan)
+        _prepare(run, added)
+        run.turns = ()  # rounds have become longer
+
+
+def _size(run: _Run, replicate: int, *, start_s: float) -> None:
+    schedule = run.plan.schedule
+    if schedule.inferences is not None:
+        run.turns = turns_by_count(schedule, replicate)
+    elif not run.turns:
+        latest = {fact.arm: fact for fact in run.facts if isinstance(fact, ArmStarted)}
+        run.turns = turns_by_budget(
+            schedule,
+            replicates_left=run.replicates() - replicate,
+            round_s=sum(_inference_s(latest[arm.name]) for arm in run.alive()),
+            start_s=start_s,
+            left_s=run.left_s(),
+        )
+
+
+def _inference_s(started: ArmStarted) -> float:
+    warm = started.warm_up_ns[len(started.warm_up_ns) // 2 :]
+    return statistics.median(warm) / 1e9
+
+
+def _share(run: _Run, replicates: float = 0.0) -> float:
+    """How much of the run is behind us: by its schedule, or by its budget where that is further."""
+    by_schedule = replicates / run.replicates()
+    budget_s = run.plan.schedule.budget_s
+    return min(1.0, max(by_schedule, run.elapsed_s() / budget_s if budget_s else 0.0))

@@ -1,0 +1,50 @@
+"""The order of arms in each round: balanced for position and for carry-over, and random."""
+
+from __future__ import annotations
+
+import random
+
+
+def williams_rows(size: int) -> list[tuple[int, ...]]:
+    """Rows of a Williams design: every item in each position, and behind each other item, equally often.
+
+    `size` rows for even sizes, two squares of `size` rows for odd ones, where one square cannot be balanced.
+
+    Source: Williams, Australian Journal of Scientific Research A 2 (1949) 149.
+    """
+    if size < 1:
+        raise ValueError(f"a design of {size} arms")
+    zigzag = [0]
+    low, high = 1, size - 1
+    while low <= high:
+        zigzag.append(high)
+        if low < high:
+            zigzag.append(low)
+        low, high = low + 1, high - 1
+    square = [tuple((item + shift) % size for item in zigzag) for shift in range(size)]
+    if size % 2 == 0 or size == 1:
+        return square
+    return square + [tuple(reversed(row)) for row in square]
+
+
+def order_rounds(arms: int, rounds: int, rng: random.Random) -> list[tuple[int, ...]]:
+    """The order of the arms (as indices) in each round.
+
+    Whole Latin squares in random order with randomly relabelled arms: after every `arms` rounds each arm has stood
+    in each position equally often, so a cut between squares leaves no imbalance and a cut within one at most one turn.
+    """
+    labels = list(range(arms))
+    rng.shuffle(labels)
+    rows = williams_rows(arms)
+    squares = [rows[start : start + arms] for start in range(0, len(rows), arms)]
+    ordered: list[tuple[int, ...]] = []
+    while len(ordered) < rounds:
+        for square in rng.sample(squares, len(squares)):
+            ordered += [tuple(labels[item] for item in row) for row in rng.sample(square, len(square))]
+    return ordered[:rounds]
+
+
+def share_out(total: int, parts: int) -> list[int]:
+    """`total` in `parts` whole numbers that differ by at most one."""
+    quotient, remainder = divmod(total, parts)
+    return [quotient + (place < remainder) for place in range(parts)]

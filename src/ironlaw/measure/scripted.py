@@ -1,0 +1,238 @@
+"""The scripted stage: readings by a stated law instead of a model, a PMU and a clock.
+
+What an arm does is written down (instructions, cycles per instruction, page faults ...), so the cause of every
+difference is known, and the whole pipeline can be asked whether it finds it. Time is virtual: a run takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import random
+import zlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ironlaw.arm import Arm
+from ironlaw.event import (
+    BRANCH_MISSES,
+    BRANCHES,
+    CACHE_MISSES,
+    CACHE_REFERENCES,
+    Count,
+    Event,
+    Mode,
+    plan_groups,
+)
+from ironlaw.machine import Machine
+from ironlaw.measure.messages import Turn
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import PreparedModel
+from ironlaw.recording import (
+    ArmPrepared,
+    ArmStarted,
+    CounterCheck,
+    Fact,
+    Failure,
+    InterpreterStarted,
+    Meter,
+    Outputs,
+    Reading,
+)
+
+EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmScript:
+    """The law of one arm: what one inference costs. Counts per inference.
+
+    `replicate_spread` is the standard deviation of ln(time) between replicates beyond what twins share.
+    """
+
+    user_instructions: float = 100e6
+    kernel_instructions: float = 0.0
+    user_cpi: float = 1.0
+    kernel_cpi: float = 1.5
+    frequency_hz: float = 3e9
+    utilisation: float = 1.0  # CPU time over wall time; above 1 with several threads
+    page_faults: float = 0.0
+    context_switches: float = 0.0
+    cache_references: float = 1e6
+    cache_misses: float = 1e4
+    branches: float = 1e7
+    branch_misses: float = 1e5
+    replicate_spread: float = 0.0
+    size_bytes: int = 1_000_000
+    answer_noise: float = 0.0  # standard deviation of its outputs around the shared ones (whose own is 1)
+    checks: dict[str, Maybe[bool]] = field(default_factory=dict)
+    fails_in: int | None = None  # the replicate in which it crashes
+
+    def cpu_s(self) -> float:
+        """CPU seconds of one inference."""
+        cycles = self.user_instructions * self.user_cpi + self.kernel_instructions * self.kernel_cpi
+        return cycles / self.frequency_hz
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """The law of a whole recording.
+
+    `arms` by name; an arm without a script of its own follows the one it repeats. `turn_noise` and `shared_spread` are
+    standard deviations of ln(time): of single turns, and of replicates (shared by its twins). `drift` is added to
+    ln(time) linearly over the run. Without `pmu` only clock and software events are read.
+    """
+
+    arms: dict[str, ArmScript]
+    turn_noise: float = 0.01
+    shared_spread: float = 0.02
+    drift: float = 0.0
+    pmu: bool = True
+    slots: int = 5
+    seed: int = 0
+    start_s: float = 4.0
+
+
+class ScriptedStage:
+    """A stage that performs a script."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._rng = random.Random(script.seed)
+        self._now_s = 0.0
+        self._replicate = 0
+        self._luck: dict[str, float] = {}
+        modes = (Mode.USER, Mode.KERNEL)
+        self._groups = plan_groups(script.slots, modes=modes, extras=EXTRAS) if script.pmu else ()
+
+    def now_s(self) -> float:
+        """Virtual seconds."""
+        return self._now_s
+
+    def inspect(self) -> Machine:
+        """A machine that says it is scripted."""
+        return Machine(architecture="scripted", cpu="scripted", cpus_allowed=(0,))
+
+    def check_counters(self) -> CounterCheck:
+        """Counters as the script states them."""
+        if not self._script.pmu:
+            lost = dict.fromkeys(("instructions", "cycles", "cache-misses"), "the script states no PMU")
+            return CounterCheck(meter=Meter.CLOCK, slots=Missing("the script states no PMU"), groups=(), lost=lost)
+        groups = tuple(tuple(str(event) for event in group.events) for group in self._groups)
+        return CounterCheck(meter=Meter.SCRIPTED, slots=self._script.slots, groups=groups)
+
+    def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
+        """Models that exist by their size only."""
+        for arm in arms:
+            size = self._law(arm).size_bytes
+            model = PreparedModel(path="", size_bytes=size, phases_ns={"prepare": 10**8}, weights="scripted")
+            yield ArmPrepared(arm=arm.name, prepared=model)
+
+    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+        """Draw the replicate's luck and warm up."""
+        self._replicate = replicate
+        self._now_s += self._script.start_s
+        shared = self._rng.gauss(0, self._script.shared_spread)
+        names = tuple(arm.name for arm in arms)
+        start_ns = round(self._script.start_s * 1e9)
+        yield InterpreterStarted(replicate=replicate, arms=names, environment={}, padding_bytes=0, start_ns=start_ns)
+        for arm in arms:
+            law = self._law(arm)
+            self._luck[arm.name] = shared + self._rng.gauss(0, law.replicate_spread)
+            yield self._started(arm, law)
+
+    def _started(self, arm: Arm, law: ArmScript) -> Fact:
+        if law.fails_in == self._replicate:
+            return Failure(arm=arm.name, replicate=self._replicate, stage="start", reason="killed by SIGSEGV")
+        one_ns = round(law.cpu_s() / law.utilisation * 1e9)
+        return ArmStarted(
+            arm=arm.name,
+            replicate=self._replicate,
+            load_ns=10**7,
+            warm_up_ns=(3 * one_ns, *(one_ns,) * 10),
+            steady_at=1,
+            threads=max(1, math.ceil(law.utilisation)),
+            cpus=(0,),
+            checks=law.checks,
+        )
+
+    def turn(self, arm: Arm, order: Turn) -> Fact:
+        """A reading by the arm's law, its replicate's luck, drift and noise."""
+        law = self._law(arm)
+        noise = self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise)
+        slower = math.exp(noise + self._script.drift * self._now_s / 100)
+        n = order.inferences
+        user_s = law.user_instructions * law.user_cpi / law.frequency_hz * slower * n
+        kernel_s = law.kernel_instructions * law.kernel_cpi / law.frequency_hz * slower * n
+        wall_s = (user_s + kernel_s) / law.utilisation
+        self._now_s += wall_s
+        return Reading(
+            arm=arm.name,
+            replicate=self._replicate,
+            round=order.round,
+            position=order.position,
+            group=order.group,
+            inferences=n,
+            wall_ns=round(wall_s * 1e9),
+            cpu_ns=round((user_s + kernel_s) * 1e9),
+            user_ns=round(user_s * 1e9),
+            kernel_ns=round(kernel_s * 1e9),
+            minor_faults=round(law.page_faults * n),
+            major_faults=0,
+            context_switches=round(law.context_switches * n),
+            migrations=0,
+            counts=self._counts(law, order, slower, round(wall_s * 1e9)),
+        )
+
+    def _counts(self, law: ArmScript, order: Turn, slower: float, wall_ns: int) -> tuple[Count, ...]:
+        if order.group < 0:
+            return ()
+        return tuple(
+            Count(
+                event=str(event),
+                raw=round(_stated(law, event, slower) * order.inferences),
+                enabled_ns=wall_ns,
+                running_ns=wall_ns,
+            )
+            for event in self._groups[order.group].events
+        )
+
+    def answer(self, arm: Arm) -> Fact:
+        """64 rows of 10 numbers: the shared ones, with the arm's own noise."""
+        shared = random.Random(self._script.seed)
+        own = random.Random(f"{self._script.seed}/{arm.name}")
+        noise = self._law(arm).answer_noise
+        cells = array("f", (shared.gauss(0, 1) + own.gauss(0, 1) * noise for _ in range(640)))
+        data = base64.b64encode(zlib.compress(cells.tobytes())).decode()
+        return Outputs(arm=arm.name, shape=(64, 10), data=data, input_digest="scripted")
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+    def _law(self, arm: Arm) -> ArmScript:
+        return self._script.arms[arm.name if arm.name in self._script.arms else arm.repeats or arm.name]
+
+
+def _stated(law: ArmScript, event: Event, slower: float) -> float:
+    """What one inference adds to an event; noise slows cycles, not instructions."""
+    user = {"instructions": law.user_instructions, "cycles": law.user_instructions * law.user_cpi * slower}
+    kernel = {
+        "instructions": law.kernel_instructions,
+        "cycles": law.kernel_instructions * law.kernel_cpi * slower,
+    }
+    others = {
+        "cache-references": law.cache_references,
+        "cache-misses": law.cache_misses,
+        "branches": law.branches,
+        "branch-misses": law.branch_misses,
+    }
+    if event.name in others:
+        return others[event.name]
+    match event.mode:
+        case Mode.USER:
+            return user[event.name]
+        case Mode.KERNEL:
+            return kernel[event.name]
+        case Mode.BOTH:
+            return user[event.name] + kernel[event.name]

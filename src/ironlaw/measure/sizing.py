@@ -1,0 +1,40 @@
+"""How many inferences a turn holds, so that the whole schedule fits its budget or holds exactly what was asked for."""
+
+from __future__ import annotations
+
+from ironlaw.measure.rounds import share_out
+from ironlaw.plan import Schedule
+
+# Longer turns average nothing that more turns would not average better.
+LONGEST_TURN_S = 0.5
+# Of the time that is left: the rest covers what starting and stopping vary by.
+USABLE = 0.95
+
+
+def replicates_by_count(schedule: Schedule) -> int:
+    """Replicates of the schedule; fewer when there are fewer inferences than that."""
+    return min(schedule.replicates, schedule.inferences or schedule.replicates)
+
+
+def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:
+    """Inferences in each round of a replicate, such that all replicates together hold exactly what was asked for."""
+    assert schedule.inferences is not None, "sized by count where a count is asked for"
+    share = share_out(schedule.inferences, replicates_by_count(schedule))[replicate]
+    return tuple(share_out(share, min(schedule.rounds, share)))
+
+
+def turns_by_budget(
+    schedule: Schedule, *, replicates_left: int, round_s: float, start_s: float, left_s: float
+) -> tuple[int, ...]:
+    """Inferences in each round of a replicate, as many as fit in the time left.
+
+    `round_s` is the time of one inference of every arm, `start_s` that of starting one replicate, `left_s` what
+    remains now that the first of `replicates_left` has started. Rounds shrink only when one inference a turn does
+    not fit.
+    """
+    measuring_s = (min(left_s, 1e9) * USABLE - start_s * (replicates_left - 1)) / replicates_left
+    rounds = schedule.rounds
+    inferences = int(measuring_s / (rounds * round_s))
+    if inferences < 1:
+        rounds = max(1, min(rounds, int(measuring_s / round_s)))
+    return (max(1, min(inferences, int(LONGEST_TURN_S / round_s))),) * rounds

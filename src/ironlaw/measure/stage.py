@@ -1,0 +1,43 @@
+"""Where arms take their turns: real processes, or a script. The recorder knows no more of them than this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from ironlaw.arm import Arm
+from ironlaw.machine import Machine
+from ironlaw.measure.messages import Turn
+from ironlaw.program import PreparedModel
+from ironlaw.recording import CounterCheck, Fact
+
+
+class Stage(Protocol):
+    """Prepares arms, starts replicates of them, and lets one after the other take a turn.
+
+    Whatever goes wrong with an arm comes back as a Failure of that arm; only the recorder decides what it means.
+    """
+
+    def inspect(self) -> Machine:
+        """The machine."""
+
+    def check_counters(self) -> CounterCheck:
+        """The known-answer test; everything later is counted as it says."""
+
+    def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
+        """Make and save each arm's model; arms that can share one do. One ArmPrepared or Failure an arm."""
+
+    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+        """Fork the twins of a replicate and warm each up. One ArmStarted or Failure an arm."""
+
+    def turn(self, arm: Arm, order: Turn) -> Fact:
+        """A Reading, or a Failure."""
+
+    def answer(self, arm: Arm) -> Fact:
+        """Outputs, or a Failure."""
+
+    def stop(self) -> None:
+        """End the replicate: its processes are gone when this returns."""
+
+    def now_s(self) -> float:
+        """Seconds on the clock that the budget is counted in."""

@@ -1,0 +1,221 @@
+"""A twin: the process of one arm in one replicate. Takes orders, runs turns, tells facts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import traceback
+from pathlib import Path
+
+from ironlaw.engines import engine
+from ironlaw.errors import BadInput, IronlawError
+from ironlaw.factors import FACTORS
+from ironlaw.measure.answers import answer_probes
+from ironlaw.measure.checks import check_program
+from ironlaw.measure.inspection import steal_ns
+from ironlaw.measure.messages import Answer, Line, LineLost, Order, Post, Prepare, Start, Turn
+from ironlaw.measure.meter import TurnMeter, meter_for
+from ironlaw.measure.warm_up import steady_from, warm_up
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.models import open_model, saved
+from ironlaw.program import Program
+from ironlaw.recording import ArmPrepared, ArmStarted, Fact, Failure, Outputs, Reading
+from ironlaw.variant import ENGINE
+
+
+def serve(post: Post) -> None:
+    """Answer orders until the recorder hangs up. What an arm's code raises becomes a Failure, told and not raised."""
+    line = Line(socket.socket(fileno=post.fd))
+    os.sched_setaffinity(0, post.cpus)
+    twin = Twin(post)
+    try:
+        while True:
+            order = line.receive_order()
+            for fact in twin.obey(order):
+                line.send_fact(fact)
+    except LineLost:
+        pass
+
+
+class Twin:
+    """One arm's program and meter, once started."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._program: Program | None = None
+        self._meter: TurnMeter | None = None
+        self._folder: Path | None = None
+        self._next_input = 0
+
+    def obey(self, order: Order) -> list[Fact]:
+        """Do what was ordered and return what became known by it; the last fact answers the order."""
+        stage = type(order).__struct_config__.tag
+        try:
+            return self._obeyed(order)
+        except BadInput as error:
+            return [self._failure("input", error.message, error.hint)]
+        except IronlawError as error:
+            return [self._failure(str(stage), error.message, error.hint)]
+        except Exception as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
+            traceback.print_exc()
+            return [self._failure(str(stage), f"{type(error).__name__}: {error}", _where(error))]
+
+    def _obeyed(self, order: Order) -> list[Fact]:
+        match order:
+            case Prepare():
+                return self._prepare(order)
+            case Start():
+                return [self._start(order)]
+            case Turn():
+                return [self._turn(order)]
+            case Answer():
+                return [self._answer()]
+
+    def _failure(self, stage: str, reason: str, hint: str) -> Failure:
+        return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
+
+    def _prepare(self, order: Prepare) -> list[Fact]:
+        post = self._post
+        self._enter_process()
+        model = open_model(post.arm.factory or post.model, images=post.images, batch=1, seed=post.seed)
+        folder = Path(order.folder)
+        saved.save(model, folder)
+        prepared = engine(post.arm.variant.level(ENGINE)).prepare(post.arm.variant, model, folder)
+        return [*model.concerns, ArmPrepared(arm=post.arm.name, prepared=prepared)]
+
+    def _enter_process(self) -> None:
+        import torch
+
+        torch.set_num_threads(self._post.threads)
+        for name, level in self._post.arm.variant.changed:
+            FACTORS[name].enter(level)
+
+    def _start(self, order: Start) -> ArmStarted:
+        post = self._post
+        self._enter_process()
+        began_ns = time.perf_counter_ns()
+        self._folder = Path(order.prepared.path).parent
+        program = engine(post.arm.variant.level(ENGINE)).load(
+            post.arm.variant, order.prepared, saved.load(self._folder)
+        )
+        for name, level in post.arm.variant.changed:
+            program = FACTORS[name].change(level, program)
+        load_ns = time.perf_counter_ns() - began_ns
+        self._program = program
+        # Entered for the life of the process: the guard is part of how the arm is run, not of an inference.
+        program.guard().__enter__()
+        series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
+        meter = meter_for(post.check)
+        meter.attach()
+        self._meter = meter
+        read_back = {name: FACTORS[name].read_back(level, program) for name, level in post.arm.variant.changed}
+        return ArmStarted(
+            arm=post.arm.name,
+            replicate=post.replicate,
+            load_ns=load_ns,
+            warm_up_ns=series,
+            steady_at=steady_from(series),
+            threads=len(os.listdir("/proc/self/task")),
+            cpus=tuple(sorted(os.sched_getaffinity(0))),
+            read_back=read_back,
+            peak_rss_bytes=_peak_rss_bytes(),
+            checks=check_program(program),
+        )
+
+    def _one_inference_ns(self) -> int:
+        assert self._program is not None
+        for prepare in self._program.before_each:
+            prepare()
+        inputs = self._take_input()
+        began_ns = time.perf_counter_ns()
+        self._program.infer(*inputs)
+        return time.perf_counter_ns() - began_ns
+
+    def _take_input(self) -> tuple[object, ...]:
+        assert self._program is not None
+        taken = self._program.inputs[self._next_input % len(self._program.inputs)]
+        self._next_input += 1
+        return taken
+
+    def _turn(self, order: Turn) -> Reading:
+        program, meter = self._program, self._meter
+        assert program is not None, "a turn is ordered after a start"
+        assert meter is not None, "a turn is ordered after a start"
+        inputs = [self._take_input() for _ in range(order.inferences)]
+        stolen_before = steal_ns()
+        meter.begin(order.group)
+        wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)
+        measured = meter.finish()
+        stolen_after = steal_ns()
+        return Reading(
+            arm=self._post.arm.name,
+            replicate=self._post.replicate,
+            round=order.round,
+            position=order.position,
+            group=order.group,
+            inferences=order.inferences,
+            wall_ns=wall_ns,
+            cpu_ns=measured.cpu_ns,
+            user_ns=measured.user_ns,
+            kernel_ns=measured.kernel_ns,
+            minor_faults=measured.minor_faults,
+            major_faults=measured.major_faults,
+            context_switches=measured.context_switches,
+            migrations=measured.migrations,
+            counts=measured.counts,
+            threads_after=measured.threads,
+            steal_ns=_elapsed(stolen_before, stolen_after),
+        )
+
+    def _answer(self) -> Outputs:
+        assert self._program is not None, "an answer is ordered after a start"
+        assert self._folder is not None, "an answer is ordered after a start"
+        return answer_probes(self._post.arm.name, self._program, saved.load(self._folder, probes=True).probes)
+
+
+def run(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:
+    """The hot loop: the wall time in ns of one inference after the other, counters running."""
+    infer = program.infer
+    clock = time.perf_counter_ns
+    meter.start()
+    began_ns = clock()
+    for arguments in inputs:
+        infer(*arguments)
+    ended_ns = clock()
+    meter.stop()
+    return ended_ns - began_ns
+
+
+def run_paused(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:
+    """The hot loop with something to do before each inference, for which clock and counters pause."""
+    infer = program.infer
+    clock = time.perf_counter_ns
+    wall_ns = 0
+    for arguments in inputs:
+        for prepare in program.before_each:
+            prepare()
+        meter.start()
+        began_ns = clock()
+        infer(*arguments)
+        wall_ns += clock() - began_ns
+        meter.stop()
+    return wall_ns
+
+
+def _elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
+    if is_known(before) and is_known(after):
+        return after - before
+    return before if isinstance(before, Missing) else after
+
+
+def _peak_rss_bytes() -> Maybe[int]:
+    for row in Path("/proc/self/status").read_text().splitlines():
+        if row.startswith("VmHWM:"):
+            return int(row.split()[1]) * 1024
+    return Missing("/proc/self/status has no VmHWM")
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else "no trace"
