@@ -1,0 +1,268 @@
+"""The table of the arms, as rows and columns of text, for every output that shows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import NOT_RECORDED, ArmSummary, Comparison, Explanation
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.quantity import (
+    COUNT,
+    MEGABYTES,
+    PERCENT,
+    PLAIN,
+    TIME,
+    Footnotes,
+    Scale,
+    decimal,
+    number,
+    once_or,
+    ratio,
+    scale_for,
+    shown,
+)
+from ironlaw.report.words import plain, unit_of_work
+
+CONTROL_CELL = "1 (control)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One quantity of all arms: a title, the unit its cells share, and a text or a gap per arm."""
+
+    key: str
+    title: str
+    heading: str  # the title, short and broken into lines, for narrow tables
+    unit: str
+    cells: tuple[str | Missing, ...]
+    is_time: bool  # belongs to the first of the two tables, when they do not fit beside each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One arm: its name as text, whether an experiment added it, and why it failed if it did."""
+
+    name: str
+    is_added: bool
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Columns that no arm has a value for, and the reason they share."""
+
+    titles: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmsTable:
+    """The table: its rows in the plan's order, the columns that have values, and those that were lost."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    lost: tuple[Lost, ...]
+
+
+def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
+    """The table of the arms; with `n`, also the time that n inferences take."""
+    arms = ordered_arms(explanation)
+    added = added_arms(explanation)
+    built = _columns(explanation, arms, n=n)
+    running = [place for place, arm in enumerate(arms) if not arm.failure]
+    kept: list[Column] = []
+    lost: dict[str, list[str]] = {}
+    for column in built:
+        gaps = [column.cells[place] for place in running or range(len(arms))]
+        reasons = {cell.reason for cell in gaps if isinstance(cell, Missing)}
+        if any(not isinstance(cell, Missing) for cell in gaps):
+            kept.append(column)
+        elif reasons and reasons != {NOT_RECORDED.reason}:
+            lost.setdefault("; ".join(sorted(reasons - {NOT_RECORDED.reason})), []).append(column.title)
+    return ArmsTable(
+        rows=tuple(Row(name=plain(arm.arm), is_added=arm.arm in added, failure=plain(arm.failure)) for arm in arms),
+        columns=tuple(kept),
+        lost=tuple(Lost(titles=tuple(titles), reason=reason) for reason, titles in lost.items()),
+    )
+
+
+def ordered_arms(explanation: Explanation) -> tuple[ArmSummary, ...]:
+    """The arms in the plan's order; those that the plan does not name come last, as given."""
+    if isinstance(explanation.plan, Missing):
+        return explanation.arms
+    place = {arm.name: index for index, arm in enumerate(explanation.plan.arms)}
+    return tuple(sorted(explanation.arms, key=lambda arm: place.get(arm.arm, len(place))))
+
+
+def added_arms(explanation: Explanation) -> frozenset[str]:
+    """The arms that only experiments asked for: they stand in the plan behind the control's repetition."""
+    if isinstance(explanation.plan, Missing):
+        return frozenset()
+    arms = explanation.plan.arms
+    control = next((place for place, arm in enumerate(arms) if arm.repeats is not None), len(arms))
+    return frozenset(arm.name for arm in arms[control + 1 :])
+
+
+def control_name(explanation: Explanation) -> str:
+    """The arm that the others are compared with."""
+    if is_known(explanation.plan):
+        return explanation.plan.control.name
+    return explanation.arms[0].arm if explanation.arms else ""
+
+
+def comparison_with(explanation: Explanation, arm: str) -> Comparison | None:
+    """The comparison of an arm with the control of the recording."""
+    control = control_name(explanation)
+    check = explanation.control_check
+    candidates = (*explanation.comparisons, *((check,) if is_known(check) else ()))
+    return next((c for c in candidates if c.control == control and c.changed == arm), None)
+
+
+def speedup(explanation: Explanation, arm: str) -> Estimate | float | Missing:
+    """How many times faster an arm is than the control: control over changed."""
+    comparison = comparison_with(explanation, arm)
+    if comparison is None:
+        return Missing("was not compared with the control")
+    return comparison_speedup(comparison)
+
+
+def comparison_speedup(comparison: Comparison) -> Estimate | float | Missing:
+    """Control over changed: with its interval, or as it was read once."""
+    once = comparison.once
+    ln_ratio = once_or(comparison.ln_ratio, once if isinstance(once, Missing) else once.ln_ratio)
+    if isinstance(ln_ratio, Missing):
+        return ln_ratio
+    return ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else math.exp(ln_ratio)
+
+
+def _columns(explanation: Explanation, arms: tuple[ArmSummary, ...], *, n: int | None) -> list[Column]:
+    work = unit_of_work(explanation.plan)
+    times = [_time_column("time_per_inference", f"time per {work}", arms, factor=1)]
+    if n is not None:
+        times.append(_time_column("time_for_n", f"for {n} {work}s", arms, factor=n))
+    wall = scale_for(TIME, [_value(wall_time(arm)) for arm in arms])
+    times += [
+        _speedup_column(explanation, arms),
+        _column("user_time", "user time", "user", wall, [arm.user_ns for arm in arms]),
+        _column("kernel_time", "kernel time", "kernel", wall, [arm.kernel_ns for arm in arms]),
+    ]
+    return [*times, *_counts(arms, work), _size_column(arms)]
+
+
+def _counts(arms: tuple[ArmSummary, ...], work: str) -> list[Column]:
+    instructions = [arm.instructions for arm in arms]
+    misses = [arm.cache_misses for arm in arms]
+    return [
+        _column(
+            "instructions",
+            f"instructions per {work}",
+            f"instr.\n/ {work}",
+            scale_for(COUNT, instructions),
+            instructions,
+            is_time=False,
+        ),
+        _column("ipc", "IPC", "IPC", PLAIN, [arm.ipc for arm in arms], is_time=False, digits=2),
+        _column(
+            "cache_misses",
+            f"cache misses per {work}",
+            f"misses\n/ {work}",
+            scale_for(COUNT, misses),
+            misses,
+            is_time=False,
+        ),
+        _column(
+            "cache_miss_percent",
+            "cache-miss percentage",
+            "cache\nmiss",
+            PERCENT,
+            [arm.cache_miss_share for arm in arms],
+            is_time=False,
+        ),
+        _column(
+            "context_switches",
+            f"context switches per {work}",
+            "context\nswitches",
+            PLAIN,
+            [arm.context_switches for arm in arms],
+            is_time=False,
+            digits=2,
+        ),
+        _column(
+            "page_faults",
+            f"page faults per {work}",
+            "page\nfaults",
+            PLAIN,
+            [arm.page_faults for arm in arms],
+            is_time=False,
+        ),
+    ]
+
+
+def wall_time(arm: ArmSummary) -> Estimate | float | Missing:
+    """An arm's time per inference in ns: with its interval, or as it was read once."""
+    return once_or(arm.wall_ns, arm.wall_ns_once)
+
+
+def _value(time: Estimate | float | Missing) -> Maybe[float]:
+    return time.value if isinstance(time, Estimate) else time
+
+
+def _time_column(key: str, title: str, arms: tuple[ArmSummary, ...], *, factor: int) -> Column:
+    times = [_times(wall_time(arm), factor) for arm in arms]
+    scale = scale_for(TIME, [_value(time) for time in times])
+    heading = title.replace(" per ", " per\n") if factor == 1 else "\n".join(title.rsplit(" ", 1))
+    cells = tuple(_time_cell(time, scale) for time in times)
+    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells, is_time=True)
+
+
+def _times(time: Estimate | float | Missing, factor: int) -> Estimate | float | Missing:
+    if isinstance(time, Missing):
+        return time
+    return time.through(lambda ns: ns * factor) if isinstance(time, Estimate) else time * factor
+
+
+def _time_cell(time: Estimate | float | Missing, scale: Scale) -> str | Missing:
+    if isinstance(time, Missing):
+        return time
+    return shown(time, scale).value if isinstance(time, Estimate) else number(time, scale)
+
+
+def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> Column:
+    def cell(arm: ArmSummary) -> str | Missing:
+        if arm.arm == control_name(explanation):
+            return CONTROL_CELL
+        value = speedup(explanation, arm.arm)
+        return value if isinstance(value, Missing) else ratio(value)
+
+    cells = tuple(cell(arm) for arm in arms)
+    return Column(key="speedup", title="speed-up", heading="speed-up", unit="[95 %]", cells=cells, is_time=True)
+
+
+def _size_column(arms: tuple[ArmSummary, ...]) -> Column:
+    cells = tuple(
+        size if isinstance(size, Missing) else decimal(size / MEGABYTES.size, 2)
+        for size in (arm.size_bytes for arm in arms)
+    )
+    return Column(key="size", title="size", heading="size", unit=MEGABYTES.unit, cells=cells, is_time=False)
+
+
+def _column(  # noqa: PLR0913 - a column is these six things
+    key: str,
+    title: str,
+    heading: str,
+    scale: Scale,
+    values: Sequence[Maybe[float]],
+    *,
+    is_time: bool = True,
+    digits: int = 3,
+) -> Column:
+    cells = tuple(value if isinstance(value, Missing) else number(value, scale, digits=digits) for value in values)
+    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells, is_time=is_time)
+
+
+def cell_text(cell: str | Missing, footnotes: Footnotes) -> str:
+    """A cell as text: a gap becomes a dash with the number of its footnote."""
+    return footnotes.mark(cell) if isinstance(cell, Missing) else cell

@@ -1,0 +1,220 @@
+"""An explanation on a terminal: the table first, then the answers."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.explanation import (
+    NOT_RECORDED,
+    CauseVerdict,
+    Comparison,
+    Difference,
+    Explanation,
+    Ledger,
+    Outcome,
+)
+from ironlaw.missing import Missing, is_known
+from ironlaw.report import words
+from ironlaw.report.columns import ArmsTable, Column, added_arms, arms_table, cell_text, control_name, ordered_arms
+from ironlaw.report.quantity import TIME, Footnotes, number, scale_for
+
+_LEDGER_TOP = 5
+_WIDEST_NAME = 24
+
+_OUTCOME_STYLES = {
+    Outcome.CONFIRMED: "green",
+    Outcome.REFUTED: "red",
+    Outcome.UNDECIDED: "yellow",
+    Outcome.CONSISTENT: "cyan",
+}
+_DIFFERENCE_STYLES = {
+    Difference.FASTER: "bold green",
+    Difference.SLOWER: "bold red",
+    Difference.NONE_SHOWN: "bold",
+    Difference.UNPROVEN: "bold yellow",
+}
+
+
+class Verbosity(Enum):
+    """How much is said."""
+
+    QUIET = "quiet"  # the table and one sentence per comparison
+    NORMAL = "normal"
+    VERBOSE = "verbose"  # every arm's comparison, the whole ledger, the evidence behind each cause
+
+
+def show(
+    explanation: Explanation,
+    console: Console,
+    *,
+    n: int | None = None,
+    verbosity: Verbosity = Verbosity.NORMAL,
+) -> None:
+    """Print the table of the arms and what it means; with `n`, also the time of n inferences."""
+    if explanation.was_cut:
+        _say(console, words.cut_sentence(), style="bold yellow")
+    _show_table(arms_table(explanation, n=n), console)
+    for arm in explanation.arms:
+        if arm.failure:
+            _say(console, words.failure_sentence(arm), style="red")
+    hidden = added_arms(explanation) if verbosity is not Verbosity.VERBOSE else frozenset()
+    for comparison in explanation.comparisons:
+        if comparison.changed not in hidden:
+            _show_comparison(comparison, explanation, console, verbosity=verbosity)
+    if verbosity is Verbosity.QUIET:
+        return
+    _show_agreement(explanation, console)
+    if explanation.plan and explanation.control_check != NOT_RECORDED:
+        console.print()
+        _say(console, words.control_sentence(explanation))
+    _show_concerns(explanation.concerns, console)
+    _show_recommendation(explanation, console)
+
+
+def _say(console: Console, text: str | Text, *, style: str = "", indent: int = 0) -> None:
+    for line in Text.assemble(text, style=style).wrap(console, max(20, console.width - indent)):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, highlight=False)
+
+
+def _show_table(table: ArmsTable, console: Console) -> None:
+    footnotes = Footnotes()
+    times = [column for column in table.columns if column.is_time]
+    counts = [column for column in table.columns if not column.is_time]
+    if counts and not _fits(_grid(table, times + counts, Footnotes()), console):
+        console.print(_grid(table, times, footnotes))
+        console.print()
+        console.print(_grid(table, counts, footnotes))
+    else:
+        console.print(_grid(table, times + counts, footnotes))
+    for mark, reason in footnotes.lines():
+        _say(console, f"{mark} {words.plain(reason)}", style="dim")
+    for lost in table.lost:
+        _say(console, words.lost_sentence(lost.titles, lost.reason), style="dim")
+
+
+def _fits(grid: Table, console: Console) -> bool:
+    unbounded = console.options.update(max_width=10_000)
+    return Measurement.get(console, unbounded, grid).maximum <= console.width
+
+
+def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    tallest = max((f"{column.heading}\n{column.unit}".count("\n") for column in columns), default=0)
+    grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=_WIDEST_NAME)
+    for column in columns:
+        title = f"{column.heading}\n{column.unit}"
+        above = "\n" * (tallest - title.count("\n"))
+        grid.add_column(Text(above + title, justify="right"), justify="right", no_wrap=True)
+    was_added = False
+    for place, row in enumerate(table.rows):
+        if row.is_added and not was_added:
+            grid.add_row(Text("for experiments:", style="italic dim"))
+            was_added = True
+        cells = [cell_text(column.cells[place], footnotes) for column in columns]
+        name = Text(f"  {row.name}" if row.is_added else row.name)
+        grid.add_row(name, *(Text(cell) for cell in cells), style="dim" if row.failure else "")
+    return grid
+
+
+def _show_comparison(
+    comparison: Comparison, explanation: Explanation, console: Console, *, verbosity: Verbosity
+) -> None:
+    console.print()
+    if verbosity is Verbosity.QUIET:
+        _say(console, words.headline(comparison, explanation))
+        return
+    head = words.headline(comparison, explanation)
+    text = Text(words.paragraph(comparison, explanation))
+    text.highlight_words([head], style=_DIFFERENCE_STYLES[comparison.difference])
+    _say(console, text)
+    for verdict in comparison.causes:
+        _show_cause(verdict, console, verbosity=verbosity)
+    _show_split(comparison, console)
+    for sentence in words.counterfactual_sentences(comparison, explanation.plan):
+        _say(console, sentence, indent=2)
+    if is_known(comparison.ledger):
+        _show_ledger(comparison.ledger, comparison, console, verbosity=verbosity)
+
+
+def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity) -> None:
+    text = Text()
+    text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=_OUTCOME_STYLES[verdict.outcome])
+    text.append(words.cause_sentence(verdict))
+    _say(console, text, indent=2)
+    if verbosity is Verbosity.VERBOSE:
+        for name, value in verdict.evidence.items():
+            said = words.plain(value.reason) if isinstance(value, Missing) else number(value)
+            _say(console, f"{words.plain(name)}: {said}", style="dim", indent=6)
+
+
+def _show_split(comparison: Comparison, console: Console) -> None:
+    split = comparison.split if isinstance(comparison.once, Missing) else comparison.once
+    if isinstance(split, Missing):
+        if split != NOT_RECORDED:
+            _say(console, f"No split: {words.plain(split.reason)}.", indent=2)
+        return
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    grid.add_column(max_width=_WIDEST_NAME)
+    grid.add_column(justify="right")
+    for title, size in words.term_texts(split):
+        grid.add_row(Text(title), Text(size))
+    _say(console, "By the iron law (positive: saved):", indent=2)
+    console.print(Padding(grid, (0, 0, 0, 4)))
+    for assumption in split.assumptions:
+        _say(console, f"Assumed: {words.plain(assumption)}.", style="dim", indent=4)
+
+
+def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, verbosity: Verbosity) -> None:
+    rows = sorted(ledger.rows, key=lambda row: -abs(row.control_ns - row.changed_ns))
+    shown = rows if verbosity is Verbosity.VERBOSE else rows[:_LEDGER_TOP]
+    scale = scale_for(TIME, [time for row in shown for time in (row.control_ns, row.changed_ns)])
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("layer", overflow="fold")
+    for title in (comparison.control, comparison.changed, "saved"):
+        grid.add_column(Text(f"{words.plain(title)}\n{scale.unit}", justify="right"), justify="right")
+    for row in shown:
+        times = (row.control_ns, row.changed_ns, row.control_ns - row.changed_ns)
+        grid.add_row(Text(words.plain(row.layer)), *(Text(number(time, scale)) for time in times))
+    title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
+    _say(console, title, indent=2)
+    console.print(Padding(grid, (0, 0, 0, 4)))
+
+
+def _show_agreement(explanation: Explanation, console: Console) -> None:
+    said: dict[str, list[str]] = {}
+    for arm in ordered_arms(explanation):
+        if arm.arm != control_name(explanation) and (answer := words.agreement(arm)):
+            said.setdefault(answer, []).append(words.plain(arm.arm))
+    if said:
+        console.print()
+        _say(console, "Same answers as the control?", style="bold")
+    for answer, names in said.items():
+        _say(console, f"{', '.join(names)}: {answer}", indent=2)
+
+
+def _show_concerns(concerns: tuple[Concern, ...], console: Console) -> None:
+    if concerns:
+        console.print()
+    for weight, style in ((Weight.INVALIDATES, "bold red"), (Weight.DOUBTS, "yellow"), (Weight.NOTES, "dim")):
+        for concern in concerns:
+            if concern.weight is weight:
+                _say(console, words.concern_sentence(concern), style=style)
+                if concern.fix:
+                    _say(console, f"fix: {words.plain(concern.fix)}", indent=2)
+
+
+def _show_recommendation(explanation: Explanation, console: Console) -> None:
+    recommendation = explanation.recommendation
+    if is_known(recommendation):
+        console.print()
+        _say(console, words.recommendation_sentence(recommendation), style="bold")
+        if recommendation.how:
+            _say(console, words.plain(recommendation.how), indent=2)

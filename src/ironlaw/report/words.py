@@ -1,0 +1,395 @@
+"""Every sentence ironlaw says about an explanation, once, for all outputs."""
+
+from __future__ import annotations
+
+import math
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import (
+    NOT_RECORDED,
+    ArmSummary,
+    CauseVerdict,
+    Comparison,
+    Difference,
+    Explanation,
+    Outcome,
+    ReadOnce,
+    Recommendation,
+    Split,
+    Term,
+)
+from ironlaw.factor import Direction
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.plan import Plan
+from ironlaw.report.causes import cause_title
+from ironlaw.report.quantity import (
+    DECIBEL,
+    PERCENT,
+    TIME,
+    number,
+    percent,
+    quantity,
+    ratio,
+    scale_for,
+    shown,
+    with_unit,
+)
+
+TERM_TITLES: dict[Term, str] = {
+    Term.INSTRUCTIONS: "instructions",
+    Term.CPI: "cycles per instruction",
+    Term.FREQUENCY: "clock frequency",
+    Term.UTILISATION: "CPU utilisation",
+    Term.KERNEL: "kernel time",
+    Term.CPU_TIME: "CPU time",
+}
+
+OUTCOME_WORDS: dict[Outcome, str] = {
+    Outcome.CONFIRMED: "confirmed",
+    Outcome.REFUTED: "refuted",
+    Outcome.UNDECIDED: "undecided",
+    Outcome.CONSISTENT: "consistent with",
+}
+
+# Also told apart by shape, for readers without colour.
+OUTCOME_SIGNS: dict[Outcome, str] = {
+    Outcome.CONFIRMED: "✓",
+    Outcome.REFUTED: "✗",
+    Outcome.UNDECIDED: "?",
+    Outcome.CONSISTENT: "~",
+}
+
+WEIGHT_WORDS: dict[Weight, str] = {
+    Weight.INVALIDATES: "Invalid",
+    Weight.DOUBTS: "Doubt",
+    Weight.NOTES: "Note",
+}
+
+_MISLEADING: dict[str, str] = {
+    "ipc": "instructions per cycle move against the time here: the count of instructions decides",
+    "cache-miss-share": "the cache-miss percentage moves against the count of misses here: look at the count",
+}
+
+# What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    ("--no-counters", "run again without --no-counters"),
+    ("paranoid", "sudo sysctl kernel.perf_event_paranoid=1"),
+    ("EACCES", "sudo sysctl kernel.perf_event_paranoid=1"),
+    ("EPERM", "sudo sysctl kernel.perf_event_paranoid=1 (in a container also: --cap-add PERFMON)"),
+    ("PMU", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("ENOENT", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("ENODEV", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("multiplexed", "ask for fewer events at a time, or stop other users of the PMU"),
+)
+
+
+def plain(text: str) -> str:
+    """A string from outside without control characters, so that it cannot drive a terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def unit_of_work(plan: Maybe[Plan]) -> str:
+    """What one inference is called: an image, unless someone's own program runs; without a plan it is a run."""
+    if isinstance(plan, Missing):
+        return "run"
+    if any(arm.factory is not None for arm in plan.arms):
+        return "inference"
+    return "image"
+
+
+def remedy(reason: str) -> str:
+    """The command or step that brings back what was lost for this reason; empty when none is known."""
+    return next((step for word, step in _REMEDIES if word.lower() in reason.lower()), "")
+
+
+def lost_sentence(titles: tuple[str, ...], reason: str) -> str:
+    """Which columns are not there, why, and what brings them back."""
+    step = remedy(reason)
+    return f"Not shown: {', '.join(titles)}: {plain(reason)}." + (f" To get it: {step}" if step else "")
+
+
+def difference_word(comparison: Comparison) -> str:
+    """What the comparison's difference is called when parts of it are named."""
+    return {Difference.FASTER: "gain", Difference.SLOWER: "loss"}.get(comparison.difference, "difference")
+
+
+def headline(comparison: Comparison, explanation: Explanation) -> str:
+    """The answer, in one sentence."""
+    changed, control = plain(comparison.changed), plain(comparison.control)
+    ln_ratio = comparison.ln_ratio
+    if isinstance(ln_ratio, Missing):
+        if not isinstance(comparison.once, Missing):
+            return _once_headline(comparison, comparison.once, explanation)
+        return f"{changed} cannot be compared with {control}: {plain(ln_ratio.reason)}."
+    speedup = ratio(ln_ratio.through(math.exp))
+    if comparison.difference is Difference.FASTER:
+        return f"{changed} is {speedup} faster than {control}{_times(comparison, explanation)}."
+    if comparison.difference is Difference.SLOWER:
+        slowdown = ratio(ln_ratio.negated().through(math.exp))
+        return f"{changed} is {slowdown} slower than {control}{_times(comparison, explanation)}."
+    if comparison.difference is Difference.NONE_SHOWN:
+        return f"No difference shown between {changed} and {control}: {speedup}{_needed(comparison)}."
+    return f"Unproven: {changed} against {control} reads {speedup}, but {_moved(explanation)}."
+
+
+def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanation) -> str:
+    scale = scale_for(TIME, [once.control_ns, once.changed_ns])
+    new, old = (number(ns, scale, digits=4) for ns in (once.changed_ns, once.control_ns))
+    is_faster = once.ln_ratio >= 0
+    factor = ratio(math.exp(abs(once.ln_ratio)))
+    return (
+        f"{plain(comparison.changed)} took {with_unit(new, scale)} instead of {with_unit(old, scale)} per "
+        f"{unit_of_work(explanation.plan)}, {factor} {'faster' if is_faster else 'slower'} than "
+        f"{plain(comparison.control)}. Read once, so there is no interval and nothing is proven."
+    )
+
+
+def _times(comparison: Comparison, explanation: Explanation) -> str:
+    before, after = (_wall(explanation, name) for name in (comparison.control, comparison.changed))
+    if isinstance(before, Missing) or isinstance(after, Missing):
+        return ""
+    scale = scale_for(TIME, [before.value, after.value])
+    new, old = shown(after, scale).value, shown(before, scale).value
+    work = unit_of_work(explanation.plan)
+    return f": {with_unit(new, scale)} instead of {with_unit(old, scale)} per {work}"
+
+
+def _wall(explanation: Explanation, name: str) -> Maybe[Estimate]:
+    return next((arm.wall_ns for arm in explanation.arms if arm.arm == name), NOT_RECORDED)
+
+
+def _needed(comparison: Comparison) -> str:
+    needed = comparison.replicates_needed
+    if isinstance(needed, Missing):
+        return ""
+    return f"; about {needed} more replicates would tell"
+
+
+def _moved(explanation: Explanation) -> str:
+    check = explanation.control_check
+    if isinstance(check, Missing):
+        return f"nothing shows what no difference looks like ({plain(check.reason)})"
+    if isinstance(check.ln_ratio, Missing):
+        return f"the control could not be compared with itself ({plain(check.ln_ratio.reason)})"
+    moved = ratio(check.ln_ratio.through(math.exp))
+    return f"the same program against itself reads {moved}, so nothing is claimed"
+
+
+def control_sentence(explanation: Explanation) -> str:
+    """What the control arm says about this recording."""
+    check = explanation.control_check
+    if isinstance(check, Missing):
+        return f"No control: {plain(check.reason)}."
+    if isinstance(check.ln_ratio, Missing):
+        return f"No control: {plain(check.ln_ratio.reason)}."
+    moved = ratio(check.ln_ratio.through(math.exp))
+    name = plain(check.control)
+    if check.difference is Difference.NONE_SHOWN:
+        return f"Control: {name} against itself reads {moved}: no difference, as it must be."
+    return f"Control: {name} against itself reads {moved}: it moved, so no claim of this recording is proven."
+
+
+def shares_sentence(comparison: Comparison) -> str:
+    """How much of the difference each confirmed cause is; empty when none has a share."""
+    parts = [
+        f"{_share(verdict.share)} is {cause_title(verdict.cause)}"
+        for verdict in comparison.causes
+        if verdict.outcome is Outcome.CONFIRMED and is_known(verdict.share)
+    ]
+    if not parts:
+        return ""
+    parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
+    return ", ".join(parts) + "."
+
+
+def _share(share: Estimate) -> str:
+    text = shown(share, PERCENT)
+    if share.low == share.high:
+        return with_unit(text.value, PERCENT)
+    return f"{with_unit(text.value, PERCENT)} {text.interval}"
+
+
+def share_text(share: Maybe[Estimate]) -> str:
+    """A share as it stands in a table; empty when there is none."""
+    return "" if isinstance(share, Missing) else _share(share)
+
+
+def unexplained_sentence(comparison: Comparison) -> str:
+    """What the confirmed causes leave over; empty when that was not computed."""
+    rest = comparison.unexplained
+    if isinstance(rest, Missing):
+        if rest == NOT_RECORDED:
+            return ""
+        return f"What remains unexplained is not known: {plain(rest.reason)}."
+    factor = ratio(rest.through(math.exp))
+    whole = comparison.ln_ratio
+    part = ""
+    if is_known(whole) and comparison.difference in (Difference.FASTER, Difference.SLOWER):
+        part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
+    return f"Unexplained: a factor of {factor}{part}."
+
+
+def cause_sentence(verdict: CauseVerdict) -> str:
+    """What was found out about one suspected cause."""
+    title = cause_title(verdict.cause)
+    if verdict.outcome is Outcome.CONSISTENT:
+        why = f": {plain(verdict.reason)}" if verdict.reason else ""
+        return f"Consistent with {title}{why}. No experiment tested it."
+    start = title[:1].upper() + title[1:] + f": {OUTCOME_WORDS[verdict.outcome]}."
+    sentences = [start, _experiment_sentence(verdict)]
+    if verdict.reason:
+        sentences.append(_sentence(verdict.reason))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _experiment_sentence(verdict: CauseVerdict) -> str:
+    if verdict.control is None or verdict.changed is None:
+        return ""
+    changed, control = plain(verdict.changed), plain(verdict.control)
+    direction = verdict.predicts.value if verdict.predicts else Direction.FASTER.value
+    if isinstance(verdict.effect, Missing):
+        return f"{changed} against {control}: {_ended(plain(verdict.effect.reason))}"
+    effect = ratio(verdict.effect.through(math.exp))
+    if verdict.outcome is Outcome.CONFIRMED:
+        tail = ", as predicted" if verdict.predicts else ""
+        return f"{changed} is {effect} {direction} than {control}{tail}."
+    if verdict.predicts:
+        return f"{changed} was predicted {direction} than {control}; measured {effect} {direction}."
+    return f"{changed} against {control} measured {effect} {direction}."
+
+
+def effect_text(verdict: CauseVerdict) -> str:
+    """The size of an experiment's effect as it stands in a table; empty when no experiment gave one."""
+    return "" if isinstance(verdict.effect, Missing) else ratio(verdict.effect.through(math.exp))
+
+
+def prediction_text(verdict: CauseVerdict) -> str:
+    """The experiment and its prediction: fp32+malloc=retain faster than fp32; empty without an experiment."""
+    if verdict.control is None or verdict.changed is None:
+        return ""
+    word = f"{verdict.predicts.value} than" if verdict.predicts else "against"
+    return f"{plain(verdict.changed)} {word} {plain(verdict.control)}"
+
+
+def term_texts(split: Split | ReadOnce) -> list[tuple[str, str]]:
+    """The terms of a split in their order, each with its size: 9.1 ms [8.8, 9.4], or why it is not known."""
+    whole = split.total.ns.value if isinstance(split, Split) else split.control_ns - split.changed_ns
+    scale = scale_for(TIME, [whole])
+    said = []
+    for term in Term:
+        value = split.terms.get(term)
+        if isinstance(value, Missing):
+            said.append((TERM_TITLES[term], f"not known: {plain(value.reason)}"))
+        elif value is not None:
+            said.append((TERM_TITLES[term], quantity(value.ns, scale, null=0.0)))
+    return said
+
+
+def counterfactual_sentences(comparison: Comparison, plan: Maybe[Plan]) -> list[str]:
+    """The control's time, had one term been the other arm's."""
+    times: list[tuple[Term, Estimate | float]] = [(item.term, item.wall_ns) for item in comparison.counterfactuals]
+    if not isinstance(comparison.once, Missing):
+        times += comparison.once.counterfactuals_ns.items()
+    return [
+        f"With the {TERM_TITLES[term]} of {plain(comparison.changed)} and all else as it is, "
+        f"{plain(comparison.control)} would take {_time(time)} per {unit_of_work(plan)}."
+        for term, time in times
+    ]
+
+
+def _time(time: Estimate | float) -> str:
+    scale = scale_for(TIME, [time.value if isinstance(time, Estimate) else time])
+    if isinstance(time, Estimate):
+        return quantity(time, scale)
+    return with_unit(number(time, scale, digits=4), scale)
+
+
+def misleading_sentence(slug: str) -> str:
+    """Which metric points the wrong way."""
+    return f"Misleading: {_MISLEADING.get(slug, plain(slug).replace('-', ' ') + ' points the wrong way here')}."
+
+
+def adjusted_sentence(comparison: Comparison) -> str:
+    """The comparison with a covariate held equal; empty when none explains the spread."""
+    if isinstance(comparison.adjusted, Missing):
+        return ""
+    return (
+        f"With {plain(comparison.covariate)} held equal: {ratio(comparison.adjusted.through(math.exp))} "
+        "(control over changed)."
+    )
+
+
+def paragraph(comparison: Comparison, explanation: Explanation) -> str:
+    """One comparison as an answer: what differs, what of it is explained, what is not."""
+    sentences = [
+        *(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
+        headline(comparison, explanation),
+        adjusted_sentence(comparison),
+        shares_sentence(comparison),
+        unexplained_sentence(comparison),
+        *(misleading_sentence(slug) for slug in comparison.misleading),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Concern, ...]:
+    """The concerns that make this comparison answer another question than the one asked."""
+    arms = ("", comparison.control, comparison.changed)
+    return tuple(
+        concern for concern in explanation.concerns if concern.weight is Weight.INVALIDATES and concern.arm in arms
+    )
+
+
+def invalid_sentence(concern: Concern) -> str:
+    """A concern that comes before the answer."""
+    return f"Invalid as it stands: {_ended(plain(concern.text))}"
+
+
+def concern_sentence(concern: Concern) -> str:
+    """A doubt and the arm it touches."""
+    where = f" ({plain(concern.arm)})" if concern.arm else ""
+    return f"{WEIGHT_WORDS[concern.weight]}{where}: {_ended(plain(concern.text))}"
+
+
+def failure_sentence(arm: ArmSummary) -> str:
+    """Why an arm could not go on."""
+    return f"{plain(arm.arm)} failed: {_ended(plain(arm.failure))}"
+
+
+def recommendation_sentence(recommendation: Recommendation) -> str:
+    """What to change next, and what it gains."""
+    gain = recommendation.gain
+    arm = plain(recommendation.arm)
+    if isinstance(gain, Missing):
+        said = f"Use {arm}; its gain is not known: {_ended(plain(gain.reason))}"
+    else:
+        said = f"Use {arm}: {ratio(gain)} the speed of the control."
+    if recommendation.tried:
+        said += f" Tried without gain: {', '.join(plain(name) for name in recommendation.tried)}."
+    return said
+
+
+def cut_sentence() -> str:
+    """What a recording that ended early is marked with."""
+    return "This recording was cut short; everything below is from what was recorded until then."
+
+
+def agreement(arm: ArmSummary) -> str:
+    """How an arm's answers compare with the control's; empty when that is not known."""
+    if is_known(arm.identical_outputs) and arm.identical_outputs:
+        return "the same, bit for bit"
+    parts = []
+    if is_known(arm.top1_agreement):
+        parts.append(f"same top class on {percent(arm.top1_agreement, digits=3)} of the inputs")
+    if is_known(arm.sqnr_db):
+        parts.append(f"SQNR {with_unit(number(arm.sqnr_db), DECIBEL)}")
+    return ", ".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return _ended(plain(text[:1].upper() + text[1:]))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."
