@@ -1,0 +1,26 @@
+"""From a recording, or someone's numbers, to an explanation; pure: no clock, no files, no chance."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ironlaw.explanation import Explanation
+    from ironlaw.recording import Recording
+
+
+class _ExplainPackage(ModuleType):
+    """This package, callable: importing it puts it in the place of the function `ironlaw.explain`, as a submodule is
+    set on its parent, and the second call of that function would otherwise find a module that cannot be
+    called."""
+
+    def __call__(self, recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
+        """What a recording says; see ironlaw.explain.assemble.explain."""
+        from ironlaw.explain.assemble import explain
+
+        return explain(recording, control=control, changed=changed)
+
+
+sys.modules[__name__].__class__ = _ExplainPackage

@@ -1,0 +1,106 @@
+"""From a recording to its explanation: the one place that knows in which order the parts are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ironlaw.concern import Concern
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.explain.compare import absent, compare
+from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
+from ironlaw.explain.paired import Pairs
+from ironlaw.explain.summaries import summarise
+from ironlaw.explain.turns import ArmTurns, turns_of
+from ironlaw.explanation import Comparison, Difference, Explanation
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What explaining works on: the recording and its readings as tables."""
+
+    recording: Recording
+    turns: dict[str, ArmTurns]
+
+    def compare(self, control: str, changed: str) -> tuple[Comparison, Pairs | None]:
+        """Any two arms by the same statistics; with the reason when they cannot be compared."""
+        for name in (control, changed):
+            if not len(self.turns.get(name, ())):
+                return absent(control, changed, self._why_no_turn(name)), None
+        return compare(self.turns[control], self.turns[changed])
+
+    def _why_no_turn(self, name: str) -> str:
+        for failure in self.recording.failures:
+            if failure.arm == name:
+                return f"{name} failed ({failure.stage}): {failure.reason}"
+        return f"{name} took no turn"
+
+
+def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
+    """What a recording says: every arm against the control, with intervals and doubts.
+
+    `control` replaces the plan's first arm, `changed` keeps one comparison only. The arm that repeats another
+    one is compared with the one it repeats; when it differs, every difference is unproven.
+
+    Raises:
+        BadInput: an arm of that name did not take part.
+        RecordingUnreadable: the recording was cut before its plan.
+    """
+    plan = recording.plan
+    names = [arm.name for arm in plan.arms]
+    chosen = _known(control, names) or plan.control.name
+    others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
+    evidence = Evidence(recording=recording, turns=turns_of(recording))
+    check = _control_check(evidence)
+    concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
+    concerns += arm_doubts(recording, evidence.turns, names)
+    concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
+    comparisons = []
+    for other in others:
+        comparison, pairs = evidence.compare(chosen, other)
+        if pairs is not None:
+            concerns += comparison_doubts(comparison, pairs.left_out)
+        comparisons.append(_unproven_if_moved(comparison, check))
+    return Explanation(
+        machine=recording.machine,
+        plan=plan,
+        arms=summarise(recording, evidence.turns, names),
+        comparisons=tuple(comparisons),
+        concerns=tuple(concerns),
+        control_check=check,
+        was_cut=recording.was_cut,
+    )
+
+
+def _known(name: str | None, names: list[str]) -> str | None:
+    if name is not None and name not in names:
+        raise BadInput(f"no arm of this recording is called {name!r}", hint=offer_closest(name, names))
+    return name
+
+
+def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
+    """The arms to set against the control: all but itself and but repeats, unless one is asked for."""
+    if only is not None:
+        if only == chosen:
+            raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")
+        return [only]
+    repeats = {arm.name for arm in recording.plan.arms if arm.repeats}
+    return [name for name in names if name != chosen and name not in repeats]
+
+
+def _control_check(evidence: Evidence) -> Maybe[Comparison]:
+    for arm in evidence.recording.plan.arms:
+        if arm.repeats:
+            comparison, pairs = evidence.compare(arm.repeats, arm.name)
+            if pairs is None:
+                assert isinstance(comparison.ln_ratio, Missing)
+                return comparison.ln_ratio
+            return comparison
+    return Missing("the recording has no control arm")
+
+
+def _unproven_if_moved(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
+    if is_known(check) and is_known(check.ln_ratio) and check.ln_ratio.excludes(0.0):
+        return replace(comparison, difference=Difference.UNPROVEN)
+    return comparison

@@ -1,0 +1,187 @@
+"""Doubts that the recording itself raises: each with the arm it touches and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.explain.turns import ArmTurns
+from ironlaw.explanation import Comparison
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Ending, Meter, Recording
+
+ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
+ENOUGH_ROUNDS = 3
+NOISY_STEAL = 0.01  # of the wall time of the turns
+
+
+def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """What is doubtful about the run as a whole."""
+    yield from recording.concerns
+    yield from _length(recording, turns)
+    yield from _counters(recording)
+    yield from _steal(turns)
+
+
+def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str]) -> Iterator[Concern]:
+    """What is doubtful about single arms."""
+    yield from _failures(recording)
+    yield from _warm_up(recording, names)
+    yield from _threads(recording, names)
+    for name in names:
+        if name in turns and turns[name].impossible:
+            yield Concern(
+                slug="impossible-reading",
+                text=f"{turns[name].impossible} turns read no wall time or no inference and are left out",
+                fix="this is a fault of the meter or its clock; report it with the recording",
+                arm=name,
+            )
+
+
+def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Concern]:
+    """What the control arm says about the recording."""
+    if not is_known(check):
+        if not has_control:
+            yield Concern(
+                slug="no-control",
+                text="no arm ran twice, so nothing shows what no difference looks like here",
+                fix="record with a control arm; ironlaw run adds one by default",
+            )
+        return
+    moved = check.ln_ratio
+    if is_known(moved) and moved.excludes(0.0):
+        yield Concern(
+            slug="control-moved",
+            text=(
+                f"{check.changed} is the same program as {check.control} and yet differs by "
+                f"{moved.value * 100:+.2f} % [{moved.low * 100:+.2f}, {moved.high * 100:+.2f}]; "
+                "every difference of this recording is unproven"
+            ),
+            fix="record again with more replicates, or on a quieter machine (ironlaw doctor names the noise)",
+            arm=check.changed,
+            weight=Weight.INVALIDATES,
+        )
+
+
+def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iterator[Concern]:
+    """What is doubtful about one comparison."""
+    if left_out:
+        listed = ", ".join(str(number) for number in left_out)
+        yield Concern(
+            slug="cut-replicate",
+            text=f"replicate {listed} ended before half of its rounds and is not used",
+            fix="let the run end by itself, or raise --budget",
+            arm=comparison.changed,
+            weight=Weight.NOTES,
+        )
+
+
+def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    if recording.was_cut:
+        yield Concern(
+            slug="cut-recording",
+            text="the recording has no ending: it was cut, and what was read until then is explained",
+            fix="record again, or go on from what there is",
+        )
+    elif is_known(recording.ended) and recording.ended.why in (Ending.INTERRUPTED, Ending.FAILED):
+        yield Concern(
+            slug="cut-recording",
+            text=f"the run ended early ({recording.ended.why.value})",
+            fix="record again, or go on from what there is",
+        )
+    replicates = {int(number) for table in turns.values() for number in np.unique(table.replicate)}
+    if len(replicates) < ENOUGH_REPLICATES:
+        yield Concern(
+            slug="few-replicates",
+            text=f"{len(replicates)} replicates: the intervals are wide, and no rank-based check is possible",
+            fix=f"raise --budget; {ENOUGH_REPLICATES} replicates at least, 8 or more are better",
+        )
+    rounds = [len(np.unique(table.round[table.replicate == r])) for table in turns.values() for r in replicates]
+    usual = float(np.median(rounds)) if rounds else 0.0
+    if usual < ENOUGH_ROUNDS:
+        yield Concern(
+            slug="short-recording",
+            text=f"a replicate has {usual:g} rounds: positions in a round do not balance out",
+            fix="raise --budget",
+        )
+
+
+def _counters(recording: Recording) -> Iterator[Concern]:
+    counters = recording.counters
+    if isinstance(counters, Missing):
+        yield Concern(slug="lost-counter", text=f"no counters: {counters.reason}", fix="record again")
+        return
+    if counters.meter is Meter.CLOCK and not counters.lost:
+        why = counters.slots.reason if isinstance(counters.slots, Missing) else "the PMU was not used"
+        yield Concern(
+            slug="lost-counter",
+            text=f"instructions and cycles were not counted: {why}",
+            fix="ironlaw doctor says what would allow them here",
+        )
+    for event, reason in counters.lost.items():
+        yield Concern(
+            slug="lost-counter",
+            text=f"{event} was not counted: {reason}",
+            fix="ironlaw doctor says what would allow it here",
+        )
+
+
+def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    for name, table in turns.items():
+        steal = table.column("steal_ns")
+        if not is_known(steal):
+            continue
+        share = float(steal.value.sum() / table.wall_ns[steal.turn].sum())
+        if share > NOISY_STEAL:
+            yield Concern(
+                slug="noisy-host",
+                text=f"other guests took {share:.1%} of the time while this arm ran (steal)",
+                fix="record on a quieter machine, or with more replicates",
+                arm=name,
+            )
+
+
+def _failures(recording: Recording) -> Iterator[Concern]:
+    for failure in recording.failures:
+        where = "while it was prepared" if failure.replicate < 0 else f"in replicate {failure.replicate}"
+        yield Concern(
+            slug="arm-failed",
+            text=f"failed {where} ({failure.stage}): {failure.reason}",
+            fix=failure.hint or "run this arm alone to see its own messages",
+            arm=failure.arm,
+        )
+
+
+def _warm_up(recording: Recording, names: list[str]) -> Iterator[Concern]:
+    for name in names:
+        never = [fact for fact in recording.started if fact.arm == name and not is_known(fact.steady_at)]
+        if never:
+            listed = ", ".join(str(fact.replicate) for fact in never)
+            yield Concern(
+                slug="cold-start",
+                text=f"never became steady while warming up in replicate {listed}",
+                fix="its times may still hold start-up cost; give it a longer warm-up",
+                arm=name,
+            )
+
+
+def _threads(recording: Recording, names: list[str]) -> Iterator[Concern]:
+    at_start = {(fact.arm, fact.replicate): fact.threads for fact in recording.started}
+    grown = sorted(
+        {
+            (reading.arm, reading.replicate)
+            for reading in recording.readings
+            if reading.threads_after > at_start.get((reading.arm, reading.replicate), reading.threads_after)
+        }
+    )
+    for name in names:
+        listed = ", ".join(str(replicate) for arm, replicate in grown if arm == name)
+        if listed:
+            yield Concern(
+                slug="threads-appeared",
+                text=f"threads appeared after counting began in replicate {listed}; theirs is not counted",
+                fix="set the number of threads before the first inference",
+                arm=name,
+            )
