@@ -21,6 +21,7 @@ class Source(Enum):
 
     HARDWARE = 0
     SOFTWARE = 1
+    CACHE = 3
     RAW = 4
 
 
@@ -58,8 +59,8 @@ MIGRATIONS = Event("cpu-migrations", Source.SOFTWARE, 4)
 class EventGroup:
     """Events that the PMU counts together, during the same turn.
 
-    Every group holds instructions and cycles in some mode, so that what was counted in different groups can be checked
-    against each other.
+    Every group holds instructions and cycles in some mode, so that what was counted in different groups can
+    be checked against each other.
     """
 
     events: tuple[Event, ...]
@@ -77,16 +78,23 @@ class EventGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """One event over one turn, summed over the threads of the arm, as the kernel gave it; nothing here is scaled."""
+    """One event over one turn, summed over the threads of the arm, as the kernel gave it; nothing here is scaled.
+
+    `doubt` says why the number cannot be believed although it was read (beyond physical bounds, a thread
+    uncounted).
+    """
 
     event: str  # as printed by Event: instructions:u
     raw: int  # occurrences while the counter sat on the PMU
     enabled_ns: int  # time we asked it to count
     running_ns: int  # time it did count; smaller when the kernel time-shared it
+    doubt: str = ""
 
     @property
     def value(self) -> Maybe[int]:
-        """Occurrences in the turn; a gap when the counter did not run all the time."""
+        """Occurrences in the turn; a gap when the counter did not run all the time, or cannot be believed."""
+        if self.doubt:
+            return Missing(self.doubt)
         if self.enabled_ns == 0:
             return Missing(f"{self.event} was never enabled")
         if self.running_ns < self.enabled_ns:
@@ -95,12 +103,20 @@ class Count:
         return self.raw
 
 
-def plan_groups(slots: int, *, modes: tuple[Mode, ...], extras: tuple[Event, ...]) -> tuple[EventGroup, ...]:
+def plan_groups(
+    slots: int,
+    *,
+    modes: tuple[Mode, ...],
+    extras: tuple[Event, ...],
+    together: tuple[tuple[Event, ...], ...] = (),
+) -> tuple[EventGroup, ...]:
     """Event groups of at most `slots` events that together hold everything asked for.
 
-    The first group counts instructions and cycles in each allowed mode apart; every further one holds both, in all
-    allowed modes together, and as many extras as still fit. With fewer than two slots nothing can be counted.
-    Where the kernel part is refused, everything is counted in user mode and says so in its name.
+    The first group counts instructions and cycles in each allowed mode apart; every further one holds both,
+    in all allowed modes together, and as many extras as still fit. With fewer than two slots nothing can be
+    counted. Where the kernel part is refused, everything is counted in user mode and says so in its name.
+    Each set in `together` stays whole in a group of its own, whatever its size: its events have counters of
+    their own.
     """
     if slots < 2:
         return ()
@@ -111,9 +127,11 @@ def plan_groups(slots: int, *, modes: tuple[Mode, ...], extras: tuple[Event, ...
         fits = max(1, slots // 2)
         groups.append(tuple(event for pair in pairs[:fits] for event in pair))
         pairs = pairs[fits:]
+    both = (INSTRUCTIONS.in_mode(whole), CYCLES.in_mode(whole))
     room = slots - 2
     waiting = [event.in_mode(whole) for event in extras]
     while waiting and room > 0:
-        groups.append((INSTRUCTIONS.in_mode(whole), CYCLES.in_mode(whole), *waiting[:room]))
+        groups.append((*both, *waiting[:room]))
         waiting = waiting[room:]
+    groups += [(*both, *(event.in_mode(whole) for event in events)) for events in together]
     return tuple(EventGroup(events) for events in groups)

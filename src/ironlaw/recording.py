@@ -1,7 +1,7 @@
 """A recording: every raw fact of a run, one JSON line each, append-only, readable wherever it was cut.
 
-A line is an object with one key, the kind of fact: {"reading": {...}}. The first line is the header with the schema
-version. Facts are written the moment they are known; nothing is ever rewritten.
+A line is an object with one key, the kind of fact: {"reading": {...}}. The first line is the header with
+the schema version. Facts are written the moment they are known; nothing is ever rewritten.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable
-from ironlaw.event import Count
+from ironlaw.event import Count, Event
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
@@ -47,8 +47,9 @@ class Header:
 class CounterCheck:
     """The known-answer test of the PMU: how many counters really work, and what is refused.
 
-    `slots` is the size of the largest group in which every slot agreed with the known count, or why there is none;
-    `groups` are the event groups in rotation, as printed; `lost` says for each event why it is not counted.
+    `slots` is the size of the largest group in which every slot agreed with the known count, or why there
+    is none; `groups` are the event groups in rotation, as printed, `events` what the kernel is asked for
+    under each name; `lost` says for each event why it is not counted.
     """
 
     meter: Meter
@@ -57,6 +58,7 @@ class CounterCheck:
     lost: dict[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     read_cost_ns: Maybe[int] = Missing("was not measured")
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,9 @@ class InterpreterStarted:
 class ArmStarted:
     """A twin loaded its model and warmed up; all times in ns.
 
-    `steady_at` is the index in `warm_up_ns` from which the series was steady, or why it never was. `read_back` holds,
-    per factor, what is in effect, as read from the process. `peak_rss_bytes` is that of the twin alone.
+    `steady_at` is the index in `warm_up_ns` from which the series was steady, or why it never was.
+    `read_back` holds, per factor, what is in effect, as read from the process. `peak_rss_bytes` is that of
+    the twin alone.
     """
 
     arm: str
