@@ -44,5 +44,5 @@ def engine(name: str) -> Engine:
     """
     if name not in _MODULES:
         raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(_MODULES)))
-    module: Engine = importlib.import_module(f"{__name__}.{_MODULES[name]}")  # type: ignore[assignment]  # a module as its protocol
+    module: Engine = importlib.import_module(f"{__name__}.{_MODULES[name]}")
     return module

@@ -1,4 +1,9 @@
-"""Where a model, its weights and its inputs come from."""
+"""Where a model, its weights and its inputs come from.
+
+check_source(source), images.check_folder(path)   in the parent, before anything is measured: no torch, no user code
+open_model(source, ...)                           in a child: the model with real inputs
+saved.save(model, folder), saved.load(folder)     so that replicates only read
+"""
 
 from __future__ import annotations
 
@@ -10,11 +15,12 @@ from ironlaw.concern import Concern
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A model as its author made it, in eval mode, with real inputs.
+    """A model as its author made it, with real inputs.
 
-    `module` is a torch module (None when only inputs were asked for); `quantizable` is the variant of the same
-    architecture with the same weights that the author made for eager quantization, where there is one. `inputs` are
-    tuples of arguments for single inferences, `calibration` and `probes` (for comparing answers) likewise.
+    `module` is a torch module, or any callable of a user's own (None when only inputs were asked for); `quantizable` is
+    the variant of the same architecture with the same weights that the author made for eager quantization, where there
+    is one. `inputs` are tuples of arguments for single inferences, `calibration` and `probes` (for comparing answers)
+    likewise. `source` and `seed` are what `open_model` was asked for.
     """
 
     name: str
@@ -25,3 +31,28 @@ class LoadedModel:
     weights: str
     quantizable: Any | None = None
     concerns: tuple[Concern, ...] = ()
+    source: str = ""
+    seed: int = 0
+
+
+def open_model(source: str, *, images: str | None = None, batch: int = 1, seed: int = 0) -> LoadedModel:
+    """The model a source names, with weights and inputs. Imports torch and runs user code: call it in a child process.
+
+    Raises:
+        BadInput: nothing has that name, or the images cannot be used.
+        ArmFailed: the user's factory raised or returned something else than a module.
+    """
+    from ironlaw.models.sources import open_source
+
+    return open_source(source, images=images, batch=batch, seed=seed)
+
+
+def check_source(source: str) -> None:
+    """See that a source can exist, without importing torch and without running user code.
+
+    Raises:
+        BadInput: the file, function or name does not exist; offers the closest names.
+    """
+    from ironlaw.models.sources import check
+
+    check(source)

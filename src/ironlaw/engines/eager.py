@@ -1,0 +1,202 @@
+"""eager PyTorch: float, static and dynamic int8, bfloat16, and a user's own program as it is.
+
+Where torchvision has a quantizable variant of the named architecture, all eager arms run that variant, float ones too
+(with the named model's weights and activation functions). It differs from the plain one by empty modules that mark
+where int8 begins and by additions written as modules, so it computes the same numbers and its state_dict has the same
+size; a float arm without those modules would differ from the int8 arm in more than the precision.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ironlaw.engines import eager_int8
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe
+from ironlaw.models import LoadedModel, saved
+from ironlaw.program import PreparedModel, Program
+from ironlaw.variant import GIVEN, PRECISION, Variant
+
+IMPORTS = ("torch",)
+BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
+_ABOUT = "eager.json"
+_MODULE = "prepared.pt"
+
+
+def missing_extra() -> Maybe[bool]:
+    """torch is a dependency: eager is always there."""
+    return True
+
+
+def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    """Make the variant and save its module under the folder.
+
+    Raises:
+        ArmFailed: torch cannot make this variant of this model; names the operator or layer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    precision = variant.level(PRECISION)
+    if precision == GIVEN:
+        return _keep_given(model, folder)
+    phases = Phases()
+    made = _make(variant, model, phases)
+    backend = "none" if precision in ("fp32", "bf16") else eager_int8.preferred_backend()
+    return _keep(made, model, folder, phases=phases, about={"backend": backend})
+
+
+def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Quantized:
+    import torch
+
+    if not isinstance(model.module, torch.nn.Module):
+        raise ArmFailed(
+            f"{model.name} is a {type(model.module).__name__}, not a torch module: it runs only as it is",
+            hint="return a torch module from the factory",
+        )
+    source = model.quantizable if model.quantizable is not None else model.module
+    source.eval()
+    fused = variant.level("fusion") == "fused"
+    match variant.level(PRECISION):
+        case "fp32":
+            return eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+        case "int8":
+            backend = eager_int8.preferred_backend()
+            return eager_int8.quantize_static(source, model.calibration, fused=fused, backend=backend, phases=phases)
+        case "int8-dynamic":
+            made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+            return eager_int8.quantize_dynamic(made.module, phases)
+        case "bf16":
+            made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+            return _in_bfloat16(made, phases)
+        case other:
+            raise ArmFailed(
+                f"eager PyTorch has no {other} here",
+                hint="use fp32, int8, int8-dynamic or bf16, or another engine",
+            )
+
+
+def _in_bfloat16(made: eager_int8.Quantized, phases: Phases) -> eager_int8.Quantized:
+    import torch
+
+    with phases.timed("convert"):
+        made.module = copy.deepcopy(made.module).to(torch.bfloat16)
+    made.notes.append("inputs are converted to bfloat16 and outputs to float32 inside the timed call")
+    return made
+
+
+def _keep(
+    made: eager_int8.Quantized, model: LoadedModel, folder: Path, *, phases: Phases, about: dict[str, Any]
+) -> PreparedModel:
+    with phases.timed("save"):
+        saved.save_module(made.module, folder / _MODULE)
+    (folder / _ABOUT).write_text(json.dumps(about))
+    return PreparedModel(
+        path=str(folder / _MODULE),
+        size_bytes=state_dict_bytes(made.module),
+        phases_ns=phases.ns,
+        weights=model.weights,
+        notes=tuple(made.notes),
+        imports=saved.libraries_of(made.module),
+    )
+
+
+def _keep_given(model: LoadedModel, folder: Path) -> PreparedModel:
+    """Save a user's program; one that cannot be pickled is made again by its factory in every replicate."""
+    import torch
+
+    program = model.module
+    is_module = isinstance(program, torch.nn.Module)
+    made = eager_int8.Quantized(module=program)
+    about: dict[str, Any] = {"backend": str(torch.backends.quantized.engine)}
+    try:
+        saved.save_module(program, folder / _MODULE)
+    except ArmFailed as failed:
+        about |= {"source": model.source, "seed": model.seed}
+        made.notes.append(f"made again by its factory in every replicate ({failed.message})")
+    (folder / _ABOUT).write_text(json.dumps(about))
+    return PreparedModel(
+        path=str(folder / _MODULE),
+        size_bytes=state_dict_bytes(program) if is_module else _file_bytes(folder / _MODULE),
+        phases_ns={},
+        weights=model.weights,
+        notes=tuple(made.notes),
+        imports=saved.libraries_of(program) if is_module else (),
+    )
+
+
+def _file_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def state_dict_bytes(module: Any) -> int:
+    """Bytes that torch.save writes for a module's state_dict: the model size as PyTorch users know it."""
+    import torch
+
+    written = _Written()
+    torch.save(module.state_dict(), cast(IO[bytes], written))
+    return written.bytes
+
+
+class _Written:
+    """A file that only counts what is written to it."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def write(self, data: Any) -> int:
+        """Count; torch writes bytes or memoryviews of bytes."""
+        self.bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept, so nothing is to be flushed."""
+
+
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+    """The saved module, ready to be called on the model's inputs; nothing is built or converted again."""
+    import torch
+
+    path = Path(prepared.path)
+    about = json.loads((path.parent / _ABOUT).read_text())
+    if about["backend"] != "none":
+        # Packed int8 weights are laid out for one engine when they are read, so this comes first.
+        torch.backends.quantized.engine = about["backend"]
+    module = _read(path, about)
+    infer = _between_float32(module) if variant.level(PRECISION) == "bf16" else module
+    return Program(
+        infer=infer,
+        inputs=model.inputs,
+        module=module if isinstance(module, torch.nn.Module) else None,
+        guard=torch.inference_mode,
+        boundary=BOUNDARY,
+    )
+
+
+def _read(path: Path, about: dict[str, Any]) -> Any:
+    if "source" not in about:
+        with eager_int8.reading_int8_layers():
+            return saved.load_module(path)
+    from ironlaw.models import factories
+
+    return factories.make(about["source"], seed=about["seed"]).program
+
+
+def _between_float32(module: Any) -> Any:
+    """A call with float32 inputs and outputs, as every other arm has them, around a bfloat16 module."""
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    def narrow(value: Any) -> Any:
+        return value.to(torch.bfloat16) if value.is_floating_point() else value
+
+    def widen(value: Any) -> Any:
+        return value.float() if value.is_floating_point() else value
+
+    def infer(*arguments: Any) -> Any:
+        answer = module(*tree_map_only(torch.Tensor, narrow, arguments))
+        return tree_map_only(torch.Tensor, widen, answer)
+
+    return infer

@@ -1,0 +1,327 @@
+"""int8 in eager PyTorch: everything that touches torch.ao.quantization, which upstream is moving to torchao.
+
+Static int8 has two routes to the same kernels. A module with QuantStub inside (torchvision's quantizable variants, or a
+user's own) goes through the eager API, as its author meant it. Any other goes through torch.fx, which finds additions,
+concatenations and functional calls by itself, and leaves in float what has no int8 kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.models.published import replace_part
+from ironlaw.models.weights import first_line
+
+
+@dataclass(slots=True, kw_only=True)
+class Quantized:
+    """An int8 module and what was found out while making it."""
+
+    module: Any
+    notes: list[str] = field(default_factory=list)
+
+
+def _torch_ao() -> Any:
+    """torch.ao.quantization, whose functions carry no types."""
+    from torch.ao import quantization
+
+    return quantization
+
+
+def preferred_backend() -> str:
+    """torch's quantized engine for this CPU: x86 where it exists, fbgemm on an older torch, qnnpack elsewhere."""
+    import torch
+
+    supported = torch.backends.quantized.supported_engines
+    return next((name for name in ("x86", "fbgemm", "qnnpack") if name in supported), "none")
+
+
+def quantize_static(
+    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+) -> Quantized:
+    """A static int8 copy of a module in eval mode, calibrated on real inputs; fused or with every layer on its own.
+
+    Raises:
+        ArmFailed: it cannot be traced, prepared, calibrated or converted, or nothing in it became int8.
+    """
+    import torch
+
+    torch.backends.quantized.engine = backend
+    with _quiet(), _explained("int8"):
+        if has_stubs(module):
+            made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases)
+        else:
+            made = _by_tracing(module, calibration, fused=fused, backend=backend, phases=phases)
+    if count_int8(made.module) == 0:
+        raise ArmFailed(
+            "nothing in this model could be quantized to static int8: no layer of it has an int8 kernel here",
+            hint="compare precisions of a model with convolutions or linear layers, or try another engine",
+        )
+    made.notes.append(f"quantized engine {backend}")
+    return made
+
+
+def has_stubs(module: Any) -> bool:
+    """Whether the author marked where quantization begins."""
+    from torch.ao.quantization import QuantStub
+
+    return any(isinstance(part, QuantStub) for part in module.modules())
+
+
+def count_int8(module: Any) -> int:
+    """How many layers compute in int8; stubs, which only convert, do not count."""
+    converters = ("Quantize", "DeQuantize", "QFunctional")
+    return sum(
+        ".quantized" in type(part).__module__ and type(part).__name__ not in converters
+        for part in module.modules()
+        if part is not module
+    )
+
+
+def fuse(module: Any, phases: Phases) -> Quantized:
+    """A copy of a float module with every BatchNorm folded into the layer before it.
+
+    Raises:
+        ArmFailed: no BatchNorm follows a convolution or linear layer, or the order of layers cannot be traced.
+    """
+    fused = copy.deepcopy(module)
+    before = _count_norms(fused)
+    with _quiet(), _explained("fusion"), phases.timed("fuse"):
+        _fuse(fused)
+    if _count_norms(fused) == before:
+        raise ArmFailed(
+            "nothing in this model can be fused: no BatchNorm stands right behind a convolution or linear layer",
+            hint="leave out +fused for this model",
+        )
+    left = _count_norms(fused)
+    return Quantized(module=fused, notes=[f"{left} of {before} BatchNorms could not be folded"] if left else [])
+
+
+def _count_norms(module: Any) -> int:
+    import torch
+
+    return sum(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in module.modules())
+
+
+def _by_stubs(
+    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+) -> Quantized:
+    quantization = _torch_ao()
+
+    made = copy.deepcopy(module)
+    if fused:
+        with phases.timed("fuse"):
+            _fuse(made)
+    with phases.timed("prepare"):
+        made.qconfig = quantization.get_default_qconfig(backend)
+        quantization.prepare(made, inplace=True)
+    _calibrate(made, calibration, phases)
+    with phases.timed("convert"):
+        quantization.convert(made, inplace=True)
+    return Quantized(module=made)
+
+
+def _by_tracing(
+    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+) -> Quantized:
+    from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
+
+    # Fusing is part of preparing here: the patterns of the backend configuration decide.
+    with phases.timed("prepare"):
+        made: Any = quantize_fx.prepare_fx(
+            copy.deepcopy(module),
+            get_default_qconfig_mapping(backend),
+            example_inputs=calibration[0],
+            backend_config=_patterns(backend, fused=fused),
+        )
+    _calibrate(made, calibration, phases)
+    with phases.timed("convert"):
+        made = quantize_fx.convert_fx(made, backend_config=_patterns(backend, fused=fused))
+    notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
+    floats = _float_layers(made)
+    if floats:
+        notes.append(f"stayed float: {', '.join(floats)}")
+    return Quantized(module=made, notes=notes)
+
+
+def _patterns(backend: str, *, fused: bool) -> Any:
+    """What may become int8 together; unfused only single layers: BatchNorm and ReLU stay on their own."""
+    from torch.ao.quantization import backend_config as configs
+
+    getter = {"qnnpack": configs.get_qnnpack_backend_config, "onednn": configs.get_onednn_backend_config}
+    full = getter.get(backend, configs.get_native_backend_config)()
+    if fused:
+        return full
+    single = [config for config in full.configs if not isinstance(config.pattern, tuple)]
+    return configs.BackendConfig(full.name + " unfused").set_backend_pattern_configs(single)
+
+
+def _calibrate(module: Any, calibration: list[tuple[Any, ...]], phases: Phases) -> None:
+    import torch
+
+    with phases.timed("calibrate"), torch.inference_mode():
+        for arguments in calibration:
+            module(*arguments)
+
+
+def _float_layers(module: Any) -> list[str]:
+    """Kinds of layers with weights that still compute in float."""
+    import torch
+
+    nn = torch.nn
+    weighty = (nn.modules.conv._ConvNd, nn.Linear, nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.RNNBase)
+    floats = (part for part in module.modules() if type(part).__module__.startswith("torch.nn.modules"))
+    kinds = {type(part).__name__ for part in floats if isinstance(part, (*weighty, nn.MultiheadAttention))}
+    return sorted(kinds)
+
+
+def _fuse(module: Any) -> None:
+    """Fuse in place: as the author says where there is a fuse_model, else every Conv/Linear+BatchNorm(+ReLU) found."""
+    clipped = _relu6_as_relu(module)
+    if hasattr(module, "fuse_model"):
+        try:
+            module.fuse_model(is_qat=False)
+        except TypeError:
+            module.fuse_model()
+    else:
+        groups = find_groups(module)
+        if groups:
+            _torch_ao().fuse_modules(module, groups, inplace=True)
+    _relu_as_relu6(module, clipped)
+
+
+def _relu6_as_relu(module: Any) -> list[str]:
+    """Let every ReLU6 pass for a ReLU, which is all the fuser knows; the paths of those changed."""
+    from torch import nn
+
+    paths = [path for path, part in module.named_modules() if type(part) is nn.ReLU6]
+    for path in paths:
+        marked = nn.ReLU(inplace=module.get_submodule(path).inplace)
+        marked.train(module.get_submodule(path).training)  # the fuser takes only layers of one mode
+        marked._was_relu6 = True  # type: ignore[assignment]  # a mark that travels with the module through fusion
+        replace_part(module, path, marked)
+    return paths
+
+
+def _relu_as_relu6(module: Any, paths: list[str]) -> None:
+    """Put every ReLU6 back, also inside a fused layer.
+
+    A fused int8 layer only has ReLU. Calibrated behind a ReLU6 its range ends at 6, and what lies above is saturated
+    when it is rounded to int8: the same function, one operator.
+    """
+    from torch import nn
+
+    if not paths:
+        return
+    marked = [path for path, part in module.named_modules() if getattr(part, "_was_relu6", False)]
+    for path in marked:
+        replace_part(module, path, nn.ReLU6(inplace=module.get_submodule(path).inplace))
+
+
+def find_groups(module: Any) -> list[list[str]]:
+    """Dotted paths of layers that always run right after another: Conv or Linear, BatchNorm, ReLU if there is one.
+
+    A layer that is called twice, or whose output is used twice, belongs to no group.
+    """
+    import torch
+    from torch import nn
+
+    graph = torch.fx.symbolic_trace(module).graph
+    calls = [node for node in graph.nodes if node.op == "call_module"]
+    called = [str(node.target) for node in calls]
+    once = {path for path in called if called.count(path) == 1}
+    before = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+    def follower(node: Any, kinds: tuple[type, ...]) -> Any | None:
+        users = list(node.users)
+        if len(users) != 1 or users[0].op != "call_module" or str(users[0].target) not in once:
+            return None
+        return users[0] if type(module.get_submodule(str(users[0].target))) in kinds else None
+
+    groups = []
+    for node in calls:
+        layer = type(module.get_submodule(str(node.target)))
+        norm = follower(node, norms) if layer in before and str(node.target) in once else None
+        if norm is None:
+            continue
+        group = [node, norm]
+        # The fuser knows no pattern of a transposed convolution, or of a linear layer, with both behind it.
+        relu = follower(norm, (nn.ReLU,)) if layer in before[:3] else None
+        groups.append([str(one.target) for one in (*group, relu) if one is not None])
+    return groups
+
+
+def quantize_dynamic(module: Any, phases: Phases) -> Quantized:
+    """A copy whose Linear, LSTM and GRU layers quantize their inputs at each call.
+
+    Raises:
+        ArmFailed: the model has no such layer.
+    """
+    import torch
+
+    quantization = _torch_ao()
+
+    kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
+    torch.backends.quantized.engine = backend = preferred_backend()
+    with _quiet(), _explained("int8-dynamic"), phases.timed("convert"):
+        made = quantization.quantize_dynamic(copy.deepcopy(module), kinds, dtype=torch.qint8)
+    count = sum(".quantized.dynamic" in type(part).__module__ for part in made.modules())
+    if count == 0:
+        raise ArmFailed(
+            "nothing in this model could be quantized dynamically: it has no Linear, LSTM or GRU layer",
+            hint="use int8 (static) for convolutions",
+        )
+    return Quantized(module=made, notes=[f"{count} layers quantized dynamically", f"quantized engine {backend}"])
+
+
+@contextlib.contextmanager
+def reading_int8_layers() -> Iterator[None]:
+    """Let pickled int8 convolutions come back whole.
+
+    torch restores their weights but not what every module has (its dictionaries of hooks), so that calling one fails.
+    """
+    import torch
+    from torch.ao.nn.quantized.modules.conv import _ConvNd
+
+    kind: Any = _ConvNd
+    as_torch_has_it = kind.__setstate__
+
+    def restore(layer: Any, state: Any) -> None:
+        torch.nn.Module.__init__(layer)
+        as_torch_has_it(layer, state)
+
+    kind.__setstate__ = restore
+    try:
+        yield
+    finally:
+        kind.__setstate__ = as_torch_has_it
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence torch.ao's announcements of its own move; they are not about this model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn whatever torch raises while making an arm into that arm's failure, with the operator torch names."""
+    try:
+        yield
+    except ArmFailed:
+        raise
+    except Exception as error:  # noqa: BLE001  # the border to an engine: its failures are the arm's
+        raise ArmFailed(
+            f"{what}: torch cannot convert this model: {type(error).__name__}: {first_line(error)}",
+            hint="put QuantStub, DeQuantStub and FloatFunctional into the module yourself, or try another engine",
+        ) from None

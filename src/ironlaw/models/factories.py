@@ -1,0 +1,224 @@
+"""Models from a user's own function: file.py:factory and package.module:factory. Runs user code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import ArmFailed, BadInput, offer_closest
+from ironlaw.models import LoadedModel, inputs, saved
+from ironlaw.models.images import Preprocessing
+from ironlaw.models.weights import first_line
+
+_RETURNS = "it returns a torch module (or a callable), or (module, inputs) with inputs a tuple of its arguments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a factory returned: something to call, and arguments for it if it gave any."""
+
+    program: Callable[..., Any]
+    examples: list[tuple[Any, ...]]
+
+
+def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+    """The model that a user's function makes; its own inputs, or photographs where it gives none.
+
+    The module is left as the factory made it, training mode included: a program of one's own is run as it is.
+
+    Raises:
+        BadInput: the module has no such function, or the images cannot be used.
+        ArmFailed: the function raised or returned something else, or the module cannot take its inputs.
+    """
+    made = make(source, seed=seed)
+    concerns: tuple[Concern, ...] = ()
+    if made.examples:
+        shown = calibration = probes = made.examples
+        concerns = _few_examples(len(made.examples))
+    else:
+        how = Preprocessing()
+        shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
+    _try_out(source, made, shown[0])
+    return LoadedModel(
+        name=source,
+        module=made.program,
+        inputs=shown,
+        calibration=calibration,
+        probes=probes,
+        weights="as the factory made them",
+        concerns=concerns,
+        source=source,
+        seed=seed,
+    )
+
+
+def _few_examples(count: int) -> tuple[Concern, ...]:
+    if count >= 8:
+        return ()
+    return (
+        Concern(
+            slug="few-examples",
+            text=f"the factory gave {count} input{'s' if count > 1 else ''}: few to calibrate and compare answers on",
+            fix="return (module, [(input,), (input,), ...]) with real inputs, 64 or more",
+            weight=Weight.NOTES,
+        ),
+    )
+
+
+def make(source: str, *, seed: int) -> Made:
+    """Call the factory, with every random generator seeded.
+
+    Raises:
+        BadInput: there is no such function.
+        ArmFailed: it raised, or returned something that is not a module.
+    """
+    import torch
+
+    where, _, name = source.rpartition(":")
+    module = _imported(where)
+    if not hasattr(module, name):
+        raise BadInput(f"{where} has no {name!r}", hint=offer_closest(name, _public(module)))
+    factory = getattr(module, name)
+    if isinstance(factory, torch.nn.Module):
+        return Made(program=factory, examples=[])
+    _seed_everything(seed)
+    try:
+        returned = factory()
+    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+        raise ArmFailed(
+            f"{source} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
+            hint="see that it works when called by itself, with no arguments",
+        ) from None
+    return _understood(source, returned)
+
+
+def _imported(where: str) -> ModuleType:
+    try:
+        if where.endswith(".py"):
+            return _imported_file(Path(where))
+        saved.search_in(str(Path.cwd()))
+        return importlib.import_module(where)
+    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+        raise ArmFailed(
+            f"importing {where} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
+            hint="see that it can be imported by itself",
+        ) from None
+
+
+def _imported_file(path: Path) -> ModuleType:
+    """The module in a file; its classes are later pickled by value, so that replicates need not run the file."""
+    import cloudpickle
+
+    saved.search_in(str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(f"_of_the_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    cloudpickle.register_pickle_by_value(module)
+    return module
+
+
+def _place(error: BaseException, where: str) -> str:
+    """Where in the user's own file an exception came from."""
+    import traceback
+
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == Path(where).name
+    ]
+    return f" ({Path(where).name} line {frames[-1].lineno})" if frames else ""
+
+
+def _public(module: ModuleType) -> list[str]:
+    return [name for name in vars(module) if not name.startswith("_")]
+
+
+def _seed_everything(seed: int) -> None:
+    import random
+
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)  # user code may draw from the global generator
+    torch.manual_seed(seed)
+
+
+def _understood(source: str, returned: Any) -> Made:
+    import torch
+
+    program, given = returned, None
+    if isinstance(returned, tuple) and len(returned) == 2:
+        program, given = returned
+    if not callable(program):
+        raise ArmFailed(f"{source} returned {_described(returned)}", hint=_RETURNS)
+    if given is None:
+        return Made(program=program, examples=[])
+    if isinstance(given, dict):
+        return Made(program=program, examples=[_in_order(source, program, given)])
+    if isinstance(given, torch.Tensor):
+        return Made(program=program, examples=[(given,)])
+    if isinstance(given, list) and given and all(isinstance(one, tuple) for one in given):
+        return Made(program=program, examples=given)
+    if isinstance(given, tuple):
+        return Made(program=program, examples=[given])
+    raise ArmFailed(f"{source} returned inputs of type {type(given).__name__}", hint=_RETURNS)
+
+
+def _in_order(source: str, program: Callable[..., Any], given: dict[str, Any]) -> tuple[Any, ...]:
+    """Named arguments in the order in which the program takes them, defaults in between.
+
+    Raises:
+        ArmFailed: the program has no such parameters, or takes them by name only.
+    """
+    signature = inspect.signature(getattr(program, "forward", program))
+    try:
+        bound = signature.bind(**given)
+    except TypeError as error:
+        raise ArmFailed(f"{source} gave inputs that do not fit: {error}", hint=_RETURNS) from None
+    last = max(place for place, name in enumerate(signature.parameters) if name in bound.arguments)
+    by_name_only = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    needed = list(signature.parameters.values())[: last + 1]
+    for parameter in needed:
+        if parameter.kind in by_name_only:
+            raise ArmFailed(
+                f"{source}: the model takes {parameter.name!r} by name only",
+                hint="wrap it in a module whose forward takes its inputs in order",
+            )
+    return tuple(bound.arguments.get(one.name, one.default) for one in needed)
+
+
+def _described(returned: Any) -> str:
+    if isinstance(returned, tuple):
+        return "(" + ", ".join(type(part).__name__ for part in returned) + ")"
+    return f"a {type(returned).__name__}"
+
+
+def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
+    """Call the program once, in eval mode, so that wrong inputs are told before anything is measured."""
+    import torch
+
+    parts = list(made.program.modules()) if isinstance(made.program, torch.nn.Module) else []
+    training = [part.training for part in parts]
+    for part in parts:
+        part.training = False
+    try:
+        with torch.no_grad():
+            made.program(*example)
+    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+        raise ArmFailed(
+            f"{source} cannot take {inputs.described(example)}: {first_line(error)}",
+            hint="return (module, (its, inputs)) from the factory, in the shapes and types it takes",
+        ) from None
+    finally:
+        for part, was in zip(parts, training, strict=True):
+            part.training = was

@@ -1,0 +1,59 @@
+"""Tensors for inferences, calibration and probes, from photographs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.models import images
+from ironlaw.models.images import Preprocessing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Arguments = tuple[Any, ...]
+
+
+def from_photos(
+    folder: str | None, how: Preprocessing, *, batch: int, seed: int
+) -> tuple[list[Arguments], list[Arguments], list[Arguments]]:
+    """Inputs (the photographs in turn), calibration and probes (crops of them), each as batches of one tensor.
+
+    Raises:
+        BadInput: the folder's images cannot be used.
+    """
+    photos = [images.decode(path) for path in images.check_folder(folder)]
+    turns = images.standard(photos, how)
+    # Every input is full: with a batch above 1, the photographs go round.
+    shown = [[turns[(first + i) % len(turns)] for i in range(batch)] for first in range(len(turns))]
+    calibration = images.crops(photos, how, count=_full(images.CALIBRATION, batch), seed=2 * seed + 1)
+    probes = images.crops(photos, how, count=_full(images.PROBES, batch), seed=2 * seed)
+    return [_stack(group) for group in shown], _batches(calibration, batch), _batches(probes, batch)
+
+
+def _full(count: int, batch: int) -> int:
+    return -(-count // batch) * batch
+
+
+def _batches(crops: list[NDArray[np.float32]], batch: int) -> list[Arguments]:
+    return [_stack(crops[first : first + batch]) for first in range(0, len(crops), batch)]
+
+
+def _stack(crops: list[NDArray[np.float32]]) -> Arguments:
+    import numpy
+    import torch
+
+    return (torch.from_numpy(numpy.stack(crops)),)
+
+
+def described(arguments: Arguments) -> str:
+    """The types and shapes of the arguments of one inference: float32 1x3x224x224."""
+    import torch
+
+    def one(value: Any) -> str:
+        if not isinstance(value, torch.Tensor):
+            return type(value).__name__
+        kind = str(value.dtype).removeprefix("torch.")
+        return f"{kind} {'x'.join(str(length) for length in value.shape) or 'scalar'}"
+
+    return ", ".join(one(value) for value in arguments)

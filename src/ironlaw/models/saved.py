@@ -1,0 +1,126 @@
+"""A model's inputs, and modules, on disk: written once, read by every replicate without building anything again.
+
+    save(model, folder)            inputs, probes and what is known about the model
+    load(folder)                   inputs only (module=None), a few milliseconds: what a replicate needs
+    load(folder, probes=True)      with the inputs for comparing answers
+    save_module, load_module       what an engine prepared
+
+Modules are pickled; classes from a user's own file are pickled by value. Only files of the same run are read back.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ironlaw.concern import Concern
+from ironlaw.errors import ArmFailed
+from ironlaw.models import LoadedModel
+from ironlaw.models.weights import first_line
+
+_ABOUT = "about.json"
+_LIBRARIES = ("torchvision", "timm", "transformers")  # slow to import: worth doing once, before twins are forked
+
+
+def save(model: LoadedModel, folder: Path) -> None:
+    """Write the inputs of a model and what is known about it under a folder, which is made; not its module."""
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "name": model.name,
+        "weights": model.weights,
+        "source": model.source,
+        "seed": model.seed,
+        "concerns": [msgspec.to_builtins(concern) for concern in model.concerns],
+    }
+    (folder / _ABOUT).write_text(json.dumps(about))
+    for part in ("inputs", "probes"):
+        save_inputs(getattr(model, part), folder / f"{part}.pt")
+
+
+def load(folder: Path, *, probes: bool = False) -> LoadedModel:
+    """What `save` wrote, without a module; the probes only when asked for."""
+    about = json.loads((folder / _ABOUT).read_text())
+    return LoadedModel(
+        name=about["name"],
+        weights=about["weights"],
+        source=about["source"],
+        seed=about["seed"],
+        concerns=tuple(msgspec.convert(concern, Concern) for concern in about["concerns"]),
+        module=None,
+        inputs=load_inputs(folder / "inputs.pt"),
+        calibration=[],
+        probes=load_inputs(folder / "probes.pt") if probes else [],
+    )
+
+
+def save_inputs(inputs: list[tuple[Any, ...]], path: Path) -> None:
+    """Write the arguments of several inferences."""
+    import torch
+
+    torch.save(inputs, path)
+
+
+def load_inputs(path: Path) -> list[tuple[Any, ...]]:
+    """The arguments that `save_inputs` wrote."""
+    import torch
+
+    loaded: list[tuple[Any, ...]] = torch.load(path, weights_only=False)
+    return loaded
+
+
+def save_module(module: Any, path: Path) -> None:
+    """Write a module (or any callable) so that a fresh interpreter can read it.
+
+    Raises:
+        ArmFailed: it holds something that cannot be pickled.
+    """
+    import cloudpickle
+    import torch
+
+    try:
+        torch.save(module, path, pickle_module=cloudpickle)
+    except (pickle.PicklingError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+        raise ArmFailed(
+            f"{type(module).__name__} cannot be saved: {first_line(error)}",
+            hint="keep open files, sessions and locks out of the module",
+        ) from None
+    path.with_suffix(".paths.json").write_text(json.dumps(_search_paths()))
+
+
+def load_module(path: Path) -> Any:
+    """The module that `save_module` wrote, with its user's folders searched for imports again."""
+    import torch
+
+    for folder in json.loads(path.with_suffix(".paths.json").read_text()):
+        if folder not in sys.path:
+            sys.path.append(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of its own storage classes when it reads int8 weights
+        return torch.load(path, weights_only=False)
+
+
+def search_in(folder: str) -> None:
+    """Let user code import what lies beside it, here and in the replicates that read its modules back."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    if folder not in _USER_FOLDERS:
+        _USER_FOLDERS.append(folder)
+
+
+_USER_FOLDERS: list[str] = []
+
+
+def _search_paths() -> list[str]:
+    return list(_USER_FOLDERS)
+
+
+def libraries_of(module: Any) -> tuple[str, ...]:
+    """The slow libraries whose classes a module is made of; to be imported before twins are forked."""
+    roots = {type(part).__module__.partition(".")[0] for part in module.modules()}
+    return tuple(name for name in _LIBRARIES if name in roots)
