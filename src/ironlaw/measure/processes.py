@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -47,6 +47,13 @@ START_LIMIT_S = 180.0
 WARM_UP_LIMIT_NS = 2_000_000_000
 # What libraries read once, when they are imported; numpy's own pool is not what is measured.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class _Birth:
+    replicate: int
+    environment: dict[str, str]
+    imports: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -99,7 +106,7 @@ class ProcessStage:
         makers: dict[str, Arm] = {}
         for arm in arms:
             makers.setdefault(arm.prepared_as(), arm)
-        yield from self._open(tuple(makers.values()), replicate=-1)
+        yield from self._open(tuple(makers.values()), replicate=-1, imports={})
         made: dict[str, Fact] = {}
         for number, (key, arm) in enumerate(makers.items()):
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
@@ -115,7 +122,8 @@ class ProcessStage:
 
     def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
         """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
-        yield from self._open(arms, replicate=replicate)
+        imports = {arm.name: models[arm.name].imports for arm in arms}
+        yield from self._open(arms, replicate=replicate, imports=imports)
         for arm in arms:
             yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S, replicate=replicate)[-1]
 
@@ -150,26 +158,28 @@ class ProcessStage:
         """The CPUs an arm is pinned to: from the last allowed one down, since the first serves most interrupts."""
         return tuple(sorted(self._allowed[-threads:]))
 
-    def _open(self, arms: tuple[Arm, ...], *, replicate: int) -> Iterator[Fact]:
+    def _open(self, arms: tuple[Arm, ...], *, replicate: int, imports: Mapping[str, tuple[str, ...]]) -> Iterator[Fact]:
         by_environment: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
         for arm in arms:
             by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
         for environment, members in by_environment.items():
-            yield from self._open_one(tuple(members), dict(environment), replicate)
+            of_engines = [name for arm in members for name in engine(arm.variant.level(ENGINE)).IMPORTS]
+            of_models = [name for arm in members for name in imports.get(arm.name, ())]
+            birth = _Birth(replicate, dict(environment), tuple(dict.fromkeys(of_engines + of_models)))
+            yield from self._open_one(tuple(members), birth)
 
-    def _open_one(self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int) -> Iterator[Fact]:
+    def _open_one(self, arms: tuple[Arm, ...], birth: _Birth) -> Iterator[Fact]:
         began_ns = time.monotonic_ns()
         ours, theirs = socket.socketpair()
         ends = {arm.name: socket.socketpair() for arm in arms}
-        posts = tuple(self._post(arm, replicate, ends[arm.name][1].fileno()) for arm in arms)
-        imports = dict.fromkeys(name for arm in arms for name in engine(arm.variant.level(ENGINE)).IMPORTS)
+        posts = tuple(self._post(arm, birth.replicate, ends[arm.name][1].fileno()) for arm in arms)
         padding = self._rng.randrange(4096)
         self._logs += 1
         log = Path(self._folder.name) / f"output{self._logs}.txt"
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ironlaw.measure.interpreter", str(theirs.fileno())],
-                env={**os.environ, **self._threading(), "IRONLAW_PADDING": "x" * padding, **environment},
+                env={**os.environ, **self._threading(), "IRONLAW_PADDING": "x" * padding, **birth.environment},
                 pass_fds=[theirs.fileno(), *(post.fd for post in posts)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -181,17 +191,17 @@ class ProcessStage:
             end.close()
         home = _Interpreter(process, Line(ours), log)
         self._interpreters.append(home)
-        reason = self._born(home, Staff(imports=tuple(imports), posts=posts))
+        reason = self._born(home, Staff(imports=birth.imports, posts=posts))
         if isinstance(reason, str):
             for arm in arms:
-                yield Failure(arm=arm.name, replicate=replicate, stage="start", reason=reason, hint=_tail(log))
+                yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=_tail(log))
             return
         for arm in arms:
             self._twins[arm.name] = _Twin(Line(ends[arm.name][0]), home, reason.pids[arm.name])
         yield InterpreterStarted(
-            replicate=replicate,
+            replicate=birth.replicate,
             arms=tuple(arm.name for arm in arms),
-            environment=environment,
+            environment=birth.environment,
             padding_bytes=padding,
             start_ns=time.monotonic_ns() - began_ns,
         )

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from ironlaw.arm import Arm
+from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
@@ -80,6 +81,8 @@ class _Run:
     turns: tuple[int, ...] = ()  # inferences in each round of the replicate at hand; empty: to be sized
 
     def keep(self, fact: Fact) -> None:
+        if isinstance(fact, Concern) and fact in self.facts:
+            return
         self.facts.append(fact)
         self.sink.write(fact)
         if isinstance(fact, Failure):

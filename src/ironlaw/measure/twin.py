@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -46,6 +47,7 @@ class Twin:
         self._program: Program | None = None
         self._meter: TurnMeter | None = None
         self._folder: Path | None = None
+        self._guard: contextlib.AbstractContextManager[object] | None = None
         self._next_input = 0
 
     def obey(self, order: Order) -> list[Fact]:
@@ -103,8 +105,10 @@ class Twin:
             program = FACTORS[name].change(level, program)
         load_ns = time.perf_counter_ns() - began_ns
         self._program = program
-        # Entered for the life of the process: the guard is part of how the arm is run, not of an inference.
-        program.guard().__enter__()
+        # Entered for the life of the process: the guard is part of how the arm is run, not of an inference. It is kept,
+        # since torch.inference_mode ends when its object is collected.
+        self._guard = program.guard()
+        self._guard.__enter__()
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
         meter = meter_for(post.check)
         meter.attach()
