@@ -65,7 +65,7 @@ def to_json(explanation: Explanation) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value)
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _gap(missing: Missing) -> dict[str, str]:

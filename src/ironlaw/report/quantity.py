@@ -154,6 +154,20 @@ def percent(fraction: float, *, digits: int = 2) -> str:
     return with_unit(number(fraction, PERCENT, digits=digits), PERCENT)
 
 
+def align_points(cells: list[str]) -> list[str]:
+    """Printed numbers padded so that their decimal points stand below each other in a right-aligned column."""
+    longest = max((len(_decimals(cell)) for cell in cells if _is_number(cell)), default=0)
+    return [cell + " " * (longest - len(_decimals(cell))) if _is_number(cell) else cell for cell in cells]
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(MINUS, "").replace(".", "").isdecimal()
+
+
+def _decimals(cell: str) -> str:
+    return cell[cell.index(".") :] if "." in cell else ""
+
+
 @dataclass(slots=True)
 class Footnotes:
     """The reasons behind the dashes of one table, numbered in the order in which they are met."""

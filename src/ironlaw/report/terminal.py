@@ -23,7 +23,7 @@ from ironlaw.explanation import (
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import ArmsTable, Column, added_arms, arms_table, cell_text, control_name, ordered_arms
-from ironlaw.report.quantity import TIME, Footnotes, number, scale_for
+from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 
 _LEDGER_TOP = 5
 _WIDEST_NAME = 24
@@ -113,15 +113,27 @@ def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes) -> Tabl
         title = f"{column.heading}\n{column.unit}"
         above = "\n" * (tallest - title.count("\n"))
         grid.add_column(Text(above + title, justify="right"), justify="right", no_wrap=True)
+    texts = [align_points([cell_text(cell, footnotes) for cell in column.cells]) for column in columns]
     was_added = False
     for place, row in enumerate(table.rows):
         if row.is_added and not was_added:
             grid.add_row(Text("for experiments:", style="italic dim"))
             was_added = True
-        cells = [cell_text(column.cells[place], footnotes) for column in columns]
-        name = Text(f"  {row.name}" if row.is_added else row.name)
-        grid.add_row(name, *(Text(cell) for cell in cells), style="dim" if row.failure else "")
+        name = _folded(f"  {row.name}" if row.is_added else row.name)
+        cells = [Text(column[place]) for column in texts]
+        grid.add_row(Text(name), *cells, style="dim" if row.failure else "")
     return grid
+
+
+def _folded(name: str) -> str:
+    """A long variant's name broken before a plus, the rest indented."""
+    lines = [""]
+    for place, part in enumerate(name.split("+")):
+        piece = f"+{part}" if place else part
+        if place and len(lines[-1]) + len(piece) > _WIDEST_NAME:
+            lines.append("   ")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def _show_comparison(
