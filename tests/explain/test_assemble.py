@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 import ironlaw
-from explain.stated import Law, Noise, recording
 from ironlaw.errors import BadInput
 from ironlaw.explain.assemble import explain
 from ironlaw.explanation import Difference
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Failure, Recording
+
+from .stated import Law, Noise, recording
 
 FP32, INT8 = Law(), Law(instructions=10e6)  # 11e6 and 6e6 cycles at 3 GHz
 

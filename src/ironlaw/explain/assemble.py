@@ -28,7 +28,7 @@ class Evidence:
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
-        return compare(self.turns[control], self.turns[changed])
+        return compare(self.turns[control], self.turns[changed], self.recording.machine)
 
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from ironlaw.explain.interval import rank_interval, t_interval
+from ironlaw.explain.lmdi import decompose
 from ironlaw.explain.paired import Pairs, pair
+from ironlaw.explain.split import counterfactuals, read_once, split_with_intervals
+from ironlaw.explain.states import states
 from ironlaw.explain.turns import ArmTurns
-from ironlaw.explanation import Comparison, Difference, ReadOnce
-from ironlaw.missing import Missing, is_known
+from ironlaw.explanation import Comparison, Difference
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe, Missing, is_known
 
 
-def compare(control: ArmTurns, changed: ArmTurns) -> tuple[Comparison, Pairs]:
+def compare(control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine]) -> tuple[Comparison, Pairs]:
     """Compare two arms over the rounds they share; also gives the pairs, for whatever looks closer."""
     pairs = pair(control, changed)
     ratios = pairs.ln_ratios
@@ -28,9 +31,17 @@ def compare(control: ArmTurns, changed: ArmTurns) -> tuple[Comparison, Pairs]:
     if not len(ratios):
         gap = Missing(f"{control.arm} and {changed.arm} share no round")
         return replace(comparison, ln_ratio=gap, rank=gap, split=gap, once=gap), pairs
+    stand = states(pairs, machine)
+    decomposition = decompose(stand.control, stand.changed)
     if isinstance(ln_ratio, Missing):
-        return replace(comparison, split=ln_ratio, once=_once(pairs)), pairs
-    return replace(comparison, difference=judge(comparison)), pairs
+        once = read_once(decomposition, stand.assumptions)
+        return replace(comparison, split=ln_ratio, once=once), pairs
+    return replace(
+        comparison,
+        difference=judge(comparison),
+        split=split_with_intervals(decomposition, stand.assumptions),
+        counterfactuals=counterfactuals(decomposition),
+    ), pairs
 
 
 def absent(control: str, changed: str, reason: str) -> Comparison:
@@ -56,14 +67,3 @@ def judge(comparison: Comparison) -> Difference:
     if not estimate.excludes(0.0):
         return Difference.NONE_SHOWN
     return Difference.FASTER if estimate.value > 0 else Difference.SLOWER
-
-
-def _once(pairs: Pairs) -> ReadOnce:
-    control, changed = float(pairs.ln_control.mean()), float(pairs.ln_changed.mean())
-    return ReadOnce(
-        ln_ratio=control - changed,
-        control_ns=math.exp(control),
-        changed_ns=math.exp(changed),
-        terms={},
-        assumptions=(),
-    )

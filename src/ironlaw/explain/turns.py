@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -54,6 +54,7 @@ class ArmTurns:
     columns: dict[str, Column]
     absent: dict[str, Missing] = field(default_factory=dict)
     impossible: int = 0
+    otherwise: Missing = NEVER_READ  # why a quantity is absent that `absent` does not name
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -62,7 +63,7 @@ class ArmTurns:
         """The quantity of that name, or why no turn has it."""
         if name in self.columns:
             return self.columns[name]
-        return self.absent.get(name, NEVER_READ)
+        return self.absent.get(name, self.otherwise)
 
     def mean(self, name: str) -> Maybe[float]:
         """The mean per inference over the turns that read the quantity."""
@@ -100,10 +101,14 @@ def turns_of(recording: Recording) -> dict[str, ArmTurns]:
         if gathered is None:
             gathered = rows[reading.arm] = _Rows()
         _gather(gathered, reading)
-    lost = {}
+    lost: dict[str, Missing] = {}
+    otherwise = NEVER_READ
     if is_known(recording.counters):
         lost = {event: Missing(reason) for event, reason in recording.counters.lost.items()}
-    return {arm: _table(arm, gathered, lost) for arm, gathered in rows.items()}
+        if isinstance(recording.counters.slots, Missing):
+            otherwise = recording.counters.slots
+    tables = {arm: _table(arm, gathered) for arm, gathered in rows.items()}
+    return {arm: replace(table, absent={**table.absent, **lost}, otherwise=otherwise) for arm, table in tables.items()}
 
 
 def _gather(rows: _Rows, reading: Reading) -> None:
@@ -145,7 +150,7 @@ def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
     return None
 
 
-def _table(arm: str, rows: _Rows, lost: dict[str, Missing]) -> ArmTurns:
+def _table(arm: str, rows: _Rows) -> ArmTurns:
     whole = np.array(rows.whole, dtype=np.int64).reshape(-1, 6)
     inferences = whole[:, 3]
     columns = {}
@@ -161,6 +166,6 @@ def _table(arm: str, rows: _Rows, lost: dict[str, Missing]) -> ArmTurns:
         wall_ns=whole[:, 4] / inferences,
         cpu_ns=whole[:, 5] / inferences,
         columns=columns,
-        absent={**rows.absent, **lost},
+        absent=rows.absent,
         impossible=rows.impossible,
     )
