@@ -10,6 +10,7 @@ from pathlib import Path
 from ironlaw.machine import Machine
 from ironlaw.measure.cgroup import cpu_max
 from ironlaw.measure.cpu_identity import cpu_identity
+from ironlaw.measure.cpu_list import parse_cpu_list
 from ironlaw.missing import Maybe, Missing, is_known
 
 ENGINE_PACKAGES = (
@@ -146,15 +147,6 @@ def cpu_time_split(root: Path = Path("/")) -> Maybe[str]:
     return "exact" if tickless and tickless >= os.sched_getaffinity(0) else "by timer tick"
 
 
-def parse_cpu_list(text: str) -> frozenset[int]:
-    """The CPUs in a list as the kernel prints it: 0-3,8."""
-    cpus: set[int] = set()
-    for part in filter(None, text.strip().split(",")):
-        first, _, last = part.partition("-")
-        cpus.update(range(int(first), int(last or first) + 1))
-    return frozenset(cpus)
-
-
 def installed_versions() -> dict[str, str]:
     """Versions of the engines and libraries that run models, without importing any of them."""
     found = {"python": platform.python_version()}
@@ -179,9 +171,7 @@ def _read(path: Path) -> str | None:
 
 def _hypervisor(root: Path, flags: frozenset[str]) -> Maybe[str]:
     told = _read(root / "sys/hypervisor/type")
-    dmi = " ".join(
-        filter(None, (_read(root / f"sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name")))
-    )
+    dmi = " ".join(filter(None, (_read(root / f"sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name"))))
     tree = _read(root / "proc/device-tree/hypervisor/compatible")
     if platform.machine() == "x86_64" and "hypervisor" not in flags:
         return "none"
@@ -189,9 +179,7 @@ def _hypervisor(root: Path, flags: frozenset[str]) -> Maybe[str]:
         return told or tree or ""
     if "hypervisor" in flags:
         return f"virtual machine ({dmi})" if dmi else "virtual machine (of a kind it does not tell)"
-    return Missing(
-        f"{platform.machine()} does not tell" + (f"; its firmware calls itself {dmi}" if dmi else "")
-    )
+    return Missing(f"{platform.machine()} does not tell" + (f"; its firmware calls itself {dmi}" if dmi else ""))
 
 
 def _cpu_folders(root: Path) -> list[Path]:
@@ -240,9 +228,7 @@ def _governor(root: Path, allowed: tuple[int, ...]) -> Maybe[str]:
         for cpu in allowed
         if (governor := _read(root / f"sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))
     }
-    return ", ".join(sorted(told)) or Missing(
-        "no cpufreq here: the hypervisor or the firmware sets the frequency"
-    )
+    return ", ".join(sorted(told)) or Missing("no cpufreq here: the hypervisor or the firmware sets the frequency")
 
 
 def _turbo(root: Path) -> Maybe[str]:
@@ -281,11 +267,7 @@ def _allocator(root: Path) -> Maybe[str]:
         if any(name in file for name in _ALLOCATORS):
             return file
     libc = _libc()
-    return (
-        f"{libc} malloc"
-        if is_known(libc)
-        else Missing("the C library is not known, and no other malloc is mapped")
-    )
+    return f"{libc} malloc" if is_known(libc) else Missing("the C library is not known, and no other malloc is mapped")
 
 
 def _load_average(root: Path) -> Maybe[float]:

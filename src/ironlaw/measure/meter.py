@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from ironlaw.event import Count
+from ironlaw.event import EventGroup
+from ironlaw.measure.hardware_meter import HardwareMeter
+from ironlaw.measure.measured import Measured, measured, migrations_since
 from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
-from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import CounterCheck
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What one turn cost, all threads of the process together; times in ns.
-
-    `threads` is the number of threads when the turn ended.
-    """
-
-    cpu_ns: int
-    user_ns: Maybe[int]
-    kernel_ns: Maybe[int]
-    minor_faults: int
-    major_faults: int
-    context_switches: int
-    migrations: Maybe[int]
-    counts: tuple[Count, ...]
-    threads: int
+from ironlaw.missing import Maybe, Missing
+from ironlaw.recording import CounterCheck, Meter
 
 
 class TurnMeter(Protocol):
@@ -88,33 +71,21 @@ class ClockMeter:
         """Nothing was opened."""
 
 
-def migrations_since(before: Maybe[int], threads: tuple[int, ...]) -> Maybe[int]:
-    """Moves to another CPU since `before` was read for the same threads."""
-    after = migrations_so_far(threads)
-    if not is_known(before):
-        return before
-    if not is_known(after):
-        return after
-    if after < before:
-        return Missing("migrations are not known: a thread ended during the turn and took its number along")
-    return after - before
-
-
-def measured(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count, ...]) -> Measured:
-    """One turn, from the process's clock and what was counted beside it."""
-    return Measured(
-        cpu_ns=clock.cpu_ns,
-        user_ns=clock.user_ns,
-        kernel_ns=clock.kernel_ns,
-        minor_faults=clock.minor_faults,
-        major_faults=clock.major_faults,
-        context_switches=clock.context_switches,
-        migrations=migrations,
-        counts=counts,
-        threads=len(list_threads()),
-    )
-
-
 def meter_for(check: CounterCheck) -> TurnMeter:
-    """The meter for what the counter test found usable."""
-    return ClockMeter()
+    """The meter for what the counter test found usable.
+
+    Raises:
+        ValueError: the check names a group of events whose encoding it does not hold.
+    """
+    if check.meter is not Meter.HARDWARE:
+        return ClockMeter()
+    return HardwareMeter(groups_of(check))
+
+
+def groups_of(check: CounterCheck) -> tuple[EventGroup, ...]:
+    """The event groups of a check, with what the kernel is to be asked for."""
+    by_name = {str(event): event for event in check.events}
+    unknown = {name for group in check.groups for name in group} - set(by_name)
+    if unknown:
+        raise ValueError(f"the counter check does not say how to count {sorted(unknown)}")
+    return tuple(EventGroup(tuple(by_name[name] for name in group)) for group in check.groups)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ironlaw.errors import CounterRefused
-from ironlaw.event import Event, Mode
+from ironlaw.event import Event, Mode, Source
+from ironlaw.measure.cpu_list import parse_cpu_list
 from ironlaw.missing import Maybe, Missing, is_known
 
 # __NR_perf_event_open: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h.
@@ -24,6 +25,7 @@ _FORMAT = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3  # TOTAL_TIME_ENABLED, TOTAL_TIME_RU
 _DISABLED, _PINNED, _EXCLUDE_USER, _EXCLUDE_KERNEL, _EXCLUDE_HV = 1 << 0, 1 << 2, 1 << 4, 1 << 5, 1 << 6
 _ENABLE, _DISABLE, _GET_ID = 0x2400, 0x2401, 0x80082407
 _WHOLE_GROUP = 1
+_ONE_PMU = 0
 _CLOSE_ON_EXEC = 1 << 3
 _ATTR_SIZE = 112  # PERF_ATTR_SIZE_VER5, of Linux 4.1
 
@@ -90,16 +92,19 @@ class SyscallKernel:
     never time-shares it, so there is nothing to scale.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pmu_type: Maybe[int] | None = None) -> None:
+        """`pmu_type` is the kernel's number of the cores' PMU; read from /sys for the allowed CPUs unless given."""
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
         self._syscall.restype = ctypes.c_long
+        self._pmu_type = core_pmu_type(frozenset(os.sched_getaffinity(0))) if pmu_type is None else pmu_type
 
     def open(self, event: Event, *, thread: int, leader: int) -> Opened:
         """Open a counter on a thread of this process, whatever CPU it is on."""
         number = _SYSCALL_NUMBERS.get(platform.machine())
         if number is None:
             raise refusal(event, errno.ENOSYS)
-        attributes = ctypes.create_string_buffer(pack_attributes(event, is_leader=leader == -1), _ATTR_SIZE)
+        packed = pack_attributes(event, is_leader=leader == -1, pmu_type=self._type_for(event))
+        attributes = ctypes.create_string_buffer(packed, _ATTR_SIZE)
         fd = self._syscall(
             ctypes.c_long(number),
             attributes,
@@ -111,6 +116,17 @@ class SyscallKernel:
         if fd < 0:
             raise refusal(event, ctypes.get_errno())
         return Opened(fd, struct.unpack("=Q", fcntl.ioctl(fd, _GET_ID, bytes(8)))[0])
+
+    def _type_for(self, event: Event) -> int:
+        if event.source is Source.SOFTWARE:
+            return _ONE_PMU
+        if isinstance(self._pmu_type, Missing):
+            raise EventRefused(
+                f"{event} cannot be counted: {self._pmu_type.reason}",
+                hint="pin to CPUs of one kind: taskset -c 0-3 ironlaw run ... (lscpu -e shows the kinds)",
+                number=errno.ENODEV,
+            )
+        return self._pmu_type
 
     def enable(self, leader: int) -> None:
         """Let the whole group count."""
@@ -134,8 +150,11 @@ class SyscallKernel:
         os.close(fd)
 
 
-def pack_attributes(event: Event, *, is_leader: bool) -> bytes:
-    """struct perf_event_attr of linux/perf_event.h for an event: counting, not sampling; off until enabled."""
+def pack_attributes(event: Event, *, is_leader: bool, pmu_type: int = 0) -> bytes:
+    """struct perf_event_attr of linux/perf_event.h for an event: counting, not sampling; off until enabled.
+
+    `pmu_type` names the PMU on machines whose cores are of several kinds; 0 where there is only one.
+    """
     bits = _EXCLUDE_HV
     if is_leader:
         bits |= _DISABLED | _PINNED
@@ -143,9 +162,33 @@ def pack_attributes(event: Event, *, is_leader: bool) -> bytes:
         bits |= _EXCLUDE_KERNEL
     if event.mode is Mode.KERNEL:
         bits |= _EXCLUDE_USER
+    kind, config = event.source.value, event.config
+    if pmu_type and event.source is Source.RAW:
+        kind = pmu_type
+    elif pmu_type:
+        config |= pmu_type << 32  # PERF_PMU_TYPE_SHIFT, since Linux 5.13
     # type, size, config, sample_period, sample_type, read_format, flags; the rest stays zero
-    head = struct.pack("=IIQQQQQ", event.source.value, _ATTR_SIZE, event.config, 0, 0, _FORMAT, bits)
+    head = struct.pack("=IIQQQQQ", kind, _ATTR_SIZE, config, 0, 0, _FORMAT, bits)
     return head.ljust(_ATTR_SIZE, b"\0")
+
+
+def core_pmu_type(cpus: frozenset[int], root: Path = Path("/")) -> Maybe[int]:
+    """The number of the PMU that all of these CPUs have; 0 when all cores of the machine are of one kind.
+
+    Missing when the CPUs are of several kinds (performance and efficiency cores, big.LITTLE): each kind then counts
+    with a PMU of its own, and a thread that moves between them would be counted in part.
+    """
+    kinds: list[tuple[int, frozenset[int]]] = []
+    for folder in sorted((root / "sys/bus/event_source/devices").glob("*")):
+        if folder.name.startswith(("cpu_", "armv8", "armv9", "apple_")) and (folder / "cpus").exists():
+            covered = parse_cpu_list((folder / "cpus").read_text())
+            kinds.append((int((folder / "type").read_text()), covered))
+    if len(kinds) <= 1:
+        return _ONE_PMU
+    for number, covered in kinds:
+        if cpus <= covered:
+            return number
+    return Missing("the allowed CPUs are of several kinds, and each kind counts apart")
 
 
 def refusal(event: Event, number: int, root: Path = Path("/")) -> EventRefused:
