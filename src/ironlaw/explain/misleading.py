@@ -1,0 +1,41 @@
+"""Ratios that point the wrong way: an IPC or a miss rate that moves against what it is taken to mean."""
+
+from __future__ import annotations
+
+import math
+
+from ironlaw.explanation import ArmSummary
+from ironlaw.missing import Maybe, is_known
+
+# In ln units. Below, a ratio has not visibly moved, and nobody would draw a conclusion from it.
+VISIBLE_MOVE = 0.01
+
+IPC_LOWER_WHILE_FASTER = "ipc-lower-while-faster"
+IPC_HIGHER_WHILE_SLOWER = "ipc-higher-while-slower"
+MISS_RATE_UP_WHILE_MISSES_FALL = "miss-rate-up-while-misses-fall"
+MISS_RATE_DOWN_WHILE_MISSES_RISE = "miss-rate-down-while-misses-rise"
+
+
+def misleading(control: ArmSummary, changed: ArmSummary, ln_ratio: float) -> tuple[str, ...]:
+    """The slugs of the metrics that mislead in this comparison; `ln_ratio` is positive when changed is faster.
+
+    IPC counts work that may be needless, so it can fall while the time falls. A miss rate is of references, so it can
+    rise while the misses fall. Each is named only when both of its sides are known and visibly moved.
+    """
+    ipc = _rise(control.ipc, changed.ipc)
+    rate = _rise(control.cache_miss_share, changed.cache_miss_share)
+    misses = _rise(control.cache_misses, changed.cache_misses)
+    claims = {
+        IPC_LOWER_WHILE_FASTER: ipc < -VISIBLE_MOVE and ln_ratio > VISIBLE_MOVE,
+        IPC_HIGHER_WHILE_SLOWER: ipc > VISIBLE_MOVE and ln_ratio < -VISIBLE_MOVE,
+        MISS_RATE_UP_WHILE_MISSES_FALL: rate > VISIBLE_MOVE and misses < -VISIBLE_MOVE,
+        MISS_RATE_DOWN_WHILE_MISSES_RISE: rate < -VISIBLE_MOVE and misses > VISIBLE_MOVE,
+    }
+    return tuple(slug for slug, misleads in claims.items() if misleads)
+
+
+def _rise(control: Maybe[float], changed: Maybe[float]) -> float:
+    """ln(changed/control); not a number where either is a gap or zero, so that no claim about it holds."""
+    if not is_known(control) or not is_known(changed) or control <= 0 or changed <= 0:
+        return math.nan
+    return math.log(changed / control)
