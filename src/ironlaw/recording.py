@@ -269,6 +269,13 @@ def decode(line: bytes) -> Fact | None:
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(0, f"{folder} is not a folder") from None
+
+
 class RecordingWriter:
     """Appends facts to a file, each flushed when it is written: what a crash leaves behind is readable."""
 
@@ -280,7 +287,7 @@ class RecordingWriter:
         """
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(path.parent)
             self._file: IO[bytes] = path.open("wb" if force else "xb")
         except FileExistsError:
             raise BadInput(f"{path} exists already", hint="name another --out, or add --force to replace it") from None

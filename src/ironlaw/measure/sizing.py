@@ -5,8 +5,8 @@ from __future__ import annotations
 from ironlaw.measure.rounds import share_out
 from ironlaw.plan import Schedule
 
-# Longer turns average nothing that more turns would not average better.
-LONGEST_TURN_S = 0.5
+# Longer rounds average nothing that more replicates would not average better.
+LONGEST_ROUND_S = 2.0
 # Of the time that is left: the rest covers what starting and stopping vary by.
 USABLE = 0.95
 
@@ -37,4 +37,4 @@ def turns_by_budget(
     inferences = int(measuring_s / (rounds * round_s))
     if inferences < 1:
         rounds = max(1, min(rounds, int(measuring_s / round_s)))
-    return (max(1, min(inferences, int(LONGEST_TURN_S / round_s))),) * rounds
+    return (max(1, min(inferences, int(LONGEST_ROUND_S / round_s))),) * rounds

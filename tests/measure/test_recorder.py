@@ -1,0 +1,141 @@
+"""The recorder on a scripted stage: schedules, budgets, failures, interruption; no process, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ironlaw.arm import Arm
+from ironlaw.errors import BadInput
+from ironlaw.measure.messages import Turn
+from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Ended, Ending, Fact, Failure, Reading, Recording, assemble
+
+FAST = ArmScript(user_instructions=4e7)
+SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})
+
+
+class Kept(list[Fact]):
+    """A sink in memory."""
+
+    def write(self, fact: Fact) -> None:
+        self.append(fact)
+
+
+def plan(*names: str, schedule: Schedule | None = None) -> Plan:
+    arms = with_control(tuple(Arm.of(name) for name in names))
+    return Plan(model="scripted", arms=arms, schedule=schedule or Schedule(replicates=4, rounds=6, inferences=240))
+
+
+def run(what: Plan, stage: ScriptedStage, advice: Advice | None = None) -> Recording:
+    kept = Kept()
+    record(what, stage, kept, watcher=Unwatched(), advice=advice or Advice())
+    return assemble(kept)
+
+
+def test_every_arm_takes_every_turn_and_positions_are_balanced() -> None:
+    recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT))
+    turns = Counter(reading.arm for reading in recording.readings)
+    assert turns == {"fp32": 24, "int8": 24, "fp32 (again)": 24}
+    positions = Counter((reading.arm, reading.position) for reading in recording.readings)
+    assert set(positions.values()) == {8}
+
+
+def test_all_arms_of_a_round_share_one_event_group_and_groups_rotate() -> None:
+    recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT))
+    by_round: dict[tuple[int, int], set[int]] = {}
+    for reading in recording.readings:
+        by_round.setdefault((reading.replicate, reading.round), set()).add(reading.group)
+    assert all(len(groups) == 1 for groups in by_round.values())
+    assert len(set.union(*by_round.values())) > 1
+
+
+def test_a_crash_costs_only_the_arm_that_crashed() -> None:
+    script = replace(SCRIPT, arms={**SCRIPT.arms, "int8": replace(FAST, fails_in=2)})
+    recording = run(plan("fp32", "int8", "int8+fused"), ScriptedStage(script))
+    (failure,) = recording.failures
+    assert (failure.arm, failure.replicate, failure.reason) == ("int8", 2, "killed by SIGSEGV")
+    turns = Counter(reading.arm for reading in recording.readings)
+    assert turns["int8"] == 12
+    assert turns["fp32"] == turns["int8+fused"] == 24
+
+
+def test_a_run_without_a_living_arm_ends_as_failed() -> None:
+    script = Script(arms={"fp32": ArmScript(fails_in=0)})
+    ended = run(plan("fp32"), ScriptedStage(script)).ended
+    assert isinstance(ended, Ended)
+    assert ended.why is Ending.FAILED
+
+
+class _Interrupting(ScriptedStage):
+    """Ctrl-C in the second replicate."""
+
+    def turn(self, arm: Arm, order: Turn) -> Fact:
+        fact = super().turn(arm, order)
+        if isinstance(fact, Reading) and fact.replicate == 1 and order.round == 2:
+            raise KeyboardInterrupt
+        return fact
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_says_so() -> None:
+    recording = run(plan("fp32", "int8"), _Interrupting(SCRIPT))
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.INTERRUPTED
+    assert len(recording.readings) == 6 * 3 + 2 * 3
+
+
+def test_the_budget_ends_a_run_that_its_schedule_would_not() -> None:
+    schedule = Schedule(replicates=50, rounds=10, budget_s=60.0)
+    recording = run(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT))
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.BUDGET
+    assert recording.ended.elapsed_s < 60 + 5  # one replicate's start more at most
+
+
+def test_a_budget_is_filled_and_kept_by_the_default_schedule() -> None:
+    recording = run(plan("fp32", "int8", schedule=Schedule(budget_s=100.0)), ScriptedStage(SCRIPT))
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.COMPLETE
+    assert {reading.replicate for reading in recording.readings} == set(range(8))
+    assert 85 < recording.ended.elapsed_s <= 100
+
+
+def test_arms_asked_for_after_the_first_replicate_join_the_same_rounds() -> None:
+    def more(facts: Sequence[Fact]) -> tuple[Arm, ...]:
+        return (Arm.of("int8+fused"),)
+
+    recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT), Advice(more_arms=more))
+    joined = {reading.replicate for reading in recording.readings if reading.arm == "int8+fused"}
+    assert joined == {1, 2, 3}
+    assert [arm.name for arm in recording.plan.arms][-1] == "int8+fused"
+
+
+def test_a_run_that_is_precise_enough_stops() -> None:
+    schedule = Schedule(replicates=50, rounds=2, precision=0.01, budget_s=1000.0)
+    seen: list[int] = []
+
+    def enough(facts: Sequence[Fact]) -> bool:
+        seen.append(len(facts))
+        return len(seen) == 7
+
+    recording = run(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Advice(is_enough=enough))
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.PRECISION
+    assert max(reading.replicate for reading in recording.readings) == 6
+
+
+class _Unknown(ScriptedStage):
+    """A model nobody knows."""
+
+    def prepare(self, arms: tuple[Arm, ...]):  # type: ignore[no-untyped-def]  # a generator of one fact
+        yield Failure(arm=arms[0].name, replicate=-1, stage="input", reason="there is no model 'x'", hint="y")
+
+
+def test_bad_input_stops_the_run_before_it_measures() -> None:
+    with pytest.raises(BadInput, match="there is no model 'x'"):
+        run(plan("fp32"), _Unknown(SCRIPT))

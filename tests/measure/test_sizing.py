@@ -1,0 +1,32 @@
+"""Turn sizes: exactly what was asked for, or what fits."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironlaw.measure.sizing import replicates_by_count, turns_by_budget, turns_by_count
+from ironlaw.plan import Schedule
+
+
+@given(st.integers(1, 20_000), st.integers(1, 12), st.integers(1, 20))
+def test_a_count_is_kept_to_the_inference(inferences: int, replicates: int, rounds: int) -> None:
+    schedule = Schedule(inferences=inferences, replicates=replicates, rounds=rounds)
+    turns = [turns_by_count(schedule, replicate) for replicate in range(replicates_by_count(schedule))]
+    assert sum(sum(row) for row in turns) == inferences
+    assert all(turn > 0 for row in turns for turn in row)
+
+
+@given(st.floats(1e-5, 10), st.floats(0, 10), st.floats(1, 1000))
+def test_a_budget_is_not_overdrawn_by_more_than_one_inference_a_replicate(
+    round_s: float, start_s: float, left_s: float
+) -> None:
+    schedule = Schedule()
+    turns = turns_by_budget(schedule, replicates_left=8, round_s=round_s, start_s=start_s, left_s=left_s)
+    assert sum(turns) * round_s <= max((left_s - 7 * start_s) / 8, round_s) + 1e-9
+    assert turns
+
+
+def test_slow_models_get_fewer_rounds_before_they_get_none() -> None:
+    turns = turns_by_budget(Schedule(), replicates_left=8, round_s=2.0, start_s=4.0, left_s=100.0)
+    assert turns == (1,) * 4  # (100 x 0.95 - 28) / 8 = 8.4 s, four rounds of 2 s

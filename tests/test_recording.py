@@ -1,0 +1,100 @@
+"""Recordings: what is written is read back, wherever the file was cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ironlaw.arm import Arm
+from ironlaw.errors import BadInput, RecordingUnreadable
+from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Ending, RecordingWriter, assemble, decode, encode, load
+
+SCRIPT = Script(
+    arms={"fp32": ArmScript(page_faults=3000, kernel_instructions=2e7), "int8": ArmScript(user_instructions=4e7)}
+)
+
+
+def write_scripted(path: Path) -> None:
+    arms = with_control((Arm.of("fp32"), Arm.of("int8")))
+    plan = Plan(model="scripted", arms=arms, schedule=Schedule(replicates=2, rounds=3, inferences=12))
+    sink = RecordingWriter(path)
+    record(plan, ScriptedStage(SCRIPT), sink, watcher=Unwatched(), advice=Advice())
+    sink.close()
+
+
+def test_every_fact_survives_writing_and_reading(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    for line in (tmp_path / "run.jsonl").read_bytes().splitlines():
+        fact = decode(line)
+        assert fact is not None
+        assert encode(fact) == line
+
+
+def test_a_file_cut_at_any_byte_is_readable_up_to_there(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    whole = (tmp_path / "run.jsonl").read_bytes()
+    readings = load(tmp_path / "run.jsonl").readings
+    first_line = whole.index(b"\n") + 1
+    cut = tmp_path / "cut.jsonl"
+    for length in range(first_line, len(whole) - 1, 97):
+        cut.write_bytes(whole[:length])
+        recording = load(cut)
+        assert recording.was_cut
+        assert recording.readings == readings[: len(recording.readings)]
+
+
+def test_a_whole_recording_is_not_called_cut(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    recording = load(tmp_path / "run.jsonl")
+    assert not recording.was_cut
+    assert sum(reading.inferences for reading in recording.readings if reading.arm == "int8") == 12
+
+
+def test_a_kind_of_fact_from_a_later_version_is_passed_over() -> None:
+    assert decode(b'{"dream": {"x": 1}}') is None
+
+
+def test_damage_in_the_middle_is_named_by_its_line(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    lines = (tmp_path / "run.jsonl").read_bytes().splitlines(keepends=True)
+    lines[4] = b'{"reading": {"arm": \n'
+    (tmp_path / "bad.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(RecordingUnreadable, match="line 5"):
+        load(tmp_path / "bad.jsonl")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b'{"reading": {}}\n', b"\x00\xff\n"])
+def test_what_is_not_a_recording_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.jsonl").write_bytes(content)
+    with pytest.raises(RecordingUnreadable):
+        load(tmp_path / "x.jsonl")
+
+
+def test_a_newer_schema_is_refused_with_the_way_out() -> None:
+    header = decode(b'{"header":{"schema":99,"ironlaw":"9","started_utc":"2030-01-01T00:00:00+00:00"}}')
+    assert header is not None
+    with pytest.raises(RecordingUnreadable, match="schema 99"):
+        assemble([header])
+
+
+def test_an_existing_recording_is_not_replaced_unless_forced(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    with pytest.raises(BadInput, match="exists already"):
+        RecordingWriter(tmp_path / "run.jsonl")
+    RecordingWriter(tmp_path / "run.jsonl", force=True).close()
+
+
+def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot write"):
+        RecordingWriter(tmp_path / "file" / "run.jsonl")
+
+
+def test_scripted_runs_end_complete(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    ended = load(tmp_path / "run.jsonl").ended
+    assert getattr(ended, "why", None) is Ending.COMPLETE

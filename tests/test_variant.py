@@ -1,0 +1,48 @@
+"""Variants: parsing and printing are inverse; mistakes are named."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironlaw.errors import BadInput
+from ironlaw.factors import FACTORS
+from ironlaw.variant import Variant
+
+levels = st.fixed_dictionaries({}, optional={name: st.sampled_from(factor.levels) for name, factor in FACTORS.items()})
+
+
+@given(levels)
+def test_parsing_undoes_printing(chosen: dict[str, str]) -> None:
+    variant = Variant.of(chosen)
+    assert Variant.parse(str(variant)) == variant
+
+
+@given(levels, st.sampled_from(list(FACTORS)))
+def test_a_changed_level_is_the_only_difference(chosen: dict[str, str], name: str) -> None:
+    variant = Variant.of(chosen)
+    other = variant.with_level(name, FACTORS[name].levels[-1])
+    assert variant.differing(other) in ((), (name,))
+
+
+def test_plain_is_written_by_its_precision_alone() -> None:
+    assert str(Variant()) == "fp32"
+    assert str(Variant.parse("int8+fused")) == "int8+fused"
+    assert str(Variant.parse("fp32+fusion=none")) == "fp32"
+    assert str(Variant.parse("fp32+threads=2+fused")) == "fp32+fused+threads=2"
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [("int9", "int8"), ("int8+fuse", "fused"), ("fp32@onnx", "onnxruntime"), ("fp32+thread=2", "threads")],
+)
+def test_a_mistyped_part_is_answered_with_the_closest(text: str, offered: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        Variant.parse(text)
+    assert offered in caught.value.hint
+
+
+def test_a_factor_named_twice_is_refused() -> None:
+    with pytest.raises(BadInput, match="sets threads twice"):
+        Variant.parse("fp32+threads=2+threads=1")
