@@ -1,0 +1,117 @@
+"""The import rules of the design: who may know whom, and what importing the package costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ironlaw
+
+ROOT = Path(ironlaw.__file__).parent
+HEAVY = ("torch", "torchvision", "numpy", "scipy", "onnxruntime", "openvino", "pandas", "plotly", "PIL")
+# folder -> what no module in it may import. Measuring and thinking meet in the recording only; showing knows no numbers
+# but an Explanation's; the nouns know neither verb.
+FORBIDDEN = {
+    "measure": ("ironlaw.explain", "ironlaw.report", "ironlaw.commands"),
+    "explain": (
+        "ironlaw.measure", "ironlaw.report", "ironlaw.commands", "ironlaw.engines", "ironlaw.models",
+        "torch", "torchvision", "time", "os", "subprocess", "socket", "pathlib", "random", "datetime",
+    ),
+    "report": ("ironlaw.measure", "ironlaw.explain", "ironlaw.engines", "torch", "scipy", "subprocess", "socket"),
+    "engines": ("ironlaw.measure", "ironlaw.explain", "ironlaw.report", "ironlaw.commands"),
+    "factors": ("ironlaw.measure", "ironlaw.explain", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
+    "models": ("ironlaw.measure", "ironlaw.explain", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
+    "": ("ironlaw.measure", "ironlaw.explain", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
+}  # fmt: skip
+# The two places where the halves are put together.
+COMPOSERS = {"__init__.py", "cli.py"}
+
+
+def imports(source: str, *, inside_functions: bool) -> Iterator[str]:
+    """The modules a file imports, with or without those inside functions; not those for type checkers only."""
+    tree = ast.parse(source)
+    skipped = {
+        id(node)
+        for parent in ast.walk(tree)
+        if (not inside_functions and isinstance(parent, ast.FunctionDef)) or _is_for_types(parent)
+        for node in ast.walk(parent)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def breaches(source: str, folder: str) -> list[str]:
+    """The imports of a file that its folder's rule forbids."""
+    return [
+        name
+        for name in imports(source, inside_functions=True)
+        for rule in FORBIDDEN.get(folder, ())
+        if name == rule or name.startswith(rule + ".")
+    ]
+
+
+MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_modules_import_only_what_their_folder_may(module: Path) -> None:
+    if str(module) in COMPOSERS:
+        return
+    folder = module.parts[0] if len(module.parts) > 1 else ""
+    assert breaches((ROOT / module).read_text(), folder) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_heavy_libraries_are_imported_inside_functions_only(module: Path) -> None:
+    if module.parts[0] == "explain":
+        return  # loaded by the function that explains; numpy is what it computes with
+    found = imports((ROOT / module).read_text(), inside_functions=False)
+    assert [name for name in found if name.partition(".")[0] in HEAVY] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [
+        ("from ironlaw.explain import split", "measure"),
+        ("def f():\n    import ironlaw.measure.recorder", "explain"),
+        ("import torch", "explain"),
+        ("from ironlaw import measure", "report"),
+    ],
+)
+def test_a_breach_would_be_seen(source: str, folder: str) -> None:
+    assert breaches(source, folder)
+
+
+@pytest.mark.parametrize("statement", ["import ironlaw", "import ironlaw.cli", "import ironlaw.commands.run"])
+def test_importing_loads_no_heavy_library(statement: str) -> None:
+    code = f"import sys; {statement}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_a_heavy_import_would_be_seen() -> None:
+    code = f"import sys; import numpy; print([name for name in {HEAVY!r} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "['numpy']"
+
+
+def test_every_factor_is_one_file_named_after_it() -> None:
+    from ironlaw.factors import FACTORS
+
+    files = {path.stem for path in (ROOT / "factors").glob("*.py")} - {"__init__"}
+    assert {name.replace("-", "_").replace(".", "_") for name in FACTORS} == files
