@@ -172,7 +172,7 @@ def _intel(machine: Machine, root: Path) -> Catalogue:
         return Catalogue(singles=GENERIC)
     tree = [Extra(event=published["slots"], tells="issue slots", proof=Proof.AT_LEAST_BRANCHES)]
     tree += [Extra(event=published[name], tells=tells) for name, tells in _TOPDOWN.items() if name in published]
-    singles = (*GENERIC, *_INTEL_FLOATS)
+    singles: tuple[Extra, ...] = (*GENERIC, *_INTEL_FLOATS)
     if machine.has_isa("avx_vnni"):
         singles += _INTEL_VNNI
     if machine.has_isa("amx_int8"):

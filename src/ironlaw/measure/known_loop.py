@@ -13,6 +13,7 @@ from typing import Protocol
 
 INSTRUCTIONS_PER_ITERATION = 2
 BRANCHES_PER_ITERATION = 1
+_STREAMED_BYTES = 16 * 1024 * 1024
 
 # int64 in the first argument register: subtract one, jump back unless zero; then return.
 _MACHINE_CODE = {
@@ -29,6 +30,9 @@ class KnownWork(Protocol):
 
     def call_kernel(self, times: int) -> None:
         """That many system calls."""
+
+    def stream_memory(self) -> None:
+        """Copy more than fits any first- and second-level cache."""
 
     def cpu_ns(self) -> int:
         """CPU time of this process so far."""
@@ -51,6 +55,7 @@ class MachineLoop:
             raise OSError(errno.ENOEXEC, f"there is no known loop for {platform.machine()}")
         self._loop = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_map_executable(code))
         self._system_call = ctypes.CDLL(None).getppid
+        self._streamed = bytearray(_STREAMED_BYTES)
 
     def spin(self, iterations: int) -> None:
         """Run the loop; two instructions an iteration, one of them a branch."""
@@ -60,6 +65,10 @@ class MachineLoop:
         """Ask for the parent's id that many times: the smallest call that no C library answers by itself."""
         for _ in range(times):
             self._system_call()
+
+    def stream_memory(self) -> None:
+        """Copy a buffer of 16 MiB."""
+        bytes(self._streamed)
 
     def cpu_ns(self) -> int:
         """CPU time of this process so far."""
