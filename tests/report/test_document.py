@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ironlaw.report.document import to_document, to_json
-from report import explanations
-from report.test_terminal import ALL
+from tests.report import explanations
+from tests.report.test_terminal import ALL
 
 
 def arm(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from rich.console import Console
 from ironlaw.explanation import Explanation
 from ironlaw.missing import Missing
 from ironlaw.report.terminal import Verbosity, show
-from report import explanations
+from tests.report import explanations
 
 ALL = {
     name: getattr(explanations, name)

@@ -141,7 +141,7 @@ def comparison_speedup(comparison: Comparison) -> Estimate | float | Missing:
 def _columns(explanation: Explanation, arms: tuple[ArmSummary, ...], *, n: int | None) -> list[Column]:
     work = unit_of_work(explanation.plan)
     times = [_time_column("time_per_inference", f"time per {work}", arms, factor=1)]
-    if n is not None:
+    if n is not None and is_known(explanation.plan):
         times.append(_time_column("time_for_n", f"for {n} {work}s", arms, factor=n))
     wall = scale_for(TIME, [_value(wall_time(arm)) for arm in arms])
     times += [

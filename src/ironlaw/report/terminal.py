@@ -71,7 +71,7 @@ def show(
     if verbosity is Verbosity.QUIET:
         return
     _show_agreement(explanation, console)
-    if explanation.plan and explanation.control_check != NOT_RECORDED:
+    if is_known(explanation.plan):
         console.print()
         _say(console, words.control_sentence(explanation))
     _show_concerns(explanation.concerns, console)
