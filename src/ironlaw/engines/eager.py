@@ -1,13 +1,8 @@
-"""eager PyTorch: float, static and dynamic int8, bfloat16, and a user's own program as it is.
-
-Where torchvision has a quantizable variant of the named architecture, all eager arms run that variant, float ones too
-(with the named model's weights and activation functions). It differs from the plain one by empty modules that mark
-where int8 begins and by additions written as modules, so it computes the same numbers and its state_dict has the same
-size; a float arm without those modules would differ from the int8 arm in more than the precision.
-"""
+"""eager PyTorch: float, static and dynamic int8, bfloat16, and a user's own program as it is."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from pathlib import Path
@@ -23,6 +18,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 IMPORTS = ("torch",)
 BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
+GIVEN_BOUNDARY = "call of the program as it is, training mode and autograd included, until it returns"
 _ABOUT = "eager.json"
 _MODULE = "prepared.pt"
 
@@ -44,7 +40,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         return _keep_given(model, folder)
     phases = Phases()
     made = _make(variant, model, phases)
-    backend = "none" if precision in ("fp32", "bf16") else eager_int8.preferred_backend()
+    backend = "none" if precision in ("fp32", "bf16") else _backend(variant)
     return _keep(made, model, folder, phases=phases, about={"backend": backend})
 
 
@@ -56,15 +52,20 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             f"{model.name} is a {type(model.module).__name__}, not a torch module: it runs only as it is",
             hint="return a torch module from the factory",
         )
-    source = model.quantizable if model.quantizable is not None else model.module
-    source.eval()
+    source = model.form.eval()
     fused = variant.level("fusion") == "fused"
     match variant.level(PRECISION):
         case "fp32":
             return eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
         case "int8":
-            backend = eager_int8.preferred_backend()
-            return eager_int8.quantize_static(source, model.calibration, fused=fused, backend=backend, phases=phases)
+            return eager_int8.quantize_static(
+                source,
+                model.calibration,
+                fused=fused,
+                backend=_backend(variant),
+                phases=phases,
+                calibrate=variant.level("calibration") != "none",
+            )
         case "int8-dynamic":
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return eager_int8.quantize_dynamic(made.module, phases)
@@ -76,6 +77,12 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
                 f"eager PyTorch has no {other} here",
                 hint="use fp32, int8, int8-dynamic or bf16, or another engine",
             )
+
+
+def _backend(variant: Variant) -> str:
+    """The library that the int8 operators are packed for."""
+    level = variant.level("quantized-engine")
+    return eager_int8.preferred_backend() if level == "preferred" else level
 
 
 def _in_bfloat16(made: eager_int8.Quantized, phases: Phases) -> eager_int8.Quantized:
@@ -166,12 +173,13 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
         torch.backends.quantized.engine = about["backend"]
     module = _read(path, about)
     infer = _between_float32(module) if variant.level(PRECISION) == "bf16" else module
+    given = variant.level(PRECISION) == GIVEN
     return Program(
         infer=infer,
         inputs=model.inputs,
         module=module if isinstance(module, torch.nn.Module) else None,
-        guard=torch.inference_mode,
-        boundary=BOUNDARY,
+        guard=contextlib.nullcontext if given else torch.inference_mode,
+        boundary=GIVEN_BOUNDARY if given else BOUNDARY,
     )
 
 

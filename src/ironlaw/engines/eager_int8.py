@@ -16,7 +16,6 @@ from typing import Any
 
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
-from ironlaw.models.published import replace_part
 from ironlaw.models.weights import first_line
 
 
@@ -44,9 +43,16 @@ def preferred_backend() -> str:
 
 
 def quantize_static(
-    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+    module: Any,
+    calibration: list[tuple[Any, ...]],
+    *,
+    fused: bool,
+    backend: str,
+    phases: Phases,
+    calibrate: bool = True,
 ) -> Quantized:
-    """A static int8 copy of a module in eval mode, calibrated on real inputs; fused or with every layer on its own.
+    """A static int8 copy of a module in eval mode, calibrated on real inputs (or not at all, to see what that costs);
+    fused or with every layer on its own.
 
     Raises:
         ArmFailed: it cannot be traced, prepared, calibrated or converted, or nothing in it became int8.
@@ -56,9 +62,9 @@ def quantize_static(
     torch.backends.quantized.engine = backend
     with _quiet(), _explained("int8"):
         if has_stubs(module):
-            made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases)
+            made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
         else:
-            made = _by_tracing(module, calibration, fused=fused, backend=backend, phases=phases)
+            made = _by_tracing(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
     if count_int8(made.module) == 0:
         raise ArmFailed(
             "nothing in this model could be quantized to static int8: no layer of it has an int8 kernel here",
@@ -111,7 +117,13 @@ def _count_norms(module: Any) -> int:
 
 
 def _by_stubs(
-    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+    module: Any,
+    calibration: list[tuple[Any, ...]],
+    *,
+    fused: bool,
+    backend: str,
+    phases: Phases,
+    calibrate: bool = True,
 ) -> Quantized:
     quantization = _torch_ao()
 
@@ -122,14 +134,20 @@ def _by_stubs(
     with phases.timed("prepare"):
         made.qconfig = quantization.get_default_qconfig(backend)
         quantization.prepare(made, inplace=True)
-    _calibrate(made, calibration, phases)
+    _calibrate(made, calibration if calibrate else [], phases)
     with phases.timed("convert"):
         quantization.convert(made, inplace=True)
     return Quantized(module=made)
 
 
 def _by_tracing(
-    module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases
+    module: Any,
+    calibration: list[tuple[Any, ...]],
+    *,
+    fused: bool,
+    backend: str,
+    phases: Phases,
+    calibrate: bool = True,
 ) -> Quantized:
     from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
 
@@ -141,7 +159,7 @@ def _by_tracing(
             example_inputs=calibration[0],
             backend_config=_patterns(backend, fused=fused),
         )
-    _calibrate(made, calibration, phases)
+    _calibrate(made, calibration if calibrate else [], phases)
     with phases.timed("convert"):
         made = quantize_fx.convert_fx(made, backend_config=_patterns(backend, fused=fused))
     notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
@@ -184,7 +202,6 @@ def _float_layers(module: Any) -> list[str]:
 
 def _fuse(module: Any) -> None:
     """Fuse in place: as the author says where there is a fuse_model, else every Conv/Linear+BatchNorm(+ReLU) found."""
-    clipped = _relu6_as_relu(module)
     if hasattr(module, "fuse_model"):
         try:
             module.fuse_model(is_qat=False)
@@ -194,35 +211,6 @@ def _fuse(module: Any) -> None:
         groups = find_groups(module)
         if groups:
             _torch_ao().fuse_modules(module, groups, inplace=True)
-    _relu_as_relu6(module, clipped)
-
-
-def _relu6_as_relu(module: Any) -> list[str]:
-    """Let every ReLU6 pass for a ReLU, which is all the fuser knows; the paths of those changed."""
-    from torch import nn
-
-    paths = [path for path, part in module.named_modules() if type(part) is nn.ReLU6]
-    for path in paths:
-        marked = nn.ReLU(inplace=module.get_submodule(path).inplace)
-        marked.train(module.get_submodule(path).training)  # the fuser takes only layers of one mode
-        marked._was_relu6 = True  # type: ignore[assignment]  # a mark that travels with the module through fusion
-        replace_part(module, path, marked)
-    return paths
-
-
-def _relu_as_relu6(module: Any, paths: list[str]) -> None:
-    """Put every ReLU6 back, also inside a fused layer.
-
-    A fused int8 layer only has ReLU. Calibrated behind a ReLU6 its range ends at 6, and what lies above is saturated
-    when it is rounded to int8: the same function, one operator.
-    """
-    from torch import nn
-
-    if not paths:
-        return
-    marked = [path for path, part in module.named_modules() if getattr(part, "_was_relu6", False)]
-    for path in marked:
-        replace_part(module, path, nn.ReLU6(inplace=module.get_submodule(path).inplace))
 
 
 def find_groups(module: Any) -> list[list[str]]:

@@ -1,0 +1,63 @@
+"""cache: whether an inference finds in the caches what the last one left there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe
+from ironlaw.program import Program
+
+# A shared last-level cache of a large host can be bigger than what a guest may ever fill; beyond this size streaming
+# takes longer than inferring, and what is left in the cache is said in read_back.
+_MOST_BYTES = 256 << 20
+_UNKNOWN_LLC_BYTES = 64 << 20
+
+
+class Cache(Factor):
+    """cold: before each inference, outside the clock, stream over more memory than the last-level cache holds."""
+
+    name = "cache"
+    summary = "what the caches hold when an inference starts"
+    plain = "warm"
+    levels = ("warm", "cold")
+    may_move = "the TLB and the page walker's caches, which are evicted as well"
+    tests = (Test(cause="cache-fit", level="cold", predicts=Direction.SLOWER),)
+
+    def change(self, level: str, program: Program) -> Program:
+        """Evict before each inference."""
+        import numpy as np
+
+        size = _streamed_bytes()
+        buffer = np.ones(size // 8)
+        out = np.empty(1)
+
+        def evict() -> None:
+            np.add.reduce(buffer, keepdims=True, out=out)
+
+        program.before_each.append(evict)
+        return program
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """How much is streamed over, against the size of the last-level cache."""
+        last = last_level_bytes()
+        says = f"{last >> 20} MiB" if last else "unknown size"
+        return f"{_streamed_bytes() >> 20} MiB streamed before each inference; last-level cache of {says}"
+
+
+def last_level_bytes() -> int:
+    """Size of the last-level cache as /sys tells it; 0 when it does not."""
+    sizes = []
+    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        match = re.fullmatch(r"(\d+)([KMG]?)", file.read_text().strip())
+        if match:
+            sizes.append(int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]])
+    return max(sizes, default=0)
+
+
+def _streamed_bytes() -> int:
+    return min(_MOST_BYTES, round(1.25 * (last_level_bytes() or _UNKNOWN_LLC_BYTES)))
+
+
+FACTOR = Cache()

@@ -1,0 +1,36 @@
+"""denormals: whether the CPU computes on subnormal numbers or takes them for zero."""
+
+from __future__ import annotations
+
+from ironlaw.errors import ArmFailed
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe
+from ironlaw.program import Program
+
+
+class Denormals(Factor):
+    """flushed: flush-to-zero and denormals-are-zero, set before the thread pool starts so that it inherits them."""
+
+    name = "denormals"
+    summary = "subnormal numbers"
+    plain = "kept"
+    levels = ("kept", "flushed")
+    may_move = "the answers, by less than 1.2e-38"
+    tests = (Test(cause="denormals", level="flushed", predicts=Direction.FASTER),)
+
+    def enter(self, level: str) -> None:
+        """Set the CPU's mode."""
+        import torch
+
+        if not torch.set_flush_denormal(True):
+            raise ArmFailed("this CPU cannot flush subnormal numbers", hint="leave denormals=flushed out")
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """What half of the smallest normal number comes out as."""
+        import torch
+
+        halved = (torch.full((1,), 1.2e-38) * 0.5).view(torch.int32).item()
+        return "flushed to zero" if halved == 0 else "kept"
+
+
+FACTOR = Denormals()

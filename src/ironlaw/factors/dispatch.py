@@ -1,0 +1,40 @@
+"""dispatch: whether Python runs between the operators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.errors import ArmFailed
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe
+from ironlaw.program import Program
+
+
+class Dispatch(Factor):
+    """traced: the same operators in the same order, replayed without Python (torch.jit.trace, not frozen)."""
+
+    name = "dispatch"
+    summary = "what calls the operators"
+    plain = "python"
+    levels = ("python", "traced")
+    may_move = "the profiling executor may fuse pointwise operators; it is switched off, and freezing is not used"
+    tests = (Test(cause="dispatch-overhead", level="traced", predicts=Direction.FASTER),)
+
+    def change(self, level: str, program: Program) -> Program:
+        """Trace on the first input."""
+        import torch
+
+        if program.module is None:
+            raise ArmFailed("only torch modules can be traced", hint="leave dispatch=traced out")
+        torch._C._jit_set_profiling_executor(False)
+        torch._C._jit_set_texpr_fuser_enabled(False)
+        with torch.inference_mode():
+            traced = torch.jit.trace(program.module, program.inputs[0], check_trace=False)  # type: ignore[no-untyped-call]  # torch does not type it
+        return replace(program, infer=traced)
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """What is called."""
+        return type(program.infer).__name__
+
+
+FACTOR = Dispatch()

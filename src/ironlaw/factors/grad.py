@@ -1,0 +1,39 @@
+"""grad: whether autograd records the forward pass."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe
+from ironlaw.program import Program
+
+
+class Grad(Factor):
+    """Plain is off (inference_mode) for models that ironlaw prepares, and untouched for a program of one's own."""
+
+    name = "grad"
+    summary = "autograd recording"
+    plain = "plain"
+    levels = ("plain", "off", "on")
+    may_move = "how long activations live: a recorded graph keeps them until the output is dropped"
+    tests = (
+        Test(cause="autograd", level="off", predicts=Direction.FASTER),
+        Test(cause="autograd", level="on", predicts=Direction.SLOWER),
+    )
+
+    def change(self, level: str, program: Program) -> Program:
+        """Another guard around all turns."""
+        import torch
+
+        return replace(program, guard=torch.inference_mode if level == "off" else contextlib.nullcontext)
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """What torch says while the arm runs."""
+        import torch
+
+        return "autograd on" if torch.is_grad_enabled() else "autograd off"
+
+
+FACTOR = Grad()

@@ -1,0 +1,106 @@
+"""isa: the widest vector instructions that the libraries may use."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+# level -> what each library calls it: oneDNN (ONEDNN_MAX_CPU_ISA), ATen, FBGEMM.
+_CAPS = {
+    "avx2": ("AVX2", "avx2", "avx2"),
+    "avx512": ("AVX512_CORE", "avx512", "avx512"),
+    "avx512_vnni": ("AVX512_CORE_VNNI", "avx512", "avx512"),
+}
+_NEEDS = {"avx2": "avx2", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
+# fbgemm/Utils.h, enum class inst_set_t.
+_FBGEMM_NAMES = ("none", "avx2", "avx512", "avx512_ymm", "avx512_vnni", "avx512_vnni_ymm", "sve")
+
+
+class Isa(Factor):
+    """A cap below what the CPU has; libraries read it once, so such arms get interpreters of their own."""
+
+    name = "isa"
+    summary = "widest vector instructions allowed"
+    plain = "all"
+    levels = ("all", "avx2", "avx512", "avx512_vnni")
+    may_move = "frequency (wide vectors lower it on some CPUs), the shapes of the kernels picked"
+    tests = (Test(cause="simd-density", level="avx2", predicts=Direction.SLOWER),)
+
+    def possible(self, level: str) -> Maybe[bool]:
+        """A cap below what the CPU has."""
+        flags = _flags()
+        if _NEEDS.get(level) not in flags:
+            return Missing(f"this CPU has no {level}")
+        if level == "avx2" and not any(flag.startswith(("avx512", "avx_vnni", "amx")) for flag in flags):
+            return Missing("this CPU has nothing above AVX2, so the cap would do nothing")
+        return True
+
+    def environment(self, level: str) -> Mapping[str, str]:
+        """The variables of oneDNN, ATen and FBGEMM."""
+        onednn, aten, fbgemm = _CAPS[level]
+        return {
+            "ONEDNN_MAX_CPU_ISA": onednn,
+            "ATEN_CPU_CAPABILITY": aten,
+            "FBGEMM_ENABLE_INSTRUCTIONS": fbgemm,
+            "MKL_ENABLE_INSTRUCTIONS": aten.upper(),
+        }
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """What ATen and FBGEMM report, and which oneDNN kernels one inference ran."""
+        import torch
+
+        parts = [f"ATen {torch.backends.cpu.get_cpu_capability()}"]
+        parts.append(f"FBGEMM {_fbgemm()}")
+        kernels = onednn_kernels(program)
+        parts.append(f"oneDNN {', '.join(kernels)}" if kernels else "oneDNN ran nothing")
+        return "; ".join(parts)
+
+
+def onednn_kernels(program: Program) -> list[str]:
+    """The oneDNN implementations that one inference runs, by name (brgconv:avx512_core ...), from its own verbose log."""
+    import torch
+
+    with tempfile.TemporaryFile("w+") as log:
+        out = os.dup(1)
+        os.dup2(log.fileno(), 1)
+        try:
+            verbose = torch.backends.mkldnn.verbose
+            with verbose(torch.backends.mkldnn.VERBOSE_ON):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                program.infer(*program.inputs[0])
+            ctypes.CDLL(None).fflush(None)
+        finally:
+            os.dup2(out, 1)
+            os.close(out)
+        log.seek(0)
+        found = re.findall(r"exec,cpu,\w+,([^,]+),", log.read())
+    return sorted(set(found))
+
+
+def _fbgemm() -> str:
+    """FBGEMM's own choice; its C++ function is exported by torch's library."""
+    import torch
+
+    library = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+    try:
+        chosen = ctypes.CDLL(str(library))["_ZN6fbgemm20fbgemmInstructionSetEv"]()
+    except (OSError, AttributeError):
+        return "does not tell"
+    return _FBGEMM_NAMES[chosen] if 0 <= chosen < len(_FBGEMM_NAMES) else f"instruction set {chosen}"
+
+
+def _flags() -> set[str]:
+    for row in Path("/proc/cpuinfo").read_text().splitlines():
+        if row.startswith("flags"):
+            return set(row.split(":", 1)[1].split())
+    return set()
+
+
+FACTOR = Isa()

@@ -1,0 +1,110 @@
+"""weights: where the weights lie in physical memory, with the same shapes, strides and arithmetic."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from typing import Any
+
+from ironlaw.errors import ArmFailed
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe
+from ironlaw.program import Program
+
+# Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
+_FRAME_BYTES = 256 << 10
+_MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
+
+
+class Weights(Factor):
+    """aliased: every weight reads the same 256 KiB of physical memory; mapped: its own, through the same mapping.
+
+    Caches hold physical lines, so aliased weights stay in the level-2 cache whatever their size, while every
+    instruction, address stride and TLB entry stays as it is. mapped separates small pages from the traffic.
+    """
+
+    name = "weights"
+    summary = "physical memory behind the weights"
+    plain = "own"
+    levels = ("own", "mapped", "aliased")
+    may_move = "the answers (weights repeat every 256 KiB); pages of 4 KiB instead of huge ones (see weights=mapped)"
+    tests = (Test(cause="weight-traffic", level="aliased", predicts=Direction.FASTER),)
+
+    def change(self, level: str, program: Program) -> Program:
+        """Move every floating-point weight into the mapping."""
+        if program.module is None or not hasattr(program.module, "parameters"):
+            raise ArmFailed("this program shows no weights to alias", hint="leave weights= out for this arm")
+        tensors = _distinct(program.module)
+        if not tensors:
+            raise ArmFailed(
+                "this model's weights are packed by its engine and cannot be aliased",
+                hint="leave weights= out for int8 arms",
+            )
+        total = sum(_padded(tensor.numel() * tensor.element_size()) for tensor in tensors)
+        address = _map(total, aliased=level == "aliased")
+        for tensor in tensors:
+            size = _padded(tensor.numel() * tensor.element_size())
+            tensor.data = _view(address, tensor)
+            address += size
+        return program
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """How much of the weights lies in the mapping, over how much physical memory."""
+        tensors = _distinct(program.module)
+        total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        behind = min(total, _FRAME_BYTES) if level == "aliased" else total
+        return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
+
+
+def _distinct(module: Any) -> list[Any]:
+    """Floating-point weights, each once, in the module's order.
+
+    Only those of two and more dimensions: vectors (bias, BatchNorm) are small, and a variance read from another layer's
+    weights could be negative.
+    """
+    import torch
+
+    seen: dict[int, Any] = {}
+    for tensor in [*module.parameters(), *module.buffers()]:
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and tensor.dim() > 1:
+            seen.setdefault(id(tensor), tensor)
+    return list(seen.values())
+
+
+def _padded(size: int) -> int:
+    return -(-size // 64) * 64
+
+
+def _map(total: int, *, aliased: bool) -> int:
+    """The address of a readable and writable range of `total` bytes; aliased ranges repeat one frame."""
+    length = -(-total // _FRAME_BYTES) * _FRAME_BYTES
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    access = mmap.PROT_READ | mmap.PROT_WRITE
+    fd = os.memfd_create("ironlaw-weights")
+    os.ftruncate(fd, _FRAME_BYTES if aliased else length)
+    start = libc.mmap(None, length, access, mmap.MAP_SHARED if not aliased else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
+                      -1 if aliased else fd, 0)  # fmt: skip
+    if start in (None, ctypes.c_void_p(-1).value):
+        raise ArmFailed(f"mmap of {length} bytes failed: {os.strerror(ctypes.get_errno())}", hint="is memory left?")
+    for offset in range(0, length, _FRAME_BYTES) if aliased else ():
+        got = libc.mmap(start + offset, _FRAME_BYTES, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
+        if got != start + offset:
+            raise ArmFailed("the kernel allows no more mappings", hint="sudo sysctl vm.max_map_count=262144")
+    return int(start)
+
+
+def _view(address: int, tensor: Any) -> Any:
+    """A tensor of the same shape, strides and values at the address (until an alias overwrites the values)."""
+    import torch
+
+    memory = (ctypes.c_char * (tensor.numel() * tensor.element_size())).from_address(address)
+    flat = torch.frombuffer(memory, dtype=tensor.dtype, count=tensor.numel())
+    view = torch.as_strided(flat, tensor.shape, tensor.stride())
+    view.copy_(tensor)
+    return view
+
+
+FACTOR = Weights()
