@@ -48,6 +48,11 @@ class Catalogue:
         return (*self.singles, *(extra for one in self.sets for extra in one))
 
 
+def takes_counters(extras: tuple[Extra, ...]) -> bool:
+    """Whether a set needs counters that other events could use; Intel's top-down tree has registers of its own."""
+    return extras[0].event.name != "slots"
+
+
 # linux/perf_event.h: cache id, operation << 8, result << 16.
 L1_LOADS = Event("L1-dcache-loads", Source.CACHE, 0x000000)
 L1_LOAD_MISSES = Event("L1-dcache-load-misses", Source.CACHE, 0x010000)

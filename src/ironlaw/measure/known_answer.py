@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
 from ironlaw.machine import Machine
 from ironlaw.measure.books import lost_books
-from ironlaw.measure.catalogue import Catalogue, Extra, Proof, catalogue_for
+from ironlaw.measure.catalogue import Catalogue, Extra, Proof, catalogue_for, takes_counters
 from ironlaw.measure.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION, KnownWork, MachineLoop
 from ironlaw.measure.open_group import OpenGroup
 from ironlaw.measure.perf_event import EventRefused, Kernel
@@ -26,8 +26,9 @@ MOST_SLOTS = 8  # no core has more programmable counters for one thread
 
 # Switching the group and entering the loop take some thousand instructions: below 0.1 % of the loop's.
 USER_TOLERANCE = 0.002
-# Counted in both modes, the timer interrupts of the loop come on top.
-BOTH_TOLERANCE = 0.05
+# Counted in both modes, the interrupts of the loop come on top: two timer ticks of some 10 thousand instructions.
+BOTH_TOLERANCE = 0.02
+_MOST_INSTRUCTIONS_PER_CYCLE = 16
 
 SYSTEM_CALLS = 5_000
 _LEAST_PER_CALL, _MOST_PER_CALL = 20, 20_000  # kernel instructions of a trivial system call: 50 to 2000 on real kernels
@@ -142,7 +143,7 @@ class _Bench:
         together = tuple(
             tuple(extra.event for extra in extras)
             for extras in catalogue.sets
-            if self._keep(extras, whole, lost, room=max(slots - 2, len(extras)))
+            if self._keep(extras, whole, lost, room=slots - 2 if takes_counters(extras) else len(extras))
         )
         planned = plan_groups(slots, modes=modes, extras=extras, together=together)
         groups = tuple(good for group in planned for good in self._settle(group, modes, lost))
@@ -207,6 +208,9 @@ class _Bench:
             if fault:
                 return fault
         assert is_known(spun)
+        fault = _fault_of_spin(spun)
+        if fault:
+            return fault
         assert is_known(streamed)
         faults = (
             _fault_of_proof(extra, spun.counts[place].raw, streamed.counts[place].raw)
@@ -239,7 +243,7 @@ class _Bench:
             trial = self._around(self._spin, group.events)
         except EventRefused as refused:
             return refused.one_line
-        return trial.reason if isinstance(trial, Missing) else _fault_of_trial(trial)
+        return trial.reason if isinstance(trial, Missing) else _fault_of_trial(trial) or _fault_of_spin(trial)
 
     def _read_cost_ns(self, groups: tuple[EventGroup, ...]) -> Maybe[int]:
         """What reading the largest group of one thread takes."""
@@ -271,6 +275,22 @@ def _fault_of_trial(trial: Trial) -> str:
         return values.reason
     impossible = next((found for count in trial.counts if (found := implausible(count, trial.cpu_ns))), None)
     return impossible.reason if impossible else ""
+
+
+def _fault_of_spin(trial: Trial) -> str:
+    """What is wrong with instructions or cycles of a group around the known loop, or nothing."""
+    known = _known_instructions()
+    for count in trial.counts:
+        name, _, mode = count.event.partition(":")
+        if name == "instructions" and mode != "k":
+            tolerance = USER_TOLERANCE if mode == "u" else BOTH_TOLERANCE
+            if not _is_close(count.raw, known, tolerance):
+                return f"{count.event} read {count.raw:,} in a loop of {known:,}"
+        if name == "instructions" and mode == "k" and count.raw > known * BOTH_TOLERANCE:
+            return f"{count.event} read {count.raw:,} in a loop that never calls the kernel"
+        if name == "cycles" and mode != "k" and count.raw * _MOST_INSTRUCTIONS_PER_CYCLE < known:
+            return f"{count.event} read {count.raw:,} for {known:,} instructions"
+    return ""
 
 
 def _fault_of_proof(extra: Extra, spun: int, streamed: int) -> str:

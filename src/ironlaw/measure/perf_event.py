@@ -193,7 +193,7 @@ def core_pmu_type(cpus: frozenset[int], root: Path = Path("/")) -> Maybe[int]:
 
 def refusal(event: Event, number: int, root: Path = Path("/")) -> EventRefused:
     """Why the kernel refused an event, in words, with what brings it back."""
-    name = errno.errorcode.get(number, str(number))
+    name = "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
     if number in (errno.EACCES, errno.EPERM):
         what, hint = _not_permitted(root)
     else:
