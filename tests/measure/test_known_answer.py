@@ -125,6 +125,53 @@ def test_kernel_counts_that_leak_user_work_are_refused() -> None:
     assert not any(event.endswith(":k") for group in check.groups for event in group)
 
 
+class Misreading(ScriptedKernel):
+    """One event, as printed, adds a fixed number each time it is on."""
+
+    def __init__(self, event: str, reads: int) -> None:
+        super().__init__()
+        self.event, self.reads = event, reads
+
+    def _count(self, group: dict[int, Any], work: Work) -> None:
+        before = {fd: counter.count for fd, counter in group.items()}
+        super()._count(group, work)
+        for fd, counter in group.items():
+            if str(counter.event) == self.event:
+                counter.count = before[fd] + self.reads
+
+
+def misread(event: str, reads: int) -> CounterCheck:
+    kernel = Misreading(event, reads)
+    return check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), books=dict)
+
+
+def test_a_kernel_counter_that_never_moves_is_refused() -> None:
+    check = misread("instructions:k", 0)
+    assert "read 0 in 5,000 system calls" in check.lost["instructions:k"]
+    assert all(event.endswith(":u") for group in check.groups for event in group)
+
+
+def test_cycles_too_few_for_the_instructions_are_refused() -> None:
+    check = misread("cycles:u", 1_000)
+    assert "cycles:u read 1,000 for 10,000,000 instructions" in check.lost["cycles:u"]
+    assert ("instructions:u", "cycles:u") not in check.groups
+
+
+def test_kernel_instructions_in_a_loop_that_never_calls_it_are_refused() -> None:
+    # Only in groups of four: the test of system calls uses three counters, and the smaller groups count right.
+    class LeakingWhileSpinning(ScriptedKernel):
+        def _count(self, group: dict[int, Any], work: Work) -> None:
+            super()._count(group, work)
+            for counter in group.values():
+                if str(counter.event) == "instructions:k" and len(group) == 4:
+                    counter.count += 1_000_000
+
+    kernel = LeakingWhileSpinning()
+    check = check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), books=dict)
+    assert any("in a loop that never calls the kernel" in line for line in check.evidence)
+    assert check.groups[:2] == (("instructions:u", "cycles:u"), ("instructions:k", "cycles:k"))
+
+
 def test_refusal_of_everything_names_every_lost_column_and_the_command() -> None:
     check = checked(StatedPmu(refuses={"*": errno.ENOENT}))
     assert check.meter is Meter.CLOCK

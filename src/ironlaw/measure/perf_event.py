@@ -24,7 +24,6 @@ _SYSCALL_NUMBERS = {"x86_64": 298, "aarch64": 241, "riscv64": 241}
 _FORMAT = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3  # TOTAL_TIME_ENABLED, TOTAL_TIME_RUNNING, ID, GROUP
 _DISABLED, _PINNED, _EXCLUDE_USER, _EXCLUDE_KERNEL, _EXCLUDE_HV = 1 << 0, 1 << 2, 1 << 4, 1 << 5, 1 << 6
 _ENABLE, _DISABLE, _GET_ID = 0x2400, 0x2401, 0x80082407
-_WHOLE_GROUP = 1
 _ONE_PMU = 0
 _CLOSE_ON_EXEC = 1 << 3
 _ATTR_SIZE = 112  # PERF_ATTR_SIZE_VER5, of Linux 4.1
@@ -128,13 +127,15 @@ class SyscallKernel:
             )
         return self._pmu_type
 
+    # Only the leader is switched. Its members are never off by themselves, so they come and go with it at once;
+    # PERF_IOC_FLAG_GROUP would switch one after the other, and each would count the switching of the next.
     def enable(self, leader: int) -> None:
         """Let the whole group count."""
-        fcntl.ioctl(leader, _ENABLE, _WHOLE_GROUP)
+        fcntl.ioctl(leader, _ENABLE, 0)
 
     def disable(self, leader: int) -> None:
         """Stop the whole group."""
-        fcntl.ioctl(leader, _DISABLE, _WHOLE_GROUP)
+        fcntl.ioctl(leader, _DISABLE, 0)
 
     def read(self, leader: int, members: int) -> Maybe[GroupReading]:
         """What the group counted. The kernel answers with an empty read when a pinned group had no room."""
