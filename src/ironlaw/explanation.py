@@ -237,6 +237,17 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """The most this machine did when it was asked for nothing else, measured beside the arms.
+
+    `macs_per_s` is by kind of arithmetic (fp32, int8); `bytes_per_s` is streaming from memory.
+    """
+
+    macs_per_s: dict[str, Maybe[float]]
+    bytes_per_s: Maybe[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Everything a recording (or a published table) says."""
 
@@ -249,3 +260,4 @@ class Explanation:
     recommendation: Maybe[Recommendation] = Missing("nothing was tried yet")
     control_check: Maybe[Comparison] = Missing("the control arm did not run")
     was_cut: bool = False
+    ceilings: Maybe[Ceilings] = NOT_RECORDED
