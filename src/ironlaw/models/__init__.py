@@ -34,6 +34,15 @@ class LoadedModel:
     source: str = ""
     seed: int = 0
 
+    @property
+    def form(self) -> Any:
+        """The module that every engine starts from, so that all arms of a recording compute the same function.
+
+        It is the quantizable variant where there is one: the eager int8 arms cannot do without it. In float it differs
+        by empty modules that mark where int8 begins and by additions written as modules.
+        """
+        return self.module if self.quantizable is None else self.quantizable
+
 
 def open_model(source: str, *, images: str | None = None, batch: int = 1, seed: int = 0) -> LoadedModel:
     """The model a source names, with weights and inputs. Imports torch and runs user code: call it in a child process.

@@ -92,7 +92,7 @@ def make(source: str, *, seed: int) -> Made:
     _seed_everything(seed)
     try:
         returned = factory()
-    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"{source} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
             hint="see that it works when called by itself, with no arguments",
@@ -106,7 +106,7 @@ def _imported(where: str) -> ModuleType:
             return _imported_file(Path(where))
         saved.search_in(str(Path.cwd()))
         return importlib.import_module(where)
-    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"importing {where} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
             hint="see that it can be imported by itself",
@@ -214,7 +214,7 @@ def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
     try:
         with torch.no_grad():
             made.program(*example)
-    except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"{source} cannot take {inputs.described(example)}: {first_line(error)}",
             hint="return (module, (its, inputs)) from the factory, in the shapes and types it takes",

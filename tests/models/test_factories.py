@@ -1,0 +1,154 @@
+"""Models from a user's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ironlaw import models
+from ironlaw.errors import ArmFailed, BadInput
+from ironlaw.models import saved
+
+NETS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+    def forward(self, x, scale=2.0, shift=0.0):
+        return self.norm(self.conv(x)) * scale + shift
+
+def net(): return Net()
+def pair(): return Net(), (torch.ones(1, 3, 8, 8), 3.0)
+def named(): return Net(), {"shift": 1.0, "x": torch.ones(1, 3, 8, 8)}
+def tensor(): return Net(), torch.ones(1, 3, 8, 8)
+def several(): return Net(), [(torch.full((1, 3, 8, 8), float(i)),) for i in range(9)]
+def function(): return lambda x: x.sum()
+ready = Net()
+def number(): return 7
+def strange(): return Net(), "inputs"
+def boom():
+    raise ValueError("no such file")
+def narrow(): return Net(), (torch.ones(1, 4, 8, 8),)
+def unknown(): return Net(), {"y": 1}
+def exits(): raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Callable[[str], str]:
+    path = tmp_path / "nets.py"
+    path.write_text(NETS)
+    return lambda name: f"{path}:{name}"
+
+
+def test_a_module_alone_is_shown_photographs(source: Callable[[str], str]) -> None:
+    model = models.open_model(source("net"))
+    assert len(model.inputs) == 10
+    assert model.inputs[0][0].shape == (1, 3, 224, 224)
+    assert len(model.probes) == 64
+    assert model.concerns == ()
+
+
+def test_a_batch_above_one_makes_every_input_that_wide(source: Callable[[str], str]) -> None:
+    model = models.open_model(source("net"), batch=3)
+    assert {tuple(one.shape) for (one,) in model.inputs + model.probes + model.calibration} == {(3, 3, 224, 224)}
+    assert sum(len(one) for (one,) in model.probes) >= 64
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_below_one_is_refused(source: Callable[[str], str], batch: int) -> None:
+    with pytest.raises(BadInput, match="must be above 0"):
+        models.open_model(source("net"), batch=batch)
+
+
+def test_its_own_inputs_are_used_and_few_of_them_are_a_concern(source: Callable[[str], str]) -> None:
+    model = models.open_model(source("pair"))
+    assert len(model.inputs) == 1
+    assert model.inputs[0][1] == 3.0
+    assert [concern.slug for concern in model.concerns] == ["few-examples"]
+
+
+def test_named_inputs_are_put_in_the_order_of_forward(source: Callable[[str], str]) -> None:
+    (arguments,) = models.open_model(source("named")).inputs
+    assert arguments[0].shape == (1, 3, 8, 8)
+    assert arguments[1:] == (2.0, 1.0)
+
+
+def test_a_list_of_tuples_is_several_inferences(source: Callable[[str], str]) -> None:
+    model = models.open_model(source("several"))
+    assert [one[0].max().item() for one in model.inputs] == list(range(9))
+    assert model.concerns == ()
+
+
+@pytest.mark.parametrize("name", ["tensor", "function", "ready"])
+def test_other_natural_returns_are_understood(source: Callable[[str], str], name: str) -> None:
+    model = models.open_model(source(name))
+    assert callable(model.module)
+
+
+def test_the_training_mode_of_ones_own_module_is_kept(source: Callable[[str], str]) -> None:
+    module = models.open_model(source("net")).module
+    assert module.training
+    assert module.norm.training
+    assert module.norm.num_batches_tracked == 0
+
+
+def test_the_seed_decides_the_weights(source: Callable[[str], str]) -> None:
+    first, again, other = (models.open_model(source("net"), seed=seed).module.conv.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("number", "returned a int"),
+        ("strange", "returned inputs of type str"),
+        ("boom", r"raised ValueError: no such file \(nets.py line 23\)"),
+        ("narrow", "cannot take float32 1x4x8x8: .*to have 3 channels, but got 4"),
+        ("unknown", "gave inputs that do not fit: missing a required argument: 'x'"),
+        ("exits", "raised SystemExit: 3"),
+    ],
+)
+def test_a_bad_factory_is_its_arms_failure(source: Callable[[str], str], name: str, said: str) -> None:
+    with pytest.raises(ArmFailed, match=said) as raised:
+        models.open_model(source(name))
+    assert raised.value.hint
+
+
+def test_a_file_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import no_such_thing\ndef make(): ...\n")
+    with pytest.raises(ArmFailed, match=r"importing .*broken\.py raised ModuleNotFoundError.*line 1"):
+        models.open_model(f"{tmp_path / 'broken.py'}:make")
+
+
+def test_a_file_may_import_its_neighbour_and_be_read_back_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "layers_of_mine.py").write_text("from torch import nn\nclass Mine(nn.Linear): ...\n")
+    (tmp_path / "uses.py").write_text("import layers_of_mine\ndef make(): return layers_of_mine.Mine(224, 2)\n")
+    model = models.open_model(f"{tmp_path / 'uses.py'}:make")
+    saved.save_module(model.module, tmp_path / "module.pt")
+    read_elsewhere(tmp_path / "module.pt")
+
+
+def test_a_module_of_ones_own_file_is_read_back_without_running_the_file(
+    source: Callable[[str], str], tmp_path: Path
+) -> None:
+    model = models.open_model(source("net"))
+    saved.save_module(model.module, tmp_path / "module.pt")
+    (tmp_path / "nets.py").write_text("raise SystemExit('not again')")
+    read_elsewhere(tmp_path / "module.pt")
+
+
+def read_elsewhere(path: Path) -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, pathlib; from ironlaw.models import saved; print(saved.load_module(pathlib.Path(sys.argv[1])))"
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60, cwd="/")
