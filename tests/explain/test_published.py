@@ -79,15 +79,8 @@ def test_a_miss_rate_without_counts_is_said_not_to_carry_the_cache_explanation()
 
 def test_what_the_table_lacks_is_listed() -> None:
     lacks = [c.text for c in explain_table(POST, named="post.csv").concerns if c.slug == "table-lacks"]
-    assert [
-        word for word in ("repeats", "control", "counts", "frequency", "page faults") if word in " ".join(lacks)
-    ] == [
-        "repeats",
-        "control",
-        "counts",
-        "frequency",
-        "page faults",
-    ]
+    for word in ("repeats", "control", "counts", "frequency", "page faults", "imports", "answers"):
+        assert word in " ".join(lacks)
 
 
 def test_an_ipc_that_falls_while_the_time_falls_is_called_misleading() -> None:
@@ -118,7 +111,7 @@ def test_an_unknown_column_is_said_to_be_unused() -> None:
         ("arm,time_s,ipc\na,1,1\n\nb,inf,1\n", ("row 4", "time_s", "not a number")),
         ("arm,time_s,ipc\na,1,1\nb,1\n", ("row 3", "2 values for 3 columns", "ipc")),
         ("arm,time_s,ipc\na,1,1\n,1,1\n", ("row 3", "column arm", "names no arm")),
-        ("arm,time_s,ipc\na,1,1\na,2,1\n", ("two arms called 'a'", "column arm")),
+        ("arm,time_s,ipc\na,1,1\na,2,1\n", ("row 3", "column arm", "row 2 has")),
         ("arm,time_s\na,1\nb,1\n", ("row 1", "no column 'ipc'")),
         ("arm,time_s,ipc,ipc\na,1,1,1\nb,1,1,1\n", ("row 1", "'ipc' stands twice")),
         (

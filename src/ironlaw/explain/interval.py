@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 
 
 @cache
-def t_quantile(degrees: int, probability: float) -> float:
+def t_quantile(degrees: float, probability: float) -> float:
     """The quantile of Student's t distribution."""
     from scipy.special import stdtrit
 

@@ -51,6 +51,7 @@ LACKS = (
 class TableRow:
     """One row as read: seconds, instructions per cycle, percent, megabytes of 10^6 bytes."""
 
+    row: int
     arm: str
     time_s: float
     ipc: float
@@ -95,7 +96,7 @@ def _arm(row: TableRow) -> SingleArm:
             cache_miss_share=row.cache_miss_percent / 100
             if is_known(row.cache_miss_percent)
             else row.cache_miss_percent,
-            size_bytes=round(row.size_mb * 1e6) if is_known(row.size_mb) else row.size_mb,
+            size_bytes=round(row.size_mb * 1e6) if not isinstance(row.size_mb, Missing) else row.size_mb,
         ),
         state=_state(wall_ns, row.ipc),
         assumptions=(ASSUMED,),
@@ -128,7 +129,7 @@ def _rate_without_counts(rows: list[TableRow]) -> Concern:
             "misses are rate x references, so the rate can fall while misses rise; "
             "it cannot carry the explanation that the cache made the difference"
         ),
-        fix="perf stat -e cache-references,cache-misses, and an arm whose weights fit the cache but nothing else differs",
+        fix="perf stat -e cache-references,cache-misses; an arm that differs only in that its weights fit the cache",
     )
 
 
@@ -160,7 +161,10 @@ def _rows(text: str, named: str) -> tuple[list[TableRow], list[str]]:
             if not header:
                 header = _header(fields, named)
                 continue
-            rows.append(_row(header, fields, _Place(named=named, row=reader.line_num, decimal_comma=delimiter != ",")))
+            place = _Place(named=named, row=reader.line_num, decimal_comma=delimiter != ",")
+            rows.append(_row(header, fields, place))
+            if namesakes := [row for row in rows[:-1] if row.arm == rows[-1].arm]:
+                raise place.bad("arm", namesakes[0].arm, f"names an arm that row {namesakes[0].row} has")
     except csv.Error as error:
         raise BadInput(f"{named}, row {reader.line_num}: {error}", hint="save the table as plain CSV") from None
     if not header:
@@ -207,6 +211,7 @@ def _row(header: list[str], fields: list[str], place: _Place) -> TableRow:
     if not cells["arm"]:
         raise place.bad("arm", "", "names no arm")
     return TableRow(
+        row=place.row,
         arm=cells["arm"],
         time_s=_positive(cells["time_s"], "time_s", place),
         ipc=_positive(cells["ipc"], "ipc", place),

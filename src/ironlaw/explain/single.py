@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
@@ -32,7 +33,7 @@ def explain_singles(arms: list[SingleArm], concerns: list[Concern], *, source: s
         BadInput: fewer than two arms, or two of one name.
     """
     require_distinct([arm.row.arm for arm in arms], source)
-    steps = list(zip(arms, arms[1:], strict=False))
+    steps = list(pairwise(arms))
     if len(arms) > 2:
         steps.append((arms[0], arms[-1]))
     return Explanation(

@@ -23,7 +23,7 @@ def summarise(recording: Recording, turns: dict[str, ArmTurns], names: list[str]
     answers = agreements(recording.outputs, control=names[0]) if names else {}
     rows = []
     for name in names:
-        row = _measured(turns[name]) if name in turns and len(turns[name]) else _absent(name)
+        row = measured_row(turns[name]) if name in turns and len(turns[name]) else _absent(name)
         row = _with_costs(row, recording)
         rows.append(replace(row, **answers[name]) if name in answers else row)
     return tuple(rows)
@@ -33,7 +33,8 @@ def _absent(name: str) -> ArmSummary:
     return ArmSummary(arm=name, inferences=0, wall_ns=NO_TURN, wall_ns_once=NO_TURN)
 
 
-def _measured(turns: ArmTurns) -> ArmSummary:
+def measured_row(turns: ArmTurns) -> ArmSummary:
+    """What the turns of an arm say about it: time, counts per inference, ratios."""
     replicates = np.unique(turns.replicate)
     ln_wall = t_interval(mean_by(turns.replicate, np.log(turns.wall_ns), replicates))
     instructions, cycles = total_column(turns, "instructions"), total_column(turns, "cycles")

@@ -1,0 +1,275 @@
+"""The two formats of a saved `perf stat`: as a terminal shows it, and with a separator (-x,)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ironlaw.errors import BadInput
+from ironlaw.missing import Maybe, Missing
+
+NS_PER = {"ns": 1.0, "us": 1e3, "usec": 1e3, "msec": 1e6, "ms": 1e6, "sec": 1e9, "s": 1e9}
+TIMED_IN_MSEC = ("task-clock", "cpu-clock")  # perf before 3.16 prints them without a unit
+ALIASES = {
+    "cpu-cycles": "cycles",
+    "cs": "context-switches",
+    "faults": "page-faults",
+    "migrations": "cpu-migrations",
+    "CPU-migrations": "cpu-migrations",
+    "branch-instructions": "branches",
+}
+SPACES = "\u00a0\u202f\u2009\u2007"  # what locales put between thousands, besides a plain space
+_NUMBER = rf"\d+(?:[.,'’ {SPACES}]\d+)*"
+_TEXT_HEAD = re.compile(rf"^(?P<value><not supported>|<not counted>|{_NUMBER})\s+(?P<rest>\S.*)$")
+_ELAPSED = re.compile(
+    rf"^(?P<value>{_NUMBER})(?:\s*\+-\s*(?P<error>{_NUMBER}))?\s+seconds\s+(?P<what>time elapsed|user|sys)\b"
+)
+_SPREAD = re.compile(r"\(\s*\+-\s*(?P<percent>[\d.,]+)\s*%\s*\)")
+_SHARE = re.compile(r"[(\[]\s*(?P<percent>[\d.,]+)\s*%\s*[)\]]\s*$")
+_MODIFIERS = re.compile(r"^[ukhHGpPSDWIeb]+$")
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_AGGREGATED = re.compile(r"^\s*(S\d+(-D\d+)?(-C\d+)?|CPU\d+|N\d+|D\d+)[\s,;]")
+TEXT_MARKS = ("Performance counter stats for", "seconds time elapsed")
+SEPARATORS = (";", "\t", "|", "@", ",")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """One line of an output. Times are in ns; `share` is how much of the time it counted, as a fraction.
+
+    `event` is written with its mode (instructions:u); `pmu` names the PMU where the line does, for hybrid CPUs.
+    `spread` is the standard error over the runs, relative to the value.
+    """
+
+    event: str
+    value: Maybe[float]
+    pmu: str = ""
+    share: float = 1.0
+    spread: Maybe[float] = Missing("the output is of one run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What one saved output holds; times in ns."""
+
+    counted: tuple[Counted, ...]
+    elapsed_ns: Maybe[float]
+    elapsed_spread: Maybe[float] = Missing("the output is of one run")
+    user_ns: Maybe[float] = Missing("the output does not tell user time")
+    kernel_ns: Maybe[float] = Missing("the output does not tell system time")
+    runs: Maybe[int] = Missing("the output does not tell how many runs it is of")
+    unread: tuple[str, ...] = field(default_factory=tuple)  # lines that look like counts and are not understood
+    assumptions: tuple[str, ...] = ()
+
+
+def parse(text: str, *, named: str) -> Output:
+    """Read one output of `perf stat`, in whichever of the two formats it is.
+
+    Raises:
+        BadInput: it is neither, holds several outputs, or was made with an option that changes its rows (-I, -A, -j).
+    """
+    text = _ANSI.sub("", text.lstrip("\ufeff"))
+    if not text.strip():
+        raise BadInput(f"{named} is empty", hint="save it with: perf stat -o FILE COMMAND")
+    if any(mark in text for mark in TEXT_MARKS):
+        return _parse_text(text, named)
+    return _parse_separated(text, named)
+
+
+def number(text: str, decimal: str) -> float:
+    """A number as a locale writes it, given its decimal mark; every other mark groups thousands."""
+    kept = re.sub(rf"[^\d{re.escape(decimal)}]", "", text)
+    return float(kept.replace(decimal, "."))
+
+
+def event_name(written: str) -> tuple[str, str]:
+    """The event with its mode as ironlaw writes it (cycles:u), and the PMU that the line names."""
+    pmu = ""
+    if match := re.match(r"^(?P<pmu>\w+)/(?P<event>[^/]+)/(?P<modifiers>\w*)$", written):
+        pmu, name, modifiers = match["pmu"], match["event"], match["modifiers"]
+    else:
+        name, _, modifiers = written.rpartition(":")
+        if not name or not _MODIFIERS.match(modifiers):
+            name, modifiers = written, ""
+    mode = {(True, False): ":u", (False, True): ":k"}.get(("u" in modifiers, "k" in modifiers), "")
+    return ALIASES.get(name, name) + mode, pmu
+
+
+def _parse_text(text: str, named: str) -> Output:
+    lines = text.splitlines()
+    starts = [place for place, line in enumerate(lines) if TEXT_MARKS[0] in line]
+    if len(starts) > 1:
+        raise BadInput(f"{named} holds {len(starts)} outputs of perf stat", hint="save each one in a file of its own")
+    lines = lines[starts[0] :] if starts else lines
+    _refuse_other_rows(lines, named)
+    decimal = _decimal_mark(lines)
+    counted: list[Counted] = []
+    unread: list[str] = []
+    times: dict[str, tuple[float, Maybe[float]]] = {}
+    for line in (raw.strip() for raw in lines):
+        if match := _ELAPSED.match(line):
+            times[match["what"]] = (number(match["value"], decimal) * 1e9, _text_spread(line, decimal))
+        elif match := _TEXT_HEAD.match(line):
+            read = _text_count(match["value"], line, decimal)
+            if isinstance(read, Counted):
+                counted.append(read)
+            else:
+                unread.append(line)
+    if not counted and "time elapsed" not in times:
+        raise BadInput(f"{named} holds no counter of perf stat", hint="save it with: perf stat -o FILE COMMAND")
+    runs = re.search(r"\((\d+) runs?\)", lines[0]) if starts else None
+    gap = Missing("the output has no such line")
+    return Output(
+        counted=tuple(counted),
+        elapsed_ns=times["time elapsed"][0] if "time elapsed" in times else gap,
+        elapsed_spread=times["time elapsed"][1] if "time elapsed" in times else gap,
+        user_ns=times["user"][0] if "user" in times else gap,
+        kernel_ns=times["sys"][0] if "sys" in times else gap,
+        runs=int(runs[1]) if runs else Missing("the output does not tell how many runs it is of"),
+        unread=tuple(unread),
+    )
+
+
+def _refuse_other_rows(lines: list[str], named: str) -> None:
+    """Outputs whose rows are not totals of the run."""
+    hint = "save it without -I, -A, --per-core, --per-socket and -j"
+    for line in lines:
+        if line.lstrip().startswith("{"):
+            raise BadInput(f"{named} is JSON (perf stat -j), which is not read", hint=hint)
+        if _AGGREGATED.match(line):
+            raise BadInput(f"{named} counts by core or socket: {line.split()[0]}", hint=hint)
+        if re.match(r"^\s*#\s+time\s+counts", line):
+            raise BadInput(f"{named} counts in intervals (perf stat -I)", hint=hint)
+
+
+def _decimal_mark(lines: list[str]) -> str:
+    """How this output writes decimals: its times in seconds always have them and never group thousands."""
+    for line in lines:
+        match = re.match(r"^\s*\d+([.,])\d+(?:\s*\+-.*)?\s+seconds\s", line)
+        if match:
+            return match[1]
+    for line in lines:
+        match = re.match(r"^\s*[\d.,\s]*\d([.,])\d{2}\s+msec\s", line)
+        if match:
+            return match[1]
+    return "."
+
+
+def _text_spread(line: str, decimal: str) -> Maybe[float]:
+    match = _SPREAD.search(line)
+    return number(match["percent"], decimal) / 100 if match else Missing("the output is of one run")
+
+
+def _text_count(value: str, line: str, decimal: str) -> Counted | None:
+    """A counter's line; None when it is not understood."""
+    spread = _text_spread(line, decimal)
+    without = _SPREAD.sub("", line)
+    share = _SHARE.search(without)
+    head = _SHARE.sub("", without).partition("#")[0]
+    words = head[len(value) :].split()
+    if len(words) == 2 and words[1] == "(msec)":
+        words = ["msec", words[0]]
+    if len(words) not in (1, 2):
+        return None
+    return counted_line(
+        written=words[-1],
+        value=value if value.startswith("<") else number(value, decimal),
+        unit=words[0] if len(words) == 2 else "",
+        share=number(share["percent"], decimal) / 100 if share else 1.0,
+        spread=spread,
+    )
+
+
+def counted_line(*, written: str, value: str | float, unit: str, share: float, spread: Maybe[float]) -> Counted:
+    """One counter; <not supported> and <not counted> become gaps with that reason."""
+    event, pmu = event_name(written)
+    if isinstance(value, str):
+        gap = Missing(f"perf printed {value}")
+        return Counted(event=event, value=gap, pmu=pmu, share=share, spread=gap)
+    unit = unit or ("msec" if event.partition(":")[0] in TIMED_IN_MSEC else "")
+    return Counted(event=event, value=value * NS_PER.get(unit, 1.0), pmu=pmu, share=share, spread=spread)
+
+
+def _parse_separated(text: str, named: str) -> Output:
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    _refuse_other_rows(lines, named)
+    separator = next((mark for mark in SEPARATORS if lines and all(_is_row(line, mark) for line in lines)), None)
+    if separator is None:
+        worst = next((line for line in lines if not any(_is_row(line, mark) for mark in SEPARATORS)), "")
+        raise BadInput(
+            f"{named} is no output of perf stat" + (f": {worst.strip()[:60]!r}" if worst else ""),
+            hint="save it with: perf stat -o FILE COMMAND, or with -x, for separated values",
+        )
+    counted = []
+    elapsed: Maybe[float] = Missing("separated output has no time elapsed; add -e duration_time")
+    spread: Maybe[float] = Missing("the output is of one run")
+    assumptions: tuple[str, ...] = ()
+    for line in lines:
+        fields = _fields(line, separator)
+        row, utilised = _separated_count(fields)
+        counted.append(row)
+        if row.event == "duration_time":
+            elapsed, spread, assumptions = row.value, row.spread, ()
+        elif row.event.partition(":")[0] == "task-clock" and isinstance(elapsed, Missing):
+            derived = _elapsed_by_utilisation(row.value, utilised)
+            if not isinstance(derived, Missing):
+                elapsed, spread = derived, Missing("the time elapsed is derived")
+                assumptions = ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)
+    by_event = {row.event: row.value for row in counted}
+    gap = Missing("separated output has none; add -e user_time,system_time")
+    return Output(
+        counted=tuple(counted),
+        elapsed_ns=elapsed,
+        elapsed_spread=spread,
+        user_ns=by_event.get("user_time", gap),
+        kernel_ns=by_event.get("system_time", gap),
+        assumptions=assumptions,
+    )
+
+
+def _is_row(line: str, separator: str) -> bool:
+    fields = _fields(line, separator)
+    return (
+        len(fields) >= 5
+        and re.match(r"^(<not (supported|counted)>|[\d.,]+)$", fields[0]) is not None
+        and re.search(r"[A-Za-z]", fields[2]) is not None
+    )
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    fields = [part.strip() for part in line.rstrip("\n").split(separator)]
+    # A locale with a decimal comma breaks its own value in two when the separator is a comma too.
+    if separator == "," and len(fields) > 3 and fields[1].isdigit() and fields[2] in NS_PER:
+        fields[0:2] = [f"{fields[0]}.{fields[1]}"]
+    return fields
+
+
+def _separated_count(fields: list[str]) -> tuple[Counted, Maybe[float]]:
+    """value, unit, event[, spread %], run time, share %[, metric, its unit]; also gives CPUs utilized."""
+    value, unit, written, *rest = fields
+    spread: Maybe[float] = Missing("the output is of one run")
+    if rest and rest[0].endswith("%"):
+        spread = _plain(rest[0][:-1]) / 100
+        rest = rest[1:]
+    share = _plain(rest[1]) / 100 if len(rest) > 1 and rest[1] else 1.0
+    utilised: Maybe[float] = Missing("the output does not tell how many CPUs were utilized")
+    if len(rest) > 3 and rest[3] == "CPUs utilized":
+        utilised = _plain(rest[2])
+    amount: str | float = value if value.startswith("<") else _plain(value)
+    return counted_line(written=written, value=amount, unit=unit, share=share, spread=spread), utilised
+
+
+def _plain(text: str) -> float:
+    """A number of separated output, which never groups thousands."""
+    return float(text.replace(",", "."))
+
+
+def _elapsed_by_utilisation(task_clock_ns: Maybe[float], utilised: Maybe[float]) -> Maybe[float]:
+    """Time elapsed from CPU time and CPUs utilized, which perf rounds to three decimals."""
+    if isinstance(task_clock_ns, Missing):
+        return task_clock_ns
+    if isinstance(utilised, Missing):
+        return utilised
+    if utilised < 0.1:
+        return Missing(f"CPUs utilized is {utilised:g}: too few digits to tell the time elapsed by")
+    return task_clock_ns / utilised
