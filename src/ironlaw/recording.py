@@ -99,6 +99,7 @@ class ArmStarted:
     read_back: dict[str, Maybe[str]] = field(default_factory=dict)
     peak_rss_bytes: Maybe[int] = Missing("was not read")
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
+    between_ns: int = 0  # spent before each inference, outside the clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,27 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """The most this machine did when it was asked for nothing else, on the CPUs and threads of the arms.
+
+    `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming goes over
+    `streamed_bytes`, more than the last cache holds; a copy counts what it reads and what it writes. `switch_ns` is one
+    switch between two processes on one CPU, without the caches it leaves cold; `page_fault_ns` is mapping, touching for
+    the first time and giving back, per page of 4 KiB. `how` says by which routine each was reached.
+    """
+
+    threads: int
+    macs_per_s: dict[str, Maybe[float]]
+    read_bytes_per_s: Maybe[float]
+    write_bytes_per_s: Maybe[float]
+    copy_bytes_per_s: Maybe[float]
+    streamed_bytes: Maybe[int]
+    switch_ns: Maybe[float]
+    page_fault_ns: Maybe[float]
+    how: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NullReading:
     """A turn of an empty program: what measuring itself costs."""
 
@@ -135,6 +157,14 @@ class NullReading:
     replicate: int
     wall_ns: int
     counts: tuple[Count, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """What one inference of an arm executed, by name; see measure/census.py for the names."""
+
+    arm: str
+    counts: dict[str, Maybe[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +216,9 @@ Fact = (
     | InterpreterStarted
     | ArmStarted
     | Reading
+    | Ceilings
     | NullReading
+    | Census
     | Outputs
     | Failure
     | Concern
@@ -202,7 +234,9 @@ KINDS: dict[str, type] = {
     "interpreter": InterpreterStarted,
     "started": ArmStarted,
     "reading": Reading,
+    "ceilings": Ceilings,
     "null": NullReading,
+    "census": Census,
     "outputs": Outputs,
     "failure": Failure,
     "concern": Concern,
@@ -227,10 +261,12 @@ class Recording:
     started: tuple[ArmStarted, ...]
     readings: tuple[Reading, ...]
     nulls: tuple[NullReading, ...]
+    censuses: tuple[Census, ...]
     outputs: tuple[Outputs, ...]
     failures: tuple[Failure, ...]
     concerns: tuple[Concern, ...]
     ended: Maybe[Ended]
+    ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
     was_cut: bool = False  # the last line was incomplete, or there was no ending
 
     @property
@@ -367,10 +403,12 @@ def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> R
         started=tuple(by_kind[ArmStarted]),
         readings=tuple(by_kind[Reading]),
         nulls=tuple(by_kind[NullReading]),
+        censuses=tuple(by_kind[Census]),
         outputs=tuple(by_kind[Outputs]),
         failures=tuple(by_kind[Failure]),
         concerns=tuple(by_kind[Concern]),
         ended=_last(ended, "the recording was cut short"),
+        ceilings=_last(by_kind[Ceilings], "the ceilings of the machine were not measured"),
         was_cut=bool(by_kind[_Cut]) or not ended,
     )
 
