@@ -21,6 +21,7 @@ from ironlaw.recording import (
     Meter,
     Reading,
     Recording,
+    assemble,
 )
 from ironlaw.variant import Variant
 
@@ -186,30 +187,26 @@ def whole(taking_part: tuple[Arm, ...], readings: tuple[Reading, ...], run: Run)
         lost=run.lost,
     )
     ran = dict.fromkeys((reading.arm, reading.replicate) for reading in readings)
-    return Recording(
-        header=Header(schema=1, ironlaw="0.1.0", started_utc="2025-01-01T00:00:00Z"),
-        machine=Machine(architecture="x86_64", cpu="stated"),
-        plans=(plan,),
-        counters=counters,
-        prepared=(),
-        interpreters=(),
-        started=tuple(
-            ArmStarted(
-                arm=arm,
-                replicate=replicate,
-                load_ns=1_000_000,
-                warm_up_ns=(9_000_000, 5_000_000),
-                steady_at=1,
-                threads=1,
-                cpus=(0,),
-            )
-            for arm, replicate in ran
-        ),
-        readings=readings,
-        nulls=(),
-        outputs=(),
-        failures=(),
-        concerns=(),
-        ended=Ended(why=run.ended, elapsed_s=1.0) if run.ended else Missing("the recording was cut short"),
-        was_cut=run.ended is None,
+    started = [
+        ArmStarted(
+            arm=arm,
+            replicate=replicate,
+            load_ns=1_000_000,
+            warm_up_ns=(9_000_000, 5_000_000),
+            steady_at=1,
+            threads=1,
+            cpus=(0,),
+        )
+        for arm, replicate in ran
+    ]
+    return assemble(
+        [
+            Header(schema=1, ironlaw="0.1.0", started_utc="2025-01-01T00:00:00Z"),
+            Machine(architecture="x86_64", cpu="stated"),
+            plan,
+            counters,
+            *started,
+            *readings,
+            *([Ended(why=run.ended, elapsed_s=1.0)] if run.ended else []),
+        ]
     )

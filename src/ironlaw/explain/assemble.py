@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.explain.compare import absent, compare
+from ironlaw.explain.association import associations
+from ironlaw.explain.compare import Goal, absent, compare
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
+from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Recording
+from ironlaw.recording import Ending, Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,14 @@ class Evidence:
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
-        return compare(self.turns[control], self.turns[changed], self.recording.machine)
+        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=self._goal())
+
+    def _goal(self) -> Goal:
+        ended = self.recording.ended
+        return Goal(
+            precision=self.recording.plan.schedule.precision,
+            stopped_on_it=is_known(ended) and ended.why is Ending.PRECISION,
+        )
 
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
@@ -56,18 +65,24 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
     concerns += arm_doubts(recording, evidence.turns, names)
     concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
+    rows = summarise(recording, evidence.turns, names)
+    by_name = {row.arm: row for row in rows}
     comparisons = []
     for other in others:
         comparison, pairs = evidence.compare(chosen, other)
         if pairs is not None:
             concerns += comparison_doubts(comparison, pairs.left_out)
+        if is_known(comparison.ln_ratio):
+            slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
+            comparison = replace(comparison, misleading=slugs)
         comparisons.append(_unproven_if_moved(comparison, check))
     return Explanation(
         machine=recording.machine,
         plan=plan,
-        arms=summarise(recording, evidence.turns, names),
+        arms=rows,
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
+        associations=associations(evidence.turns),
         control_check=check,
         was_cut=recording.was_cut,
     )

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
+from ironlaw.estimate import Estimate
+from ironlaw.explain.covariate import adjust
 from ironlaw.explain.interval import rank_interval, t_interval
 from ironlaw.explain.lmdi import decompose
 from ironlaw.explain.paired import Pairs, pair
 from ironlaw.explain.split import counterfactuals, read_once, split_with_intervals
 from ironlaw.explain.states import states
+from ironlaw.explain.stopping import replicates_needed
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.explanation import Comparison, Difference
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
+NO_GOAL = Missing("the plan asks for no precision")
 
-def compare(control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine]) -> tuple[Comparison, Pairs]:
+
+def compare(
+    control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine], *, goal: Goal | None = None
+) -> tuple[Comparison, Pairs]:
     """Compare two arms over the rounds they share; also gives the pairs, for whatever looks closer."""
+    goal = goal or Goal()
     pairs = pair(control, changed)
     ratios = pairs.ln_ratios
-    ln_ratio = t_interval(ratios)
+    ln_ratio = goal.applied(t_interval(ratios))
     comparison = Comparison(
         control=control.arm,
         changed=changed.arm,
@@ -36,12 +45,33 @@ def compare(control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine]) -> tu
     if isinstance(ln_ratio, Missing):
         once = read_once(decomposition, stand.assumptions)
         return replace(comparison, split=ln_ratio, once=once), pairs
+    adjusted = adjust(pairs)
     return replace(
         comparison,
         difference=judge(comparison),
         split=split_with_intervals(decomposition, stand.assumptions),
         counterfactuals=counterfactuals(decomposition),
+        adjusted=adjusted if isinstance(adjusted, Missing) else adjusted.adjusted,
+        covariate="" if isinstance(adjusted, Missing) else adjusted.name,
+        replicates_needed=NO_GOAL if goal.precision is None else replicates_needed(ratios.tolist(), goal.precision),
     ), pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """The precision a plan asks for, and whether the run stopped because it was reached."""
+
+    precision: float | None = None
+    stopped_on_it: bool = False
+
+    def applied(self, estimate: Maybe[Estimate]) -> Maybe[Estimate]:
+        """The interval, not narrower than the goal where the run stopped on it; see stopping."""
+        if isinstance(estimate, Missing) or self.precision is None or not self.stopped_on_it:
+            return estimate
+        half = math.log1p(self.precision)
+        return replace(
+            estimate, low=min(estimate.low, estimate.value - half), high=max(estimate.high, estimate.value + half)
+        )
 
 
 def absent(control: str, changed: str, reason: str) -> Comparison:

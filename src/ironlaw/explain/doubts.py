@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.concern import Concern, Weight
+from ironlaw.explain.modes import shape_doubts
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.explanation import Comparison
 from ironlaw.missing import Maybe, Missing, is_known
@@ -31,6 +32,8 @@ def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str
     yield from _warm_up(recording, names)
     yield from _threads(recording, names)
     for name in names:
+        if name in turns and len(turns[name]):
+            yield from shape_doubts(turns[name])
         if name in turns and turns[name].impossible:
             yield Concern(
                 slug="impossible-reading",
