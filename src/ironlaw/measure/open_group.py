@@ -20,6 +20,7 @@ class OpenGroup:
             EventRefused: the kernel refused a member; those opened before it are closed again.
         """
         self._kernel = kernel
+        self.thread = thread
         self._members: dict[int, Opened] = {}  # by place among the events
         self._before: Maybe[GroupReading] = Missing("the group was not read before the turn")
         self.leader = -1
@@ -57,6 +58,10 @@ class OpenGroup:
                 place: after.values[opened.id] - before.values[opened.id] for place, opened in self._members.items()
             },
         )
+
+    def id_at(self, place: int) -> int:
+        """The id under which a reading names the event at a place of the group."""
+        return self._members[place].id
 
     def close(self) -> None:
         """Close the members, the leader last."""

@@ -77,7 +77,7 @@ class ProcessClock:
     def reset(self, threads: tuple[int, ...]) -> None:
         """Forget what was summed; `threads` are the thread ids that exist now."""
         own = os.getpid() if len(threads) == 1 else _own_thread()
-        self._other_clocks = tuple(_clock_of_thread(thread) for thread in threads if thread != own)
+        self._other_clocks = tuple(clock_of_thread(thread) for thread in threads if thread != own)
         self.cpu_ns = 0
         self.user_ns = 0
         self.kernel_ns = 0
@@ -135,7 +135,8 @@ def _own_thread() -> int:
     return threading.get_native_id()
 
 
-def _clock_of_thread(thread: int) -> int:
+def clock_of_thread(thread: int) -> int:
+    """The clock id that reads one thread's CPU time, for time.clock_gettime_ns."""
     # MAKE_THREAD_CPUCLOCK(id, CPUCLOCK_SCHED) of linux/posix-timers_types.h.
     return ((~thread) << 3) | 4 | 2
 

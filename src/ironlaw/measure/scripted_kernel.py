@@ -7,14 +7,15 @@ many is in use, multiplexing, refusals of a mode or an event, and counts that no
 from __future__ import annotations
 
 import itertools
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ironlaw.event import Event, Mode, Source
 from ironlaw.measure.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION
-from ironlaw.measure.perf_event import GroupReading, Opened, refusal
+from ironlaw.measure.perf_event import GroupReading, Opened, decode_group, refusal
 from ironlaw.measure.process_clock import ProcessClock
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe
 
 EINVAL = 22
 OWN_THREAD = 1
@@ -112,17 +113,18 @@ class ScriptedKernel:
 
     def read(self, leader: int, members: int) -> Maybe[GroupReading]:
         """What the group counted; takes a stated 500 ns."""
+        return decode_group(self.snapshot(leader, members))
+
+    def snapshot(self, leader: int, members: int) -> bytes:
+        """The reading in the kernel's own form."""
         self.now_ns += 500
         group = self._group(leader)
         assert len(group) == members, "the reader knows its group"
         if not self.pmu.has_room:
-            return Missing("the PMU had no room for the group: something else holds its counters")
+            return b""
         first = self._counters[leader]
-        return GroupReading(
-            enabled_ns=first.enabled_ns,
-            running_ns=first.running_ns,
-            values={fd + 1000: counter.count for fd, counter in group.items()},
-        )
+        pairs = [number for fd, counter in group.items() for number in (counter.count, fd + 1000)]
+        return struct.pack(f"={3 + len(pairs)}Q", len(group), first.enabled_ns, first.running_ns, *pairs)
 
     def close(self, fd: int) -> None:
         """Give the counter back."""

@@ -1,0 +1,138 @@
+"""Layers as facts: what an arm called within one inference, and what single layers cost in turns of their own.
+
+A call is a leaf module that ran, or a functional operator between modules. Layer readings come from other turns than a
+Reading does, because reading at the border of each layer slows what is read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ironlaw.missing import Maybe, Missing
+
+BYTES = {
+    "float64": 8, "int64": 8, "complex64": 8, "float32": 4, "int32": 4, "qint32": 4, "float16": 2, "bfloat16": 2,
+    "int16": 2, "int8": 1, "uint8": 1, "qint8": 1, "quint8": 1, "bool": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A tensor's shape and number format, as torch names it: (1, 32, 112, 112), quint8."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
+
+    @property
+    def size_bytes(self) -> Maybe[int]:
+        """What it takes in memory."""
+        if self.dtype not in BYTES:
+            return Missing(f"the size of a {self.dtype} is not known")
+        return self.elements * BYTES[self.dtype]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCall:
+    """One call of a layer within an inference, in the order of execution.
+
+    `path` is the module's dotted path, or for a functional operator that of the module around it ("": the model
+    itself); `operator` the class or function; `repeat` counts calls of the same operator at the same path from 0.
+    `fed_by` are the calls whose outputs it reads, as indices; -1 is the inference's own input. `kernels` is what the
+    engine says that it ran, empty where it does not say; `operators` is what the layer was for torch's dispatcher.
+    """
+
+    path: str
+    operator: str
+    repeat: int = 0
+    is_functional: bool = False
+    inputs: tuple[Form, ...] = ()
+    outputs: tuple[Form, ...] = ()
+    parameters: tuple[Form, ...] = ()
+    groups: int = 1
+    fed_by: tuple[int, ...] = ()
+    operators: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
+    library: str = ""  # of an operator for which the engine names no kernel: the library its weights are packed for
+
+    @property
+    def name(self) -> str:
+        """How the call is shown: features.0.0, layer1.0 + add, shared (2nd call)."""
+        name = self.path or ("" if self.is_functional else "(whole model)")
+        if self.is_functional:
+            name = f"{name} {self.operator}".strip()
+        return f"{name} #{self.repeat + 1}" if self.repeat else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGraph:
+    """The calls of one inference of an arm, in the order of execution; or why they cannot be told apart.
+
+    `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
+    called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
+    dim): they are no layers either, and reading layers slows them a little. `notes` say what could not be told apart.
+    """
+
+    arm: str
+    calls: Maybe[tuple[LayerCall, ...]]
+    silent: tuple[str, ...] = ()
+    passed: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Probe(Enum):
+    """What is read at the border of a layer beside the wall clock."""
+
+    CPU = "cpu"  # CPU time of all threads, ns
+    FAULTS = "faults"  # minor page faults
+    GROUP = "group"  # an event group of the PMU
+    ENGINE = "engine"  # nothing: the engine's own profile gives each layer's time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BorderCost:
+    """What reading one layer adds, measured on layers that do nothing; means, ns and counts per call.
+
+    `inside` lands in the layer's own interval, `between` outside of it, in the framework's time; `passing_ns` is what a
+    function that makes no tensor is slowed by. `probed_inside` is what reading adds to each probed quantity inside.
+    """
+
+    inside_ns: float
+    between_ns: float
+    functional_inside_ns: float
+    functional_between_ns: float
+    passing_ns: float = 0.0
+    probed_inside: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReading:
+    """What one layer turn gave: `inferences` inferences, sums over them for each call of the graph.
+
+    `wall_ns` and `cpu_ns` are of the whole turn, reading included. `calls_ns` is the time within each call,
+    `before_ns` the time between the end of the call before it (or the start of the inference) and its start; what
+    follows the last call is the rest. `probed` holds, by quantity, the amount within each call: {"cpu_ns": ...},
+    {"page-faults": ...}, or the events of the group; `probed_whole` the amount over the whole turn.
+    """
+
+    arm: str
+    replicate: int
+    round: int
+    position: int
+    probe: Probe
+    group: int = -1
+    inferences: int
+    wall_ns: int
+    cpu_ns: int
+    calls_ns: tuple[int, ...]
+    before_ns: tuple[int, ...]
+    probed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    probed_whole: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
+    cost: Maybe[BorderCost] = Missing("the cost of reading was not measured")
