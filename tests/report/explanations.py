@@ -115,6 +115,15 @@ PAGE_FAULTS = CauseVerdict(
     share=estimate(0.41, 0.03),
     evidence={"minor faults per inference": 3512.0, "kernel share of cycles": NO_PMU},
 )
+FUSION = CauseVerdict(
+    cause="fusion",
+    outcome=Outcome.CONFIRMED,
+    control="int8",
+    changed="int8+fused",
+    predicts=Direction.FASTER,
+    effect=ln(1.327, half=0.02),
+    share=estimate(0.47, 0.04),
+)
 CACHE_FIT = CauseVerdict(
     cause="cache-fit",
     outcome=Outcome.REFUTED,
@@ -211,7 +220,7 @@ def with_pmu() -> Explanation:
                 "fp32",
                 "int8+fused",
                 2.7,
-                causes=(PAGE_FAULTS, CACHE_FIT, SIMD, LAYOUT),
+                causes=(PAGE_FAULTS, FUSION, CACHE_FIT, SIMD, LAYOUT),
                 split=SPLIT,
                 counterfactuals=(Counterfactual(term=Term.CPI, wall_ns=estimate(26.9 * MS, 0.4 * MS)),),
                 unexplained=estimate(0.12, 0.04),

@@ -74,7 +74,7 @@ def test_comparison_gives_speedup_split_and_causes() -> None:
     assert cause["experiment"] == ["fp32", "fp32+malloc=retain"]
     assert cause["effect"]["value"] == pytest.approx(1.5)
     assert cause["share"] == pytest.approx(0.41)
-    assert row["causes"][2]["experiment"] is None
+    assert row["causes"][3]["experiment"] is None
     assert row["ledger"][0]["layer"] == "features.0.conv"
     assert row["ledger"][0]["instructions_ms"] == pytest.approx(0.05)
 

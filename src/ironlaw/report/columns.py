@@ -113,6 +113,12 @@ def control_name(explanation: Explanation) -> str:
     return explanation.arms[0].arm if explanation.arms else ""
 
 
+def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
+    """The comparisons of arms that were asked for, without those that only experiments needed."""
+    added = added_arms(explanation)
+    return tuple(item for item in explanation.comparisons if item.changed not in added)
+
+
 def comparison_with(explanation: Explanation, arm: str) -> Comparison | None:
     """The comparison of an arm with the control of the recording."""
     control = control_name(explanation)

@@ -231,6 +231,7 @@ def _ledger_row(row: LedgerRow) -> dict[str, Any]:
         "layer": row.layer,
         "control_ms": row.control_ns / ms,
         "changed_ms": row.changed_ns / ms,
+        "saved_ms": (row.control_ns - row.changed_ns) / ms,
         **{f"{term.value}_ms": _number(value, unit=ms) for term, value in row.terms.items()},
         "kind": row.kind,
         "fate": row.fate,

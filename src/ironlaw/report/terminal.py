@@ -22,7 +22,15 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
-from ironlaw.report.columns import ArmsTable, Column, added_arms, arms_table, cell_text, control_name, ordered_arms
+from ironlaw.report.columns import (
+    ArmsTable,
+    Column,
+    arms_table,
+    asked_comparisons,
+    cell_text,
+    control_name,
+    ordered_arms,
+)
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 
 _LEDGER_TOP = 5
@@ -64,10 +72,9 @@ def show(
     for arm in explanation.arms:
         if arm.failure:
             _say(console, words.failure_sentence(arm), style="red")
-    hidden = added_arms(explanation) if verbosity is not Verbosity.VERBOSE else frozenset()
-    for comparison in explanation.comparisons:
-        if comparison.changed not in hidden:
-            _show_comparison(comparison, explanation, console, verbosity=verbosity)
+    is_verbose = verbosity is Verbosity.VERBOSE
+    for comparison in explanation.comparisons if is_verbose else asked_comparisons(explanation):
+        _show_comparison(comparison, explanation, console, verbosity=verbosity)
     if verbosity is Verbosity.QUIET:
         return
     _show_agreement(explanation, console)

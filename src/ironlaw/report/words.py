@@ -333,6 +333,20 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def summary(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> str:
+    """The report in a few words: the paragraph of the comparison that moved most."""
+    known = [item for item in comparisons if is_known(item.ln_ratio) or is_known(item.once)]
+    if not known:
+        return "Nothing can be compared: " + ("no pair of arms has times." if comparisons else "there is one arm.")
+    return paragraph(max(known, key=_moved_by), explanation)
+
+
+def _moved_by(comparison: Comparison) -> float:
+    if not isinstance(comparison.ln_ratio, Missing):
+        return abs(comparison.ln_ratio.value)
+    return 0.0 if isinstance(comparison.once, Missing) else abs(comparison.once.ln_ratio)
+
+
 def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Concern, ...]:
     """The concerns that make this comparison answer another question than the one asked."""
     arms = ("", comparison.control, comparison.changed)

@@ -1,0 +1,151 @@
+"""Drawings as SVG that takes its colours from the page: light, dark or paper."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.report.words import plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 9.0
+
+
+class Ink(Enum):
+    """Colours by their role. Each value is drawn as it stands and then replaced by the style sheet's variable."""
+
+    TEXT = "#010101"
+    MUTED = "#010102"
+    GRID = "#010103"
+    PAPER = "#010104"
+    CONTROL = "#010105"
+    CHANGED = "#010106"
+    GOOD = "#010107"
+    BAD = "#010108"
+    UNKNOWN = "#010109"
+    FIRST = "#01010a"
+    SECOND = "#01010b"
+    THIRD = "#01010c"
+    FOURTH = "#01010d"
+    FIFTH = "#01010e"
+    SIXTH = "#01010f"
+
+    @property
+    def variable(self) -> str:
+        """The style sheet's name of this colour."""
+        return f"var(--{self.name.lower()})"
+
+
+SERIES = (Ink.FIRST, Ink.SECOND, Ink.THIRD, Ink.FOURTH, Ink.FIFTH, Ink.SIXTH)
+# Told apart without colour.
+HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A finished picture: markup to put into a page, a title, and what it shows in a sentence."""
+
+    svg: str
+    title: str
+    caption: str
+
+
+@contextmanager
+def canvas(height_in: float, *, rows: int = 1, columns: int = 1, **grid: Any) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure and its axes in the house style; lengths in inches, `grid` as for subplots."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "svg.fonttype": "none",  # text stays text: selectable, searchable, in the page's own font
+        "svg.hashsalt": "ironlaw",  # the same report twice is the same file
+        "text.parse_math": False,  # a dollar sign in somebody's layer name is a dollar sign
+        "font.size": 9.0,
+        "text.color": Ink.TEXT.value,
+        "axes.labelcolor": Ink.TEXT.value,
+        "axes.edgecolor": Ink.GRID.value,
+        "xtick.color": Ink.MUTED.value,
+        "ytick.color": Ink.MUTED.value,
+        "hatch.color": Ink.PAPER.value,
+        "hatch.linewidth": 0.8,
+        "path.simplify": False,
+    }
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(WIDTH_IN, height_in))
+        axes = figure.subplots(rows, columns, squeeze=False, **grid)
+        for ax in axes.flat:
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.set_facecolor("none")
+        figure.patch.set_visible(False)
+        yield figure, list(axes.flat)
+
+
+def margins(figure: Figure, *, left: float, right: float = 0.15, top: float = 0.1, bottom: float = 0.45) -> None:
+    """Set the space around the axes, in inches."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left=left / width, right=1 - right / width, top=1 - top / height, bottom=bottom / height)
+
+
+def label_width(labels: Sequence[str]) -> float:
+    """The inches that the longest of the labels needs at the house's size, up to a third of the figure."""
+    return min(WIDTH_IN / 3, 0.25 + 0.075 * max((len(label) for label in labels), default=0))
+
+
+def shortened(text: str, *, longest: int = 36) -> str:
+    """A name from outside as it fits beside an axis, its middle left out."""
+    name = plain(text)
+    if len(name) <= longest:
+        return name
+    head = (longest - 1) // 2
+    return f"{name[:head]}…{name[-(longest - 1 - head) :]}"
+
+
+def grid_lines(ax: Axes, *, axis: str) -> None:
+    """Faint lines behind the marks, along one axis."""
+    ax.set_axisbelow(True)
+    ax.grid(axis=axis, color=Ink.GRID.value, linewidth=0.6)  # type: ignore[arg-type] # x, y or both, as matplotlib has it
+
+
+def dots(ax: Axes, xs: Sequence[float], ys: Sequence[float], ink: Ink, *, size: float = 3.0) -> None:
+    """Round points as one path, so that ten thousand of them still make a small file."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    if not xs:
+        return
+    vertices = [point for x, y in zip(xs, ys, strict=True) for point in ((x, y), (x, y))]
+    path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(xs))
+    path.should_simplify = False
+    patch = PathPatch(path, facecolor="none", edgecolor=ink.value, linewidth=size, capstyle="round", alpha=0.75)
+    ax.add_patch(patch)
+    ax.update_datalim(vertices)
+    ax.autoscale_view()
+
+
+def finish(figure: Figure, *, name: str, title: str, caption: str) -> Drawing:
+    """The figure as markup. `name` makes its element ids unique within a page."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return Drawing(svg=_themed(out.getvalue(), name=name, label=f"{title}. {caption}"), title=title, caption=caption)
+
+
+def _themed(svg: str, *, name: str, label: str) -> str:
+    from markupsafe import escape
+
+    svg = svg[svg.index("<svg") :]
+    for ink in Ink:
+        svg = svg.replace(ink.value, ink.variable)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = svg.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    svg = re.sub(r' fill="(var\([^)]*\))"', r' style="fill: \1"', svg)
+    svg = re.sub(r"font-family: [^;]*; ", "", svg)
+    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"|<metadata>.*?</metadata>', "", svg, flags=re.DOTALL)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)

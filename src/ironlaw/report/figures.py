@@ -1,0 +1,254 @@
+"""The pictures of a report that show arms, comparisons, rounds and associations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Association, Comparison, Explanation, OnceTerm, Outcome, SplitTerm, Term
+from ironlaw.missing import Missing, is_known
+from ironlaw.report import words
+from ironlaw.report.causes import cause_title
+from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
+from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
+from ironlaw.report.quantity import PERCENT, TIME, Scale, number, quantity, scale_for, shown, with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ironlaw.recording import Reading, Recording
+
+_ROW_IN = 0.32
+_NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
+
+
+def time_bars(explanation: Explanation) -> Drawing | None:
+    """Every arm's time per inference as a bar with its interval; None when no arm has a time."""
+    arms = [arm for arm in ordered_arms(explanation) if not isinstance(wall_time(arm), Missing)]
+    if not arms:
+        return None
+    times = [wall_time(arm) for arm in arms]
+    values = [time.value if isinstance(time, Estimate) else time for time in times]
+    scale = scale_for(TIME, values)
+    added, control = added_arms(explanation), control_name(explanation)
+    labels = [shortened(arm.arm) for arm in arms]
+    with canvas(0.6 + _ROW_IN * len(arms)) as (figure, [ax]):
+        margins(figure, left=label_width(labels), right=1.6)
+        for place, (arm, time) in enumerate(zip(arms, times, strict=True)):
+            ink = Ink.CONTROL if arm.arm == control else Ink.CHANGED
+            hatch = "////" if arm.arm in added else ""
+            _time_bar(ax, place, time, scale, ink=ink, hatch=hatch)
+        ax.set_yticks(range(len(arms)), labels, color=Ink.TEXT.value)
+        ax.invert_yaxis()
+        ax.set_xlim(0)
+        ax.set_xlabel(f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}")
+        grid_lines(ax, axis="x")
+        has_intervals = any(isinstance(time, Estimate) for time in times)
+        caption = f"Bars start at 0{'; whiskers are 95 % intervals' if has_intervals else ''}."
+        if added:
+            caption += " Hatched arms were added by experiments."
+        return finish(figure, name="bars", title="Time of every arm", caption=caption)
+
+
+def _time_bar(ax: Axes, place: int, time: Estimate | float | Missing, scale: Scale, *, ink: Ink, hatch: str) -> None:
+    if isinstance(time, Missing):
+        return
+    value = time.value if isinstance(time, Estimate) else time
+    high = time.high if isinstance(time, Estimate) else time
+    ax.barh(place, value / scale.size, height=0.62, color=ink.value, hatch=hatch)
+    if isinstance(time, Estimate):
+        ends = [time.low / scale.size, time.high / scale.size]
+        ax.plot(ends, [place, place], color=Ink.TEXT.value, linewidth=1.2, marker="|", markersize=7)
+    said = quantity(time, scale)
+    ax.annotate(said, (high / scale.size, place), xytext=(6, 0), textcoords="offset points", va="center")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One bar of a waterfall, from one height to the other, with what is written beside it."""
+
+    label: str
+    start: float
+    end: float
+    ink: Ink
+    said: str
+
+
+def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: str) -> Drawing | None:
+    """From the control's time to the changed arm's, by the terms of the iron law; None when there is no split."""
+    steps = split_steps(comparison, explanation)
+    if not steps:
+        return None
+    scale = scale_for(TIME, [step.end for step in steps])
+    caption = "Bars to the left save time; hatched bars to the right cost time."
+    if any(step.ink is Ink.UNKNOWN for step in steps):
+        caption += " What no known term holds is shown as not known."
+    title = f"From {words.plain(comparison.control)} to {words.plain(comparison.changed)}, by the iron law"
+    axis = f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}"
+    return _waterfall(steps, scale, name=name, title=title, caption=caption, axis=axis)
+
+
+def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
+    """The bars of the split: control, each known term, what is left over, changed; in ns."""
+    before, after = (_wall_ns(explanation, name) for name in (comparison.control, comparison.changed))
+    terms = _term_sizes(comparison)
+    if before is None or after is None or not terms:
+        return []
+    scale = scale_for(TIME, [before, after])
+    steps = [_total_step(comparison.control, before, scale, Ink.CONTROL)]
+    reached = before
+    for term, size in terms.items():
+        saved = size.value if isinstance(size, Estimate) else size
+        said = ("−" if saved > 0 else "+") + _unsigned(size, scale)
+        ink = Ink.GOOD if saved > 0 else Ink.BAD
+        steps.append(Step(label=words.TERM_TITLES[term], start=reached, end=reached - saved, ink=ink, said=said))
+        reached -= saved
+    if abs(reached - after) > _NEGLIGIBLE * abs(before - after):
+        said = with_unit(number(reached - after, scale), scale)
+        steps.append(Step(label="not known", start=reached, end=after, ink=Ink.UNKNOWN, said=said))
+    return [*steps, _total_step(comparison.changed, after, scale, Ink.CHANGED)]
+
+
+def _wall_ns(explanation: Explanation, name: str) -> float | None:
+    for arm in explanation.arms:
+        time = wall_time(arm)
+        if arm.arm == name and not isinstance(time, Missing):
+            return time.value if isinstance(time, Estimate) else time
+    return None
+
+
+def _term_sizes(comparison: Comparison) -> dict[Term, Estimate | float]:
+    split, once = comparison.split, comparison.once
+    if not isinstance(split, Missing):
+        return {term: size.ns for term in Term if isinstance(size := split.terms.get(term), SplitTerm)}
+    if not isinstance(once, Missing):
+        return {term: part.ns for term in Term if isinstance(part := once.terms.get(term), OnceTerm)}
+    return {}
+
+
+def _unsigned(size: Estimate | float, scale: Scale) -> str:
+    if isinstance(size, Estimate):
+        return quantity(size if size.value >= 0 else size.negated(), scale, null=0.0)
+    return with_unit(number(abs(size), scale), scale)
+
+
+def _total_step(arm: str, time_ns: float, scale: Scale, ink: Ink) -> Step:
+    return Step(label=shortened(arm), start=0.0, end=time_ns, ink=ink, said=with_unit(number(time_ns, scale), scale))
+
+
+def cause_waterfall(comparison: Comparison, *, name: str) -> Drawing | None:
+    """The confirmed causes' shares of the difference, one after the other, and what remains; None without any."""
+    steps = cause_steps(comparison)
+    if not steps:
+        return None
+    title = f"From {words.plain(comparison.control)} to {words.plain(comparison.changed)}, by cause"
+    caption = "Shares of the logarithm of the speed-up: these add up to 100 %. Hatched bars work against it."
+    axis = f"share of the {words.difference_word(comparison)}, %"
+    return _waterfall(steps, PERCENT, name=name, title=title, caption=caption, axis=axis)
+
+
+def cause_steps(comparison: Comparison) -> list[Step]:
+    """The bars of the causes: each confirmed one's share, then what remains of the whole."""
+    steps, reached = [], 0.0
+    for verdict in comparison.causes:
+        share = verdict.share
+        if verdict.outcome is Outcome.CONFIRMED and isinstance(share, Estimate):
+            ink = Ink.GOOD if share.value >= 0 else Ink.BAD
+            said = words.share_text(share)
+            label = cause_title(verdict.cause)
+            steps.append(Step(label=label, start=reached, end=reached + share.value, ink=ink, said=said))
+            reached += share.value
+    if steps and abs(1 - reached) > _NEGLIGIBLE:
+        said = with_unit(number(1 - reached, PERCENT, digits=2), PERCENT)
+        steps.append(Step(label="unexplained", start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
+    return steps
+
+
+def _waterfall(steps: list[Step], scale: Scale, *, name: str, title: str, caption: str, axis: str) -> Drawing:
+    labels = [step.label for step in steps]
+    with canvas(0.6 + _ROW_IN * len(steps)) as (figure, [ax]):
+        margins(figure, left=label_width(labels), right=1.7)
+        for place, step in enumerate(steps):
+            low, high = sorted((step.start / scale.size, step.end / scale.size))
+            hatch = {Ink.BAD: "////", Ink.UNKNOWN: "xx"}.get(step.ink, "")
+            ax.barh(place, high - low, left=low, height=0.62, color=step.ink.value, hatch=hatch)
+            ax.annotate(step.said, (high, place), xytext=(6, 0), textcoords="offset points", va="center")
+            if place:
+                joint = (step.start or step.end) / scale.size  # a total starts at 0 and is joined at its end
+                ax.plot([joint, joint], [place - 1, place], color=Ink.MUTED.value, linewidth=0.7, zorder=0)
+        ax.set_yticks(range(len(steps)), labels, color=Ink.TEXT.value)
+        ax.invert_yaxis()
+        ax.set_xlabel(axis)
+        grid_lines(ax, axis="x")
+        return finish(figure, name=name, title=title, caption=caption)
+
+
+def rounds_strip(recording: Recording, explanation: Explanation) -> Drawing | None:
+    """Every turn of every arm in the order of time, replicates apart; None when nothing was read."""
+    by_arm: dict[str, list[Reading]] = {}
+    for reading in recording.readings:
+        by_arm.setdefault(reading.arm, []).append(reading)
+    names = [arm.arm for arm in ordered_arms(explanation) if arm.arm in by_arm]
+    if not names:
+        return None
+    turns = sorted({(reading.replicate, reading.round) for reading in recording.readings})
+    place = {turn: index for index, turn in enumerate(turns)}
+    starts = [index for index, turn in enumerate(turns) if index and turn[0] != turns[index - 1][0]]
+    with canvas(0.6 + 0.75 * len(names), rows=len(names), sharex=True) as (figure, axes):
+        margins(figure, left=label_width([shortened(name, longest=28) for name in names]) + 0.6)
+        for ax, name in zip(axes, names, strict=True):
+            _strip(ax, by_arm[name], place, label=shortened(name, longest=28))
+            for start in starts:
+                ax.axvline(start - 0.5, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
+        axes[-1].set_xlim(-0.8, len(turns) - 0.2)
+        axes[-1].set_xlabel("round, in the order of time; dotted lines separate replicates")
+        caption = "One point is one turn. A slope is drift; a point far off is an outlier; each arm has its own scale."
+        return finish(figure, name="rounds", title="Every turn", caption=caption)
+
+
+def _strip(ax: Axes, readings: Sequence[Reading], place: dict[tuple[int, int], int], *, label: str) -> None:
+    times = [reading.wall_ns / reading.inferences for reading in readings]
+    scale = scale_for(TIME, times)
+    xs = [place[reading.replicate, reading.round] for reading in readings]
+    dots(ax, xs, [time / scale.size for time in times], Ink.CHANGED)
+    ax.set_ylabel(f"{label}\n{scale.unit}", rotation=0, ha="right", va="center", color=Ink.TEXT.value)
+    ax.locator_params(axis="y", nbins=3)
+    ax.margins(y=0.15)
+    grid_lines(ax, axis="y")
+
+
+def association_map(associations: tuple[Association, ...]) -> Drawing | None:
+    """The correlation of every counter with time, over each grouping; None when there is none."""
+    known = [item for item in associations if is_known(item.correlation)]
+    if not known:
+        return None
+    counters = list(dict.fromkeys(item.counter for item in known))
+    groups = list(dict.fromkeys((item.over, item.arm) for item in known))
+    labels = [shortened(f"{over}: {arm}" if arm else over) for over, arm in groups]
+    with canvas(1.25 + _ROW_IN * len(groups)) as (figure, [ax]):
+        margins(figure, left=label_width(labels), top=0.85, bottom=0.1)
+        for item in known:
+            _association_cell(ax, counters.index(item.counter), groups.index((item.over, item.arm)), item)
+        ax.set_xticks(range(len(counters)), [counter.replace("_", "\n") for counter in counters])
+        ax.xaxis.tick_top()
+        ax.set_yticks(range(len(groups)), labels, color=Ink.TEXT.value)
+        ax.set_xlim(-0.5, len(counters) - 0.5)
+        ax.set_ylim(len(groups) - 0.5, -0.5)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        caption = "Correlation with time: association, not cause. Darker is stronger; hatched is negative."
+        return finish(figure, name="associations", title="Which counters go with time", caption=caption)
+
+
+def _association_cell(ax: Axes, x: int, y: int, item: Association) -> None:
+    from matplotlib.patches import Rectangle
+
+    if isinstance(item.correlation, Missing):
+        return
+    value = item.correlation.value
+    ink, hatch = (Ink.FIRST, "") if value >= 0 else (Ink.SECOND, "////")
+    strength = min(1.0, abs(value)) * 0.55
+    ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, color=ink.value, alpha=strength, hatch=hatch, linewidth=0))
+    ax.text(x, y, shown(item.correlation, null=0.0).value, ha="center", va="center")

@@ -1,0 +1,246 @@
+"""An explanation as one HTML file that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from ironlaw.concern import Weight
+from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.missing import Missing, is_known
+from ironlaw.recording import Recording
+from ironlaw.report import figures, layer_figures, words
+from ironlaw.report.causes import cause_mechanism, cause_title
+from ironlaw.report.columns import ArmsTable, arms_table, asked_comparisons, cell_text, control_name
+from ironlaw.report.document import to_document
+from ironlaw.report.drawing import Drawing
+from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
+from ironlaw.report.raw import packed
+
+# Above this, compressed, the recording is not put into the page, which is to stay below 6 MB.
+_LARGEST_RECORDING_BYTES = 3_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number as text, and the value of the JSON document that it shows; empty for a gap."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerView:
+    """The ledger as a table: headings of its number columns, and per layer its words and numbers."""
+
+    unit: str
+    headings: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: tuple[tuple[LedgerRow, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One comparison's part of the page."""
+
+    anchor: str
+    comparison: Comparison
+    drawings: tuple[Drawing, ...]
+    no_split: str
+    ledger: LedgerView | None
+    no_ledger: str
+
+
+def render(explanation: Explanation, recording: Recording | None) -> str:
+    """The whole page. Without a recording there are no pictures of single turns, and no raw data to download."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ironlaw.report", "page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = words.plain
+    environment.filters["breakable"] = _breakable
+    script = _page_file("report.js")
+    return environment.get_template("report.html.jinja").render(
+        explanation=explanation,
+        words=words,
+        cause_title=cause_title,
+        cause_mechanism=cause_mechanism,
+        correlation_text=_correlation_text,
+        number=number,
+        is_known=is_known,
+        style=Markup(_page_file("report.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        svg=Markup,
+        **_content(explanation, recording),
+    )
+
+
+def _content(explanation: Explanation, recording: Recording | None) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    document = to_document(explanation)
+    table = arms_table(explanation)
+    footnotes = Footnotes()
+    return {
+        "title": _title(explanation),
+        "control": control_name(explanation),
+        "summary": words.summary(explanation, asked_comparisons(explanation)),
+        "table": table,
+        "arm_cells": _arm_cells(table, document, footnotes),
+        "footnotes": footnotes.lines(),
+        "bars": figures.time_bars(explanation),
+        "sections": [
+            _section(comparison, explanation, document, place)
+            for place, comparison in enumerate(explanation.comparisons)
+            if comparison in asked_comparisons(explanation)
+        ],
+        "strip": figures.rounds_strip(recording, explanation) if recording else None,
+        "map": figures.association_map(explanation.associations),
+        "concerns": sorted(explanation.concerns, key=lambda concern: list(Weight).index(concern.weight)),
+        "doubted": {words.plain(concern.arm) for concern in explanation.concerns if concern.weight is not Weight.NOTES},
+        "machine": machine_facts(explanation),
+        "method": method_facts(explanation, recording),
+        "document": Markup(_inside_script(json.dumps(document, ensure_ascii=False, indent=1))),
+        "raw": _raw(recording),
+    }
+
+
+def _breakable(name: str) -> Any:
+    """A name that may be broken before a plus or behind a dot."""
+    from markupsafe import Markup, escape
+
+    return Markup(str(escape(words.plain(name))).replace("+", "<wbr>+").replace(".", ".<wbr>"))
+
+
+def _page_file(name: str) -> str:
+    return resources.files("ironlaw.report").joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _inside_script(text: str) -> str:
+    """JSON that cannot end the script element it stands in, or begin a comment there."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _title(explanation: Explanation) -> str:
+    model = words.plain(explanation.plan.model) if is_known(explanation.plan) else "a published table"
+    return f"{model} on {words.plain(explanation.machine.cpu)}" if is_known(explanation.machine) else model
+
+
+# The field of the JSON document that each column of the table of arms shows.
+_ARM_FIELDS = {
+    "time_per_inference": "time_ms",
+    "speedup": "speedup",
+    "user_time": "user_ms",
+    "kernel_time": "kernel_ms",
+    "instructions": "instructions",
+    "ipc": "ipc",
+    "cache_misses": "cache_misses",
+    "cache_miss_percent": "cache_miss_percent",
+    "context_switches": "context_switches",
+    "page_faults": "page_faults",
+    "size": "size_mb",
+}
+
+
+def _arm_cells(table: ArmsTable, document: dict[str, Any], footnotes: Footnotes) -> list[list[Cell]]:
+    return [
+        [
+            Cell(
+                text=cell_text(column.cells[place], footnotes),
+                value=_data_value(document["arms"][place][_ARM_FIELDS[column.key]]),
+            )
+            for column in table.columns
+        ]
+        for place in range(len(table.rows))
+    ]
+
+
+def _data_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return _data_value(value["value"]) if "value" in value else ""
+    return repr(value)
+
+
+def _section(comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int) -> Section:
+    ledger, split, once = comparison.ledger, comparison.split, comparison.once
+    return Section(
+        anchor=f"comparison-{place}",
+        comparison=comparison,
+        drawings=tuple(_drawings(comparison, explanation, place)),
+        no_split=_why_not(split) if isinstance(once, Missing) else "",
+        ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
+        no_ledger=_why_not(ledger),
+    )
+
+
+def _why_not(part: object) -> str:
+    """Why a part is not there; empty when it is, or when nobody asked for it."""
+    return words.plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
+
+
+def _drawings(comparison: Comparison, explanation: Explanation, place: int) -> list[Drawing]:
+    drawn = [
+        figures.cause_waterfall(comparison, name=f"causes{place}"),
+        figures.split_waterfall(comparison, explanation, name=f"split{place}"),
+    ]
+    ledger = comparison.ledger
+    if not isinstance(ledger, Missing):
+        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"depth{place}"))
+        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"roofline{place}"))
+    return [drawing for drawing in drawn if drawing is not None]
+
+
+def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
+    terms = [term for term in Term if any(term in row.terms for row in ledger.rows)]
+    scale = scale_for(TIME, [time for row in ledger.rows for time in (row.control_ns, row.changed_ns)])
+    keys = ["control_ms", "changed_ms", "saved_ms", *(f"{term.value}_ms" for term in terms)]
+
+    def cell(value: Any) -> Cell:
+        if not isinstance(value, float | int):
+            return Cell(text="–", value="")
+        return Cell(text=number(value * 1e6, scale), value=repr(value))
+
+    return LedgerView(
+        unit=scale.unit,
+        headings=tuple(words.TERM_TITLES[term] for term in terms),
+        kinds=tuple(sorted({row.kind for row in ledger.rows if row.kind})),
+        rows=tuple(
+            (row, tuple(cell(said.get(key)) for key in keys)) for row, said in zip(ledger.rows, rows, strict=True)
+        ),
+    )
+
+
+def _correlation_text(correlation: Any) -> str:
+    if isinstance(correlation, Missing):
+        return f"not known: {words.plain(correlation.reason)}"
+    return str(shown(correlation, null=0.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """The recording as it goes into the page, or why it does not."""
+
+    base64: str
+    refusal: str
+
+
+def _raw(recording: Recording | None) -> Raw | None:
+    if recording is None:
+        return None
+    raw = packed(recording)
+    if len(raw) > _LARGEST_RECORDING_BYTES:
+        size = amount(len(raw), BYTES)
+        return Raw(base64="", refusal=f"The recording itself ({size}, compressed) is too large for this page.")
+    return Raw(base64=base64.b64encode(raw).decode(), refusal="")

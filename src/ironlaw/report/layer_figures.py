@@ -1,0 +1,156 @@
+"""The pictures of a report that go layer by layer: the ledger over depth, and the roofline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.explanation import Ceilings, Comparison, Ledger, LedgerRow, Term
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report import words
+from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.quantity import TIME, Scale, scale_for
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_APART = 0.18  # in ln: the height of a name on an axis of two decades
+_NAMED = 4  # layers whose names stand in the roofline
+
+
+def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> Drawing | None:
+    """Each layer's time in both arms, and what it saves by term, from the input to the output of the network."""
+    rows = sorted(ledger.rows, key=lambda row: row.order)
+    if not rows:
+        return None
+    scale = scale_for(TIME, [time for row in rows for time in (row.control_ns, row.changed_ns)])
+    with canvas(4.6, rows=2, sharex=True) as (figure, [times, saved]):
+        margins(figure, left=0.75, bottom=0.5, top=0.3)
+        figure.subplots_adjust(hspace=0.22)
+        _outline(times, [row.control_ns for row in rows], scale, Ink.CONTROL, comparison.control, is_filled=False)
+        _outline(times, [row.changed_ns for row in rows], scale, Ink.CHANGED, comparison.changed, is_filled=True)
+        times.set_ylabel(f"time, {scale.unit}")
+        _legend_above(times)
+        _stack_terms(saved, rows, scale)
+        saved.set_ylabel(f"saved, {scale.unit}")
+        saved.set_xlabel("layer, in the order of execution")
+        saved.set_xlim(0, len(rows))
+        saved.locator_params(axis="x", integer=True)
+        for ax in (times, saved):
+            grid_lines(ax, axis="y")
+        caption = "Above: time of each layer. Below: what each layer saves (above 0) or costs (below 0), by term."
+        return finish(figure, name=name, title="Layer by layer", caption=caption)
+
+
+def _outline(ax: Axes, values_ns: Sequence[float], scale: Scale, ink: Ink, arm: str, *, is_filled: bool) -> None:
+    heights = [value / scale.size for value in values_ns]
+    edges = range(len(heights) + 1)
+    label = shortened(arm)
+    if is_filled:
+        ax.stairs(heights, edges, fill=True, color=ink.value, alpha=0.75, label=label)
+    else:
+        ax.stairs(heights, edges, edgecolor=ink.value, linewidth=1.3, label=label)
+
+
+def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
+    above, below = [0.0] * len(rows), [0.0] * len(rows)
+    edges = range(len(rows) + 1)
+    terms = [term for term in Term if any(is_known(row.terms.get(term, _ABSENT)) for row in rows)]
+    for place, term in enumerate(terms):
+        heights = [_known(row.terms.get(term, _ABSENT)) / scale.size for row in rows]
+        style: dict[str, Any] = {"color": SERIES[place].value, "hatch": HATCHES[place], "linewidth": 0}
+        label = words.TERM_TITLES[term]
+        for stack, sign in ((above, 1), (below, -1)):
+            tops = [base + (height if height * sign > 0 else 0.0) for base, height in zip(stack, heights, strict=True)]
+            if tops != stack:
+                ax.stairs(tops, edges, baseline=list(stack), fill=True, label=label, **style)
+                label = "_"  # matplotlib leaves names with an underscore out of the legend
+                stack[:] = tops
+    ax.axhline(0, color=Ink.MUTED.value, linewidth=0.8)
+    if terms:
+        _legend_above(ax)
+
+
+def _legend_above(ax: Axes) -> None:
+    ax.legend(
+        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, borderaxespad=0.2, labelcolor=Ink.TEXT.value
+    )
+
+
+_ABSENT = Missing("is not a term of this row")
+
+
+def _known(value: Maybe[float]) -> float:
+    return 0.0 if isinstance(value, Missing) else value
+
+
+def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Ceilings], *, name: str) -> Drawing | None:
+    """Every layer's speed over its arithmetic intensity in both arms, under the measured ceilings of this machine.
+
+    None when no layer's work is known. Source: Williams et al., CACM 52 (2009) 65.
+    """
+    control = [point for row in ledger.rows if (point := _point(row.layer, row.control_work, row.control_ns))]
+    changed = [point for row in ledger.rows if (point := _point(row.layer, row.changed_work, row.changed_ns))]
+    if not control and not changed:
+        return None
+    with canvas(4.4) as (figure, [ax]):
+        margins(figure, left=0.8, right=1.3, bottom=0.5, top=0.3)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        marks = ((control, Ink.CONTROL, "o", comparison.control), (changed, Ink.CHANGED, "s", comparison.changed))
+        for points, ink, marker, arm in marks:
+            xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
+            label = shortened(arm)
+            ax.scatter(xs, ys, s=16, marker=marker, facecolor="none", edgecolor=ink.value, linewidth=1.1, label=label)
+        for layer, x, y in _worth_naming(changed):
+            ax.annotate(shortened(layer, longest=24), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
+        caption = "Circles and squares are the layers of the two arms; the lowest are named."
+        if isinstance(ceilings, Ceilings):
+            _roofs(ax, ceilings)
+            caption += " Lines are the ceilings measured on this machine."
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+        ax.set_xlabel("MAC per byte")
+        ax.set_ylabel("GMAC/s")
+        _legend_above(ax)
+        grid_lines(ax, axis="both")
+        return finish(figure, name=name, title="Roofline", caption=caption)
+
+
+Point = tuple[str, float, float]
+
+
+def _point(layer: str, work: dict[str, Maybe[float]], time_ns: float) -> Point | None:
+    absent = Missing("was not counted")
+    macs, moved = work.get("macs", absent), work.get("bytes", absent)
+    if isinstance(macs, Missing) or isinstance(moved, Missing) or min(macs, moved, time_ns) <= 0:
+        return None
+    return layer, macs / moved, macs / time_ns
+
+
+def _worth_naming(points: list[Point]) -> list[Point]:
+    """The layers furthest below their peers, without those whose names would lie upon each other."""
+    named: list[Point] = []
+    for point in sorted(points, key=lambda point: point[2]):
+        is_free = all(abs(math.log(point[2] / other[2])) > _APART for other in named)
+        if is_free and len(named) < _NAMED:
+            named.append(point)
+    return named
+
+
+def _roofs(ax: Axes, ceilings: Ceilings) -> None:
+    low, high = ax.get_xlim()
+    slope = ceilings.bytes_per_s
+    for place, (kind, peak) in enumerate(ceilings.macs_per_s.items()):
+        if isinstance(peak, Missing):
+            continue
+        style = ("-", "--", "-.", ":")[place % 4]
+        knee = low if isinstance(slope, Missing) else peak / slope
+        ax.plot([max(low, knee), high], [peak / 1e9] * 2, color=Ink.TEXT.value, linewidth=1.1, linestyle=style)
+        ax.annotate(words.plain(kind), (high, peak / 1e9), xytext=(4, 0), textcoords="offset points", va="center")
+        if not isinstance(slope, Missing) and knee > low:
+            ends = [low * slope / 1e9, peak / 1e9]
+            ax.plot([low, knee], ends, color=Ink.TEXT.value, linewidth=1.1, linestyle=style)
+    ax.set_xlim(low, high)

@@ -1,0 +1,24 @@
+"""A recording back as lines, to be carried inside a report."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import fields
+
+from ironlaw.recording import Fact, Recording, encode
+
+
+def packed(recording: Recording) -> bytes:
+    """The recording as a gzipped file of lines; loading it gives the same recording again."""
+    return gzip.compress(b"".join(encode(fact) + b"\n" for fact in _facts(recording)), mtime=0)
+
+
+def _facts(recording: Recording) -> Iterator[Fact]:
+    """Every fact by kind, the header first; the order between kinds carries nothing."""
+    for field in fields(Recording):
+        value = getattr(recording, field.name)
+        if isinstance(value, tuple):
+            yield from value
+        elif isinstance(value, Fact):
+            yield value

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ironlaw.explanation import Explanation
+from ironlaw.missing import Missing
+from ironlaw.recording import load
+from ironlaw.report.html import render
+from ironlaw.report.raw import packed
+from tests.report import explanations
+from tests.report.recordings import recording
+from tests.report.test_terminal import ALL
+
+_VOID = {"meta", "link", "br", "wbr", "input"}
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page; complains about tags that do not match."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(source)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text += data
+
+    def ids(self) -> list[str]:
+        return [attrs["id"] or "" for _, attrs in self.elements if "id" in attrs]
+
+
+@functools.cache
+def page_of(name: str) -> str:
+    explanation = ALL[name]()
+    has_plan = not isinstance(explanation.plan, Missing)
+    return render(explanation, recording(explanation) if has_plan else None)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_page_is_well_formed_with_unique_ids(name: str) -> None:
+    ids = Page(page_of(name)).ids()
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_page_refers_to_nothing_outside(name: str) -> None:
+    for tag, attrs in Page(page_of(name)).elements:
+        for attribute in ("src", "href", "xlink:href", "action", "data"):
+            value = attrs.get(attribute) or ""
+            assert value in ("", "data:,") or value.startswith("#"), (tag, attribute, value)
+        assert "url(http" not in (attrs.get("style") or "")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_local_link_has_its_target(name: str) -> None:
+    page = Page(page_of(name))
+    wanted = {attrs["href"] for _, attrs in page.elements if (attrs.get("href") or "").startswith("#")}
+    assert {f"#{found}" for found in page.ids()} >= wanted
+
+
+def test_markup_in_names_stays_text() -> None:
+    page = Page(page_of("with_hostile_names"))
+    scripts = [attrs for tag, attrs in page.elements if tag == "script"]
+    assert [attrs.get("type") for attrs in scripts] == ["application/json", "text/plain", None]
+    assert "<script>alert(1)</script>[bold]x[/bold]" in page.text
+
+
+def test_document_inside_is_the_explanation() -> None:
+    source = page_of("with_hostile_names")
+    found = re.search(r'<script type="application/json" id="document">(.*?)</script>', source, re.DOTALL)
+    assert found
+    assert json.loads(found[1])["arms"][0]["arm"] == explanations.HOSTILE
+
+
+def test_recording_inside_is_the_recording(tmp_path: Path) -> None:
+    explanation = explanations.with_pmu()
+    given = recording(explanation)
+    found = re.search(r'data-encoding="gzip\+base64">(.*?)</script>', render(explanation, given), re.DOTALL)
+    assert found
+    path = tmp_path / "recording.jsonl"
+    path.write_bytes(gzip.decompress(base64.b64decode(found[1])))
+    assert load(path) == given
+
+
+def test_packed_recording_that_was_cut_is_still_cut(tmp_path: Path) -> None:
+    given = recording(explanations.with_pmu())
+    cut = replace(given, ended=Missing("the recording was cut short"), was_cut=True)
+    path = tmp_path / "recording.jsonl"
+    path.write_bytes(gzip.decompress(packed(cut)))
+    assert load(path) == cut
+
+
+def test_same_explanation_gives_the_same_file() -> None:
+    explanation = explanations.with_pmu()
+    assert render(explanation, recording(explanation)) == page_of("with_pmu")
+
+
+def _sections(explanation: Explanation) -> set[str]:
+    return set(Page(render(explanation, None)).ids())
+
+
+def test_sections_without_content_are_left_out() -> None:
+    bare = replace(explanations.with_pmu(), associations=(), concerns=())
+    assert {"turns", "counters", "concerns"} & _sections(bare) == set()
+    assert {"counters", "concerns"} <= _sections(explanations.with_pmu())
+
+
+def test_missing_ledger_says_why() -> None:
+    assert f"No ledger: {explanations.NO_PMU.reason}" in Page(page_of("without_pmu")).text
+
+
+def test_colours_come_from_the_style_sheet_only() -> None:
+    drawn = re.findall(r"<svg.*?</svg>", page_of("with_pmu"), re.DOTALL)
+    assert len(drawn) >= 6
+    assert not any(re.search(r"#0101[0-9a-f]{2}", svg) for svg in drawn)
+
+
+def test_dollar_signs_in_names_are_not_formulas() -> None:
+    whole = explanations.with_pmu()
+    arms = tuple(replace(arm, arm="$a_1$") if arm.arm == "int8" else arm for arm in whole.arms)
+    assert "$a_1$" in Page(render(replace(whole, arms=arms), None)).text
