@@ -57,5 +57,7 @@ async function download(button) {
 }
 
 for (const button of document.querySelectorAll("th button")) button.addEventListener("click", () => sortBy(button.closest("th")));
-for (const tools of document.querySelectorAll(".tools")) tools.addEventListener("input", () => filterRows(tools));
+for (const tools of document.querySelectorAll(".tools")) {
+  for (const event of ["input", "change"]) tools.addEventListener(event, () => filterRows(tools));
+}
 for (const button of document.querySelectorAll(".download")) button.addEventListener("click", () => download(button));
