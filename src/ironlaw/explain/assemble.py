@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explain.association import associations
+from ironlaw.explain.bench import Bench, bench
 from ironlaw.explain.compare import Goal, absent, compare
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
+from ironlaw.explain.verdicts import judge
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ending, Recording
@@ -68,6 +70,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     rows = summarise(recording, evidence.turns, names)
     by_name = {row.arm: row for row in rows}
     comparisons = []
+    on = bench(recording, evidence.turns)
     for other in others:
         comparison, pairs = evidence.compare(chosen, other)
         if pairs is not None:
@@ -75,7 +78,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if is_known(comparison.ln_ratio):
             slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
             comparison = replace(comparison, misleading=slugs)
-        comparisons.append(_unproven_if_moved(comparison, check))
+        comparisons.append(_with_causes(_unproven_if_moved(comparison, check), on))
     return Explanation(
         machine=recording.machine,
         plan=plan,
@@ -88,6 +91,19 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     )
 
 
+def _with_causes(comparison: Comparison, on: Bench) -> Comparison:
+    if not is_known(comparison.ln_ratio):
+        return comparison
+    judged = judge(
+        on,
+        comparison.control,
+        comparison.changed,
+        whole=comparison.ln_ratio.value,
+        trusted=comparison.difference is not Difference.UNPROVEN,
+    )
+    return replace(comparison, causes=judged.causes, unexplained=judged.unexplained, interaction=judged.interaction)
+
+
 def _known(name: str | None, names: list[str]) -> str | None:
     if name is not None and name not in names:
         raise BadInput(f"no arm of this recording is called {name!r}", hint=offer_closest(name, names))
@@ -95,13 +111,13 @@ def _known(name: str | None, names: list[str]) -> str | None:
 
 
 def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
-    """The arms to set against the control: all but itself and but repeats, unless one is asked for."""
+    """The arms to set against the control: those asked for, unless one is named."""
     if only is not None:
         if only == chosen:
             raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")
         return [only]
-    repeats = {arm.name for arm in recording.plan.arms if arm.repeats}
-    return [name for name in names if name != chosen and name not in repeats]
+    asked = {arm.name for arm in recording.plan.asked()}
+    return [name for name in names if name != chosen and name in asked]
 
 
 def _control_check(evidence: Evidence) -> Maybe[Comparison]:
