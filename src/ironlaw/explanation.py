@@ -209,6 +209,7 @@ class Comparison:
     misleading: tuple[str, ...] = ()  # slugs of metrics that point the wrong way here
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
+    interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
     once: Maybe[ReadOnce] = HAS_INTERVAL

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
+from ironlaw.experiment import Thrown
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 
@@ -48,6 +49,7 @@ class Plan:
     threads: int = 1
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
+    experiments: tuple[Thrown, ...] = ()
 
     def __post_init__(self) -> None:
         _require_positive("--threads", self.threads, "for example --threads 1")
@@ -62,6 +64,10 @@ class Plan:
     def control(self) -> Arm:
         """The arm the others are compared with."""
         return self.arms[0]
+
+    def asked(self) -> tuple[Arm, ...]:
+        """The arms that were asked for: neither repeats nor experiments."""
+        return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

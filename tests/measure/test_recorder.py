@@ -11,7 +11,7 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.measure.messages import Turn
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Ended, Ending, Fact, Failure, Reading, Recording, assemble
@@ -106,8 +106,10 @@ def test_a_budget_is_filled_and_kept_by_the_default_schedule() -> None:
 
 
 def test_arms_asked_for_after_the_first_replicate_join_the_same_rounds() -> None:
-    def more(facts: Sequence[Fact]) -> tuple[Arm, ...]:
-        return (Arm.of("int8+fused"),)
+    proposals = iter([Proposal(arms=(Arm.of("int8+fused"),))])
+
+    def more(facts: Sequence[Fact]) -> Proposal:
+        return next(proposals, Proposal())
 
     recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT), Advice(more_arms=more))
     joined = {reading.replicate for reading in recording.readings if reading.arm == "int8+fused"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 if TYPE_CHECKING:
     from ironlaw.explanation import Explanation
-    from ironlaw.recording import Recording
+    from ironlaw.measure.recorder import Advice
+    from ironlaw.recording import Fact, Recording
 
-DEFAULT_BUDGET_S = 100.0
+DEFAULT_BUDGET_S = 110.0
+EXPERIMENTS_BUDGET_S = 225.0
 
 
 class Percentage(click.ParamType[float]):
@@ -56,9 +59,12 @@ class Display:
 @click.option("--precision", type=Percentage(), metavar="P%", help="Stop when the interval is that narrow.")
 @click.option("--replicates", type=int, default=None, help="Fresh interpreters; 8 unless said.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of one inference.")
-@click.option("--budget", type=float, metavar="S", help="Seconds for the whole run; 100 unless --n is given.")
+@click.option(
+    "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 110."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
+@click.option("--experiments", default="all", metavar="all|none|SLUG,...", help="Causes to test; all unless said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
 @click.option("--force", is_flag=True, help="Replace the recording if it exists.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a report as well.")
@@ -70,8 +76,7 @@ def run(model: str, **options: object) -> int:
 
     MODEL is a torchvision name, package.module:factory or file.py:factory.
     """
-    settings = Settings.of(model, options)
-    return execute(settings.plan(), settings.out, force=settings.force, display=settings.display)
+    return execute(Settings.of(model, options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,7 @@ class Settings:
     threads: int
     seed: int
     counters: bool
+    experiments: tuple[str, ...]
     out: Path
     force: bool
     display: Display
@@ -96,6 +102,7 @@ class Settings:
         Raises:
             BadInput: what is wrong, and what to do.
         """
+        from ironlaw.explain.planner import parse_wanted
         from ironlaw.models import sources
         from ironlaw.models.images import check_folder
 
@@ -114,6 +121,7 @@ class Settings:
             images=images,
             threads=given.whole("threads") or 0,
             seed=given.whole("seed") or 0,
+            experiments=parse_wanted(given.text("experiments") or "all"),
             counters=not given.flag("no_counters"),
             out=out,
             force=given.flag("force"),
@@ -195,7 +203,7 @@ def choose_schedule(given: _Options) -> Schedule:
     inferences, precision = given.whole("inferences"), given.real("precision")
     budget_s = given.real("budget")
     if budget_s is None and inferences is None:
-        budget_s = DEFAULT_BUDGET_S
+        budget_s = DEFAULT_BUDGET_S if given.text("experiments") == "none" else EXPERIMENTS_BUDGET_S
     replicates = given.whole("replicates")
     if replicates is None:
         # With a precision to reach, the budget is the only other end.
@@ -209,15 +217,37 @@ def default_out(model: str) -> Path:
     return Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"
 
 
-def execute(plan: Plan, out: Path, *, force: bool, display: Display) -> int:
+def advise(experiments: tuple[str, ...]) -> Advice:
+    """What the recorder is told between replicates: the experiments that the readings so far call for."""
+    from ironlaw.explain.planner import Wanted, propose
+    from ironlaw.factors import FACTORS
+    from ironlaw.measure.recorder import Advice, Proposal
+    from ironlaw.recording import assemble
+
+    if not experiments:
+        return Advice()
+    wanted = Wanted(causes=experiments, possible=lambda switch: FACTORS[switch.factor].possible(switch.level))
+
+    def more_arms(facts: Sequence[Fact]) -> Proposal:
+        arms, thrown = propose(assemble(facts), wanted)
+        return Proposal(arms=arms, experiments=thrown)
+
+    # Six arms more are usual where five were asked for, and caches are evicted between the inferences of two of them.
+    return Advice(more_arms=more_arms, growth=3.0)
+
+
+def execute(settings: Settings) -> int:
     """Measure, explain, show; the exit code."""
     from rich.console import Console
 
     import ironlaw
     from ironlaw.commands.progress import ProgressBar
 
+    display, out = settings.display, settings.out
     with ProgressBar(Console(stderr=True), quiet=display.quiet) as bar:
-        recording = ironlaw.record(plan, out, force=force, watcher=bar)
+        recording = ironlaw.record(
+            settings.plan(), out, force=settings.force, watcher=bar, advice=advise(settings.experiments)
+        )
     explanation = ironlaw.explain(recording)
     show(explanation, recording, display=display)
     if not display.as_json:

@@ -15,6 +15,7 @@ from ironlaw.recording import Ending, Meter, Recording
 
 ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
 ENOUGH_ROUNDS = 3
+COSTLY_MEASURING = 0.01  # of a turn
 NOISY_STEAL = 0.01  # of the wall time of the turns
 
 
@@ -24,6 +25,7 @@ def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterat
     yield from _length(recording, turns)
     yield from _counters(recording)
     yield from _steal(turns)
+    yield from _cost_of_measuring(recording, turns)
 
 
 def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str]) -> Iterator[Concern]:
@@ -70,6 +72,18 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
 
 def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iterator[Concern]:
     """What is doubtful about one comparison."""
+    by_t, by_rank = comparison.ln_ratio, comparison.rank
+    if is_known(by_t) and is_known(by_rank) and by_t.excludes(0.0) != by_rank.excludes(0.0):
+        without = "ranks" if by_t.excludes(0.0) else "the t interval"
+        yield Concern(
+            slug="rank-disagrees",
+            text=(
+                f"the two intervals disagree whether {comparison.changed} differs from {comparison.control}: "
+                f"{without} cannot exclude that it does not"
+            ),
+            fix="single replicates carry the difference; record more of them",
+            arm=comparison.changed,
+        )
     if left_out:
         listed = ", ".join(str(number) for number in left_out)
         yield Concern(
@@ -129,6 +143,23 @@ def _counters(recording: Recording) -> Iterator[Concern]:
             text=f"{event} was not counted: {reason}",
             fix="ironlaw doctor says what would allow it here",
         )
+
+
+def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """A turn of nothing takes as long as measuring does; where that is much of a real turn, it is in the result."""
+    for name, table in turns.items():
+        empty_ns = [null.wall_ns for null in recording.nulls if null.arm == name]
+        if not empty_ns or not len(table):
+            continue
+        turn_ns = float(np.median(table.wall_ns * table.inferences))
+        share = float(np.median(empty_ns)) / turn_ns
+        if share > COSTLY_MEASURING:
+            yield Concern(
+                slug="costly-measuring",
+                text=f"measuring takes {share:.1%} of this arm's turns",
+                fix="more inferences per turn: raise --budget or --n",
+                arm=name,
+            )
 
 
 def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:

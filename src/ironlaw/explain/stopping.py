@@ -60,8 +60,8 @@ def is_enough(facts: Sequence[Fact]) -> bool:
         return False
     failed = {failure.arm for failure in recording.failures}
     turns = turns_of(recording)
-    control, *others = recording.plan.arms
-    wanted = [arm.name for arm in others if arm.repeats is None and arm.name not in failed]
+    control = recording.plan.control
+    wanted = [arm.name for arm in recording.plan.asked() if arm.name not in {control.name, *failed}]
     if control.name in failed or not wanted or not {control.name, *wanted} <= turns.keys():
         return False
     goal = recording.plan.schedule.precision

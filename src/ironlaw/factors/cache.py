@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from pathlib import Path
 
@@ -30,7 +31,9 @@ class Cache(Factor):
         import numpy as np
 
         size = _streamed_bytes()
-        buffer = np.ones(size // 8)
+        # Not from malloc: a block of this size would move its thresholds.
+        buffer = np.frombuffer(mmap.mmap(-1, size), dtype=np.float64)
+        buffer[:] = 1.0  # pages that were never written all show the same zero page
         out = np.empty(1)
 
         def evict() -> None:
@@ -57,7 +60,8 @@ def last_level_bytes() -> int:
 
 
 def _streamed_bytes() -> int:
-    return min(_MOST_BYTES, round(1.25 * (last_level_bytes() or _UNKNOWN_LLC_BYTES)))
+    wanted = min(_MOST_BYTES, round(1.25 * (last_level_bytes() or _UNKNOWN_LLC_BYTES)))
+    return wanted // mmap.PAGESIZE * mmap.PAGESIZE
 
 
 FACTOR = Cache()

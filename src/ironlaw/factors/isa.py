@@ -65,7 +65,7 @@ class Isa(Factor):
 
 
 def onednn_kernels(program: Program) -> list[str]:
-    """The oneDNN implementations that one inference runs, by name (brgconv:avx512_core ...), from its own verbose log."""
+    """The oneDNN implementations that one inference runs (brgconv:avx512_core ...), from its own verbose log."""
     import torch
 
     with tempfile.TemporaryFile("w+") as log:

@@ -14,6 +14,7 @@ from ironlaw.program import Program
 
 # Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
 _FRAME_BYTES = 256 << 10
+_KEPT: list[Any] = []
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
 
@@ -45,7 +46,10 @@ class Weights(Factor):
         address = _map(total, aliased=level == "aliased")
         for tensor in tensors:
             size = _padded(tensor.numel() * tensor.element_size())
-            tensor.data = _view(address, tensor)
+            moved = _view(address, tensor)
+            # Freeing the originals would move malloc's thresholds, and with them the page faults of every inference.
+            _KEPT.append(tensor.data)
+            tensor.data = moved
             address += size
         return program
 

@@ -10,8 +10,8 @@ from ironlaw.program import Program
 def check_program(program: Program) -> dict[str, Maybe[bool]]:
     """What the program does that a fair inference does not; read from the program, not from what was asked.
 
-    training: a module is in train mode. records_graph: the output requires grad, so autograd ran.
-    constant_input: every input tensor holds one value only.
+    training: the program, or a BatchNorm or dropout layer in it, is in train mode. records_graph: the output
+    requires grad, so autograd ran. constant_input: every input tensor holds one value only.
     """
     answers = leaves(program.infer(*program.inputs[0]))
     return {
@@ -24,7 +24,13 @@ def check_program(program: Program) -> dict[str, Maybe[bool]]:
 def _is_training(program: Program) -> Maybe[bool]:
     if program.module is None or not hasattr(program.module, "modules"):
         return Missing("the engine does not show its modules")
-    return any(bool(module.training) for module in program.module.modules())
+    import torch
+
+    # Conversion makes new modules, which are born in train mode and mean nothing by it: what counts is the program
+    # itself and the layers that compute something else while training.
+    differing = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
+    layers = (module for module in program.module.modules() if isinstance(module, differing))
+    return bool(program.module.training) or any(layer.training for layer in layers)
 
 
 def _is_constant(program: Program) -> Maybe[bool]:

@@ -33,6 +33,9 @@ _MOST_INSTRUCTIONS_PER_CYCLE = 16
 SYSTEM_CALLS = 5_000
 _LEAST_PER_CALL, _MOST_PER_CALL = 20, 20_000  # kernel instructions of a trivial system call: 50 to 2000 on real kernels
 _READS = 200
+# Reasons read "what happened; what brings it back".
+_ANOTHER = "use a machine, or a hypervisor, whose counters work"
+_ALLOW = "allow a process to map its own code executable (SELinux execmem, vm.memfd_noexec)"
 _USUAL = ("instructions", "cycles")
 
 
@@ -63,7 +66,7 @@ def check_counters(
     except EventRefused as refused:
         return _without_pmu(catalogue, refused.one_line, lost)
     except OSError as error:
-        return _without_pmu(catalogue, f"the known loop cannot run here: {error.strerror}", lost)
+        return _without_pmu(catalogue, f"the known loop cannot run here ({error.strerror}); {_ALLOW}", lost)
 
 
 def _without_pmu(
@@ -121,7 +124,7 @@ class _Bench:
             )
         if good < 2:
             what = "only one counter works" if good == 1 else f"no counter works: {fault}"
-            return Missing(f"{what}; instructions and cycles need two that count at the same time")
+            return Missing(f"{what}; {_ANOTHER}")
         return good
 
     def _fault_of_slots(self, events: tuple[Event, ...]) -> str:
@@ -133,7 +136,8 @@ class _Bench:
         if isinstance(values, Missing):
             return values.reason
         wrong = [value for value in values if not _is_close(value, _known_instructions(), USER_TOLERANCE)]
-        return f"read {', '.join(f'{value:,}' for value in values)}; {_known_instructions():,} is true" if wrong else ""
+        read = ", ".join(f"{value:,}" for value in values)
+        return f"read {read} where {_known_instructions():,} is true" if wrong else ""
 
     def check(self, slots: int, catalogue: Catalogue, lost: dict[str, str]) -> CounterCheck:
         """Which modes, extras and groups work, once the number of slots is known."""
@@ -149,7 +153,7 @@ class _Bench:
         groups = tuple(good for group in planned for good in self._settle(group, modes, lost))
         return CounterCheck(
             meter=Meter.HARDWARE if groups else Meter.CLOCK,
-            slots=slots if groups else Missing("no event group passed the test as a whole"),
+            slots=slots if groups else Missing(f"no event group passed the test as a whole; {_ANOTHER}"),
             groups=tuple(tuple(str(event) for event in group.events) for group in groups),
             lost=lost,
             evidence=tuple(self.evidence),

@@ -213,7 +213,7 @@ def refusal(event: Event, number: int, root: Path = Path("/")) -> EventRefused:
     return EventRefused(f"the kernel refused {event} ({name}): {what}", hint=hint, number=number)
 
 
-_NO_PMU_HINT = "use a machine or a virtual machine type that exposes the PMU (bare metal, .metal, perfmon on)"
+_NO_PMU_HINT = "use bare metal, or a virtual machine type that exposes the PMU"
 _REFUSALS: dict[int, tuple[str, str]] = {
     errno.ENOENT: ("this CPU, or the hypervisor above it, does not expose the event", _NO_PMU_HINT),
     errno.EOPNOTSUPP: ("this CPU, or the hypervisor above it, cannot count it in that mode", _NO_PMU_HINT),

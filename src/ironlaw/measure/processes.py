@@ -22,7 +22,6 @@ from ironlaw.engines import engine
 from ironlaw.machine import Machine
 from ironlaw.measure.inspection import inspect_machine
 from ironlaw.measure.known_answer import check_counters
-from ironlaw.measure.perf_event import SyscallKernel
 from ironlaw.measure.messages import (
     Answer,
     Born,
@@ -37,9 +36,10 @@ from ironlaw.measure.messages import (
     Start,
     Turn,
 )
+from ironlaw.measure.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import ArmPrepared, CounterCheck, Fact, Failure, InterpreterStarted
+from ironlaw.recording import ArmPrepared, Census, CounterCheck, Fact, Failure, InterpreterStarted
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
@@ -131,9 +131,9 @@ class ProcessStage:
         """The arm's reading."""
         return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
 
-    def answer(self, arm: Arm) -> Fact:
-        """The arm's outputs on the probes."""
-        return self._ask(arm, Answer(), START_LIMIT_S)[-1]
+    def answer(self, arm: Arm) -> list[Fact]:
+        """What one inference executes, and the arm's outputs on the probes."""
+        return self._ask(arm, Answer(), START_LIMIT_S)
 
     def stop(self) -> None:
         """Hang up on every twin, and end what does not end by itself."""
@@ -241,7 +241,7 @@ class ProcessStage:
         facts: list[Fact] = []
         try:
             twin.line.send_order(order)
-            while not facts or isinstance(facts[-1], Concern):
+            while not facts or isinstance(facts[-1], Concern | Census):
                 facts.append(twin.line.receive_fact(timeout_s=limit_s))
         except LineLost as lost:
             reason = self._lost(arm.name, twin, lost)

@@ -14,6 +14,7 @@ from typing import Protocol
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
+from ironlaw.experiment import Thrown
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, turns_by_budget, turns_by_count
@@ -55,14 +56,24 @@ class Unwatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Arms to add to the plan, and what they are for."""
+
+    arms: tuple[Arm, ...] = ()
+    experiments: tuple[Thrown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """What the recorder asks between replicates; both answers come from outside, since measuring does not think.
 
-    `more_arms` is asked once, after the first replicate, with all facts so far: arms whose need the first readings
-    show. `is_enough` is asked after every replicate whether the run may stop before its schedule.
+    `more_arms` is asked after each replicate, with all facts so far: experiments whose need the readings show.
+    `growth` is how many times longer it will have made a round, so that the first replicate does not take what the
+    others need. `is_enough` is asked after every replicate whether the run may stop before its schedule.
     """
 
-    more_arms: Callable[[Sequence[Fact]], tuple[Arm, ...]] = lambda facts: ()
+    more_arms: Callable[[Sequence[Fact]], Proposal] = lambda facts: Proposal()
+    growth: float = 1.0
     is_enough: Callable[[Sequence[Fact]], bool] = lambda facts: False
 
 
@@ -78,6 +89,8 @@ class _Run:
     facts: list[Fact] = field(default_factory=list)
     models: dict[str, PreparedModel] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    started: dict[str, ArmStarted] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
     turns: tuple[int, ...] = ()  # inferences in each round of the replicate at hand; empty: to be sized
 
     def keep(self, fact: Fact) -> None:
@@ -89,6 +102,8 @@ class _Run:
             self.failed.add(fact.arm)
         if isinstance(fact, ArmPrepared):
             self.models[fact.arm] = fact.prepared
+        if isinstance(fact, ArmStarted):
+            self.started[fact.arm] = fact
 
     def alive(self) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.plan.arms if arm.name not in self.failed)
@@ -155,8 +170,7 @@ def _run_replicates(run: _Run) -> Ending:
         if not run.alive():
             return Ending.FAILED
         took_s.append(run.elapsed_s() - began_s)
-        if replicate == 0:
-            _add_arms(run)
+        _add_arms(run)
         if run.plan.schedule.precision is not None and run.advice.is_enough(run.facts):
             return Ending.PRECISION
     return Ending.COMPLETE
@@ -168,8 +182,6 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     for fact in run.stage.start(replicate, run.alive(), run.models):
         run.keep(fact)
     start_s = run.elapsed_s() - began_s
-    if replicate == 0:
-        _answer(run, run.alive())
     _size(run, replicate, start_s=start_s)
     rng = random.Random(f"{run.plan.seed}/{replicate}")
     arms = run.alive()
@@ -179,6 +191,8 @@ def _run_replicate(run: _Run, replicate: int) -> None:
         _run_round(run, replicate, number, [arms[place] for place in order])
         doing = f"replicate {replicate + 1} of {run.replicates()}, round {number + 1} of {len(run.turns)}"
         run.watcher.progressed(_share(run, replicate + (number + 1) / len(run.turns)), doing)
+    # Behind the turns: the probes are large, and freeing them moves malloc's thresholds for what comes after.
+    _answer(run, run.alive())
     run.stage.stop()
 
 
@@ -189,23 +203,45 @@ def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:
     for position, arm in enumerate(arms):
         if arm.name in run.failed:
             continue
-        order = Turn(round=number, position=position, group=group, inferences=inferences)
+        order = Turn(round=number, position=position, group=group, inferences=_fitting(run, arm, inferences))
         fact = run.stage.turn(arm, order)
         run.keep(replace(fact, replicate=replicate) if isinstance(fact, Failure) else fact)
 
 
+def _fitting(run: _Run, arm: Arm, inferences: int) -> int:
+    """Fewer inferences for an experiment that spends longer between them than on them.
+
+    Its turn then takes about as long as another arm's. Arms that were asked for get all of their inferences.
+    """
+    started = run.started.get(arm.name)
+    if started is None or not arm.serves or not started.between_ns:
+        return inferences
+    one_ns = _inference_s(started) * 1e9
+    return max(1, round(inferences * one_ns / (one_ns + started.between_ns)))
+
+
 def _answer(run: _Run, arms: tuple[Arm, ...]) -> None:
     for arm in arms:
+        if arm.name in run.answered:
+            continue
+        run.answered.add(arm.name)
         run.watcher.progressed(_share(run), f"comparing what {arm.name} answers")
-        run.keep(run.stage.answer(arm))
+        for fact in run.stage.answer(arm):
+            run.keep(fact)
 
 
 def _add_arms(run: _Run) -> None:
-    added = run.advice.more_arms(run.facts)
-    if added:
-        run.plan = replace(run.plan, arms=(*run.plan.arms, *added))
-        run.keep(run.plan)
-        _prepare(run, added)
+    proposal = run.advice.more_arms(run.facts)
+    if not (proposal.arms or proposal.experiments):
+        return
+    run.plan = replace(
+        run.plan,
+        arms=(*run.plan.arms, *proposal.arms),
+        experiments=(*run.plan.experiments, *proposal.experiments),
+    )
+    run.keep(run.plan)
+    if proposal.arms:
+        _prepare(run, proposal.arms)
         run.turns = ()  # rounds have become longer
 
 
@@ -214,11 +250,11 @@ def _size(run: _Run, replicate: int, *, start_s: float) -> None:
     if schedule.inferences is not None:
         run.turns = turns_by_count(schedule, replicate)
     elif not run.turns:
-        latest = {fact.arm: fact for fact in run.facts if isinstance(fact, ArmStarted)}
+        growth = run.advice.growth if replicate == 0 else 1.0
         run.turns = turns_by_budget(
             schedule,
             replicates_left=run.replicates() - replicate,
-            round_s=sum(_inference_s(latest[arm.name]) for arm in run.alive()),
+            round_s=sum(_inference_s(run.started[arm.name]) for arm in run.alive()) * growth,
             start_s=start_s,
             left_s=run.left_s(),
         )

@@ -32,6 +32,7 @@ from ironlaw.program import PreparedModel
 from ironlaw.recording import (
     ArmPrepared,
     ArmStarted,
+    Census,
     CounterCheck,
     Fact,
     Failure,
@@ -67,6 +68,7 @@ class ArmScript:
     size_bytes: int = 1_000_000
     answer_noise: float = 0.0  # standard deviation of its outputs around the shared ones (whose own is 1)
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)
+    census: dict[str, Maybe[float]] = field(default_factory=dict)
     fails_in: int | None = None  # the replicate in which it crashes
 
     def cpu_s(self) -> float:
@@ -198,14 +200,15 @@ class ScriptedStage:
             for event in self._groups[order.group].events
         )
 
-    def answer(self, arm: Arm) -> Fact:
-        """64 rows of 10 numbers: the shared ones, with the arm's own noise."""
+    def answer(self, arm: Arm) -> list[Fact]:
+        """The stated census, and 64 rows of 10 numbers: the shared ones, with the arm's own noise."""
         shared = random.Random(self._script.seed)
         own = random.Random(f"{self._script.seed}/{arm.name}")
         noise = self._law(arm).answer_noise
         cells = array("f", (shared.gauss(0, 1) + own.gauss(0, 1) * noise for _ in range(640)))
         data = base64.b64encode(zlib.compress(cells.tobytes())).decode()
-        return Outputs(arm=arm.name, shape=(64, 10), data=data, input_digest="scripted")
+        outputs = Outputs(arm=arm.name, shape=(64, 10), data=data, input_digest="scripted")
+        return [Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
 
     def stop(self) -> None:
         """Nothing runs."""

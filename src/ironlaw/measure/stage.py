@@ -33,8 +33,8 @@ class Stage(Protocol):
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """A Reading, or a Failure."""
 
-    def answer(self, arm: Arm) -> Fact:
-        """Outputs, or a Failure."""
+    def answer(self, arm: Arm) -> list[Fact]:
+        """A Census and Outputs, or a Failure."""
 
     def stop(self) -> None:
         """End the replicate: its processes are gone when this returns."""

@@ -13,6 +13,7 @@ from ironlaw.engines import engine
 from ironlaw.errors import BadInput, IronlawError
 from ironlaw.factors import FACTORS
 from ironlaw.measure.answers import answer_probes
+from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.inspection import steal_ns
 from ironlaw.measure.messages import Answer, Line, LineLost, Order, Post, Prepare, Start, Turn
@@ -21,7 +22,7 @@ from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
 from ironlaw.program import Program
-from ironlaw.recording import ArmPrepared, ArmStarted, Fact, Failure, Outputs, Reading
+from ironlaw.recording import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.variant import ENGINE
 
 
@@ -72,7 +73,7 @@ class Twin:
             case Turn():
                 return [self._turn(order)]
             case Answer():
-                return [self._answer()]
+                return [self._take_census(), self._answer()]
 
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
         return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
@@ -109,7 +110,9 @@ class Twin:
         # since torch.inference_mode ends when its object is collected.
         self._guard = program.guard()
         self._guard.__enter__()
+        began_ns = time.perf_counter_ns()
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
+        between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
         meter = meter_for(post.check)
         meter.attach()
         self._meter = meter
@@ -125,6 +128,7 @@ class Twin:
             read_back=read_back,
             peak_rss_bytes=_peak_rss_bytes(),
             checks=check_program(program),
+            between_ns=between_ns,
         )
 
     def _one_inference_ns(self) -> int:
@@ -171,6 +175,10 @@ class Twin:
             threads_after=measured.threads,
             steal_ns=_elapsed(stolen_before, stolen_after),
         )
+
+    def _take_census(self) -> Census:
+        assert self._program is not None, "a census is ordered after a start"
+        return Census(arm=self._post.arm.name, counts=take_census(self._program))
 
     def _answer(self) -> Outputs:
         assert self._program is not None, "an answer is ordered after a start"

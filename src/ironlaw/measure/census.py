@@ -1,0 +1,103 @@
+"""A census of what one inference executes: operators, number formats, subnormal numbers.
+
+Taken once per twin, after warm-up and outside every turn. What runs is asked of the dispatcher, not of the module tree:
+a module may say int8 and compute in float.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ironlaw.measure.answers import leaves
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+# Operators that convert or simulate, by the last part of their name.
+_SIMULATING = ("fake_quantize",)
+_DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantized_gru", "conv2d_dynamic")
+
+
+def take_census(program: Program) -> dict[str, Maybe[float]]:
+    """Counts over one inference.
+
+    operators: calls through the dispatcher. int8_operators: those that compute on quantized tensors or packed weights.
+    dynamic_operators: those that quantize activations at each call. fake_quantize_operators: those that only simulate.
+    unit_scales: int8 modules with scale 1 and zero point 0, what observers give that never saw data. float_share:
+    share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads:
+    size of torch's pool.
+    """
+    if program.module is None:
+        gap = Missing("the engine does not show its operators")
+        return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    tally = _Tally()
+
+    class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            output = func(*args, **(kwargs or {}))
+            tally.add(str(func), output)
+            return output
+
+    try:
+        # Modes cannot look into inference tensors' views, so the census runs without autograd instead.
+        with torch.inference_mode(False), torch.no_grad(), Counting():  # type: ignore[no-untyped-call]  # as above
+            program.infer(*_plain(program.inputs[0]))
+    except (RuntimeError, NotImplementedError, TypeError) as error:
+        gap = Missing(f"the dispatcher could not be watched: {type(error).__name__}")
+        return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}
+    for parameter in program.module.parameters():
+        tally.add_values(parameter)
+    first = leaves(program.inputs[0])
+    counted: dict[str, Maybe[float]] = dict(tally.shares())
+    counted["unit_scales"] = float(sum(_is_unit_scaled(module) for module in program.module.modules()))
+    counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
+    counted["threads"] = float(torch.get_num_threads())
+    return counted
+
+
+def _is_unit_scaled(module: Any) -> bool:
+    scale, zero_point = getattr(module, "scale", None), getattr(module, "zero_point", None)
+    return scale is not None and zero_point is not None and float(scale) == 1.0 and int(zero_point) == 0
+
+
+def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value.clone() if hasattr(value, "clone") else value for value in inputs)
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self.operators = self.int8 = self.dynamic = self.fake = 0
+        self.float_elements = self.elements = self.subnormal = self.floats_seen = 0
+
+    def add(self, name: str, output: Any) -> None:
+        self.operators += 1
+        tensors = leaves(output)
+        self.int8 += name.startswith(("quantized.", "onednn.")) or any(tensor.is_quantized for tensor in tensors)
+        self.dynamic += any(part in name for part in _DYNAMIC)
+        self.fake += any(part in name for part in _SIMULATING)
+        for tensor in tensors:
+            self.elements += tensor.numel()
+            if tensor.is_floating_point():
+                self.float_elements += tensor.numel()
+                self.add_values(tensor)
+
+    def add_values(self, tensor: Any) -> None:
+        import torch
+
+        if tensor.dtype not in (torch.float32, torch.float64) or not tensor.numel():
+            return
+        size = tensor.detach().abs()
+        self.floats_seen += tensor.numel()
+        self.subnormal += int(((size > 0) & (size < torch.finfo(tensor.dtype).tiny)).sum())
+
+    def shares(self) -> dict[str, float]:
+        return {
+            "operators": float(self.operators),
+            "int8_operators": float(self.int8),
+            "dynamic_operators": float(self.dynamic),
+            "fake_quantize_operators": float(self.fake),
+            "float_share": self.float_elements / self.elements if self.elements else 0.0,
+            "subnormal_share": self.subnormal / self.floats_seen if self.floats_seen else 0.0,
+        }
