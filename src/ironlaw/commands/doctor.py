@@ -1,0 +1,77 @@
+"""ironlaw doctor: what stands in the way of measuring on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ironlaw.errors import ExitCode
+
+if TYPE_CHECKING:
+    from ironlaw.finding import Finding
+    from ironlaw.machine import Machine
+    from ironlaw.measure.noise import Noise
+    from ironlaw.missing import Maybe
+
+ASKED_S = 60.0
+SCHEMA = 1
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--seconds", type=click.FloatRange(0, 600), default=10.0, show_default=True, help="Spent on the noise.")
+def doctor(as_json: bool, seconds: float) -> int:
+    """Say what this machine can measure, what each lack costs, and what fixes it.
+
+    Tests the counters, asks torch what it makes of the CPU, and runs the same work against itself to find the smallest
+    difference that can be told here. --seconds 0 leaves that out.
+    """
+    from rich.console import Console
+
+    if not as_json:
+        Console(stderr=True).print(f"looking around, {seconds:.0f} s of it at this machine's noise", highlight=False)
+    machine, findings, noise = examine(seconds)
+    if as_json:
+        answer = {"schema": SCHEMA, "machine": machine, "findings": findings, "noise": noise}
+        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+    else:
+        from ironlaw.report.doctor import show
+
+        show(machine, findings, Console(highlight=False))
+    return ExitCode.DONE
+
+
+def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]:
+    """The machine, what was found, and its noise over that many seconds."""
+    from ironlaw.measure.diagnosis import diagnose, look_around
+    from ironlaw.measure.inspection import inspect_machine
+    from ironlaw.measure.known_answer import check_counters
+    from ironlaw.measure.noise import measure_noise
+    from ironlaw.measure.perf_event import SyscallKernel
+    from ironlaw.measure.torch_probe import probe_torch
+    from ironlaw.missing import Missing
+
+    machine = inspect_machine()  # first, while the load is that of others
+    cpu = max(machine.cpus_allowed)
+    os.sched_setaffinity(0, {cpu})
+    check = check_counters(SyscallKernel(), wanted=True, machine=machine)
+    os.sched_setaffinity(0, machine.cpus_allowed)
+    findings = diagnose(machine, check=check, torch=probe_torch(), around=look_around())
+    noise = measure_noise(seconds, cpu=cpu) if seconds else Missing("left out by --seconds 0")
+    return machine, (*findings, noise_finding(noise)), noise
+
+
+def noise_finding(noise: Maybe[Noise]) -> Finding:
+    """What a run of a minute could tell here, with as many replicates as the default schedule puts into one."""
+    from ironlaw.commands.run import DEFAULT_BUDGET_S
+    from ironlaw.explain.smallest import smallest_difference
+    from ironlaw.measure import findings
+    from ironlaw.missing import Missing
+    from ironlaw.plan import Schedule
+
+    replicates = max(2, round(ASKED_S * Schedule().replicates / DEFAULT_BUDGET_S))
+    smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=replicates)
+    return findings.noise(smallest, seconds=ASKED_S, replicates=replicates)

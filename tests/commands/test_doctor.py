@@ -1,0 +1,70 @@
+"""ironlaw doctor, with what takes seconds replaced by stated answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ironlaw.commands.doctor import doctor, noise_finding
+from ironlaw.finding import State
+from ironlaw.measure.noise import Noise
+from ironlaw.measure.torch_probe import TorchProbe
+
+
+@pytest.fixture(autouse=True)
+def _stated_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = TorchProbe(capability="AVX2", quantized_engines=("x86",), quantized_engine="x86", threads=1)
+    monkeypatch.setattr("ironlaw.measure.torch_probe.probe_torch", lambda: probe)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(doctor, arguments, standalone_mode=False)
+
+
+def test_json_holds_machine_findings_and_noise() -> None:
+    result = run("--json", "--seconds", "0")
+    answer = json.loads(result.stdout)
+    assert result.return_value == 0
+    assert set(answer) == {"schema", "machine", "findings", "noise"}
+    assert answer["schema"] == 1
+    assert answer["noise"] == {"missing": "left out by --seconds 0"}
+    topics = [finding["topic"] for finding in answer["findings"]]
+    assert {"counters", "int8", "torch", "governor", "CPU quota", "allocator", "clock", "noise"} <= set(topics)
+    assert len(set(topics)) == len(topics)
+    assert {finding["state"] for finding in answer["findings"]} <= {"good", "costs", "unknown"}
+
+
+def test_text_fits_eighty_columns_and_shows_every_fix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    findings = json.loads(run("--json", "--seconds", "0").stdout)["findings"]
+    text = run("--seconds", "0").stdout
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "\x1b[" not in text
+    told = " ".join(text.split())
+    for finding in findings:
+        if finding["state"] == "costs" and finding["topic"] != "load":
+            assert finding["fix"] in told
+
+
+def test_the_pinning_of_the_test_is_undone() -> None:
+    import os
+
+    before = os.sched_getaffinity(0)
+    run("--json", "--seconds", "0")
+    assert os.sched_getaffinity(0) == before
+
+
+def test_noise_is_told_for_the_replicates_of_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ironlaw.commands.run.DEFAULT_BUDGET_S", 100.0)
+    # Eight replicates in a hundred seconds: five in sixty. Means +-1 %, s = 1.069 %, t for 4 degrees 2.776:
+    # 2.776 * 0.01069 / sqrt(5) = 0.01327, and e^0.01327 - 1 = 1.34 %.
+    noise = Noise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
+    found = noise_finding(noise)
+    assert found.state is State.GOOD
+    assert "differences below 1.3% of steady work cannot be told here in 60 s (5 replicates)" in found.text
+
+
+def test_seconds_below_zero_are_refused() -> None:
+    assert isinstance(run("--seconds", "-1").exception, Exception)
