@@ -79,13 +79,14 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
             slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
             comparison = replace(comparison, misleading=slugs)
         comparisons.append(_with_causes(_unproven_if_moved(comparison, check), on))
+    repeats = {arm.name for arm in plan.arms if arm.repeats}
     return Explanation(
         machine=recording.machine,
         plan=plan,
         arms=rows,
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
-        associations=associations(evidence.turns),
+        associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut,
     )
