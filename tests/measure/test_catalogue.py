@@ -38,13 +38,23 @@ def test_an_amd_event_above_255_has_its_upper_bits_where_the_kernel_wants_them(t
         (0x19, 0x50, "de_dis_uop_queue_empty_di0", "de_src_op_disp.all"),  # Zen 3, Cezanne
         (0x19, 0x11, "de_src_op_disp.all", "de_dis_uop_queue_empty_di0"),  # Zen 4, Genoa
         (0x19, 0x61, "de_src_op_disp.all", "de_dis_uop_queue_empty_di0"),  # Zen 4, Raphael
-        (0x1A, 0x02, "de_src_op_disp.all", "de_dis_uop_queue_empty_di0"),  # Zen 5, Turin
+        (0x19, 0x61, "fp_ops_retired_by_type.vector_mac", "sse_avx_ops_retired.sse_avx_vnni"),
+        (0x1A, 0x02, "sse_avx_ops_retired.sse_avx_vnni", "de_dis_uop_queue_empty_di0"),  # Zen 5, Turin
     ],
 )
 def test_amd_families_are_told_apart(tmp_path: Path, family: int, model: int, has: str, lacks: str) -> None:
     found = names(catalogue_for(machine("AuthenticAMD", family, model), tmp_path))
     assert has in found
     assert lacks not in found
+
+
+def test_all_floating_point_operations_of_zen_5_leave_out_its_type_bits(tmp_path: Path) -> None:
+    # On Zen 5 the upper half of the unit mask selects a type instead of adding one: 0x1f would mean something else.
+    umasks = {
+        family: config(catalogue_for(machine("AuthenticAMD", family, 0x11), tmp_path), "fp_ret_sse_avx_ops.all") >> 8
+        for family in (0x19, 0x1A)
+    }
+    assert umasks == {0x19: 0x1F, 0x1A: 0x0F}
 
 
 def publish(root: Path, pmu: str, **events: str) -> Path:

@@ -110,8 +110,8 @@ _ZEN_3 = (
     _raw("ls_any_fills_from_sys.mem_io_local", 0x44, 0x08, "cache lines filled from memory"),
 )
 
-# amdzen4/{core,other,floating-point}.json and amdzen5/{decode,execution}.json: the events of level 1 of the top-down
-# tree (their pipeline.json), then those that split its back-end part.
+# amdzen4/{core,other,floating-point,memory}.json and amdzen5/{decode,execution,floating-point,load-store}.json: the
+# events of level 1 of the top-down tree (pipeline.json), then those that split its back-end part.
 _ZEN_4_AND_5 = (
     _raw("ex_ret_ops", 0xC1, 0, "macro-ops retired", Proof.AT_LEAST_BRANCHES),
     _raw("de_src_op_disp.all", 0xAA, 0x07, "ops dispatched", Proof.AT_LEAST_BRANCHES),
@@ -122,9 +122,11 @@ _ZEN_4_AND_5 = (
     _raw("ex_no_retire.not_complete", 0xD6, 0x02, "cycles without retirement, waiting for any op"),
     _raw("fp_ops_retired_by_type.vector_mac", 0x0A, 0x40, "vector float multiply-add ops retired"),
     _raw("sse_avx_ops_retired.sse_avx_mac", 0x0B, 0x40, "vector integer multiply-add ops retired"),
-    _raw("ls_any_fills_from_sys.mem_io_local", 0x44, 0x08, "cache lines filled from memory"),
+    _raw("ls_any_fills_from_sys.dram_io_near", 0x44, 0x08, "cache lines filled from memory"),
 )
+_ZEN_5 = (_raw("sse_avx_ops_retired.sse_avx_vnni", 0x0B, 0xC0, "int8 dot-product ops retired"),)
 _ZEN_4_FLOPS = (_raw("fp_ret_sse_avx_ops.all", 0x03, 0x1F, "floating-point operations retired"),)
+_ZEN_5_FLOPS = (_raw("fp_ret_sse_avx_ops.all", 0x03, 0x0F, "floating-point operations retired"),)
 
 
 def _amd(machine: Machine) -> Catalogue:
@@ -136,8 +138,10 @@ def _amd(machine: Machine) -> Catalogue:
         return Catalogue(singles=(*GENERIC, *_ZEN_2), sets=(_ZEN_FLOPS,))
     if family == 0x19 and model >> 4 in (0x0, 0x2, 0x4, 0x5):
         return Catalogue(singles=(*GENERIC, *_ZEN_3), sets=(_ZEN_FLOPS,))
-    if family in (0x19, 0x1A):
+    if family == 0x19:
         return Catalogue(singles=(*GENERIC, *_ZEN_4_AND_5), sets=(_ZEN_4_FLOPS,))
+    if family == 0x1A:
+        return Catalogue(singles=(*GENERIC, *_ZEN_4_AND_5, *_ZEN_5), sets=(_ZEN_5_FLOPS,))
     return Catalogue(singles=GENERIC)
 
 
