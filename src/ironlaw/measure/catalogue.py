@@ -99,11 +99,12 @@ _ZEN_2 = (
     _raw("de_dis_dispatch_token_stalls0", 0xAF, 0x7F, "cycles without a resource for dispatch, part 2"),
 )
 
-# amdzen3/{core,other,memory}.json.
+# amdzen3/{core,other,memory}.json; 0xaa is not in it, but in AMD's manual and in libpfm4
+# (amd64_events_fam19h_zen3.h): from the decoders and from the op cache. It is named here as on Zen 2.
 _ZEN_3 = (
     _raw("ex_ret_ops", 0xC1, 0, "macro-ops retired", Proof.AT_LEAST_BRANCHES),
     _raw("de_dis_uop_queue_empty_di0", 0xA9, 0, "cycles in which the front end had delivered nothing"),
-    _raw("de_dis_cops_from_decoder.disp_op_type.any_integer_dispatch", 0xAB, 0x08, "integer ops dispatched"),
+    _raw("de_dis_uops_from_decoder", 0xAA, 0x03, "macro-ops dispatched", Proof.AT_LEAST_BRANCHES),
     _raw("de_dis_cops_from_decoder.disp_op_type.any_fp_dispatch", 0xAB, 0x04, "vector and float ops dispatched"),
     _raw("de_dis_dispatch_token_stalls1", 0xAE, 0xFF, "cycles without a resource for dispatch, part 1"),
     _raw("de_dis_dispatch_token_stalls2", 0xAF, 0x3F, "cycles without a resource for dispatch, part 2"),
