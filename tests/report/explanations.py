@@ -85,7 +85,7 @@ MACHINE = Machine(
 
 def plan(*names: str, added: tuple[str, ...] = (), model: str = "mobilenet_v2") -> Plan:
     asked = tuple(Arm(name=name, variant=Variant()) for name in names)
-    experiments = tuple(Arm(name=name, variant=Variant()) for name in added)
+    experiments = tuple(Arm(name=name, variant=Variant(), serves=("page-faults",)) for name in added)
     return Plan(model=model, arms=(*asked, asked[0].again(), *experiments), schedule=Schedule())
 
 

@@ -173,7 +173,7 @@ def test_numbers_on_the_page_are_those_of_the_document(browser: Any, tmp_path: P
     fused = next(item for item in document["comparisons"] if item["changed"] == "int8+fused")
     assert [float(value) for value in ledger_column(browser, 3)] == [row["control_ms"] for row in fused["ledger"]]
     rows = browser.execute_script(
-        "return [...document.querySelector('#arms-table').tBodies[0].rows]"
+        "return [...document.querySelector('table.arms').tBodies[0].rows]"
         ".map(row => [...row.cells].slice(1).map(cell => [cell.dataset.value, cell.textContent]))"
     )
     for arm, cells in zip(document["arms"], rows, strict=True):

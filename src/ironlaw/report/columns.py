@@ -98,12 +98,10 @@ def ordered_arms(explanation: Explanation) -> tuple[ArmSummary, ...]:
 
 
 def added_arms(explanation: Explanation) -> frozenset[str]:
-    """The arms that only experiments asked for: they stand in the plan behind the control's repetition."""
+    """The arms that only experiments asked for."""
     if isinstance(explanation.plan, Missing):
         return frozenset()
-    arms = explanation.plan.arms
-    control = next((place for place, arm in enumerate(arms) if arm.repeats is not None), len(arms))
-    return frozenset(arm.name for arm in arms[control + 1 :])
+    return frozenset(arm.name for arm in explanation.plan.arms if arm.serves)
 
 
 def control_name(explanation: Explanation) -> str:

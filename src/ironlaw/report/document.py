@@ -151,6 +151,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "misleading": list(comparison.misleading),
         "causes": [_cause(verdict) for verdict in comparison.causes],
         "unexplained_ln": _estimate(comparison.unexplained),
+        "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
         "text": words.paragraph(comparison, explanation),

@@ -24,7 +24,7 @@ _ROW_IN = 0.32
 _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
 
 
-def time_bars(explanation: Explanation) -> Drawing | None:
+def time_bars(explanation: Explanation, *, name: str = "bars") -> Drawing | None:
     """Every arm's time per inference as a bar with its interval; None when no arm has a time."""
     arms = [arm for arm in ordered_arms(explanation) if not isinstance(wall_time(arm), Missing)]
     if not arms:
@@ -49,7 +49,7 @@ def time_bars(explanation: Explanation) -> Drawing | None:
         caption = f"Bars start at 0{'; whiskers are 95 % intervals' if has_intervals else ''}."
         if added:
             caption += " Hatched arms were added by experiments."
-        return finish(figure, name="bars", title="Time of every arm", caption=caption)
+        return finish(figure, name=name, title="Time of every arm", caption=caption)
 
 
 def _time_bar(ax: Axes, place: int, time: Estimate | float | Missing, scale: Scale, *, ink: Ink, hatch: str) -> None:

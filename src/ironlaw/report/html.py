@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ironlaw.concern import Weight
 from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation, Ledger, LedgerRow, Term
@@ -21,6 +21,9 @@ from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
+
+if TYPE_CHECKING:
+    import jinja2
 
 # Above this, compressed, the recording is not put into the page, which is to stay below 6 MB.
 _LARGEST_RECORDING_BYTES = 3_000_000
@@ -58,62 +61,78 @@ class Section:
 
 def render(explanation: Explanation, recording: Recording | None) -> str:
     """The whole page. Without a recording there are no pictures of single turns, and no raw data to download."""
+    from markupsafe import Markup
+
+    script = _page_file("report.js")
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            style=Markup(_page_file("report.css")),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            title=_title(explanation),
+            control=control_name(explanation),
+            strip=figures.rounds_strip(recording, explanation) if recording else None,
+            map=figures.association_map(explanation.associations),
+            machine=machine_facts(explanation),
+            method=method_facts(explanation, recording),
+            document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False, indent=1))),
+            raw=_raw(recording),
+            **fragment_content(explanation, prefix="", scope=":root"),
+        )
+    )
+
+
+def environment() -> jinja2.Environment:
+    """Templates that escape every string and refuse to print what is not there."""
     import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("ironlaw.report", "page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["plain"] = words.plain
-    environment.filters["breakable"] = _breakable
-    script = _page_file("report.js")
-    return environment.get_template("report.html.jinja").render(
-        explanation=explanation,
+    made.filters["plain"] = words.plain
+    made.filters["breakable"] = _breakable
+    made.globals.update(
         words=words,
         cause_title=cause_title,
         cause_mechanism=cause_mechanism,
         correlation_text=_correlation_text,
         number=number,
         is_known=is_known,
-        style=Markup(_page_file("report.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         svg=Markup,
-        **_content(explanation, recording),
     )
+    return made
 
 
-def _content(explanation: Explanation, recording: Recording | None) -> dict[str, Any]:
+def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> dict[str, Any]:
+    """What the page and a notebook both show. `prefix` begins every id, `scope` is where the colours hold."""
     from markupsafe import Markup
 
     document = to_document(explanation)
     table = arms_table(explanation)
     footnotes = Footnotes()
+    asked = asked_comparisons(explanation)
     return {
-        "title": _title(explanation),
-        "control": control_name(explanation),
-        "summary": words.summary(explanation, asked_comparisons(explanation)),
+        "explanation": explanation,
+        "palette": Markup(_page_file("palette.css").replace(":root", scope)),
+        "summary": words.summary(explanation, asked),
         "table": table,
         "arm_cells": _arm_cells(table, document, footnotes),
         "footnotes": footnotes.lines(),
-        "bars": figures.time_bars(explanation),
+        "bars": figures.time_bars(explanation, name=f"{prefix}bars"),
         "sections": [
-            _section(comparison, explanation, document, place)
+            _section(comparison, explanation, document, place, prefix=prefix)
             for place, comparison in enumerate(explanation.comparisons)
-            if comparison in asked_comparisons(explanation)
+            if comparison in asked
         ],
-        "strip": figures.rounds_strip(recording, explanation) if recording else None,
-        "map": figures.association_map(explanation.associations),
         "concerns": sorted(explanation.concerns, key=lambda concern: list(Weight).index(concern.weight)),
-        "doubted": {words.plain(concern.arm) for concern in explanation.concerns if concern.weight is not Weight.NOTES},
-        "machine": machine_facts(explanation),
-        "method": method_facts(explanation, recording),
-        "document": Markup(_inside_script(json.dumps(document, ensure_ascii=False, indent=1))),
-        "raw": _raw(recording),
+        "doubted": {words.plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},
     }
 
 
@@ -173,12 +192,14 @@ def _data_value(value: Any) -> str:
     return repr(value)
 
 
-def _section(comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int) -> Section:
+def _section(
+    comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int, *, prefix: str
+) -> Section:
     ledger, split, once = comparison.ledger, comparison.split, comparison.once
     return Section(
         anchor=f"comparison-{place}",
         comparison=comparison,
-        drawings=tuple(_drawings(comparison, explanation, place)),
+        drawings=tuple(_drawings(comparison, explanation, f"{prefix}c{place}-")),
         no_split=_why_not(split) if isinstance(once, Missing) else "",
         ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
         no_ledger=_why_not(ledger),
@@ -190,15 +211,15 @@ def _why_not(part: object) -> str:
     return words.plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 
-def _drawings(comparison: Comparison, explanation: Explanation, place: int) -> list[Drawing]:
+def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
     drawn = [
-        figures.cause_waterfall(comparison, name=f"causes{place}"),
-        figures.split_waterfall(comparison, explanation, name=f"split{place}"),
+        figures.cause_waterfall(comparison, name=f"{name}causes"),
+        figures.split_waterfall(comparison, explanation, name=f"{name}split"),
     ]
     ledger = comparison.ledger
     if not isinstance(ledger, Missing):
-        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"depth{place}"))
-        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"roofline{place}"))
+        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"{name}depth"))
+        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
     return [drawing for drawing in drawn if drawing is not None]
 
 

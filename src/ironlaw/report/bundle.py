@@ -1,0 +1,116 @@
+"""What a maintainer asks for, in one Markdown file: no weights, no images, no guessing."""
+
+from __future__ import annotations
+
+import shlex
+
+from ironlaw.arm import Arm
+from ironlaw.explanation import Explanation
+from ironlaw.machine import Machine
+from ironlaw.missing import Missing
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording
+from ironlaw.report.columns import asked_comparisons
+from ironlaw.report.document import to_json
+from ironlaw.report.markdown import (
+    arms_blocks,
+    code_block,
+    comparison_blocks,
+    concern_blocks,
+    escaped,
+    facts_block,
+    folded,
+    table,
+)
+from ironlaw.report.quantity import number
+from ironlaw.report.words import cut_sentence, plain
+
+
+def to_bundle(explanation: Explanation, recording: Recording) -> str:
+    """Versions, flags, threads, census, split, causes, and the commands that measure the same arms again."""
+    blocks = ["# ironlaw bundle"]
+    if explanation.was_cut:
+        blocks.append(f"**{cut_sentence()}**")
+    blocks += arms_blocks(explanation)
+    for comparison in asked_comparisons(explanation):
+        blocks += comparison_blocks(comparison, explanation)
+    blocks += concern_blocks(explanation)
+    blocks += ["## Machine and method", facts_block(explanation, recording)]
+    blocks += _in_effect(recording) + _census(recording) + _failures(recording)
+    blocks += ["## Measure it again", code_block(reproduction(recording.plan, explanation.machine))]
+    blocks.append(folded("The explanation as JSON", code_block(to_json(explanation))))
+    return "\n\n".join(blocks) + "\n"
+
+
+def reproduction(plan: Plan, machine: Machine | Missing) -> str:
+    """Shell commands that install the same versions and measure the same arms."""
+    lines = ["python -m venv again && . again/bin/activate"]
+    if isinstance(machine, Machine) and machine.versions:
+        lines.append("pip install " + " ".join(shlex.quote(_pinned(*item)) for item in machine.versions.items()))
+    programs = sorted({arm.factory for arm in plan.arms if arm.factory})
+    lines += [f"# needs {plain(factory)}" for factory in programs]
+    if plan.images:
+        lines.append(f"# needs the images in {plain(plan.images)}")
+    lines.append(" ".join(shlex.quote(plain(word)) for word in _command(plan)))
+    lines.append("ironlaw explain again.jsonl")
+    return "\n".join(lines)
+
+
+def _pinned(package: str, version: str) -> str:
+    """A version as an index knows it, without the part behind the plus that names a build."""
+    return f"{plain(package)}=={plain(version).partition('+')[0]}"
+
+
+def _command(plan: Plan) -> list[str]:
+    asked = [arm for arm in plan.arms if arm.repeats is None and not arm.serves]
+    command = ["ironlaw", "run", plan.model]
+    variants = [arm.name for arm in asked if arm.factory is None]
+    if variants:
+        command += ["--arms", ",".join(variants)]
+    for arm in asked:
+        if arm.factory is not None:
+            command += ["--arm", f"{arm.name}={arm.factory}"]
+    command += ["--threads", str(plan.threads), "--seed", str(plan.seed)]
+    command += ["--replicates", str(plan.schedule.replicates), "--experiments", _experiments(plan.arms)]
+    if plan.schedule.inferences is not None:
+        command += ["--n", str(plan.schedule.inferences)]
+    if plan.schedule.budget_s is not None:
+        command += ["--budget", f"{plan.schedule.budget_s:g}"]
+    if plan.images:
+        command += ["--images", plan.images]
+    if not plan.counters:
+        command.append("--no-counters")
+    return [*command, "--out", "again.jsonl"]
+
+
+def _experiments(arms: tuple[Arm, ...]) -> str:
+    causes = dict.fromkeys(cause for arm in arms for cause in arm.serves)
+    return ",".join(causes) or "none"
+
+
+def _in_effect(recording: Recording) -> list[str]:
+    """What every arm's process said was in effect, factor by factor; once where the replicates agree."""
+    found: dict[tuple[str, str, str], None] = {}
+    for started in recording.started:
+        found[started.arm, "threads of the process", str(started.threads)] = None
+        for factor, value in started.read_back.items():
+            said = f"not known: {value.reason}" if isinstance(value, Missing) else value
+            found[started.arm, factor, said] = None
+    return ["## In effect", table(["arm", "setting", "read back"], list(found), right_from=9)] if found else []
+
+
+def _census(recording: Recording) -> list[str]:
+    """What one inference of each arm executed."""
+    rows = [
+        (census.arm, name, f"not known: {count.reason}" if isinstance(count, Missing) else number(count))
+        for census in recording.censuses
+        for name, count in census.counts.items()
+    ]
+    return ["## Census of one inference", table(["arm", "what", "count"], rows, right_from=2)] if rows else []
+
+
+def _failures(recording: Recording) -> list[str]:
+    if not recording.failures:
+        return []
+    said = [f"- {escaped(f'{item.arm}, {item.stage}: {item.reason}')}" for item in recording.failures]
+    return ["## Failures", *said]

@@ -1,0 +1,78 @@
+"""Tables of an explanation as CSV, with every digit, for spreadsheets and scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from ironlaw.explanation import Explanation
+from ironlaw.report.document import to_document
+
+# What a spreadsheet would run as a formula when a name begins with it.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def arms_csv(explanation: Explanation) -> str:
+    """One line per arm, columns as in the JSON document; a gap is an empty cell."""
+    return _written(arm_records(explanation))
+
+
+def arm_records(explanation: Explanation) -> list[dict[str, Any]]:
+    """The arms as flat records: an estimate is three fields, a gap is None."""
+    return [_flat(arm) for arm in to_document(explanation)["arms"]]
+
+
+def causes_csv(explanation: Explanation) -> str:
+    """One line per suspected cause of each comparison."""
+    return _written(
+        [
+            {"control": comparison["control"], "changed": comparison["changed"], **_flat(cause)}
+            for comparison in to_document(explanation)["comparisons"]
+            for cause in comparison["causes"]
+        ]
+    )
+
+
+def ledger_csv(explanation: Explanation) -> str:
+    """One line per layer of each comparison that has a ledger."""
+    return _written(
+        [
+            {"control": comparison["control"], "changed": comparison["changed"], **_flat(row)}
+            for comparison in to_document(explanation)["comparisons"]
+            if isinstance(comparison["ledger"], list)
+            for row in comparison["ledger"]
+        ]
+    )
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without nesting: an estimate becomes three columns, lists become name_0, name_1."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and "missing" in value:
+            flat[name] = None
+        elif isinstance(value, dict):
+            flat |= {name if key == "value" else f"{name}_{key}": item for key, item in _flat(value).items()}
+        elif isinstance(value, list):
+            flat |= {f"{name}_{place}": item for place, item in enumerate(value)}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _written(records: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _safe(value) for name, value in record.items()} for record in records)
+    return out.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value

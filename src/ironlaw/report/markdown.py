@@ -1,0 +1,127 @@
+"""An explanation as Markdown, for an issue or a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
+from ironlaw.missing import Missing, is_known
+from ironlaw.recording import Recording
+from ironlaw.report import words
+from ironlaw.report.causes import cause_title
+from ironlaw.report.columns import arms_table, asked_comparisons, cell_text
+from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.quantity import Footnotes
+
+
+def to_markdown(explanation: Explanation, recording: Recording | None = None, *, n: int | None = None) -> str:
+    """The table, the answers with their causes, the doubts, and the machine, in GitHub's Markdown."""
+    comparisons = asked_comparisons(explanation)
+    blocks = [f"**{escaped(words.cut_sentence())}**"] if explanation.was_cut else []
+    blocks += arms_blocks(explanation, n=n)
+    for comparison in comparisons:
+        blocks += comparison_blocks(comparison, explanation)
+    blocks += concern_blocks(explanation)
+    if is_known(explanation.recommendation):
+        blocks.append(f"**{escaped(words.recommendation_sentence(explanation.recommendation))}**")
+        if explanation.recommendation.how:
+            blocks.append(code_block(explanation.recommendation.how))
+    blocks.append(folded("Machine and method", facts_block(explanation, recording)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text in which nothing is markup and nobody is mentioned."""
+    text = words.plain(text).replace("&", "&amp;")
+    text = re.sub(r"([\\`*<>|~])", r"\\\1", text)
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word an underscore is one
+    text = re.sub(r"\](?=[(\[:])", r"\\]", text)
+    text = re.sub(r"(?<![\w])@", "&#64;", text)
+    text = re.sub(r"(?<![\w&])#(?=\d)", r"\\#", text)
+    return re.sub(r"^([#+\-=])", r"\\\1", text)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right_from: int = 1) -> str:
+    """A table of escaped cells; columns from `right_from` on are aligned to the right."""
+    rule = ["---" if place < right_from else "---:" for place in range(len(headings))]
+    lines = [[escaped(cell) for cell in line] for line in (headings, *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def code_block(text: str) -> str:
+    """Text set as code, behind a fence that it does not contain."""
+    shown = "\n".join(words.plain(line) for line in text.splitlines())
+    longest = max((len(ticks) for ticks in re.findall(r"`+", shown)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{shown}\n{fence}"
+
+
+def folded(title: str, content: str) -> str:
+    """Content that opens when its title is pressed."""
+    return f"<details>\n<summary>{escaped(title)}</summary>\n\n{content}\n\n</details>"
+
+
+def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
+    """The table of the arms, its footnotes and what it lost."""
+    arms, footnotes = arms_table(explanation, n=n), Footnotes()
+    headings = ["arm", *(f"{column.title}, {column.unit}" if column.unit else column.title for column in arms.columns)]
+    rows = [
+        [
+            f"{row.name} (experiment)" if row.is_added else row.name,
+            *(cell_text(column.cells[place], footnotes) for column in arms.columns),
+        ]
+        for place, row in enumerate(arms.rows)
+    ]
+    blocks = [table(headings, rows)]
+    blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
+    blocks += [escaped(words.lost_sentence(lost.titles, lost.reason)) for lost in arms.lost]
+    blocks += [escaped(words.failure_sentence(arm)) for arm in explanation.arms if arm.failure]
+    if is_known(explanation.plan):
+        blocks.append(escaped(words.control_sentence(explanation)))
+    return blocks
+
+
+def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[str]:
+    """One comparison: the answer, its causes, its split, its counterfactuals."""
+    heading = f"{words.plain(comparison.changed)} against {words.plain(comparison.control)}"
+    blocks = [f"### {escaped(heading)}", escaped(words.paragraph(comparison, explanation))]
+    if comparison.causes:
+        rows = [
+            [
+                f"{words.OUTCOME_SIGNS[verdict.outcome]} {words.OUTCOME_WORDS[verdict.outcome]}",
+                cause_title(verdict.cause),
+                words.prediction_text(verdict) or "no experiment",
+                words.effect_text(verdict) or "–",
+                words.share_text(verdict.share) or "–",
+                verdict.reason,
+            ]
+            for verdict in comparison.causes
+        ]
+        blocks.append(table(["verdict", "cause", "prediction", "measured", "share", "why"], rows, right_from=9))
+    blocks += split_blocks(comparison)
+    blocks += [escaped(said) for said in words.counterfactual_sentences(comparison, explanation.plan)]
+    return blocks
+
+
+def split_blocks(comparison: Comparison) -> list[str]:
+    """The split by the iron law, or why there is none; nothing when nobody asked."""
+    split = comparison.split if isinstance(comparison.once, Missing) else comparison.once
+    if isinstance(split, Missing):
+        return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
+    blocks = [table(["by the iron law", "saved"], words.term_texts(split))]
+    return blocks + [escaped(f"Assumed: {assumption}.") for assumption in split.assumptions]
+
+
+def concern_blocks(explanation: Explanation) -> list[str]:
+    """Every doubt with its fix."""
+    return [
+        f"- {escaped(words.concern_sentence(concern))}" + (f" Fix: {escaped(concern.fix)}" if concern.fix else "")
+        for concern in explanation.concerns
+    ]
+
+
+def facts_block(explanation: Explanation, recording: Recording | None) -> str:
+    """Machine and method as a table."""
+    facts = [*machine_facts(explanation), *method_facts(explanation, recording)]
+    return table(["", ""], facts, right_from=9)
