@@ -235,6 +235,7 @@ class Recommendation:
     gain: Maybe[Estimate]  # speed-up over the plan's control
     how: str  # the command or code line
     tried: tuple[str, ...] = ()  # what was tried and did not help
+    next_best: tuple[Recommendation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,9 @@ class Factor:
     plain: str
     levels: tuple[str, ...]
     alone: ClassVar[Mapping[str, str]] = {}  # level -> the word that stands for factor=level in a variant's name
+    remedies: ClassVar[Mapping[str, str]] = {}  # level -> what a user changes to get it; only levels one would deploy
     shapes_model: bool = False
+    engines: tuple[str, ...] = ()  # the engines it does something to; empty: every one
     may_move: str = "nothing else that we know of"
     tests: tuple[Test, ...] = ()
 

@@ -12,8 +12,11 @@ from ironlaw.explain.compare import Goal, absent, compare
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
+from ironlaw.explain.recommend import recommend
+from ironlaw.explain.signatures import observe
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
+from ironlaw.explain.validity import validity_concerns
 from ironlaw.explain.verdicts import judge
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
@@ -65,12 +68,13 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     evidence = Evidence(recording=recording, turns=turns_of(recording))
     check = _control_check(evidence)
     concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
-    concerns += arm_doubts(recording, evidence.turns, names)
+    concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
     concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
     rows = summarise(recording, evidence.turns, names)
     by_name = {row.arm: row for row in rows}
-    comparisons = []
     on = bench(recording, evidence.turns)
+    concerns = [*validity_concerns(recording, observe(recording, evidence.turns), on, by_name), *concerns]
+    comparisons = []
     for other in others:
         comparison, pairs = evidence.compare(chosen, other)
         if pairs is not None:
@@ -86,10 +90,19 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         arms=rows,
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
+        recommendation=recommend(on, rows, trusted=not _moved(check), trained=_is_trained(concerns)),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut,
     )
+
+
+def _moved(check: Maybe[Comparison]) -> bool:
+    return is_known(check) and is_known(check.ln_ratio) and check.ln_ratio.excludes(0.0)
+
+
+def _is_trained(concerns: list[Concern]) -> bool:
+    return all(concern.slug != "untrained-weights" for concern in concerns)
 
 
 def _with_causes(comparison: Comparison, on: Bench) -> Comparison:
@@ -133,6 +146,6 @@ def _control_check(evidence: Evidence) -> Maybe[Comparison]:
 
 
 def _unproven_if_moved(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
-    if is_known(check) and is_known(check.ln_ratio) and check.ln_ratio.excludes(0.0):
+    if _moved(check):
         return replace(comparison, difference=Difference.UNPROVEN)
     return comparison

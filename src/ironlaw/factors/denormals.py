@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe
@@ -15,6 +17,7 @@ class Denormals(Factor):
     summary = "subnormal numbers"
     plain = "kept"
     levels = ("kept", "flushed")
+    remedies: ClassVar = {"flushed": "torch.set_flush_denormal(True) before the first inference"}
     may_move = "the answers, by less than 1.2e-38"
     tests = (Test(cause="denormals", level="flushed", predicts=Direction.FASTER),)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
@@ -17,6 +18,7 @@ class Dispatch(Factor):
     summary = "what calls the operators"
     plain = "python"
     levels = ("python", "traced")
+    remedies: ClassVar = {"traced": "torch.jit.trace(model, example), or torch.compile(model)"}
     may_move = "the profiling executor may fuse pointwise operators; it is switched off, and freezing is not used"
     tests = (Test(cause="dispatch-overhead", level="traced", predicts=Direction.FASTER),)
 

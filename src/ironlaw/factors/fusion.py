@@ -15,6 +15,10 @@ class Fusion(Factor):
     plain = "none"
     levels = ("none", "fused")
     alone: ClassVar = {"fused": "fused"}
+    remedies: ClassVar = {
+        "none": "leave layers apart",
+        "fused": "fuse Conv+BN(+ReLU): torch.ao.quantization.fuse_modules, or torch.fx.experimental.optimization.fuse",
+    }
     shapes_model = True
     may_move = "operator count, intermediate stores, and the rounding of the folded weights"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import ClassVar
 
 from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe
@@ -17,6 +18,7 @@ class Grad(Factor):
     summary = "autograd recording"
     plain = "plain"
     levels = ("plain", "off", "on")
+    remedies: ClassVar = {"off": "with torch.inference_mode(): ..."}
     may_move = "how long activations live: a recorded graph keeps them until the output is dropped"
     tests = (
         Test(cause="autograd", level="off", predicts=Direction.FASTER),

@@ -19,6 +19,9 @@ class Layout(Factor):
     plain = "contiguous"
     levels = ("contiguous", "channels_last")
     alone: ClassVar = {"channels_last": "channels_last"}
+    remedies: ClassVar = {
+        "channels_last": "model.to(memory_format=torch.channels_last), and the input tensor likewise",
+    }
     may_move = (
         "the convolution kernels that the engine picks, reorders at the borders of operators without NHWC kernels"
     )

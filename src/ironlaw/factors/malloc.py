@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import platform
 from collections.abc import Mapping
+from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
@@ -40,6 +41,11 @@ class Malloc(Factor):
     summary = "what happens to freed memory"
     plain = "default"
     levels = ("default", "retain", "jemalloc", "tcmalloc")
+    remedies: ClassVar = {
+        "retain": " ".join(f"{name}={value}" for name, value in RETAIN_VARIABLES.items()) + " in the environment",
+        "jemalloc": "LD_PRELOAD=libjemalloc.so.2",
+        "tcmalloc": "LD_PRELOAD=libtcmalloc_minimal.so.4",
+    }
     may_move = "resident memory; addresses of large tensors (heap instead of mappings), and with them huge pages"
     tests = (
         Test(cause="page-faults", level="retain", predicts=Direction.FASTER),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe, Missing
@@ -15,6 +17,7 @@ class Mode(Factor):
     summary = "module.train() or module.eval()"
     plain = "plain"
     levels = ("plain", "eval", "train")
+    remedies: ClassVar = {"eval": "model.eval()"}
     may_move = "the answers: batch statistics instead of learned ones, dropout"
     tests = (
         Test(cause="train-mode", level="eval", predicts=Direction.FASTER),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe
@@ -16,6 +18,10 @@ class QuantizedEngine(Factor):
     plain = "preferred"
     levels = ("preferred", "fbgemm", "x86", "onednn", "qnnpack")
     shapes_model = True
+    remedies: ClassVar = {
+        name: f'torch.backends.quantized.engine = "{name}" before preparing and loading'
+        for name in ("fbgemm", "x86", "onednn", "qnnpack")
+    }
     may_move = "how weights are packed, whether activations use 7 or 8 bits, and so the answers"
     tests = tuple(
         Test(cause="quantized-engine", level=level, predicts=direction)

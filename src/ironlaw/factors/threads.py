@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.factor import Direction, Factor, Test
 
 
@@ -12,6 +14,7 @@ class Threads(Factor):
     summary = "threads of one inference"
     plain = "run"
     levels = ("run", "1", "2", "4")
+    remedies: ClassVar = {str(count): f"torch.set_num_threads({count})" for count in range(1, 257)}
     may_move = "CPUs used, cache shares, frequency, context switches"
     tests = (Test(cause="thread-scaling", level="2", predicts=Direction.FASTER),)
 
