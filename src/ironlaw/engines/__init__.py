@@ -13,7 +13,7 @@ from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import Variant
 
 # Level of the factor `engine` -> the module here that implements it.
-_MODULES = {"eager": "eager"}
+_MODULES = {name: name for name in ("eager", "compiled", "torchscript", "onnxruntime", "openvino")}
 
 
 class Engine(Protocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 from pathlib import Path
 from typing import IO, Any, cast
 
 from ironlaw.engines import eager_int8
+from ironlaw.engines.applicable import refuse_idle
+from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe
@@ -34,6 +35,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     Raises:
         ArmFailed: torch cannot make this variant of this model; names the operator or layer.
     """
+    refuse_idle(variant, reads=_reads(variant))
     folder.mkdir(parents=True, exist_ok=True)
     precision = variant.level(PRECISION)
     if precision == GIVEN:
@@ -42,6 +44,16 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     made = _make(variant, model, phases)
     backend = "none" if precision in ("fp32", "bf16") else _backend(variant)
     return _keep(made, model, folder, phases=phases, about={"backend": backend})
+
+
+def _reads(variant: Variant) -> tuple[str, ...]:
+    """The factors shaping a model that a precision takes notice of."""
+    reads = {
+        "int8": ("fusion", "calibration", "quantized-engine"),
+        "int8-dynamic": ("fusion", "quantized-engine"),
+        GIVEN: (),
+    }
+    return reads.get(variant.level(PRECISION), ("fusion",))
 
 
 def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Quantized:
@@ -68,7 +80,7 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             )
         case "int8-dynamic":
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
-            return eager_int8.quantize_dynamic(made.module, phases)
+            return eager_int8.quantize_dynamic(made.module, _backend(variant), phases)
         case "bf16":
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return _in_bfloat16(made, phases)
@@ -80,18 +92,25 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
 
 
 def _backend(variant: Variant) -> str:
-    """The library that the int8 operators are packed for."""
+    """The library that the int8 operators are packed for.
+
+    Raises:
+        ArmFailed: this torch has not been built with it.
+    """
+    import torch
+
     level = variant.level("quantized-engine")
-    return eager_int8.preferred_backend() if level == "preferred" else level
+    if level == "preferred":
+        return eager_int8.preferred_backend()
+    supported = torch.backends.quantized.supported_engines
+    if level not in supported:
+        raise ArmFailed(f"this torch has no quantized engine {level!r}", hint=f"it has {', '.join(supported)}")
+    return level
 
 
 def _in_bfloat16(made: eager_int8.Quantized, phases: Phases) -> eager_int8.Quantized:
-    import torch
-
     with phases.timed("convert"):
-        made.module = copy.deepcopy(made.module).to(torch.bfloat16)
-    made.notes.append("inputs are converted to bfloat16 and outputs to float32 inside the timed call")
-    return made
+        return eager_int8.Quantized(module=in_bfloat16(made.module), notes=[*made.notes, NOTE])
 
 
 def _keep(
@@ -166,13 +185,14 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     """The saved module, ready to be called on the model's inputs; nothing is built or converted again."""
     import torch
 
+    refuse_idle(variant, reads=_reads(variant))
     path = Path(prepared.path)
     about = json.loads((path.parent / _ABOUT).read_text())
     if about["backend"] != "none":
         # Packed int8 weights are laid out for one engine when they are read, so this comes first.
         torch.backends.quantized.engine = about["backend"]
     module = _read(path, about)
-    infer = _between_float32(module) if variant.level(PRECISION) == "bf16" else module
+    infer = between_float32(module) if variant.level(PRECISION) == "bf16" else module
     given = variant.level(PRECISION) == GIVEN
     return Program(
         infer=infer,
@@ -190,21 +210,3 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
     from ironlaw.models import factories
 
     return factories.make(about["source"], seed=about["seed"]).program
-
-
-def _between_float32(module: Any) -> Any:
-    """A call with float32 inputs and outputs, as every other arm has them, around a bfloat16 module."""
-    import torch
-    from torch.utils._pytree import tree_map_only
-
-    def narrow(value: Any) -> Any:
-        return value.to(torch.bfloat16) if value.is_floating_point() else value
-
-    def widen(value: Any) -> Any:
-        return value.float() if value.is_floating_point() else value
-
-    def infer(*arguments: Any) -> Any:
-        answer = module(*tree_map_only(torch.Tensor, narrow, arguments))
-        return tree_map_only(torch.Tensor, widen, answer)
-
-    return infer

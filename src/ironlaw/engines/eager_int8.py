@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
-from ironlaw.models.weights import first_line
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +59,7 @@ def quantize_static(
     import torch
 
     torch.backends.quantized.engine = backend
-    with _quiet(), _explained("int8"):
+    with quiet(), explained("int8"):
         if has_stubs(module):
             made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
         else:
@@ -99,7 +98,7 @@ def fuse(module: Any, phases: Phases) -> Quantized:
     """
     fused = copy.deepcopy(module)
     before = _count_norms(fused)
-    with _quiet(), _explained("fusion"), phases.timed("fuse"):
+    with quiet(), explained("fusion"), phases.timed("fuse"):
         _fuse(fused)
     if _count_norms(fused) == before:
         raise ArmFailed(
@@ -247,7 +246,7 @@ def find_groups(module: Any) -> list[list[str]]:
     return groups
 
 
-def quantize_dynamic(module: Any, phases: Phases) -> Quantized:
+def quantize_dynamic(module: Any, backend: str, phases: Phases) -> Quantized:
     """A copy whose Linear, LSTM and GRU layers quantize their inputs at each call.
 
     Raises:
@@ -258,8 +257,8 @@ def quantize_dynamic(module: Any, phases: Phases) -> Quantized:
     quantization = _torch_ao()
 
     kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
-    torch.backends.quantized.engine = backend = preferred_backend()
-    with _quiet(), _explained("int8-dynamic"), phases.timed("convert"):
+    torch.backends.quantized.engine = backend
+    with quiet(), explained("int8-dynamic"), phases.timed("convert"):
         made = quantization.quantize_dynamic(copy.deepcopy(module), kinds, dtype=torch.qint8)
     count = sum(".quantized.dynamic" in type(part).__module__ for part in made.modules())
     if count == 0:
@@ -291,25 +290,3 @@ def reading_int8_layers() -> Iterator[None]:
         yield
     finally:
         kind.__setstate__ = as_torch_has_it
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torch.ao's announcements of its own move; they are not about this model."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn whatever torch raises while making an arm into that arm's failure, with the operator torch names."""
-    try:
-        yield
-    except ArmFailed:
-        raise
-    except Exception as error:  # noqa: BLE001  # the border to an engine: its failures are the arm's
-        raise ArmFailed(
-            f"{what}: torch cannot convert this model: {type(error).__name__}: {first_line(error)}",
-            hint="put QuantStub, DeQuantStub and FloatFunctional into the module yourself, or try another engine",
-        ) from None

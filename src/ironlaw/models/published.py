@@ -144,7 +144,7 @@ def quantizable_like(module: Any, name: str) -> Any | None:
 def compare_variant(name: str, module: Any, variant: Any, shown: list[inputs.Arguments]) -> tuple[Concern, ...]:
     """A note when the quantizable variant answers differently from the named model on the photographs.
 
-    MobileNetV2's variant has ReLU in the place of ReLU6, because int8 convolutions only come with ReLU: another function
+    MobileNetV2 has ReLU6, its variant ReLU, because int8 convolutions only come with ReLU: another function
     wherever an activation exceeds 6.
     """
     import torch

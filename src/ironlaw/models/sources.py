@@ -18,12 +18,15 @@ class Kind(Enum):
 
     FILE = "file.py:factory"
     PACKAGE = "package.module:factory"
+    ONNX = "an .onnx file"
     TORCHVISION = "a torchvision name"
 
 
 def kind_of(source: str) -> Kind:
     """Which form a source has, by its spelling alone."""
     where, colon, _ = source.rpartition(":")
+    if source.endswith(".onnx"):
+        return Kind.ONNX
     if source.endswith(".py") or where.endswith(".py"):
         return Kind.FILE
     return Kind.PACKAGE if colon else Kind.TORCHVISION
@@ -40,6 +43,8 @@ def check(source: str) -> None:
             _check_file(source)
         case Kind.PACKAGE:
             _check_package(source)
+        case Kind.ONNX:
+            _check_onnx(source)
         case Kind.TORCHVISION:
             known = published_names()
             if known and source not in known:
@@ -55,6 +60,10 @@ def open_source(source: str, *, images: str | None, batch: int, seed: int) -> Lo
         from ironlaw.models import published
 
         return published.open_published(source, images=images, batch=batch, seed=seed)
+    if kind_of(source) is Kind.ONNX:
+        from ironlaw.models import onnx_model
+
+        return onnx_model.open_onnx(source, images=images, batch=batch, seed=seed)
     from ironlaw.models import factories
 
     return factories.open_factory(source, images=images, batch=batch, seed=seed)
@@ -119,6 +128,15 @@ def _top_level_names(tree: ast.Module) -> set[str]:
         else:
             waiting.extend(ast.iter_child_nodes(node))
     return names
+
+
+def _check_onnx(source: str) -> None:
+    try:
+        empty = Path(source).stat().st_size == 0
+    except OSError as error:
+        raise BadInput(f"cannot read {source}: {error.strerror}", hint="name an existing .onnx file") from None
+    if empty:
+        raise BadInput(f"{source} is empty", hint="export it again")
 
 
 def _check_package(source: str) -> None:

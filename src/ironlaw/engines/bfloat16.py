@@ -1,0 +1,37 @@
+"""bfloat16 arms take and give float32, as every other arm does; converting is part of what they are timed on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+NOTE = "inputs are converted to bfloat16 and outputs to float32 inside the timed call"
+
+
+def in_bfloat16(value: Any) -> Any:
+    """A copy of a module, or of the tensors among arguments, in bfloat16; whole numbers stay whole."""
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    if isinstance(value, torch.nn.Module):
+        return copy.deepcopy(value).to(torch.bfloat16)
+
+    def narrow(tensor: Any) -> Any:
+        return tensor.to(torch.bfloat16) if tensor.is_floating_point() else tensor
+
+    return tree_map_only(torch.Tensor, narrow, value)
+
+
+def between_float32(module: Callable[..., Any]) -> Callable[..., Any]:
+    """A call with float32 inputs and outputs around a bfloat16 module."""
+    import torch
+    from torch.utils._pytree import tree_map_only
+
+    def widen(tensor: Any) -> Any:
+        return tensor.float() if tensor.is_floating_point() else tensor
+
+    def infer(*arguments: Any) -> Any:
+        return tree_map_only(torch.Tensor, widen, module(*in_bfloat16(arguments)))
+
+    return infer

@@ -1,0 +1,63 @@
+"""The border to engines: what they print is kept back, and what they raise becomes the arm's failure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+
+from ironlaw.errors import ArmFailed
+from ironlaw.models.weights import first_line
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep exporters and converters from printing their progress."""
+    was = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(was)
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn whatever an engine raises while making an arm into that arm's failure, with the operator it names."""
+    try:
+        yield
+    except ArmFailed:
+        raise
+    except Exception as error:  # noqa: BLE001  # the border to an engine: its failures are the arm's
+        raise ArmFailed(
+            f"{what}: {operator_in(error)}{innermost(error)}", hint="try another engine, or leave this arm out"
+        ) from None
+
+
+def operator_in(error: BaseException) -> str:
+    """The operator an exception is about, as `name: `; empty when it names none."""
+    patterns = (r"\b(?:aten|quantized|torchvision|prims)(?:\.|::)\w+", r"(?:Node|Op|operator|op_type)[ :(']+(\w+)")
+    for said in _chain(error):
+        for pattern in patterns:
+            found = re.search(pattern, said)
+            if found:
+                return f"{found.group(found.lastindex or 0)}: "
+    return ""
+
+
+def innermost(error: BaseException) -> str:
+    """What the first cause of an exception says, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {first_line(error)}"[:300]
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    if error is not None:
+        yield from _chain(error.__cause__)
+        yield str(error)

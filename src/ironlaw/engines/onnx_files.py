@@ -1,0 +1,171 @@
+"""ONNX files: exported from torch modules, and quantized by ONNX Runtime's own tools."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines.failures import explained, innermost, operator_in, quiet
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+
+_INPUTS = "inputs.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int8:
+    """How a float file becomes int8: the format, what shares a scale, and the signs of activations."""
+
+    qdq: bool = True
+    per_channel: bool = True
+    signed_activations: bool = False
+    seven_bits: bool = False  # of the weights, where the CPU would saturate in int8 products
+
+
+def export(module: Any, arguments: tuple[Any, ...], path: Path, phases: Phases) -> None:
+    """Write a module as an ONNX file with fixed shapes, by torch's exporter, which folds BatchNorm.
+
+    Raises:
+        ArmFailed: torch cannot export it; names the operator.
+    """
+    import torch
+
+    tensors = tensor_places(arguments)
+    names = [f"input{place}" for place in tensors]
+    try:
+        with quiet(), phases.timed("export"):
+            torch.onnx.export(
+                module.eval(),
+                arguments,
+                str(path),
+                input_names=names,
+                dynamo=True,
+                verbose=False,
+                external_data=False,
+            )
+    except Exception as error:  # noqa: BLE001  # the border to the exporter: the arm's failure
+        raise ArmFailed(
+            f"torch cannot export this model to ONNX: {operator_in(error)}{innermost(error)}",
+            hint="replace that operator, or name an .onnx file that you exported yourself",
+        ) from None
+    write_places(path, dict(zip(names, tensors, strict=True)))
+
+
+def tensor_places(arguments: tuple[Any, ...]) -> list[int]:
+    """Positions of the arguments that are tensors; the others are constants of the exported graph.
+
+    Raises:
+        ArmFailed: a tensor lies inside a list or dict.
+    """
+    import torch
+
+    for argument in arguments:
+        if isinstance(argument, list | tuple | dict):
+            raise ArmFailed(
+                f"an input of the model is a {type(argument).__name__}",
+                hint="wrap the model in a module whose inputs are tensors",
+            )
+    return [place for place, argument in enumerate(arguments) if isinstance(argument, torch.Tensor)]
+
+
+def write_places(path: Path, places: dict[str, int]) -> None:
+    """Keep beside a file which argument each of its inputs is."""
+    path.with_name(_INPUTS).write_text(json.dumps(places))
+
+
+def read_places(path: Path) -> dict[str, int]:
+    """What `write_places` kept."""
+    places: dict[str, int] = json.loads(path.with_name(_INPUTS).read_text())
+    return places
+
+
+def feed(places: dict[str, int], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """The arrays of one inference by input name; they share memory with the tensors."""
+    return {name: arguments[place].numpy() for name, place in places.items()}
+
+
+def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any, ...]], phases: Phases) -> None:
+    """Write a static int8 copy of a float file, calibrated by minimum and maximum.
+
+    Raises:
+        ArmFailed: the tools fail, or nothing became int8.
+    """
+    from onnxruntime import quantization
+
+    kinds = quantization.QuantType
+    formats = quantization.QuantFormat
+    with quiet(), explained("int8"), phases.timed("calibrate"):
+        ready = source.with_suffix(".ready.onnx")
+        _preprocess(source, ready)
+        quantization.quantize_static(
+            str(ready),
+            str(target),
+            _reader(read_places(source), calibration),
+            quant_format=formats.QDQ if how.qdq else formats.QOperator,
+            per_channel=how.per_channel,
+            reduce_range=how.seven_bits,
+            activation_type=kinds.QInt8 if how.signed_activations else kinds.QUInt8,
+            weight_type=kinds.QInt8,
+        )
+    if not census(target) & _INT8_OPERATORS:
+        raise ArmFailed(
+            "nothing in this model could be quantized by ONNX Runtime's tools",
+            hint="compare precisions of a model with convolutions or matrix products",
+        )
+
+
+def quantize_dynamic(source: Path, target: Path, phases: Phases) -> None:
+    """Write a copy whose matrix products quantize their inputs at each call.
+
+    Raises:
+        ArmFailed: the tools fail, or nothing became int8.
+    """
+    from onnxruntime import quantization
+
+    with quiet(), explained("int8-dynamic"), phases.timed("convert"):
+        ready = source.with_suffix(".ready.onnx")
+        _preprocess(source, ready)
+        quantization.quantize_dynamic(str(ready), str(target), weight_type=quantization.QuantType.QInt8)
+    if not census(target) & _INT8_OPERATORS:
+        raise ArmFailed(
+            "nothing in this model could be quantized dynamically by ONNX Runtime's tools",
+            hint="it has no convolution, matrix product or LSTM",
+        )
+
+
+_INT8_OPERATORS = {
+    "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger",
+    "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+}  # fmt: skip
+
+
+def census(path: Path) -> set[str]:
+    """The kinds of operators in a file."""
+    import onnx
+
+    return {node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node}
+
+
+def _preprocess(source: Path, target: Path) -> None:
+    """Shapes and folded constants, without which the tools leave layers in float."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    quant_pre_process(str(source), str(target))
+
+
+def _reader(places: dict[str, int], calibration: list[tuple[Any, ...]]) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    waiting = iter(calibration)
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # its library carries no types
+        """The calibration inputs, one after the other."""
+
+        def get_next(self) -> dict[str, Any] | None:
+            """The next one, or None."""
+            arguments = next(waiting, None)
+            return None if arguments is None else feed(places, arguments)
+
+    return Reader()

@@ -1,0 +1,162 @@
+"""ONNX Runtime: float, static int8 (QDQ or QOperator) and dynamic int8, on its CPU provider."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines import onnx_files
+from ironlaw.engines.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.failures import explained
+from ironlaw.engines.onnx_files import Int8
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.models import LoadedModel
+from ironlaw.models.onnx_model import OnnxModel
+from ironlaw.program import PreparedModel, Program
+from ironlaw.variant import GIVEN, PRECISION, Variant
+
+IMPORTS = ("torch", "onnxruntime")
+BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
+_OFFERED = ("fp32", "int8", "int8-dynamic", GIVEN)
+_FLOAT, _FINAL = "float.onnx", "prepared.onnx"
+
+
+def missing_extra() -> Maybe[bool]:
+    """True when ONNX Runtime, onnx and torch's exporter are installed."""
+    lacking = [name for name in ("onnxruntime", "onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if lacking:
+        return Missing(f"{' and '.join(lacking)} not installed: pip install 'ironlaw[onnxruntime]'")
+    return True
+
+
+def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    """Export the model (or take its file), quantize it if asked, and see that ONNX Runtime loads it.
+
+    Raises:
+        ArmFailed: the model cannot be exported, quantized or loaded; names the operator.
+    """
+    precision = variant.level(PRECISION)
+    refuse_precision(variant, _OFFERED)
+    refuse_idle(variant, reads=_reads(variant))
+    folder.mkdir(parents=True, exist_ok=True)
+    phases, notes = Phases(), list[str]()
+    float_file, final = folder / _FLOAT, folder / _FINAL
+    _take(model, precision, float_file, phases)
+    if precision == "int8":
+        how = _how(variant)
+        if how.seven_bits:
+            notes.append("weights of 7 bits: this CPU has no int8 dot product and would saturate")
+        onnx_files.quantize(float_file, final, how, model.calibration, phases)
+    elif precision == "int8-dynamic":
+        onnx_files.quantize_dynamic(float_file, final, phases)
+    else:
+        float_file.rename(final)
+    with explained("loading"), phases.timed("optimize"):
+        _session(variant, final)
+    return PreparedModel(
+        path=str(final),
+        size_bytes=final.stat().st_size,
+        phases_ns=phases.ns,
+        weights=model.weights,
+        notes=tuple(notes),
+    )
+
+
+def _reads(variant: Variant) -> tuple[str, ...]:
+    if variant.level(PRECISION) != "int8":
+        return ()
+    return ("quantization.format", "quantization.granularity", "quantization.signs")
+
+
+def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
+    """Put the model's ONNX file at `to`."""
+    import torch
+
+    if isinstance(model.module, OnnxModel):
+        shutil.copyfile(model.module.path, to)
+        onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
+    elif precision == GIVEN:
+        raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to have it exported")
+    elif isinstance(model.module, torch.nn.Module):
+        onnx_files.export(model.form, model.inputs[0], to, phases)
+    else:
+        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+
+
+def _how(variant: Variant) -> Int8:
+    return Int8(
+        qdq=variant.level("quantization.format") == "qdq",
+        per_channel=variant.level("quantization.granularity") == "channel",
+        signed_activations=variant.level("quantization.signs") == "s8s8",
+        seven_bits=not has_dot_product(),
+    )
+
+
+def has_dot_product() -> bool:
+    """Whether the CPU multiplies int8 into int32 in one instruction; without, pairs of products can saturate."""
+    try:
+        words = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    except OSError:
+        return False
+    # Arm's Features line calls SDOT and UDOT asimddp.
+    return bool(words & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
+
+
+def _session(variant: Variant, path: Path) -> Any:
+    """An inference session as the variant says, with as many threads as torch was given."""
+    import onnxruntime
+    import torch
+
+    level = onnxruntime.GraphOptimizationLevel
+    levels = {
+        "all": level.ORT_ENABLE_ALL,
+        "extended": level.ORT_ENABLE_EXTENDED,
+        "basic": level.ORT_ENABLE_BASIC,
+        "none": level.ORT_DISABLE_ALL,
+    }
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = levels[variant.level("session.optimization")]
+    options.enable_cpu_mem_arena = variant.level("session.arena") == "on"
+    # Keys of onnxruntime_session_options_config_keys.h.
+    for key, on in {
+        "session.intra_op.allow_spinning": variant.level("session.spinning") == "on",
+        "session.disable_prepacking": variant.level("session.prepacking") == "off",
+        "session.disable_quant_qdq": variant.level("session.qdq") == "kept",
+        "session.set_denormal_as_zero": variant.level("denormals") == "flushed",
+    }.items():
+        options.add_session_config_entry(key, "1" if on else "0")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+    """A session on the prepared file, called with the model's tensors as arrays."""
+    refuse_idle(variant, reads=_reads(variant))
+    path = Path(prepared.path)
+    with explained("loading"):
+        session = _session(variant, path)
+    accepted = {entry.name for entry in session.get_inputs()}
+    places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
+    return Program(infer=caller(session.run, places), inputs=model.inputs, boundary=BOUNDARY)
+
+
+def caller(run: Any, places: dict[str, int]) -> Any:
+    """A call of session.run with torch tensors; nothing is copied."""
+    if list(places.values()) == [0]:
+        (name,) = places
+
+        def infer_one(tensor: Any) -> Any:
+            return run(None, {name: tensor.numpy()})
+
+        return infer_one
+
+    def infer(*arguments: Any) -> Any:
+        return run(None, onnx_files.feed(places, arguments))
+
+    return infer

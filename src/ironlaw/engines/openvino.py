@@ -1,0 +1,154 @@
+"""OpenVINO on the CPU: float, bfloat16, static int8 by NNCF, and int8 weights, with the latency hint."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines import onnx_files
+from ironlaw.engines.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.failures import explained, quiet
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.models import LoadedModel
+from ironlaw.models.onnx_model import OnnxModel
+from ironlaw.program import PreparedModel, Program
+from ironlaw.variant import GIVEN, PRECISION, Variant
+
+IMPORTS = ("torch", "openvino")
+BOUNDARY = (
+    "infer() of one request with input arrays in memory (shared, not copied) until its output arrays are copied out"
+)
+_OFFERED = ("fp32", "bf16", "int8", "int8-weights", GIVEN)
+_MODEL, _PLACES = "prepared.xml", "places.json"
+
+
+def missing_extra() -> Maybe[bool]:
+    """True when OpenVINO and NNCF are installed."""
+    lacking = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
+    if lacking:
+        return Missing(f"{' and '.join(lacking)} not installed: pip install 'ironlaw[openvino]'")
+    return True
+
+
+def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    """Convert the model, quantize it if asked, and save it in OpenVINO's own format.
+
+    Raises:
+        ArmFailed: the model cannot be converted or quantized; names the operator.
+    """
+    import openvino
+
+    precision = variant.level(PRECISION)
+    refuse_precision(variant, _OFFERED)
+    refuse_idle(variant, reads=())
+    folder.mkdir(parents=True, exist_ok=True)
+    phases, path = Phases(), folder / _MODEL
+    places = _places(model)
+    with quiet(), explained("openvino"):
+        with phases.timed("export"):
+            converted = _converted(model, precision)
+        if precision == "int8":
+            converted = _quantized(converted, places, model.calibration, phases)
+        if precision == "int8-weights":
+            converted = _compressed(converted, phases)
+        openvino.save_model(converted, str(path), compress_to_fp16=False)
+        with phases.timed("compile"):
+            _compile(variant, path)
+    (folder / _PLACES).write_text(json.dumps(places))
+    return PreparedModel(
+        path=str(path),
+        size_bytes=path.stat().st_size + path.with_suffix(".bin").stat().st_size,
+        phases_ns=phases.ns,
+        weights=model.weights,
+    )
+
+
+def _places(model: LoadedModel) -> list[int]:
+    """Which arguments are inputs of the converted model."""
+    if isinstance(model.module, OnnxModel):
+        return list(range(len(model.module.input_names)))
+    return onnx_files.tensor_places(model.inputs[0])
+
+
+def _converted(model: LoadedModel, precision: str) -> Any:
+    import openvino
+    import torch
+
+    if isinstance(model.module, OnnxModel):
+        return openvino.convert_model(model.module.path)
+    if precision == GIVEN:
+        raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@openvino to have it converted")
+    if not isinstance(model.module, torch.nn.Module):
+        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    with torch.no_grad():
+        exported = torch.export.export(model.form.eval(), model.inputs[0])
+    return openvino.convert_model(exported)
+
+
+def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
+    import nncf
+
+    def arrays(arguments: tuple[Any, ...]) -> list[Any]:
+        return [arguments[place].numpy() for place in places]
+
+    data = nncf.Dataset([arrays(arguments) for arguments in calibration])
+    with phases.timed("calibrate"):
+        made = nncf.quantize(converted, data, subset_size=len(calibration))
+    if not any(operator.get_type_name() == "FakeQuantize" for operator in made.get_ops()):
+        raise ArmFailed(
+            "nothing in this model could be quantized by NNCF",
+            hint="compare precisions of a model with convolutions or matrix products",
+        )
+    return made
+
+
+def _compressed(converted: Any, phases: Phases) -> Any:
+    import nncf
+
+    before = {operator.get_friendly_name() for operator in converted.get_ops()}
+    with phases.timed("convert"):
+        made = nncf.compress_weights(converted, mode=nncf.CompressWeightsMode.INT8_ASYM)
+    if {operator.get_friendly_name() for operator in made.get_ops()} == before:
+        raise ArmFailed("no weight of this model could be compressed to int8", hint="leave this arm out")
+    return made
+
+
+def _compile(variant: Variant, path: Path) -> Any:
+    """The compiled model, with as many threads as torch was given, on the CPUs the process may use."""
+    import openvino
+    import torch
+
+    core = openvino.Core()
+    bfloat16 = variant.level(PRECISION) == "bf16"
+    if bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ArmFailed("this CPU does not compute in bfloat16", hint="leave the bf16 arm out")
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+        # OpenVINO would compute fp32 models in bfloat16 by itself on a CPU that can.
+        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+        # The arm's process is pinned from outside, as those of the other engines are.
+        "ENABLE_CPU_PINNING": False,
+        "CPU_DENORMALS_OPTIMIZATION": variant.level("denormals") == "flushed",
+    }
+    return core.compile_model(str(path), "CPU", options)
+
+
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+    """One inference request on the saved model, called with the model's tensors as arrays."""
+    refuse_idle(variant, reads=())
+    path = Path(prepared.path)
+    with explained("loading"):
+        request = _compile(variant, path).create_infer_request()
+    places: list[int] = json.loads(path.with_name(_PLACES).read_text())
+    run = request.infer
+
+    def infer(*arguments: Any) -> Any:
+        return run([arguments[place].numpy() for place in places], share_inputs=True).to_tuple()
+
+    return Program(infer=infer, inputs=model.inputs, boundary=BOUNDARY)

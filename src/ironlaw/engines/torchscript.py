@@ -1,0 +1,78 @@
+"""TorchScript, traced and frozen: float and static int8, for as long as torch ships it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines import eager_int8
+from ironlaw.engines.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.failures import explained, quiet
+from ironlaw.engines.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.models import LoadedModel
+from ironlaw.program import PreparedModel, Program
+from ironlaw.variant import PRECISION, Variant
+
+IMPORTS = ("torch",)
+BOUNDARY = (
+    "call of the frozen script with its input tensors in memory until it returns; inference_mode entered once outside"
+)
+_OFFERED = ("fp32", "int8")
+_SCRIPT = "prepared.torchscript"
+
+
+def missing_extra() -> Maybe[bool]:
+    """True while torch ships TorchScript."""
+    import torch
+
+    return True if hasattr(torch.jit, "freeze") else Missing("this torch no longer ships TorchScript")
+
+
+def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    """Trace on the first input, freeze (which folds BatchNorm), and save.
+
+    Raises:
+        ArmFailed: the model cannot be quantized or traced; names the operator.
+    """
+    import torch
+
+    refuse_precision(variant, _OFFERED)
+    refuse_idle(variant, reads=())
+    folder.mkdir(parents=True, exist_ok=True)
+    if not isinstance(model.module, torch.nn.Module):
+        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    phases, script = Phases(), folder / _SCRIPT
+    made = eager_int8.Quantized(module=model.form.eval())
+    backend = eager_int8.preferred_backend()
+    if variant.level(PRECISION) == "int8":
+        made = eager_int8.quantize_static(made.module, model.calibration, fused=True, backend=backend, phases=phases)
+    with quiet(), explained("torchscript"), torch.no_grad():
+        jit: Any = torch.jit
+        with phases.timed("trace"):
+            traced = jit.trace(made.module, model.inputs[0], check_trace=False, strict=False)
+        with phases.timed("freeze"):
+            frozen = jit.freeze(traced.eval())
+        jit.save(frozen, str(script))
+    return PreparedModel(
+        path=str(script),
+        size_bytes=script.stat().st_size,
+        phases_ns=phases.ns,
+        weights=model.weights,
+        notes=tuple(made.notes),
+    )
+
+
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+    """The script, optimised for this machine, ready to be called."""
+    import torch
+
+    refuse_idle(variant, reads=())
+    torch.backends.quantized.engine = eager_int8.preferred_backend()
+    with quiet(), explained("loading"), torch.no_grad():
+        jit: Any = torch.jit
+        script = jit.load(prepared.path)
+        if variant.level(PRECISION) == "fp32":
+            script = jit.optimize_for_inference(script)  # lays out weights for oneDNN; cannot be saved
+    return Program(infer=script, inputs=model.inputs, guard=torch.inference_mode, boundary=BOUNDARY)
