@@ -37,6 +37,14 @@ class Outcome(Enum):
     CONSISTENT = "consistent"  # a signature without an experiment: never more than that
 
 
+class Design(Enum):
+    """How the effect of a cause on a comparison was read."""
+
+    PAIR = "pair"  # one switch on one arm; the other arm was spared or is the experiment itself
+    BOTH_SIDES = "both sides"  # the switch thrown on both arms: how much of the difference goes away
+    FACTORIAL = "factorial"  # all combinations of the factors that differ: the mean over their orders
+
+
 class Term(Enum):
     """The parts of the iron law, in the order in which they are shown."""
 
@@ -82,6 +90,7 @@ class ArmSummary:
     identical_outputs: Maybe[bool] = NOT_RECORDED  # bit for bit the control's
     phases_ns: dict[str, float] = field(default_factory=dict)  # one-time costs: fuse, calibrate, convert, load ...
     first_inference_ns: Maybe[float] = NOT_RECORDED
+    speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     failure: str = ""  # why it could not go on; empty when it did
 
 
@@ -143,14 +152,18 @@ class ReadOnce:
 class CauseVerdict:
     """What was found out about one suspected cause of a comparison.
 
-    `effect` is the ln-ratio of the experiment's two arms in the predicted direction; `share` is its part of the
-    comparison's ln-ratio, with the range over orders where several factors are confirmed together.
+    `effect` is its contribution to the comparison in ln units, positive as predicted: of a PAIR the ln-ratio of the
+    experiment's two arms; on BOTH_SIDES what the difference shrinks by; in a FACTORIAL the mean over orders.
+    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio, with the range over orders where
+    several causes are confirmed together.
     """
 
     cause: str
     outcome: Outcome
     control: str | None = None  # the experiment's arms; None when there was none
     changed: str | None = None
+    design: Design = Design.PAIR
+    others: tuple[str, str] | None = None
     predicts: Direction | None = None
     effect: Maybe[Estimate] = Missing("no experiment was run")
     share: Maybe[Estimate] = Missing("only confirmed causes have a share")

@@ -55,7 +55,7 @@ def test_threads_that_appear_while_counting_are_named() -> None:
 
 def test_each_lost_counter_is_named_with_its_reason() -> None:
     fact = recording(ARMS, lost={"cache-misses": "refused (ENOENT)"})
-    assert doubts(fact, "lost-counter") == [("", "cache-misses was not counted: refused (ENOENT)")]
+    assert doubts(fact, "lost-counter") == [("", "not counted: cache-misses (refused (ENOENT))")]
 
 
 def test_few_replicates_and_few_rounds_are_doubts() -> None:

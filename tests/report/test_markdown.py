@@ -8,7 +8,6 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
 from ironlaw.missing import Missing
-from ironlaw.plan import Plan
 from ironlaw.recording import ArmStarted, Census, Failure, Recording
 from ironlaw.report.bundle import reproduction, to_bundle
 from ironlaw.report.markdown import code_block, escaped, table, to_markdown
@@ -25,7 +24,7 @@ from tests.report.test_terminal import ALL
         ("_emphasis_", r"\_emphasis\_"),
         ("a|b", r"a\|b"),
         ("<script>", r"\<script\>"),
-        ("[text](http://x)", r"[text\](http://x)"),
+        ("[text](http://x)", r"\[text\](http://x)"),
         ("thanks @somebody", "thanks &#64;somebody"),
         ("int8@onnxruntime", "int8@onnxruntime"),
         ("fixes #12", r"fixes \#12"),
@@ -93,7 +92,7 @@ def test_bundle_holds_what_a_maintainer_asks_for() -> None:
 
 def test_reproduction_names_the_asked_arms_and_the_causes() -> None:
     plan = explanations.plan("fp32", "int8", added=("fp32+malloc=retain",))
-    words = shlex.split(reproduction(plan, explanations.MACHINE).splitlines()[-2])
+    words = shlex.split(reproduction(plan, explanations.MACHINE, ironlaw="0.1.0").splitlines()[-2])
     assert words[:3] == ["ironlaw", "run", "mobilenet_v2"]
     assert words[words.index("--arms") + 1] == "fp32,int8"
     assert words[words.index("--experiments") + 1] == "page-faults"
@@ -102,7 +101,7 @@ def test_reproduction_names_the_asked_arms_and_the_causes() -> None:
 def test_reproduction_of_ones_own_programs_names_their_files() -> None:
     own = Arm(name="mine; rm -rf /", variant=Variant(), factory="net.py:make")
     plan = replace(explanations.plan("fp32"), arms=(own, own.again()))
-    text = reproduction(plan, Missing("a table does not say"))
+    text = reproduction(plan, Missing("a table does not say"), ironlaw="0.1.0")
     assert "# needs net.py:make" in text
     assert "--arm 'mine; rm -rf /=net.py:make'" in text
     assert "--arms" not in text.replace("--arm ", "")
@@ -110,8 +109,10 @@ def test_reproduction_of_ones_own_programs_names_their_files() -> None:
 
 def test_reproduction_pins_released_versions() -> None:
     machine = replace(explanations.MACHINE, versions={"torch": "2.14.1+cpu"})
-    assert "pip install torch==2.14.1\n" in reproduction(_plan(), machine)
+    text = reproduction(explanations.plan("fp32", "int8"), machine, ironlaw="0.1.0")
+    assert "pip install ironlaw==0.1.0 torch==2.14.1\n" in text
 
 
-def _plan() -> Plan:
-    return explanations.plan("fp32", "int8")
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"with_hostile_names"}))
+def test_nothing_of_our_own_is_replaced(name: str) -> None:
+    assert "\N{REPLACEMENT CHARACTER}" not in to_markdown(ALL[name]())

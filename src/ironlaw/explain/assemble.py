@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
+from ironlaw.estimate import Estimate
 from ironlaw.explain.association import associations
 from ironlaw.explain.bench import Bench, bench
 from ironlaw.explain.compare import Goal, absent, compare
@@ -18,7 +20,7 @@ from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explain.validity import validity_concerns
 from ironlaw.explain.verdicts import judge
-from ironlaw.explanation import Comparison, Difference, Explanation
+from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ending, Recording
 
@@ -70,7 +72,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
     concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
     concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
-    rows = summarise(recording, evidence.turns, names)
+    rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
     by_name = {row.arm: row for row in rows}
     on = bench(recording, evidence.turns)
     concerns = [*validity_concerns(recording, observe(recording, evidence.turns), on, by_name), *concerns]
@@ -95,6 +97,11 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         control_check=check,
         was_cut=recording.was_cut,
     )
+
+
+def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:
+    ln_ratio = evidence.compare(control, row.arm)[0].ln_ratio
+    return replace(row, speedup=ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else ln_ratio)
 
 
 def _moved(check: Maybe[Comparison]) -> bool:

@@ -12,6 +12,7 @@ from ironlaw.experiment import Switch
 from ironlaw.explain.interval import t_interval
 from ironlaw.explain.paired import LEAST_SHARE_OF_ROUNDS
 from ironlaw.explain.turns import ArmTurns, turns_of
+from ironlaw.explanation import Design
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 
@@ -65,6 +66,8 @@ class Contribution:
     parts: dict[int, float]
     sign: int  # of the part, as predicted
     note: str = ""
+    design: Design = Design.PAIR
+    others: tuple[str, str] | None = None
 
 
 def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Bench:
@@ -97,6 +100,7 @@ def contributions(on: Bench, control: str, changed: str) -> Iterable[Contributio
             for entry in single
             if entry.spared and entry.switches[0] == switch and entry.arm in (control, changed)
         ]
+        both = ins[0] != control and ins[1] != changed
         yield Contribution(
             cause=switch.cause,
             switches=(switch,),
@@ -105,6 +109,8 @@ def contributions(on: Bench, control: str, changed: str) -> Iterable[Contributio
             parts=on.series((1.0, control), (-1.0, changed), (-1.0, ins[0]), (1.0, ins[1])),
             sign=_predicted(on, switch, (control, changed), (ins[0], ins[1])),
             note="; ".join(spared),
+            design=Design.BOTH_SIDES if both else Design.PAIR,
+            others=(changed, ins[1]) if both else None,
         )
 
 

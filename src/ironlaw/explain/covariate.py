@@ -54,9 +54,9 @@ def adjust(pairs: Pairs) -> Maybe[Covariate]:
     if best is None:
         return Missing("no covariate explains the spread")
     name, correlated = best
-    residual = ratios.std() * math.sqrt(max(0.0, 1 - correlated**2)) * math.sqrt(len(ratios))
     free = len(ratios) - 2
-    half = t_quantile(free, 0.975) * residual / math.sqrt(free) / math.sqrt(len(ratios))
+    residual = float(ratios.std(ddof=0)) * math.sqrt(max(0.0, 1 - correlated**2) * len(ratios) / free)
+    half = t_quantile(free, 0.975) * residual / math.sqrt(len(ratios))
     mean = math.fsum(ratios) / len(ratios)
     return Covariate(
         name=name,

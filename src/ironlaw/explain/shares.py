@@ -12,6 +12,7 @@ from math import factorial
 from ironlaw.estimate import Estimate
 from ironlaw.explain.bench import Bench, Contribution, mean_of
 from ironlaw.explain.interval import t_interval
+from ironlaw.explanation import Design
 from ironlaw.factor import Direction
 from ironlaw.factors import FACTORS
 from ironlaw.variant import PRECISION
@@ -128,6 +129,7 @@ def factor_contributions(
                 changed=corners[frozenset([factor])],
                 parts=parts,
                 sign=_factor_sign(factor, last.variant.level(factor)),
+                design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
                 note=("" if len(factors) == 1 else f"mean over the orders of {', '.join(factors)}") + world,
             )
         )

@@ -164,7 +164,7 @@ def _quota(recording: Recording) -> Iterator[Concern]:
         return
     quota, _, period = recording.machine.cgroup_cpu_max.partition(" ")
     if quota.isdecimal() and period.isdecimal() and int(quota) / int(period) < recording.plan.threads:
-            yield Concern(
+        yield Concern(
             slug="thread-oversubscription",
             text=f"the cgroup allows {int(quota) / int(period):.2g} CPUs for {recording.plan.threads} threads",
             fix="raise cpu.max, or use fewer threads",

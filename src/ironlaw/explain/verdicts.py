@@ -58,6 +58,8 @@ def _verdict(on: Bench, item: Contribution, *, trusted: bool) -> CauseVerdict:
         outcome=outcome,
         control=item.control,
         changed=item.changed,
+        design=item.design,
+        others=item.others,
         predicts=Direction.SLOWER if adds else Direction.FASTER,
         effect=effect,
         evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},

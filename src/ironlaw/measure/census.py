@@ -22,9 +22,9 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
 
     operators: calls through the dispatcher. int8_operators: those that compute on quantized tensors or packed weights.
     dynamic_operators: those that quantize activations at each call. fake_quantize_operators: those that only simulate.
-    unit_scales: int8 modules with scale 1 and zero point 0, what observers give that never saw data. float_share:
-    share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads:
-    size of torch's pool.
+    unit_scales: int8 outputs with scale 1 and zero point 0, what observers give that never saw data. float_share:
+    share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights
+    and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of torch's pool.
     """
     if program.module is None:
         gap = Missing("the engine does not show its operators")
@@ -51,15 +51,18 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
         tally.add_values(parameter)
     first = leaves(program.inputs[0])
     counted: dict[str, Maybe[float]] = dict(tally.shares())
-    counted["unit_scales"] = float(sum(_is_unit_scaled(module) for module in program.module.modules()))
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
     counted["threads"] = float(torch.get_num_threads())
     return counted
 
 
-def _is_unit_scaled(module: Any) -> bool:
-    scale, zero_point = getattr(module, "scale", None), getattr(module, "zero_point", None)
-    return scale is not None and zero_point is not None and float(scale) == 1.0 and int(zero_point) == 0
+def _is_unit_scaled(tensor: Any) -> bool:
+    """Whether an int8 tensor has the scale and zero point of an observer that never saw data."""
+    import torch
+
+    if not tensor.is_quantized or tensor.qscheme() != torch.per_tensor_affine:
+        return False
+    return bool(tensor.q_scale() == 1.0 and tensor.q_zero_point() == 0)
 
 
 def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -68,13 +71,14 @@ def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 class _Tally:
     def __init__(self) -> None:
-        self.operators = self.int8 = self.dynamic = self.fake = 0
+        self.operators = self.int8 = self.dynamic = self.fake = self.unit_scales = 0
         self.float_elements = self.elements = self.subnormal = self.floats_seen = 0
 
     def add(self, name: str, output: Any) -> None:
         self.operators += 1
         tensors = leaves(output)
         self.int8 += name.startswith(("quantized.", "onednn.")) or any(tensor.is_quantized for tensor in tensors)
+        self.unit_scales += sum(_is_unit_scaled(tensor) for tensor in tensors)
         self.dynamic += any(part in name for part in _DYNAMIC)
         self.fake += any(part in name for part in _SIMULATING)
         for tensor in tensors:
@@ -98,6 +102,7 @@ class _Tally:
             "int8_operators": float(self.int8),
             "dynamic_operators": float(self.dynamic),
             "fake_quantize_operators": float(self.fake),
+            "unit_scales": float(self.unit_scales),
             "float_share": self.float_elements / self.elements if self.elements else 0.0,
             "subnormal_share": self.subnormal / self.floats_seen if self.floats_seen else 0.0,
         }

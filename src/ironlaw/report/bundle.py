@@ -37,16 +37,21 @@ def to_bundle(explanation: Explanation, recording: Recording) -> str:
     blocks += concern_blocks(explanation)
     blocks += ["## Machine and method", facts_block(explanation, recording)]
     blocks += _in_effect(recording) + _census(recording) + _failures(recording)
-    blocks += ["## Measure it again", code_block(reproduction(recording.plan, explanation.machine))]
+    blocks += [
+        "## Measure it again",
+        code_block(reproduction(recording.plan, explanation.machine, ironlaw=recording.header.ironlaw)),
+    ]
     blocks.append(folded("The explanation as JSON", code_block(to_json(explanation))))
     return "\n\n".join(blocks) + "\n"
 
 
-def reproduction(plan: Plan, machine: Machine | Missing) -> str:
+def reproduction(plan: Plan, machine: Machine | Missing, *, ironlaw: str) -> str:
     """Shell commands that install the same versions and measure the same arms."""
-    lines = ["python -m venv again && . again/bin/activate"]
-    if isinstance(machine, Machine) and machine.versions:
-        lines.append("pip install " + " ".join(shlex.quote(_pinned(*item)) for item in machine.versions.items()))
+    versions = {"ironlaw": ironlaw, **(machine.versions if isinstance(machine, Machine) else {})}
+    lines = [
+        "python -m venv again && . again/bin/activate",
+        "pip install " + " ".join(shlex.quote(_pinned(*item)) for item in versions.items()),
+    ]
     programs = sorted({arm.factory for arm in plan.arms if arm.factory})
     lines += [f"# needs {plain(factory)}" for factory in programs]
     if plan.images:

@@ -128,9 +128,10 @@ def comparison_with(explanation: Explanation, arm: str) -> Comparison | None:
 def speedup(explanation: Explanation, arm: str) -> Estimate | float | Missing:
     """How many times faster an arm is than the control: control over changed."""
     comparison = comparison_with(explanation, arm)
-    if comparison is None:
-        return Missing("was not compared with the control")
-    return comparison_speedup(comparison)
+    if comparison is not None:
+        return comparison_speedup(comparison)
+    row = next((row for row in explanation.arms if row.arm == arm), None)
+    return Missing("was not compared with the control") if row is None else row.speedup
 
 
 def comparison_speedup(comparison: Comparison) -> Estimate | float | Missing:

@@ -16,6 +16,7 @@ from ironlaw.explanation import (
     Association,
     CauseVerdict,
     Comparison,
+    Design,
     Explanation,
     Ledger,
     LedgerRow,
@@ -198,7 +199,9 @@ def _cause(verdict: CauseVerdict) -> dict[str, Any]:
     return {
         "cause": verdict.cause,
         "outcome": verdict.outcome.value,
-        "experiment": None if None in arms else arms,
+        "experiment": None if None in arms or verdict.design is Design.FACTORIAL else arms,
+        "design": verdict.design.value,
+        "other_side": None if verdict.others is None else list(verdict.others),
         "predicts": None if verdict.predicts is None else verdict.predicts.value,
         "effect": _effect(verdict.effect),
         "effect_ln": _estimate(verdict.effect),

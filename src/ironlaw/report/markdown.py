@@ -36,10 +36,10 @@ def escaped(text: str) -> str:
     text = words.plain(text).replace("&", "&amp;")
     text = re.sub(r"([\\`*<>|~])", r"\\\1", text)
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word an underscore is one
-    text = re.sub(r"\](?=[(\[:])", r"\\]", text)
+    text = re.sub(r"\](?=[(\[])", r"\\]", text)
     text = re.sub(r"(?<![\w])@", "&#64;", text)
     text = re.sub(r"(?<![\w&])#(?=\d)", r"\\#", text)
-    return re.sub(r"^([#+\-=])", r"\\\1", text)
+    return re.sub(r"^([#+\-=\[])", r"\\\1", text)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right_from: int = 1) -> str:
@@ -110,6 +110,8 @@ def split_blocks(comparison: Comparison) -> list[str]:
     if isinstance(split, Missing):
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
     blocks = [table(["by the iron law", "saved"], words.term_texts(split))]
+    if lost := words.lost_terms_sentence(split):
+        blocks.append(escaped(lost))
     return blocks + [escaped(f"Assumed: {assumption}.") for assumption in split.assumptions]
 
 

@@ -185,8 +185,11 @@ def _show_split(comparison: Comparison, console: Console) -> None:
     grid.add_column(justify="right")
     for title, size in words.term_texts(split):
         grid.add_row(Text(title), Text(size))
-    _say(console, "By the iron law (positive: saved):", indent=2)
-    console.print(Padding(grid, (0, 0, 0, 4)))
+    if grid.row_count:
+        _say(console, "By the iron law (positive: saved):", indent=2)
+        console.print(Padding(grid, (0, 0, 0, 4)))
+    if lost := words.lost_terms_sentence(split):
+        _say(console, lost, style="dim", indent=4)
     for assumption in split.assumptions:
         _say(console, f"Assumed: {words.plain(assumption)}.", style="dim", indent=4)
 

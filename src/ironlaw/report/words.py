@@ -11,6 +11,7 @@ from ironlaw.explanation import (
     ArmSummary,
     CauseVerdict,
     Comparison,
+    Design,
     Difference,
     Explanation,
     Outcome,
@@ -86,7 +87,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
 
 def plain(text: str) -> str:
     """A string from outside without control characters, so that it cannot drive a terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter.isprintable() or letter == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def unit_of_work(plan: Maybe[Plan]) -> str:
@@ -251,12 +255,22 @@ def _experiment_sentence(verdict: CauseVerdict) -> str:
     if isinstance(verdict.effect, Missing):
         return f"{changed} against {control}: {_ended(plain(verdict.effect.reason))}"
     effect = ratio(verdict.effect.through(math.exp))
+    if verdict.design is not Design.PAIR:
+        return _contribution_sentence(verdict, effect)
     if verdict.outcome is Outcome.CONFIRMED:
         tail = ", as predicted" if verdict.predicts else ""
         return f"{changed} is {effect} {direction} than {control}{tail}."
     if verdict.predicts:
         return f"{changed} was predicted {direction} than {control}; measured {effect} {direction}."
     return f"{changed} against {control} measured {effect} {direction}."
+
+
+def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
+    """A cause read from more than one pair of arms: what the difference shrinks by without it."""
+    if verdict.design is Design.FACTORIAL:
+        return f"It is worth a factor of {effect}, from all combinations of the factors that differ."
+    arms = [plain(name) for name in (verdict.changed, verdict.others[1] if verdict.others else None) if name]
+    return f"With the switch on both sides ({' against '.join(arms)}) the difference shrinks by a factor of {effect}."
 
 
 def effect_text(verdict: CauseVerdict) -> str:
@@ -273,17 +287,24 @@ def prediction_text(verdict: CauseVerdict) -> str:
 
 
 def term_texts(split: Split | ReadOnce) -> list[tuple[str, str]]:
-    """The terms of a split in their order, each with its size: 9.1 ms [8.8, 9.4], or why it is not known."""
+    """The terms of a split in their order, each with its size: 9.1 ms [8.8, 9.4]; only those that are known."""
     whole = split.total.ns.value if isinstance(split, Split) else split.control_ns - split.changed_ns
     scale = scale_for(TIME, [whole])
-    said = []
+    return [
+        (TERM_TITLES[term], quantity(value.ns, scale, null=0.0))
+        for term in Term
+        if (value := split.terms.get(term)) is not None and not isinstance(value, Missing)
+    ]
+
+
+def lost_terms_sentence(split: Split | ReadOnce) -> str:
+    """The terms that are not known, named once for each reason; empty when all are."""
+    by_reason: dict[str, list[str]] = {}
     for term in Term:
         value = split.terms.get(term)
         if isinstance(value, Missing):
-            said.append((TERM_TITLES[term], f"not known: {plain(value.reason)}"))
-        elif value is not None:
-            said.append((TERM_TITLES[term], quantity(value.ns, scale, null=0.0)))
-    return said
+            by_reason.setdefault(plain(value.reason), []).append(TERM_TITLES[term])
+    return " ".join(_ended(f"Not known: {', '.join(names)} ({reason})") for reason, names in by_reason.items())
 
 
 def counterfactual_sentences(comparison: Comparison, plan: Maybe[Plan]) -> list[str]:
@@ -291,6 +312,8 @@ def counterfactual_sentences(comparison: Comparison, plan: Maybe[Plan]) -> list[
     times: list[tuple[Term, Estimate | float]] = [(item.term, item.wall_ns) for item in comparison.counterfactuals]
     if not isinstance(comparison.once, Missing):
         times += comparison.once.counterfactuals_ns.items()
+    # CPU time and utilisation together are the whole time: to swap one of them says nothing that the times do not.
+    times = [(term, time) for term, time in times if term not in (Term.CPU_TIME, Term.UTILISATION)]
     return [
         f"With the {TERM_TITLES[term]} of {plain(comparison.changed)} and all else as it is, "
         f"{plain(comparison.control)} would take {_time(time)} per {unit_of_work(plan)}."
