@@ -57,8 +57,10 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
     machine = inspect_machine()  # first, while the load is that of others
     cpu = max(machine.cpus_allowed)
     os.sched_setaffinity(0, {cpu})
-    check = check_counters(SyscallKernel(), wanted=True, machine=machine)
-    os.sched_setaffinity(0, machine.cpus_allowed)
+    try:
+        check = check_counters(SyscallKernel(), wanted=True, machine=machine)
+    finally:
+        os.sched_setaffinity(0, machine.cpus_allowed)
     findings = diagnose(machine, check=check, torch=probe_torch(), around=look_around())
     noise = measure_noise(seconds, cpu=cpu) if seconds else Missing("left out by --seconds 0")
     return machine, (*findings, noise_finding(noise)), noise
