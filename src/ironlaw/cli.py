@@ -14,6 +14,7 @@ from ironlaw.errors import ExitCode, IronlawError, offer_closest
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
 COMMANDS = {
     "run": "measure a model's variants and explain the difference",
+    "doctor": "what this machine can measure, and how to mend it",
 }
 
 

@@ -154,8 +154,8 @@ class CauseVerdict:
 
     `effect` is its contribution to the comparison in ln units, positive as predicted: of a PAIR the ln-ratio of the
     experiment's two arms; on BOTH_SIDES what the difference shrinks by; in a FACTORIAL the mean over orders.
-    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio, with the range over orders where
-    several causes are confirmed together.
+    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio, with the range over
+    orders where several causes are confirmed together.
     """
 
     cause: str

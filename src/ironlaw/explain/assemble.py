@@ -10,7 +10,7 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explain.association import associations
 from ironlaw.explain.bench import Bench, bench
-from ironlaw.explain.compare import Goal, absent, compare
+from ironlaw.explain.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
@@ -92,7 +92,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         arms=rows,
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
-        recommendation=recommend(on, rows, trusted=not _moved(check), trained=_is_trained(concerns)),
+        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=_is_trained(concerns)),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut,
@@ -102,10 +102,6 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
 def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:
     ln_ratio = evidence.compare(control, row.arm)[0].ln_ratio
     return replace(row, speedup=ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else ln_ratio)
-
-
-def _moved(check: Maybe[Comparison]) -> bool:
-    return is_known(check) and is_known(check.ln_ratio) and check.ln_ratio.excludes(0.0)
 
 
 def _is_trained(concerns: list[Concern]) -> bool:
@@ -148,11 +144,11 @@ def _control_check(evidence: Evidence) -> Maybe[Comparison]:
             if pairs is None:
                 assert isinstance(comparison.ln_ratio, Missing)
                 return comparison.ln_ratio
-            return comparison
+            return settled(comparison)
     return Missing("the recording has no control arm")
 
 
 def _unproven_if_moved(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
-    if _moved(check):
+    if has_moved(check):
         return replace(comparison, difference=Difference.UNPROVEN)
     return comparison

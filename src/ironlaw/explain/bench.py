@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
-from ironlaw.explain.interval import t_interval
 from ironlaw.explain.paired import LEAST_SHARE_OF_ROUNDS
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explanation import Design
@@ -18,6 +17,8 @@ from ironlaw.recording import Recording
 
 # Half-width, in ln units, of what would not matter to anyone: a cause inside it is refuted.
 SMALLEST_EFFECT = 0.015
+# The cause that moves with everything else that is changed about a process.
+NUISANCE = "page-faults"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +32,28 @@ class Bench:
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
         """The arm that ran as `arm` with the switches thrown; itself where it was spared all; None where none ran."""
-        needed = []
-        for switch in switches:
-            entries = [entry for entry in self.plan.experiments if entry.arm == arm and entry.switches == (switch,)]
-            if not entries:
-                return None
-            if not entries[0].spared:
-                needed.append(switch)
+        own = [entry for entry in self.plan.experiments if entry.arm == arm]
+        spared = {entry.switches for entry in own if entry.spared}
+        needed = {switch for switch in switches if (switch,) not in spared}
         if not needed:
             return arm
-        for entry in self.plan.experiments:
-            if entry.arm == arm and set(entry.switches) == set(needed):
+        for entry in own:
+            if not entry.spared and set(entry.switches) == needed:
                 return entry.thrown if entry.thrown in self.ln_wall else None
         return None
+
+    def world(self, control: str, changed: str) -> tuple[Switch, ...]:
+        """The switches under which the other experiments of a comparison were made.
+
+        The allocator's mood moves page faults with everything else that is changed, so where an arm has page faults,
+        other causes are tested with the allocator held still.
+        """
+        for entry in self.plan.experiments:
+            if len(entry.switches) > 1 and entry.arm in (control, changed):
+                still = tuple(switch for switch in entry.switches if switch.cause == NUISANCE)
+                if still:
+                    return still
+        return ()
 
     def series(self, *terms: tuple[float, str]) -> dict[int, float]:
         """A weighted sum of arms' ln(wall), per replicate in which all of them ran."""
@@ -57,7 +67,12 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """One cause's part of ln(C/X), per replicate, with the arms it was read from."""
+    """One cause's part of ln(C/X), per replicate, with the arms it was read from.
+
+    `in_time` is its part of C - X over the geometric mean of both. A cost that both arms bear alike leaves C - X as it
+    is and still changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference moves both.
+    Empty where the part is the whole of a comparison, which cannot differ in sign.
+    """
 
     cause: str
     switches: tuple[Switch, ...]
@@ -65,6 +80,7 @@ class Contribution:
     changed: str
     parts: dict[int, float]
     sign: int  # of the part, as predicted
+    in_time: dict[int, float] = field(default_factory=dict)
     note: str = ""
     design: Design = Design.PAIR
     others: tuple[str, str] | None = None
@@ -88,41 +104,78 @@ def _by_replicate(table: ArmTurns) -> dict[int, float]:
 
 
 def contributions(on: Bench, control: str, changed: str) -> Iterable[Contribution]:
-    """Every switch that was thrown on both sides of the comparison, or on one while the other was spared."""
-    single = [entry for entry in on.plan.experiments if len(entry.switches) == 1]
-    switches = dict.fromkeys(entry.switches[0] for entry in single if entry.arm in (control, changed))
-    for switch in switches:
-        ins = on.stand_in(control, [switch]), on.stand_in(changed, [switch])
-        if ins[0] is None or ins[1] is None or ins == (control, changed):
+    """Every switch that was thrown on both sides of the comparison, or on one while the other was spared.
+
+    A factor in which the two arms differ is left to the comparison itself, which is its experiment.
+    """
+    differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
+    world = on.world(control, changed)
+    thrown = (entry for entry in on.plan.experiments if entry.arm in (control, changed))
+    for switch in dict.fromkeys(switch for entry in thrown for switch in entry.switches):
+        held = tuple(other for other in world if other != switch)
+        before = on.stand_in(control, held), on.stand_in(changed, held)
+        after = on.stand_in(control, (*held, switch)), on.stand_in(changed, (*held, switch))
+        if switch.factor in differing or None in before or None in after or before == after:
             continue  # one side says nothing about a difference
-        spared = [
-            f"{entry.arm} was spared: {entry.spared}"
-            for entry in single
-            if entry.spared and entry.switches[0] == switch and entry.arm in (control, changed)
-        ]
-        both = ins[0] != control and ins[1] != changed
-        yield Contribution(
-            cause=switch.cause,
-            switches=(switch,),
-            control=control if ins[0] != control else changed,
-            changed=ins[0] if ins[0] != control else ins[1],
-            parts=on.series((1.0, control), (-1.0, changed), (-1.0, ins[0]), (1.0, ins[1])),
-            sign=_predicted(on, switch, (control, changed), (ins[0], ins[1])),
-            note="; ".join(spared),
-            design=Design.BOTH_SIDES if both else Design.PAIR,
-            others=(changed, ins[1]) if both else None,
-        )
+        yield _contribution(on, switch, (control, changed), (_both(before), _both(after)))
+
+
+def _both(arms: tuple[str | None, str | None]) -> tuple[str, str]:
+    assert arms[0] is not None
+    assert arms[1] is not None
+    return arms[0], arms[1]
+
+
+def _contribution(
+    on: Bench, switch: Switch, asked: tuple[str, str], arms: tuple[tuple[str, str], tuple[str, str]]
+) -> Contribution:
+    before, after = arms
+    spared = [
+        f"{entry.arm} was spared: {entry.spared}"
+        for entry in on.plan.experiments
+        if entry.spared and entry.switches == (switch,) and entry.arm in asked
+    ]
+    sides = [side for side in (0, 1) if before[side] != after[side]]
+    return Contribution(
+        cause=switch.cause,
+        switches=(switch,),
+        control=before[sides[0]],
+        changed=after[sides[0]],
+        parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
+        sign=_predicted(on, switch, before, after),
+        in_time=_in_time(on, before, after),
+        note="; ".join(spared),
+        design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
+        others=(before[1], after[1]) if len(sides) > 1 else None,
+    )
 
 
 def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], thrown: tuple[str, str]) -> int:
-    """The sign that the cause gives to its part: of the difference for what is added, else of the slowed arm."""
+    """The sign that the cause gives to its part of ln(C/X).
+
+    Of what is taken away: the arm on which the switch does more is the one that has the cause, and it changes as
+    predicted. Of what is put in the way: the faster arm loses by it more than the slower one.
+    """
     if switch.adds:
         return -1 if mean_of(on.series((1.0, arms[0]), (-1.0, arms[1]))) < 0 else 1
     gains = [
         mean_of(on.series((1.0, arm), (-1.0, with_it))) if arm != with_it else 0.0
         for arm, with_it in zip(arms, thrown, strict=True)
     ]
-    return 1 if gains[0] >= gains[1] else -1
+    side = 1 if abs(gains[0]) >= abs(gains[1]) else -1
+    return -side if switch.slows() else side
+
+
+def _in_time(on: Bench, arms: tuple[str, str], thrown: tuple[str, str]) -> dict[int, float]:
+    """Per replicate, (C - X) - (C' - X') over the geometric mean of C and X."""
+    tables = [on.ln_wall.get(name, {}) for name in (*arms, *thrown)]
+    parts = {}
+    for replicate in sorted(set.intersection(*map(set, tables))):
+        lns = [table[replicate] for table in tables]
+        usual = (lns[0] + lns[1]) / 2
+        control, changed, control_thrown, changed_thrown = (math.exp(ln - usual) for ln in lns)
+        parts[replicate] = (control - changed) - (control_thrown - changed_thrown)
+    return parts
 
 
 def mean_of(parts: dict[int, float]) -> float:
@@ -138,9 +191,10 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
     for arm in recording.plan.asked()[1:]:
         sized = []
         for item in contributions(on, control, arm.name):
-            effect = t_interval([item.sign * part for part in item.parts.values()])
-            if isinstance(effect, Estimate) and effect.low > 0 and effect.value > on.smallest:
-                sized.append((effect.value, item.cause))
+            signed = [item.sign * part for part in item.parts.values()]
+            # With two replicates no interval means anything; that they agree on something large has to do.
+            if item.cause != NUISANCE and signed and min(signed) > 0 and mean_of(item.parts) ** 2 > on.smallest**2:
+                sized.append((sum(signed) / len(signed), item.cause))
         width = abs(mean_of(on.series((1.0, control), (-1.0, arm.name))))
         found.append((width, (control, arm.name, [cause for _, cause in sorted(sized, reverse=True)])))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]

@@ -18,6 +18,7 @@ from ironlaw.explanation import Comparison, Difference
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
+NEGLIGIBLE_MOVE = 0.002  # ln units
 NO_GOAL = Missing("the plan asks for no precision")
 
 
@@ -87,6 +88,22 @@ def absent(control: str, changed: str, reason: str) -> Comparison:
         split=gap,
         once=gap,
     )
+
+
+def settled(check: Comparison) -> Comparison:
+    """The control's comparison with itself; one that moved by less than what would matter counts as not moved.
+
+    The longer a recording, the smaller a difference its interval excludes zero for, and the place of an arm in its
+    round alone makes some: a move whose whole interval is inside +-0.2 % puts no larger difference in doubt.
+    """
+    if is_known(check.ln_ratio) and check.ln_ratio.lies_within(NEGLIGIBLE_MOVE):
+        return replace(check, difference=Difference.NONE_SHOWN)
+    return check
+
+
+def has_moved(check: Maybe[Comparison]) -> bool:
+    """Whether the control differs from itself, so that nothing in the recording is proven."""
+    return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
 
 
 def judge(comparison: Comparison) -> Difference:

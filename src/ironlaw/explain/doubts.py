@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.concern import Concern, Weight
+from ironlaw.explain.compare import has_moved
 from ironlaw.explain.modes import shape_doubts
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.explanation import Comparison
@@ -56,7 +57,7 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
             )
         return
     moved = check.ln_ratio
-    if is_known(moved) and moved.excludes(0.0):
+    if is_known(moved) and has_moved(check):
         yield Concern(
             slug="control-moved",
             text=(
@@ -166,18 +167,19 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
 
 
 def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    shares = {}
     for name, table in turns.items():
         steal = table.column("steal_ns")
-        if not is_known(steal):
-            continue
-        share = float(steal.value.sum() / table.wall_ns[steal.turn].sum())
-        if share > NOISY_STEAL:
-            yield Concern(
-                slug="noisy-host",
-                text=f"other guests took {share:.1%} of the time while this arm ran (steal)",
-                fix="record on a quieter machine, or with more replicates",
-                arm=name,
-            )
+        if is_known(steal) and len(steal.turn):
+            shares[name] = float(steal.value.sum() / table.wall_ns[steal.turn].sum())
+    noisy = {name: share for name, share in shares.items() if share > NOISY_STEAL}
+    if noisy:
+        each = ", ".join(f"{share:.1%} of {name}'s" for name, share in noisy.items())
+        yield Concern(
+            slug="noisy-host",
+            text=f"other guests of the host took part of the time while arms ran (steal): {each}",
+            fix="record on a quieter machine, or with more replicates",
+        )
 
 
 def _failures(recording: Recording) -> Iterator[Concern]:

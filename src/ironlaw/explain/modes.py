@@ -35,7 +35,7 @@ def shape_doubts(turns: ArmTurns) -> Iterator[Concern]:
                 f"its replicates differ by {_percent(float(np.ptp(means)))} %, and {explained[0]} per inference "
                 f"goes with that (r = {explained[1]:+.2f})"
             ),
-            fix="compare the adjusted interval; a level of the allocator factor may hold it still",
+            fix="look at the adjusted comparison; holding that quantity still would narrow the interval",
             arm=turns.arm,
             weight=Weight.NOTES,
         )

@@ -9,8 +9,10 @@ from itertools import combinations
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.experiment import Switch, Thrown
+from ironlaw.explain.bench import NUISANCE, provisional
 from ironlaw.explain.signatures import Observed, observe
 from ironlaw.explain.turns import turns_of
+from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, is_known
 from ironlaw.recording import Recording
 from ironlaw.variant import ENGINE
@@ -19,7 +21,7 @@ from ironlaw.variant import ENGINE
 SWITCHES = (
     Switch(cause="train-mode", factor="mode", level="eval"),
     Switch(cause="autograd", factor="grad", level="off"),
-    Switch(cause="constant-input", factor="input", level="random"),
+    Switch(cause="constant-input", factor="input", level="random", predicts=Direction.SLOWER),
     Switch(cause="thread-oversubscription", factor="threads", level="1"),
     Switch(cause="page-faults", factor="malloc", level="retain"),
     Switch(cause="denormals", factor="denormals", level="flushed"),
@@ -66,8 +68,8 @@ def propose(recording: Recording, wanted: Wanted) -> tuple[tuple[Arm, ...], tupl
     replicates = {reading.replicate for reading in recording.readings}
     if not thrown:
         proposed = _first(recording, wanted)
-    elif len(replicates) >= JOINT_AFTER and not any(len(entry.switches) > 1 for entry in thrown):
-        proposed = _joint(recording)
+    elif len(replicates) == JOINT_AFTER:
+        proposed = [entry for entry in _joint(recording) if entry not in thrown]
     else:
         proposed = []
     return _new_arms(recording, proposed), tuple(proposed)
@@ -76,14 +78,17 @@ def propose(recording: Recording, wanted: Wanted) -> tuple[tuple[Arm, ...], tupl
 def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
     seen = observe(recording, turns_of(recording))
     asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
-    if len(asked) < 2:
+    if len(asked) < 2 or not wanted.causes:
         return []
-    control, *changed = asked
-    focus = min(changed, key=lambda arm: arm.wall_ns)
+    scene = _Scene(asked=asked, control=asked[0], focus=min(asked[1:], key=lambda arm: arm.wall_ns))
     proposed: list[Thrown] = []
+    still: list[Switch] = []
     for switch in SWITCHES:
-        if switch.cause in wanted.causes and is_known(wanted.possible(switch)):
-            proposed += _throw(_sized(switch, control), asked, control, focus)
+        needed = switch.cause in wanted.causes or switch.cause == NUISANCE
+        if needed and is_known(wanted.possible(switch)):
+            proposed += scene.throw(_sized(switch, scene.control), still)
+            if switch.cause == NUISANCE and proposed:
+                still = [switch]
     return proposed
 
 
@@ -93,30 +98,41 @@ def _sized(switch: Switch, control: Observed) -> Switch:
     return switch
 
 
-def _throw(switch: Switch, asked: list[Observed], control: Observed, focus: Observed) -> list[Thrown]:
-    """What is put in the way: on both sides of the widest comparison. What is taken away: wherever it shows."""
-    if switch.adds:
-        if switch.cause == "simd-density" and (control.computes_int8 or not focus.computes_int8):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """The arms asked for, and the two sides of the widest comparison among them."""
+
+    asked: list[Observed]
+    control: Observed
+    focus: Observed
+
+    def throw(self, switch: Switch, still: list[Switch]) -> list[Thrown]:
+        """What is put in the way, and suspicions: on the widest comparison. Defects: on every arm that shows them.
+
+        `still` holds the switches that are thrown as well on arms that show what they remove: see Bench.world.
+        """
+        if switch.adds:
+            if switch.cause == "simd-density" and (self.control.computes_int8 or not self.focus.computes_int8):
+                return []
+            return [_on(arm, switch, still) for arm in self._pair() if _fits(arm, switch)]
+        if switch.cause in SUSPECTED:
+            return self._throw_suspected(switch, still)
+        showing = [arm for arm in self.asked if arm.shows(switch.cause) and _fits(arm, switch)]
+        rest = [arm for arm in self.asked if arm not in showing and arm.spared(switch.cause)] if showing else []
+        return [*(_on(arm, switch, []) for arm in showing), *(_spare(arm, switch) for arm in rest)]
+
+    def _pair(self) -> tuple[Observed, Observed]:
+        return self.control, self.focus
+
+    def _throw_suspected(self, switch: Switch, still: list[Switch]) -> list[Thrown]:
+        """As soon as one side is suspect, on both, save one that cannot have the cause."""
+        if not any(arm.shows(switch.cause) for arm in self._pair()):
             return []
-        return [_on(arm, switch) for arm in (control, focus) if _fits(arm, switch)]
-    if switch.cause in SUSPECTED:
-        return _throw_on_pair(switch, [control, focus])
-    showing = [arm for arm in asked if arm.shows(switch.cause) and _fits(arm, switch)]
-    if not showing:
-        return []
-    rest = [arm for arm in asked if arm not in showing and arm.spared(switch.cause)]
-    return [*(_on(arm, switch) for arm in showing), *(_spare(arm, switch) for arm in rest)]
-
-
-def _throw_on_pair(switch: Switch, pair: list[Observed]) -> list[Thrown]:
-    """Both sides of the widest comparison as soon as one of them is suspect, save one that cannot have the cause."""
-    if not any(arm.shows(switch.cause) for arm in pair):
-        return []
-    return [
-        _spare(arm, switch) if arm.spared(switch.cause) else _on(arm, switch)
-        for arm in pair
-        if arm.spared(switch.cause) or _fits(arm, switch)
-    ]
+        return [
+            _spare(arm, switch) if arm.spared(switch.cause) else _on(arm, switch, still)
+            for arm in self._pair()
+            if arm.spared(switch.cause) or _fits(arm, switch)
+        ]
 
 
 def _fits(arm: Observed, switch: Switch) -> bool:
@@ -125,8 +141,9 @@ def _fits(arm: Observed, switch: Switch) -> bool:
     return variant.level(switch.factor) != switch.level and variant.level(ENGINE) in ("eager", "torchscript")
 
 
-def _on(arm: Observed, switch: Switch) -> Thrown:
-    return Thrown(arm=arm.arm.name, switches=(switch,), thrown=named(arm.arm, (switch,)))
+def _on(arm: Observed, switch: Switch, still: list[Switch]) -> Thrown:
+    thrown = (*(other for other in still if arm.shows(other.cause)), switch)
+    return Thrown(arm=arm.arm.name, switches=thrown, thrown=named(arm.arm, thrown))
 
 
 def _spare(arm: Observed, switch: Switch) -> Thrown:
@@ -135,35 +152,19 @@ def _spare(arm: Observed, switch: Switch) -> Thrown:
 
 def _joint(recording: Recording) -> list[Thrown]:
     """For the widest comparison, the largest of several causes thrown together: do they overlap?"""
-    from ironlaw.explain.bench import provisional
-
     proposed: dict[str, Thrown] = {}
     for control, changed, causes in provisional(recording)[:1]:
-        switches = [_switch(recording, cause) for cause in causes[:MOST_JOINT]]
-        if len(switches) < 2:
-            continue
         for name in (control, changed):
-            kept = [switch for switch in switches if _is_thrown(recording, name, switch)]
+            own = [entry for entry in recording.plan.experiments if entry.arm == name and not entry.spared]
             arm = recording.plan.arm(name)
+            thrown = {entry.switches[-1].cause: entry.switches for entry in own}
+            kept = [thrown[cause] for cause in causes[:MOST_JOINT] if cause in thrown]
             for size in range(2, len(kept) + 1):
                 for group in combinations(kept, size):
-                    entry = Thrown(arm=name, switches=group, thrown=named(arm, group))
+                    switches = tuple(dict.fromkeys(switch for part in group for switch in part))
+                    entry = Thrown(arm=name, switches=switches, thrown=named(arm, switches))
                     proposed.setdefault(entry.thrown, entry)
     return list(proposed.values())
-
-
-def _switch(recording: Recording, cause: str) -> Switch:
-    return next(
-        entry.switches[0]
-        for entry in recording.plan.experiments
-        if len(entry.switches) == 1 and entry.switches[0].cause == cause
-    )
-
-
-def _is_thrown(recording: Recording, arm: str, switch: Switch) -> bool:
-    return any(
-        entry.arm == arm and entry.switches == (switch,) and not entry.spared for entry in recording.plan.experiments
-    )
 
 
 def named(arm: Arm, switches: Iterable[Switch]) -> str:

@@ -10,6 +10,7 @@ from itertools import combinations
 from math import factorial
 
 from ironlaw.estimate import Estimate
+from ironlaw.experiment import Switch
 from ironlaw.explain.bench import Bench, Contribution, mean_of
 from ironlaw.explain.interval import t_interval
 from ironlaw.explanation import Design
@@ -44,31 +45,38 @@ Shares = dict[str, tuple[dict[int, float], tuple[float, float] | None]]
 def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Shares:
     """Each confirmed cause's part when all are thrown together: Shapley values over the orders of throwing.
 
-    Of causes that were not all measured together, the largest ones that were; the others have no part of their own.
-    With the parts comes the range of their means over orders.
+    What holds the allocator still is thrown first, since the others were tested in that world. Of causes that were
+    not all measured together, the largest ones that were; the others have no part of their own. With the parts comes
+    the range of their means over orders.
     """
-    ranked = sorted(confirmed, key=lambda item: -abs(mean_of(item.parts)))
+    world = on.world(control, changed)
+    first = [item for item in confirmed if world and set(item.switches) <= set(world)]
+    ranked = sorted((item for item in confirmed if item not in first), key=lambda item: -abs(mean_of(item.parts)))
+    shares: Shares = {item.cause: (item.parts, None) for item in first}
     while ranked:
-        removed = _removed(on, control, changed, ranked)
+        removed = _removed(on, (control, changed), ranked, world)
         if removed is not None:
-            return _shapley(ranked, removed)
+            return {**shares, **_shapley(ranked, removed)}
         ranked.pop()
-    return {}
+    return shares
 
 
 Removed = dict[frozenset[int], dict[int, float]]
 
 
-def _removed(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Removed | None:
+def _removed(
+    on: Bench, arms: tuple[str, str], confirmed: list[Contribution], world: tuple[Switch, ...]
+) -> Removed | None:
     """What each set of causes, thrown together, takes off the difference; None when a needed arm did not run."""
     removed: Removed = {frozenset(): {}}
+    start = [on.stand_in(arm, world) for arm in arms]
     for size in range(1, len(confirmed) + 1):
         for group in combinations(range(len(confirmed)), size):
-            switches = [switch for player in group for switch in confirmed[player].switches]
-            ins = [on.stand_in(arm, switches) for arm in (control, changed)]
-            if ins[0] is None or ins[1] is None:
+            switches = [*world, *(switch for player in group for switch in confirmed[player].switches)]
+            ins = [on.stand_in(arm, switches) for arm in arms]
+            if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
                 return None
-            removed[frozenset(group)] = on.series((1.0, control), (-1.0, changed), (-1.0, ins[0]), (1.0, ins[1]))
+            removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))
     return removed
 
 
@@ -109,13 +117,14 @@ def factor_contributions(
     if plain is None:
         return [], {}
     # All corners in one world: only causes that were thrown (or spared) at every corner are out of the way.
+    world = on.world(control, changed)
     away = [item for item in confirmed if all(on.stand_in(arm, item.switches) for arm in plain.values())]
-    switches = [switch for item in away for switch in item.switches]
+    switches = list(dict.fromkeys([*world, *(switch for item in away for switch in item.switches)]))
     moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
     corners = {corner: arm for corner, arm in moved.items() if arm is not None}
     if len(corners) < len(plain):
-        away, corners = [], plain
-    world = f" with {' and '.join(item.cause for item in away)} out of the way" if away else ""
+        switches, corners = [], plain
+    held = f"with {' and '.join(map(str, switches))}" if switches else ""
     found = []
     for factor in factors:
         if factor == PRECISION or factor not in FACTOR_CAUSES:
@@ -128,9 +137,11 @@ def factor_contributions(
                 control=corners[frozenset()],
                 changed=corners[frozenset([factor])],
                 parts=parts,
-                sign=_factor_sign(factor, last.variant.level(factor)),
+                sign=_factor_sign(factor, first.variant.level(factor), last.variant.level(factor)),
                 design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
-                note=("" if len(factors) == 1 else f"mean over the orders of {', '.join(factors)}") + world,
+                note=" ".join(
+                    part for part in ("" if len(factors) == 1 else f"over {' and '.join(factors)}", held) if part
+                ),
             )
         )
     return found, _interaction(on, corners, factors)
@@ -166,9 +177,13 @@ def _factor_part(
     return value
 
 
-def _factor_sign(factor: str, level: str) -> int:
-    predicted = [test.predicts for test in FACTORS[factor].tests if test.level == level]
-    return -1 if predicted and predicted[0] is Direction.SLOWER else 1
+def _factor_sign(factor: str, control: str, changed: str) -> int:
+    """The sign predicted for ln(control/changed): what the changed level predicts, or the reverse of the control's."""
+    for level, sign in ((changed, 1), (control, -1)):
+        for test in FACTORS[factor].tests:
+            if test.level == level:
+                return -sign if test.predicts is Direction.SLOWER else sign
+    return 1
 
 
 def _interaction(on: Bench, corners: dict[frozenset[str], str], factors: Sequence[str]) -> dict[str, Estimate]:

@@ -52,7 +52,8 @@ def _verdict(on: Bench, item: Contribution, *, trusted: bool) -> CauseVerdict:
     values = [item.sign * part for part in item.parts.values()]
     effect = t_interval(values)
     outcome, reason = _decide(values, effect, on, trusted=trusted)
-    adds = bool(item.switches) and item.switches[0].adds
+    if outcome is Outcome.CONFIRMED and not _holds_in_time(on, item):
+        outcome, reason = Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
     return CauseVerdict(
         cause=item.cause,
         outcome=outcome,
@@ -60,7 +61,7 @@ def _verdict(on: Bench, item: Contribution, *, trusted: bool) -> CauseVerdict:
         changed=item.changed,
         design=item.design,
         others=item.others,
-        predicts=Direction.SLOWER if adds else Direction.FASTER,
+        predicts=_direction(item),
         effect=effect,
         evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
         reason="; ".join(part for part in (reason, item.note) if part),
@@ -77,7 +78,7 @@ def _decide(values: Sequence[float], effect: Maybe[Estimate], on: Bench, *, trus
         return Outcome.UNDECIDED, f"{len(values)} replicates are too few"
     if effect.lies_within(on.smallest):
         return Outcome.REFUTED, f"the whole interval is within ±{on.smallest:.1%}"
-    family = t_interval(values, confidence=1 - (1 - CONFIDENCE) / on.tests)
+    family = t_interval(values, confidence=_family(on))
     if isinstance(family, Estimate) and family.low > 0:
         return Outcome.CONFIRMED, ""
     if effect.high < 0:
@@ -85,6 +86,25 @@ def _decide(values: Sequence[float], effect: Maybe[Estimate], on: Bench, *, trus
     if effect.low > 0:
         return Outcome.UNDECIDED, f"shown alone, but not among {on.tests} experiments judged together"
     return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
+
+
+def _holds_in_time(on: Bench, item: Contribution) -> bool:
+    """Whether the part is shown on the scale of time too; see Contribution."""
+    if not item.in_time:
+        return True
+    family = t_interval([item.sign * part for part in item.in_time.values()], confidence=_family(on))
+    return isinstance(family, Estimate) and family.low > 0
+
+
+def _family(on: Bench) -> float:
+    """The confidence of each of several intervals that hold together at the usual one (Bonferroni)."""
+    return 1 - (1 - CONFIDENCE) / on.tests
+
+
+def _direction(item: Contribution) -> Direction:
+    """What is predicted for the changed arm of the experiment."""
+    slows = item.switches[0].slows() if item.switches else item.sign < 0
+    return Direction.SLOWER if slows else Direction.FASTER
 
 
 def _with_share(

@@ -29,7 +29,11 @@ def _is_training(program: Program) -> Maybe[bool]:
     # Conversion makes new modules, which are born in train mode and mean nothing by it: what counts is the program
     # itself and the layers that compute something else while training.
     differing = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
-    layers = (module for module in program.module.modules() if isinstance(module, differing))
+    layers = (
+        module
+        for module in program.module.modules()
+        if isinstance(module, differing) and not type(module).__module__.startswith("torch.ao.")
+    )
     return bool(program.module.training) or any(layer.training for layer in layers)
 
 
