@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ironlaw.factor import Direction
 from ironlaw.variant import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One level of one factor, and the cause it tests.
+    """One level of one factor, the cause it tests, and what it does to an arm that has the cause.
 
     `adds` says that the level puts something in the way (cold caches, narrower vectors) instead of taking something
-    away; the prediction for a comparison is the same either way: with the switch thrown, the advantage shrinks.
+    away: then it slows, and the arm that owes its advantage to the cause more than the other.
     """
 
     cause: str
     factor: str
     level: str
     adds: bool = False
+    predicts: Direction = Direction.FASTER
 
     def on(self, variant: Variant) -> Variant:
         """The variant with the switch thrown."""
         return variant.with_level(self.factor, self.level)
+
+    def slows(self) -> bool:
+        """Whether the arm that has the cause is predicted to become slower with the switch thrown."""
+        return self.adds or self.predicts is Direction.SLOWER
 
     def __str__(self) -> str:
         return f"{self.factor}={self.level}"

@@ -12,7 +12,7 @@ import random
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
 from ironlaw.event import (
@@ -41,8 +41,32 @@ from ironlaw.recording import (
     Outputs,
     Reading,
 )
+from ironlaw.variant import Variant
 
 EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burden:
+    """What one cause costs an inference of an arm, and the level of a factor that decides whether it is there.
+
+    It is there until an arm has `factor` at `level`; with `is_brought` it is there only in arms that have. Amounts are
+    added to the arm's own law; `checks` and `census` are what the burden shows of itself.
+    """
+
+    factor: str
+    level: str
+    is_brought: bool = False
+    user_instructions: float = 0.0
+    kernel_instructions: float = 0.0
+    stall_cycles: float = 0.0  # in user mode, without instructions
+    page_faults: float = 0.0
+    checks: dict[str, Maybe[bool]] = field(default_factory=dict)
+    census: dict[str, Maybe[float]] = field(default_factory=dict)
+
+    def weighs_on(self, variant: Variant) -> bool:
+        """Whether an arm of that variant bears it."""
+        return (variant.level(self.factor) == self.level) is self.is_brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +94,28 @@ class ArmScript:
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)
     census: dict[str, Maybe[float]] = field(default_factory=dict)
     fails_in: int | None = None  # the replicate in which it crashes
+    burdens: tuple[Burden, ...] = ()
+
+    def under(self, variant: Variant) -> ArmScript:
+        """The law with the burdens that an arm of that variant bears."""
+        law = self
+        for burden in self.burdens:
+            if burden.weighs_on(variant):
+                law = law._with(burden)
+        return law
+
+    def _with(self, burden: Burden) -> ArmScript:
+        instructions = self.user_instructions + burden.user_instructions
+        cycles = instructions * self.user_cpi + burden.stall_cycles
+        return replace(
+            self,
+            user_instructions=instructions,
+            user_cpi=cycles / instructions,
+            kernel_instructions=self.kernel_instructions + burden.kernel_instructions,
+            page_faults=self.page_faults + burden.page_faults,
+            checks={**self.checks, **burden.checks},
+            census={**self.census, **burden.census},
+        )
 
     def cpu_s(self) -> float:
         """CPU seconds of one inference."""
@@ -81,7 +127,8 @@ class ArmScript:
 class Script:
     """The law of a whole recording.
 
-    `arms` by name; an arm without a script of its own follows the one it repeats. `turn_noise` and `shared_spread` are
+    `arms` by name. An arm without a script of its own follows the one it repeats, or the one that it is with further
+    levels of factors: what those do to it is in that one's burdens. `turn_noise` and `shared_spread` are
     standard deviations of ln(time): of single turns, and of replicates (shared by its twins). `drift` is added to
     ln(time) linearly over the run. Without `pmu` only clock and software events are read.
     """
@@ -214,7 +261,22 @@ class ScriptedStage:
         """Nothing runs."""
 
     def _law(self, arm: Arm) -> ArmScript:
-        return self._script.arms[arm.name if arm.name in self._script.arms else arm.repeats or arm.name]
+        return self._script.arms[_scripted(arm, list(self._script.arms))].under(arm.variant)
+
+
+def _scripted(arm: Arm, names: list[str]) -> str:
+    """The name in the script that an arm follows."""
+    for name in (arm.name, arm.repeats):
+        if name in names:
+            return str(name)
+    if arm.factory:
+        shared = {name: len(name) for name in names if arm.name.startswith(f"{name}+")}
+    else:
+        levels = {name: set(Variant.parse(name).changed) for name in names}
+        shared = {name: len(own) for name, own in levels.items() if own <= set(arm.variant.changed)}
+    if not shared:
+        raise KeyError(f"the script states no law for {arm.name!r}")
+    return max(shared, key=shared.__getitem__)
 
 
 def _stated(law: ArmScript, event: Event, slower: float) -> float:
