@@ -60,6 +60,20 @@ def test_a_control_that_moves_makes_every_difference_unproven() -> None:
     assert "control-moved" in {concern.slug for concern in explanation.concerns}
 
 
+def test_a_control_that_moves_by_less_than_would_matter_has_not_moved() -> None:
+    fact = recording({"fp32": FP32, "int8": INT8}, inferences=100)
+    moved = tuple(
+        replace(one, wall_ns=one.wall_ns * 1001 // 1000) if one.arm.endswith("(again)") else one
+        for one in fact.readings
+    )
+    explanation = explain(replace(fact, readings=moved))
+    assert is_known(explanation.control_check)
+    assert is_known(explanation.control_check.ln_ratio)
+    assert explanation.control_check.ln_ratio.excludes(0.0)
+    assert explanation.control_check.difference is Difference.NONE_SHOWN
+    assert [comparison.difference for comparison in explanation.comparisons] == [Difference.FASTER]
+
+
 def test_one_replicate_gives_values_and_no_interval() -> None:
     fact = recording({"fp32": FP32, "int8": INT8}, replicates=1, ended=None)
     explanation = explain(fact)
