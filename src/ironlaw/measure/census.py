@@ -24,7 +24,8 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     dynamic_operators: those that quantize activations at each call. fake_quantize_operators: those that only simulate.
     unit_scales: int8 outputs with scale 1 and zero point 0, what observers give that never saw data. float_share:
     share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights
-    and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of torch's pool.
+    and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of
+    torch's pool.
     """
     if program.module is None:
         gap = Missing("the engine does not show its operators")
