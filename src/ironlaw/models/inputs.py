@@ -31,6 +31,13 @@ def from_photos(
     return [_stack(group) for group in shown], _batches(calibration, batch), _batches(probes, batch)
 
 
+def one_batch(batches: list[Arguments]) -> Arguments:
+    """All images of several batches as one."""
+    import torch
+
+    return (torch.cat([images_of_one for (images_of_one,) in batches]),)
+
+
 def _full(count: int, batch: int) -> int:
     return -(-count // batch) * batch
 

@@ -89,7 +89,7 @@ def _with_weights(
     module = _build(name)
     if isinstance(state, Missing):
         module.eval()
-        settle_statistics(module, _one_batch(calibration))
+        settle_statistics(module, inputs.one_batch(calibration))
         return module, f"untrained, seed {seed}", (untrained(state.reason),)
     try:
         module.load_state_dict(state)
@@ -99,12 +99,6 @@ def _with_weights(
             hint=f"delete {published.url.rpartition('/')[2]} from torch's cache",
         ) from None
     return module.eval(), f"trained, {published}", ()
-
-
-def _one_batch(calibration: list[inputs.Arguments]) -> inputs.Arguments:
-    import torch
-
-    return (torch.cat([batch for (batch,) in calibration]),)
 
 
 def _build(name: str) -> Any:

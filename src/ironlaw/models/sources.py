@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import importlib.util
 import re
 from enum import Enum
@@ -19,17 +20,27 @@ class Kind(Enum):
     FILE = "file.py:factory"
     PACKAGE = "package.module:factory"
     ONNX = "an .onnx file"
+    HUGGING_FACE = "owner/name on the Hugging Face hub, or a folder with its config.json"
+    TIMM = "a timm name"
     TORCHVISION = "a torchvision name"
 
 
 def kind_of(source: str) -> Kind:
-    """Which form a source has, by its spelling alone."""
+    """Which form a source has: by its spelling, and between torchvision and timm by who has the name."""
     where, colon, _ = source.rpartition(":")
     if source.endswith(".onnx"):
         return Kind.ONNX
     if source.endswith(".py") or where.endswith(".py"):
         return Kind.FILE
-    return Kind.PACKAGE if colon else Kind.TORCHVISION
+    if colon:
+        return Kind.PACKAGE
+    if source.startswith("timm/"):
+        return Kind.TIMM
+    if "/" in source or Path(source, "config.json").exists():
+        return Kind.HUGGING_FACE
+    architecture = source.partition(".")[0]  # timm writes architecture.weights
+    in_timm = architecture in timm_names() and source not in published_names()
+    return Kind.TIMM if in_timm else Kind.TORCHVISION
 
 
 def check(source: str) -> None:
@@ -48,7 +59,13 @@ def check(source: str) -> None:
         case Kind.TORCHVISION:
             known = published_names()
             if known and source not in known:
-                raise unknown_name(source, list(known))
+                raise unknown_name(source, [*known, *timm_names()])
+        case Kind.TIMM:
+            name = source.removeprefix("timm/")
+            if timm_names() and name.partition(".")[0] not in timm_names():
+                raise unknown_name(name, list(timm_names()))
+        case Kind.HUGGING_FACE:
+            _check_hugging_face(source)
 
 
 def open_source(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
@@ -56,17 +73,22 @@ def open_source(source: str, *, images: str | None, batch: int, seed: int) -> Lo
     if batch < 1:
         raise BadInput(f"the batch is {batch}; it must be above 0", hint="for example a batch of 1")
     check(source)
-    if kind_of(source) is Kind.TORCHVISION:
-        from ironlaw.models import published
+    module, function = _OPENERS[kind_of(source)]
+    opened: LoadedModel = getattr(importlib.import_module(f"ironlaw.models.{module}"), function)(
+        source, images=images, batch=batch, seed=seed
+    )
+    return opened
 
-        return published.open_published(source, images=images, batch=batch, seed=seed)
-    if kind_of(source) is Kind.ONNX:
-        from ironlaw.models import onnx_model
 
-        return onnx_model.open_onnx(source, images=images, batch=batch, seed=seed)
-    from ironlaw.models import factories
-
-    return factories.open_factory(source, images=images, batch=batch, seed=seed)
+# What opens each kind, imported only then.
+_OPENERS = {
+    Kind.FILE: ("factories", "open_factory"),
+    Kind.PACKAGE: ("factories", "open_factory"),
+    Kind.ONNX: ("onnx_model", "open_onnx"),
+    Kind.HUGGING_FACE: ("huggingface", "open_hugging_face"),
+    Kind.TIMM: ("timm_models", "open_timm"),
+    Kind.TORCHVISION: ("published", "open_published"),
+}
 
 
 def unknown_name(name: str, known: list[str]) -> BadInput:
@@ -80,19 +102,28 @@ _OWN_MODELS = " (a model of your own: file.py:factory)"
 @functools.cache
 def published_names() -> tuple[str, ...]:
     """The names torchvision registers, read from its source so that it need not be imported; empty when unreadable."""
-    spec = importlib.util.find_spec("torchvision")
+    return _names_in("torchvision", leave_out="quantization")
+
+
+@functools.cache
+def timm_names() -> tuple[str, ...]:
+    """The names timm registers, read from its source; empty when it is not installed."""
+    return _names_in("timm")
+
+
+def _names_in(package: str, *, leave_out: str = "") -> tuple[str, ...]:
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return ()
-    folder = Path(spec.submodule_search_locations[0]) / "models"
     names: set[str] = set()
-    for file in folder.rglob("*.py"):
-        if file.parent.name != "quantization":
+    for file in (Path(spec.submodule_search_locations[0]) / "models").rglob("*.py"):
+        if file.parent.name != leave_out:
             names.update(_registered(file.read_text(encoding="utf-8")))
     return tuple(sorted(names))
 
 
 def _registered(text: str) -> list[str]:
-    found = re.finditer(r"^@register_model\((?:name=\"(\w+)\")?\)\n(?:@(?:.|\n)*?)?^def (\w+)", text, re.MULTILINE)
+    found = re.finditer(r"^@register_model(?:\(\)|\(name=\"(\w+)\"\))?\n(?:@(?:.|\n)*?)?^def (\w+)", text, re.MULTILINE)
     return [match.group(1) or match.group(2) for match in found]
 
 
@@ -128,6 +159,18 @@ def _top_level_names(tree: ast.Module) -> set[str]:
         else:
             waiting.extend(ast.iter_child_nodes(node))
     return names
+
+
+def _check_hugging_face(source: str) -> None:
+    folder = Path(source)
+    if folder.is_dir() and not (folder / "config.json").exists():
+        raise BadInput(
+            f"the folder {source} holds no config.json", hint="name the folder of a saved transformers model"
+        )
+    if not folder.is_dir() and source.count("/") != 1:
+        raise BadInput(f"there is no folder {source}", hint="name one, or a model on the hub as owner/name")
+    if importlib.util.find_spec("transformers") is None:
+        raise BadInput("transformers is not installed", hint="pip install 'ironlaw[transformers]'")
 
 
 def _check_onnx(source: str) -> None:

@@ -1,0 +1,31 @@
+"""The Hugging Face hub: whether it can be asked, so that nothing waits or retries without a network."""
+
+from __future__ import annotations
+
+import os
+
+from ironlaw.errors import BadInput
+from ironlaw.models.weights import unreachable
+
+ADDRESS = "https://huggingface.co"
+
+
+def offline() -> str | None:
+    """Why the hub cannot be asked, and from then on only the cache is used; None when it answers.
+
+    Must be called before huggingface_hub is imported: it reads its settings then.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("0", ""):
+        return "HF_HUB_OFFLINE is set"
+    reason = unreachable(ADDRESS)
+    if reason is not None:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    return reason
+
+
+def not_cached(name: str, reason: str) -> BadInput:
+    """The error for a model that would have to be asked for."""
+    return BadInput(
+        f"{name} is not in the cache, and {reason}",
+        hint="name the folder with its config.json, or run with a network once",
+    )

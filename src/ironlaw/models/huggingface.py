@@ -1,0 +1,196 @@
+"""Hugging Face models: a name on the hub (from its cache when offline) or a folder with a config.json.
+
+Only transformers' own architectures: code that comes with a checkpoint is never run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import ArmFailed, BadInput
+from ironlaw.models import LoadedModel, hub, images, inputs, texts
+from ironlaw.models.images import Preprocessing
+from ironlaw.models.weights import first_line, untrained
+
+TOKENS = 128  # the length most published latency tables of encoders use
+_TURNS = 10  # inputs for turns, as many as there are photographs
+
+
+def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+    """A model of transformers by name or folder, on text or photographs.
+
+    Raises:
+        ArmFailed: transformers is not installed.
+        BadInput: neither cached nor reachable, or it takes something else than text or images.
+    """
+    import torch
+
+    if importlib.util.find_spec("transformers") is None:
+        raise ArmFailed("transformers is not installed", hint="pip install 'ironlaw[transformers]'")
+    refused = None if Path(source).is_dir() else hub.offline()
+    config, assumed = _configuration(source, refused)
+    config.return_dict = False
+    torch.manual_seed(seed)
+    module, reason = _with_weights(source, config, refused)
+    module.eval()
+    if "pixel_values" in _parameters(module):
+        shown, calibration, probes = inputs.from_photos(images, _preprocessing(source, config), batch=batch, seed=seed)
+        concerns: tuple[Concern, ...] = ()
+    else:
+        shown, calibration, probes, concerns = _from_text(source, module, config, batch=batch, seed=seed)
+    if reason is not None:
+        concerns = (*assumed, untrained(reason), *concerns)
+    return LoadedModel(
+        name=source,
+        module=module,
+        inputs=shown,
+        calibration=calibration,
+        probes=probes,
+        weights=f"trained, {source}" if reason is None else f"untrained, seed {seed}",
+        concerns=concerns,
+        source=source,
+        seed=seed,
+    )
+
+
+def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[Concern, ...]]:
+    """The model's configuration: its own, or the one that transformers documents for this very checkpoint."""
+    import transformers
+
+    try:
+        return transformers.AutoConfig.from_pretrained(source, trust_remote_code=False), ()
+    except (OSError, ValueError) as error:
+        said = first_line(error)
+    documented = _documented(source)
+    if documented is None:
+        if refused is None:
+            raise BadInput(f"{source} cannot be opened: {said}", hint="check its name on https://huggingface.co")
+        raise hub.not_cached(source, refused)
+    concern = Concern(
+        slug="assumed-architecture",
+        text=f"{source} is not in the cache: this is {documented}() with its defaults, which transformers documents as"
+        " similar to it",
+        fix="run once with a network",
+    )
+    return getattr(transformers, documented)(), (concern,)
+
+
+def _documented(source: str) -> str | None:
+    """The configuration class whose documentation says that its defaults are like this checkpoint."""
+    spec = importlib.util.find_spec("transformers")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "models"
+    for file in sorted(folder.glob("*/configuration_*.py")):
+        text = file.read_text(encoding="utf-8")
+        if f'checkpoint="{source}"' in text:
+            after = text.partition(f'checkpoint="{source}"')[2]
+            found = re.search(r"^class (\w+)", after, re.MULTILINE)
+            return found.group(1) if found else None
+    return None
+
+
+def _with_weights(source: str, config: Any, refused: str | None) -> tuple[Any, str | None]:
+    """The model with its trained weights, or a seeded one and why."""
+    import torch
+
+    kind = _class_of(config)
+    try:
+        loaded = kind.from_pretrained(source, config=config, dtype=torch.float32)
+    except Exception as error:  # noqa: BLE001  # the border to transformers and its hub: no weights is a gap with a reason
+        reason = refused or f"no usable weights: {first_line(error)}"
+        maker = kind.from_config if hasattr(kind, "from_config") else kind
+        return maker(config), reason
+    return loaded, None
+
+
+def _class_of(config: Any) -> Any:
+    """The class with the checkpoint's own head; without one for heads that only fill in or continue text."""
+    import transformers
+
+    for name in config.architectures or ():
+        if hasattr(transformers, name) and not re.search("MaskedLM|CausalLM|PreTraining|LMHead", name):
+            return getattr(transformers, name)
+    return transformers.AutoModel
+
+
+def _parameters(module: Any) -> list[str]:
+    return list(inspect.signature(module.forward).parameters)
+
+
+def _preprocessing(source: str, config: Any) -> Preprocessing:
+    import transformers
+
+    side = config.image_size if isinstance(getattr(config, "image_size", None), int) else 224
+    try:
+        said = transformers.AutoImageProcessor.from_pretrained(source)  # type: ignore[no-untyped-call]  # not typed there
+        mean, std = tuple(said.image_mean), tuple(said.image_std)
+    except (OSError, ValueError, ImportError, AttributeError, TypeError):
+        mean, std = Preprocessing().mean, Preprocessing().std
+    return Preprocessing(resize=math.ceil(side * 256 / 224), crop=side, mean=mean, std=std)
+
+
+def _from_text(
+    source: str, module: Any, config: Any, *, batch: int, seed: int
+) -> tuple[list[inputs.Arguments], list[inputs.Arguments], list[inputs.Arguments], tuple[Concern, ...]]:
+    """Inputs, calibration and probes of TOKENS tokens, by the model's tokenizer or of random tokens."""
+    named = _parameters(module)
+    if "input_ids" not in named:
+        raise BadInput(
+            f"{source} takes {', '.join(named[:3])}: neither text nor images",
+            hint="write a file.py:factory that returns (module, (its, inputs))",
+        )
+    length = min(TOKENS, getattr(config, "max_position_embeddings", TOKENS))
+    counts = [-(-count // batch) for count in (_TURNS * batch, images.CALIBRATION, images.PROBES)]
+    tokenizer = _tokenizer(source)
+    groups, first = [], 0
+    for count in counts:
+        groups.append([_tokens(tokenizer, config, (first + i) * batch, batch, length, seed) for i in range(count)])
+        first += count
+    arguments = [[_in_order(module, tokens) for tokens in group] for group in groups]
+    concerns = () if tokenizer is not None else (_random_tokens(source),)
+    return arguments[0], arguments[1], arguments[2], concerns
+
+
+def _tokenizer(source: str) -> Any | None:
+    import transformers
+
+    try:
+        return transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except Exception:  # noqa: BLE001  # the border to transformers: without tokenizer the tokens are random, and said so
+        return None
+
+
+def _tokens(tokenizer: Any, config: Any, first: int, batch: int, length: int, seed: int) -> dict[str, Any]:
+    import torch
+
+    if tokenizer is not None:
+        written = texts.windows(batch, length=length, first=first)
+        found = tokenizer(written, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+        return dict(found)
+    chance = torch.Generator().manual_seed(seed * 1_000_003 + first)
+    ids = torch.randint(0, config.vocab_size, (batch, length), generator=chance)
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def _in_order(module: Any, tokens: dict[str, Any]) -> inputs.Arguments:
+    """The tensors in the order of the model's parameters, as far as it takes them."""
+    named = _parameters(module)
+    taken = {name: tensor for name, tensor in tokens.items() if name in named}
+    last = max(named.index(name) for name in taken)
+    return tuple(taken.get(name) for name in named[: last + 1])
+
+
+def _random_tokens(source: str) -> Concern:
+    return Concern(
+        slug="random-inputs",
+        text=f"the tokenizer of {source} is not in the cache: its inputs are seeded random tokens",
+        fix="run once with a network",
+        weight=Weight.NOTES,
+    )
