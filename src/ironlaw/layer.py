@@ -55,7 +55,6 @@ class LayerCall:
     inputs: tuple[Form, ...] = ()
     outputs: tuple[Form, ...] = ()
     parameters: tuple[Form, ...] = ()
-    groups: int = 1
     fed_by: tuple[int, ...] = ()
     operators: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
@@ -70,25 +69,10 @@ class LayerCall:
         return f"{name} #{self.repeat + 1}" if self.repeat else name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerGraph:
-    """The calls of one inference of an arm, in the order of execution; or why they cannot be told apart.
-
-    `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
-    called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
-    dim): they are no layers either, and reading layers slows them a little. `notes` say what could not be told apart.
-    """
-
-    arm: str
-    calls: Maybe[tuple[LayerCall, ...]]
-    silent: tuple[str, ...] = ()
-    passed: int = 0
-    notes: tuple[str, ...] = ()
-
-
 class Probe(Enum):
     """What is read at the border of a layer beside the wall clock."""
 
+    CLOCK = "clock"  # nothing
     CPU = "cpu"  # CPU time of all threads, ns
     FAULTS = "faults"  # minor page faults
     GROUP = "group"  # an event group of the PMU
@@ -97,25 +81,43 @@ class Probe(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorderCost:
-    """What reading one layer adds, measured on layers that do nothing; means, ns and counts per call.
+    """What reading one layer adds; means per call, measured with work between that leaves the caches cold.
 
-    `inside` lands in the layer's own interval, `between` outside of it, in the framework's time; `passing_ns` is what a
-    function that makes no tensor is slowed by. `probed_inside` is what reading adds to each probed quantity inside.
+    `inside` lands in the layer's own interval, `between` outside of it, in the framework's time. `passing_ns` is what a
+    function that makes no tensor is slowed by. `probed` is what reading adds to each probed quantity, inside and
+    between.
     """
 
     inside_ns: float
     between_ns: float
-    functional_inside_ns: float
     functional_between_ns: float
     passing_ns: float = 0.0
-    probed_inside: dict[str, float] = field(default_factory=dict)
+    probed: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerGraph:
+    """The calls of one inference of an arm, in the order of execution; or why they cannot be told apart.
+
+    `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
+    called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
+    dim): they are no layers either, and reading layers slows them a little. `notes` say what could not be told apart,
+    `costs` what reading costs by what is probed (a Probe's value).
+    """
+
+    arm: str
+    calls: Maybe[tuple[LayerCall, ...]]
+    silent: tuple[str, ...] = ()
+    passed: int = 0
+    notes: tuple[str, ...] = ()
+    costs: dict[str, BorderCost] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReading:
     """What one layer turn gave: `inferences` inferences, sums over them for each call of the graph.
 
-    `wall_ns` and `cpu_ns` are of the whole turn, reading included. `calls_ns` is the time within each call,
+    `wall_ns` is of the whole turn, reading included. `calls_ns` is the time within each call,
     `before_ns` the time between the end of the call before it (or the start of the inference) and its start; what
     follows the last call is the rest. `probed` holds, by quantity, the amount within each call: {"cpu_ns": ...},
     {"page-faults": ...}, or the events of the group; `probed_whole` the amount over the whole turn.
@@ -129,10 +131,8 @@ class LayerReading:
     group: int = -1
     inferences: int
     wall_ns: int
-    cpu_ns: int
     calls_ns: tuple[int, ...]
     before_ns: tuple[int, ...]
     probed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     probed_whole: dict[str, int] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
-    cost: Maybe[BorderCost] = Missing("the cost of reading was not measured")

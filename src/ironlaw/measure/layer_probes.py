@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ironlaw.event import EventGroup
 from ironlaw.layer import Probe
@@ -19,6 +19,8 @@ from ironlaw.measure.open_group import OpenGroup
 from ironlaw.measure.perf_event import EventRefused, Kernel, SyscallKernel, decode_group
 from ironlaw.measure.process_clock import clock_of_thread, list_threads
 from ironlaw.missing import Missing
+
+Take: TypeAlias = Callable[[], None]
 
 
 class Border(Protocol):
@@ -28,14 +30,34 @@ class Border(Protocol):
     group: int
     names: tuple[str, ...]
 
-    def begin(self) -> Callable[[], None]:
-        """Open what is needed and forget what was taken; gives the function that reads once."""
+    def begin(self) -> Take | None:
+        """Open what is needed, forget what was taken; gives the function that reads once, or None."""
 
     def taken(self) -> dict[str, array[int]]:
         """What was read, by quantity, in the order of taking; a quantity that was lost is not there."""
 
     def end(self) -> dict[str, str]:
         """Give back what was opened; quantities that were lost, and why."""
+
+
+class ClockBorder:
+    """Nothing but the wall clock, which is read at every border anyway: what disturbs least."""
+
+    probe = Probe.CLOCK
+    group = -1
+    names: tuple[str, ...] = ()
+
+    def begin(self) -> None:
+        """Nothing to open."""
+        return
+
+    def taken(self) -> dict[str, array[int]]:
+        """Nothing was read."""
+        return {}
+
+    def end(self) -> dict[str, str]:
+        """Nothing was opened."""
+        return {}
 
 
 class CpuBorder:
@@ -48,7 +70,7 @@ class CpuBorder:
     def __init__(self) -> None:
         self._read: array[int] = array("q")
 
-    def begin(self) -> Callable[[], None]:
+    def begin(self) -> Take:
         """The threads that exist now are brought up to date at each reading (see ProcessClock)."""
         self._read = array("q")
         others = tuple(clock_of_thread(thread) for thread in list_threads() if thread != threading.get_native_id())
@@ -80,7 +102,7 @@ class FaultBorder:
     def __init__(self) -> None:
         self._read: array[int] = array("q")
 
-    def begin(self) -> Callable[[], None]:
+    def begin(self) -> Take:
         """Forget what was taken."""
         self._read = array("q")
         keep, usage, whole_process = self._read.append, resource.getrusage, resource.RUSAGE_SELF
@@ -117,7 +139,7 @@ class GroupBorder:
         self._raw: list[bytes] = []
         self._lost = ""
 
-    def begin(self) -> Callable[[], None]:
+    def begin(self) -> Take:
         """Open the group on every thread there is now, and let it count."""
         self._raw, self._lost = [], ""
         try:
