@@ -14,6 +14,8 @@ from ironlaw.errors import ExitCode, IronlawError, offer_closest
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
 COMMANDS = {
     "run": "measure a model's variants and explain the difference",
+    "explain": "what a recording, a published table or saved perf stat outputs say",
+    "report": "a recording as one HTML file, as Markdown or as CSV",
     "doctor": "what this machine can measure, and how to mend it",
 }
 

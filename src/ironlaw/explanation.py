@@ -90,6 +90,7 @@ class ArmSummary:
     identical_outputs: Maybe[bool] = NOT_RECORDED  # bit for bit the control's
     phases_ns: dict[str, float] = field(default_factory=dict)  # one-time costs: fuse, calibrate, convert, load ...
     first_inference_ns: Maybe[float] = NOT_RECORDED
+    operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     failure: str = ""  # why it could not go on; empty when it did
 

@@ -49,6 +49,7 @@ class Plan:
     threads: int = 1
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
+    ceilings: bool = False  # measure what the machine can do at most, beside the arms
     experiments: tuple[Thrown, ...] = ()
 
     def __post_init__(self) -> None:

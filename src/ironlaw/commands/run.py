@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ironlaw.arm import Arm
+from ironlaw.commands.showing import Display, check_writable, show, write_report
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 if TYPE_CHECKING:
-    from ironlaw.explanation import Explanation
     from ironlaw.measure.recorder import Advice
     from ironlaw.recording import Fact, Recording
 
@@ -38,16 +38,6 @@ class Percentage(click.ParamType[float]):
             return float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
             raise BadInput(f"{text!r} is not a percentage", hint="for example --precision 2%") from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Display:
-    """What the user wants to see of it."""
-
-    as_json: bool
-    report: Path | None
-    quiet: bool
-    verbose: bool
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,6 +83,7 @@ class Settings:
     experiments: tuple[str, ...]
     out: Path
     force: bool
+    report: Path | None
     display: Display
 
     @classmethod
@@ -113,6 +104,9 @@ class Settings:
         images = given.text("images")
         if images is not None:
             check_folder(images)
+        report = given.path("report")
+        if report is not None:
+            check_writable(report)
         out = given.path("out") or default_out(model)
         return cls(
             model=model,
@@ -125,9 +119,9 @@ class Settings:
             counters=not given.flag("no_counters"),
             out=out,
             force=given.flag("force"),
+            report=report,
             display=Display(
                 as_json=given.flag("as_json"),
-                report=given.path("report"),
                 quiet=given.flag("quiet"),
                 verbose=given.flag("verbose"),
             ),
@@ -143,6 +137,7 @@ class Settings:
             threads=self.threads,
             images=self.images,
             counters=self.counters,
+            ceilings=bool(self.experiments),
         )
 
 
@@ -249,7 +244,9 @@ def execute(settings: Settings) -> int:
             settings.plan(), out, force=settings.force, watcher=bar, advice=advise(settings.experiments)
         )
     explanation = ironlaw.explain(recording)
-    show(explanation, recording, display=display)
+    show(explanation, display=display, n=recording.plan.schedule.inferences)
+    if settings.report is not None:
+        write_report(explanation, recording, settings.report)
     if not display.as_json:
         click.echo(f"Recording: {out}", err=True)
     return int(exit_code(recording))
@@ -261,20 +258,3 @@ def exit_code(recording: Recording) -> ExitCode:
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED
     return ExitCode.DONE if whole and not recording.failures else ExitCode.INCOMPLETE
-
-
-def show(explanation: Explanation, recording: Recording, *, display: Display) -> None:
-    """Print the explanation as the user asked for it."""
-    import json
-
-    from rich.console import Console
-
-    from ironlaw.report.document import to_document
-    from ironlaw.report.terminal import Verbosity
-    from ironlaw.report.terminal import show as show_terminal
-
-    if display.as_json:
-        click.echo(json.dumps(to_document(explanation), ensure_ascii=False, indent=2))
-        return
-    verbosity = Verbosity.QUIET if display.quiet else Verbosity.VERBOSE if display.verbose else Verbosity.NORMAL
-    show_terminal(explanation, Console(), n=recording.plan.schedule.inferences, verbosity=verbosity)

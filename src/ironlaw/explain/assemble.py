@@ -10,6 +10,7 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explain.association import associations
 from ironlaw.explain.bench import Bench, bench
+from ironlaw.explain.bounds import context_switch_bound, weight_transfer_evidence
 from ironlaw.explain.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.explain.misleading import misleading
@@ -22,7 +23,7 @@ from ironlaw.explain.validity import validity_concerns
 from ironlaw.explain.verdicts import judge
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Ending, Recording
+from ironlaw.recording import Ceilings, Ending, Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if is_known(comparison.ln_ratio):
             slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
             comparison = replace(comparison, misleading=slugs)
-        comparisons.append(_with_causes(_unproven_if_moved(comparison, check), on))
+        judged = _with_causes(_unproven_if_moved(comparison, check), on)
+        comparisons.append(_with_bounds(judged, by_name, recording.ceilings))
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     return Explanation(
         machine=recording.machine,
@@ -119,6 +121,20 @@ def _with_causes(comparison: Comparison, on: Bench) -> Comparison:
         trusted=comparison.difference is not Difference.UNPROVEN,
     )
     return replace(comparison, causes=judged.causes, unexplained=judged.unexplained, interaction=judged.interaction)
+
+
+def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:
+    """The causes of which only a bound is known, and what the weights' bytes can be worth."""
+    if not (comparison.causes and is_known(comparison.ln_ratio)):
+        return comparison
+    control, changed = rows[comparison.control], rows[comparison.changed]
+    transfer = weight_transfer_evidence(control, changed, ceilings)
+    causes = tuple(
+        replace(verdict, evidence={**verdict.evidence, **transfer}) if verdict.cause == "weight-traffic" else verdict
+        for verdict in comparison.causes
+    )
+    bound = context_switch_bound(control, changed, ceilings)
+    return replace(comparison, causes=causes if bound is None else (*causes, bound))
 
 
 def _known(name: str | None, names: list[str]) -> str | None:

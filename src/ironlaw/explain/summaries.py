@@ -115,8 +115,10 @@ def _with_costs(row: ArmSummary, recording: Recording) -> ArmSummary:
     if started:
         phases["load"] = sum(fact.load_ns for fact in started) / len(started)
     cold = [fact.warm_up_ns[0] for fact in started if fact.warm_up_ns]
+    operators = [fact.counts.get("operators", row.operators) for fact in recording.censuses if fact.arm == row.arm]
     return replace(
         row,
+        operators=operators[-1] if operators else row.operators,
         size_bytes=prepared[-1].size_bytes if prepared else row.size_bytes,
         phases_ns=phases,
         first_inference_ns=sum(cold) / len(cold) if cold else row.first_inference_ns,

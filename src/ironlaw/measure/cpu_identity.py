@@ -8,9 +8,7 @@ from pathlib import Path
 from ironlaw.missing import Maybe, Missing
 
 # x86 flags and Arm features by which math libraries choose their kernels.
-_ISA_WORDS = frozenset(
-    {"fma", "f16c", "sse4_1", "sse4_2", "i8mm", "bf16", "fphp", "sve", "sve2", "sme", "sme2"}
-)
+_ISA_WORDS = frozenset({"fma", "f16c", "sse4_1", "sse4_2", "i8mm", "bf16", "fphp", "sve", "sve2", "sme", "sme2"})
 _ISA_PREFIXES = ("avx", "amx_", "asimd", "sve", "smei8", "smef")
 
 # MIDR_EL1 implementer and part numbers: arch/arm64/include/asm/cputype.h of Linux.
@@ -57,9 +55,7 @@ class CpuIdentity:
     @property
     def isa(self) -> tuple[str, ...]:
         """The instruction-set extensions by which math libraries choose their kernels."""
-        return tuple(
-            sorted(flag for flag in self.flags if flag in _ISA_WORDS or flag.startswith(_ISA_PREFIXES))
-        )
+        return tuple(sorted(flag for flag in self.flags if flag in _ISA_WORDS or flag.startswith(_ISA_PREFIXES)))
 
 
 def cpu_identity(root: Path = Path("/")) -> CpuIdentity:

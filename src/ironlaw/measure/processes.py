@@ -20,6 +20,7 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.engines import engine
 from ironlaw.machine import Machine
+from ironlaw.measure.ceilings import measure_ceilings
 from ironlaw.measure.inspection import inspect_machine
 from ironlaw.measure.known_answer import check_counters
 from ironlaw.measure.messages import (
@@ -39,7 +40,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import ArmPrepared, Census, CounterCheck, Fact, Failure, InterpreterStarted
+from ironlaw.recording import ArmPrepared, Ceilings, Census, CounterCheck, Fact, Failure, InterpreterStarted
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
@@ -100,6 +101,11 @@ class ProcessStage:
         finally:
             os.sched_setaffinity(0, self._allowed)
         return self._check
+
+    def measure_ceilings(self, machine: Machine) -> Ceilings:
+        """By matrix multiplication and streaming, in a process of its own."""
+        threads = self._plan.threads
+        return measure_ceilings(machine, threads=threads, cpus=self._cpus(threads))
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """One interpreter; one twin for each model that has to be made."""

@@ -142,12 +142,16 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
 def _open(run: _Run) -> None:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.keep(Header(schema=SCHEMA, ironlaw=version("ironlaw"), started_utc=started))
-    run.keep(run.stage.inspect())
+    machine = run.stage.inspect()
+    run.keep(machine)
     run.keep(run.plan)
     run.watcher.progressed(0.0, "testing the counters")
     check: CounterCheck = run.stage.check_counters()
     run.keep(check)
     run.groups = len(check.groups)
+    if run.plan.ceilings:
+        run.watcher.progressed(_share(run), "measuring the machine's ceilings")
+        run.keep(run.stage.measure_ceilings(machine))
     _prepare(run, run.plan.arms)
 
 

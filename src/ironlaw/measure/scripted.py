@@ -32,6 +32,7 @@ from ironlaw.program import PreparedModel
 from ironlaw.recording import (
     ArmPrepared,
     ArmStarted,
+    Ceilings,
     Census,
     CounterCheck,
     Fact,
@@ -123,6 +124,19 @@ class ArmScript:
         return cycles / self.frequency_hz
 
 
+_UNSTATED = Missing("the script states no ceilings")
+_NO_CEILINGS = Ceilings(
+    threads=1,
+    macs_per_s={},
+    read_bytes_per_s=_UNSTATED,
+    write_bytes_per_s=_UNSTATED,
+    copy_bytes_per_s=_UNSTATED,
+    streamed_bytes=_UNSTATED,
+    switch_ns=_UNSTATED,
+    page_fault_ns=_UNSTATED,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """The law of a whole recording.
@@ -141,6 +155,7 @@ class Script:
     slots: int = 5
     seed: int = 0
     start_s: float = 4.0
+    ceilings: Ceilings = _NO_CEILINGS
 
 
 class ScriptedStage:
@@ -170,6 +185,10 @@ class ScriptedStage:
             return CounterCheck(meter=Meter.CLOCK, slots=Missing("the script states no PMU"), groups=(), lost=lost)
         groups = tuple(tuple(str(event) for event in group.events) for group in self._groups)
         return CounterCheck(meter=Meter.SCRIPTED, slots=self._script.slots, groups=groups)
+
+    def measure_ceilings(self, machine: Machine) -> Ceilings:
+        """As the script states."""
+        return self._script.ceilings
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Models that exist by their size only."""

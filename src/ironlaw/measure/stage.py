@@ -9,7 +9,7 @@ from ironlaw.arm import Arm
 from ironlaw.machine import Machine
 from ironlaw.measure.messages import Turn
 from ironlaw.program import PreparedModel
-from ironlaw.recording import CounterCheck, Fact
+from ironlaw.recording import Ceilings, CounterCheck, Fact
 
 
 class Stage(Protocol):
@@ -23,6 +23,9 @@ class Stage(Protocol):
 
     def check_counters(self) -> CounterCheck:
         """The known-answer test; everything later is counted as it says."""
+
+    def measure_ceilings(self, machine: Machine) -> Ceilings:
+        """The most the machine does on the CPUs of the arms."""
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Make and save each arm's model; arms that can share one do. One ArmPrepared or Failure an arm."""

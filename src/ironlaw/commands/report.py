@@ -1,0 +1,35 @@
+"""ironlaw report: a recording as one self-contained HTML file, as Markdown, as CSV, or bundled for a maintainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ironlaw.commands.showing import check_writable, write_report
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.html|.md|.csv")
+@click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
+def report(file: Path, out: Path, control: str | None) -> int:
+    """Write what the recording FILE says to OUT: HTML, or Markdown or CSV by its ending."""
+    import ironlaw
+
+    check_writable(out)
+    recording = ironlaw.load(file)
+    explanation = ironlaw.explain(recording, control=control)
+    match out.suffix.lower():
+        case ".md":
+            from ironlaw.report.markdown import to_markdown
+
+            out.write_text(to_markdown(explanation), encoding="utf-8")
+        case ".csv":
+            from ironlaw.report.delimited import arms_csv
+
+            out.write_text(arms_csv(explanation), encoding="utf-8")
+        case _:
+            write_report(explanation, recording, out)
+    click.echo(f"Report: {out}", err=True)
+    return 0

@@ -1,0 +1,75 @@
+"""How commands show an explanation: as text, as JSON, as an HTML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ironlaw.errors import BadInput
+
+if TYPE_CHECKING:
+    from ironlaw.explanation import Explanation
+    from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """What the user wants to see of an explanation."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    correlate: bool = False
+
+
+def show(explanation: Explanation, *, display: Display, n: int | None = None) -> None:
+    """Print the explanation; `n` is the number of inferences that the table gives a time for besides one."""
+    import json
+
+    from rich.console import Console
+
+    from ironlaw.report.associations import show_associations
+    from ironlaw.report.document import to_document
+    from ironlaw.report.terminal import Verbosity
+    from ironlaw.report.terminal import show as show_terminal
+
+    if display.as_json:
+        click.echo(json.dumps(to_document(explanation), ensure_ascii=False, indent=2))
+        return
+    console = Console()
+    if display.correlate:
+        show_associations(explanation, console)
+        return
+    verbosity = Verbosity.QUIET if display.quiet else Verbosity.VERBOSE if display.verbose else Verbosity.NORMAL
+    show_terminal(explanation, console, n=n, verbosity=verbosity)
+
+
+def write_report(explanation: Explanation, recording: Recording, path: Path) -> None:
+    """Write the HTML report.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    from ironlaw.report.html import render
+
+    text = render(explanation, recording)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
+
+
+def check_writable(path: Path) -> None:
+    """See before measuring that a report can be written where it is wanted.
+
+    Raises:
+        BadInput: its folder does not exist or cannot be written.
+    """
+    import os
+
+    folder = path.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+        raise BadInput(f"cannot write {path}", hint="name a file in a folder that you may write to")

@@ -1,0 +1,113 @@
+"""The usual guesses about a quantized network, each answered by name for the widest comparison of a recording.
+
+They are those of the blog post that this project grew from: fewer cache misses since parameters are smaller, less
+parameter transfer, fusion as graph reduction, a higher IPC since operations are lighter, fewer context switches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ironlaw.explanation import (
+    ArmSummary,
+    CauseVerdict,
+    Comparison,
+    Difference,
+    Explanation,
+    Outcome,
+    Term,
+)
+from ironlaw.missing import Missing, is_known
+from ironlaw.report.quantity import TIME, percent, quantity, ratio, scale_for
+from ironlaw.report.words import OUTCOME_WORDS, cause_sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """A guess, what became of it, and on which evidence."""
+
+    guess: str
+    answer: str  # confirmed, refuted, undecided, consistent, or not tested
+    evidence: tuple[str, ...]
+
+
+NOT_TESTED = "not tested"
+
+
+def guesses(explanation: Explanation) -> tuple[Guess, ...]:
+    """The guesses and their answers; none where nothing was tested."""
+    tested = [item for item in explanation.comparisons if item.causes and is_known(item.ln_ratio)]
+    if not tested:
+        return ()
+    widest = max(tested, key=lambda item: abs(item.ln_ratio.value) if not isinstance(item.ln_ratio, Missing) else 0)
+    verdicts = {verdict.cause: verdict for verdict in widest.causes}
+    return (
+        _from_verdicts(
+            "fewer cache misses, because the parameters are smaller", verdicts, "cache-fit", "weight-traffic"
+        ),
+        _from_verdicts("less time to transfer parameters", verdicts, "weight-traffic"),
+        _fusion(explanation, verdicts),
+        _lighter(widest),
+        _from_verdicts("fewer context switches", verdicts, "context-switches"),
+    )
+
+
+def _from_verdicts(guess: str, verdicts: dict[str, CauseVerdict], *causes: str) -> Guess:
+    found = [verdicts[cause] for cause in causes if cause in verdicts]
+    if not found:
+        return Guess(guess=guess, answer=NOT_TESTED, evidence=("no experiment of this recording tests it",))
+    outcomes = {verdict.outcome for verdict in found}
+    # One mechanism confirmed is enough for the guess; all must be refuted for it to be.
+    for outcome in (Outcome.CONFIRMED, Outcome.UNDECIDED, Outcome.CONSISTENT, Outcome.REFUTED):
+        if outcome in outcomes:
+            return Guess(guess=guess, answer=OUTCOME_WORDS[outcome], evidence=tuple(map(cause_sentence, found)))
+    raise AssertionError("a verdict has one of four outcomes")
+
+
+def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Guess:
+    rows = {row.arm: row for row in explanation.arms}
+    evidence = [cause_sentence(verdicts["fusion"])] if "fusion" in verdicts else []
+    steps = [(rows[name], rows[f"{name}+fused"]) for name in rows if f"{name}+fused" in rows and "=" not in name]
+    for before, after in steps:
+        evidence.append(_reduction(before, after))
+    answer = OUTCOME_WORDS[verdicts["fusion"].outcome] if "fusion" in verdicts else NOT_TESTED
+    return Guess(
+        guess="fusion is plain graph reduction",
+        answer=answer,
+        evidence=tuple(evidence) or ("no pair of arms differs in fusion alone",),
+    )
+
+
+def _reduction(before: ArmSummary, after: ArmSummary) -> str:
+    parts = []
+    if is_known(before.operators) and is_known(after.operators):
+        parts.append(f"operators {before.operators:.0f} to {after.operators:.0f}")
+    if is_known(before.wall_ns) and is_known(after.wall_ns):
+        scale = scale_for(TIME, [before.wall_ns.value])
+        parts.append(f"time {quantity(before.wall_ns, scale)} to {quantity(after.wall_ns, scale)}")
+    if is_known(before.instructions) and is_known(after.instructions):
+        parts.append(f"instructions to {percent(after.instructions / before.instructions)}")
+    return f"{before.arm} to {after.arm}: {', '.join(parts)}."
+
+
+def _lighter(comparison: Comparison) -> Guess:
+    guess = "IPC rose, because the operations are lighter"
+    if isinstance(comparison.split, Missing) or comparison.difference is Difference.UNPROVEN:
+        return Guess(guess=guess, answer=NOT_TESTED, evidence=("there is no split to read it from.",))
+    cpi = comparison.split.terms.get(Term.CPI)
+    if cpi is None or isinstance(cpi, Missing):
+        reason = "cycles per instruction were not counted" if cpi is None else cpi.reason
+        return Guess(guess=guess, answer=NOT_TESTED, evidence=(f"{reason}.",))
+    moved = ratio(cpi.ln.through(math.exp))
+    if not cpi.ln.excludes(0.0):
+        return Guess(guess=guess, answer="undecided", evidence=(f"cycles per instruction changed by {moved}.",))
+    risen = cpi.ln.value > 0
+    return Guess(
+        guess=guess,
+        answer="consistent" if risen else "refuted",
+        evidence=(
+            f"cycles per instruction {'fell' if risen else 'rose'} by a factor of {moved}; the split says how much "
+            "time that is, and not why: see the causes.",
+        ),
+    )
