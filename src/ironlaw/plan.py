@@ -47,6 +47,7 @@ class Plan:
     schedule: Schedule
     seed: int = 0
     threads: int = 1
+    batch: int = 1  # inputs that one inference takes at once
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
@@ -54,6 +55,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         _require_positive("--threads", self.threads, "for example --threads 1")
+        _require_positive("the batch", self.batch, "for example a batch of 1")
         if not self.arms:
             raise BadInput("there is no arm to run", hint="--arms fp32,int8 names two")
         names = [arm.name for arm in self.arms]

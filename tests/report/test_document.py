@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ironlaw.missing import Missing
 from ironlaw.report.document import to_document, to_json
 from tests.report import explanations
 from tests.report.test_terminal import ALL
@@ -93,3 +95,12 @@ def test_published_table_has_values_and_no_intervals() -> None:
 def test_names_from_outside_are_kept_as_they_are() -> None:
     document = to_document(explanations.with_hostile_names())
     assert document["arms"][0]["arm"] == explanations.HOSTILE
+
+
+def test_work_on_a_batch_is_never_called_an_image() -> None:
+    explanation = explanations.with_pmu()
+    assert not isinstance(explanation.plan, Missing)
+    batched = replace(explanation, plan=replace(explanation.plan, batch=8))
+    texts = [comparison["text"] for comparison in to_document(batched)["comparisons"]]
+    assert all("per batch of 8" in text or "per" not in text for text in texts)
+    assert not any("image" in text for text in texts)

@@ -55,6 +55,7 @@ class Post:
     images: str | None
     seed: int
     threads: int
+    batch: int
     cpus: tuple[int, ...]
     check: CounterCheck
     fd: int  # of its socket, in the interpreter

@@ -233,6 +233,7 @@ class ProcessStage:
             images=self._plan.images,
             seed=self._plan.seed,
             threads=threads,
+            batch=self._plan.batch,
             cpus=self._cpus(threads),
             check=self._check,
             fd=fd,

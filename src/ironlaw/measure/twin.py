@@ -81,7 +81,7 @@ class Twin:
     def _prepare(self, order: Prepare) -> list[Fact]:
         post = self._post
         self._enter_process()
-        model = open_model(post.arm.factory or post.model, images=post.images, batch=1, seed=post.seed)
+        model = open_model(post.arm.factory or post.model, images=post.images, batch=post.batch, seed=post.seed)
         folder = Path(order.folder)
         saved.save(model, folder)
         prepared = engine(post.arm.variant.level(ENGINE)).prepare(post.arm.variant, model, folder)

@@ -94,9 +94,11 @@ def plain(text: str) -> str:
 
 
 def unit_of_work(plan: Maybe[Plan]) -> str:
-    """What one inference is called: an image, unless someone's own program runs; without a plan it is a run."""
+    """What one inference is called: an image, a batch, or just that for someone's own program; without a plan a run."""
     if isinstance(plan, Missing):
         return "run"
+    if plan.batch > 1:
+        return f"batch of {plan.batch}"
     if any(arm.factory is not None for arm in plan.arms):
         return "inference"
     return "image"
