@@ -17,6 +17,10 @@ from ironlaw.plan import Plan
 
 NOT_RECORDED = Missing("was not recorded")
 HAS_INTERVAL = Missing("known with its interval")
+# Names of evidence about weights that need not be read: what they weigh, what reading them takes at most.
+SAVED_BYTES = "bytes of weights saved"
+SAVED_NS = "ns to stream them at the measured bandwidth"
+SAVED_SHARE = "share of the time saved that this is"
 
 
 class Difference(Enum):
@@ -155,8 +159,8 @@ class CauseVerdict:
 
     `effect` is its contribution to the comparison in ln units, positive as predicted: of a PAIR the ln-ratio of the
     experiment's two arms; on BOTH_SIDES what the difference shrinks by; in a FACTORIAL the mean over orders.
-    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio, with the range over
-    orders where several causes are confirmed together.
+    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio; its interval holds the
+    range over orders as well where several causes are confirmed together.
     """
 
     cause: str
@@ -223,6 +227,7 @@ class Comparison:
     misleading: tuple[str, ...] = ()  # slugs of metrics that point the wrong way here
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
+    unexplained_share: Maybe[Estimate] = NOT_RECORDED  # of the comparison's ln-ratio
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for

@@ -20,7 +20,7 @@ from ironlaw.explain.signatures import observe
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explain.validity import validity_concerns
-from ironlaw.explain.verdicts import judge
+from ironlaw.explain.verdicts import Family, family, judge
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ceilings, Ending, Recording
@@ -78,6 +78,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     on = bench(recording, evidence.turns)
     concerns = [*validity_concerns(recording, observe(recording, evidence.turns), on, by_name), *concerns]
     comparisons = []
+    among = None if has_moved(check) else family(on, [(chosen, other) for other in others])
     for other in others:
         comparison, pairs = evidence.compare(chosen, other)
         if pairs is not None:
@@ -85,7 +86,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if is_known(comparison.ln_ratio):
             slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
             comparison = replace(comparison, misleading=slugs)
-        judged = _with_causes(_unproven_if_moved(comparison, check), on)
+        judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
         comparisons.append(_with_bounds(judged, by_name, recording.ceilings))
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     return Explanation(
@@ -110,17 +111,17 @@ def _is_trained(concerns: list[Concern]) -> bool:
     return all(concern.slug != "untrained-weights" for concern in concerns)
 
 
-def _with_causes(comparison: Comparison, on: Bench) -> Comparison:
-    if not is_known(comparison.ln_ratio):
+def _with_causes(comparison: Comparison, on: Bench, among: Family | None) -> Comparison:
+    if isinstance(comparison.ln_ratio, Missing):
         return comparison
-    judged = judge(
-        on,
-        comparison.control,
-        comparison.changed,
-        whole=comparison.ln_ratio.value,
-        trusted=comparison.difference is not Difference.UNPROVEN,
+    judged = judge(on, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
+    return replace(
+        comparison,
+        causes=judged.causes,
+        unexplained=judged.unexplained,
+        unexplained_share=judged.unexplained_share,
+        interaction=judged.interaction,
     )
-    return replace(comparison, causes=judged.causes, unexplained=judged.unexplained, interaction=judged.interaction)
 
 
 def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:

@@ -28,7 +28,6 @@ class Bench:
     plan: Plan
     ln_wall: dict[str, dict[int, float]]
     smallest: float = SMALLEST_EFFECT
-    tests: int = 1  # how many experiments are judged together
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
         """The arm that ran as `arm` with the switches thrown; itself where it was spared all; None where none ran."""
@@ -90,9 +89,7 @@ def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Ben
     """The arms of a recording, ready for verdicts: only rounds that all arms of a replicate ran."""
     tables = turns_of(recording) if turns is None else turns
     ln_wall = {name: _by_replicate(table) for name, table in tables.items()}
-    switches = {switch for entry in recording.plan.experiments for switch in entry.switches}
-    comparisons = max(1, len(recording.plan.asked()) - 1)
-    return Bench(plan=recording.plan, ln_wall=ln_wall, tests=max(1, len(switches) * comparisons))
+    return Bench(plan=recording.plan, ln_wall=ln_wall)
 
 
 def _by_replicate(table: ArmTurns) -> dict[int, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ironlaw.explain.bench import SMALLEST_EFFECT
-from ironlaw.explanation import ArmSummary, CauseVerdict, Outcome
+from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary, CauseVerdict, Outcome
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ceilings
 
@@ -57,7 +57,8 @@ def weight_transfer_evidence(
     if not (is_known(before) and is_known(after) and is_known(rate)):
         return {}
     saved_bytes = before - after
-    return {
-        "bytes of weights saved": float(saved_bytes),
-        "ns to stream them at the measured bandwidth": saved_bytes / rate * 1e9,
-    }
+    saved_ns = saved_bytes / rate * 1e9
+    found: dict[str, Maybe[float]] = {SAVED_BYTES: float(saved_bytes), SAVED_NS: saved_ns}
+    if is_known(control.wall_ns) and is_known(changed.wall_ns) and control.wall_ns.value != changed.wall_ns.value:
+        found[SAVED_SHARE] = saved_ns / (control.wall_ns.value - changed.wall_ns.value)
+    return found

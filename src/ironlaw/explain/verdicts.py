@@ -7,16 +7,20 @@ so each has an interval that includes the spread between processes, and all of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ironlaw.estimate import Estimate
 from ironlaw.explain.bench import Bench, Contribution, contributions, mean_of
+from ironlaw.explain.family import adjusted, p_value
 from ironlaw.explain.interval import CONFIDENCE, t_interval
 from ironlaw.explain.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.explanation import CauseVerdict, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
+
+FEWEST_REPLICATES = 3
+NO_WHOLE = Missing("no difference is shown that it could be a share of")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,80 +29,106 @@ class Judgement:
 
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = Missing("no experiment ran")
+    unexplained_share: Maybe[Estimate] = Missing("no experiment ran")
     interaction: dict[str, Estimate] = field(default_factory=dict)
 
 
-def judge(on: Bench, control: str, changed: str, *, whole: float, trusted: bool) -> Judgement:
+# By comparison and cause.
+Family = Mapping[tuple[str, str, str], float]
+
+
+def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
+    """How likely luck alone would give each experiment of a recording, judged among all of them."""
+    raw: dict[tuple[str, str, str], float] = {}
+    for control, changed in comparisons:
+        found = [*contributions(on, control, changed)]
+        likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
+        through, _ = factor_contributions(on, control, changed, likely)
+        raw |= {(control, changed, item.cause): _p_value(item) for item in (*found, *through)}
+    return adjusted(raw)
+
+
+def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Family | None) -> Judgement:
     """Verdicts on every cause that was tested for one comparison, whose ln-ratio is `whole`.
 
-    `trusted` is False in a recording whose control moved: then nothing is confirmed.
+    `among` is the recording's family of experiments; None in a recording whose control moved: then nothing is
+    confirmed.
     """
+    judged = _Judge(on=on, arms=(control, changed), among=among)
     found = [*contributions(on, control, changed)]
-    verdicts = [_verdict(on, item, trusted=trusted) for item in found]
+    verdicts = [judged.verdict(item) for item in found]
     confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
     total = on.series((1.0, control), (-1.0, changed))
     shared = share_out_causes(on, control, changed, confirmed)
     through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
     for item in through:
-        verdict = _verdict(on, item, trusted=trusted)
+        verdict = judged.verdict(item)
         verdicts.append(verdict)
         if verdict.outcome is Outcome.CONFIRMED and (shared or not confirmed):
             shared[item.cause] = (item.parts, None)
-    causes = tuple(_with_share(verdict, shared.get(verdict.cause), whole) for verdict in verdicts)
-    return Judgement(causes=causes, unexplained=_left_over(total, whole, shared, verdicts), interaction=rest)
+    causes = tuple(_with_share(verdict, shared.get(verdict.cause), whole, total) for verdict in verdicts)
+    left, left_share = _left_over(total, whole, shared, verdicts)
+    return Judgement(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
 
 
-def _verdict(on: Bench, item: Contribution, *, trusted: bool) -> CauseVerdict:
-    values = [item.sign * part for part in item.parts.values()]
-    effect = t_interval(values)
-    outcome, reason = _decide(values, effect, on, trusted=trusted)
-    if outcome is Outcome.CONFIRMED and not _holds_in_time(on, item):
-        outcome, reason = Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
-    return CauseVerdict(
-        cause=item.cause,
-        outcome=outcome,
-        control=item.control,
-        changed=item.changed,
-        design=item.design,
-        others=item.others,
-        predicts=_direction(item),
-        effect=effect,
-        evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
-        reason="; ".join(part for part in (reason, item.note) if part),
-    )
+def _p_value(item: Contribution) -> float:
+    """On both scales where the part must show on both; see Contribution."""
+    return max(p_value(list(scale.values())) for scale in (item.parts, item.in_time) if scale or scale is item.parts)
 
 
-def _decide(values: Sequence[float], effect: Maybe[Estimate], on: Bench, *, trusted: bool) -> tuple[Outcome, str]:
-    """Confirmed: the interval, widened for the number of experiments, excludes zero as predicted."""
-    if isinstance(effect, Missing):
-        return Outcome.UNDECIDED, effect.reason
-    if not trusted:
-        return Outcome.UNDECIDED, "the control arm moved: nothing is confirmed in this recording"
-    if len(values) < 3:
-        return Outcome.UNDECIDED, f"{len(values)} replicates are too few"
-    if effect.lies_within(on.smallest):
-        return Outcome.REFUTED, f"the whole interval is within ±{on.smallest:.1%}"
-    family = t_interval(values, confidence=_family(on))
-    if isinstance(family, Estimate) and family.low > 0:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What the experiments of one comparison are judged by."""
+
+    on: Bench
+    arms: tuple[str, str]
+    among: Family | None
+
+    def verdict(self, item: Contribution) -> CauseVerdict:
+        """The outcome of one experiment, with its numbers."""
+        values = [item.sign * part for part in item.parts.values()]
+        effect = t_interval(values)
+        outcome, reason = self._decide(item, effect)
+        return CauseVerdict(
+            cause=item.cause,
+            outcome=outcome,
+            control=item.control,
+            changed=item.changed,
+            design=item.design,
+            others=item.others,
+            predicts=_direction(item),
+            effect=effect,
+            evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
+            reason="; ".join(part for part in (reason, item.note) if part),
+        )
+
+    def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str]:
+        """Confirmed: unlikely by luck among all experiments, and in the predicted direction on both scales."""
+        if isinstance(effect, Missing):
+            return Outcome.UNDECIDED, effect.reason
+        if self.among is None:
+            return Outcome.UNDECIDED, "the control arm moved: nothing is confirmed in this recording"
+        if len(item.parts) < FEWEST_REPLICATES:
+            return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
+        if effect.lies_within(self.on.smallest):
+            return Outcome.REFUTED, f"the whole interval is within ±{self.on.smallest:.1%}"
+        if effect.high < 0:
+            return Outcome.UNDECIDED, "the effect goes against the prediction"
+        if effect.low <= 0:
+            return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
+        if item.in_time and not _shows_in_time(item):
+            return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
+        # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
+        by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
+        if by_luck >= 1 - CONFIDENCE:
+            return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
         return Outcome.CONFIRMED, ""
-    if effect.high < 0:
-        return Outcome.UNDECIDED, "the effect goes against the prediction"
-    if effect.low > 0:
-        return Outcome.UNDECIDED, f"shown alone, but not among {on.tests} experiments judged together"
-    return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
 
 
-def _holds_in_time(on: Bench, item: Contribution) -> bool:
-    """Whether the part is shown on the scale of time too; see Contribution."""
-    if not item.in_time:
-        return True
-    family = t_interval([item.sign * part for part in item.in_time.values()], confidence=_family(on))
-    return isinstance(family, Estimate) and family.low > 0
-
-
-def _family(on: Bench) -> float:
-    """The confidence of each of several intervals that hold together at the usual one (Bonferroni)."""
-    return 1 - (1 - CONFIDENCE) / on.tests
+def _shows_in_time(item: Contribution) -> bool:
+    """Whether the part has the predicted sign on the scale of time too; see Contribution."""
+    estimate = t_interval([item.sign * part for part in item.in_time.values()])
+    return isinstance(estimate, Estimate) and estimate.low > 0
 
 
 def _direction(item: Contribution) -> Direction:
@@ -108,33 +138,69 @@ def _direction(item: Contribution) -> Direction:
 
 
 def _with_share(
-    verdict: CauseVerdict, part: tuple[dict[int, float], tuple[float, float] | None] | None, whole: float
+    verdict: CauseVerdict,
+    part: tuple[dict[int, float], tuple[float, float] | None] | None,
+    whole: Estimate,
+    total: dict[int, float],
 ) -> CauseVerdict:
     if verdict.outcome is not Outcome.CONFIRMED:
         return verdict
     if part is None:
         gap = Missing("it overlaps with another confirmed cause, and the two were not measured together")
         return replace(verdict, share=gap)
-    mean = mean_of(part[0]) / whole if whole else 0.0
-    span = [mean, *(edge / whole for edge in part[1] or () if whole)]
-    return replace(verdict, share=Estimate(value=mean, low=min(span), high=max(span)))
+    if not whole.excludes(0.0):
+        return replace(verdict, share=NO_WHOLE)
+    share = share_of(part[0], total, whole.value)
+    if isinstance(share, Missing):
+        return replace(verdict, share=share)
+    edges = [edge / whole.value for edge in part[1] or ()]
+    evidence = {**verdict.evidence}
+    if edges:
+        evidence |= {"least share over orders": min(edges), "largest share over orders": max(edges)}
+    widened = replace(share, low=min(share.low, *edges, share.value), high=max(share.high, *edges, share.value))
+    return replace(verdict, share=widened, evidence=evidence)
 
 
-def _left_over(total: dict[int, float], whole: float, shared: Shares, verdicts: list[CauseVerdict]) -> Maybe[Estimate]:
-    """What no confirmed cause accounts for; with all of their parts it adds up to `whole`.
+def share_of(parts: dict[int, float], total: dict[int, float], whole: float) -> Maybe[Estimate]:
+    """A part over the whole with its 95 % interval, by the linearised variance of a ratio of means.
+
+    The replicates of part and whole go together, so what both share cancels. Source: Cochran, Sampling Techniques,
+    3rd ed., section 2.11.
+    """
+    share = mean_of(parts) / whole
+    residuals = [(part - share * total[key]) / whole for key, part in parts.items() if key in total]
+    spread = t_interval(residuals)
+    if isinstance(spread, Missing):
+        return spread
+    return Estimate(value=share, low=share - spread.half_width, high=share + spread.half_width)
+
+
+def _left_over(
+    total: dict[int, float], whole: Estimate, shared: Shares, verdicts: list[CauseVerdict]
+) -> tuple[Maybe[Estimate], Maybe[Estimate]]:
+    """What no confirmed cause accounts for, and its share; with all of their parts it adds up to `whole`.
 
     Experiments may have fewer replicates than the comparison, so the interval is theirs, moved to the value that
     adds up.
     """
     if not verdicts:
-        return Missing("no experiment ran")
+        gap = Missing("no experiment ran")
+        return gap, gap
     if any(verdict.outcome is Outcome.CONFIRMED for verdict in verdicts) and not shared:
-        return Missing("confirmed causes overlap and were not measured together")
+        gap = Missing("confirmed causes overlap and were not measured together")
+        return gap, gap
     rest = total
     for parts, _ in shared.values():
         rest = {key: value - parts[key] for key, value in rest.items() if key in parts}
     left = t_interval(list(rest.values()))
     if isinstance(left, Missing):
-        return left
-    value = whole - sum(mean_of(parts) for parts, _ in shared.values())
-    return Estimate(value=value, low=value - left.half_width, high=value + left.half_width)
+        return left, left
+    value = whole.value - sum(mean_of(parts) for parts, _ in shared.values())
+    estimate = Estimate(value=value, low=value - left.half_width, high=value + left.half_width)
+    if not whole.excludes(0.0):
+        return estimate, NO_WHOLE
+    spread = share_of(rest, total, whole.value)
+    if isinstance(spread, Missing):
+        return estimate, spread
+    share = value / whole.value
+    return estimate, Estimate(value=share, low=share - spread.half_width, high=share + spread.half_width)

@@ -80,6 +80,7 @@ class ProcessStage:
         self._rng = random.Random(plan.seed)
         self._folder = tempfile.TemporaryDirectory(prefix="ironlaw-")
         self._check: CounterCheck | None = None
+        self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
         self._twins: dict[str, _Twin] = {}
         self._interpreters: list[_Interpreter] = []
         self._logs = 0
@@ -108,21 +109,22 @@ class ProcessStage:
         return measure_ceilings(machine, threads=threads, cpus=self._cpus(threads))
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
-        """One interpreter; one twin for each model that has to be made."""
+        """One interpreter; one twin for each model that has not been made yet."""
         makers: dict[str, Arm] = {}
         for arm in arms:
-            makers.setdefault(arm.prepared_as(), arm)
-        yield from self._open(tuple(makers.values()), replicate=-1, imports={})
-        made: dict[str, Fact] = {}
+            if arm.prepared_as() not in self._made:
+                makers.setdefault(arm.prepared_as(), arm)
+        if makers:
+            yield from self._open(tuple(makers.values()), replicate=-1, imports={})
         for number, (key, arm) in enumerate(makers.items()):
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
             folder.mkdir()
             facts = self._ask(arm, Prepare(str(folder)), PREPARE_LIMIT_S, replicate=-1)
             yield from facts[:-1]
-            made[key] = facts[-1]
+            self._made[key] = facts[-1]
         self.stop()
         for arm in arms:
-            fact = made[arm.prepared_as()]
+            fact = self._made[arm.prepared_as()]
             assert isinstance(fact, ArmPrepared | Failure)
             yield replace(fact, arm=arm.name)
 

@@ -28,6 +28,7 @@ from ironlaw.explanation import (
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
+from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import MILLISECONDS
 
 SCHEMA = 1
@@ -56,6 +57,10 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
+        "guesses": [
+            {"guess": guess.guess, "answer": guess.answer, "evidence": list(guess.evidence)}
+            for guess in guesses(explanation)
+        ],
     }
 
 
@@ -152,6 +157,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "misleading": list(comparison.misleading),
         "causes": [_cause(verdict) for verdict in comparison.causes],
         "unexplained_ln": _estimate(comparison.unexplained),
+        "unexplained_share": _estimate(comparison.unexplained_share),
         "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),

@@ -7,9 +7,13 @@ parameter transfer, fusion as graph reduction, a higher IPC since operations are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironlaw.explanation import (
+    NOT_RECORDED,
+    SAVED_BYTES,
+    SAVED_NS,
+    SAVED_SHARE,
     ArmSummary,
     CauseVerdict,
     Comparison,
@@ -19,8 +23,8 @@ from ironlaw.explanation import (
     Term,
 )
 from ironlaw.missing import Missing, is_known
-from ironlaw.report.quantity import TIME, percent, quantity, ratio, scale_for
-from ironlaw.report.words import OUTCOME_WORDS, cause_sentence
+from ironlaw.report.quantity import BYTES, TIME, amount, percent, quantity, ratio, scale_for
+from ironlaw.report.words import OUTCOME_WORDS, brief_sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ def guesses(explanation: Explanation) -> tuple[Guess, ...]:
         _from_verdicts(
             "fewer cache misses, because the parameters are smaller", verdicts, "cache-fit", "weight-traffic"
         ),
-        _from_verdicts("less time to transfer parameters", verdicts, "weight-traffic"),
+        _transfer(verdicts),
         _fusion(explanation, verdicts),
         _lighter(widest),
         _from_verdicts("fewer context switches", verdicts, "context-switches"),
@@ -56,18 +60,32 @@ def guesses(explanation: Explanation) -> tuple[Guess, ...]:
 def _from_verdicts(guess: str, verdicts: dict[str, CauseVerdict], *causes: str) -> Guess:
     found = [verdicts[cause] for cause in causes if cause in verdicts]
     if not found:
-        return Guess(guess=guess, answer=NOT_TESTED, evidence=("no experiment of this recording tests it",))
+        return Guess(guess=guess, answer=NOT_TESTED, evidence=("no experiment of this recording tests it.",))
     outcomes = {verdict.outcome for verdict in found}
     # One mechanism confirmed is enough for the guess; all must be refuted for it to be.
     for outcome in (Outcome.CONFIRMED, Outcome.UNDECIDED, Outcome.CONSISTENT, Outcome.REFUTED):
         if outcome in outcomes:
-            return Guess(guess=guess, answer=OUTCOME_WORDS[outcome], evidence=tuple(map(cause_sentence, found)))
+            return Guess(guess=guess, answer=OUTCOME_WORDS[outcome], evidence=tuple(map(brief_sentence, found)))
     raise AssertionError("a verdict has one of four outcomes")
+
+
+def _transfer(verdicts: dict[str, CauseVerdict]) -> Guess:
+    guess = _from_verdicts("less time to transfer parameters", verdicts, "weight-traffic")
+    evidence = verdicts["weight-traffic"].evidence if "weight-traffic" in verdicts else {}
+    told = [evidence.get(name, NOT_RECORDED) for name in (SAVED_BYTES, SAVED_NS, SAVED_SHARE)]
+    if any(isinstance(value, Missing) for value in told):
+        return guess
+    saved, took_ns, share = (value for value in told if not isinstance(value, Missing))
+    said = (
+        f"Reading the {amount(saved, BYTES)} of weights that are saved takes {amount(took_ns, TIME)} at the measured "
+        f"bandwidth, if none of them is in a cache: {percent(share)} of the time saved."
+    )
+    return replace(guess, evidence=(*guess.evidence, said))
 
 
 def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Guess:
     rows = {row.arm: row for row in explanation.arms}
-    evidence = [cause_sentence(verdicts["fusion"])] if "fusion" in verdicts else []
+    evidence = [brief_sentence(verdicts["fusion"])] if "fusion" in verdicts else []
     steps = [(rows[name], rows[f"{name}+fused"]) for name in rows if f"{name}+fused" in rows and "=" not in name]
     for before, after in steps:
         evidence.append(_reduction(before, after))
@@ -75,7 +93,7 @@ def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Gues
     return Guess(
         guess="fusion is plain graph reduction",
         answer=answer,
-        evidence=tuple(evidence) or ("no pair of arms differs in fusion alone",),
+        evidence=tuple(evidence) or ("no pair of arms differs in fusion alone.",),
     )
 
 

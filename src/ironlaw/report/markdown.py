@@ -12,6 +12,7 @@ from ironlaw.report import words
 from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import arms_table, asked_comparisons, cell_text
 from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import Footnotes
 
 
@@ -22,6 +23,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += arms_blocks(explanation, n=n)
     for comparison in comparisons:
         blocks += comparison_blocks(comparison, explanation)
+    blocks += guess_blocks(explanation)
     blocks += concern_blocks(explanation)
     if is_known(explanation.recommendation):
         blocks.append(f"**{escaped(words.recommendation_sentence(explanation.recommendation))}**")
@@ -113,6 +115,14 @@ def split_blocks(comparison: Comparison) -> list[str]:
     if lost := words.lost_terms_sentence(split):
         blocks.append(escaped(lost))
     return blocks + [escaped(f"Assumed: {assumption}.") for assumption in split.assumptions]
+
+
+def guess_blocks(explanation: Explanation) -> list[str]:
+    """The usual guesses, each with its answer and the evidence; nothing where nothing was tested."""
+    rows = [[guess.guess, guess.answer, " ".join(guess.evidence)] for guess in guesses(explanation)]
+    return (
+        [f"### {words.guesses_heading()}", table(["guess", "answer", "evidence"], rows, right_from=9)] if rows else []
+    )
 
 
 def concern_blocks(explanation: Explanation) -> list[str]:

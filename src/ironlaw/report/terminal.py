@@ -31,6 +31,7 @@ from ironlaw.report.columns import (
     control_name,
     ordered_arms,
 )
+from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 
 _LEDGER_TOP = 5
@@ -42,6 +43,7 @@ _OUTCOME_STYLES = {
     Outcome.UNDECIDED: "yellow",
     Outcome.CONSISTENT: "cyan",
 }
+_ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in _OUTCOME_STYLES.items()}
 _DIFFERENCE_STYLES = {
     Difference.FASTER: "bold green",
     Difference.SLOWER: "bold red",
@@ -77,6 +79,7 @@ def show(
         _show_comparison(comparison, explanation, console, verbosity=verbosity)
     if verbosity is Verbosity.QUIET:
         return
+    _show_guesses(explanation, console)
     _show_agreement(explanation, console)
     if is_known(explanation.plan):
         console.print()
@@ -208,6 +211,18 @@ def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, ve
     title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
     _say(console, title, indent=2)
     console.print(Padding(grid, (0, 0, 0, 4)))
+
+
+def _show_guesses(explanation: Explanation, console: Console) -> None:
+    answered = guesses(explanation)
+    if answered:
+        console.print()
+        _say(console, words.guesses_heading(), style="bold")
+    for guess in answered:
+        text = Text(f"{guess.guess}: ")
+        text.append(guess.answer, style=_ANSWER_STYLES.get(guess.answer, ""))
+        _say(console, text, indent=2)
+        _say(console, " ".join(guess.evidence), style="dim", indent=4)
 
 
 def _show_agreement(explanation: Explanation, console: Console) -> None:

@@ -231,8 +231,12 @@ def unexplained_sentence(comparison: Comparison) -> str:
     factor = ratio(rest.through(math.exp))
     whole = comparison.ln_ratio
     part = ""
-    if is_known(whole) and comparison.difference in (Difference.FASTER, Difference.SLOWER):
-        part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
+    if comparison.difference in (Difference.FASTER, Difference.SLOWER):
+        share = comparison.unexplained_share
+        if not isinstance(share, Missing):
+            part = f", {_share(share)} of the {difference_word(comparison)}"
+        elif is_known(whole):
+            part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
     return f"Unexplained: a factor of {factor}{part}."
 
 
@@ -247,6 +251,15 @@ def cause_sentence(verdict: CauseVerdict) -> str:
     if verdict.reason:
         sentences.append(_sentence(verdict.reason))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def brief_sentence(verdict: CauseVerdict) -> str:
+    """The outcome of a cause and the size of its effect, where the whole sentence stands elsewhere."""
+    title = cause_title(verdict.cause)
+    start = f"{title[:1].upper() + title[1:]}: {OUTCOME_WORDS[verdict.outcome]}"
+    if isinstance(verdict.effect, Missing):
+        return f"{start}; {_ended(plain(verdict.reason))}" if verdict.reason else _ended(start)
+    return f"{start}, a factor of {ratio(verdict.effect.through(math.exp))}."
 
 
 def _experiment_sentence(verdict: CauseVerdict) -> str:
@@ -407,6 +420,11 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     if recommendation.tried:
         said += f" Tried without gain: {', '.join(plain(name) for name in recommendation.tried)}."
     return said
+
+
+def guesses_heading() -> str:
+    """What stands above the answers to the usual guesses."""
+    return "The usual guesses, answered:"
 
 
 def cut_sentence() -> str:
