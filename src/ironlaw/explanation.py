@@ -57,7 +57,7 @@ class Term(Enum):
     FREQUENCY = "frequency"
     UTILISATION = "utilisation"
     KERNEL = "kernel"
-    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI, frequency and kernel in one
+    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def test_the_terms_add_up_to_the_difference_of_every_replicate(control: State, c
 def test_the_parts_of_a_term_add_up_to_it(control: State, changed: State) -> None:
     for pair in ((control, changed), (without_pmu(control), without_pmu(changed))):
         split = decompose(*pair)
-        assert split.parts or not is_known(pair[0].classes)
+        assert bool(split.parts) == is_known(pair[0].classes)
         for term, parts in split.parts.items():
             whole = split.terms[term]
             assert not isinstance(whole, Missing)
@@ -178,7 +178,38 @@ def test_missing_cpu_time_makes_every_term_missing_for_that_reason() -> None:
     assert set(decompose(control, broken).terms.values()) == {ABSENT}
 
 
-def test_missing_counts_leave_cpu_time_and_utilisation() -> None:
+def timed(*, user_ns: float, kernel_ns: float, use: float = 1.0) -> State:
+    """One replicate of which only CPU times are known."""
+    cpu_ns = user_ns + kernel_ns
+    return State(
+        wall_ns=np.array([cpu_ns / use]),
+        cpu_ns=np.array([cpu_ns]),
+        classes=ABSENT,
+        kernel_time_share=np.array([kernel_ns / cpu_ns]),
+    )
+
+
+def test_without_counts_kernel_time_that_vanishes_enters_whole() -> None:
+    terms = ns(timed(user_ns=2e6, kernel_ns=1e6), timed(user_ns=2e6, kernel_ns=0))
+    assert terms[Term.KERNEL] == pytest.approx(1e6, rel=1e-12)
+    assert terms[Term.CPU_TIME] == pytest.approx(0, abs=1e-6)
+
+
+def test_without_counts_user_time_alone_changes_user_time_alone() -> None:
+    terms = ns(timed(user_ns=3e6, kernel_ns=1e6), timed(user_ns=1e6, kernel_ns=1e6))
+    assert terms[Term.CPU_TIME] == pytest.approx(2e6, rel=1e-12)
+    assert terms[Term.KERNEL] == pytest.approx(0, abs=1e-6)
+    assert terms[Term.UTILISATION] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_counterfactual_kernel_time_leaves_user_time_and_utilisation() -> None:
+    pair = timed(user_ns=3e6, kernel_ns=1e6, use=0.5), timed(user_ns=1e6, kernel_ns=2e6)
+    times = read_once(decompose(*pair), ()).counterfactuals_ns
+    assert times[Term.KERNEL] == pytest.approx((3e6 + 2e6) / 0.5, rel=1e-12)
+    assert times[Term.CPU_TIME] == pytest.approx((1e6 + 1e6) / 0.5, rel=1e-12)
+
+
+def test_missing_counts_and_kernel_time_leave_cpu_time_and_utilisation() -> None:
     control, changed = without_pmu(law(user=6e6, kernel=0)), law(user=3e6, kernel=0, use=2.0)
     terms = decompose(control, changed).terms
     assert {term for term, value in terms.items() if not isinstance(value, Missing)} == {

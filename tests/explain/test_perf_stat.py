@@ -136,11 +136,11 @@ def test_a_single_run_has_no_interval_and_proves_nothing() -> None:
     assert not is_known(explanation.arms[0].wall_ns)
 
 
-def test_without_a_pmu_cpu_time_and_utilisation_are_what_is_split() -> None:
+def test_without_a_pmu_user_time_kernel_time_and_utilisation_are_what_is_split() -> None:
     (comparison,) = explained("real-6.1-mmap.txt", "real-6.1-retain.txt").comparisons
     assert is_known(comparison.once)
     known = {term: value for term, value in comparison.once.terms.items() if not isinstance(value, Missing)}
-    assert set(known) == {Term.CPU_TIME, Term.UTILISATION}
+    assert set(known) == {Term.CPU_TIME, Term.KERNEL, Term.UTILISATION}
     assert math.fsum(term.ln for term in known.values()) == pytest.approx(comparison.once.ln_ratio, rel=1e-12)
     difference = comparison.once.control_ns - comparison.once.changed_ns
     assert math.fsum(term.ns for term in known.values()) == pytest.approx(difference, rel=1e-12)

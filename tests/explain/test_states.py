@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.explain.assemble import explain
-from ironlaw.explain.states import KERNEL_BY_TIME, KERNEL_IN_FREQUENCY, TOGETHER
+from ironlaw.explain.states import BY_TICK, KERNEL_BY_TIME, KERNEL_IN_FREQUENCY, TOGETHER
 from ironlaw.explanation import Split, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
@@ -103,18 +103,35 @@ def test_modes_counted_together_are_split_together_and_that_is_said() -> None:
     assert ln(split, Term.INSTRUCTIONS) == pytest.approx(math.log(24e6 / 9e6), rel=1e-5)
 
 
-def test_without_a_pmu_cpu_time_is_divided_into_user_and_kernel() -> None:
+def test_without_a_pmu_the_split_is_user_time_kernel_time_and_utilisation_as_by_hand() -> None:
     split = split_of(recording(ARMS, groups=(), inferences=1000))
-    assert known(split) == {Term.CPU_TIME, Term.UTILISATION}
+    assert known(split) == {Term.CPU_TIME, Term.KERNEL, Term.UTILISATION}
     lost = split.terms[Term.INSTRUCTIONS]
     assert isinstance(lost, Missing)
     assert "this machine shows no PMU" in lost.reason
-    parts = split.parts[Term.CPU_TIME]
-    user, kernel = parts["user"], parts["kernel"]
-    assert not isinstance(user, Missing)
-    assert not isinstance(kernel, Missing)
-    assert user.ln.value + kernel.ln.value == pytest.approx(ln(split, Term.CPU_TIME), rel=1e-9)
-    assert kernel.ns.value / user.ns.value == pytest.approx((6 / 3 - 1.2 / 2.8) / (10 / 3 - 5.6 / 2.8), rel=1e-3)
+    # User and kernel CPU time: 10/3 and 6/3 ms against 5.6/2.8 and 1.2/2.8 ms, the second arm 90 % utilised.
+    total = weight(FP32.wall_ns, INT8.wall_ns)
+    user, kernel = weight(10 / 3, 2.0 / 0.9) * 1e6 / total, weight(2.0, 1.2 / 2.8 / 0.9) * 1e6 / total
+    assert ln(split, Term.CPU_TIME) == pytest.approx(user * math.log(10 / 3 / 2.0), rel=1e-5)
+    assert ln(split, Term.KERNEL) == pytest.approx(kernel * math.log(2.0 / (1.2 / 2.8)), rel=1e-5)
+    assert ln(split, Term.UTILISATION) == pytest.approx((user + kernel) * math.log(0.9), rel=1e-5)
+
+
+def test_without_a_pmu_and_without_kernel_time_the_cpu_time_is_one_term() -> None:
+    gap = Missing("this kernel does not tell them apart")
+    fact = recording(ARMS, groups=(), inferences=1000)
+    untold = tuple(replace(one, user_ns=gap, kernel_ns=gap) for one in fact.readings)
+    split = split_of(replace(fact, readings=untold))
+    assert known(split) == {Term.CPU_TIME, Term.UTILISATION}
+    assert ln(split, Term.CPU_TIME) == pytest.approx(math.log(FP32.cpu_ns / INT8.cpu_ns), rel=1e-5)
+
+
+def test_kernel_time_by_timer_tick_is_said_to_be_coarse() -> None:
+    fact = recording(ARMS, groups=(), inferences=1000)
+    assert is_known(fact.machine)
+    assert split_of(fact).assumptions == ()
+    ticking = replace(fact, machine=replace(fact.machine, cpu_time_split="by timer tick"))
+    assert split_of(ticking).assumptions == (BY_TICK,)
 
 
 def test_multiplexed_counts_are_gaps() -> None:
@@ -128,7 +145,7 @@ def test_multiplexed_counts_are_gaps() -> None:
     assert "multiplexed" in explanation.arms[0].instructions.reason
     split = explanation.comparisons[0].split
     assert is_known(split)
-    assert known(split) == {Term.CPU_TIME, Term.UTILISATION}
+    assert known(split) == {Term.CPU_TIME, Term.KERNEL, Term.UTILISATION}
 
 
 def test_counts_beyond_physical_bounds_are_gaps() -> None:
@@ -155,7 +172,7 @@ def test_a_replicate_without_counts_takes_the_mean_of_the_others_and_that_is_sai
 def test_counts_in_fewer_than_half_of_the_replicates_are_no_counts() -> None:
     fact = recording(ARMS)
     bare = tuple(replace(one, counts=()) if one.replicate > 2 else one for one in fact.readings)
-    assert known(split_of(replace(fact, readings=bare))) == {Term.CPU_TIME, Term.UTILISATION}
+    assert known(split_of(replace(fact, readings=bare))) == {Term.CPU_TIME, Term.KERNEL, Term.UTILISATION}
 
 
 def test_a_cpu_clock_too_coarse_for_the_turns_leaves_no_split() -> None:

@@ -71,7 +71,7 @@ class Decomposition:
 def log_mean(first: Floats, second: Floats) -> Floats:
     """The logarithmic mean (a - b)/(ln a - ln b); L(a, a) = a and L(a, 0) = 0. Exactly symmetric."""
     small, large = np.minimum(first, second), np.maximum(first, second)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = (large - small) / small
         mean = np.where(excess > 0, (large - small) / np.log1p(excess), small)
     return np.where(small > 0, mean, 0.0)
@@ -81,7 +81,7 @@ def decompose(control: State, changed: State) -> Decomposition:
     """Split ln(control/changed) into terms without remainder, replicate by replicate.
 
     Positive means that the term makes `changed` faster. A class that only one arm has enters whole. Without cycles the
-    terms are CPU time and utilisation; without CPU time there is none.
+    terms are CPU time in user mode, in the kernel, and utilisation; without CPU time there is none.
     """
     gap = first_missing(control.cpu_ns, changed.cpu_ns)
     if gap is not None:
@@ -93,27 +93,34 @@ def decompose(control: State, changed: State) -> Decomposition:
 
 
 def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
-    cpu0, cpu1 = _known(control.cpu_ns), _known(changed.cpu_ns)
-    use0, use1 = cpu0 / control.wall_ns, cpu1 / changed.wall_ns
+    """CPU time of user and of kernel mode over utilisation; where the modes are not told apart, of both in one term."""
+    told = first_missing(control.kernel_time_share, changed.kernel_time_share)
+    law0, law1 = (_law_of_time(state, told) for state in (control, changed))
+    per_ns = 1 / log_mean(control.wall_ns, changed.wall_ns)
+    user = log_mean(law0.user_wall, law1.user_wall) * per_ns
+    kernel = log_mean(law0.kernel_wall, law1.kernel_wall) * per_ns
     terms: dict[Term, Maybe[Floats]] = dict.fromkeys(Term, gap)
-    terms[Term.CPU_TIME] = np.log(cpu0 / cpu1)
-    terms[Term.UTILISATION] = -np.log(use0 / use1)
-    parts: dict[Term, dict[str, Maybe[Floats]]] = {}
-    share0, share1 = control.kernel_time_share, changed.kernel_time_share
-    if not isinstance(share0, Missing) and not isinstance(share1, Missing):
-        weight = 1 / log_mean(cpu0, cpu1)
-        kernel = weight * (cpu0 * share0 - cpu1 * share1)
-        parts[Term.CPU_TIME] = {"user": weight * (cpu0 * (1 - share0) - cpu1 * (1 - share1)), "kernel": kernel}
+    terms[Term.CPU_TIME] = _ratio_or_whole(
+        user, (law0.instructions, law1.instructions), (law0.user_wall - law1.user_wall) * per_ns
+    )
+    terms[Term.UTILISATION] = -(user + kernel) * np.log(law0.utilisation / law1.utilisation)
+    terms[Term.KERNEL] = told or _kernel_term(kernel, law0, law1, per_ns)
+    swapped = _swapped(law0, law1, told)
+    kept = {Term.INSTRUCTIONS: Term.CPU_TIME, Term.UTILISATION: Term.UTILISATION, Term.KERNEL: Term.KERNEL}
     return Decomposition(
         control=control,
         changed=changed,
         terms=terms,
-        parts=parts,
-        ln_counterfactuals={
-            Term.CPU_TIME: control.ln_wall + np.log(cpu1 / cpu0),
-            Term.UTILISATION: control.ln_wall + np.log(use0 / use1),
-        },
+        ln_counterfactuals={kept[term]: values for term, values in swapped.items() if term in kept},
     )
+
+
+def _law_of_time(state: State, told: Missing | None) -> _Law:
+    """The factors of a time whose cycles nobody counted: ns of CPU time in the place of instructions and cycles."""
+    cpu_ns = _known(state.cpu_ns)
+    kernel = np.zeros_like(cpu_ns) if told else cpu_ns * _known(state.kernel_time_share)
+    one = np.ones_like(cpu_ns)
+    return _Law(instructions=cpu_ns - kernel, cpi=one, kernel=kernel, frequency=one, utilisation=cpu_ns / state.wall_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +168,7 @@ def _by_cycles(control: State, changed: State) -> Decomposition:
         Term.CPI: cpi,
         Term.FREQUENCY: -(user + kernel) * np.log(law0.frequency / law1.frequency),
         Term.UTILISATION: -(user + kernel) * np.log(law0.utilisation / law1.utilisation),
-        Term.KERNEL: gap or _ratio_or_whole(kernel, law0, law1, per_ns),
+        Term.KERNEL: gap or _kernel_term(kernel, law0, law1, per_ns),
         Term.CPU_TIME: WITH_A_PMU,
     }
     parts: dict[Term, dict[str, Maybe[Floats]]] = {}
@@ -175,12 +182,17 @@ def _by_cycles(control: State, changed: State) -> Decomposition:
     )
 
 
-def _ratio_or_whole(kernel: Floats, law0: _Law, law1: _Law, per_ns: Floats) -> Floats:
-    """The kernel class's own term; where one arm has no kernel cycles, all of the class's time."""
-    both = (law0.kernel > 0) & (law1.kernel > 0)
+def _kernel_term(kernel: Floats, law0: _Law, law1: _Law, per_ns: Floats) -> Floats:
+    """The kernel class's own term; where one arm has no kernel time, all of the class's time."""
+    return _ratio_or_whole(kernel, (law0.kernel, law1.kernel), (law0.kernel_wall - law1.kernel_wall) * per_ns)
+
+
+def _ratio_or_whole(weight: Floats, amounts: tuple[Floats, Floats], whole: Floats) -> Floats:
+    """A class's weight times the ln-ratio of its amounts; where one arm has none of it, the whole of the class."""
+    both = (amounts[0] > 0) & (amounts[1] > 0) & (weight > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        changed_cycles = kernel * np.log(law0.kernel / law1.kernel)
-    return np.where(both, changed_cycles, (law0.kernel_wall - law1.kernel_wall) * per_ns)
+        changed = weight * (np.log(amounts[0]) - np.log(amounts[1]))
+    return np.where(both, changed, whole)
 
 
 def _kernel_parts(
@@ -201,14 +213,14 @@ def _swapped(law0: _Law, law1: _Law, gap: Missing | None) -> dict[Term, Floats]:
     """ln of the control's time with one factor of the changed arm in place of its own."""
     wall = law0.user_wall + law0.kernel_wall
     swapped = {
-        Term.INSTRUCTIONS: law0.user_wall * law1.instructions / law0.instructions + law0.kernel_wall,
-        Term.CPI: law0.user_wall * law1.cpi / law0.cpi + law0.kernel_wall,
+        Term.INSTRUCTIONS: law1.instructions * law0.cpi / (law0.frequency * law0.utilisation) + law0.kernel_wall,
+        Term.CPI: law0.instructions * law1.cpi / (law0.frequency * law0.utilisation) + law0.kernel_wall,
         Term.FREQUENCY: wall * law0.frequency / law1.frequency,
         Term.UTILISATION: wall * law0.utilisation / law1.utilisation,
     }
     if gap is None:
         swapped[Term.KERNEL] = law0.user_wall + law1.kernel / (law0.frequency * law0.utilisation)
-    return {term: np.log(wall_ns) for term, wall_ns in swapped.items()}
+    return {term: np.log(wall_ns) for term, wall_ns in swapped.items() if (wall_ns > 0).all()}
 
 
 def _known(values: Maybe[Floats]) -> Floats:

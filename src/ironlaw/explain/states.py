@@ -20,6 +20,7 @@ KERNEL_BY_TIME = (
 KERNEL_IN_FREQUENCY = (
     "the kernel's cycles were refused and its CPU time is not known apart: its part is inside the frequency term"
 )
+BY_TICK = "user and kernel time are told apart by the kernel's timer tick: right on average, coarse over one turn"
 # Of the replicates; with fewer counted ones, the mean that stands in for the others would be mostly invention.
 LEAST_COUNTED = 0.5
 
@@ -108,9 +109,11 @@ def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
     classes: tuple[Maybe[Classes], Maybe[Classes]]
     if isinstance(found, Missing):
         classes = (found, found)
+        assumptions = _of_time_shares(arms, machine)
     else:
         classes, assumptions = _with_shares(found.classes, arms, machine)
-        assumptions = (*found.assumptions, *assumptions, *_stand_ins(arms, found.event))
+        by_time = _of_time_shares(arms, machine) if KERNEL_BY_TIME in found.assumptions else ()
+        assumptions = (*found.assumptions, *by_time, *assumptions, *_stand_ins(arms, found.event))
     cpu = tuple(_cpu_ns(used) for used in arms)
     share = tuple(_kernel_time_share(used) for used in arms)
     return States(
@@ -214,6 +217,12 @@ def _kernel_time_share(used: Used) -> Maybe[Floats]:
     if not (user + kernel > 0).all():
         return Missing(f"user and kernel time of {used.turns.arm} read 0")
     return kernel / (user + kernel)
+
+
+def _of_time_shares(arms: tuple[Used, Used], machine: Maybe[Machine]) -> tuple[str, ...]:
+    """What has to be assumed when the kernel's part is known by its CPU time only."""
+    by_tick = is_known(machine) and machine.cpu_time_split == "by timer tick"
+    return (BY_TICK,) if by_tick and all(is_known(_kernel_time_share(used)) for used in arms) else ()
 
 
 def _with_shares(
