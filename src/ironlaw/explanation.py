@@ -54,10 +54,10 @@ class Term(Enum):
 
     INSTRUCTIONS = "instructions"
     CPI = "cpi"
+    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not told apart
+    KERNEL = "kernel"
     FREQUENCY = "frequency"
     UTILISATION = "utilisation"
-    KERNEL = "kernel"
-    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +120,12 @@ class Split:
     assumptions: tuple[str, ...] = ()  # what had to be assumed; empty when all was measured
     parts: dict[Term, dict[str, Maybe[SplitTerm]]] = field(default_factory=dict)
 
+    def share(self, ln: Estimate) -> Maybe[float]:
+        """A term's (or part's) share of the difference, in ln; a gap where no difference is shown to share out."""
+        if not self.total.ln.excludes(0.0):
+            return Missing("no difference is shown")
+        return ln.value / self.total.ln.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterfactual:
@@ -151,6 +157,10 @@ class ReadOnce:
     terms: dict[Term, Maybe[OnceTerm]]
     counterfactuals_ns: dict[Term, float] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
+
+    def share(self, ln: float) -> Maybe[float]:
+        """A term's share of the difference, in ln; a gap where the two times are equal."""
+        return ln / self.ln_ratio if self.ln_ratio else Missing("the times are equal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,7 +224,7 @@ def with_pmu() -> Explanation:
                 split=SPLIT,
                 counterfactuals=(Counterfactual(term=Term.CPI, wall_ns=estimate(26.9 * MS, 0.4 * MS)),),
                 unexplained=estimate(0.12, 0.04),
-                misleading=("ipc",),
+                misleading=("ipc-lower-while-faster",),
                 ledger=ledger(),
             ),
             comparison("fp32", "fp32+malloc=retain", 1.5),

@@ -20,8 +20,8 @@ REQUIRED = ("arm", "time_s", "ipc")
 OPTIONAL = ("cache_miss_percent", "size_mb")
 EXAMPLE = "for example: arm,time_s,ipc,cache_miss_percent,size_mb"
 
-NOT_IN_TABLE = "the table does not hold it; assumed equal in both arms"
-ASSUMED = "frequency and utilisation are assumed equal in all arms: the table holds neither"
+NOT_IN_TABLE = "the table does not hold it"
+ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
 
 # What a table of times and ratios leaves open; each with what would have told it.
 LACKS = (
@@ -31,17 +31,20 @@ LACKS = (
     ),
     ("a control: the same arm twice, to see what no difference looks like", "run one arm under two names"),
     (
-        "instructions and cycles as counts: they are inferred from time x IPC",
-        "perf stat -e instructions,cycles,task-clock",
+        "counts of instructions and cycles: their ratios between arms are inferred from time x IPC",
+        "perf stat -e instructions,cycles",
     ),
-    ("frequency and utilisation: a hotter or more often waiting arm looks like fewer instructions", "see above"),
     (
-        "user and kernel mode apart, and page faults: memory handling of the allocator hides in the total",
+        "clock frequency and CPU utilisation: an arm that waits more, or runs at a lower clock, seems to execute more",
+        "perf stat -e cycles,task-clock",
+    ),
+    (
+        "user and kernel mode apart, and page faults: what the allocator costs hides in the total",
         "perf stat -e instructions:u,instructions:k,page-faults",
     ),
     (
-        "what was counted: the inference alone, or imports, loading and warm-up as well",
-        "count only the inference, and say how many",
+        "what was counted: the inferences alone, or imports, loading and warm-up as well",
+        "count only the inferences, and say how many",
     ),
     ("the answers: nothing shows that the arms compute the same", "compare the outputs on the same inputs"),
 )
@@ -107,7 +110,7 @@ def _arm(row: TableRow) -> SingleArm:
 def _state(wall_ns: float, ipc: float) -> State:
     """Time as CPU time, one cycle per ns: any equal values give the same split."""
     wall = np.array([wall_ns])
-    unknown = Missing("the table does not tell user from kernel mode")
+    unknown = Missing(NOT_IN_TABLE)
     return State(
         wall_ns=wall,
         cpu_ns=wall,
@@ -125,11 +128,14 @@ def _rate_without_counts(rows: list[TableRow]) -> Concern:
     return Concern(
         slug="misleading-metric",
         text=(
-            f"the cache-miss rate ({', '.join(read)}) is a share of references that the table does not count: "
-            "misses are rate x references, so the rate can fall while misses rise; "
-            "it cannot carry the explanation that the cache made the difference"
+            f"the cache-miss rate ({', '.join(read)}) is a share of cache references, and the table does not count "
+            "those: misses are rate x references, so the rate can fall while the misses rise. Without the counts it "
+            "cannot carry the explanation that the cache made the difference"
         ),
-        fix="perf stat -e cache-references,cache-misses; an arm that differs only in that its weights fit the cache",
+        fix=(
+            "count them: perf stat -e cache-references,cache-misses; "
+            "test it: an arm that differs only in that its weights fit the cache (ironlaw run --experiments cache-fit)"
+        ),
     )
 
 

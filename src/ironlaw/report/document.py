@@ -6,6 +6,7 @@ Fields may be added and are never changed. Times are milliseconds per inference;
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -172,16 +173,26 @@ def _split(comparison: Comparison) -> dict[str, Any]:
         if isinstance(once, Missing):
             return _gap(split)
         total = OnceTerm(ln=once.ln_ratio, ns=once.control_ns - once.changed_ns)
-        terms = {term.value: _term(once.terms.get(term, absent)) for term in Term}
-        return {**terms, "total": _term(total), "assumptions": list(once.assumptions)}
+        bare = {term.value: _shared_term(once.terms.get(term, absent), once.share) for term in Term}
+        return {**bare, "total": _term(total), "assumptions": list(once.assumptions)}
     return {
-        **{term.value: _term(split.terms.get(term, absent)) for term in Term},
+        **{term.value: _shared_term(split.terms.get(term, absent), split.share) for term in Term},
         "total": _term(split.total),
         "assumptions": list(split.assumptions),
         "parts": {
-            term.value: {name: _term(part) for name, part in parts.items()} for term, parts in split.parts.items()
+            term.value: {name: _shared_term(part, split.share) for name, part in parts.items()}
+            for term, parts in split.parts.items()
         },
     }
+
+
+def _shared_term(term: Any, share: Callable[[Any], Maybe[float]]) -> dict[str, Any]:
+    """A term with its share of the difference."""
+    return (
+        _gap(term)
+        if isinstance(term, Missing)
+        else {**_term(term), "share_percent": _number(share(term.ln), unit=0.01)}
+    )
 
 
 def _term(term: SplitTerm | OnceTerm | Missing) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
 from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
 from ironlaw.report.quantity import PERCENT, TIME, Scale, number, quantity, scale_for, shown, with_unit
+from ironlaw.report.splitting import term_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +104,7 @@ def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
         saved = size.value if isinstance(size, Estimate) else size
         said = ("−" if saved > 0 else "+") + _unsigned(size, scale)
         ink = Ink.GOOD if saved > 0 else Ink.BAD
-        steps.append(Step(label=words.TERM_TITLES[term], start=reached, end=reached - saved, ink=ink, said=said))
+        steps.append(Step(label=term_title(term, terms), start=reached, end=reached - saved, ink=ink, said=said))
         reached -= saved
     if abs(reached - after) > _NEGLIGIBLE * abs(before - after):
         said = with_unit(number(reached - after, scale), scale)

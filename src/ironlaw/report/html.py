@@ -13,7 +13,7 @@ from ironlaw.concern import Weight
 from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation, Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.report import figures, layer_figures, words
+from ironlaw.report import figures, layer_figures, splitting, words
 from ironlaw.report.causes import cause_mechanism, cause_title
 from ironlaw.report.columns import ArmsTable, arms_table, asked_comparisons, cell_text, control_name
 from ironlaw.report.document import to_document
@@ -100,6 +100,7 @@ def environment() -> jinja2.Environment:
     made.filters["breakable"] = _breakable
     made.globals.update(
         words=words,
+        splitting=splitting,
         cause_title=cause_title,
         cause_mechanism=cause_mechanism,
         correlation_text=_correlation_text,

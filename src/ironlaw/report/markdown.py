@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.report import words
+from ironlaw.report import splitting, words
 from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import arms_table, asked_comparisons, cell_text
 from ironlaw.report.facts import machine_facts, method_facts
@@ -102,19 +102,18 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
         ]
         blocks.append(table(["verdict", "cause", "prediction", "measured", "share", "why"], rows, right_from=9))
     blocks += split_blocks(comparison)
-    blocks += [escaped(said) for said in words.counterfactual_sentences(comparison, explanation.plan)]
+    if said := splitting.what_if_sentence(comparison, explanation.plan):
+        blocks.append(escaped(said))
     return blocks
 
 
 def split_blocks(comparison: Comparison) -> list[str]:
     """The split by the iron law, or why there is none; nothing when nobody asked."""
-    split = comparison.split if isinstance(comparison.once, Missing) else comparison.once
+    split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
-    blocks = [table(["by the iron law", "saved"], words.term_texts(split))]
-    if lost := words.lost_terms_sentence(split):
-        blocks.append(escaped(lost))
-    return blocks + [escaped(f"Assumed: {assumption}.") for assumption in split.assumptions]
+    rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
+    return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_notes(split))]
 
 
 def guess_blocks(explanation: Explanation) -> list[str]:

@@ -119,7 +119,9 @@ def shown(estimate: Estimate, scale: Scale = PLAIN, *, null: float | None = None
     if null is not None and scaled.excludes(null):
         while decimals < _MOST_DECIMALS and _touches(scaled, null, decimals):
             decimals += 1
-    return Shown(*(decimal(value, decimals) for value in (scaled.value, scaled.low, scaled.high)))
+    texts = [decimal(value, decimals) for value in (scaled.value, scaled.low, scaled.high)]
+    # Rounding alone leaves 1e-17 where nothing changed; its zeros are no digits that anybody knows.
+    return Shown("0", "0", "0") if all(float(text.replace(MINUS, "-")) == 0 for text in texts) else Shown(*texts)
 
 
 def _touches(estimate: Estimate, null: float, decimals: int) -> bool:

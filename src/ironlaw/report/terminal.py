@@ -21,7 +21,7 @@ from ironlaw.explanation import (
     Outcome,
 )
 from ironlaw.missing import Missing, is_known
-from ironlaw.report import words
+from ironlaw.report import splitting, words
 from ironlaw.report.columns import (
     ArmsTable,
     Column,
@@ -36,6 +36,7 @@ from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale
 
 _LEDGER_TOP = 5
 _WIDEST_NAME = 24
+_NO_BREAK, _GLUE = "\N{NO-BREAK SPACE}", "\ue000"
 
 _OUTCOME_STYLES = {
     Outcome.CONFIRMED: "green",
@@ -75,8 +76,9 @@ def show(
         if arm.failure:
             _say(console, words.failure_sentence(arm), style="red")
     is_verbose = verbosity is Verbosity.VERBOSE
+    noted: set[str] = set()
     for comparison in explanation.comparisons if is_verbose else asked_comparisons(explanation):
-        _show_comparison(comparison, explanation, console, verbosity=verbosity)
+        _show_comparison(comparison, explanation, console, verbosity=verbosity, noted=noted)
     if verbosity is Verbosity.QUIET:
         return
     _show_guesses(explanation, console)
@@ -89,8 +91,12 @@ def show(
 
 
 def _say(console: Console, text: str | Text, *, style: str = "", indent: int = 0) -> None:
-    for line in Text.assemble(text, style=style).wrap(console, max(20, console.width - indent)):
+    whole = Text.assemble(text, style=style)
+    # rich breaks lines at no-break spaces too; a letter in their place keeps a number and its unit together.
+    whole.plain = whole.plain.replace(_NO_BREAK, _GLUE)
+    for line in whole.wrap(console, max(20, console.width - indent)):
         line.rstrip()
+        line.plain = line.plain.replace(_GLUE, _NO_BREAK)
         console.print(Text(" " * indent) + line, highlight=False)
 
 
@@ -147,8 +153,9 @@ def _folded(name: str) -> str:
 
 
 def _show_comparison(
-    comparison: Comparison, explanation: Explanation, console: Console, *, verbosity: Verbosity
+    comparison: Comparison, explanation: Explanation, console: Console, *, verbosity: Verbosity, noted: set[str]
 ) -> None:
+    """One comparison; `noted` are the notes that stand above already and are not repeated."""
     console.print()
     if verbosity is Verbosity.QUIET:
         _say(console, words.headline(comparison, explanation))
@@ -159,8 +166,8 @@ def _show_comparison(
     _say(console, text)
     for verdict in comparison.causes:
         _show_cause(verdict, console, verbosity=verbosity)
-    _show_split(comparison, console)
-    for sentence in words.counterfactual_sentences(comparison, explanation.plan):
+    _show_split(comparison, console, noted=noted)
+    if sentence := splitting.what_if_sentence(comparison, explanation.plan):
         _say(console, sentence, indent=2)
     if is_known(comparison.ledger):
         _show_ledger(comparison.ledger, comparison, console, verbosity=verbosity)
@@ -177,8 +184,8 @@ def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity
             _say(console, f"{words.plain(name)}: {said}", style="dim", indent=6)
 
 
-def _show_split(comparison: Comparison, console: Console) -> None:
-    split = comparison.split if isinstance(comparison.once, Missing) else comparison.once
+def _show_split(comparison: Comparison, console: Console, *, noted: set[str]) -> None:
+    split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         if split != NOT_RECORDED:
             _say(console, f"No split: {words.plain(split.reason)}.", indent=2)
@@ -186,15 +193,16 @@ def _show_split(comparison: Comparison, console: Console) -> None:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     grid.add_column(max_width=_WIDEST_NAME)
     grid.add_column(justify="right")
-    for title, size in words.term_texts(split):
-        grid.add_row(Text(title), Text(size))
+    grid.add_column(justify="right")
+    for row in splitting.split_rows(split):
+        grid.add_row(Text(row.title), Text(row.size), Text(row.share))
     if grid.row_count:
         _say(console, "By the iron law (positive: saved):", indent=2)
-        console.print(Padding(grid, (0, 0, 0, 4)))
-    if lost := words.lost_terms_sentence(split):
-        _say(console, lost, style="dim", indent=4)
-    for assumption in split.assumptions:
-        _say(console, f"Assumed: {words.plain(assumption)}.", style="dim", indent=4)
+        console.print(Padding(grid, (0, 0, 0, 4), expand=False))
+    for note in splitting.split_notes(split):
+        if note not in noted:
+            _say(console, note, style="dim", indent=4)
+    noted.update(splitting.split_notes(split))
 
 
 def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, verbosity: Verbosity) -> None:
@@ -241,11 +249,24 @@ def _show_concerns(concerns: tuple[Concern, ...], console: Console) -> None:
     if concerns:
         console.print()
     for weight, style in ((Weight.INVALIDATES, "bold red"), (Weight.DOUBTS, "yellow"), (Weight.NOTES, "dim")):
+        listed: dict[str, list[Concern]] = {}
         for concern in concerns:
-            if concern.weight is weight:
+            if concern.weight is weight and concern.slug in words.LISTED:
+                listed.setdefault(concern.slug, []).append(concern)
+            elif concern.weight is weight:
                 _say(console, words.concern_sentence(concern), style=style)
                 if concern.fix:
                     _say(console, f"fix: {words.plain(concern.fix)}", indent=2)
+        for slug, items in listed.items():
+            _show_listed(slug, items, console, style=style)
+
+
+def _show_listed(slug: str, concerns: list[Concern], console: Console, *, style: str) -> None:
+    """Concerns that begin alike, as a list under their common beginning."""
+    _say(console, f"{words.WEIGHT_WORDS[concerns[0].weight]}: {words.LISTED[slug]}", style=style)
+    for concern in concerns:
+        rest = words.plain(concern.text).removeprefix(words.LISTED[slug]).strip()
+        _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2)
 
 
 def _show_recommendation(explanation: Explanation, console: Console) -> None:

@@ -17,7 +17,6 @@ from ironlaw.explanation import (
     Outcome,
     ReadOnce,
     Recommendation,
-    Split,
     Term,
 )
 from ironlaw.factor import Direction
@@ -25,12 +24,14 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import (
+    COUNT,
     DECIBEL,
     PERCENT,
+    PLAIN,
     TIME,
+    Scale,
     number,
     percent,
-    quantity,
     ratio,
     scale_for,
     shown,
@@ -67,10 +68,8 @@ WEIGHT_WORDS: dict[Weight, str] = {
     Weight.NOTES: "Note",
 }
 
-_MISLEADING: dict[str, str] = {
-    "ipc": "instructions per cycle move against the time here: the count of instructions decides",
-    "cache-miss-share": "the cache-miss percentage moves against the count of misses here: look at the count",
-}
+# Concerns that come many at a time and begin alike, with that beginning: shown as one list.
+LISTED: dict[str, str] = {"table-lacks": "the table lacks"}
 
 # What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
 _REMEDIES: tuple[tuple[str, str], ...] = (
@@ -210,9 +209,9 @@ def shares_sentence(comparison: Comparison) -> str:
 
 
 def _share(share: Estimate) -> str:
-    text = shown(share, PERCENT)
     if share.low == share.high:
-        return with_unit(text.value, PERCENT)
+        return percent(share.value)
+    text = shown(share, PERCENT)
     return f"{with_unit(text.value, PERCENT)} {text.interval}"
 
 
@@ -301,51 +300,29 @@ def prediction_text(verdict: CauseVerdict) -> str:
     return f"{plain(verdict.changed)} {word} {plain(verdict.control)}"
 
 
-def term_texts(split: Split | ReadOnce) -> list[tuple[str, str]]:
-    """The terms of a split in their order, each with its size: 9.1 ms [8.8, 9.4]; only those that are known."""
-    whole = split.total.ns.value if isinstance(split, Split) else split.control_ns - split.changed_ns
-    scale = scale_for(TIME, [whole])
-    return [
-        (TERM_TITLES[term], quantity(value.ns, scale, null=0.0))
-        for term in Term
-        if (value := split.terms.get(term)) is not None and not isinstance(value, Missing)
-    ]
+def misleading_sentence(slug: str, comparison: Comparison, explanation: Explanation) -> str:
+    """Which metric points the wrong way, with its numbers, and what to look at instead."""
+    rows = {arm.arm: arm for arm in explanation.arms}
+    old, new = rows.get(comparison.control), rows.get(comparison.changed)
+    changed = plain(comparison.changed)
+    if old is None or new is None:
+        return ""
+    ipc = f"from {_bare(old.ipc, 3)} to {_bare(new.ipc, 3)}"
+    rate = f"from {_bare(old.cache_miss_share, 3, PERCENT)} to {_bare(new.cache_miss_share, 3, PERCENT)}"
+    scale = scale_for(COUNT, [old.cache_misses, new.cache_misses])
+    work = unit_of_work(explanation.plan)
+    misses = f"from {_bare(old.cache_misses, 3, scale)} to {_bare(new.cache_misses, 3, scale)} per {work}"
+    said = {
+        "ipc-lower-while-faster": f"IPC falls {ipc} although {changed} is faster: it needs fewer instructions",
+        "ipc-higher-while-slower": f"IPC rises {ipc} although {changed} is slower: it needs more instructions",
+        "miss-rate-up-while-misses-fall": f"the cache-miss percentage rises {rate} while the misses fall {misses}",
+        "miss-rate-down-while-misses-rise": f"the cache-miss percentage falls {rate} while the misses rise {misses}",
+    }
+    return f"Misleading: {said.get(slug, plain(slug).replace('-', ' '))}."
 
 
-def lost_terms_sentence(split: Split | ReadOnce) -> str:
-    """The terms that are not known, named once for each reason; empty when all are."""
-    by_reason: dict[str, list[str]] = {}
-    for term in Term:
-        value = split.terms.get(term)
-        if isinstance(value, Missing):
-            by_reason.setdefault(plain(value.reason), []).append(TERM_TITLES[term])
-    return " ".join(_ended(f"Not known: {', '.join(names)} ({reason})") for reason, names in by_reason.items())
-
-
-def counterfactual_sentences(comparison: Comparison, plan: Maybe[Plan]) -> list[str]:
-    """The control's time, had one term been the other arm's."""
-    times: list[tuple[Term, Estimate | float]] = [(item.term, item.wall_ns) for item in comparison.counterfactuals]
-    if not isinstance(comparison.once, Missing):
-        times += comparison.once.counterfactuals_ns.items()
-    # CPU time and utilisation together are the whole time: to swap one of them says nothing that the times do not.
-    times = [(term, time) for term, time in times if term not in (Term.CPU_TIME, Term.UTILISATION)]
-    return [
-        f"With the {TERM_TITLES[term]} of {plain(comparison.changed)} and all else as it is, "
-        f"{plain(comparison.control)} would take {_time(time)} per {unit_of_work(plan)}."
-        for term, time in times
-    ]
-
-
-def _time(time: Estimate | float) -> str:
-    scale = scale_for(TIME, [time.value if isinstance(time, Estimate) else time])
-    if isinstance(time, Estimate):
-        return quantity(time, scale)
-    return with_unit(number(time, scale, digits=4), scale)
-
-
-def misleading_sentence(slug: str) -> str:
-    """Which metric points the wrong way."""
-    return f"Misleading: {_MISLEADING.get(slug, plain(slug).replace('-', ' ') + ' points the wrong way here')}."
+def _bare(value: Maybe[float], digits: int, scale: Scale = PLAIN) -> str:
+    return "an unknown value" if isinstance(value, Missing) else with_unit(number(value, scale, digits=digits), scale)
 
 
 def adjusted_sentence(comparison: Comparison) -> str:
@@ -366,7 +343,7 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
         adjusted_sentence(comparison),
         shares_sentence(comparison),
         unexplained_sentence(comparison),
-        *(misleading_sentence(slug) for slug in comparison.misleading),
+        *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
