@@ -241,6 +241,7 @@ class Comparison:
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
+    seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far
     once: Maybe[ReadOnce] = HAS_INTERVAL
 
 
@@ -291,4 +292,5 @@ class Explanation:
     recommendation: Maybe[Recommendation] = Missing("nothing was tried yet")
     control_check: Maybe[Comparison] = Missing("the control arm did not run")
     was_cut: bool = False
+    stopped_on_precision: bool = False  # before its schedule or budget ended the run
     ceilings: Maybe[Ceilings] = NOT_RECORDED

@@ -35,9 +35,13 @@ class Percentage(click.ParamType[float]):
             return value
         text = str(value).strip()
         try:
-            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+            fraction = float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
             raise BadInput(f"{text!r} is not a percentage", hint="for example --precision 2%") from None
+        if not 0 < fraction < 1:
+            hint = f"--precision {text}%, or as a fraction: 0.02" if fraction >= 1 else "for example --precision 2%"
+            raise BadInput(f"--precision {text} is not between 0 and 100 %", hint=hint)
+        return fraction
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -213,14 +217,15 @@ def default_out(model: str) -> Path:
 
 
 def advise(experiments: tuple[str, ...]) -> Advice:
-    """What the recorder is told between replicates: the experiments that the readings so far call for."""
+    """What the recorder is told between replicates: the experiments the readings call for; whether they are enough."""
     from ironlaw.explain.planner import Wanted, propose
+    from ironlaw.explain.stopping import is_enough
     from ironlaw.factors import FACTORS
     from ironlaw.measure.recorder import Advice, Proposal
     from ironlaw.recording import assemble
 
     if not experiments:
-        return Advice()
+        return Advice(is_enough=is_enough)
     wanted = Wanted(causes=experiments, possible=lambda switch: FACTORS[switch.factor].possible(switch.level))
 
     def more_arms(facts: Sequence[Fact]) -> Proposal:
@@ -228,7 +233,7 @@ def advise(experiments: tuple[str, ...]) -> Advice:
         return Proposal(arms=arms, experiments=thrown)
 
     # Six arms more are usual where five were asked for, and caches are evicted between the inferences of two of them.
-    return Advice(more_arms=more_arms, growth=3.0)
+    return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)
 
 
 def execute(settings: Settings) -> int:

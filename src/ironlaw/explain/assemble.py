@@ -17,6 +17,7 @@ from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
 from ironlaw.explain.recommend import recommend
 from ironlaw.explain.signatures import observe
+from ironlaw.explain.stopping import seconds_a_replicate
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explain.validity import validity_concerns
@@ -32,20 +33,26 @@ class Evidence:
 
     recording: Recording
     turns: dict[str, ArmTurns]
+    replicate_s: Maybe[float]
 
-    def compare(self, control: str, changed: str) -> tuple[Comparison, Pairs | None]:
+    def compare(self, control: str, changed: str, *, goal: Goal | None = None) -> tuple[Comparison, Pairs | None]:
         """Any two arms by the same statistics; with the reason when they cannot be compared."""
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
-        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=self._goal())
+        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=goal or self._goal())
 
     def _goal(self) -> Goal:
-        ended = self.recording.ended
         return Goal(
             precision=self.recording.plan.schedule.precision,
-            stopped_on_it=is_known(ended) and ended.why is Ending.PRECISION,
+            stopped_on_it=self.stopped_on_precision(),
+            replicate_s=self.replicate_s,
         )
+
+    def stopped_on_precision(self) -> bool:
+        """Whether the run ended because its intervals were narrow enough."""
+        ended = self.recording.ended
+        return is_known(ended) and ended.why is Ending.PRECISION
 
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
@@ -68,7 +75,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     names = [arm.name for arm in plan.arms]
     chosen = _known(control, names) or plan.control.name
     others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
-    evidence = Evidence(recording=recording, turns=turns_of(recording))
+    evidence = Evidence(recording=recording, turns=turns_of(recording), replicate_s=seconds_a_replicate(recording))
     check = _control_check(evidence)
     concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
     concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
@@ -99,6 +106,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut,
+        stopped_on_precision=evidence.stopped_on_precision(),
     )
 
 
@@ -157,7 +165,8 @@ def _compared(recording: Recording, names: list[str], *, chosen: str, only: str 
 def _control_check(evidence: Evidence) -> Maybe[Comparison]:
     for arm in evidence.recording.plan.arms:
         if arm.repeats:
-            comparison, pairs = evidence.compare(arm.repeats, arm.name)
+            # Not held to the goal: an interval widened to it would hide that the control moved.
+            comparison, pairs = evidence.compare(arm.repeats, arm.name, goal=Goal())
             if pairs is None:
                 assert isinstance(comparison.ln_ratio, Missing)
                 return comparison.ln_ratio

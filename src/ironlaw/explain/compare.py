@@ -47,6 +47,7 @@ def compare(
         once = read_once(decomposition, stand.assumptions)
         return replace(comparison, split=ln_ratio, once=once), pairs
     adjusted = adjust(pairs)
+    needed, seconds = goal.distance(ratios.tolist())
     return replace(
         comparison,
         difference=judge(comparison),
@@ -54,7 +55,8 @@ def compare(
         counterfactuals=counterfactuals(decomposition),
         adjusted=adjusted if isinstance(adjusted, Missing) else adjusted.adjusted,
         covariate="" if isinstance(adjusted, Missing) else adjusted.name,
-        replicates_needed=NO_GOAL if goal.precision is None else replicates_needed(ratios.tolist(), goal.precision),
+        replicates_needed=needed,
+        seconds_needed=seconds,
     ), pairs
 
 
@@ -64,6 +66,16 @@ class Goal:
 
     precision: float | None = None
     stopped_on_it: bool = False
+    replicate_s: Maybe[float] = NO_GOAL  # how long one replicate takes
+
+    def distance(self, replicate_means: list[float]) -> tuple[Maybe[int], Maybe[float]]:
+        """What it would still take to reach the goal: replicates, and seconds for them."""
+        if self.precision is None:
+            return NO_GOAL, NO_GOAL
+        needed = replicates_needed(replicate_means, self.precision)
+        if isinstance(needed, Missing) or isinstance(self.replicate_s, Missing):
+            return needed, needed if isinstance(needed, Missing) else self.replicate_s
+        return needed, needed * self.replicate_s
 
     def applied(self, estimate: Maybe[Estimate]) -> Maybe[Estimate]:
         """The interval, not narrower than the goal where the run stopped on it; see stopping."""

@@ -17,7 +17,7 @@ from ironlaw.explain.interval import t_quantile
 from ironlaw.explain.paired import pair
 from ironlaw.explain.turns import turns_of
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import Fact, assemble
+from ironlaw.recording import Fact, Recording, assemble
 
 FEWEST_REPLICATES = 6
 STOPPING_CONFIDENCE = 0.97  # with 0.95 coverage fell to 93 % (docs/method.md, optional stopping)
@@ -48,6 +48,23 @@ def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[in
         if wanted > MOST_REPLICATES:
             return Missing(f"more than {MOST_REPLICATES} replicates would be needed: out of reach")
     return wanted - count
+
+
+def seconds_a_replicate(recording: Recording) -> Maybe[float]:
+    """How long a replicate took on average: starting its interpreters, loading, warming up, and its turns."""
+    spent_ns: dict[int, float] = {}
+    between_ns: dict[tuple[str, int], int] = {}
+    for interpreter in recording.interpreters:
+        spent_ns[interpreter.replicate] = spent_ns.get(interpreter.replicate, 0.0) + interpreter.start_ns
+    for arm in recording.started:
+        between_ns[arm.arm, arm.replicate] = arm.between_ns
+        spent_ns[arm.replicate] = spent_ns.get(arm.replicate, 0.0) + arm.load_ns + sum(arm.warm_up_ns)
+    for reading in recording.readings:
+        waited_ns = between_ns.get((reading.arm, reading.replicate), 0) * reading.inferences
+        spent_ns[reading.replicate] = spent_ns.get(reading.replicate, 0.0) + reading.wall_ns + waited_ns
+    if not spent_ns:
+        return Missing("no replicate was run")
+    return math.fsum(spent_ns.values()) / len(spent_ns) / 1e9
 
 
 def is_enough(facts: Sequence[Fact]) -> bool:

@@ -17,7 +17,7 @@ from ironlaw.errors import BadInput
 from ironlaw.experiment import Thrown
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
-from ironlaw.measure.sizing import replicates_by_count, turns_by_budget, turns_by_count
+from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count
 from ironlaw.measure.stage import Stage
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
@@ -255,9 +255,12 @@ def _size(run: _Run, replicate: int, *, start_s: float) -> None:
         run.turns = turns_by_count(schedule, replicate)
     elif not run.turns:
         growth = run.advice.growth if replicate == 0 else 1.0
+        replicates_left = run.replicates() - replicate
+        if schedule.precision is not None:
+            replicates_left = replicates_by_precision(scheduled=replicates_left, start_s=start_s, left_s=run.left_s())
         run.turns = turns_by_budget(
             schedule,
-            replicates_left=run.replicates() - replicate,
+            replicates_left=replicates_left,
             round_s=sum(_inference_s(run.started[arm.name]) for arm in run.alive()) * growth,
             start_s=start_s,
             left_s=run.left_s(),

@@ -7,6 +7,8 @@ from ironlaw.plan import Schedule
 
 # Longer rounds average nothing that more replicates would not average better.
 LONGEST_ROUND_S = 2.0
+# As many as a run needs before it may stop, and two more: fewer cannot end early.
+FEWEST_WITH_PRECISION = 8
 # Of the time that is left: the rest covers what starting and stopping vary by.
 USABLE = 0.95
 
@@ -14,6 +16,16 @@ USABLE = 0.95
 def replicates_by_count(schedule: Schedule) -> int:
     """Replicates of the schedule; fewer when there are fewer inferences than that."""
     return min(schedule.replicates, schedule.inferences or schedule.replicates)
+
+
+def replicates_by_precision(*, scheduled: int, start_s: float, left_s: float) -> int:
+    """Into how many replicates to divide the time left where a precision ends the run: each measures while it starts.
+
+    Spread between replicates is averaged by replicates alone, noise within them by rounds as well. With neither known
+    beforehand, starting and measuring share the time equally; Kalibera & Jones (ISMM 2013) weigh them once both are.
+    """
+    fitting = int(min(left_s, 1e9) / (2 * start_s)) if start_s > 0 else scheduled
+    return max(1, min(scheduled, max(FEWEST_WITH_PRECISION, fitting)))
 
 
 def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:

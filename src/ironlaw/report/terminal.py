@@ -86,6 +86,8 @@ def show(
     if is_known(explanation.plan):
         console.print()
         _say(console, words.control_sentence(explanation))
+        if stopped := words.stopped_sentence(explanation):
+            _say(console, stopped)
     _show_concerns(explanation.concerns, console)
     _show_recommendation(explanation, console)
 

@@ -30,6 +30,7 @@ from ironlaw.report.quantity import (
     PLAIN,
     TIME,
     Scale,
+    amount,
     number,
     percent,
     ratio,
@@ -134,7 +135,7 @@ def headline(comparison: Comparison, explanation: Explanation) -> str:
         slowdown = ratio(ln_ratio.negated().through(math.exp))
         return f"{changed} is {slowdown} slower than {control}{_times(comparison, explanation)}."
     if comparison.difference is Difference.NONE_SHOWN:
-        return f"No difference shown between {changed} and {control}: {speedup}{_needed(comparison)}."
+        return f"No difference shown between {changed} and {control}: {speedup}."
     return f"Unproven: {changed} against {control} reads {speedup}, but {_moved(explanation)}."
 
 
@@ -164,11 +165,28 @@ def _wall(explanation: Explanation, name: str) -> Maybe[Estimate]:
     return next((arm.wall_ns for arm in explanation.arms if arm.arm == name), NOT_RECORDED)
 
 
-def _needed(comparison: Comparison) -> str:
-    needed = comparison.replicates_needed
-    if isinstance(needed, Missing):
+def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
+    """What it would take to reach the precision asked for; empty when it was reached, or none was asked for."""
+    plan, estimate, needed = explanation.plan, comparison.ln_ratio, comparison.replicates_needed
+    if isinstance(plan, Missing) or plan.schedule.precision is None or isinstance(estimate, Missing) or needed == 0:
         return ""
-    return f"; about {needed} more replicates would tell"
+    half, goal = (percent(width) for width in (estimate.half_width, plan.schedule.precision))
+    said = f"The interval is ±{half}, and ±{goal} was asked for: "
+    if isinstance(needed, Missing):
+        return said + _ended(plain(needed.reason))
+    seconds = comparison.seconds_needed
+    time = "" if isinstance(seconds, Missing) else f", {amount(seconds * TIME[-1].size, TIME, digits=2)}"
+    return f"{said}about {needed} more replicate{'s' if needed > 1 else ''}{time}."
+
+
+def stopped_sentence(explanation: Explanation) -> str:
+    """That the run stopped early because it was precise enough; empty when it did not."""
+    plan = explanation.plan
+    if isinstance(plan, Missing) or plan.schedule.precision is None or not explanation.stopped_on_precision:
+        return ""
+    count = max((len(comparison.replicates) for comparison in explanation.comparisons), default=0)
+    goal = percent(plan.schedule.precision)
+    return f"Stopped early, after {count} replicates: every interval asked for is within ±{goal}."
 
 
 def _moved(explanation: Explanation) -> str:
@@ -340,6 +358,7 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
     sentences = [
         *(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
         headline(comparison, explanation),
+        precision_sentence(comparison, explanation),
         adjusted_sentence(comparison),
         shares_sentence(comparison),
         unexplained_sentence(comparison),
