@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import click
 from ironlaw.commands.showing import Display, show
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Explanation
+
+_PEEK = 4096  # characters that tell what a file is
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +37,8 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
     arms = (options["control"], options["changed"])
     if (is_table or is_perf_stat) and any(arms):
         raise BadInput("--control and --changed choose arms of a recording", hint="order the rows or files instead")
+    if display.correlate and (is_table or is_perf_stat):
+        raise BadInput("--correlate needs rounds and replicates, which only a recording has", hint="leave it out")
     if is_table:
         explanation = _explain_table(files)
     elif is_perf_stat:
@@ -48,7 +53,8 @@ def _explain_recording(files: tuple[Path, ...], control: str | None, changed: st
     import ironlaw
 
     if len(files) != 1:
-        raise BadInput(f"{len(files)} files are named", hint="ironlaw explain FILE, a recording of ironlaw run")
+        raise BadInput(_counted(len(files)), hint="ironlaw explain FILE, a recording of ironlaw run")
+    _require(Content.RECORDING, files[0], _text(files[0], most=_PEEK))
     return ironlaw.explain(ironlaw.load(files[0]), control=control, changed=changed)
 
 
@@ -56,20 +62,76 @@ def _explain_table(files: tuple[Path, ...]) -> Explanation:
     from ironlaw.explain.published import explain_table
 
     if len(files) != 1:
-        raise BadInput(f"{len(files)} tables are named", hint="ironlaw explain --table FILE.csv")
-    return explain_table(_text(files[0]), named=str(files[0]))
+        raise BadInput(_counted(len(files)), hint="ironlaw explain --table FILE.csv")
+    text = _text(files[0])
+    _require(Content.TABLE, files[0], text)
+    return explain_table(text, named=str(files[0]))
 
 
 def _explain_perf_stat(files: tuple[Path, ...]) -> Explanation:
     from ironlaw.explain.perf_stat import explain_perf_stat
 
     if len(files) < 2:
-        raise BadInput(f"{len(files)} outputs are named; two or more can be compared", hint="--perf-stat A.txt B.txt")
-    return explain_perf_stat([(str(file), _text(file)) for file in files])
+        raise BadInput(f"{_counted(len(files))}; two or more can be compared", hint="--perf-stat A.txt B.txt")
+    texts = [_text(file) for file in files]
+    for file, text in zip(files, texts, strict=True):
+        _require(Content.PERF_STAT, file, text)
+    # A table of long paths is hard to read; names alone do where they tell the files apart.
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        names = [str(file) for file in files]
+    return explain_perf_stat(list(zip(names, texts, strict=True)))
 
 
-def _text(file: Path) -> str:
+def _counted(files: int) -> str:
+    return "no file is named" if not files else "one file is named" if files == 1 else f"{files} files are named"
+
+
+class Content(Enum):
+    """What a file holds, by its first lines; the value says how to explain it."""
+
+    RECORDING = "ironlaw explain {file}"
+    TABLE = "ironlaw explain --table {file}"
+    PERF_STAT = "ironlaw explain --perf-stat {file} OTHER"
+    BINARY = "name a recording, a CSV table or an output of perf stat"
+    UNKNOWN = ""
+
+
+_NAMES = {
+    Content.RECORDING: "a recording",
+    Content.TABLE: "a table",
+    Content.PERF_STAT: "an output of perf stat",
+    Content.BINARY: "no text",
+}
+
+
+def content_of(text: str) -> Content:
+    """What the text seems to be; UNKNOWN when its own reader has more to say about it."""
+    head = text[:_PEEK].lstrip("\ufeff\n\r ")
+    if "\0" in head or head.count("\N{REPLACEMENT CHARACTER}") > len(head) // 10:
+        return Content.BINARY
+    if head.startswith('{"header":'):
+        return Content.RECORDING
+    if "Performance counter stats for" in head or head.startswith("# started on "):
+        return Content.PERF_STAT
+    names = {name.strip().lower() for name in head.partition("\n")[0].replace(";", ",").replace("\t", ",").split(",")}
+    return Content.TABLE if "arm" in names and len(names) > 1 else Content.UNKNOWN
+
+
+def _require(wanted: Content, file: Path, text: str) -> None:
+    """Stop when the file is plainly something else than what it was named as, and say how to explain it.
+
+    Raises:
+        BadInput: it is.
+    """
+    found = content_of(text)
+    if found not in (wanted, Content.UNKNOWN):
+        raise BadInput(f"{file} is {_NAMES[found]}, not {_NAMES[wanted]}", hint=found.value.format(file=file))
+
+
+def _text(file: Path, *, most: int = -1) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return lines.read(most)
     except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}", hint="name a file you may read") from None
+        raise BadInput(f"cannot read {file}: {error.strerror}", hint="name a file that you may read") from None

@@ -40,9 +40,10 @@ class Evidence:
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
-        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=goal or self._goal())
+        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=goal or self.goal())
 
-    def _goal(self) -> Goal:
+    def goal(self) -> Goal:
+        """The precision that the plan asks for, and how it ended."""
         return Goal(
             precision=self.recording.plan.schedule.precision,
             stopped_on_it=self.stopped_on_precision(),
@@ -166,7 +167,8 @@ def _control_check(evidence: Evidence) -> Maybe[Comparison]:
     for arm in evidence.recording.plan.arms:
         if arm.repeats:
             # Not held to the goal: an interval widened to it would hide that the control moved.
-            comparison, pairs = evidence.compare(arm.repeats, arm.name, goal=Goal())
+            goal = replace(evidence.goal(), stopped_on_it=False)
+            comparison, pairs = evidence.compare(arm.repeats, arm.name, goal=goal)
             if pairs is None:
                 assert isinstance(comparison.ln_ratio, Missing)
                 return comparison.ln_ratio

@@ -203,7 +203,7 @@ def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]
 
 def _doubts(arm: PerfArm) -> list[Concern]:
     concerns = [_doubt_of_count(arm, counted) for counted in arm.output.counted]
-    seen = [concern for concern in concerns if concern is not None]
+    seen = [*_lost(arm), *(concern for concern in concerns if concern is not None)]
     for line in arm.output.unread:
         seen.append(
             Concern(
@@ -217,17 +217,30 @@ def _doubts(arm: PerfArm) -> list[Concern]:
     return seen
 
 
-def _doubt_of_count(arm: PerfArm, counted: Counted) -> Concern | None:
-    believed = arm.turns.absent.get(counted.event)
-    gap = counted.value if isinstance(counted.value, Missing) else believed
-    if gap is not None:
-        return Concern(
+def _gap(arm: PerfArm, counted: Counted) -> Missing | None:
+    return counted.value if isinstance(counted.value, Missing) else arm.turns.absent.get(counted.event)
+
+
+def _lost(arm: PerfArm) -> list[Concern]:
+    """The events that are not known, in one doubt for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for counted in arm.output.counted:
+        gap = _gap(arm, counted)
+        if gap is not None and counted.event not in by_reason.setdefault(gap.reason, []):
+            by_reason[gap.reason].append(counted.event)
+    return [
+        Concern(
             slug="lost-counter",
-            text=f"{counted.event} is not known: {gap.reason}",
-            fix="count it on a machine whose PMU is open to you, in a group that fits its counters",
+            text=f"not known: {', '.join(events)} ({reason})",
+            fix="count on a machine whose PMU is open to you, in groups that fit its counters",
             arm=arm.name,
         )
-    if counted.share < 0.9995:
+        for reason, events in by_reason.items()
+    ]
+
+
+def _doubt_of_count(arm: PerfArm, counted: Counted) -> Concern | None:
+    if _gap(arm, counted) is None and counted.share < 0.9995:
         return Concern(
             slug="pmu-misuse",
             text=f"{counted.event} counted {counted.share:.2%} of the time and was scaled up to the whole by perf",

@@ -57,10 +57,11 @@ def require_distinct(names: list[str], source: str) -> None:
             rows = [str(place) for place, other in enumerate(names, start=1) if other == name]
             raise BadInput(
                 f"{source} has two arms called {name!r} (arms {' and '.join(rows)}; column arm)",
-                hint="give each arm a name of its own",
+                hint="give each arm a name of its own; the same one twice tells nothing",
             )
     if len(names) < 2:
-        raise BadInput(f"{source} has {len(names)} arm; a comparison needs two", hint="add the arm to compare with")
+        counted = "1 arm" if names else "no arm"
+        raise BadInput(f"{source} has {counted}; a comparison needs two", hint="add the arm to compare with")
 
 
 def _compare(control: SingleArm, changed: SingleArm) -> Comparison:

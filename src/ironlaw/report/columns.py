@@ -105,9 +105,10 @@ def added_arms(explanation: Explanation) -> frozenset[str]:
 
 
 def control_name(explanation: Explanation) -> str:
-    """The arm that the others are compared with."""
+    """The arm that the others are compared with: the plan's first, unless another one was chosen."""
     if is_known(explanation.plan):
-        return explanation.plan.control.name
+        chosen = {comparison.control for comparison in explanation.comparisons}
+        return chosen.pop() if len(chosen) == 1 else explanation.plan.control.name
     return explanation.arms[0].arm if explanation.arms else ""
 
 

@@ -237,12 +237,15 @@ def _show_guesses(explanation: Explanation, console: Console) -> None:
 
 def _show_agreement(explanation: Explanation, console: Console) -> None:
     said: dict[str, list[str]] = {}
+    # Answers are compared with those of the plan's control, whichever arm the times are compared with.
+    reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
     for arm in ordered_arms(explanation):
-        if arm.arm != control_name(explanation) and (answer := words.agreement(arm)):
+        if arm.arm != reference and (answer := words.agreement(arm)):
             said.setdefault(answer, []).append(words.plain(arm.arm))
     if said:
         console.print()
-        _say(console, "Same answers as the control?", style="bold")
+        named = "the control" if reference == control_name(explanation) else words.plain(reference)
+        _say(console, f"Same answers as {named}?", style="bold")
     for answer, names in said.items():
         _say(console, f"{', '.join(names)}: {answer}", indent=2)
 
