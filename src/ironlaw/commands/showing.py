@@ -41,7 +41,7 @@ def show(explanation: Explanation, *, display: Display, n: int | None = None) ->
         return
     console = Console()
     if display.correlate:
-        show_associations(explanation, console)
+        show_associations(explanation, console, verbose=display.verbose)
         return
     verbosity = Verbosity.QUIET if display.quiet else Verbosity.VERBOSE if display.verbose else Verbosity.NORMAL
     show_terminal(explanation, console, n=n, verbosity=verbosity)

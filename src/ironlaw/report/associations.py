@@ -8,52 +8,96 @@ from rich.text import Text
 
 from ironlaw.explanation import Association, Explanation
 from ironlaw.missing import Missing
-from ironlaw.report.quantity import number
-from ironlaw.report.words import plain
+from ironlaw.report.columns import added_arms, ordered_arms
+from ironlaw.report.quantity import COUNT, MILLISECONDS, MINUS, Footnotes, number, scale_for, with_unit
+from ironlaw.report.words import plain, unit_of_work
 
-# What would test whether a counter that goes with time also causes it: the experiment's slug.
+# What would test whether a counter that goes with time also causes it: the experiments' slugs.
 _TESTED_BY = {
-    "page-faults": "page-faults",
-    "cache-misses": "cache-fit,weight-traffic",
-    "cache-references": "weight-traffic",
-    "instructions": "simd-density,dispatch-overhead",
+    "page-faults": ("page-faults",),
+    "cache-misses": ("cache-fit", "weight-traffic"),
+    "cache-references": ("weight-traffic",),
+    "instructions": ("simd-density", "dispatch-overhead"),
+    "context-switches": ("thread-oversubscription",),
 }
+_TITLES = {"steal_ns": "steal time (ns)"}
+_STILL = Missing("it did not vary")
+_WIDEST_NAME = 24
 
 
-def show_associations(explanation: Explanation, console: Console) -> None:
-    """Every counter against time over rounds, replicates and arms."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, justify in (("counter", "left"), ("over", "left"), ("n", "right"), ("covariance", "right")):
-        grid.add_column(title, justify="right" if justify == "right" else "left")
-    grid.add_column("correlation [95 %]", justify="right")
-    for item in explanation.associations:
-        over = f"{item.over} of {item.arm}" if item.arm else item.over
-        grid.add_row(
-            Text(plain(item.counter)), Text(plain(over)), str(item.n), number(item.covariance), _correlation(item)
-        )
-    if not grid.row_count:
-        console.print("No counter was read often enough to be set against time.")
+def show_associations(explanation: Explanation, console: Console, *, verbose: bool = False) -> None:
+    """Every counter against time: over arms, and over replicates and rounds of each arm that was asked for.
+
+    `verbose` adds the arms that only experiments needed.
+    """
+    shown = [item for item in explanation.associations if item.correlation != _STILL]
+    if not shown:
+        console.print("No counter that varied was read often enough to be set against time.")
         return
+    footnotes = Footnotes()
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("counter", overflow="fold", max_width=_WIDEST_NAME)
+    grid.add_column("over", no_wrap=True)
+    for title in ("n", "covariance", "correlation [95 %]"):
+        grid.add_column(title, justify="right", no_wrap=True)
+    for arm in _groups(explanation, verbose=verbose):
+        items = [item for item in shown if item.arm == arm]
+        if items:
+            grid.add_row(Text(f"{plain(arm)}:" if arm else "all arms:", style="italic"))
+        for item in items:
+            grid.add_row(*_cells(item, footnotes))
     console.print(grid)
+    for mark, reason in footnotes.lines():
+        console.print(Text(f"{mark} {plain(reason)}", style="dim"))
     console.print()
     for sentence in caveats(explanation):
-        console.print(Text(sentence))
+        for line in Text(sentence).wrap(console, console.width):
+            line.rstrip()
+            console.print(line)
+
+
+def _groups(explanation: Explanation, *, verbose: bool) -> list[str]:
+    """The arms in the plan's order, behind the empty name that stands for all together."""
+    hidden = frozenset() if verbose else added_arms(explanation)
+    return ["", *(arm.arm for arm in ordered_arms(explanation) if arm.arm not in hidden)]
+
+
+def _cells(item: Association, footnotes: Footnotes) -> tuple[Text, ...]:
+    scale = scale_for(COUNT, [item.covariance / MILLISECONDS.size])
+    covariance = with_unit(number(item.covariance / MILLISECONDS.size, scale), scale)
+    found = item.correlation
+    if isinstance(found, Missing):
+        correlation = footnotes.mark(found)
+    else:
+        correlation = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]".replace("-", MINUS)
+    texts = (f"  {_title(item.counter)}", item.over, str(item.n), covariance, correlation)
+    return tuple(Text(text) for text in texts)
+
+
+def _title(counter: str) -> str:
+    return _TITLES.get(counter, plain(counter))
 
 
 def caveats(explanation: Explanation) -> list[str]:
-    """What a correlation does not say, and which experiments would."""
-    counters = {item.counter.partition(":")[0] for item in explanation.associations}
-    slugs = sorted({_TESTED_BY[counter] for counter in counters if counter in _TESTED_BY})
+    """What the numbers are, what a correlation does not say, and which experiments would."""
+    counters = [item.counter for item in explanation.associations]
+    still = list(dict.fromkeys(_title(i.counter) for i in explanation.associations if i.correlation == _STILL))
+    work = unit_of_work(explanation.plan)
     said = [
-        "This is association, not cause: what moves time can move a counter along with it, and both can follow a third."
+        f"Covariance is 1/n Σ(x − mean x)(t − mean t), of counts and ms per {work}; "
+        "over rounds, within each replicate.",
     ]
+    if still:
+        said.append(f"Left out where it did not vary: {', '.join(still)}.")
+    said.append(
+        "This is association, not cause: what moves time can move a counter along with it, and both can follow a "
+        f"third. Of the {_judged(explanation)} intervals one in twenty excludes zero by luck alone."
+    )
+    slugs = dict.fromkeys(slug for name in counters for slug in _TESTED_BY.get(name.partition(":")[0], ()))
     if slugs:
-        said.append(f"An experiment tests it: ironlaw run --experiments {','.join(slugs)}")
+        said.append(f"What tests it is an experiment, ironlaw run --experiments with one of: {', '.join(slugs)}.")
     return said
 
 
-def _correlation(item: Association) -> str:
-    if isinstance(item.correlation, Missing):
-        return plain(item.correlation.reason)
-    found = item.correlation
-    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+def _judged(explanation: Explanation) -> int:
+    return sum(not isinstance(item.correlation, Missing) for item in explanation.associations)
