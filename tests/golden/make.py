@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import sys
 import zlib
 from dataclasses import replace
@@ -18,11 +19,14 @@ import msgspec
 import numpy as np
 
 from ironlaw.explain.assemble import explain
-from ironlaw.explanation import Comparison, Explanation
+from ironlaw.explanation import Comparison, Difference, Explanation, Term
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.program import PreparedModel
 from ironlaw.recording import ArmPrepared, Fact, Outputs, Recording, encode, load
+from ironlaw.report.columns import arms_table, cell_text
+from ironlaw.report.quantity import TIME, Footnotes, quantity, ratio
+from ironlaw.report.splitting import split_rows
 from tests.explain.stated import SPLIT_GROUP, Law, Noise, recording
 
 FOLDER = Path(__file__).parent
@@ -151,6 +155,44 @@ def printed(explanation: Explanation) -> str:
     return json.dumps(_rounded(msgspec.to_builtins(parts)), indent=1, ensure_ascii=False) + "\n"
 
 
+def as_printed(explanation: Explanation) -> str:
+    """Every number of the terminal's table, comparisons and splits, digit by digit as it is printed."""
+    table, footnotes = arms_table(explanation, n=5000), Footnotes()
+    cells = {
+        row.name: {column.key: cell_text(column.cells[place], footnotes) for column in table.columns}
+        for place, row in enumerate(table.rows)
+    }
+    return (
+        json.dumps(
+            {
+                "table": cells,
+                "comparisons": [_printed_comparison(comparison) for comparison in explanation.comparisons],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
+
+
+def _printed_comparison(comparison: Comparison) -> dict[str, Any]:
+    split, ln_ratio = comparison.split, comparison.ln_ratio
+    assert not isinstance(split, Missing)
+    assert not isinstance(ln_ratio, Missing)
+    is_slower = comparison.difference is Difference.SLOWER
+    shown = ln_ratio.negated() if is_slower else ln_ratio
+    return {
+        "changed": comparison.changed,
+        "speedup": ratio(shown.through(math.exp)),
+        "split": {row.title.strip(): [row.size, row.share] for row in split_rows(split)},
+        "what if": {
+            item.term.value: quantity(item.wall_ns, TIME[2])
+            for item in comparison.counterfactuals
+            if item.term in (Term.CPI, Term.INSTRUCTIONS, Term.KERNEL)
+        },
+    }
+
+
 def _statistics(comparison: Comparison) -> dict[str, Any]:
     names = (
         "control changed difference ln_ratio rank replicates adjusted covariate split counterfactuals misleading "
@@ -175,6 +217,8 @@ def main(what: str) -> None:
     for name in NAMES:
         explained = printed(explain(load(FOLDER / f"{name}.jsonl")))
         (FOLDER / f"{name}.explained.json").write_text(explained, encoding="utf-8")
+        shown = as_printed(explain(load(FOLDER / f"{name}.jsonl")))
+        (FOLDER / f"{name}.printed.json").write_text(shown, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ironlaw.explain.assemble import explain
 from ironlaw.recording import load
+from ironlaw.report.terminal import show
 
-from .make import FOLDER, NAMES, printed
+from .make import FOLDER, NAMES, as_printed, printed
 
 
 def kept(found: Any, *, like: Any) -> Any:
@@ -27,6 +31,34 @@ def test_a_golden_recording_explains_as_it_did(name: str) -> None:
     expected = (FOLDER / f"{name}.explained.json").read_text(encoding="utf-8")
     found = json.loads(printed(explain(load(FOLDER / f"{name}.jsonl"))))
     assert kept(found, like=json.loads(expected)) == json.loads(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_golden_recording_prints_as_it_did_to_the_last_digit(name: str) -> None:
+    expected = (FOLDER / f"{name}.printed.json").read_text(encoding="utf-8")
+    found = json.loads(as_printed(explain(load(FOLDER / f"{name}.jsonl"))))
+    assert kept(found, like=json.loads(expected)) == json.loads(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_terminal_shows_every_printed_number(name: str) -> None:
+    explanation = explain(load(FOLDER / f"{name}.jsonl"))
+    out = io.StringIO()
+    show(explanation, Console(file=out, width=80), n=5000)
+    text = " ".join(out.getvalue().replace("\N{NO-BREAK SPACE}", " ").split())
+    printed_numbers = list(strings(json.loads((FOLDER / f"{name}.printed.json").read_text(encoding="utf-8"))))
+    assert len(printed_numbers) > 40
+    for number in printed_numbers:
+        assert number.replace("\N{NO-BREAK SPACE}", " ").strip() in text, number
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All strings in lists and in the values of dicts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
 
 
 @pytest.mark.parametrize("name", NAMES)

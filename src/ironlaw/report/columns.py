@@ -170,7 +170,7 @@ def _counts(arms: tuple[ArmSummary, ...], work: str) -> list[Column]:
             instructions,
             is_time=False,
         ),
-        _column("ipc", "IPC", "IPC", PLAIN, [arm.ipc for arm in arms], is_time=False, digits=2),
+        _ipc_column(arms),
         _column(
             "cache_misses",
             f"cache misses per {work}",
@@ -245,6 +245,12 @@ def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> C
 
     cells = tuple(cell(arm) for arm in arms)
     return Column(key="speedup", title="speed-up", heading="speed-up", unit="[95 %]", cells=cells, is_time=True)
+
+
+def _ipc_column(arms: tuple[ArmSummary, ...]) -> Column:
+    """Two decimals, as perf prints them: 1.06 and 1.15 are not both 1.1."""
+    cells = tuple(ipc if isinstance(ipc, Missing) else decimal(ipc, 2) for ipc in (arm.ipc for arm in arms))
+    return Column(key="ipc", title="IPC", heading="IPC", unit="", cells=cells, is_time=False)
 
 
 def _size_column(arms: tuple[ArmSummary, ...]) -> Column:

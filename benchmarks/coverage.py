@@ -1,0 +1,169 @@
+"""How often intervals hold the truth, by simulation: the tables of docs/method.md. `python -m benchmarks.coverage`.
+
+Recordings as in tests/explain/test_coverage.py: luck of the replicate that twins share (10 %), luck of each twin, noise
+of a turn (2 %, t with 3 degrees of freedom), a drift of 10 % through each replicate, arms in random order; 10 rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from tests.explain.test_coverage import Luck, Rng, arms
+
+from ironlaw.explain.interval import rank_interval, t_interval, t_quantile
+from ironlaw.explain.paired import Pairs, pair
+from ironlaw.explain.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
+from ironlaw.explain.turns import Floats
+from ironlaw.missing import is_known
+
+SPREADS = (0.0, 0.02, 0.05)
+RESAMPLES = 1000
+EFFECT = 0.03
+
+Bounds = tuple[float, float] | None
+Interval = Callable[[Rng, Pairs], Bounds]
+
+
+def by_t(_: Rng, pairs: Pairs) -> Bounds:
+    """What ironlaw reports."""
+    found = t_interval(pairs.ln_ratios)
+    return (found.low, found.high) if is_known(found) else None
+
+
+def by_rank(_: Rng, pairs: Pairs) -> Bounds:
+    """The check beside it."""
+    found = rank_interval(pairs.ln_ratios)
+    return (found.low, found.high) if is_known(found) else None
+
+
+def by_bootstrap(rng: Rng, pairs: Pairs) -> Bounds:
+    """Hierarchical: replicates with replacement, then rounds within each; percentiles of the mean of means."""
+    count = len(pairs.replicates)
+    table = pairs.round_ln_ratio.reshape(count, -1)
+    rounds = table.shape[1]
+    chosen = rng.integers(0, count, (RESAMPLES, count))
+    within = rng.integers(0, rounds, (RESAMPLES, count, rounds))
+    means = table[chosen[:, :, None], within].mean(axis=(1, 2))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def by_rounds(_: Rng, pairs: Pairs) -> Bounds:
+    """What a benchmark does that knows iterations only: all rounds as one sample."""
+    found = t_interval(pairs.round_ln_ratio)
+    return (found.low, found.high) if is_known(found) else None
+
+
+WAYS: dict[str, Interval] = {
+    "t on replicate means": by_t,
+    "ranks": by_rank,
+    "bootstrap": by_bootstrap,
+    "rounds only": by_rounds,
+}
+
+
+def coverage(luck: Luck, *, runs: int, seed: int) -> dict[str, float]:
+    """For each way the share of simulated recordings whose interval holds the true effect; those with none are out."""
+    rng = np.random.default_rng(seed)
+    held = dict.fromkeys(WAYS, 0)
+    made = dict.fromkeys(WAYS, 0)
+    for _ in range(runs):
+        pairs = pair(*arms(rng, luck, EFFECT))
+        for name, interval in WAYS.items():
+            bounds = interval(rng, pairs)
+            made[name] += bounds is not None
+            held[name] += bounds is not None and bounds[0] <= EFFECT <= bounds[1]
+    return {name: held[name] / made[name] if made[name] else math.nan for name in WAYS}
+
+
+def claims(luck: Luck, *, effect: float, runs: int, seed: int) -> float:
+    """The share of recordings that call the arms different."""
+    rng = np.random.default_rng(seed)
+    found = (t_interval(pair(*arms(rng, luck, effect)).ln_ratios) for _ in range(runs))
+    return sum(is_known(estimate) and estimate.excludes(0.0) for estimate in found) / runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When a run stops, and how wide the reported interval is at least."""
+
+    confidence: float
+    at_least_goal: bool
+    fewest: int = FEWEST_REPLICATES
+
+
+RULES = {
+    "95 %, as it is": Rule(confidence=0.95, at_least_goal=False, fewest=3),
+    "95 %, from 6 on": Rule(confidence=0.95, at_least_goal=False),
+    "97 %, goal reported": Rule(confidence=STOPPING_CONFIDENCE, at_least_goal=True),
+}
+
+
+def draw(rng: Rng, kind: str, spread: float, size: tuple[int, int]) -> Floats:
+    """Replicate means around the truth: normal, heavy-tailed, or of two modes, with that standard deviation."""
+    match kind:
+        case "normal":
+            return spread * rng.standard_normal(size)
+        case "t(3)":
+            return spread * rng.standard_t(3, size) / math.sqrt(3)
+        case _:
+            return spread * np.sign(rng.random(size) - 0.5)
+
+
+def stopping(rule: Rule, kind: str, *, spread: float, goal: float, runs: int, seed: int) -> tuple[float, float]:
+    """Coverage of what is reported at the stop, and the mean number of replicates; at most 60 of them."""
+    rng = np.random.default_rng(seed)
+    most, half_goal = 60, math.log1p(goal)
+    means = draw(rng, kind, spread, (runs, most))
+    counts = np.arange(1, most + 1)
+    running = np.cumsum(means, axis=1) / counts
+    squares = np.cumsum(means**2, axis=1) - counts * running**2
+    sd = np.sqrt(np.maximum(squares, 0.0) / np.maximum(counts - 1, 1))
+    quantiles = {
+        level: np.array([t_quantile(max(number - 1, 1), (1 + level) / 2) for number in range(1, most + 1)])
+        for level in (0.95, rule.confidence)
+    }
+    reached = (quantiles[rule.confidence] * sd / np.sqrt(counts) <= half_goal) & (counts >= rule.fewest)
+    stops = np.where(reached.any(axis=1), reached.argmax(axis=1), most - 1)
+    row = np.arange(runs)
+    half = (quantiles[0.95] * sd / np.sqrt(counts))[row, stops]
+    if rule.at_least_goal:
+        half = np.where(reached.any(axis=1), np.maximum(half, half_goal), half)
+    return float((np.abs(running[row, stops]) <= half).mean()), float(stops.mean() + 1)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=4000)
+    runs = parser.parse_args().runs
+    print(f"coverage of 95 % intervals, {runs} recordings each")
+    print(f"{'replicates':>10} {'spread':>6} " + " ".join(f"{name:>20}" for name in WAYS))
+    for replicates in (5, 8, 12):
+        for spread in SPREADS:
+            found = coverage(Luck(spread=spread, replicates=replicates), runs=runs, seed=1)
+            print(f"{replicates:10} {spread:6.0%} " + " ".join(f"{found[name]:20.1%}" for name in WAYS))
+    print(f"\ncalled different, {runs} recordings each")
+    print(f"{'replicates':>10} {'spread':>6} {'A/A':>8} {'1 %':>8} {'3 %':>8}")
+    for replicates in (5, 8, 12):
+        for spread in SPREADS:
+            luck = Luck(spread=spread, replicates=replicates)
+            found_at = [claims(luck, effect=effect, runs=runs, seed=2) for effect in (0.0, 0.01, 0.03)]
+            print(f"{replicates:10} {spread:6.0%} " + " ".join(f"{share:8.1%}" for share in found_at))
+    print(f"\nstopping when +-2 % is reached, at most 60 replicates, {10 * runs} runs each: coverage (mean replicates)")
+    print(f"{'replicate means':>16} {'spread':>6} " + " ".join(f"{name:>20}" for name in RULES))
+    for kind in ("normal", "t(3)", "two modes"):
+        for spread in (0.01, 0.02, 0.03, 0.05):
+            cells = []
+            for rule in RULES.values():
+                covered, count = stopping(rule, kind, spread=spread, goal=0.02, runs=10 * runs, seed=3)
+                cells.append(f"{covered:13.1%} ({count:4.1f})")
+            print(f"{kind:>16} {spread:6.0%} " + " ".join(cells))
+
+
+if __name__ == "__main__":
+    main()
