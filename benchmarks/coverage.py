@@ -15,6 +15,7 @@ import numpy as np
 from tests.explain.test_coverage import Luck, Rng, arms
 
 from ironlaw.explain.interval import rank_interval, t_interval, t_quantile
+from ironlaw.explain.modes import slow_mode
 from ironlaw.explain.paired import Pairs, pair
 from ironlaw.explain.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
 from ironlaw.explain.turns import Floats
@@ -104,12 +105,14 @@ RULES = {
 
 
 def draw(rng: Rng, kind: str, spread: float, size: tuple[int, int]) -> Floats:
-    """Replicate means around the truth: normal, heavy-tailed, or of two modes, with that standard deviation."""
+    """Replicate means around the truth: of one of these shapes, with that standard deviation."""
     match kind:
         case "normal":
             return spread * rng.standard_normal(size)
         case "t(3)":
             return spread * rng.standard_t(3, size) / math.sqrt(3)
+        case "uniform":
+            return spread * math.sqrt(12) * (rng.random(size) - 0.5)
         case _:
             return spread * np.sign(rng.random(size) - 0.5)
 
@@ -134,6 +137,13 @@ def stopping(rule: Rule, kind: str, *, spread: float, goal: float, runs: int, se
     if rule.at_least_goal:
         half = np.where(reached.any(axis=1), np.maximum(half, half_goal), half)
     return float((np.abs(running[row, stops]) <= half).mean()), float(stops.mean() + 1)
+
+
+def modes_called(count: int, kind: str, *, runs: int, seed: int) -> float:
+    """The share of recordings with one mode, and replicates 5 % apart, that are called two modes."""
+    rng = np.random.default_rng(seed)
+    means = draw(rng, kind, 0.05, (runs, count))
+    return sum(slow_mode(row) is not None for row in means) / runs
 
 
 def main() -> None:
@@ -163,6 +173,11 @@ def main() -> None:
                 covered, count = stopping(rule, kind, spread=spread, goal=0.02, runs=10 * runs, seed=3)
                 cells.append(f"{covered:13.1%} ({count:4.1f})")
             print(f"{kind:>16} {spread:6.0%} " + " ".join(cells))
+    print(f"\nof one mode and called two, {runs} recordings each")
+    print(f"{'replicates':>10} " + " ".join(f"{kind:>8}" for kind in ("normal", "uniform", "t(3)")))
+    for count in (6, 8, 10, 15, 20):
+        found_of = [modes_called(count, kind, runs=runs, seed=4) for kind in ("normal", "uniform", "t(3)")]
+        print(f"{count:10} " + " ".join(f"{share:8.1%}" for share in found_of))
 
 
 if __name__ == "__main__":
