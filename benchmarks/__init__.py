@@ -1,0 +1,1 @@
+"""Figures about ironlaw itself, measured or simulated; see README.md."""

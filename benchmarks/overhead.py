@@ -1,0 +1,111 @@
+"""What measuring costs an inference: with the meter against a bare loop. `python -m benchmarks.overhead`.
+
+One process, the same inferences as a turn of the meter and as a bare loop, in random order within each block. Where
+a PMU works, a third kind of turn counts with it; where none does, its absence is named and the clock-only meter
+stands for it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+from benchmarks.tiny import net
+from ironlaw.estimate import Estimate
+from ironlaw.explain.interval import t_interval
+from ironlaw.measure.inspection import inspect_machine
+from ironlaw.measure.known_answer import check_counters
+from ironlaw.measure.meter import ClockMeter, TurnMeter, meter_for
+from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.twin import run
+from ironlaw.missing import Missing
+from ironlaw.program import Program
+
+BLOCKS = 300
+INFERENCES = 30
+
+
+def bare(program: Program) -> Callable[[], tuple[float, float]]:
+    """A turn without a meter: ns of the inferences, and of all of it."""
+
+    def turn() -> tuple[float, float]:
+        inputs = program.inputs * INFERENCES
+        infer, clock = program.infer, time.perf_counter_ns
+        began_ns = clock()
+        for arguments in inputs:
+            infer(*arguments)
+        took_ns = clock() - began_ns
+        return took_ns, took_ns
+
+    return turn
+
+
+def metered(program: Program, meter: TurnMeter, group: int) -> Callable[[], tuple[float, float]]:
+    """A turn as an arm takes it."""
+    meter.attach()
+
+    def turn() -> tuple[float, float]:
+        inputs = program.inputs * INFERENCES
+        began_ns = time.perf_counter_ns()
+        meter.begin(group)
+        inside_ns = run(program, meter, inputs)
+        meter.finish()
+        return inside_ns, time.perf_counter_ns() - began_ns
+
+    return turn
+
+
+def compare(kinds: dict[str, Callable[[], tuple[float, float]]]) -> None:
+    """Run the kinds of turn against each other and print the ratios to the bare one."""
+    import math
+
+    rng = random.Random(0)
+    inside: dict[str, list[float]] = {name: [] for name in kinds}
+    whole: dict[str, list[float]] = {name: [] for name in kinds}
+    for block in range(BLOCKS + 20):
+        for name in rng.sample(list(kinds), len(kinds)):
+            inside_ns, whole_ns = kinds[name]()
+            if block >= 20:
+                inside[name].append(math.log(inside_ns))
+                whole[name].append(math.log(whole_ns))
+    reference, *others = kinds
+    middle_ms = math.exp(sum(inside[reference]) / BLOCKS) / INFERENCES / 1e6
+    print(f"{BLOCKS} blocks of {INFERENCES} inferences of {middle_ms:.3f} ms each")
+    for name in others:
+        seen = t_interval([mine - theirs for mine, theirs in zip(inside[name], inside[reference], strict=True)])
+        cost = t_interval([mine - theirs for mine, theirs in zip(whole[name], inside[name], strict=True)])
+        print(f"{name}: time per inference against {reference} {_percent(seen)} (wanted: within ±0.5 %)")
+        turn_us = middle_ms * 1e3 * INFERENCES
+        if isinstance(cost, Estimate):
+            print(f"{name}: reading around a turn takes {math.expm1(cost.value) * turn_us:.1f} µs, outside the clock")
+
+
+def _percent(found: Estimate | Missing) -> str:
+    if isinstance(found, Missing):
+        return found.reason
+    return f"{found.value:+.2%} [{found.low:+.2%}, {found.high:+.2%}]"
+
+
+def main() -> None:
+    """Compare the meters that work here with the bare loop."""
+    import torch
+
+    torch.set_num_threads(1)
+    machine = inspect_machine()
+    os.sched_setaffinity(0, {max(machine.cpus_allowed)})
+    model, inputs = net()
+    program = Program(infer=model, inputs=[inputs])
+    check = check_counters(SyscallKernel(), wanted=True, machine=machine)
+    with torch.inference_mode():
+        kinds = {"bare loop": bare(program), "clock-only meter": metered(program, ClockMeter(), -1)}
+        if isinstance(check.slots, Missing):
+            print(f"no turn with counters: {check.slots.reason}")
+        else:
+            kinds["meter with counters"] = metered(program, meter_for(check), 0)
+        compare(kinds)
+
+
+if __name__ == "__main__":
+    main()
