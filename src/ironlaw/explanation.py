@@ -17,6 +17,8 @@ from ironlaw.plan import Plan
 
 NOT_RECORDED = Missing("was not recorded")
 HAS_INTERVAL = Missing("known with its interval")
+# In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
+SHARED_OUT_FROM = 0.01
 # Names of evidence about weights that need not be read: what they weigh, what reading them takes at most.
 SAVED_BYTES = "bytes of weights saved"
 SAVED_NS = "ns to stream them at the measured bandwidth"
@@ -159,8 +161,10 @@ class ReadOnce:
     assumptions: tuple[str, ...] = ()
 
     def share(self, ln: float) -> Maybe[float]:
-        """A term's share of the difference, in ln; a gap where the two times are equal."""
-        return ln / self.ln_ratio if self.ln_ratio else Missing("the times are equal")
+        """A term's share of the difference, in ln; a gap where the two times hardly differ."""
+        if abs(self.ln_ratio) < SHARED_OUT_FROM:
+            return Missing("the times hardly differ")
+        return ln / self.ln_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

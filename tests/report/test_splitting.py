@@ -85,3 +85,23 @@ def test_the_what_if_sentence_names_cpi_and_instruction_count_of_the_changed_arm
     said = plain(splitting.what_if_sentence(explanation.comparisons[0], explanation.plan))
     assert "cycles per instruction and all else as it is" in said
     assert "fp32 would take 76.60 s per run" in said
+
+
+def test_times_that_hardly_differ_are_not_shared_out() -> None:
+    terms: dict[Term, OnceTerm | Missing] = {
+        Term.INSTRUCTIONS: OnceTerm(ln=-0.01, ns=-40e6),
+        Term.FREQUENCY: OnceTerm(ln=0.01001, ns=40.04e6),
+    }
+    once = ReadOnce(ln_ratio=1e-5, control_ns=4.00004e9, changed_ns=4e9, terms=terms)
+    rows = splitting.split_rows(once)
+    assert [(plain(row.size), row.share) for row in rows] == [("−40.0 ms", ""), ("40.0 ms", "")]
+
+
+def test_terms_seen_once_stand_to_the_place_of_the_largest() -> None:
+    terms: dict[Term, OnceTerm | Missing] = {
+        Term.CPU_TIME: OnceTerm(ln=0.04, ns=7.8e6),
+        Term.KERNEL: OnceTerm(ln=0.94, ns=198.06e6),
+        Term.UTILISATION: OnceTerm(ln=-0.024, ns=-5.02e6),
+    }
+    once = ReadOnce(ln_ratio=0.956, control_ns=327.2e6, changed_ns=126.4e6, terms=terms)
+    assert [plain(row.size) for row in splitting.split_rows(once)] == ["8 ms", "198 ms", "−5 ms"]

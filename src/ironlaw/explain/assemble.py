@@ -92,7 +92,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if pairs is not None:
             concerns += comparison_doubts(comparison, pairs.left_out)
         if is_known(comparison.ln_ratio):
-            slugs = misleading(by_name[chosen], by_name[other], comparison.ln_ratio.value)
+            shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
+            slugs = misleading(by_name[chosen], by_name[other], shown)
             comparison = replace(comparison, misleading=slugs)
         judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
         comparisons.append(_with_bounds(judged, by_name, recording.ceilings))

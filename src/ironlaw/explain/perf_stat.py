@@ -25,6 +25,7 @@ SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
 # No event happens more often than this per ns of CPU time; a count beyond it was scaled up from a broken reading.
 MOST_PER_NS = 100.0
+WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +203,7 @@ def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]
 
 
 def _doubts(arm: PerfArm) -> list[Concern]:
-    concerns = [_doubt_of_count(arm, counted) for counted in arm.output.counted]
-    seen = [*_lost(arm), *(concern for concern in concerns if concern is not None)]
+    seen = [*_lost(arm), *_scaled(arm)]
     for line in arm.output.unread:
         seen.append(
             Concern(
@@ -239,15 +239,20 @@ def _lost(arm: PerfArm) -> list[Concern]:
     ]
 
 
-def _doubt_of_count(arm: PerfArm, counted: Counted) -> Concern | None:
-    if _gap(arm, counted) is None and counted.share < 0.9995:
-        return Concern(
+def _scaled(arm: PerfArm) -> list[Concern]:
+    """The counts that perf extrapolated from part of the time, in one doubt."""
+    counted = [one for one in arm.output.counted if _gap(arm, one) is None and one.share < WHOLE_TIME]
+    if not counted:
+        return []
+    each = ", ".join(f"{one.event} {one.share:.2%}" for one in counted)
+    return [
+        Concern(
             slug="pmu-misuse",
-            text=f"{counted.event} counted {counted.share:.2%} of the time and was scaled up to the whole by perf",
+            text=f"counted part of the time only, and scaled up to the whole by perf: {each}",
             fix="count fewer events at once, so that none has to wait: perf stat -e with at most four of the PMU's",
             arm=arm.name,
         )
-    return None
+    ]
 
 
 def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:

@@ -9,7 +9,17 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison, OnceTerm, ReadOnce, Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
-from ironlaw.report.quantity import PERCENT, TIME, Scale, decimal, number, quantity, scale_for, with_unit
+from ironlaw.report.quantity import (
+    PERCENT,
+    TIME,
+    Scale,
+    decimal,
+    number,
+    quantity,
+    scale_for,
+    significant_decimals,
+    with_unit,
+)
 from ironlaw.report.words import TERM_TITLES, plain, unit_of_work
 
 MODES_APART = (
@@ -45,12 +55,18 @@ def term_title(term: Term, known: Collection[Term]) -> str:
 
 def split_rows(split: Split | ReadOnce) -> list[SplitRow]:
     """The known terms in their order, each followed by its parts."""
-    whole = split.total.ns.value if isinstance(split, Split) else split.control_ns - split.changed_ns
-    scale = scale_for(TIME, [whole])
     sizes = _sizes(split)
+    scale = scale_for(TIME, [ns.value if isinstance(ns, Estimate) else ns for ns, _ in sizes.values()])
+    # Seen once, nobody knows how many digits hold: three of the largest term, and the others to the same place.
+    once = [abs(ns) / scale.size for ns, _ in sizes.values() if isinstance(ns, float)]
+    decimals = significant_decimals(max(once, default=0.0))
     rows = []
     for term, (ns, share) in sizes.items():
-        rows.append(SplitRow(term_title(term, sizes), quantity(ns, scale, null=0.0), _percent(share)))
+        if isinstance(ns, Estimate):
+            size = quantity(ns, scale, null=0.0)
+        else:
+            size = with_unit(decimal(ns / scale.size, decimals), scale)
+        rows.append(SplitRow(term_title(term, sizes), size, _percent(share)))
         if isinstance(split, Split):
             rows += _part_rows(split, term, scale)
     return rows

@@ -193,9 +193,9 @@ def _show_split(comparison: Comparison, console: Console, *, noted: set[str]) ->
             _say(console, f"No split: {words.plain(split.reason)}.", indent=2)
         return
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    grid.add_column(max_width=_WIDEST_NAME)
-    grid.add_column(justify="right")
-    grid.add_column(justify="right")
+    grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
     for row in splitting.split_rows(split):
         grid.add_row(Text(row.title), Text(row.size), Text(row.share))
     if grid.row_count:

@@ -142,12 +142,16 @@ def headline(comparison: Comparison, explanation: Explanation) -> str:
 def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanation) -> str:
     scale = scale_for(TIME, [once.control_ns, once.changed_ns])
     new, old = (number(ns, scale, digits=4) for ns in (once.changed_ns, once.control_ns))
+    proven = "Read once, so there is no interval and nothing is proven."
+    if new == old:
+        work, time = unit_of_work(explanation.plan), with_unit(new, scale)
+        return f"{plain(comparison.changed)} took as long as {plain(comparison.control)}, {time} per {work}. {proven}"
     is_faster = once.ln_ratio >= 0
     factor = ratio(math.exp(abs(once.ln_ratio)))
     return (
         f"{plain(comparison.changed)} took {with_unit(new, scale)} instead of {with_unit(old, scale)} per "
         f"{unit_of_work(explanation.plan)}, {factor} {'faster' if is_faster else 'slower'} than "
-        f"{plain(comparison.control)}. Read once, so there is no interval and nothing is proven."
+        f"{plain(comparison.control)}. {proven}"
     )
 
 
