@@ -70,3 +70,13 @@ def test_a_precision_out_of_reach_says_why() -> None:
     explanation = replace(base, plan=plan, comparisons=(comparison,))
     said = plain(words.precision_sentence(comparison, explanation))
     assert said.endswith("±1.0 % was asked for: more than 10000 replicates: out of reach.")
+
+
+def test_the_rank_check_stands_beside_with_every_replicate() -> None:
+    comparison = explanations.with_pmu().comparisons[0]
+    assert is_known(comparison.rank)
+    said = plain(words.rank_sentence(comparison))
+    assert said.startswith("By ranks, assuming no distribution: ")
+    assert said.count(", ") >= len(comparison.replicates)
+    gap = replace(comparison, rank=Missing("5 replicates are too few: ranks reach 95% from 6 on"))
+    assert "5 replicates are too few" in words.rank_sentence(gap)

@@ -9,7 +9,7 @@ import numpy as np
 from ironlaw.explain.lmdi import NO_CYCLES, Classes, State
 from ironlaw.explain.paired import Pairs, mean_by
 from ironlaw.explain.topdown import slot_shares
-from ironlaw.explain.turns import ArmTurns, Column, Flags, Floats, Ints
+from ironlaw.explain.turns import NEVER_READ, ArmTurns, Column, Flags, Floats, Ints
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
@@ -144,10 +144,10 @@ def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
     user = tuple(_one_class(used, ":u") for used in arms)
     if is_known(user[0]) and is_known(user[1]):
         return _Found(classes=(user[0], user[1]), assumptions=(KERNEL_IN_FREQUENCY,), event="cycles:u")
-    for reason in (*together, *apart):
-        if isinstance(reason, Missing):
-            return Missing(f"{NO_CYCLES.reason} ({reason.reason})")
-    return NO_CYCLES
+    reasons = [gap for gap in (*together, *apart) if isinstance(gap, Missing)]
+    # A mode that nobody asked for was never read; why one that was asked for is not there says more.
+    telling = [gap for gap in reasons if gap != NEVER_READ] or reasons
+    return Missing(f"{NO_CYCLES.reason} ({telling[0].reason})") if telling else NO_CYCLES
 
 
 def _one_class(used: Used, mode: str) -> Maybe[Classes]:

@@ -166,6 +166,8 @@ def _show_comparison(
     text = Text(words.paragraph(comparison, explanation))
     text.highlight_words([head], style=_DIFFERENCE_STYLES[comparison.difference])
     _say(console, text)
+    if verbosity is Verbosity.VERBOSE and (check := words.rank_sentence(comparison)):
+        _say(console, check, style="dim", indent=2)
     for verdict in comparison.causes:
         _show_cause(verdict, console, verbosity=verbosity)
     _show_split(comparison, console, noted=noted)

@@ -183,6 +183,16 @@ def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
     return f"{said}about {needed} more replicate{'s' if needed > 1 else ''}{time}."
 
 
+def rank_sentence(comparison: Comparison) -> str:
+    """The check beside the interval, and the replicates behind both; empty where there is no interval to check."""
+    if isinstance(comparison.ln_ratio, Missing):
+        return ""
+    each = ", ".join(number(math.exp(value)) for value in comparison.replicates)
+    rank = comparison.rank
+    said = plain(rank.reason) if isinstance(rank, Missing) else ratio(rank.through(math.exp))
+    return f"By ranks, assuming no distribution: {said}. Its replicates: {each} (control over changed)."
+
+
 def stopped_sentence(explanation: Explanation) -> str:
     """That the run stopped early because it was precise enough; empty when it did not."""
     plan = explanation.plan
