@@ -8,7 +8,7 @@ import pytest
 
 from ironlaw.explain.assemble import explain
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Ended, Ending, NullReading, Recording
+from ironlaw.recording import Ended, Ending, Failure, NullReading, Recording
 
 from .stated import Law, Noise, recording
 
@@ -69,6 +69,14 @@ def test_few_replicates_and_few_rounds_are_doubts() -> None:
 def test_no_control_arm_is_a_doubt() -> None:
     assert doubts(recording(ARMS, control=False), "no-control")
     assert not doubts(recording(ARMS), "no-control")
+
+
+def test_a_control_that_failed_is_a_doubt_with_its_reason() -> None:
+    fact = recording(ARMS)
+    kept = tuple(one for one in fact.readings if not one.arm.endswith("(again)"))
+    failure = Failure(arm="fp32 (again)", replicate=0, stage="turn", reason="killed by SIGSEGV")
+    ((_, text),) = doubts(replace(fact, readings=kept, failures=(failure,)), "no-control")
+    assert "killed by SIGSEGV" in text
 
 
 def test_a_reading_without_time_is_left_out_and_said() -> None:

@@ -48,13 +48,13 @@ def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str
 
 def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Concern]:
     """What the control arm says about the recording."""
-    if not is_known(check):
-        if not has_control:
-            yield Concern(
-                slug="no-control",
-                text="no arm ran twice, so nothing shows what no difference looks like here",
-                fix="record with a control arm; ironlaw run adds one by default",
-            )
+    if isinstance(check, Missing):
+        why = f"the control arm could not be compared ({check.reason})" if has_control else "no arm ran twice"
+        yield Concern(
+            slug="no-control",
+            text=f"{why}, so nothing shows what no difference looks like here",
+            fix="record again with a control arm that runs" if has_control else "ironlaw run adds a control by itself",
+        )
         return
     moved = check.ln_ratio
     if is_known(moved) and has_moved(check):
