@@ -73,7 +73,7 @@ def test_the_posts_table_is_told_what_its_miss_rates_cannot_carry_and_what_it_la
         "answers",
     ):
         assert lack in lacks
-    assert "Read once, so there is no interval and nothing is proven" in text
+    assert "No interval (it was read once), so nothing is proven" in text
 
 
 def test_the_posts_table_as_json_keeps_every_digit(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +100,14 @@ def test_two_outputs_of_perf_stat_are_split_by_user_and_kernel_time(capsys: pyte
 def test_repeated_outputs_of_perf_stat_have_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "--perf-stat", PERF / "real-6.1-mmap-r5.txt", PERF / "real-6.1-retain-r5.txt")
     assert "is 2.55× [2.44, 2.65] faster" in text
+
+
+def test_repeats_of_an_unknown_number_have_no_interval_and_are_not_called_one_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = said(capsys, "--perf-stat", PERF / "real-6.1-mmap-r5.ssv", PERF / "real-6.1-retain-r5.ssv")
+    assert "No interval (output of perf stat -r with -x does not tell how many runs it is of)" in text
+    assert "of one run" not in text
 
 
 def test_files_of_one_name_in_two_folders_are_told_apart_by_their_paths(

@@ -377,7 +377,7 @@ def with_hostile_names() -> Explanation:
 
 def published_table() -> Explanation:
     """The post's first two rows: times of one whole run, IPC and size, no interval anywhere."""
-    gap = Missing("a published table has no replicates, so there is no interval")
+    gap = Missing("a published table has no replicates")
     rows = (("fp32", 89.8063e9, 0.58, 14_260_500), ("int8", 54.4425e9, 0.68, 4_242_200))
     ln_ratio = math.log(89.8063 / 54.4425)
     cpi = math.log(0.68 / 0.58)

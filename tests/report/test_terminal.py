@@ -144,7 +144,7 @@ def test_published_table_is_shown_without_intervals() -> None:
     text = flat(text_of(explanations.published_table()))
     assert (
         "int8 took 54.44 s instead of 89.81 s per run, 1.65× faster than fp32. "
-        "Read once, so there is no interval and nothing is proven." in text
+        "No interval (a published table has no replicates), so nothing is proven." in text
     )
     assert "fp32 would take 76.60 s per run" in text
     assert "[" not in text.replace("[95 %]", "")

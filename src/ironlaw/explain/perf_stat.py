@@ -25,6 +25,7 @@ SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
 # No event happens more often than this per ns of CPU time; a count beyond it was scaled up from a broken reading.
 MOST_PER_NS = 100.0
+UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not tell how many runs it is of")
 WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
 
@@ -154,8 +155,10 @@ def _is_count(event: str) -> bool:
 
 def _interval(wall_ns: float, output: Output) -> Maybe[Estimate]:
     """Mean of the runs with Student's t interval; perf prints the standard error of the mean in percent."""
-    if isinstance(output.elapsed_spread, Missing) or isinstance(output.runs, Missing):
+    if isinstance(output.elapsed_spread, Missing):
         return ONCE
+    if isinstance(output.runs, Missing):
+        return UNCOUNTED_RUNS
     if output.runs < 2:
         return ONCE
     half = t_quantile(output.runs - 1, 0.975) * output.elapsed_spread * wall_ns
@@ -189,8 +192,10 @@ def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]
     """Welch's interval on ln(control/changed) from both relative standard errors (-r), to first order."""
     errors = (control.elapsed_spread, changed.elapsed_spread)
     runs = (control.runs, changed.runs)
-    if not (is_known(errors[0]) and is_known(errors[1]) and is_known(runs[0]) and is_known(runs[1])):
+    if not (is_known(errors[0]) and is_known(errors[1])):
         return ONCE
+    if not (is_known(runs[0]) and is_known(runs[1])):
+        return UNCOUNTED_RUNS
     if min(runs[0], runs[1]) < 2:
         return ONCE
     parts = (errors[0] ** 2, errors[1] ** 2)
@@ -268,7 +273,12 @@ def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
             fix="ironlaw run takes turns and runs one arm twice",
         ),
     ]
-    if not all(is_known(arm.row.wall_ns) for arm in arms):
+    gaps = [arm.row.wall_ns for arm in arms if isinstance(arm.row.wall_ns, Missing)]
+    if UNCOUNTED_RUNS in gaps:
+        concerns.append(
+            Concern(slug="few-replicates", text=UNCOUNTED_RUNS.reason, fix="save the text: perf stat -r 10 -o FILE")
+        )
+    if ONCE in gaps:
         concerns.append(
             Concern(
                 slug="few-replicates",

@@ -13,7 +13,7 @@ from ironlaw.explain.split import read_once
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation, Term
 from ironlaw.missing import Missing, first_missing
 
-ONCE = Missing("it was read once: nothing tells how far another run would differ")
+ONCE = Missing("it was read once")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,8 +142,8 @@ def headline(comparison: Comparison, explanation: Explanation) -> str:
 def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanation) -> str:
     scale = scale_for(TIME, [once.control_ns, once.changed_ns])
     new, old = (number(ns, scale, digits=4) for ns in (once.changed_ns, once.control_ns))
-    seen = "Seen in one replicate" if is_known(explanation.plan) else "Read once"
-    proven = f"{seen}, so there is no interval and nothing is proven."
+    why = comparison.ln_ratio.reason if isinstance(comparison.ln_ratio, Missing) else "it was read once"
+    proven = f"No interval ({plain(why)}), so nothing is proven."
     if new == old:
         work, time = unit_of_work(explanation.plan), with_unit(new, scale)
         return f"{plain(comparison.changed)} took as long as {plain(comparison.control)}, {time} per {work}. {proven}"
