@@ -81,18 +81,14 @@ class Probe(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorderCost:
-    """What reading one layer adds; means per call, measured with work between that leaves the caches cold.
+    """What reading adds inside of a layer's own interval; means per call, measured on a layer that does nothing.
 
-    `inside` lands in the layer's own interval, `between` outside of it, in the framework's time. `passing_ns` is what a
-    function that makes no tensor is slowed by. `probed` is what reading adds to each probed quantity, inside and
-    between.
+    `probed` is the same for each probed quantity. What reading adds outside of the layers needs no price list: every
+    layer turn runs as many inferences alone as read.
     """
 
     inside_ns: float
-    between_ns: float
-    functional_between_ns: float
-    passing_ns: float = 0.0
-    probed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    probed: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +98,8 @@ class LayerGraph:
     `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
     called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
     dim): they are no layers either, and reading layers slows them a little. `notes` say what could not be told apart,
-    `costs` what reading costs by what is probed (a Probe's value).
+    `costs` what reading costs by what is probed (a Probe's value). `profiled_by` names the engine whose own profile
+    gives the times, where nothing can be placed at a layer's border; empty: read at the borders.
     """
 
     arm: str
@@ -111,16 +108,19 @@ class LayerGraph:
     passed: int = 0
     notes: tuple[str, ...] = ()
     costs: dict[str, BorderCost] = field(default_factory=dict)
+    profiled_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReading:
     """What one layer turn gave: `inferences` inferences, sums over them for each call of the graph.
 
-    `wall_ns` is of the whole turn, reading included. `calls_ns` is the time within each call,
+    `wall_ns` is of the inferences that were read, reading included; `alone_ns` of as many that were not, taken in
+    turns with them: the difference is what reading costs. `calls_ns` is the time within each call,
     `before_ns` the time between the end of the call before it (or the start of the inference) and its start; what
     follows the last call is the rest. `probed` holds, by quantity, the amount within each call: {"cpu_ns": ...},
-    {"page-faults": ...}, or the events of the group; `probed_whole` the amount over the whole turn.
+    {"page-faults": ...}, or the events of the group; `probed_whole` the amount over the inferences that were read,
+    `probed_alone` over those that were not.
     """
 
     arm: str
@@ -131,8 +131,10 @@ class LayerReading:
     group: int = -1
     inferences: int
     wall_ns: int
+    alone_ns: int
     calls_ns: tuple[int, ...]
     before_ns: tuple[int, ...]
     probed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     probed_whole: dict[str, int] = field(default_factory=dict)
+    probed_alone: dict[str, int] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why

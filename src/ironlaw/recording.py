@@ -18,6 +18,7 @@ import msgspec
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable
 from ironlaw.event import Count, Event
+from ironlaw.layer import LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
@@ -220,6 +221,8 @@ Fact = (
     | NullReading
     | Census
     | Outputs
+    | LayerGraph
+    | LayerReading
     | Failure
     | Concern
     | Ended
@@ -238,6 +241,8 @@ KINDS: dict[str, type] = {
     "null": NullReading,
     "census": Census,
     "outputs": Outputs,
+    "layers": LayerGraph,
+    "layer-reading": LayerReading,
     "failure": Failure,
     "concern": Concern,
     "ended": Ended,
@@ -267,6 +272,8 @@ class Recording:
     concerns: tuple[Concern, ...]
     ended: Maybe[Ended]
     ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
+    layer_graphs: tuple[LayerGraph, ...] = ()
+    layer_readings: tuple[LayerReading, ...] = ()
     was_cut: bool = False  # the last line was incomplete, or there was no ending
 
     @property
@@ -409,6 +416,8 @@ def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> R
         concerns=tuple(by_kind[Concern]),
         ended=_last(ended, "the recording was cut short"),
         ceilings=_last(by_kind[Ceilings], "the ceilings of the machine were not measured"),
+        layer_graphs=tuple(by_kind[LayerGraph]),
+        layer_readings=tuple(by_kind[LayerReading]),
         was_cut=bool(by_kind[_Cut]) or not ended,
     )
 

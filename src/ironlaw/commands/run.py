@@ -58,6 +58,7 @@ class Percentage(click.ParamType[float]):
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
+@click.option("--no-layers", is_flag=True, help="Do not read single layers.")
 @click.option("--experiments", default="all", metavar="all|none|SLUG,...", help="Causes to test; all unless said.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
 @click.option("--force", is_flag=True, help="Replace the recording if it exists.")
@@ -84,6 +85,7 @@ class Settings:
     threads: int
     seed: int
     counters: bool
+    layers: bool
     experiments: tuple[str, ...]
     out: Path
     force: bool
@@ -121,6 +123,7 @@ class Settings:
             seed=given.whole("seed") or 0,
             experiments=parse_wanted(given.text("experiments") or "all"),
             counters=not given.flag("no_counters"),
+            layers=not given.flag("no_layers"),
             out=out,
             force=given.flag("force"),
             report=report,
@@ -142,6 +145,7 @@ class Settings:
             images=self.images,
             counters=self.counters,
             ceilings=bool(self.experiments),
+            layers=self.layers,
         )
 
 

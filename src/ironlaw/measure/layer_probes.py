@@ -65,7 +65,7 @@ class CpuBorder:
 
     probe = Probe.CPU
     group = -1
-    names = ("cpu_ns",)
+    names: tuple[str, ...] = ("cpu_ns",)
 
     def __init__(self) -> None:
         self._read: array[int] = array("q")
@@ -97,7 +97,7 @@ class FaultBorder:
 
     probe = Probe.FAULTS
     group = -1
-    names = ("page-faults",)
+    names: tuple[str, ...] = ("page-faults",)
 
     def __init__(self) -> None:
         self._read: array[int] = array("q")

@@ -47,12 +47,12 @@ class Course:
     order: tuple[int, ...] = ()
 
     @contextlib.contextmanager
-    def standing(self, take: Take | None = None) -> Iterator[Trace]:
+    def standing(self, take: Take | None = None, onto: Trace | None = None) -> Iterator[Trace]:
         """Note every layer that runs inside the block; everything is as before afterwards, also when it fails.
 
-        `take` is called on the outer side of each border.
+        `take` is called on the outer side of each border; what is noted is added to `onto`.
         """
-        trace = Trace()
+        trace = Trace() if onto is None else onto
         mode = _mode(trace, take, self._number_of()) if self.functions else None
         with contextlib.ExitStack() as undo:
             for number, site in enumerate(self.timed):
@@ -205,19 +205,26 @@ class Place:
 def read_layers(
     program: Program, course: Course, border: Border, inputs: list[tuple[Any, ...]], place: Place
 ) -> LayerReading:
-    """One layer turn: an inference for each of the inputs, read at every border.
+    """One layer turn: an inference for each of the inputs read at every border, and one not read, in alternation.
 
     Raises:
         LayersStrayed: an inference did not run through the course.
     """
+    whole = Course()
     take = border.begin()
-    with course.standing(take) as trace:
-        run_read(program, trace, take, inputs)
+    read, alone, sequence = Trace(), Trace(), []
+    for number, start in enumerate(range(0, len(inputs), _TOGETHER)):
+        some = inputs[start : start + _TOGETHER]
+        # The other way round every second time, so that neither always comes first.
+        for is_read in (True, False) if number % 2 == 0 else (False, True):
+            with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
+                run_read(program, trace, take, some)
+            sequence.append((is_read, len(some)))
     probed = border.taken()
     lost = border.end()
-    times = _by_inference(trace.times, trace, course, len(inputs))
-    amounts = {name: _by_inference(taken, trace, course, len(inputs)) for name, taken in probed.items()}
-    whole = not course.order
+    _require(read, course, len(inputs))
+    times = _rows(read.times, course)
+    amounts = {name: _told_apart(taken, sequence, course) for name, taken in probed.items()}
     return LayerReading(
         arm=place.arm,
         replicate=place.replicate,
@@ -227,12 +234,19 @@ def read_layers(
         group=border.group,
         inferences=len(inputs),
         wall_ns=_total(times),
-        calls_ns=(_total(times),) if whole else _within(times),
-        before_ns=(0,) if whole else _before(times),
-        probed={name: (_total(taken),) if whole else _within(taken) for name, taken in amounts.items()},
-        probed_whole={name: _total(taken) for name, taken in amounts.items()},
+        alone_ns=_total(_rows(alone.times, whole)),
+        calls_ns=_within(times),
+        before_ns=_before(times),
+        probed={name: _within(rows) for name, (rows, _) in amounts.items()},
+        probed_whole={name: _total(rows) for name, (rows, _) in amounts.items()},
+        probed_alone={name: _total(rows) for name, (_, rows) in amounts.items()},
         lost=lost,
     )
+
+
+# Inferences of one kind before the other kind takes its turn: putting the readers in place costs as much as a small
+# network's inference, and the speed of a machine changes within seconds.
+_TOGETHER = 3
 
 
 def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tuple[Any, ...]]) -> None:
@@ -249,18 +263,35 @@ def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tup
         probe()
 
 
-def _by_inference(noted: array[int], trace: Trace, course: Course, inferences: int) -> Any:
-    """What was noted, as an array of one row per inference: start, enter and leave of each call, end."""
+def _require(trace: Trace, course: Course, inferences: int) -> None:
+    """See that each inference met the layers of the course, in its order."""
     import numpy as np
 
     calls = len(course.order)
-    seen = np.frombuffer(trace.seen, dtype=np.int64) if trace.seen else np.empty(0, dtype=np.int64)
-    values = np.frombuffer(noted, dtype=np.int64)
-    if len(seen) != calls * inferences or len(values) != inferences * (2 * calls + 2):
+    seen = np.array(trace.seen, dtype=np.int64)
+    if len(seen) != calls * inferences:
         raise LayersStrayed(f"{inferences} inferences of {calls} layers each met {len(seen)} layers")
-    if calls and not (seen.reshape(inferences, calls) == np.array(course.order)).all():
+    if not (seen.reshape(inferences, calls) == np.array(course.order, dtype=np.int64)).all():
         raise LayersStrayed("the layers came in another order than in the surveyed inference")
-    return values.reshape(inferences, 2 * calls + 2)
+
+
+def _rows(noted: Any, course: Course) -> Any:
+    """What was noted, as an array of one row per inference: start, enter and leave of each call, end."""
+    import numpy as np
+
+    return np.array(noted, dtype=np.int64).reshape(-1, 2 * len(course.order) + 2)
+
+
+def _told_apart(taken: array[int], sequence: list[tuple[bool, int]], course: Course) -> tuple[Any, Any]:
+    """What was probed, in rows as above: of the inferences that were read, and of those that were not."""
+    read: list[int] = []
+    alone: list[int] = []
+    at = 0
+    for is_read, inferences in sequence:
+        length = inferences * (2 * len(course.order) + 2 if is_read else 2)
+        (read if is_read else alone).extend(taken[at : at + length])
+        at += length
+    return _rows(read, course), _rows(alone, Course())
 
 
 def _total(rows: Any) -> int:
@@ -268,8 +299,12 @@ def _total(rows: Any) -> int:
 
 
 def _within(rows: Any) -> tuple[int, ...]:
+    if rows.shape[1] == 2:
+        return (_total(rows),)  # all is one layer
     return tuple(int(amount) for amount in (rows[:, 2:-1:2] - rows[:, 1:-1:2]).sum(axis=0))
 
 
 def _before(rows: Any) -> tuple[int, ...]:
+    if rows.shape[1] == 2:
+        return (0,)
     return tuple(int(amount) for amount in (rows[:, 1:-1:2] - rows[:, 0:-2:2]).sum(axis=0))

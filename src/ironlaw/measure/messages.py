@@ -12,6 +12,7 @@ import msgspec
 
 from ironlaw.arm import Arm
 from ironlaw.errors import IronlawError
+from ironlaw.layer import Probe
 from ironlaw.program import PreparedModel
 from ironlaw.recording import CounterCheck, Fact, decode, encode
 
@@ -42,7 +43,23 @@ class Answer(msgspec.Struct, tag="answer", frozen=True):
     """Run every probe once and tell the outputs."""
 
 
-Order = Prepare | Start | Turn | Answer
+class Survey(msgspec.Struct, tag="survey", frozen=True):
+    """Tell the layers that one inference calls, and with `prices` what reading them costs by each probe."""
+
+    prices: tuple[Probe, ...] = ()
+
+
+class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
+    """Run inferences, and read each layer; `group` is of the PMU, with that probe."""
+
+    round: int
+    position: int
+    probe: Probe
+    group: int
+    inferences: int
+
+
+Order = Prepare | Start | Turn | Answer | Survey | LayerTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

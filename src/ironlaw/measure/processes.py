@@ -28,6 +28,7 @@ from ironlaw.measure.messages import (
     Born,
     Broken,
     Died,
+    LayerTurn,
     Line,
     LineLost,
     Order,
@@ -35,6 +36,7 @@ from ironlaw.measure.messages import (
     Prepare,
     Staff,
     Start,
+    Survey,
     Turn,
 )
 from ironlaw.measure.perf_event import SyscallKernel
@@ -137,6 +139,14 @@ class ProcessStage:
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """The arm's reading."""
+        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+
+    def survey(self, arm: Arm, order: Survey) -> Fact:
+        """The layers of the arm."""
+        return self._ask(arm, order, START_LIMIT_S)[-1]
+
+    def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
+        """The arm's layers, read."""
         return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
 
     def answer(self, arm: Arm) -> list[Fact]:

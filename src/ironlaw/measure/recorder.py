@@ -15,6 +15,7 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Thrown
+from ironlaw.measure.layer_sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count
@@ -91,6 +92,8 @@ class _Run:
     failed: set[str] = field(default_factory=set)
     started: dict[str, ArmStarted] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
+    sweeps: Sweeps | None = None  # set when the counters are known, where layers are read
+    swept_s: float = 0.0
     turns: tuple[int, ...] = ()  # inferences in each round of the replicate at hand; empty: to be sized
 
     def keep(self, fact: Fact) -> None:
@@ -149,6 +152,8 @@ def _open(run: _Run) -> None:
     check: CounterCheck = run.stage.check_counters()
     run.keep(check)
     run.groups = len(check.groups)
+    if run.plan.layers:
+        run.sweeps = Sweeps(stage=run.stage, keep=run.keep, groups=run.groups)
     if run.plan.ceilings:
         run.watcher.progressed(_share(run), "measuring the machine's ceilings")
         run.keep(run.stage.measure_ceilings(machine))
@@ -195,9 +200,29 @@ def _run_replicate(run: _Run, replicate: int) -> None:
         _run_round(run, replicate, number, [arms[place] for place in order])
         doing = f"replicate {replicate + 1} of {run.replicates()}, round {number + 1} of {len(run.turns)}"
         run.watcher.progressed(_share(run, replicate + (number + 1) / len(run.turns)), doing)
+    _sweep(run, replicate, counted_s=run.elapsed_s() - began_s)
     # Behind the turns: the probes are large, and freeing them moves malloc's thresholds for what comes after.
-    _answer(run, run.alive())
+    gone = run.sweeps.gone if run.sweeps else set()
+    _answer(run, tuple(arm for arm in run.alive() if arm.name not in gone))
     run.stage.stop()
+
+
+def _sweep(run: _Run, replicate: int, *, counted_s: float) -> None:
+    """Read layers, unless they have had their share of the run already."""
+    arms = tuple(arm for arm in run.alive() if not arm.repeats and not arm.serves)
+    if run.sweeps is None or not arms:
+        return
+    budget_s = (run.elapsed_s() - run.swept_s) * SHARE - run.swept_s
+    if replicate > 0 and budget_s <= 0:
+        return
+    began_s = run.elapsed_s()
+    run.watcher.progressed(_share(run, replicate + 1), "reading layers")
+    inference_s = {arm.name: _inference_s(run.started[arm.name]) for arm in arms}
+    rng = random.Random(f"{run.plan.seed}/{replicate}/layers")
+    run.sweeps.sweep(
+        arms, replicate, Chance(budget_s=min(budget_s, counted_s * SHARE), inference_s=inference_s, rng=rng)
+    )
+    run.swept_s += run.elapsed_s() - began_s
 
 
 def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:
@@ -263,7 +288,7 @@ def _size(run: _Run, replicate: int, *, start_s: float) -> None:
             replicates_left=replicates_left,
             round_s=sum(_inference_s(run.started[arm.name]) for arm in run.alive()) * growth,
             start_s=start_s,
-            left_s=run.left_s(),
+            left_s=run.left_s() / (1 + SHARE if run.sweeps else 1),
         )
 
 

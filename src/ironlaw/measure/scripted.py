@@ -26,7 +26,8 @@ from ironlaw.event import (
     plan_groups,
 )
 from ironlaw.machine import Machine
-from ironlaw.measure.messages import Turn
+from ironlaw.measure.messages import LayerTurn, Survey, Turn
+from ironlaw.measure.scripted_layers import ScriptedArm, ScriptedLayer
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel
 from ironlaw.recording import (
@@ -96,6 +97,9 @@ class ArmScript:
     census: dict[str, Maybe[float]] = field(default_factory=dict)
     fails_in: int | None = None  # the replicate in which it crashes
     burdens: tuple[Burden, ...] = ()
+    layers: tuple[ScriptedLayer, ...] = ()  # their parts of the amounts above; what they leave is the framework's
+    reading_inside_ns: float = 0.0  # what reading a layer adds to its own interval, and between it and the next
+    reading_between_ns: float = 0.0
 
     def under(self, variant: Variant) -> ArmScript:
         """The law with the burdens that an arm of that variant bears."""
@@ -264,6 +268,34 @@ class ScriptedStage:
                 running_ns=wall_ns,
             )
             for event in self._groups[order.group].events
+        )
+
+    def survey(self, arm: Arm, order: Survey) -> Fact:
+        """The layers that the script states."""
+        return self._scripted_layers(arm, slower=1.0).graph()
+
+    def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
+        """The arm's layers by its law, with the luck of its replicate and the noise of the turn."""
+        slower = math.exp(self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise))
+        events = tuple(str(event) for event in self._groups[order.group].events) if order.group >= 0 else ()
+        reading = self._scripted_layers(arm, slower=slower).reading(order, events)
+        self._now_s += (reading.wall_ns + reading.alone_ns) / 1e9
+        return reading
+
+    def _scripted_layers(self, arm: Arm, *, slower: float) -> ScriptedArm:
+        law = self._law(arm)
+        counts = {str(event): _stated(law, event, slower) for group in self._groups for event in group.events}
+        return ScriptedArm(
+            arm=arm.name,
+            replicate=self._replicate,
+            layers=law.layers,
+            frequency_hz=law.frequency_hz,
+            utilisation=law.utilisation,
+            slower=slower,
+            cycles=law.cpu_s() * law.frequency_hz,
+            counts={**counts, "page-faults": law.page_faults},
+            inside_ns=law.reading_inside_ns,
+            between_ns=law.reading_between_ns,
         )
 
     def answer(self, arm: Arm) -> list[Fact]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ironlaw.arm import Arm
 from ironlaw.machine import Machine
-from ironlaw.measure.messages import Turn
+from ironlaw.measure.messages import LayerTurn, Survey, Turn
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Ceilings, CounterCheck, Fact
 
@@ -35,6 +35,12 @@ class Stage(Protocol):
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """A Reading, or a Failure."""
+
+    def survey(self, arm: Arm, order: Survey) -> Fact:
+        """A LayerGraph, or a Failure: then the arm has left this replicate."""
+
+    def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
+        """A LayerReading; a LayerGraph that says why the arm cannot be read; or a Failure as above."""
 
     def answer(self, arm: Arm) -> list[Fact]:
         """A Census and Outputs, or a Failure."""

@@ -16,7 +16,19 @@ from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.inspection import steal_ns
-from ironlaw.measure.messages import Answer, Line, LineLost, Order, Post, Prepare, Start, Turn
+from ironlaw.measure.layer_turns import LayerReader
+from ironlaw.measure.messages import (
+    Answer,
+    LayerTurn,
+    Line,
+    LineLost,
+    Order,
+    Post,
+    Prepare,
+    Start,
+    Survey,
+    Turn,
+)
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
@@ -50,6 +62,7 @@ class Twin:
         self._folder: Path | None = None
         self._guard: contextlib.AbstractContextManager[object] | None = None
         self._next_input = 0
+        self._layers: LayerReader | None = None
 
     def obey(self, order: Order) -> list[Fact]:
         """Do what was ordered and return what became known by it; the last fact answers the order."""
@@ -74,6 +87,11 @@ class Twin:
                 return [self._turn(order)]
             case Answer():
                 return [self._take_census(), self._answer()]
+            case Survey():
+                return [self._layer_reader().survey(order)]
+            case LayerTurn():
+                inputs = [self._take_input() for _ in range(order.inferences)]
+                return [self._layer_reader().turn(order, inputs)]
 
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
         return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
@@ -175,6 +193,16 @@ class Twin:
             threads_after=measured.threads,
             steal_ns=_elapsed(stolen_before, stolen_after),
         )
+
+    def _layer_reader(self) -> LayerReader:
+        assert self._program is not None, "a survey is ordered after a start"
+        if self._layers is None:
+            post = self._post
+            engine_name = post.arm.variant.level(ENGINE)
+            self._layers = LayerReader(
+                self._program, post.check, arm=post.arm.name, replicate=post.replicate, engine=engine_name
+            )
+        return self._layers
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
