@@ -15,6 +15,7 @@ from ironlaw.errors import ExitCode, IronlawError, offer_closest
 COMMANDS = {
     "run": "measure a model's variants and explain the difference",
     "explain": "what a recording, a published table or saved perf stat outputs say",
+    "layers": "which layers won and lost, in milliseconds that add up",
     "report": "a recording as one HTML file, as Markdown or as CSV",
     "doctor": "what this machine can measure, and how to mend it",
 }

@@ -195,7 +195,8 @@ class LedgerRow:
     """One layer's part of the difference, ns per inference; terms as in Split.
 
     `kind` groups rows (1x1, depth-wise, 3x3, linear, quantize ...); `fate` is "both", "appeared", "vanished" for
-    layers, and "framework" or "unattributed" for the two rows that are not layers.
+    layers, and "framework" or "unattributed" for the two rows that are not layers. `control_layers` and
+    `changed_layers` are the calls of each arm that the row stands for: several where one arm has fused them.
     """
 
     layer: str
@@ -208,6 +209,23 @@ class LedgerRow:
     control_work: dict[str, Maybe[float]] = field(default_factory=dict)  # macs, bytes, ceiling_ns ...
     changed_work: dict[str, Maybe[float]] = field(default_factory=dict)
     executed: tuple[str, str] = ("", "")  # dtype and kernel in control and changed
+    path: str = ""  # of the module it is, or is inside of
+    control_layers: tuple[str, ...] = ()
+    changed_layers: tuple[str, ...] = ()
+
+    @property
+    def saved_ns(self) -> float:
+        """What the changed arm takes less than the control."""
+        return self.control_ns - self.changed_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A row of a ledger laid out in time, in one arm; ns from the start of the inference."""
+
+    row: LedgerRow
+    start_ns: float
+    length_ns: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,8 +233,9 @@ class Ledger:
     """The split, layer by layer; all rows together are the undisturbed difference."""
 
     rows: tuple[LedgerRow, ...]
-    disturbed_speedup: Estimate  # with layer reading on
-    undisturbed_speedup: Estimate
+    disturbed_speedup: Maybe[Estimate]  # with layer reading on
+    undisturbed_speedup: Maybe[Estimate]
+    notes: tuple[str, ...] = ()  # what could not be told apart, and how it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ from ironlaw.explain.bench import Bench, bench
 from ironlaw.explain.bounds import context_switch_bound, weight_transfer_evidence
 from ironlaw.explain.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
+from ironlaw.explain.ledger import ledger, reached
+from ironlaw.explain.ledger_doubts import ledger_doubts, precision_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
 from ironlaw.explain.recommend import recommend
@@ -95,8 +97,12 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
             shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
             slugs = misleading(by_name[chosen], by_name[other], shown)
             comparison = replace(comparison, misleading=slugs)
+        comparison = _with_ledger(comparison, pairs, recording)
+        if is_known(comparison.ledger):
+            concerns += ledger_doubts(comparison, comparison.ledger)
         judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
         comparisons.append(_with_bounds(judged, by_name, recording.ceilings))
+    concerns += precision_doubts(recording, plan.asked())
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     return Explanation(
         machine=recording.machine,
@@ -109,7 +115,14 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         control_check=check,
         was_cut=recording.was_cut,
         stopped_on_precision=evidence.stopped_on_precision(),
+        ceilings=reached(recording.ceilings),
     )
+
+
+def _with_ledger(comparison: Comparison, pairs: Pairs | None, recording: Recording) -> Comparison:
+    if pairs is None or not len(pairs.replicates) or not recording.plan.layers:
+        return comparison
+    return replace(comparison, ledger=ledger(recording, comparison, pairs))
 
 
 def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:

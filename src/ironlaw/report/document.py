@@ -235,6 +235,19 @@ def _effect(effect: Maybe[Estimate]) -> Any:
     return _estimate(effect if isinstance(effect, Missing) else effect.through(math.exp))
 
 
+def ledger_document(comparison: Comparison) -> dict[str, Any]:
+    """One comparison's ledger alone, as it stands in the whole document."""
+    return {
+        "schema": SCHEMA,
+        "control": comparison.control,
+        "changed": comparison.changed,
+        "speedup": _estimate(comparison_speedup(comparison)),
+        "split": _split(comparison),
+        "ledger": _ledger(comparison.ledger),
+        **_ledger_check(comparison.ledger),
+    }
+
+
 def _ledger(ledger: Maybe[Ledger]) -> Any:
     return _gap(ledger) if isinstance(ledger, Missing) else [_ledger_row(row) for row in ledger.rows]
 
@@ -245,6 +258,7 @@ def _ledger_check(ledger: Maybe[Ledger]) -> dict[str, Any]:
     return {
         "ledger_speedup_disturbed": _estimate(ledger.disturbed_speedup),
         "ledger_speedup_undisturbed": _estimate(ledger.undisturbed_speedup),
+        "ledger_notes": list(ledger.notes),
     }
 
 
@@ -254,7 +268,7 @@ def _ledger_row(row: LedgerRow) -> dict[str, Any]:
         "layer": row.layer,
         "control_ms": row.control_ns / ms,
         "changed_ms": row.changed_ns / ms,
-        "saved_ms": (row.control_ns - row.changed_ns) / ms,
+        "saved_ms": row.saved_ns / ms,
         **{f"{term.value}_ms": _number(value, unit=ms) for term, value in row.terms.items()},
         "kind": row.kind,
         "fate": row.fate,
@@ -262,6 +276,9 @@ def _ledger_row(row: LedgerRow) -> dict[str, Any]:
         "control_work": {name: _number(value) for name, value in row.control_work.items()},
         "changed_work": {name: _number(value) for name, value in row.changed_work.items()},
         "executed": list(row.executed),
+        "path": row.path,
+        "control_layers": list(row.control_layers),
+        "changed_layers": list(row.changed_layers),
     }
 
 

@@ -1,0 +1,124 @@
+"""ironlaw layers: which layers won, which lost, in milliseconds that add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ironlaw.commands.showing import check_writable
+from ironlaw.errors import BadInput
+from ironlaw.explanation import Comparison, Explanation
+from ironlaw.missing import Missing
+
+TOP = 20
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
+@click.option("--changed", metavar="ARM", help="The arm to explain; the one that differs most unless said.")
+@click.option("--order", type=click.Choice(["contribution", "execution"]), default="contribution", show_default=True)
+@click.option("--by", type=click.Choice(["layer", "kind", "block"]), default=None, help="What a row stands for.")
+@click.option("--depth", type=click.IntRange(min=1), help="Group by block: so many parts of the module's path.")
+@click.option("--top", type=click.IntRange(min=1), default=TOP, show_default=True, help="Rows to show.")
+@click.option("--all", "is_all", is_flag=True, help="Every row.")
+@click.option("--work", is_flag=True, help="Work, speed, ceilings and kernels as well.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every row and column as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write both arms for ui.perfetto.dev.")
+def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
+    """Say which layers of the recording FILE won and lost, in milliseconds that add up to the difference."""
+    import ironlaw
+
+    trace = options["trace"]
+    if isinstance(trace, Path):
+        check_writable(trace)
+    explanation = ironlaw.explain(ironlaw.load(file), control=control, changed=changed)
+    comparison = chosen(explanation)
+    if isinstance(trace, Path):
+        write_trace(comparison, trace)
+    if options["as_csv"]:
+        from ironlaw.report.delimited import ledger_csv
+
+        click.echo(ledger_csv(_only(explanation, comparison)), nl=False)
+    elif options["as_json"]:
+        from ironlaw.report.document import ledger_document
+
+        click.echo(json.dumps(ledger_document(comparison), ensure_ascii=False, indent=2))
+    else:
+        _show(explanation, comparison, options)
+    return 0
+
+
+def chosen(explanation: Explanation) -> Comparison:
+    """The comparison to look into: of those with a ledger the one that differs most.
+
+    Raises:
+        BadInput: there is none; the reason.
+    """
+    found = [one for one in explanation.comparisons if not isinstance(one.ledger, Missing)]
+    if not found:
+        reasons = [one.ledger.reason for one in explanation.comparisons if isinstance(one.ledger, Missing)]
+        raise BadInput(
+            f"there is no ledger: {reasons[0] if reasons else 'nothing is compared'}",
+            hint="record with ironlaw run, without --no-layers",
+        )
+    return max(found, key=_size)
+
+
+def _size(comparison: Comparison) -> float:
+    if not isinstance(comparison.ln_ratio, Missing):
+        return abs(comparison.ln_ratio.value)
+    return 0.0 if isinstance(comparison.once, Missing) else abs(comparison.once.ln_ratio)
+
+
+def _only(explanation: Explanation, comparison: Comparison) -> Explanation:
+    from dataclasses import replace
+
+    return replace(explanation, comparisons=(comparison,))
+
+
+def write_trace(comparison: Comparison, path: Path) -> None:
+    """Write the comparison's trace.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    from ironlaw.explain.ledger_views import timeline
+    from ironlaw.report.trace import to_trace
+
+    assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
+    spans = [timeline(comparison.ledger, is_changed=is_changed) for is_changed in (False, True)]
+    try:
+        path.write_text(json.dumps(to_trace(comparison, *spans)), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
+    click.echo(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
+
+
+def _show(explanation: Explanation, comparison: Comparison, options: dict[str, object]) -> None:
+    from rich.console import Console
+
+    from ironlaw.explain.ledger_views import By, Order, cut, total, viewed
+    from ironlaw.report.layers import show_ledger, show_work
+
+    assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
+    depth, by = options["depth"], options["by"]
+    rows = viewed(
+        comparison.ledger,
+        by=By(by) if by else By.BLOCK if depth else By.LAYER,
+        depth=depth if isinstance(depth, int) else 1,
+        order=Order(options["order"]),
+    )
+    top = options["top"]
+    if not options["is_all"] and isinstance(top, int):
+        rows = cut(rows, top)
+    console = Console()
+    show_ledger(explanation, comparison, rows, total(comparison.ledger), console)
+    if options["work"]:
+        show_work(comparison, rows, console)
+    others = [one.changed for one in explanation.comparisons if one.changed != comparison.changed]
+    if others:
+        console.print(f"Other arms: --changed {', '.join(others)}", style="dim", markup=False, highlight=False)

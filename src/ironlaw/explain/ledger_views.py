@@ -1,0 +1,134 @@
+"""Ways to look at a ledger: ordered, grouped by block or kind, cut to its largest rows, laid out in time. Sums hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import Enum
+
+from ironlaw.explanation import Ledger, LedgerRow, Span, Term
+from ironlaw.missing import Maybe, Missing, first_missing
+
+LAYER_FATES = ("both", "appeared", "vanished")
+OUTSIDE = "(outside of blocks)"
+_ADDING = ("macs", "bytes", "ceiling_ns", "gap_ns", "page_faults", "instructions")
+
+
+class Order(Enum):
+    """How rows follow each other."""
+
+    CONTRIBUTION = "contribution"  # what moved most first, whichever way
+    EXECUTION = "execution"
+
+
+class By(Enum):
+    """What a row stands for."""
+
+    LAYER = "layer"
+    KIND = "kind"
+    BLOCK = "block"
+
+
+def viewed(
+    ledger: Ledger, *, by: By = By.LAYER, depth: int = 1, order: Order = Order.CONTRIBUTION
+) -> tuple[LedgerRow, ...]:
+    """The rows of a ledger, grouped and ordered; the framework and the unattributed rest stay at the end."""
+    layers = [row for row in ledger.rows if row.fate in LAYER_FATES]
+    others = [row for row in ledger.rows if row.fate not in LAYER_FATES]
+    match by:
+        case By.KIND:
+            layers = _grouped(layers, lambda row: row.kind)
+        case By.BLOCK:
+            layers = _grouped(layers, lambda row: block_of(row.path, depth))
+        case By.LAYER:
+            pass
+    if order is Order.CONTRIBUTION:
+        layers.sort(key=lambda row: (-abs(row.saved_ns), row.order))
+    return (*layers, *others)
+
+
+def block_of(path: str, depth: int) -> str:
+    """The block that a layer's path is in: its first parts."""
+    return ".".join(path.split(".")[:depth]) if path else OUTSIDE
+
+
+def cut(rows: Sequence[LedgerRow], top: int) -> tuple[LedgerRow, ...]:
+    """The first rows, and all other layers in one, so that columns still add up."""
+    layers = [row for row in rows if row.fate in LAYER_FATES]
+    if len(layers) <= top + 1:
+        return tuple(rows)
+    rest = summed(layers[top:], layer=f"{len(layers) - top} other rows")
+    return (*layers[:top], rest, *(row for row in rows if row.fate not in LAYER_FATES))
+
+
+def total(ledger: Ledger) -> LedgerRow:
+    """All rows in one: the arms' times, the difference, and each term of it."""
+    return summed(ledger.rows, layer="total")
+
+
+def summed(rows: Sequence[LedgerRow], *, layer: str) -> LedgerRow:
+    """Some rows in one. Kinds and fates that differ are not told."""
+    kinds, fates = {row.kind for row in rows}, {row.fate for row in rows}
+    control_ns = math.fsum(row.control_ns for row in rows)
+    changed_ns = math.fsum(row.changed_ns for row in rows)
+    return LedgerRow(
+        layer=layer,
+        kind=kinds.pop() if len(kinds) == 1 else "",
+        fate=fates.pop() if len(fates) == 1 else "both",
+        order=min(row.order for row in rows),
+        control_ns=control_ns,
+        changed_ns=changed_ns,
+        terms={term: _sum([row.terms.get(term, _NOT_A_TERM) for row in rows]) for term in _terms_of(rows)},
+        control_work=_work([row.control_work for row in rows], control_ns),
+        changed_work=_work([row.changed_work for row in rows], changed_ns),
+        control_layers=tuple(name for row in rows for name in row.control_layers),
+        changed_layers=tuple(name for row in rows for name in row.changed_layers),
+    )
+
+
+_NOT_A_TERM = Missing("is not a term of this row")
+
+
+def _terms_of(rows: Sequence[LedgerRow]) -> list[Term]:
+    return list(dict.fromkeys(term for row in rows for term in row.terms))
+
+
+def _sum(values: Sequence[Maybe[float]]) -> Maybe[float]:
+    gap = first_missing(*values)
+    return gap or math.fsum(value for value in values if not isinstance(value, Missing))
+
+
+def _work(works: Sequence[dict[str, Maybe[float]]], time_ns: float) -> dict[str, Maybe[float]]:
+    """The sums of what can be added, over the rows that have work, and the speed that follows from them."""
+    having = [work for work in works if work]
+    found = {
+        name: _sum([work[name] for work in having if name in work])
+        for name in _ADDING
+        if any(name in work for work in having)
+    }
+    macs, least = found.get("macs", 0.0), found.get("ceiling_ns", 0.0)
+    if isinstance(macs, Missing) or (macs > 0 and time_ns > 0):
+        found["gmac_per_s"] = macs if isinstance(macs, Missing) else macs / time_ns
+        found["share_of_ceiling"] = least if isinstance(least, Missing) else least / time_ns
+    return found
+
+
+def _grouped(rows: Sequence[LedgerRow], key: Callable[[LedgerRow], str]) -> list[LedgerRow]:
+    members: dict[str, list[LedgerRow]] = {}
+    for row in rows:
+        members.setdefault(key(row), []).append(row)
+    return [replace(summed(some, layer=name), path=name) for name, some in members.items()]
+
+
+def timeline(ledger: Ledger, *, is_changed: bool) -> tuple[Span, ...]:
+    """An arm's rows one behind the other, by the order of execution; the framework's time stands at the end."""
+    spans: list[Span] = []
+    at = 0.0
+    for row in ledger.rows:
+        length = row.changed_ns if is_changed else row.control_ns
+        if row.fate == "unattributed" or length <= 0:
+            continue
+        spans.append(Span(row=row, start_ns=at, length_ns=length))
+        at += length
+    return tuple(spans)

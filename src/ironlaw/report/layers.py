@@ -1,0 +1,164 @@
+"""The ledger in a terminal: which layers won and lost, adding up; and with what work, speed and kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ironlaw.explanation import Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.missing import Maybe, Missing
+from ironlaw.report import words
+from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
+
+_DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye
+_ABBREVIATED: dict[Term, str] = {
+    Term.INSTRUCTIONS: "instr",
+    Term.CPI: "CPI",
+    Term.FREQUENCY: "freq",
+    Term.UTILISATION: "util",
+    Term.KERNEL: "kernel",
+    Term.CPU_TIME: "CPU",
+}
+_ABOUT = ("layer-reading-disturbs", "layers-unattributed", "asked-int8-ran-float")
+
+
+def show_ledger(
+    explanation: Explanation, comparison: Comparison, rows: Sequence[LedgerRow], total: LedgerRow, console: Console
+) -> None:
+    """The rows, their total, and what is known about how far to trust them."""
+    ledger = comparison.ledger
+    if isinstance(ledger, Missing):
+        console.print(Text(f"No ledger: {words.plain(ledger.reason)}."), soft_wrap=False)
+        return
+    changed, control = words.plain(comparison.changed), words.plain(comparison.control)
+    console.print(Text(words.headline(comparison, explanation), style="bold"))
+    console.print(Text(f"Milliseconds of one inference; saved: what {changed} takes less than {control}."))
+    console.print()
+    console.print(_table(rows, total, comparison, width=console.width))
+    for sentence in _remarks(explanation, comparison, ledger, total):
+        console.print(Text(sentence))
+
+
+def _table(rows: Sequence[LedgerRow], total: LedgerRow, comparison: Comparison, *, width: int) -> Table:
+    terms = [term for term in Term if not isinstance(total.terms.get(term, _ABSENT), Missing)]
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    number_columns = 4 + len(terms)
+    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(16, width - 9 * number_columns))
+    for title in (comparison.control, comparison.changed, "saved", "factor", *(_ABBREVIATED[term] for term in terms)):
+        grid.add_column(Text(words.plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=9)
+    for row in rows:
+        grid.add_row(*_cells(row, terms), style="" if row.fate in ("both", "appeared", "vanished") else "dim")
+    grid.add_row(*("" for _ in range(5 + len(terms))))
+    grid.add_row(*_cells(total, terms), style="bold")
+    return grid
+
+
+_ABSENT = Missing("is not a term of this row")
+
+
+def _cells(row: LedgerRow, terms: Sequence[Term]) -> list[Text]:
+    times = [_ms(ns) for ns in (row.control_ns, row.changed_ns, row.saved_ns)]
+    return [
+        Text(words.plain(row.layer)),
+        *map(Text, times),
+        Text(_factor(row)),
+        *(Text(_ms(row.terms.get(term, _ABSENT))) for term in terms),
+    ]
+
+
+def _ms(ns: Maybe[float]) -> str:
+    return "–" if isinstance(ns, Missing) else decimal(ns / MILLISECONDS.size, _DECIMALS)
+
+
+def _factor(row: LedgerRow) -> str:
+    """How many times faster the changed arm is in this row; words where only one arm has it."""
+    if row.fate in ("appeared", "vanished"):
+        return row.fate
+    if row.fate == "unattributed" or min(row.control_ns, row.changed_ns) <= 0:
+        return ""
+    return ratio(row.control_ns / row.changed_ns)
+
+
+def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, total: LedgerRow) -> list[str]:
+    """How far the ledger goes: reading's own effect, terms that are lost, what could not be told."""
+    said = [""]
+    read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
+    if isinstance(read, Missing) or isinstance(alone, Missing):
+        gap = read if isinstance(read, Missing) else alone
+        said.append(
+            f"Whether reading layers changes the speed-up is not known: {words.plain(str(getattr(gap, 'reason', '')))}."
+        )
+    else:
+        said.append(f"Speed-up without reading layers {shown(alone)}, with it {shown(read)}.")
+    lost: dict[str, list[str]] = {}
+    for term, value in total.terms.items():
+        if isinstance(value, Missing) and "stand in its place" not in value.reason:
+            lost.setdefault(value.reason, []).append(words.TERM_TITLES[term])
+    said += [
+        f"Not told layer by layer: {', '.join(titles)} ({words.plain(reason)})." for reason, titles in lost.items()
+    ]
+    said += [f"Note: {words.plain(note)}." for note in ledger.notes]
+    about = {comparison.control, comparison.changed}
+    said += [
+        words.concern_sentence(concern)
+        for concern in explanation.concerns
+        if concern.slug in _ABOUT and concern.arm in about
+    ]
+    return said
+
+
+def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
+    """What each row had to do in the changed arm, how fast, by what, and how far it is from this machine's ceiling."""
+    console.print()
+    console.print(Text(f"Work of {words.plain(comparison.changed)} (of the control, where it vanished):"))
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=20)
+    grid.add_column("kind", overflow="ellipsis", no_wrap=True, max_width=12)
+    for title in ("MAC", "GMAC/s", "ceiling", "gap, ms"):
+        grid.add_column(Text(title, justify="right"), justify="right")
+    grid.add_column("ran", overflow="fold", ratio=1)
+    for row in rows:
+        work = row.changed_work or row.control_work
+        if work:
+            grid.add_row(*map(Text, _work_cells(row, work)))
+    console.print(grid)
+    gaps = {
+        value.reason
+        for row in rows
+        for value in (row.changed_work or row.control_work).values()
+        if isinstance(value, Missing)
+    }
+    for reason in sorted(gaps):
+        console.print(Text(f"–: {words.plain(reason)}."), style="dim")
+
+
+def _work_cells(row: LedgerRow, work: dict[str, Maybe[float]]) -> list[str]:
+    return [
+        words.plain(row.layer),
+        row.kind,
+        _counted(work.get("macs", _ABSENT)),
+        _plain(work.get("gmac_per_s", _ABSENT)),
+        _share(work.get("share_of_ceiling", _ABSENT)),
+        _ms(work.get("gap_ns", _ABSENT)),
+        words.plain(row.executed[1] or row.executed[0]),
+    ]
+
+
+def _counted(value: Maybe[float]) -> str:
+    if isinstance(value, Missing):
+        return "–"
+    if value == 0:
+        return "0"
+    scale = next((scale for scale in reversed(COUNT) if value >= scale.size), COUNT[0])
+    return f"{number(value, scale)} {scale.unit}".strip()
+
+
+def _plain(value: Maybe[float]) -> str:
+    return "" if value is _ABSENT else "–" if isinstance(value, Missing) else number(value)
+
+
+def _share(value: Maybe[float]) -> str:
+    return "" if value is _ABSENT else "–" if isinstance(value, Missing) else f"{number(value, PERCENT, digits=2)} %"

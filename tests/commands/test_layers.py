@@ -1,0 +1,103 @@
+"""ironlaw layers, as typed; recordings from scripted layers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from ironlaw import cli
+from ironlaw.recording import encode
+from tests.explain.scripted_layers import recorded
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording with layers."""
+    recording = recorded(turn_noise=0.001, pmu=False)
+    assert recording.plans
+    path = tmp_path_factory.mktemp("layers") / "run.jsonl"
+    facts = [
+        recording.header,
+        recording.machine,
+        *recording.plans,
+        recording.counters,
+        *recording.prepared,
+        *recording.started,
+        *recording.readings,
+        *recording.layer_graphs,
+        *recording.layer_readings,
+        recording.ended,
+    ]
+    path.write_bytes(b"".join(encode(fact) + b"\n" for fact in facts))  # type: ignore[arg-type]  # all are known
+    return path
+
+
+def test_the_table_fits_80_columns_and_ends_in_the_total(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.run(["layers", str(file), "--work"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines if line.strip()]
+    assert names.index("conv") < names.index("framework") < names.index("unattributed") < names.index("total")
+    assert any("quant" in line and "appeared" in line for line in lines)
+
+
+def test_top_and_by_kind_keep_the_total(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    totals = set()
+    for options in ([], ["--top", "1"], ["--by", "kind"], ["--depth", "1"], ["--order", "execution"], ["--all"]):
+        assert cli.run(["layers", str(file), *options]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("total")]
+        totals.add(" ".join(line.split()))
+    assert len(totals) == 1
+
+
+def test_csv_holds_every_row(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["layers", str(file), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["layer"] for row in rows} == {"quant", "conv", "add", "dequant", "fc", "framework", "unattributed"}
+    saved = sum(float(row["control_ms"]) - float(row["changed_ms"]) for row in rows)
+    assert saved == pytest.approx(sum(float(row["saved_ms"]) for row in rows))
+
+
+def test_json_rows_add_up_to_the_split(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["layers", str(file), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    saved = sum(row["saved_ms"] for row in document["ledger"])
+    assert saved == pytest.approx(document["split"]["total"]["ms"])
+    assert document["ledger"][1]["control_layers"] == ["conv", "bn", "relu"]
+
+
+def test_the_explanation_holds_the_same_ledger(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["layers", str(file), "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert cli.run(["explain", str(file), "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert comparison["ledger"] == alone["ledger"]
+
+
+def test_the_trace_shows_both_arms_side_by_side(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "trace.json"
+    assert cli.run(["layers", str(file), "--trace", str(out)]) == 0
+    events = json.loads(out.read_text())["traceEvents"]
+    names = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert names == {0: "fp32", 1: "int8"}
+    assert {event["name"] for event in events if event["ph"] == "X" and event["pid"] == 1} >= {"quant", "conv", "fc"}
+
+
+def test_a_recording_without_layers_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    golden = Path(__file__).parents[1] / "golden" / "without-pmu.jsonl"
+    assert cli.run(["layers", str(golden)]) == 2
+    assert "--no-layers" in capsys.readouterr().err
+
+
+def test_a_trace_that_cannot_be_written_is_told_before_anything_else(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["layers", str(file), "--trace", str(tmp_path / "no" / "folder.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err
