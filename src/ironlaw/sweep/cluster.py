@@ -1,0 +1,85 @@
+"""What the dispatcher needs of the places that measure; one machine and a Ray cluster both are this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ironlaw.machine import Machine
+from ironlaw.sweep.cell import Cell
+from ironlaw.sweep.hosts import Node
+
+
+class CellWatcher(Protocol):
+    """Is told how far one cell is; the watcher of `ironlaw.record`."""
+
+    def progressed(self, done: float, doing: str) -> None:
+        """`done` is the share of the cell behind us, 0 to 1."""
+
+
+class Unwatched:
+    """A watcher that does not look."""
+
+    def progressed(self, done: float, doing: str) -> None:
+        """Nothing."""
+
+
+class Runner(Protocol):
+    """Measures one cell where it is called. Travels to Ray's workers, so it must pickle."""
+
+    def inspect(self) -> Machine:
+        """The machine it is on."""
+
+    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+        """Write the cell's whole recording to `out`, paths of users' files relative to the working folder.
+
+        Raises:
+            IronlawError: the cell cannot be measured.
+            KeyboardInterrupt: it was stopped; what is in `out` is not whole.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The cell's whole recording is at `written`."""
+
+    cell: Cell
+    written: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The cell itself failed, and would elsewhere."""
+
+    cell: Cell
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Whoever measured the cell died or vanished; nothing is known of the cell."""
+
+    cell: Cell
+    reason: str
+
+
+Outcome = Done | Failed | Lost
+
+
+class Cluster(Protocol):
+    """Nodes that measure one cell each at a time."""
+
+    def nodes(self) -> Sequence[Node]:
+        """Those alive now."""
+
+    def submit(self, cell: Cell, node: Node, out: Path) -> None:
+        """Begin to measure on that node; the recording is to arrive at `out`."""
+
+    def wait(self) -> Sequence[Outcome]:
+        """Cells that ended since; empty when none did for a while, so that the nodes can be looked at again."""
+
+    def cancel(self) -> None:
+        """Stop everything that runs."""

@@ -1,0 +1,95 @@
+"""The folder of a sweep: each cell's recording is there whole, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ironlaw.errors import BadInput
+from ironlaw.sweep.cell import Cell
+
+_ASIDE = ".unfinished"
+_FAILED = ".failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFailure:
+    """Why a cell has no recording, and where that was seen."""
+
+    cell: str
+    reason: str
+    hint: str
+    where: str
+
+
+class Store:
+    """Recordings are written aside and renamed when they are whole; a later sweep starts from what is here."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, make it if need be, and clear away what a killed sweep left unfinished.
+
+        Raises:
+            BadInput: the folder cannot be written, or another sweep works in it.
+        """
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            hint = 'name a folder you may write to: out = "..."'
+            raise BadInput(f"cannot write {folder}: {error.strerror}", hint=hint) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise BadInput(f"another sweep works in {folder}", hint="wait for it, or stop it") from None
+        shutil.rmtree(folder / _ASIDE, ignore_errors=True)
+        for name in (_ASIDE, _FAILED):
+            (folder / name).mkdir(exist_ok=True)
+        self._done = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
+
+    def close(self) -> None:
+        """Give the folder back."""
+        shutil.rmtree(self.folder / _ASIDE, ignore_errors=True)
+        os.close(self._lock)
+
+    def has(self, cell: Cell) -> bool:
+        """Whether the cell's recording is there."""
+        return cell.id in self._done
+
+    def recording(self, cell: Cell) -> Path:
+        """Where the recording of a finished cell is."""
+        return self.folder / self._done[cell.id]
+
+    def failure(self, cell: Cell) -> CellFailure | None:
+        """Why the cell failed when it was last tried; None when it was not, or did not."""
+        try:
+            return CellFailure(**json.loads(self._failed(cell).read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def aside(self, cell: Cell) -> Path:
+        """Where the cell's recording is written while it is not whole; nothing is there yet."""
+        path = self.folder / _ASIDE / f"{cell.id}.jsonl"
+        path.unlink(missing_ok=True)
+        return path
+
+    def keep(self, cell: Cell, written: Path) -> None:
+        """Give a whole recording its name; durable when this returns."""
+        os.replace(written, self.folder / cell.file_name)
+        folder = os.open(self.folder, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+        self._done[cell.id] = cell.file_name
+        self._failed(cell).unlink(missing_ok=True)
+
+    def fail(self, cell: Cell, failure: CellFailure) -> None:
+        """Keep the reason why the cell has no recording; the next sweep tries it again."""
+        self._failed(cell).write_text(json.dumps(asdict(failure)))
+
+    def _failed(self, cell: Cell) -> Path:
+        return self.folder / _FAILED / f"{cell.id}.json"

@@ -1,0 +1,83 @@
+"""TOML with line numbers: tomllib gives the values; parsing ever longer beginnings of the file tells their lines."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ironlaw.errors import BadInput, offer_closest
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+
+class TomlFile:
+    """A parsed file that knows the line of each of its keys."""
+
+    def __init__(self, path: Path) -> None:
+        """Read and parse.
+
+        Raises:
+            BadInput: it cannot be read, or is not TOML; with the line.
+        """
+        self.path = path
+        try:
+            self._text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise BadInput(f"cannot read {path}: {reason}", hint="name a TOML file") from None
+        try:
+            self.values: dict[str, Any] = tomllib.loads(self._text)
+        except tomllib.TOMLDecodeError as error:
+            raise BadInput(f"{path} is not TOML: {error}", hint='for example: models = ["mobilenet_v2"]') from None
+
+    def error(self, key: KeyPath, message: str, *, hint: str) -> BadInput:
+        """The error for a key, with its line."""
+        return BadInput(f"{self.path} line {self.line(key)}: {message}", hint=hint)
+
+    def require_known(self, table: dict[str, Any], known: Sequence[str], *, within: KeyPath = ()) -> None:
+        """See that a table has no key but the known ones.
+
+        Raises:
+            BadInput: it has; names the line and the closest known key.
+        """
+        for key in table:
+            if key not in known:
+                raise self.error((*within, key), f"there is no key {key!r}", hint=offer_closest(key, list(known)))
+
+    def line(self, key: KeyPath) -> int:
+        """The line of a key, from 1; of a statement over several lines the one that names the key, if only one does.
+
+        A beginning of the file that parses and holds the key ends behind its statement; the beginning that parsed
+        before it ends in front.
+        """
+        lines = self._text.splitlines()
+        before = 0
+        for count in range(1, len(lines) + 1):
+            try:
+                values = tomllib.loads("\n".join(lines[:count]))
+            except tomllib.TOMLDecodeError:
+                continue
+            if _holds(values, key):
+                return _named_on(lines, before, count, str(key[-1]))
+            before = count
+        raise KeyError(key)
+
+
+def _holds(values: Any, key: KeyPath) -> bool:
+    for part in key:
+        if isinstance(part, int):
+            if not isinstance(values, list) or part >= len(values):
+                return False
+        elif not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _named_on(lines: list[str], before: int, until: int, name: str) -> int:
+    pattern = re.compile(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?\s*=")
+    naming = [number for number in range(before + 1, until + 1) if pattern.search(lines[number - 1])]
+    return naming[0] if len(naming) == 1 else before + 1

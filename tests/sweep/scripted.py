@@ -1,0 +1,98 @@
+"""A runner whose cells follow a stated law: real recordings in milliseconds, and a journal of who measured when."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ironlaw.arm import Arm
+from ironlaw.errors import ArmFailed
+from ironlaw.machine import Machine
+from ironlaw.measure.recorder import Advice, record
+from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.plan import Schedule
+from ironlaw.recording import RecordingWriter
+from ironlaw.sweep.cell import Cell, Model, Setting
+from ironlaw.sweep.cluster import CellWatcher
+from ironlaw.sweep.hosts import Host
+from ironlaw.sweep.plan_file import SweepPlan
+
+SCRIPT = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=5e7)}, pmu=False)
+MACHINE = Machine(architecture="x86_64", cpu="scripted", isa=("avx2",), versions={"torch": "2.6.0"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptedRunner:
+    """Measures by SCRIPT.
+
+    `journal` gets a line when a cell begins and one when it ends. A cell of `failing` raises; the first to measure one of
+    `dying` kills its own process; one of `blocking` is measured once somebody opens `gate` (a FIFO) for writing.
+    """
+
+    journal: Path
+    machine: Machine = MACHINE
+    failing: frozenset[str] = frozenset()
+    dying: frozenset[str] = frozenset()
+    blocking: frozenset[str] = frozenset()
+    gate: Path | None = None
+    script: Script = field(default=SCRIPT)
+
+    def inspect(self) -> Machine:
+        return self.machine
+
+    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+        self._note("begin", cell)
+        if cell.id in self.failing:
+            raise ArmFailed("the model does not load", hint="mend it")
+        if cell.id in self.dying and self._is_first(cell):
+            os.abort()
+        if cell.id in self.blocking and self._is_first(cell):
+            assert self.gate is not None
+            self._note("blocked", cell)
+            self.gate.read_bytes()
+        sink = RecordingWriter(out)
+        record(cell.plan(), ScriptedStage(self.script), sink, watcher=watcher, advice=Advice())
+        sink.close()
+        self._note("end", cell)
+
+    def _note(self, what: str, cell: Cell) -> None:
+        line = f"{what} {cell.id} {os.getpid()}\n"
+        with self.journal.open("a") as file:  # appended whole: one write below a page
+            file.write(line)
+
+    def _is_first(self, cell: Cell) -> bool:
+        try:
+            (self.journal.parent / f"{cell.id}.met").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+def entries(journal: Path) -> list[tuple[str, str]]:
+    """What happened to which cell, in order."""
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    return [(line.split()[0], line.split()[1]) for line in lines]
+
+
+def plan(
+    folder: Path,
+    *,
+    hosts: tuple[str, ...] = ("any",),
+    threads: tuple[int, ...] = (1, 2),
+    batches: tuple[int, ...] = (1, 8),
+) -> SweepPlan:
+    """A plan of scripted cells."""
+    return SweepPlan(
+        file=folder / "plan.toml",
+        folder=folder,
+        out=folder / "out",
+        models=(Model(source="scripted", name="net"),),
+        threads=threads,
+        batches=batches,
+        hosts=tuple(Host.parse(host) for host in hosts),
+        setting=Setting(
+            arms=(Arm.of("fp32"), Arm.of("int8")),
+            schedule=Schedule(replicates=5, rounds=2, inferences=10, budget_s=None),
+        ),
+    )
