@@ -17,6 +17,8 @@ COMMANDS = {
     "explain": "what a recording, a published table or saved perf stat outputs say",
     "layers": "which layers won and lost, in milliseconds that add up",
     "report": "a recording as one HTML file, as Markdown or as CSV",
+    "sweep": "many cells from one plan file, here or on a Ray cluster",
+    "history": "what a folder of recordings says: list, trend, SQL",
     "doctor": "what this machine can measure, and how to mend it",
 }
 

@@ -26,8 +26,8 @@ MACHINE = Machine(architecture="x86_64", cpu="scripted", isa=("avx2",), versions
 class ScriptedRunner:
     """Measures by SCRIPT.
 
-    `journal` gets a line when a cell begins and one when it ends. A cell of `failing` raises; the first to measure one of
-    `dying` kills its own process; one of `blocking` is measured once somebody opens `gate` (a FIFO) for writing.
+    `journal` gets a line when a cell begins and one when it ends. A cell of `failing` raises; the first to measure one
+    of `dying` kills its own process; one of `blocking` waits until somebody has opened and closed `gate`, a FIFO.
     """
 
     journal: Path

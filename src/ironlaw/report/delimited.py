@@ -66,11 +66,12 @@ def _written(records: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in record.items()} for record in records)
+    writer.writerows({name: spreadsheet_safe(value) for name, value in record.items()} for record in records)
     return out.getvalue()
 
 
-def _safe(value: Any) -> Any:
+def spreadsheet_safe(value: Any) -> Any:
+    """A cell that a spreadsheet does not run as a formula; a gap is empty."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return "'" + value
     if isinstance(value, bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -153,18 +153,6 @@ def dispatch(cells: Mapping[Host, Iterable[Cell]], cluster: Cluster, store: Stor
         return _Dispatcher(waiting, cluster, store, watcher).run()
     finally:
         cluster.cancel()
-
-
-def require_hosts(hosts: Iterable[Host], nodes: Iterable[Node], refuse: Callable[[Host], Exception]) -> None:
-    """See that each host asked for is there.
-
-    Raises:
-        what `refuse` makes of the first that is not.
-    """
-    alive = list(nodes)
-    for host in hosts:
-        if not any(host.fits(node.labels) for node in alive):
-            raise refuse(host)
 
 
 def _hosts_of(node: Node) -> Iterator[Host]:

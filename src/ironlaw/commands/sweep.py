@@ -1,0 +1,167 @@
+"""ironlaw sweep: many recordings from one plan file, here or on a Ray cluster, and the map of what pays where."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ironlaw.errors import BadInput, ExitCode, offer_closest
+
+if TYPE_CHECKING:
+    from ironlaw.break_even import BreakEvenMap
+    from ironlaw.machine import Machine
+    from ironlaw.sweep.cell import Cell
+    from ironlaw.sweep.cluster import CellWatcher, Cluster
+    from ironlaw.sweep.hosts import Host, Node
+    from ironlaw.sweep.plan_file import SweepPlan
+    from ironlaw.sweep.store import Store
+
+MAP_NAME = "break-even"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("plan", type=click.Path(path_type=Path), metavar="PLAN.toml")
+@click.option("--ray", "address", metavar="ADDRESS", help="Measure on the Ray cluster there: HOST:6379, or auto.")
+@click.option("--map", "only_map", is_flag=True, help="Measure nothing; show what is there so far.")
+@click.option("--json", "as_json", is_flag=True, help="Print the map as one JSON object.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet: bool) -> int:
+    """Measure every cell of PLAN.toml: models x threads x batch sizes x hosts, all arms in each.
+
+    A second time it goes on where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the folder
+    that the plan names as `out`.
+    """
+    from ironlaw.explain.planner import parse_wanted
+    from ironlaw.sweep.plan_file import read
+    from ironlaw.sweep.store import Store
+
+    wanted = read(plan, parse_experiments=parse_wanted)
+    store = Store(wanted.out)
+    try:
+        if not only_map and not _measure(wanted, store, address, quiet=quiet):
+            return int(ExitCode.INCOMPLETE)
+        return int(_show(wanted, store, as_json=as_json))
+    finally:
+        store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CellRunner:
+    """Measures a cell as `ironlaw run` would; what travels to Ray's workers."""
+
+    def inspect(self) -> Machine:
+        """The machine this runs on."""
+        from ironlaw.measure.inspection import inspect_machine
+
+        return inspect_machine()
+
+    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+        """Record the cell's plan, with the experiments it asks for."""
+        import ironlaw
+        from ironlaw.commands.run import advise
+        from ironlaw.recording import Ended, Ending
+
+        ended = ironlaw.record(cell.plan(), out, watcher=watcher, advice=advise(cell.setting.experiments)).ended
+        if isinstance(ended, Ended) and ended.why is Ending.INTERRUPTED:
+            raise KeyboardInterrupt
+
+
+def _measure(wanted: SweepPlan, store: Store, address: str | None, *, quiet: bool) -> bool:
+    """Measure what is missing; whether it was not interrupted."""
+    from rich.console import Console
+
+    from ironlaw.commands.sweep_progress import SweepProgress
+    from ironlaw.sweep.dispatch import dispatch
+
+    there = sum(store.has(cell) for cell in wanted.cells())
+    progress = SweepProgress(Console(stderr=True), wanted, there=there, quiet=quiet)
+    try:
+        with _cluster(wanted, address, progress) as cluster:
+            _require_hosts(wanted, cluster, is_here=address is None)
+            if there < wanted.count:
+                with progress:
+                    dispatch({host: wanted.cells_on(host) for host in wanted.hosts}, cluster, store, progress)
+    except KeyboardInterrupt:
+        there = sum(store.has(cell) for cell in wanted.cells())
+        ray = f" --ray {address}" if address else ""
+        click.echo(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
+        click.echo(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _cluster(wanted: SweepPlan, address: str | None, watcher: CellWatcher) -> Iterator[Cluster]:
+    from ironlaw.sweep.embedded import Here
+    from ironlaw.sweep.ray_cluster import RayCluster
+    from ironlaw.sweep.survey import node_version_concerns
+
+    if address is None:
+        yield Here(CellRunner(), wanted.folder, watcher)
+        return
+    cluster = RayCluster(address, CellRunner(), wanted)
+    try:
+        for concern in node_version_concerns(cluster.machines):
+            click.echo(f"ironlaw: {concern.text}", err=True)
+            click.echo(f"   hint: {concern.fix}", err=True)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def _require_hosts(wanted: SweepPlan, cluster: Cluster, *, is_here: bool) -> None:
+    """See before anything runs that each host of the plan is there.
+
+    Raises:
+        BadInput: one is not.
+    """
+    nodes = cluster.nodes()
+    for host in wanted.hosts:
+        if any(host.fits(node.labels) for node in nodes):
+            continue
+        if is_here:
+            hint = "add --ray ADDRESS to measure on a cluster, or take it out of hosts"
+            raise BadInput(f"{wanted.file} asks for the host {host}, which this machine is not", hint=hint)
+        raise BadInput(f"no node of the cluster is {host}, as {wanted.file} asks", hint=_closest_host(host, nodes))
+
+
+def _closest_host(host: Host, nodes: Sequence[Node]) -> str:
+    labels = [node.labels for node in nodes]
+    values = sorted({value for label in labels for value in label.get(host.key, ())})
+    if values:
+        return offer_closest(host.value, values)
+    return offer_closest(host.key, sorted({key for label in labels for key in label}))
+
+
+def _show(wanted: SweepPlan, store: Store, *, as_json: bool) -> ExitCode:
+    from rich.console import Console
+
+    from ironlaw.report.break_even import document, terminal
+    from ironlaw.sweep.survey import survey
+
+    drawn = survey(wanted, store)
+    written = _write(drawn, wanted)
+    if as_json:
+        click.echo(document.to_json(drawn))
+    else:
+        terminal.show(drawn, Console())
+        click.echo(f"Map: {written}", err=True)
+    return ExitCode.INCOMPLETE if drawn.absent else ExitCode.DONE
+
+
+def _write(drawn: BreakEvenMap, wanted: SweepPlan) -> Path:
+    from ironlaw.report.break_even import document, page
+
+    texts = {
+        "json": document.to_json(drawn),
+        "csv": document.to_csv(drawn),
+        "html": page.render(drawn, title=wanted.file.stem),
+    }
+    for ending, text in texts.items():
+        (wanted.out / f"{MAP_NAME}.{ending}").write_text(text, encoding="utf-8")
+    return wanted.out / f"{MAP_NAME}.html"
