@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ironlaw.explain.brief import Brief
     from ironlaw.explanation import Explanation
     from ironlaw.measure.recorder import Advice, Watcher
     from ironlaw.plan import Plan
     from ironlaw.recording import Recording
 
-__all__ = ["explain", "load", "record"]
+__all__ = ["differences", "explain", "load", "record"]
 
 
 def record(
@@ -77,3 +78,14 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     from ironlaw.explain.assemble import explain as assemble
 
     return assemble(recording, control=control, changed=changed)
+
+
+def differences(recording: Recording) -> Brief:
+    """The comparisons of a recording with their intervals, and nothing behind them; much faster than `explain`.
+
+    Raises:
+        RecordingUnreadable: the recording was cut before its plan.
+    """
+    from ironlaw.explain.brief import briefly
+
+    return briefly(recording)

@@ -1,0 +1,146 @@
+"""Questions to the catalogue, answered by DuckDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ironlaw.errors import BadInput
+from ironlaw.history.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which comparisons are meant; None: all. `arm` is either side; `host` and `version` may be parts."""
+
+    model: str | None = None
+    arm: str | None = None
+    control: str | None = None
+    changed: str | None = None
+    host: str | None = None
+    version: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+# Each takes its value once, as $name.
+_CONDITIONS = {
+    "model": "model = $model",
+    "arm": "(control = $arm or changed = $arm)",
+    "control": "control = $control",
+    "changed": "changed = $changed",
+    "host": "contains(lower(host), lower($host))",
+    "version": "contains(concat('ironlaw ', ironlaw, ', ', versions), $version)",
+    "since": "started >= $since",
+    "until": "started < $until",
+}
+_SERIES = ("model", "host", "threads", "batch", "control", "changed")
+_POINT = ("started", "ln_gain", "gain_low", "gain_high", "ironlaw", "versions", "kernel", "governor", "libc", "file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Rows of an answer, with the names of their columns."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dicts."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One comparison over time, on one host with one setting: what a trend can be read from."""
+
+    model: str
+    host: str
+    threads: int
+    batch: int
+    control: str
+    changed: str
+    points: list[dict[str, Any]]  # by time; started, ln_gain and what else may have changed
+
+    def __str__(self) -> str:
+        where = f"threads {self.threads}, batch {self.batch}, {self.host}"
+        return f"{self.changed} against {self.control} on {self.model} ({where})"
+
+
+class Questions:
+    """A catalogue, opened for questions."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        import duckdb
+
+        self._duckdb = duckdb
+        self._connection = duckdb.connect(":memory:")
+        self._connection.register("catalogue", catalogue.table)
+
+    def count(self, chosen: Filter) -> tuple[int, int]:
+        """How many comparisons, and in how many recordings."""
+        condition, values = _where(chosen)
+        asked = f"select count(changed), count(distinct file) from catalogue where {condition} and schema is not null"
+        comparisons, recordings = self._connection.execute(asked, values).fetchall()[0]
+        return comparisons, recordings
+
+    def newest(self, chosen: Filter, *, limit: int) -> Answer:
+        """The newest comparisons, and recordings that have none."""
+        condition, values = _where(chosen)
+        asked = f"select * from catalogue where {condition} and schema is not null"
+        return self._answer(f"{asked} order by started desc nulls last, file limit {int(limit)}", values)
+
+    def problems(self) -> Answer:
+        """Files that are no recording this version can read."""
+        return self._answer("select file, problem from catalogue where problem is not null and schema is null", {})
+
+    def series(self, chosen: Filter) -> list[Series]:
+        """Every comparison that the filter leaves, each on one host and setting, by time."""
+        condition, values = _where(chosen)
+        keys = ", ".join(_SERIES)
+        points = ", ".join(_POINT)
+        asked = (
+            f"select {keys}, {points} from catalogue where {condition} and ln_gain is not null and host is not null "
+            f"and difference <> 'unproven' order by {keys}, started, file"
+        )
+        found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in self._connection.execute(asked, values).fetchall():
+            point = dict(zip(_POINT, row[len(_SERIES) :], strict=True))
+            found.setdefault(row[: len(_SERIES)], []).append(point)
+        return [Series(**dict(zip(_SERIES, key, strict=True)), points=points) for key, points in found.items()]
+
+    def sql(self, text: str) -> Answer:
+        """The answer to one SELECT over `comparisons` and `recordings`; nothing can be written, and no file read.
+
+        Raises:
+            BadInput: it is something else than one SELECT, or DuckDB refuses it.
+        """
+        try:
+            statements = self._duckdb.extract_statements(text)
+            if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
+                raise BadInput("--sql takes one SELECT", hint="select model, changed, gain from comparisons")
+            self._close_in()
+            return self._answer(text, {})
+        except self._duckdb.Error as error:
+            said = " ".join(str(error).split())
+            raise BadInput(f"DuckDB: {said[:300]}", hint="tables: comparisons, recordings") from None
+
+    def _close_in(self) -> None:
+        self._connection.execute(
+            "create table comparisons as select * from catalogue where changed is not null;"
+            "create table recordings as select distinct * exclude"
+            " (control, changed, difference, gain, gain_low, gain_high, ln_gain) from catalogue"
+        )
+        self._connection.unregister("catalogue")
+        self._connection.execute("set enable_external_access = false; set lock_configuration = true")
+
+    def _answer(self, asked: str, values: dict[str, str]) -> Answer:
+        result = self._connection.execute(asked, values)
+        columns = tuple(column[0] for column in result.description or ())
+        return Answer(columns=columns, rows=result.fetchall())
+
+
+def _where(chosen: Filter) -> tuple[str, dict[str, str]]:
+    values = {field.name: getattr(chosen, field.name) for field in fields(Filter)}
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    return " and ".join(["true", *(_CONDITIONS[name] for name in given)]), given

@@ -1,0 +1,122 @@
+"""One recording as rows of the catalogue: one for each comparison, or one that says why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ironlaw.errors import IronlawError
+from ironlaw.machine import Machine
+from ironlaw.missing import Missing, is_known
+from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the catalogue holds of one comparison. None is SQL's NULL: unknown, and `problem` or the recording says why.
+
+    `host` is the CPU and how many of its CPUs were allowed; `versions` is "torch 2.6.0, onnxruntime 1.20.1, ...".
+    """
+
+    file: str
+    bytes: int
+    mtime_ns: int
+    problem: str | None = None
+    schema: int | None = None
+    ironlaw: str | None = None
+    started: str | None = None  # UTC, ISO 8601
+    model: str | None = None
+    threads: int | None = None
+    batch: int | None = None
+    host: str | None = None
+    architecture: str | None = None
+    cpu: str | None = None
+    isa: str | None = None
+    kernel: str | None = None
+    governor: str | None = None
+    libc: str | None = None
+    versions: str | None = None
+    ending: str | None = None
+    failures: str | None = None
+    control: str | None = None
+    changed: str | None = None
+    difference: str | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    ln_gain: float | None = None
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Listed:
+    """A file of the folder, as the file system tells it."""
+
+    file: str  # relative to the folder
+    bytes: int
+    mtime_ns: int
+
+
+def rows_of(folder: Path, listed: Listed) -> list[Row]:
+    """What a recording says; one row with its problem when it cannot be read."""
+    import ironlaw
+
+    found = {"file": listed.file, "bytes": listed.bytes, "mtime_ns": listed.mtime_ns}
+    try:
+        recording = ironlaw.load(folder / listed.file)
+        return _rows(recording, found)
+    except (IronlawError, ValueError) as error:
+        return [Row(**found, problem=str(error))]  # type: ignore[arg-type]  # three fields of three types
+
+
+def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:
+    import math
+
+    import ironlaw
+
+    told = found | _facts(recording)
+    rows = []
+    for comparison in ironlaw.differences(recording).comparisons:
+        ln_ratio = comparison.ln_ratio
+        numbers: dict[str, object] = {}
+        if isinstance(ln_ratio, Missing):
+            numbers = {"problem": ln_ratio.reason}
+        else:
+            gain = ln_ratio.through(math.exp)
+            numbers = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high, "ln_gain": ln_ratio.value}
+        compared = {
+            "control": comparison.control,
+            "changed": comparison.changed,
+            "difference": comparison.difference.value,
+        }
+        rows.append(Row(**told | compared | numbers))  # type: ignore[arg-type]  # names and types as in Row
+    return rows or [Row(**told, problem="it has no second arm")]  # type: ignore[arg-type]  # as above
+
+
+def _facts(recording: Recording) -> dict[str, object]:
+    plan, machine, ended = recording.plan, recording.machine, recording.ended
+    facts: dict[str, object] = {
+        "schema": recording.header.schema,
+        "ironlaw": recording.header.ironlaw,
+        "started": recording.header.started_utc,
+        "model": plan.model,
+        "threads": plan.threads,
+        "batch": plan.batch,
+        "ending": ended.why.value if is_known(ended) else "cut short",
+        "failures": "; ".join(f"{failure.arm}: {failure.reason}" for failure in recording.failures) or None,
+    }
+    return facts | (_of_machine(machine) if is_known(machine) else {})
+
+
+def _of_machine(machine: Machine) -> dict[str, object]:
+    read = {"kernel": machine.kernel, "governor": machine.governor, "libc": machine.libc}
+    return {
+        "host": f"{machine.cpu}, {len(machine.cpus_allowed)} CPUs",
+        "architecture": machine.architecture,
+        "cpu": machine.cpu,
+        "isa": " ".join(machine.isa),
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items())),
+        **{name: value for name, value in read.items() if is_known(value)},
+    }

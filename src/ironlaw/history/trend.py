@@ -1,0 +1,166 @@
+"""The trend of one comparison: its level, and the points in time at which it changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ironlaw.estimate import Estimate
+from ironlaw.history.queries import Series
+from ironlaw.missing import Maybe, Missing
+
+# Fewer points on one side of a change have no spread to judge it by.
+LEAST_POINTS = 4
+# A change costs three parameters: two levels for one, and its place. By the Bayesian criterion each costs sigma^2 ln n
+# (Yao, Statistics & Probability Letters 6 (1988) 181, counts the place as one); what that lets through of pure noise is
+# in tests/history/test_trend.py.
+PENALTY = 3.0
+# Beyond this many points the exact search takes seconds: neighbours are averaged.
+MOST_POINTS = 4000
+CONFIDENCE = 0.99
+_FACTS = ("ironlaw", "versions", "kernel", "governor", "libc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The level changed between two recordings. `step` is ln(gain after / gain before), with its 99 % interval.
+
+    `at_the_same_time` are facts of machine and software that differ between the two: what changed with it, not why.
+    """
+
+    before: str  # when the last recording before it started
+    since: str
+    gain_before: float
+    gain_after: float
+    step: Estimate
+    at_the_same_time: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """One comparison over time. `level` is the gain since the last change; its interval is over recordings."""
+
+    series: Series
+    level: Maybe[Estimate]
+    changes: tuple[Change, ...]
+    averaged: int = 1  # how many neighbouring recordings were taken together to find the changes
+
+
+def trend_of(series: Series) -> Trend:
+    """Where the comparison stands, and where it changed."""
+    values = [float(point["ln_gain"]) for point in series.points]
+    together = math.ceil(len(values) / MOST_POINTS)
+    places = change_places(_averaged(values, together))
+    kept = _confirmed(values, [place * together for place in places])
+    changes = tuple(_change(series.points, values, kept, number) for number in range(len(kept)))
+    last = values[kept[-1] :] if kept else values
+    return Trend(series=series, level=_level(last), changes=changes, averaged=together)
+
+
+def change_places(values: Sequence[float]) -> list[int]:
+    """Where a new level begins, by penalised least squares over all divisions (KernelCPD of ruptures, linear kernel).
+
+    The noise is taken from differences of neighbours, by their median, which a few steps do not move.
+    """
+    import numpy as np
+    from ruptures import KernelCPD
+
+    if len(values) < 2 * LEAST_POINTS:
+        return []
+    signal = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+    differences = np.abs(np.diff(signal[:, 0]))
+    # 1.4826: from the median absolute deviation of a normal distribution to its standard deviation.
+    sigma = 1.4826 * float(np.median(differences)) / math.sqrt(2)
+    if sigma == 0:
+        sigma = float(np.std(differences)) / math.sqrt(2)
+    if sigma == 0:
+        return []
+    penalty = PENALTY * sigma**2 * math.log(len(values))
+    found = KernelCPD(kernel="linear", min_size=LEAST_POINTS).fit(signal).predict(pen=penalty)
+    return [int(place) for place in found[:-1]]
+
+
+def _averaged(values: Sequence[float], together: int) -> list[float]:
+    if together == 1:
+        return list(values)
+    pieces = [values[start : start + together] for start in range(0, len(values), together)]
+    return [sum(piece) / len(piece) for piece in pieces]
+
+
+def _confirmed(values: Sequence[float], places: list[int]) -> list[int]:
+    """The places at which the two neighbouring levels differ by more than chance; weakest first, others grow."""
+    kept = list(places)
+    while kept:
+        steps = [step_at(values, kept, number) for number in range(len(kept))]
+        doubtful = [number for number, step in enumerate(steps) if not step.excludes(0.0)]
+        if not doubtful:
+            return kept
+        del kept[min(doubtful, key=lambda number: abs(steps[number].value) / (steps[number].half_width or math.inf))]
+    return kept
+
+
+def step_at(values: Sequence[float], places: Sequence[int], number: int) -> Estimate:
+    """ln(gain after / gain before) at one of the places, by Welch's interval over the recordings of each side."""
+    import numpy as np
+    from scipy import stats
+
+    ends = [0, *places, len(values)]
+    before = np.asarray(values[ends[number] : ends[number + 1]])
+    after = np.asarray(values[ends[number + 1] : ends[number + 2]])
+    value = float(after.mean() - before.mean())
+    parts = [side.var(ddof=1) / len(side) for side in (before, after)]
+    variance = float(sum(parts))
+    if variance == 0:
+        return Estimate(value=value, low=value, high=value)
+    freedom = variance**2 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (before, after), strict=True))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance)
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def _change(points: list[dict[str, Any]], values: Sequence[float], places: list[int], number: int) -> Change:
+    place = places[number]
+    ends = [0, *places, len(values)]
+    sides = values[ends[number] : place], values[place : ends[number + 2]]
+    last, first = points[place - 1], points[place]
+    return Change(
+        before=str(last["started"]),
+        since=str(first["started"]),
+        gain_before=math.exp(sum(sides[0]) / len(sides[0])),
+        gain_after=math.exp(sum(sides[1]) / len(sides[1])),
+        step=step_at(values, places, number),
+        at_the_same_time=_differing(last, first),
+    )
+
+
+def _differing(last: dict[str, Any], first: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What is not the same in two recordings; of the versions only those that differ."""
+    found: dict[str, tuple[str, str]] = {}
+    for fact in _FACTS:
+        if last[fact] == first[fact]:
+            continue
+        if fact == "versions":
+            old, new = (dict(_parted(point[fact])) for point in (last, first))
+            for name in sorted(old.keys() | new.keys()):
+                if old.get(name) != new.get(name):
+                    found[name] = (old.get(name, "none"), new.get(name, "none"))
+        else:
+            found[fact] = (str(last[fact] or "not told"), str(first[fact] or "not told"))
+    return found
+
+
+def _parted(versions: str | None) -> list[tuple[str, str]]:
+    return [(name, number) for entry in (versions or "").split(", ") for name, _, number in [entry.partition(" ")]]
+
+
+def _level(values: Sequence[float]) -> Maybe[Estimate]:
+    import numpy as np
+    from scipy import stats
+
+    if len(values) < 2:
+        return Missing("one recording has no interval over recordings")
+    mean, half = float(np.mean(values)), 0.0
+    spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread
+    return Estimate(value=mean, low=mean - half, high=mean + half).through(math.exp)
