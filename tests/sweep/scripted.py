@@ -52,7 +52,7 @@ class ScriptedRunner:
             self._note("blocked", cell)
             self.gate.read_bytes()
         sink = RecordingWriter(out)
-        record(cell.plan(), ScriptedStage(self.script), sink, watcher=watcher, advice=Advice())
+        record(cell.plan(), _StageOn(self.script, self.machine), sink, watcher=watcher, advice=Advice())
         sink.close()
         self._note("end", cell)
 
@@ -67,6 +67,17 @@ class ScriptedRunner:
         except FileExistsError:
             return False
         return True
+
+
+class _StageOn(ScriptedStage):
+    """A scripted stage on a stated machine."""
+
+    def __init__(self, script: Script, machine: Machine) -> None:
+        super().__init__(script)
+        self._machine = machine
+
+    def inspect(self) -> Machine:
+        return self._machine
 
 
 def entries(journal: Path) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ironlaw.sweep.cell import Cell
+from ironlaw.sweep.cluster import Outcome
 from ironlaw.sweep.dispatch import Tally, dispatch
 from ironlaw.sweep.store import Store
 from tests.sweep.scripted import plan
@@ -118,7 +119,7 @@ def test_what_failed_before_is_tried_again_and_its_reason_forgotten(tmp_path: Pa
 
 
 class _Interrupted(Simulated):
-    def wait(self) -> list[object]:  # type: ignore[override]  # never returns
+    def wait(self) -> Sequence[Outcome]:
         raise KeyboardInterrupt
 
 

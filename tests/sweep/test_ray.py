@@ -51,7 +51,7 @@ def cluster() -> Iterator[Any]:
     for arch in ("x86_64", "x86_64", "aarch64"):
         started.add_node(num_cpus=1, resources={RESOURCE: 1}, labels={"arch": arch})
     yield started
-    started.shutdown()
+    started.shutdown()  # type: ignore[no-untyped-call]  # Ray does not type it
 
 
 def swept(cluster: Any, wanted: SweepPlan, runner: ScriptedRunner, watcher: Quiet | None = None) -> Tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from ironlaw.sweep.plan_file import SweepPlan
 # The custom resource that makes a node one that measures; each has one of it and each task takes it.
 RESOURCE = "ironlaw"
 WAIT_S = 2.0
+LISTENER_S = 5.0
 FIRST_LOOK_S = 60.0  # for workers to start and say what machine they are on
 _NOT_SHIPPED = (".git", ".venv", "__pycache__", ".lock", ".unfinished", "ironlaw-sweeps", "ironlaw-runs")
 
@@ -81,6 +83,7 @@ class RayCluster:
 
     def _connect(self, address: str, plan: SweepPlan) -> None:
         environment = _shipped(plan)
+        _require_listener(address)
         try:
             self._ray.init(
                 address=address,
@@ -173,6 +176,19 @@ def _measure(runner: Runner, cell: Cell) -> bytes | Failed:
 def _inspect(runner: Runner) -> Machine:
     """On a worker: what machine it is on."""
     return runner.inspect()
+
+
+def _require_listener(address: str) -> None:
+    """See that something listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=LISTENER_S).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "start one with: ray start --head, and see that its port can be reached"
+        raise BadInput(f"no Ray cluster at {address}: {reason}", hint=hint) from None
 
 
 def _shipped(plan: SweepPlan) -> dict[str, Any]:

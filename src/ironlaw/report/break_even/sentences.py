@@ -79,6 +79,13 @@ def turn_sentence(turn: SignTurn) -> str:
     )
 
 
+def no_turn_sentence(drawn: BreakEvenMap) -> str:
+    """What is to be said where no sign turns."""
+    if any(gain.difference in (Difference.FASTER, Difference.SLOWER) for gain in drawn.gains):
+        return "No gain turns into a loss, or the other way round, anywhere that was measured."
+    return "Nothing is shown to be faster or slower anywhere, so no sign can turn; a larger budget may show it."
+
+
 def holding_sentence(holding: Holding) -> str:
     """On which hosts the gain, or one of its causes, holds."""
     if holding.cause == THE_GAIN:

@@ -27,8 +27,8 @@ def show(drawn: BreakEvenMap, console: Console) -> None:
         console.print()
     for turn in drawn.turns:
         _say(console, sentences.turn_sentence(turn), style="bold")
-    if drawn.gains and not drawn.turns:
-        _say(console, "No gain turns into a loss, or the other way round, anywhere that was measured.")
+    if not drawn.turns:
+        _say(console, sentences.no_turn_sentence(drawn))
     for holding in drawn.holdings:
         _say(console, sentences.holding_sentence(holding))
     for concern in drawn.concerns:

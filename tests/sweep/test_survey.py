@@ -1,0 +1,174 @@
+"""The break-even map of stated recordings and explanations: known answers, by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ironlaw.break_even import THE_GAIN, Axis, Gain, HostOutcome, Place
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Comparison, Difference, Outcome, Split, SplitTerm
+from ironlaw.machine import Machine
+from ironlaw.missing import Missing, is_known
+from ironlaw.sweep.cluster import Done, Unwatched
+from ironlaw.sweep.embedded import measure_alone
+from ironlaw.sweep.store import Store
+from ironlaw.sweep.survey import (
+    NOT_YET,
+    goes_with,
+    holdings_of,
+    inputs_to_repay,
+    survey,
+    turns_along,
+    version_concerns,
+)
+from tests.sweep.scripted import MACHINE, ScriptedRunner, plan
+
+PLACE = Place(model="net", shape="", threads=1, batch=1, host="any")
+
+
+def gain(difference: Difference, **where: object) -> Gain:
+    causes = where.pop("causes", {})
+    assert isinstance(causes, dict)
+    return Gain(
+        place=replace(PLACE, **where),  # type: ignore[arg-type]  # fields of Place
+        control="fp32",
+        changed="int8",
+        difference=difference,
+        speedup=Estimate(value=2.0, low=1.9, high=2.1),
+        once_ns=Missing("not needed here"),
+        inputs_to_repay=Missing("not needed here"),
+        causes=causes,
+        effects={name: Estimate(value=1.5, low=1.4, high=1.6) for name in causes},
+    )
+
+
+def comparison(saving: Estimate, difference: Difference = Difference.FASTER) -> Comparison:
+    term = SplitTerm(ln=saving, ns=saving)
+    return Comparison(
+        control="fp32", changed="int8", difference=difference, ln_ratio=Estimate(value=0.7, low=0.6, high=0.8),
+        rank=Missing("not needed"), replicates=(), split=Split(total=term, terms={}),
+    )  # fmt: skip
+
+
+def test_a_cost_of_ten_savings_is_repaid_after_ten_inferences() -> None:
+    saving = Estimate(value=4e6, low=2e6, high=5e6)
+    repaid = inputs_to_repay(comparison(saving), 40e6, batch=1)
+    assert repaid == Estimate(value=10.0, low=8.0, high=20.0)
+    assert inputs_to_repay(comparison(saving), 40e6, batch=8) == Estimate(value=80.0, low=64.0, high=160.0)
+
+
+def test_what_costs_nothing_more_is_repaid_at_once() -> None:
+    repaid = inputs_to_repay(comparison(Estimate(value=4e6, low=2e6, high=5e6)), -1e6, batch=1)
+    assert repaid == Estimate(value=0.0, low=0.0, high=0.0)
+
+
+def test_a_saving_that_may_be_nothing_may_never_repay() -> None:
+    repaid = inputs_to_repay(comparison(Estimate(value=4e6, low=-1e6, high=5e6)), 40e6, batch=1)
+    assert is_known(repaid)
+    assert math.isinf(repaid.high)
+
+
+@pytest.mark.parametrize("difference", [one for one in Difference if one is not Difference.FASTER])
+def test_without_a_shown_gain_nothing_is_repaid(difference: Difference) -> None:
+    saving = Estimate(value=4e6, low=2e6, high=5e6)
+    assert isinstance(inputs_to_repay(comparison(saving, difference), 40e6, batch=1), Missing)
+
+
+def test_the_sign_turns_between_neighbours_that_show_one() -> None:
+    line = [
+        gain(Difference.FASTER, batch=1),
+        gain(Difference.SLOWER, batch=32),
+        gain(Difference.NONE_SHOWN, batch=8),
+        gain(Difference.FASTER, batch=4),
+    ]
+    (turn,) = turns_along(Axis.BATCH, line)
+    assert (turn.before.place.batch, turn.after.place.batch) == (4, 32)
+    assert list(turns_along(Axis.THREADS, line)) == []
+
+
+def test_places_that_differ_in_more_than_the_axis_are_not_neighbours() -> None:
+    line = [gain(Difference.FASTER, batch=1, host="a"), gain(Difference.SLOWER, batch=8, host="b")]
+    assert list(turns_along(Axis.BATCH, line)) == []
+
+
+def test_a_moved_control_turns_no_sign() -> None:
+    line = [gain(Difference.FASTER, batch=1), gain(Difference.UNPROVEN, batch=8)]
+    assert list(turns_along(Axis.BATCH, line)) == []
+
+
+VNNI = Machine(architecture="x86_64", cpu="new", isa=("avx2", "avx512_vnni"), libc="glibc 2.36")
+PLAIN = Machine(architecture="x86_64", cpu="old", isa=("avx2",), libc="glibc 2.36")
+
+
+def test_a_gain_on_hosts_with_vnni_only_goes_with_vnni() -> None:
+    gains = [gain(Difference.FASTER, host="new"), gain(Difference.NONE_SHOWN, host="old")]
+    (holding,) = holdings_of(gains, {"new": VNNI, "old": PLAIN})
+    assert holding.cause == THE_GAIN
+    assert holding.hosts == {
+        "new": HostOutcome(holds=1, of=1, effect=(2.0, 2.0)),
+        "old": HostOutcome(holds=0, of=1, effect=(2.0, 2.0)),
+    }
+    assert holding.goes_with == ("isa:avx512_vnni",)
+
+
+def test_a_cause_that_holds_everywhere_goes_with_nothing() -> None:
+    confirmed = {"page-faults": Outcome.CONFIRMED}
+    gains = [gain(Difference.FASTER, host=host, causes=confirmed) for host in ("new", "old")]
+    holdings = {holding.cause: holding for holding in holdings_of(gains, {"new": VNNI, "old": PLAIN})}
+    assert all(outcome.always for outcome in holdings["page-faults"].hosts.values())
+    assert holdings["page-faults"].goes_with == ()
+
+
+def test_one_undecided_host_leaves_nothing_to_say_of_what_it_goes_with() -> None:
+    always, never = HostOutcome(holds=2, of=2, effect=(2, 2)), HostOutcome(holds=0, of=2, effect=(1, 1))
+    mixed = HostOutcome(holds=1, of=2, effect=(1, 2))
+    machines = {"new": VNNI, "old": PLAIN, "mid": VNNI}
+    assert goes_with({"new": always, "old": never}, machines) == ("isa:avx512_vnni",)
+    assert goes_with({"new": always, "old": never, "mid": mixed}, machines) == ()
+
+
+def test_one_host_is_compared_with_nobody() -> None:
+    assert list(holdings_of([gain(Difference.FASTER)], {"any": VNNI})) == []
+
+
+def test_a_version_that_is_not_the_same_everywhere_is_a_concern() -> None:
+    (concern,) = version_concerns({"torch": {"2.6.0": {"a", "b"}, "2.5.1": {"c"}}, "numpy": {"2.0": {"a", "b", "c"}}})
+    assert concern.slug == "versions-differ"
+    assert concern.text == "torch is not the same everywhere in this sweep: 2.5.1 on c, 2.6.0 on a and b"
+
+
+def test_the_map_of_scripted_cells_has_each_gain_and_each_gap(tmp_path: Path) -> None:
+    wanted = plan(tmp_path)
+    cells = list(wanted.cells())
+    store = Store(wanted.out)
+    runner = ScriptedRunner(journal=tmp_path / "journal")
+    for cell in cells[:3]:
+        outcome = measure_alone(runner, cell, store.aside(cell), tmp_path, Unwatched())
+        assert isinstance(outcome, Done)
+        store.keep(cell, outcome.written)
+    drawn = survey(wanted, store)
+    store.close()
+    assert (drawn.cells, drawn.measured) == (4, 3)
+    assert [item.reason for item in drawn.absent] == [NOT_YET]
+    assert [(one.place.threads, one.place.batch) for one in drawn.gains] == [(1, 1), (2, 1), (1, 8)]
+    for one in drawn.gains:
+        assert is_known(one.speedup)
+        assert one.speedup.low < 2.0 < one.speedup.high  # the script halves the instructions
+        assert one.difference is Difference.FASTER
+
+
+def test_one_label_on_two_kinds_of_machine_is_two_hosts(tmp_path: Path) -> None:
+    wanted = plan(tmp_path, threads=(1,), batches=(1, 8))
+    store = Store(wanted.out)
+    for cell, machine in zip(wanted.cells(), (MACHINE, replace(MACHINE, isa=("avx2", "avx512_vnni"))), strict=True):
+        runner = ScriptedRunner(journal=tmp_path / "journal", machine=machine)
+        outcome = measure_alone(runner, cell, store.aside(cell), tmp_path, Unwatched())
+        assert isinstance(outcome, Done)
+        store.keep(cell, outcome.written)
+    drawn = survey(wanted, store)
+    store.close()
+    assert [one.place.host for one in drawn.gains] == ["any, kind 1: scripted", "any, kind 2: scripted"]
