@@ -52,9 +52,9 @@ def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:
     ("wrong", "right", "line", "said"),
     [
         ("thread = [1, 2]", "threads = [1, 2]", 8, "there is no key 'thread'"),
-        ('sauce = "net.py:build"', 'source = "net.py:build"', 5, "is no model"),
+        ('sauce = "net.py:build"', 'source = "net.py:build"', 5, "there is no key 'sauce'"),
         ('shap = "64x64"', 'shape = "64x64"', 5, "there is no key 'shap'"),
-        ('"resnet81"', '"resnet18"', 3, "there is no model 'resnet81'"),
+        ('"resnet81"', '"resnet18"', 4, "there is no model 'resnet81'"),
         ('"int8+fuzed"', '"int8+fused"', 7, "'fuzed' in 'int8+fuzed' is not a level"),
         ("[1, 0]", "[1, 2]", 8, "threads 0 is not above 0"),
         ("[1, 8, 8]", "[1, 8, 32]", 9, "8 occurs twice"),
@@ -63,7 +63,7 @@ def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:
         ("budget = -1", "budget = 60", 11, "--budget is -1"),
         ('budget = "long"', "budget = 60", 11, "'long' is not a number"),
         ('"fp32", "fp32"', '"fp32", "int8+fused"', 7, "occurs twice"),
-        ("net.py:built", "net.py:build", 3, "defines no 'built'"),
+        ("net.py:built", "net.py:build", 5, "defines no 'built'"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(folder: Path, wrong: str, right: str, line: int, said: str) -> None:

@@ -117,11 +117,12 @@ class _Reader:
         for place, written in enumerate(self._list("models")):
             where: KeyPath = ("models", place)
             entry = {"source": written} if isinstance(written, str) else written
+            if isinstance(entry, dict):
+                self._file.require_known(entry, [field.name for field in fields(Model)], within=where)
             if not isinstance(entry, dict) or not isinstance(entry.get("source"), str):
                 raise self._file.error(
                     where, f"{entry!r} is no model", hint='"mobilenet_v2" or {source = "net.py:build"}'
                 )
-            self._file.require_known(entry, [field.name for field in fields(Model)], within=where)
             source = entry["source"]
             self._checked(where, partial(check_source, self._absolute(source)))
             name = str(entry.get("name", source))
@@ -178,12 +179,13 @@ class _Reader:
 
     def _each(self, key: str, otherwise: list[Any] | None, kind: type, parse: Callable[[Any], T]) -> list[T]:
         parsed: list[T] = []
-        for entry in self._list(key, otherwise):
+        for place, entry in enumerate(self._list(key, otherwise)):
+            where: KeyPath = (key, place)
             if type(entry) is not kind:
-                raise self._file.error((key,), f"{entry!r} is not {_KIND_WORDS[kind]}", hint=f"see {key} in the docs")
-            one = self._checked((key,), partial(parse, entry))
+                raise self._file.error(where, f"{entry!r} is not {_KIND_WORDS[kind]}", hint=f"see {key} in the docs")
+            one = self._checked(where, partial(parse, entry))
             if one in parsed:
-                raise self._file.error((key,), f"{entry!r} occurs twice", hint="name each once")
+                raise self._file.error(where, f"{entry!r} occurs twice", hint="name each once")
             parsed.append(one)
         return parsed
 

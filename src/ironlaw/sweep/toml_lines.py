@@ -48,7 +48,7 @@ class TomlFile:
                 raise self.error((*within, key), f"there is no key {key!r}", hint=offer_closest(key, list(known)))
 
     def line(self, key: KeyPath) -> int:
-        """The line of a key, from 1; of a statement over several lines the one that names the key, if only one does.
+        """The line of a key or entry, from 1; of a statement over several lines the one that names it, if only one does.
 
         A beginning of the file that parses and holds the key ends behind its statement; the beginning that parsed
         before it ends in front.
@@ -61,7 +61,7 @@ class TomlFile:
             except tomllib.TOMLDecodeError:
                 continue
             if _holds(values, key):
-                return _named_on(lines, before, count, str(key[-1]))
+                return _naming(lines, before, count, _pattern(values, key))
             before = count
         raise KeyError(key)
 
@@ -77,7 +77,16 @@ def _holds(values: Any, key: KeyPath) -> bool:
     return True
 
 
-def _named_on(lines: list[str], before: int, until: int, name: str) -> int:
-    pattern = re.compile(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?\s*=")
-    naming = [number for number in range(before + 1, until + 1) if pattern.search(lines[number - 1])]
+def _pattern(values: Any, key: KeyPath) -> str:
+    """How a key, or an entry of a list, looks where it is written."""
+    if not isinstance(key[-1], int):
+        return rf"(?<![\w-])[\"']?{re.escape(key[-1])}[\"']?\s*="
+    for part in key:
+        values = values[part]
+    written = values.get("source", "") if isinstance(values, dict) else values
+    return rf"[\"']{re.escape(str(written))}[\"']"
+
+
+def _naming(lines: list[str], before: int, until: int, pattern: str) -> int:
+    naming = [number for number in range(before + 1, until + 1) if re.search(pattern, lines[number - 1])]
     return naming[0] if len(naming) == 1 else before + 1
