@@ -48,7 +48,7 @@ class TomlFile:
                 raise self.error((*within, key), f"there is no key {key!r}", hint=offer_closest(key, list(known)))
 
     def line(self, key: KeyPath) -> int:
-        """The line of a key or entry, from 1; of a statement over several lines the one that names it, if only one does.
+        """The line of a key or entry, from 1; within a statement over several lines the only one that names it.
 
         A beginning of the file that parses and holds the key ends behind its statement; the beginning that parsed
         before it ends in front.
