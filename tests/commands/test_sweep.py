@@ -46,9 +46,7 @@ def test_a_sweep_measures_every_cell_and_draws_the_map(run: Run, tmp_path: Path)
     assert "2 cells to measure" in err
     folder = tmp_path / "ironlaw-sweeps" / "plan"
     assert len(list(folder.glob("*.jsonl"))) == 2
-    assert {path.name for path in folder.glob("break-even.*")} == {
-        f"break-even.{end}" for end in ("html", "csv", "json")
-    }
+    assert {path.suffix for path in folder.glob("break-even.*")} == {".html", ".csv", ".json"}
 
 
 def test_json_is_one_object(run: Run) -> None:
@@ -121,5 +119,5 @@ def test_a_wrong_plan_is_exit_code_2_with_its_line(run: Run, tmp_path: Path) -> 
     code, _, err = run("plan.toml")
     assert code == 2
     assert "plan.toml line 4: there is no key 'treads'" in err
-    assert "did you mean threads?" in err
+    assert "did you mean threads" in err
     assert not (tmp_path / "ironlaw-sweeps").exists()

@@ -14,8 +14,8 @@ from ironlaw.missing import Maybe, Missing
 # Fewer points on one side of a change have no spread to judge it by.
 LEAST_POINTS = 4
 # What a change has to save, in units of sigma^2 ln n: by the Bayesian criterion 2 to 3 (Yao, Statistics & Probability
-# Letters 6 (1988) 181). In 150 series of 30 values of pure noise, 3, 4 and 5 let changes through in 3, 5 and 1 %, in 200
-# others 3 did in 6 %; with 5, a step of two standard deviations in mid-series is still found in 83 % of 150.
+# Letters 6 (1988) 181). In 150 series of 30 values of pure noise, 3, 4 and 5 let changes through in 3, 5 and 1 %, and
+# 3 did in 6 % of 200 others; with 5, a step of two standard deviations in mid-series is still found in 83 % of 150.
 PENALTY = 5.0
 # Beyond this many points the exact search takes seconds: neighbours are averaged.
 MOST_POINTS = 4000
