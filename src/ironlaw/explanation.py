@@ -281,6 +281,19 @@ class Association:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaterfallStep:
+    """A speed-up (`is_whole`), or what one mended fault or one cause takes off it, in ln units.
+
+    `arms` are those it was read from, in the order of ln(first/second) - ln(third/fourth).
+    """
+
+    name: str
+    is_whole: bool
+    arms: tuple[str, ...]
+    ln: Maybe[Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """What to change next, by measured gain."""
 
@@ -316,4 +329,5 @@ class Explanation:
     control_check: Maybe[Comparison] = Missing("the control arm did not run")
     was_cut: bool = False
     stopped_on_precision: bool = False  # before its schedule or budget ended the run
+    waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
     ceilings: Maybe[Ceilings] = NOT_RECORDED

@@ -39,7 +39,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     folder.mkdir(parents=True, exist_ok=True)
     precision = variant.level(PRECISION)
     if precision == GIVEN:
-        return _keep_given(model, folder)
+        return _keep_given(variant, model, folder)
     phases = Phases()
     made = _make(variant, model, phases)
     backend = "none" if precision in ("fp32", "bf16") else _backend(variant)
@@ -51,7 +51,7 @@ def _reads(variant: Variant) -> tuple[str, ...]:
     reads = {
         "int8": ("fusion", "calibration", "quantized-engine"),
         "int8-dynamic": ("fusion", "quantized-engine"),
-        GIVEN: (),
+        GIVEN: ("fusion", "quantized-engine"),
     }
     return reads.get(variant.level(PRECISION), ("fusion",))
 
@@ -129,17 +129,24 @@ def _keep(
     )
 
 
-def _keep_given(model: LoadedModel, folder: Path) -> PreparedModel:
-    """Save a user's program; one that cannot be pickled is made again by its factory in every replicate."""
+def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    """Save a user's program; one that cannot be pickled is made again by its factory in every replicate.
+
+    It is left as it is but for what an experiment asks for: BatchNorm folded, or int8 packed for another library.
+    """
     import torch
 
-    program = model.module
-    is_module = isinstance(program, torch.nn.Module)
-    made = eager_int8.Quantized(module=program)
     about: dict[str, Any] = {"backend": str(torch.backends.quantized.engine)}
+    if variant.level("quantized-engine") != "preferred":
+        about["backend"] = _backend(variant)
+    made = _given(variant, model.module)
+    program = made.module
+    is_module = isinstance(program, torch.nn.Module)
     try:
         saved.save_module(program, folder / _MODULE)
     except ArmFailed as failed:
+        if variant.level("fusion") == "fused":
+            raise
         about |= {"source": model.source, "seed": model.seed}
         made.notes.append(f"made again by its factory in every replicate ({failed.message})")
     (folder / _ABOUT).write_text(json.dumps(about))
@@ -151,6 +158,21 @@ def _keep_given(model: LoadedModel, folder: Path) -> PreparedModel:
         notes=tuple(made.notes),
         imports=saved.libraries_of(program) if is_module else (),
     )
+
+
+def _given(variant: Variant, program: Any) -> eager_int8.Quantized:
+    """A user's program, with its layers fused where that is asked for.
+
+    Raises:
+        ArmFailed: it is not a module in eval mode, or nothing in it can be fused.
+    """
+    import torch
+
+    if variant.level("fusion") != "fused":
+        return eager_int8.Quantized(module=program)
+    if not isinstance(program, torch.nn.Module) or program.training:
+        raise ArmFailed("only a torch module in eval mode can be fused", hint="leave +fused out for this arm")
+    return eager_int8.fuse(program, Phases())
 
 
 def _file_bytes(path: Path) -> int:

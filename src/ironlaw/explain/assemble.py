@@ -12,18 +12,21 @@ from ironlaw.explain.association import associations
 from ironlaw.explain.bench import Bench, bench
 from ironlaw.explain.bounds import context_switch_bound, weight_transfer_evidence
 from ironlaw.explain.compare import Goal, absent, compare, has_moved, settled
+from ironlaw.explain.consistent import consistent
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.explain.ledger import ledger, reached
 from ironlaw.explain.ledger_doubts import ledger_doubts, precision_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
 from ironlaw.explain.recommend import recommend
-from ironlaw.explain.signatures import observe
+from ironlaw.explain.scope import counted_in_scope
+from ironlaw.explain.signatures import Observed, observe
 from ironlaw.explain.stopping import seconds_a_replicate
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explain.validity import validity_concerns
 from ironlaw.explain.verdicts import Family, family, judge
+from ironlaw.explain.waterfall import waterfall
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ceilings, Ending, Recording
@@ -78,7 +81,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     names = [arm.name for arm in plan.arms]
     chosen = _known(control, names) or plan.control.name
     others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
-    evidence = Evidence(recording=recording, turns=turns_of(recording), replicate_s=seconds_a_replicate(recording))
+    turns = counted_in_scope(recording, turns_of(recording))
+    evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
     check = _control_check(evidence)
     concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
     concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
@@ -86,7 +90,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
     by_name = {row.arm: row for row in rows}
     on = bench(recording, evidence.turns)
-    concerns = [*validity_concerns(recording, observe(recording, evidence.turns), on, by_name), *concerns]
+    seen = observe(recording, evidence.turns)
+    concerns = [*validity_concerns(recording, seen, on, by_name), *concerns]
     comparisons = []
     among = None if has_moved(check) else family(on, [(chosen, other) for other in others])
     for other in others:
@@ -101,7 +106,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if is_known(comparison.ledger):
             concerns += ledger_doubts(comparison, comparison.ledger)
         judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
-        comparisons.append(_with_bounds(judged, by_name, recording.ceilings))
+        judged = _with_signatures(_with_bounds(judged, by_name, recording.ceilings), seen, recording)
+        comparisons.append(judged)
     concerns += precision_doubts(recording, plan.asked())
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     return Explanation(
@@ -116,6 +122,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         was_cut=recording.was_cut,
         stopped_on_precision=evidence.stopped_on_precision(),
         ceilings=reached(recording.ceilings),
+        waterfall=waterfall(on),
     )
 
 
@@ -159,6 +166,15 @@ def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: 
     )
     bound = context_switch_bound(control, changed, ceilings)
     return replace(comparison, causes=causes if bound is None else (*causes, bound))
+
+
+def _with_signatures(comparison: Comparison, seen: dict[str, Observed], recording: Recording) -> Comparison:
+    """The causes that are only consistent with what one of the arms shows."""
+    pair = comparison.control, comparison.changed
+    if not is_known(comparison.ln_ratio) or not all(name in seen for name in pair):
+        return comparison
+    found = consistent(comparison, seen[pair[0]], seen[pair[1]], recording.machine)
+    return replace(comparison, causes=(*comparison.causes, *found))
 
 
 def _known(name: str | None, names: list[str]) -> str | None:

@@ -188,7 +188,8 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
     for arm in recording.plan.asked()[1:]:
         sized = []
         for item in contributions(on, control, arm.name):
-            signed = [item.sign * part for part in item.parts.values()]
+            scales = (item.parts, item.in_time)
+            signed = [item.sign * part for scale in scales for part in scale.values()]
             # With two replicates no interval means anything; that they agree on something large has to do.
             if item.cause != NUISANCE and signed and min(signed) > 0 and mean_of(item.parts) ** 2 > on.smallest**2:
                 sized.append((sum(signed) / len(signed), item.cause))

@@ -25,6 +25,9 @@ SWITCHES = (
     Switch(cause="thread-oversubscription", factor="threads", level="1"),
     Switch(cause="page-faults", factor="malloc", level="retain"),
     Switch(cause="denormals", factor="denormals", level="flushed"),
+    Switch(cause="quantized-engine", factor="quantized-engine", level="x86"),
+    Switch(cause="reference-kernel", factor="convolution", level="dense"),
+    Switch(cause="fusion", factor="fusion", level="fused"),
     Switch(cause="weight-traffic", factor="weights", level="aliased"),
     Switch(cause="cache-fit", factor="cache", level="cold", adds=True),
     Switch(cause="layout", factor="layout", level="channels_last"),
@@ -35,8 +38,9 @@ SWITCHES = (
 SUSPECTED = ("weight-traffic", "layout", "dispatch-overhead")
 CAUSES = tuple(switch.cause for switch in SWITCHES)
 # Replicates after which joint arms are chosen: enough to see which causes are large, early enough to measure them.
-JOINT_AFTER = 3
-MOST_JOINT = 3
+JOINT_AFTER = 4
+# Two causes thrown together take one arm a side; three take four, and what they cost in replicates decides less.
+MOST_JOINT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +86,21 @@ def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
         return []
     scene = _Scene(asked=asked, control=asked[0], focus=min(asked[1:], key=lambda arm: arm.wall_ns))
     proposed: list[Thrown] = []
-    still: list[Switch] = []
-    for switch in SWITCHES:
-        needed = switch.cause in wanted.causes or switch.cause == NUISANCE
-        if needed and is_known(wanted.possible(switch)):
-            proposed += scene.throw(_sized(switch, scene.control), still)
-            if switch.cause == NUISANCE and proposed:
-                still = [switch]
+    possible = [switch for switch in SWITCHES if is_known(wanted.possible(switch))]
+    still = [switch for switch in possible if switch.cause == NUISANCE and any(arm.shows(NUISANCE) for arm in asked)]
+    for switch in possible:
+        if switch.cause in wanted.causes or switch in still:
+            held = [other for other in still if other != switch]
+            proposed += scene.throw(_sized(switch, scene.control, recording), held)
     return proposed
 
 
-def _sized(switch: Switch, control: Observed) -> Switch:
+def _sized(switch: Switch, control: Observed, recording: Recording) -> Switch:
+    """The switch with the level that this machine calls for."""
     if switch.cause == "thread-oversubscription":
         return replace(switch, level=str(control.cpus))
+    if switch.cause == "quantized-engine" and is_known(recording.machine):
+        return replace(switch, level="x86" if recording.machine.architecture == "x86_64" else "qnnpack")
     return switch
 
 
@@ -119,7 +125,7 @@ class _Scene:
             return self._throw_suspected(switch, still)
         showing = [arm for arm in self.asked if arm.shows(switch.cause) and _fits(arm, switch)]
         rest = [arm for arm in self.asked if arm not in showing and arm.spared(switch.cause)] if showing else []
-        return [*(_on(arm, switch, []) for arm in showing), *(_spare(arm, switch) for arm in rest)]
+        return [*(_on(arm, switch, still) for arm in showing), *(_spare(arm, switch) for arm in rest)]
 
     def _pair(self) -> tuple[Observed, Observed]:
         return self.control, self.focus

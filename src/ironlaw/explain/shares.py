@@ -36,6 +36,8 @@ FACTOR_CAUSES = {
     "quantized-engine": "quantized-engine",
     "oversubscribe": "thread-oversubscription",
     "dispatch": "dispatch-overhead",
+    "scope": "whole-process-counting",
+    "convolution": "reference-kernel",
 }
 
 

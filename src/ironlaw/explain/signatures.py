@@ -38,6 +38,11 @@ class Observed:
         return self.arm.variant.level(PRECISION).startswith("int8")
 
     @property
+    def is_given(self) -> bool:
+        """Whether it is a user's own program."""
+        return self.arm.factory is not None
+
+    @property
     def takes_images(self) -> bool:
         """Whether its first input has four dimensions."""
         return self.census.get("input_rank") == 4
@@ -57,35 +62,45 @@ class Observed:
                 return self.census.get("subnormal_share", 0.0) >= LEAST_SUBNORMAL_SHARE
             case "dispatch-overhead":
                 operators = self.census.get("operators", 0.0)
-                return operators > 0 and self.wall_ns / operators < MOST_NS_PER_OPERATOR
+                scripted = self.checks.get("scripted", False)
+                return operators > 0 and not scripted and self.wall_ns / operators < MOST_NS_PER_OPERATOR
             case "thread-oversubscription":
                 return self.census.get("threads", 0.0) > self.cpus
             case "weight-traffic":
                 return not self.computes_int8 and "operators" in self.census
             case "layout":
-                return self.takes_images and not self.computes_int8
+                return self.takes_images and not self.computes_int8 and not self.checks.get("channels_last", False)
+            case "fusion":
+                return self.is_given and self.census.get("norm_operators", 0.0) > 0 and not self.shows("train-mode")
+            case "quantized-engine":
+                return self.computes_int8 and self.checks.get("foreign_quantized_engine", False)
+            case "reference-kernel":
+                return self.census.get("sparse_convolutions", 0.0) > 0
         return False
 
     def spared(self, cause: str) -> str:
         """Why nothing of this cause can be in the arm, where its readings exclude it; empty otherwise."""
-        match cause:
-            case "page-faults":
-                return f"it has {self.page_faults:.2g} page faults an inference"
-            case "train-mode":
-                return "its modules are in eval mode" if self.checks.get("training") is False else ""
-            case "autograd":
-                return "it records no graph" if self.checks.get("records_graph") is False else ""
-            case "constant-input":
-                return "its inputs are not constant" if self.checks.get("constant_input") is False else ""
-            case "denormals":
-                return "it computes no subnormal numbers" if "subnormal_share" in self.census else ""
-            case "thread-oversubscription":
-                return "its threads have a CPU each" if "threads" in self.census else ""
-            case "layout":
-                return "int8 convolutions are channels_last already" if self.computes_int8 else ""
-            case "weight-traffic":
-                return UPPER_BOUND if self.computes_int8 else ""
-        return ""
+        return next((why for slug, excluded, why in self._exclusions() if slug == cause and excluded), "")
+
+    def _exclusions(self) -> tuple[tuple[str, bool, str], ...]:
+        """Cause, whether the readings exclude it, and the words for that; the first that holds counts."""
+        says, counted, int8 = self.checks.get, self.census, self.computes_int8
+        return (
+            ("page-faults", True, f"it has {self.page_faults:.2g} page faults an inference"),
+            ("train-mode", says("training") is False, "its modules are in eval mode"),
+            ("autograd", says("records_graph") is False, "it records no graph"),
+            ("constant-input", says("constant_input") is False, "its inputs are not constant"),
+            ("denormals", "subnormal_share" in counted, "it computes no subnormal numbers"),
+            ("thread-oversubscription", "threads" in counted, "its threads have a CPU each"),
+            ("layout", says("channels_last") is True, "its images are channels_last already"),
+            ("layout", int8, "int8 convolutions are channels_last already"),
+            ("fusion", counted.get("norm_operators") == 0, "it executes no BatchNorm in float"),
+            ("quantized-engine", not int8, "it computes nothing in int8"),
+            ("quantized-engine", says("foreign_quantized_engine") is False, "it runs by the library preferred here"),
+            ("reference-kernel", "sparse_convolutions" in counted, "no convolution of it has groups or dilation"),
+            ("dispatch-overhead", says("scripted") is True, "no Python runs between its operators"),
+            ("weight-traffic", int8, UPPER_BOUND),
+        )
 
 
 def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Observed]:

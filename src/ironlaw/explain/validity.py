@@ -5,6 +5,7 @@ Each concern names the arm, what the fault cost where an experiment measured it,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -31,7 +32,8 @@ def validity_concerns(
         if arm.name in seen:
             yield from _state(seen[arm.name], on)
             yield from _precision(seen[arm.name], rows.get(arm.name))
-    yield from _threads(recording, seen)
+    yield from _threads(recording, seen, on)
+    yield from _inputs(recording)
 
 
 def _state(arm: Observed, on: Bench) -> Iterator[Concern]:
@@ -79,10 +81,13 @@ def _weight(was_asked_for: bool) -> Weight:
 def _cost(on: Bench, arm: str, cause: str) -> str:
     """What the fault costs, where the arm also ran without it."""
     for entry in on.plan.experiments:
-        if entry.arm == arm and not entry.spared and [switch.cause for switch in entry.switches] == [cause]:
-            cost = t_interval(list(on.series((1.0, arm), (-1.0, entry.thrown)).values()))
+        if entry.arm == arm and not entry.spared and entry.switches[-1].cause == cause:
+            without = on.stand_in(arm, entry.switches[:-1])
+            terms = [] if without is None else [(1.0, without), (-1.0, entry.thrown)]
+            cost = t_interval(list(on.series(*terms).values()))
             if not isinstance(cost, Missing):
-                return f", which costs it {cost.value:+.1%} of ln time [{cost.low:+.1%}, {cost.high:+.1%}] (measured)"
+                factor = cost.through(math.exp)
+                return f"; measured, that costs it a factor of {factor.value:.3g} [{factor.low:.3g}, {factor.high:.3g}]"
     return ""
 
 
@@ -127,13 +132,31 @@ def _precision(arm: Observed, row: ArmSummary | None) -> Iterator[Concern]:
         )
 
 
-def _threads(recording: Recording, seen: dict[str, Observed]) -> Iterator[Concern]:
+def _inputs(recording: Recording) -> Iterator[Concern]:
+    """Arms that were fed something else than the control, without an arm's name saying so."""
+    digests = {fact.arm: fact.input_digest for fact in recording.outputs}
+    control = recording.plan.control
+    for arm in recording.plan.asked()[1:]:
+        fed, wanted = digests.get(arm.name), digests.get(control.name)
+        if fed and wanted and fed != wanted:
+            yield Concern(
+                slug="unequal-work",
+                text=f"was fed other inputs than {control.name}: neither answers nor values can be compared",
+                fix="return the same inputs from both factories, seeded",
+                arm=arm.name,
+            )
+
+
+def _threads(recording: Recording, seen: dict[str, Observed], on: Bench) -> Iterator[Concern]:
     for arm in recording.plan.asked():
         if arm.name in seen and seen[arm.name].shows("thread-oversubscription"):
             threads = seen[arm.name].census["threads"]
             yield Concern(
                 slug="thread-oversubscription",
-                text=f"its pool has {threads:.0f} threads for {seen[arm.name].cpus} CPUs",
+                text=(
+                    f"its pool has {threads:.0f} threads for {seen[arm.name].cpus} CPUs"
+                    + _cost(on, arm.name, "thread-oversubscription")
+                ),
                 fix="torch.set_num_threads(number of CPUs it may use)",
                 arm=arm.name,
             )

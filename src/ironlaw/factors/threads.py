@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.factor import Direction, Factor, Test
+from ironlaw.program import Program
 
 
 class Threads(Factor):
@@ -21,6 +22,14 @@ class Threads(Factor):
     def accepts(self, level: str) -> bool:
         """Any whole number above zero."""
         return level == self.plain or (level.isdecimal() and int(level) > 0)
+
+    def change(self, level: str, program: Program) -> Program:
+        """Once more, for torch's own pool: a user's program may have set it while it was loaded."""
+        if program.module is not None:
+            import torch
+
+            torch.set_num_threads(int(level))
+        return program
 
 
 FACTOR = Threads()

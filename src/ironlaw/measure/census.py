@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ironlaw.factors.convolution import sparse_layers
 from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
@@ -25,7 +26,8 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     unit_scales: int8 outputs with scale 1 and zero point 0, what observers give that never saw data. float_share:
     share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights
     and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of
-    torch's pool.
+    torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers with groups (not one for each
+    channel) or dilation.
     """
     if program.module is None:
         gap = Missing("the engine does not show its operators")
@@ -54,6 +56,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     counted: dict[str, Maybe[float]] = dict(tally.shares())
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
     counted["threads"] = float(torch.get_num_threads())
+    counted["sparse_convolutions"] = float(sum(1 for _ in sparse_layers(program.module)))
     return counted
 
 
@@ -72,7 +75,7 @@ def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 class _Tally:
     def __init__(self) -> None:
-        self.operators = self.int8 = self.dynamic = self.fake = self.unit_scales = 0
+        self.operators = self.int8 = self.dynamic = self.fake = self.unit_scales = self.norms = 0
         self.float_elements = self.elements = self.subnormal = self.floats_seen = 0
 
     def add(self, name: str, output: Any) -> None:
@@ -80,6 +83,7 @@ class _Tally:
         tensors = leaves(output)
         self.int8 += name.startswith(("quantized.", "onednn.")) or any(tensor.is_quantized for tensor in tensors)
         self.unit_scales += sum(_is_unit_scaled(tensor) for tensor in tensors)
+        self.norms += name.startswith("aten.") and "batch_norm" in name
         self.dynamic += any(part in name for part in _DYNAMIC)
         self.fake += any(part in name for part in _SIMULATING)
         for tensor in tensors:
@@ -104,6 +108,7 @@ class _Tally:
             "dynamic_operators": float(self.dynamic),
             "fake_quantize_operators": float(self.fake),
             "unit_scales": float(self.unit_scales),
+            "norm_operators": float(self.norms),
             "float_share": self.float_elements / self.elements if self.elements else 0.0,
             "subnormal_share": self.subnormal / self.floats_seen if self.floats_seen else 0.0,
         }

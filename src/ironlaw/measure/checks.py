@@ -11,13 +11,18 @@ def check_program(program: Program) -> dict[str, Maybe[bool]]:
     """What the program does that a fair inference does not; read from the program, not from what was asked.
 
     training: the program, or a BatchNorm or dropout layer in it, is in train mode. records_graph: the output
-    requires grad, so autograd ran. constant_input: every input tensor holds one value only.
+    requires grad, so autograd ran. constant_input: every input tensor holds one value only. channels_last: its images
+    lie in that order. scripted: Python does not run between its operators. foreign_quantized_engine: int8 operators
+    run by another library than torch prefers on this CPU.
     """
     answers = leaves(program.infer(*program.inputs[0]))
     return {
         "training": _is_training(program),
         "records_graph": any(bool(getattr(leaf, "requires_grad", False)) for leaf in answers),
         "constant_input": _is_constant(program),
+        "channels_last": _is_channels_last(program),
+        "scripted": _is_scripted(program),
+        "foreign_quantized_engine": _has_foreign_engine(program),
     }
 
 
@@ -35,6 +40,33 @@ def _is_training(program: Program) -> Maybe[bool]:
         if isinstance(module, differing) and not type(module).__module__.startswith("torch.ao.")
     )
     return bool(program.module.training) or any(layer.training for layer in layers)
+
+
+def _is_channels_last(program: Program) -> Maybe[bool]:
+    images = [leaf for leaf in leaves(program.inputs[0]) if hasattr(leaf, "is_contiguous") and leaf.dim() == 4]
+    if not images:
+        return Missing("no input is an image")
+    import torch
+
+    return all(one.is_contiguous(memory_format=torch.channels_last) and not one.is_contiguous() for one in images)
+
+
+def _is_scripted(program: Program) -> Maybe[bool]:
+    if program.module is None:
+        return Missing("the engine does not show its modules")
+    import torch
+
+    return isinstance(program.module, torch.jit.ScriptModule)
+
+
+def _has_foreign_engine(program: Program) -> Maybe[bool]:
+    if program.module is None:
+        return Missing("the engine does not show its modules")
+    import torch
+
+    from ironlaw.engines.eager_int8 import preferred_backend
+
+    return str(torch.backends.quantized.engine) != preferred_backend()
 
 
 def _is_constant(program: Program) -> Maybe[bool]:

@@ -287,7 +287,7 @@ def _size(run: _Run, replicate: int, *, start_s: float) -> None:
             schedule,
             replicates_left=replicates_left,
             round_s=sum(_inference_s(run.started[arm.name]) for arm in run.alive()) * growth,
-            start_s=start_s,
+            start_s=start_s * math.sqrt(growth),
             left_s=run.left_s() / (1 + SHARE if run.sweeps else 1),
         )
 

@@ -11,6 +11,9 @@ LONGEST_ROUND_S = 2.0
 FEWEST_WITH_PRECISION = 8
 # Of the time that is left: the rest covers what starting and stopping vary by.
 USABLE = 0.95
+# Starting replicates may take this share of it, unless fewer than so many would be left.
+MOST_STARTING = 0.7
+FEWEST_LEFT = 4
 
 
 def replicates_by_count(schedule: Schedule) -> int:
@@ -42,9 +45,12 @@ def turns_by_budget(
 
     `round_s` is the time of one inference of every arm, `start_s` that of starting one replicate, `left_s` what
     remains now that the first of `replicates_left` has started. Rounds shrink only when one inference a turn does
-    not fit.
+    not fit; where starting would take most of the time, fewer replicates are reckoned with.
     """
-    measuring_s = (min(left_s, 1e9) * USABLE - start_s * (replicates_left - 1)) / replicates_left
+    usable_s = min(left_s, 1e9) * USABLE
+    affordable = int(usable_s * MOST_STARTING / max(start_s, 1e-3))
+    replicates = min(replicates_left, max(FEWEST_LEFT, affordable))
+    measuring_s = (usable_s - start_s * (replicates - 1)) / replicates
     rounds = schedule.rounds
     inferences = int(measuring_s / (rounds * round_s))
     if inferences < 1:

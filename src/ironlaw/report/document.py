@@ -59,6 +59,16 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
+        "waterfall": [
+            {
+                "step": step.name,
+                "is_whole": step.is_whole,
+                "arms": list(step.arms),
+                "factor": _effect(step.ln),
+                "ln": _estimate(step.ln),
+            }
+            for step in explanation.waterfall
+        ],
         "guesses": [
             {"guess": guess.guess, "answer": guess.answer, "evidence": list(guess.evidence)}
             for guess in guesses(explanation)

@@ -14,6 +14,7 @@ from ironlaw.report.columns import arms_table, asked_comparisons, cell_text
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import Footnotes
+from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
 
 def to_markdown(explanation: Explanation, recording: Recording | None = None, *, n: int | None = None) -> str:
@@ -23,6 +24,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += arms_blocks(explanation, n=n)
     for comparison in comparisons:
         blocks += comparison_blocks(comparison, explanation)
+    blocks += waterfall_blocks(explanation)
     blocks += guess_blocks(explanation)
     blocks += concern_blocks(explanation)
     if is_known(explanation.recommendation):
@@ -114,6 +116,12 @@ def split_blocks(comparison: Comparison) -> list[str]:
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
     rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
     return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_notes(split))]
+
+
+def waterfall_blocks(explanation: Explanation) -> list[str]:
+    """From the post's speed-up to the honest one; nothing without its protocol."""
+    rows = [[row.name, row.factor] for row in waterfall_rows(explanation)]
+    return [f"### {escaped(waterfall_heading())}", table(["step", "factor"], rows)] if rows else []
 
 
 def guess_blocks(explanation: Explanation) -> list[str]:

@@ -33,6 +33,7 @@ from ironlaw.report.columns import (
 )
 from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
+from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
 _LEDGER_TOP = 5
 _WIDEST_NAME = 24
@@ -81,6 +82,7 @@ def show(
         _show_comparison(comparison, explanation, console, verbosity=verbosity, noted=noted)
     if verbosity is Verbosity.QUIET:
         return
+    _show_waterfall(explanation, console)
     _show_guesses(explanation, console)
     _show_agreement(explanation, console)
     if is_known(explanation.plan):
@@ -223,6 +225,20 @@ def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, ve
     title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
     _say(console, title, indent=2)
     console.print(Padding(grid, (0, 0, 0, 4)))
+
+
+def _show_waterfall(explanation: Explanation, console: Console) -> None:
+    rows = waterfall_rows(explanation)
+    if not rows:
+        return
+    console.print()
+    _say(console, waterfall_heading(), style="bold")
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    grid.add_column()
+    grid.add_column(justify="right")
+    for row in rows:
+        grid.add_row(Text(row.name, style="bold" if row.is_whole else ""), Text(row.factor))
+    console.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def _show_guesses(explanation: Explanation, console: Console) -> None:

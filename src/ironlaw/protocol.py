@@ -1,0 +1,68 @@
+"""The protocol of the blog post that this project grew from: its faults as arms, in the order in which they go.
+
+The post ran fp32 in train mode with autograd on, fed ones, did not calibrate int8, and counted whole processes. Each
+arm here mends one of these on one side, so that the steps from its speed-up to the honest one, and on to what the
+honest one is made of, multiply to the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ironlaw.arm import Arm
+
+INFERENCES = 5000  # images in the post's table
+
+_FLOAT = (
+    "fp32+grad=on+input=ones+mode=train+scope=process",
+    "fp32+grad=on+input=ones+mode=train",
+    "fp32+grad=on+input=ones",
+    "fp32+input=ones",
+    "fp32",
+    "fp32+malloc=retain",
+    "fp32+channels_last+malloc=retain",
+    "fp32+fused+channels_last+malloc=retain",
+)
+_INT8 = (
+    "int8+fused+calibration=none+input=ones+scope=process",
+    "int8+fused+calibration=none+input=ones",
+    "int8+fused+input=ones",
+    "int8+fused",
+    "int8+fused+malloc=retain",
+)
+# The second row of the post's table.
+_UNFUSED = "int8+calibration=none+input=ones+scope=process"
+NAMES = (*_FLOAT, *_INT8, _UNFUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing set right: the arms before and after it on either side; None on a side that it does not touch."""
+
+    cause: str
+    control: tuple[str, str] | None = None
+    changed: tuple[str, str] | None = None
+
+
+# From the post's speed-up down to the honest one ...
+FAULTS = (
+    Step(cause="whole-process-counting", control=_FLOAT[0:2], changed=_INT8[0:2]),
+    Step(cause="train-mode", control=_FLOAT[1:3]),
+    Step(cause="autograd", control=_FLOAT[2:4]),
+    Step(cause="constant-input", control=_FLOAT[3:5], changed=_INT8[1:3]),
+    Step(cause="uncalibrated", changed=_INT8[2:4]),
+)
+# ... and what that is made of.
+PARTS = (
+    Step(cause="page-faults", control=_FLOAT[4:6], changed=_INT8[3:5]),
+    Step(cause="layout", control=_FLOAT[5:7]),
+    Step(cause="fusion", control=_FLOAT[6:8]),
+)
+LAST = (_FLOAT[-1], _INT8[-1])  # what differs when all of that is set equal: the precision
+POSTS = (_FLOAT[0], _INT8[0])
+HONEST = ("fp32", "int8+fused")
+
+
+def arms() -> tuple[Arm, ...]:
+    """The arms of the protocol, the post's fp32 first."""
+    return tuple(Arm.of(name) for name in NAMES)

@@ -1,0 +1,40 @@
+"""The waterfall of a protocol as rows of text: speed-ups, and between them what each mended fault takes off."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ironlaw.explanation import Explanation, WaterfallStep
+from ironlaw.missing import Missing
+from ironlaw.report.causes import cause_title
+from ironlaw.report.quantity import DASH, ratio
+from ironlaw.report.words import plain
+
+_WHOLES = {"post": "the speed-up as the post measured it", "honest": "the honest speed-up, which is made of"}
+_PARTS = {"precision": "precision: what is left when all of that is equal"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterfallRow:
+    """A step: what it is called, its factor with the interval, and whether it is a speed-up or part of one."""
+
+    name: str
+    factor: str
+    is_whole: bool
+
+
+def waterfall_heading() -> str:
+    """What stands above the rows."""
+    return "From the post's speed-up to the honest one (factors; those between two speed-ups multiply):"
+
+
+def waterfall_rows(explanation: Explanation) -> tuple[WaterfallRow, ...]:
+    """The rows in their order; none without a protocol."""
+    return tuple(_row(step) for step in explanation.waterfall)
+
+
+def _row(step: WaterfallStep) -> WaterfallRow:
+    name = _WHOLES.get(step.name) or f"  of which {_PARTS.get(step.name) or cause_title(step.name)}"
+    factor = f"{DASH} ({plain(step.ln.reason)})" if isinstance(step.ln, Missing) else ratio(step.ln.through(math.exp))
+    return WaterfallRow(name=name, factor=factor, is_whole=step.is_whole)

@@ -1,0 +1,156 @@
+"""What was planted where, and what else is truly there: declared before anything is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = Path(__file__).with_name("programs.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """Two programs that differ by one cause, which `control` has unless said otherwise.
+
+    `is_fault` marks a cause that makes the comparison invalid (catalogue, part A): it is named by a validity concern.
+    `only_consistent` marks one that no switch can take away; naming it is all that can be asked. `also` holds causes
+    that are truly there besides, each with the reason: confirming them is not false. They are written down here and
+    nowhere else, so that a surprising confirmation is a false one until someone shows in this file why it is not.
+    """
+
+    name: str
+    control: tuple[str, str]  # the arm's name, and its factory in programs.py
+    changed: tuple[str, str]
+    cause: str = ""  # empty: a null
+    is_fault: bool = False
+    only_consistent: bool = False
+    also: tuple[tuple[str, str], ...] = ()
+
+    def arms(self) -> tuple[tuple[str, str], ...]:
+        """Names and sources."""
+        return tuple((name, f"{PROGRAMS}:{factory}") for name, factory in (self.control, self.changed))
+
+
+FBGEMM = ("quantized-engine", "both arms run by FBGEMM, which is not what torch prefers here and lacks the kernel")
+INT8_DENSITY = ("simd-density", "one arm computes in int8 and the other in float")
+
+PLANTS = (
+    Plant(
+        name="page-faults",
+        control=("allocates", "large_activations"),
+        changed=("reuses", "reused_activations"),
+        cause="page-faults",
+    ),
+    Plant(
+        name="denormals",
+        control=("subnormal", "subnormal_weights"),
+        changed=("normal", "normal_weights"),
+        cause="denormals",
+    ),
+    Plant(
+        name="weight-traffic",
+        control=("float", "large_linear"),
+        changed=("dynamic", "large_linear_int8"),
+        cause="weight-traffic",
+    ),
+    Plant(
+        name="dispatch-overhead",
+        control=("eager", "tiny"),
+        changed=("traced", "tiny_traced"),
+        cause="dispatch-overhead",
+    ),
+    Plant(
+        name="train-mode",
+        control=("training", "in_train_mode"),
+        changed=("evaluating", "in_eval_mode"),
+        cause="train-mode",
+        is_fault=True,
+    ),
+    Plant(
+        name="autograd",
+        control=("graph", "recording_a_graph"),
+        changed=("plain", "recording_nothing"),
+        cause="autograd",
+        is_fault=True,
+    ),
+    Plant(
+        name="quantized-engine",
+        control=("qnnpack", "int8_by_qnnpack"),
+        changed=("x86", "int8_by_x86"),
+        cause="quantized-engine",
+    ),
+    Plant(
+        name="reference-kernel",
+        control=("grouped", "int8_grouped"),
+        changed=("dense", "int8_dense"),
+        cause="reference-kernel",
+        also=(FBGEMM,),
+    ),
+    Plant(
+        name="dynamic-quantization",
+        control=("float", "classifier"),
+        changed=("dynamic", "classifier_dynamic"),
+        cause="dynamic-quantization",
+        only_consistent=True,
+    ),
+    Plant(
+        name="thread-oversubscription",
+        control=("greedy", "greedy"),
+        changed=("modest", "modest"),
+        cause="thread-oversubscription",
+        is_fault=True,
+    ),
+    Plant(
+        name="constant-input",
+        control=("ones", "fed_ones"),
+        changed=("drawn", "float_convolutions"),
+        cause="constant-input",
+        is_fault=True,
+    ),
+    Plant(
+        name="simulated-quantization",
+        control=("float", "float_convolutions"),
+        changed=("int8", "still_simulated"),
+        cause="simulated-quantization",
+        is_fault=True,
+    ),
+    Plant(
+        name="not-quantized",
+        control=("float", "float_convolutions"),
+        changed=("int8", "never_quantized"),
+        cause="not-quantized",
+        is_fault=True,
+    ),
+    Plant(
+        name="uncalibrated",
+        control=("float", "float_convolutions"),
+        changed=("int8", "uncalibrated"),
+        cause="uncalibrated",
+        is_fault=True,
+        also=(INT8_DENSITY,),
+    ),
+    Plant(
+        name="layout",
+        control=("contiguous", "contiguous"),
+        changed=("channels-last", "channels_last"),
+        cause="layout",
+    ),
+    Plant(
+        name="fusion",
+        control=("unfused", "unfused"),
+        changed=("fused", "fused"),
+        cause="fusion",
+    ),
+    Plant(
+        name="simd-density",
+        control=("float", "float_convolutions"),
+        changed=("int8", "int8_by_x86"),
+        cause="simd-density",
+    ),
+    Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
+    Plant(name="null-renamed", control=("one", "small_linear"), changed=("two", "small_linear_again")),
+    Plant(name="null-int8", control=("one", "int8_by_x86"), changed=("two", "int8_by_x86")),
+    Plant(name="null-page-faults", control=("one", "large_activations"), changed=("two", "large_activations")),
+    Plant(name="null-tiny", control=("one", "tiny"), changed=("two", "tiny")),
+)  # fmt: skip
+BY_NAME = {plant.name: plant for plant in PLANTS}

@@ -1,0 +1,67 @@
+"""Scripted recordings, from plan to explanation: the whole pipeline without a PMU, a clock or torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ironlaw.arm import Arm
+from ironlaw.explain.assemble import explain
+from ironlaw.explain.planner import Wanted, propose
+from ironlaw.explanation import Comparison, Explanation, Outcome
+from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.variant import GIVEN, PRECISION, Variant
+
+# What an arm shows that has no cause of the catalogue in it: 100 operators in 33 ms.
+SOUND_CHECKS = {"training": False, "records_graph": False, "constant_input": False, "channels_last": False,
+                "scripted": False, "foreign_quantized_engine": False}  # fmt: skip
+SOUND_CENSUS = {"operators": 100.0, "int8_operators": 0.0, "input_rank": 4.0, "threads": 1.0, "subnormal_share": 0.0,
+                "norm_operators": 0.0, "sparse_convolutions": 0.0}  # fmt: skip
+SOUND = ArmScript(checks=dict(SOUND_CHECKS), census=dict(SOUND_CENSUS))
+
+
+class Kept(list[Fact]):
+    """A sink in memory."""
+
+    def write(self, fact: Fact) -> None:
+        self.append(fact)
+
+
+def bearing(*burdens: Burden, law: ArmScript = SOUND) -> ArmScript:
+    """A law with burdens on it."""
+    return replace(law, burdens=burdens)
+
+
+def own(name: str) -> Arm:
+    """A program of a user's own."""
+    return Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=f"{name}.py:build")
+
+
+def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8) -> Recording:
+    """A run with all experiments, by the script."""
+    plan = Plan(
+        model="scripted",
+        arms=with_control(arms),
+        schedule=Schedule(replicates=replicates, rounds=4, inferences=4 * replicates, budget_s=None),
+    )
+
+    def more_arms(facts: Sequence[Fact]) -> Proposal:
+        added, thrown = propose(assemble(facts), Wanted())
+        return Proposal(arms=added, experiments=thrown)
+
+    kept = Kept()
+    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=Advice(more_arms=more_arms))
+    return assemble(kept)
+
+
+def explained(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8) -> Explanation:
+    """What such a run says."""
+    return explain(recorded(arms, script, replicates=replicates))
+
+
+def confirmed(comparison: Comparison) -> set[str]:
+    """The causes that a comparison confirms."""
+    return {verdict.cause for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED}

@@ -1,0 +1,191 @@
+"""The scripted meter states a cause; the whole pipeline must name it, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ironlaw.arm import Arm
+from ironlaw.explain.planner import CAUSES
+from ironlaw.explanation import Outcome
+from ironlaw.measure.scripted import ArmScript, Burden, Script
+from ironlaw.missing import Maybe, Missing
+
+from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own
+
+INT8: dict[str, Maybe[float]] = {**SOUND_CENSUS, "int8_operators": 20.0}
+QUARTER = 25e6  # instructions or cycles: a quarter more than the law's own 100e6
+COMPUTES_INT8 = replace(SOUND, census=INT8)
+
+# Little enough that what is not there is refuted, and nothing hangs on the seed; test_null has the noise.
+QUIET = 0.002
+
+
+def stated(before: ArmScript, after: ArmScript) -> Script:
+    """A control and a changed arm by their laws."""
+    return Script(arms={"a": before, "b": after}, turn_noise=QUIET)
+
+
+# Cause -> the laws of control and changed arm, in which it is the only difference.
+STATED: dict[str, tuple[ArmScript, ArmScript]] = {
+    "train-mode": (
+        bearing(Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})),
+        SOUND,
+    ),
+    "autograd": (
+        bearing(Burden(factor="grad", level="off", user_instructions=QUARTER, checks={"records_graph": True})),
+        SOUND,
+    ),
+    "constant-input": (
+        bearing(Burden(factor="input", level="random", user_instructions=-QUARTER, checks={"constant_input": True})),
+        SOUND,
+    ),
+    "thread-oversubscription": (
+        bearing(Burden(factor="threads", level="1", stall_cycles=QUARTER, census={"threads": 8.0})),
+        SOUND,
+    ),
+    "page-faults": (
+        bearing(Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)),
+        SOUND,
+    ),
+    "denormals": (
+        bearing(Burden(factor="denormals", level="flushed", stall_cycles=QUARTER, census={"subnormal_share": 0.1})),
+        SOUND,
+    ),
+    "quantized-engine": (
+        bearing(
+            # The level that suits a machine which is no x86.
+            Burden(
+                factor="quantized-engine",
+                level="qnnpack",
+                user_instructions=QUARTER,
+                checks={"foreign_quantized_engine": True},
+            ),
+            law=COMPUTES_INT8,
+        ),
+        COMPUTES_INT8,
+    ),
+    "reference-kernel": (
+        bearing(
+            Burden(factor="convolution", level="dense", user_instructions=QUARTER, census={"sparse_convolutions": 3.0})
+        ),
+        SOUND,
+    ),
+    "fusion": (
+        bearing(Burden(factor="fusion", level="fused", user_instructions=QUARTER, census={"norm_operators": 50.0})),
+        SOUND,
+    ),
+    "weight-traffic": (bearing(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)), COMPUTES_INT8),
+    "cache-fit": (
+        replace(SOUND, user_instructions=150e6),
+        bearing(Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)),
+    ),
+    "layout": (
+        bearing(Burden(factor="layout", level="channels_last", user_instructions=QUARTER)),
+        replace(SOUND, checks={**SOUND.checks, "channels_last": True}),
+    ),
+    "simd-density": (
+        replace(SOUND, user_instructions=150e6),
+        bearing(
+            Burden(factor="isa", level="avx2", is_brought=True, user_instructions=QUARTER), law=COMPUTES_INT8
+        ),
+    ),
+    "dispatch-overhead": (
+        bearing(Burden(factor="dispatch", level="traced", user_instructions=QUARTER, census={"operators": 5000.0})),
+        replace(SOUND, checks={**SOUND.checks, "scripted": True}),
+    ),
+}  # fmt: skip
+
+
+def test_every_cause_that_has_an_experiment_is_stated_here() -> None:
+    assert set(STATED) == set(CAUSES)
+
+
+@pytest.mark.parametrize("cause", STATED)
+def test_the_stated_cause_is_confirmed_and_no_other(cause: str) -> None:
+    before, after = STATED[cause]
+    (comparison,) = explained((own("a"), own("b")), stated(before, after)).comparisons
+    assert confirmed(comparison) == {cause}
+
+
+@pytest.mark.parametrize("cause", STATED)
+def test_the_effect_of_the_stated_cause_is_measured(cause: str) -> None:
+    before, after = STATED[cause]
+    (comparison,) = explained((own("a"), own("b")), stated(before, after)).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == cause)
+    assert not isinstance(verdict.effect, Missing)
+    # A quarter of 100e6 or 150e6 cycles, and 1.5 cycles an instruction in the kernel: 0.15 to 0.32 in ln.
+    assert 0.13 < verdict.effect.value < 0.34
+
+
+def test_faults_of_an_arm_are_named_before_anything_else() -> None:
+    before, after = STATED["train-mode"]
+    explanation = explained((own("a"), own("b")), stated(before, after))
+    first = explanation.concerns[0]
+    assert (first.slug, first.arm) == ("train-mode", "a")
+    assert "measured, that costs it a factor of 1.2" in first.text
+
+
+def test_a_cause_beside_page_faults_is_found_with_the_allocator_held_still() -> None:
+    faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
+    train = Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})
+    script = stated(bearing(faults, train), SOUND)
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    assert confirmed(comparison) == {"page-faults", "train-mode"}
+
+
+def test_parts_and_the_unexplained_rest_add_up_to_the_difference() -> None:
+    faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
+    script = stated(bearing(faults), replace(SOUND, user_instructions=60e6))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    shares = [one.share for one in comparison.causes if one.outcome is Outcome.CONFIRMED]
+    assert not isinstance(comparison.unexplained_share, Missing)
+    known = [share.value for share in shares if not isinstance(share, Missing)]
+    assert sum(known) + comparison.unexplained_share.value == pytest.approx(1.0)
+    # ln(137.5 / 60) = 0.829, of which the allocator is ln(137.5 / 100) = 0.318.
+    assert known == [pytest.approx(0.318 / 0.829, abs=0.02)]
+
+
+def test_a_difference_that_no_experiment_explains_stays_unexplained() -> None:
+    script = stated(SOUND, replace(SOUND, user_instructions=60e6))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    assert confirmed(comparison) == set()
+    assert not isinstance(comparison.unexplained_share, Missing)
+    assert comparison.unexplained_share.value == pytest.approx(1.0)
+
+
+def test_nothing_is_confirmed_when_the_control_moved() -> None:
+    before, after = STATED["page-faults"]
+    moved = replace(before, user_instructions=110e6)
+    script = Script(arms={"a": before, "a (again)": moved, "b": after}, turn_noise=QUIET)
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    assert confirmed(comparison) == set()
+
+
+def test_dynamic_quantization_is_consistent_with_a_slow_arm_and_no_more() -> None:
+    dynamic: dict[str, Maybe[float]] = {**INT8, "dynamic_operators": 12.0, "float_share": 0.2}
+    script = stated(SOUND, replace(SOUND, census=dynamic, user_instructions=130e6))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    outcomes = {one.cause: one.outcome for one in comparison.causes}
+    assert outcomes["dynamic-quantization"] is Outcome.CONSISTENT
+
+
+def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
+    script = Script(
+        arms={
+            "fp32": SOUND,
+            "fp32+fused": replace(SOUND, user_instructions=90e6),
+            "int8": replace(COMPUTES_INT8, user_instructions=50e6),
+            "int8+fused": replace(COMPUTES_INT8, user_instructions=40e6),
+        },
+        turn_noise=QUIET,
+        seed=2,  # with 0 the control moves by chance
+    )
+    arms = tuple(Arm.of(name) for name in script.arms)
+    comparison = explained(arms, script).comparisons[-1]
+    (fusion,) = (one for one in comparison.causes if one.cause == "fusion")
+    assert fusion.outcome is Outcome.CONFIRMED
+    assert not isinstance(fusion.effect, Missing)
+    # The mean of ln(100/90) = 0.105 and ln(50/40) = 0.223.
+    assert fusion.effect.value == pytest.approx(0.164, abs=0.01)
