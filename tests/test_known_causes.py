@@ -155,6 +155,15 @@ def test_a_difference_that_no_experiment_explains_stays_unexplained() -> None:
     assert comparison.unexplained_share.value == pytest.approx(1.0)
 
 
+def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
+    cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=5e6)
+    script = stated(bearing(cold, law=replace(SOUND, user_instructions=150e6)), bearing(cold))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
+    assert verdict.outcome is Outcome.REFUTED
+    assert "both alike" in verdict.reason
+
+
 def test_nothing_is_confirmed_when_the_control_moved() -> None:
     before, after = STATED["page-faults"]
     moved = replace(before, user_instructions=110e6)

@@ -186,6 +186,7 @@ class CauseVerdict:
     predicts: Direction | None = None
     effect: Maybe[Estimate] = Missing("no experiment was run")
     share: Maybe[Estimate] = Missing("only confirmed causes have a share")
+    saved_ns: Maybe[float] = Missing("only confirmed causes have a share")  # its share in ns per inference
     evidence: dict[str, Maybe[float]] = field(default_factory=dict)  # the signature's numbers, by name with unit
     reason: str = ""  # why undecided, or what the signature was
 
@@ -261,6 +262,7 @@ class Comparison:
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
     unexplained_share: Maybe[Estimate] = NOT_RECORDED  # of the comparison's ln-ratio
+    unexplained_ns: Maybe[float] = NOT_RECORDED  # that share of control minus changed; with the causes' it is the whole
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
@@ -301,6 +303,7 @@ class Recommendation:
     gain: Maybe[Estimate]  # speed-up over the plan's control
     how: str  # the command or code line
     tried: tuple[str, ...] = ()  # what was tried and did not help
+    unlike: tuple[str, ...] = ()  # what was tried, is faster, and does not answer alike
     next_best: tuple[Recommendation, ...] = ()
 
 

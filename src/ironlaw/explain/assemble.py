@@ -106,6 +106,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         if is_known(comparison.ledger):
             concerns += ledger_doubts(comparison, comparison.ledger)
         judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
+        judged = _in_time(judged, by_name)
         judged = _with_signatures(_with_bounds(judged, by_name, recording.ceilings), seen, recording)
         comparisons.append(judged)
     concerns += precision_doubts(recording, plan.asked())
@@ -152,6 +153,22 @@ def _with_causes(comparison: Comparison, on: Bench, among: Family | None) -> Com
         unexplained_share=judged.unexplained_share,
         interaction=judged.interaction,
     )
+
+
+def _in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:
+    """Shares as ns per inference of the difference; they add up to it, as the shares do to one."""
+    times = [rows[name].wall_ns for name in (comparison.control, comparison.changed)]
+    if not all(is_known(time) for time in times) or isinstance(comparison.unexplained_share, Missing):
+        return comparison
+    control, changed = (time.value for time in times if not isinstance(time, Missing))
+    causes = tuple(
+        verdict
+        if isinstance(verdict.share, Missing)
+        else replace(verdict, saved_ns=verdict.share.value * (control - changed))
+        for verdict in comparison.causes
+    )
+    left = comparison.unexplained_share.value * (control - changed)
+    return replace(comparison, causes=causes, unexplained_ns=left)
 
 
 def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:

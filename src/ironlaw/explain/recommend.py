@@ -14,29 +14,31 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.variant import Variant
 
 LEAST_AGREEMENT = 0.99
-MOST_NEXT = 3
+MOST_NEXT = 4
 
 
 def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool) -> Maybe[Recommendation]:
     """The fastest arm that answers as the control does, and what else was tried.
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
-    `trained` weights agreement cannot be judged; then it is not asked for, and the recommendation says so.
+    `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
     """
     if not trusted:
         return Missing("the control arm moved, so no gain is proven")
     control = on.plan.control
     answers = {row.arm: row.top1_agreement for row in rows}
     gains: list[tuple[Estimate, str]] = []
-    tried = []
+    tried, unlike = [], []
     for arm in on.plan.arms[1:]:
         if arm.repeats or not _deployable(arm.variant):
             continue
         ln_gain = t_interval(list(on.series((1.0, control.name), (-1.0, arm.name)).values()))
         if isinstance(ln_gain, Missing):
             continue
-        if ln_gain.low <= 0 or (trained and not _agrees(answers.get(arm.name))):
+        if ln_gain.low <= 0:
             tried.append(arm.name)
+        elif trained and not _agrees(answers.get(arm.name)):
+            unlike.append(arm.name)
         else:
             gains.append((ln_gain, arm.name))
     if not gains:
@@ -44,7 +46,12 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
     gains.sort(key=lambda pair: -pair[0].low)
     best, *others = [_option(on, gain, name) for gain, name in gains]
     return Recommendation(
-        arm=best.arm, gain=best.gain, how=best.how, tried=tuple(tried), next_best=tuple(others[:MOST_NEXT])
+        arm=best.arm,
+        gain=best.gain,
+        how=best.how,
+        tried=tuple(tried),
+        unlike=tuple(unlike),
+        next_best=tuple(others[:MOST_NEXT]),
     )
 
 

@@ -112,11 +112,14 @@ class _Judge:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
         if effect.lies_within(self.on.smallest):
             return Outcome.REFUTED, f"the whole interval is within ±{self.on.smallest:.1%}"
+        in_time = _in_time(item)
+        if in_time is not None and in_time.lies_within(self.on.smallest):
+            return Outcome.REFUTED, f"it costs both alike: the gap between their times stays to ±{self.on.smallest:.1%}"
         if effect.high < 0:
             return Outcome.UNDECIDED, "the effect goes against the prediction"
         if effect.low <= 0:
             return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
-        if item.in_time and not _shows_in_time(item):
+        if in_time is not None and in_time.low <= 0:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
         # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
         by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
@@ -125,10 +128,10 @@ class _Judge:
         return Outcome.CONFIRMED, ""
 
 
-def _shows_in_time(item: Contribution) -> bool:
-    """Whether the part has the predicted sign on the scale of time too; see Contribution."""
+def _in_time(item: Contribution) -> Estimate | None:
+    """The part on the scale of time, positive as predicted; None where it has none. See Contribution."""
     estimate = t_interval([item.sign * part for part in item.in_time.values()])
-    return isinstance(estimate, Estimate) and estimate.low > 0
+    return estimate if isinstance(estimate, Estimate) else None
 
 
 def _direction(item: Contribution) -> Direction:

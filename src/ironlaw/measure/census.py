@@ -38,6 +38,11 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     tally = _Tally()
 
     class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            # Nothing is compiled here, and skipping what is would import torch._dynamo: 1.4 s in every arm.
+            return False
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             output = func(*args, **(kwargs or {}))
             tally.add(str(func), output)

@@ -73,3 +73,6 @@ def _fork(post: Post, staff: Staff) -> int:
 
 if __name__ == "__main__":
     main()
+    # Taking torch apart again takes about a second a replicate, and nothing is left to be written.
+    sys.stderr.flush()
+    os._exit(0)

@@ -171,6 +171,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "causes": [_cause(verdict) for verdict in comparison.causes],
         "unexplained_ln": _estimate(comparison.unexplained),
         "unexplained_share": _estimate(comparison.unexplained_share),
+        "unexplained_ms": _number(comparison.unexplained_ns, unit=MILLISECONDS.size),
         "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
@@ -235,6 +236,7 @@ def _cause(verdict: CauseVerdict) -> dict[str, Any]:
         "effect": _effect(verdict.effect),
         "effect_ln": _estimate(verdict.effect),
         **_value_and_interval("share", verdict.share),
+        "saved_ms": _number(verdict.saved_ns, unit=MILLISECONDS.size),
         "evidence": {name: _number(value) for name, value in verdict.evidence.items()},
         "reason": verdict.reason or None,
         "text": words.cause_sentence(verdict),
@@ -324,5 +326,10 @@ def _recommendation(recommendation: Maybe[Recommendation]) -> dict[str, Any]:
         "gain": _estimate(recommendation.gain),
         "how": recommendation.how,
         "tried": list(recommendation.tried),
+        "unlike": list(recommendation.unlike),
+        "next_best": [
+            {"arm": option.arm, "gain": _estimate(option.gain), "how": option.how}
+            for option in recommendation.next_best
+        ],
         "text": words.recommendation_sentence(recommendation),
     }

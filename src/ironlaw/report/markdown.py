@@ -31,6 +31,8 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
         blocks.append(f"**{escaped(words.recommendation_sentence(explanation.recommendation))}**")
         if explanation.recommendation.how:
             blocks.append(code_block(explanation.recommendation.how))
+        others = words.next_best_sentences(explanation.recommendation, explanation)
+        blocks += ["\n".join(f"- {escaped(said)}" for said in others)] if others else []
     blocks.append(folded("Machine and method", facts_block(explanation, recording)))
     return "\n\n".join(blocks) + "\n"
 

@@ -33,7 +33,7 @@ from ironlaw.report.columns import (
 )
 from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
-from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
+from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
 _LEDGER_TOP = 5
 _WIDEST_NAME = 24
@@ -78,7 +78,8 @@ def show(
             _say(console, words.failure_sentence(arm), style="red")
     is_verbose = verbosity is Verbosity.VERBOSE
     noted: set[str] = set()
-    for comparison in explanation.comparisons if is_verbose else asked_comparisons(explanation):
+    shown = explanation.comparisons if is_verbose else told_with_waterfall(explanation, asked_comparisons(explanation))
+    for comparison in shown:
         _show_comparison(comparison, explanation, console, verbosity=verbosity, noted=noted)
     if verbosity is Verbosity.QUIET:
         return
@@ -299,3 +300,7 @@ def _show_recommendation(explanation: Explanation, console: Console) -> None:
         _say(console, words.recommendation_sentence(recommendation), style="bold")
         if recommendation.how:
             _say(console, words.plain(recommendation.how), indent=2)
+        if others := words.next_best_sentences(recommendation, explanation):
+            _say(console, "Next:", indent=2)
+        for said in others:
+            _say(console, said, indent=4)

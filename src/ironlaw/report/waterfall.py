@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ironlaw.explanation import Explanation, WaterfallStep
+from ironlaw.explanation import Comparison, Explanation, WaterfallStep
 from ironlaw.missing import Missing
 from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import DASH, ratio
@@ -32,6 +32,13 @@ def waterfall_heading() -> str:
 def waterfall_rows(explanation: Explanation) -> tuple[WaterfallRow, ...]:
     """The rows in their order; none without a protocol."""
     return tuple(_row(step) for step in explanation.waterfall)
+
+
+def told_with_waterfall(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """The comparisons to tell at length: with a waterfall only the one that it starts from, else all of them."""
+    if not explanation.waterfall:
+        return comparisons
+    return tuple(one for one in comparisons if (one.control, one.changed) == explanation.waterfall[0].arms)
 
 
 def _row(step: WaterfallStep) -> WaterfallRow:

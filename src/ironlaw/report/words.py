@@ -231,7 +231,7 @@ def control_sentence(explanation: Explanation) -> str:
 def shares_sentence(comparison: Comparison) -> str:
     """How much of the difference each confirmed cause is; empty when none has a share."""
     parts = [
-        f"{_share(verdict.share)} is {cause_title(verdict.cause)}"
+        f"{_share(verdict.share)} is {cause_title(verdict.cause)}{_in_time(verdict.saved_ns)}"
         for verdict in comparison.causes
         if verdict.outcome is Outcome.CONFIRMED and is_known(verdict.share)
     ]
@@ -239,6 +239,13 @@ def shares_sentence(comparison: Comparison) -> str:
         return ""
     parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
     return ", ".join(parts) + "."
+
+
+def _in_time(saved_ns: Maybe[float]) -> str:
+    if isinstance(saved_ns, Missing):
+        return ""
+    scale = scale_for(TIME, [abs(saved_ns)])
+    return f" ({with_unit(number(saved_ns, scale), scale)})"
 
 
 def _share(share: Estimate) -> str:
@@ -266,7 +273,7 @@ def unexplained_sentence(comparison: Comparison) -> str:
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
         share = comparison.unexplained_share
         if not isinstance(share, Missing):
-            part = f", {_share(share)} of the {difference_word(comparison)}"
+            part = f", {_share(share)} of the {difference_word(comparison)}{_in_time(comparison.unexplained_ns)}"
         elif is_known(whole):
             part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
     return f"Unexplained: a factor of {factor}{part}."
@@ -430,6 +437,21 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
         said = f"Use {arm}: {ratio(gain)} the speed of the control."
     if recommendation.tried:
         said += f" Tried without gain: {', '.join(plain(name) for name in recommendation.tried)}."
+    if recommendation.unlike:
+        named = ", ".join(plain(name) for name in recommendation.unlike)
+        said += f" Faster, but not with the same answers: {named}."
+    return said
+
+
+def next_best_sentences(recommendation: Recommendation, explanation: Explanation) -> list[str]:
+    """What else gains, ranked: each with its gain, how it answers, and the command or code line."""
+    rows = {arm.arm: arm for arm in explanation.arms}
+    said = []
+    for option in recommendation.next_best:
+        gain = "" if isinstance(option.gain, Missing) else f" {ratio(option.gain)}"
+        answers = agreement(rows[option.arm]) if option.arm in rows else ""
+        told = f" (answers: {answers})" if answers else ""
+        said.append(f"{plain(option.arm)}{gain}{told}: {_ended(plain(option.how))}")
     return said
 
 

@@ -1,0 +1,46 @@
+"""--protocol post: the arms, the count and the experiments that it stands for."""
+
+from __future__ import annotations
+
+import pytest
+
+from ironlaw import protocol
+from ironlaw.commands.run import Settings, run
+from ironlaw.errors import BadInput
+
+
+def settings(*arguments: str) -> Settings:
+    with run.make_context("run", list(arguments)) as context:
+        model = str(context.params.pop("model"))
+        return Settings.of(model, context.params)
+
+
+def test_the_protocol_runs_its_own_arms_over_five_thousand_images() -> None:
+    made = settings("--protocol", "post")
+    assert [arm.name for arm in made.arms] == list(protocol.NAMES)
+    assert made.schedule.inferences == 5000
+    assert made.schedule.budget_s is None
+    assert made.experiments == ()
+
+
+def test_a_count_of_ones_own_or_a_budget_replaces_the_posts() -> None:
+    assert settings("--protocol", "post", "--n", "200").schedule.inferences == 200
+    limited = settings("--protocol", "post", "--budget", "60").schedule
+    assert (limited.inferences, limited.budget_s) == (None, 60.0)
+
+
+def test_the_protocol_takes_no_other_arms() -> None:
+    with pytest.raises(BadInput, match="arms of its own"):
+        settings("--protocol", "post", "--arms", "fp32,int8")
+
+
+def test_every_step_of_the_protocol_changes_one_thing_on_a_side() -> None:
+    arms = {arm.name: arm.variant for arm in protocol.arms()}
+    for step in (*protocol.FAULTS, *protocol.PARTS):
+        for pair in (step.control, step.changed):
+            if pair is not None:
+                assert len(arms[pair[0]].differing(arms[pair[1]])) == 1
+
+
+def test_experiments_get_more_replicates_than_comparisons_alone() -> None:
+    assert settings().schedule.replicates > settings("--experiments", "none").schedule.replicates

@@ -1,0 +1,48 @@
+"""The waterfall in words: rows in their order, and no paragraph for every arm of the protocol."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from ironlaw import protocol
+from ironlaw.explanation import Explanation
+from ironlaw.measure.scripted import Script
+from ironlaw.report.document import to_document
+from ironlaw.report.markdown import to_markdown
+from ironlaw.report.terminal import show
+from ironlaw.report.waterfall import waterfall_rows
+
+from ..scripted import SOUND, explained
+
+
+def explanation() -> Explanation:
+    script = Script(arms={"fp32": SOUND, "int8": SOUND, "int8+fused": SOUND}, turn_noise=0.001)
+    return explained(protocol.arms(), script, replicates=3)
+
+
+def test_rows_go_from_the_post_over_its_faults_to_the_honest_speed_up_and_its_parts() -> None:
+    names = [row.name.strip() for row in waterfall_rows(explanation())]
+    assert names[0] == "the speed-up as the post measured it"
+    assert names[1] == "of which counting the whole process"
+    assert names[6] == "the honest speed-up, which is made of"
+    assert names[-1].startswith("of which precision")
+
+
+def test_the_terminal_tells_one_comparison_and_the_waterfall() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    show(explanation(), console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "From the post's speed-up to the honest one" in text
+    assert text.count("By the iron law") == 1
+
+
+def test_markdown_and_json_hold_every_step() -> None:
+    made = explanation()
+    assert to_markdown(made).count("of which") == len(made.waterfall) - 2
+    document = to_document(made)["waterfall"]
+    assert [step["step"] for step in document] == [step.name for step in made.waterfall]
+    assert document[0]["arms"] == ["fp32+grad=on+input=ones+mode=train+scope=process",
+                                   "int8+fused+calibration=none+input=ones+scope=process"]  # fmt: skip
