@@ -61,6 +61,7 @@ def _fork(post: Post, staff: Staff) -> int:
             if other.fd != post.fd:
                 os.close(other.fd)
         os.close(int(sys.argv[1]))
+        _print_to(post.log)
         from ironlaw.measure.twin import serve
 
         serve(post)
@@ -69,6 +70,14 @@ def _fork(post: Post, staff: Staff) -> int:
         # Not sys.exit: the parent's exit handlers and buffers are the parent's.
         sys.stderr.flush()
         os._exit(status)
+
+
+def _print_to(log: str) -> None:
+    """Let this process print to a file of its own: what one arm says must not explain another one's end."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, sys.stdout.fileno())
+    os.dup2(file, sys.stderr.fileno())
+    os.close(file)
 
 
 if __name__ == "__main__":

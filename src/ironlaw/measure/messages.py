@@ -76,6 +76,7 @@ class Post:
     cpus: tuple[int, ...]
     check: CounterCheck
     fd: int  # of its socket, in the interpreter
+    log: str  # the file that takes what its process prints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

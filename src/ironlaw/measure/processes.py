@@ -72,6 +72,7 @@ class _Twin:
     line: Line
     home: _Interpreter
     pid: int
+    log: Path
 
 
 class ProcessStage:
@@ -190,10 +191,12 @@ class ProcessStage:
         began_ns = time.monotonic_ns()
         ours, theirs = socket.socketpair()
         ends = {arm.name: socket.socketpair() for arm in arms}
-        posts = tuple(self._post(arm, birth.replicate, ends[arm.name][1].fileno()) for arm in arms)
         padding = self._rng.randrange(4096)
-        self._logs += 1
-        log = Path(self._folder.name) / f"output{self._logs}.txt"
+        log, *own = [self._new_log() for _ in range(1 + len(arms))]
+        logs = dict(zip([arm.name for arm in arms], own, strict=True))
+        posts = tuple(
+            self._post(arm, birth.replicate, fd=ends[arm.name][1].fileno(), log=logs[arm.name]) for arm in arms
+        )
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ironlaw.measure.interpreter", str(theirs.fileno())],
@@ -215,7 +218,7 @@ class ProcessStage:
                 yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=_tail(log))
             return
         for arm in arms:
-            self._twins[arm.name] = _Twin(Line(ends[arm.name][0]), home, reason.pids[arm.name])
+            self._twins[arm.name] = _Twin(Line(ends[arm.name][0]), home, reason.pids[arm.name], logs[arm.name])
         yield InterpreterStarted(
             replicate=birth.replicate,
             arms=tuple(arm.name for arm in arms),
@@ -235,7 +238,11 @@ class ProcessStage:
     def _threading(self) -> dict[str, str]:
         return {name: str(self._plan.threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
 
-    def _post(self, arm: Arm, replicate: int, fd: int) -> Post:
+    def _new_log(self) -> Path:
+        self._logs += 1
+        return Path(self._folder.name) / f"output{self._logs}.txt"
+
+    def _post(self, arm: Arm, replicate: int, *, fd: int, log: Path) -> Post:
         assert self._check is not None, "the counters are checked before anything starts"
         threads = arm.variant.threads(self._plan.threads)
         return Post(
@@ -249,6 +256,7 @@ class ProcessStage:
             cpus=self._cpus(threads),
             check=self._check,
             fd=fd,
+            log=str(log),
         )
 
     def _ask(self, arm: Arm, order: Order, limit_s: float, *, replicate: int = 0) -> list[Fact]:
@@ -265,7 +273,7 @@ class ProcessStage:
         except LineLost as lost:
             reason = self._lost(arm.name, twin, lost)
             facts.append(
-                Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.home.log))
+                Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.log))
             )
         if isinstance(facts[-1], Failure):
             twin.line.close()
@@ -299,5 +307,5 @@ def _ending(status: int) -> str:
 
 
 def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1][:300] if lines else "it printed nothing"
