@@ -256,6 +256,7 @@ class Comparison:
     replicates: tuple[float, ...]
     adjusted: Maybe[Estimate] = Missing("no covariate explains the spread")
     covariate: str = ""
+    covariate_is_equal: bool = False  # held equal in both arms; otherwise at their mean difference
     split: Maybe[Split] = NOT_RECORDED
     counterfactuals: tuple[Counterfactual, ...] = ()
     misleading: tuple[str, ...] = ()  # slugs of metrics that point the wrong way here

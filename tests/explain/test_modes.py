@@ -97,6 +97,21 @@ def test_the_comparison_adjusted_for_page_faults_has_the_same_value_and_less_wid
     assert "page faults" in doubt(layout_luck(), "process-layout").text
 
 
+def test_a_difference_that_is_luck_in_the_covariate_is_gone_with_the_covariate_equal() -> None:
+    # Two equal arms, one of which met more page faults in most replicates: each fault costs 1/20000 of the time.
+    faults = [2900, 3100, 2700, 3300, 2950, 3350, 3000, 3200]
+    how = {r: (1 + (count - 2900) / 20000, count) for r, count in enumerate(faults)}
+    still = {r: (1.0, 2900) for r in range(8)}
+    equal = {"fp32": Law(page_faults=2900), "int8": Law(page_faults=2900)}
+    fact = change(change(recording(equal, Noise(own=0.0005, rounds=0.0005)), "fp32", how), "int8", still)
+    (comparison,) = explain(fact).comparisons
+    assert is_known(comparison.adjusted)
+    assert is_known(comparison.ln_ratio)
+    assert comparison.covariate_is_equal
+    assert abs(comparison.adjusted.value) < comparison.ln_ratio.value / 5
+    assert not comparison.adjusted.excludes(0.0)
+
+
 def test_a_spread_that_nothing_explains_has_no_adjusted_comparison() -> None:
     (comparison,) = explain(recording(ARMS, Noise(own=0.03))).comparisons
     assert isinstance(comparison.adjusted, Missing)

@@ -55,6 +55,7 @@ def compare(
         counterfactuals=counterfactuals(decomposition),
         adjusted=adjusted if isinstance(adjusted, Missing) else adjusted.adjusted,
         covariate="" if isinstance(adjusted, Missing) else adjusted.name,
+        covariate_is_equal=not isinstance(adjusted, Missing) and adjusted.is_equal,
         replicates_needed=needed,
         seconds_needed=seconds,
     ), pairs

@@ -1,4 +1,4 @@
-"""What explains the spread between replicates: a recorded quantity, and the comparison with it held at its mean."""
+"""What explains the spread between replicates: a recorded quantity, and the comparison with it held still."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ FALSE_ALARMS = 0.01  # over all candidates together
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covariate:
-    """A quantity that goes with the replicate means, and the comparison with it held at its mean."""
+    """A quantity that goes with the replicate means, and the comparison with it held still.
+
+    `is_equal`: held equal in both arms; otherwise at the mean of the difference that the arms always have in it.
+    """
 
     name: str
+    is_equal: bool
     adjusted: Estimate
     explained: float  # share of the variance between replicates
 
@@ -38,9 +42,13 @@ def adjust(pairs: Pairs) -> Maybe[Covariate]:
     """The comparison adjusted for the one quantity that goes with its replicate means best, if any does.
 
     Regresses the replicates' ln-ratios on the difference of the quantity between control and changed, and gives the
-    line's value at the mean difference: the same value as the plain comparison, with what the quantity explains
-    taken out of the interval. A quantity counts only if luck would make it go so well together in less than 1 % of
-    recordings, all candidates considered.
+    line's value, with its interval, where the difference is zero. Where no replicate came to that side of zero, the
+    difference is not luck but what the arms do, and a line must not be drawn beyond its points: then the value is
+    that at the mean difference, the plain comparison's, with what the quantity explains taken out of the interval. A
+    quantity counts only if luck would make it go so well together in less than 1 % of recordings, all candidates
+    considered.
+
+    Source: the interval of a regression line's mean response (Montgomery, Design and Analysis of Experiments, 10.5).
     """
     ratios = pairs.ln_ratios
     if len(ratios) < FEWEST_REPLICATES:
@@ -54,15 +62,22 @@ def adjust(pairs: Pairs) -> Maybe[Covariate]:
     if best is None:
         return Missing("no covariate explains the spread")
     name, correlated = best
-    free = len(ratios) - 2
-    residual = float(ratios.std(ddof=0)) * math.sqrt(max(0.0, 1 - correlated**2) * len(ratios) / free)
-    half = t_quantile(free, 0.975) * residual / math.sqrt(len(ratios))
-    mean = math.fsum(ratios) / len(ratios)
+    is_equal = bool(values[name].min() <= 0.0 <= values[name].max())
+    at = 0.0 if is_equal else float(values[name].mean())
     return Covariate(
-        name=name,
-        adjusted=Estimate(value=mean, low=mean - half, high=mean + half),
-        explained=correlated**2,
+        name=name, is_equal=is_equal, adjusted=_on_line(values[name], ratios, at), explained=correlated**2
     )
+
+
+def _on_line(x: Floats, y: Floats, at: float) -> Estimate:
+    """The least-squares line's value at a point, with the 95 % interval of the mean there."""
+    free, away = len(x) - 2, x - x.mean()
+    square = float(away @ away)
+    slope = float(away @ y) / square
+    residual = y - y.mean() - slope * away
+    spread = math.sqrt(float(residual @ residual) / free * (1 / len(x) + (at - float(x.mean())) ** 2 / square))
+    value, half = float(y.mean()) + slope * (at - float(x.mean())), t_quantile(free, 0.975) * spread
+    return Estimate(value=value, low=value - half, high=value + half)
 
 
 def quantities(turns: ArmTurns, replicates: Ints) -> dict[str, Floats]:

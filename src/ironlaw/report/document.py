@@ -163,6 +163,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "replicates_ln_ratio": list(comparison.replicates),
         "adjusted_ln_ratio": _estimate(comparison.adjusted),
         "covariate": comparison.covariate or None,
+        "covariate_is_equal": comparison.covariate_is_equal,
         "replicates_needed": _plain(comparison.replicates_needed),
         "seconds_needed": _number(comparison.seconds_needed),
         "split": _split(comparison),

@@ -366,12 +366,13 @@ def _bare(value: Maybe[float], digits: int, scale: Scale = PLAIN) -> str:
 
 
 def adjusted_sentence(comparison: Comparison) -> str:
-    """The comparison with a covariate held equal; empty when none explains the spread."""
+    """The comparison with a covariate held still; empty when none explains the spread."""
     if isinstance(comparison.adjusted, Missing):
         return ""
+    how = "equal in both" if comparison.covariate_is_equal else "at their mean difference"
     return (
-        f"With {plain(comparison.covariate)} held equal: {ratio(comparison.adjusted.through(math.exp))} "
-        "(control over changed)."
+        f"With {plain(comparison.covariate)} {how}, by a line through the replicates: "
+        f"{ratio(comparison.adjusted.through(math.exp))} (control over changed)."
     )
 
 
