@@ -101,7 +101,7 @@ def test_a_difference_that_is_luck_in_the_covariate_is_gone_with_the_covariate_e
     # Two equal arms, one of which met more page faults in most replicates: each fault costs 1/20000 of the time.
     faults = [2900, 3100, 2700, 3300, 2950, 3350, 3000, 3200]
     how = {r: (1 + (count - 2900) / 20000, count) for r, count in enumerate(faults)}
-    still = {r: (1.0, 2900) for r in range(8)}
+    still = dict.fromkeys(range(8), (1.0, 2900))
     equal = {"fp32": Law(page_faults=2900), "int8": Law(page_faults=2900)}
     fact = change(change(recording(equal, Noise(own=0.0005, rounds=0.0005)), "fp32", how), "int8", still)
     (comparison,) = explain(fact).comparisons

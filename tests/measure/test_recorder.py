@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,6 +14,7 @@ from ironlaw.measure.messages import Turn
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.program import PreparedModel
 from ironlaw.recording import Ended, Ending, Fact, Failure, Reading, Recording, assemble
 
 FAST = ArmScript(user_instructions=4e7)
@@ -141,3 +142,20 @@ class _Unknown(ScriptedStage):
 def test_bad_input_stops_the_run_before_it_measures() -> None:
     with pytest.raises(BadInput, match="there is no model 'x'"):
         run(plan("fp32"), _Unknown(SCRIPT))
+
+
+class NoneStarts(ScriptedStage):
+    """No arm can be loaded."""
+
+    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+        for arm in arms:
+            yield Failure(arm=arm.name, replicate=replicate, stage="start", reason="cannot be loaded")
+
+
+@pytest.mark.parametrize("schedule", [Schedule(replicates=3), Schedule(replicates=3, inferences=60)])
+def test_a_run_in_which_no_arm_starts_ends_as_failed(schedule: Schedule) -> None:
+    recording = run(plan("fp32", "int8", schedule=schedule), NoneStarts(SCRIPT))
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.FAILED
+    assert len(recording.failures) == 3
+    assert not recording.readings

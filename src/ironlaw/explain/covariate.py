@@ -64,9 +64,7 @@ def adjust(pairs: Pairs) -> Maybe[Covariate]:
     name, correlated = best
     is_equal = bool(values[name].min() <= 0.0 <= values[name].max())
     at = 0.0 if is_equal else float(values[name].mean())
-    return Covariate(
-        name=name, is_equal=is_equal, adjusted=_on_line(values[name], ratios, at), explained=correlated**2
-    )
+    return Covariate(name=name, is_equal=is_equal, adjusted=_on_line(values[name], ratios, at), explained=correlated**2)
 
 
 def _on_line(x: Floats, y: Floats, at: float) -> Estimate:

@@ -46,7 +46,7 @@ def _flat(output: Any) -> Any:
     import numpy as np
 
     parts = []
-    for leaf in leaves(output):
+    for leaf in [np.array(output)] if isinstance(output, int | float) else leaves(output):
         if hasattr(leaf, "detach"):
             plain = leaf.detach()
             array = (plain.dequantize() if plain.is_quantized else plain.float()).numpy()
@@ -55,7 +55,7 @@ def _flat(output: Any) -> Any:
         parts.append(array.reshape(-1))
     if not parts:
         raise ArmFailed(
-            f"the output is a {type(output).__name__} without arrays",
+            f"the output is a {type(output).__name__} without arrays or numbers",
             hint="return a tensor, an array, or a tuple, list or dict of them",
         )
     return np.concatenate(parts)

@@ -272,9 +272,7 @@ class ProcessStage:
                 facts.append(twin.line.receive_fact(timeout_s=limit_s))
         except LineLost as lost:
             reason = self._lost(arm.name, twin, lost)
-            facts.append(
-                Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.log))
-            )
+            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.log)))
         if isinstance(facts[-1], Failure):
             twin.line.close()
             del self._twins[arm.name]

@@ -190,11 +190,14 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     run.watcher.progressed(_share(run, replicate), f"starting replicate {replicate + 1}")
     for fact in run.stage.start(replicate, run.alive(), run.models):
         run.keep(fact)
+    arms = run.alive()
+    if not arms:
+        run.stage.stop()
+        return
     start_s = run.elapsed_s() - began_s
     _size(run, replicate, start_s=start_s)
     rng = random.Random(f"{run.plan.seed}/{replicate}")
-    arms = run.alive()
-    for number, order in enumerate(order_rounds(len(arms), len(run.turns), rng) if arms else ()):
+    for number, order in enumerate(order_rounds(len(arms), len(run.turns), rng)):
         if run.left_s() <= 0 and number > 0:
             break
         _run_round(run, replicate, number, [arms[place] for place in order])

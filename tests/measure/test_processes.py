@@ -1,0 +1,124 @@
+"""The real stage: interpreters, forked twins, and arms that end badly. Real processes, tiny programs, no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ironlaw.arm import Arm
+from ironlaw.measure.processes import ProcessStage
+from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Ended, Ending, Recording, assemble
+from ironlaw.variant import GIVEN, PRECISION, Variant
+from tests.measure.test_recorder import Kept
+
+PROGRAMS = '''
+import os, signal
+
+class Program:
+    """Does nothing, until a call of a turn: warming up takes fewer than 100."""
+    def __init__(self, last=None):
+        self.calls, self.last = 0, last
+    def __call__(self, number):
+        self.calls += 1
+        if self.last and self.calls > 600:
+            self.last()
+        return number
+
+def end_badly():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def raise_it():
+    print("about to raise", flush=True)
+    raise ValueError("no more")
+
+def hang():
+    signal.pause()
+
+def leave():
+    os._exit(7)
+
+def well(): return Program(), [(1,), (2,)]
+def segfault(): return Program(end_badly), [(1,), (2,)]
+def raising(): return Program(raise_it), [(1,), (2,)]
+def hanging(): return Program(hang), [(1,), (2,)]
+def leaving(): return Program(leave), [(1,), (2,)]
+def refusing(): raise RuntimeError("cannot be made")
+'''
+BAD = ("segfault", "raising", "hanging", "leaving", "refusing")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    file = tmp_path_factory.mktemp("programs") / "programs.py"
+    file.write_text(PROGRAMS)
+    arms = tuple(
+        Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=f"{file}:{name}") for name in ("well", *BAD)
+    )
+    schedule = Schedule(replicates=2, rounds=3, inferences=6000, budget_s=None, turn_limit_s=1.0)
+    plan = Plan(model="", arms=with_control(arms), schedule=schedule, counters=False)
+    kept, stage = Kept(), ProcessStage(plan)
+    try:
+        record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+    finally:
+        stage.close()
+    return assemble(kept)
+
+
+def test_an_arm_that_ends_badly_costs_no_other_arm_a_reading(recording: Recording) -> None:
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.COMPLETE
+    for name in ("well", "well (again)"):
+        readings = [reading for reading in recording.readings if reading.arm == name]
+        assert len(readings) == 6
+        assert sum(reading.inferences for reading in readings) == 6000
+
+
+@pytest.mark.parametrize(
+    ("arm", "stage", "reason"),
+    [
+        ("segfault", "turn", "killed by SIGSEGV"),
+        ("raising", "turn", "ValueError: no more"),
+        ("hanging", "turn", "it was stopped"),
+        ("leaving", "turn", "exited with 7"),
+        ("refusing", "prepare", "cannot be made"),
+    ],
+)
+def test_each_bad_end_is_a_failure_of_its_arm_with_its_reason(
+    recording: Recording, arm: str, stage: str, reason: str
+) -> None:
+    (failure,) = [failure for failure in recording.failures if failure.arm == arm]
+    assert failure.stage == stage
+    assert reason in failure.reason
+
+
+def test_what_one_arm_prints_is_no_hint_on_another_one_s_end(recording: Recording) -> None:
+    (silent,) = [failure for failure in recording.failures if failure.arm == "segfault"]
+    assert silent.hint == "it printed nothing"
+
+
+def test_twins_of_a_replicate_come_from_one_interpreter_pinned_to_one_cpu(recording: Recording) -> None:
+    for replicate in (0, 1):
+        born = [fact for fact in recording.interpreters if fact.replicate == replicate]
+        assert len(born) == 1
+        cpus = {fact.cpus for fact in recording.started if fact.replicate == replicate}
+        assert len(cpus) == 1
+        assert len(next(iter(cpus))) == 1
+
+
+def test_no_process_is_left_behind(recording: Recording) -> None:
+    ours = [path for path in Path("/proc").glob("[0-9]*/cmdline") if _is_of_a_stage(path)]
+    assert ours == []
+
+
+def _is_of_a_stage(cmdline: Path) -> bool:
+    try:
+        command = cmdline.read_bytes()
+        parent = (cmdline.parent / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return False
+    import os
+
+    return b"ironlaw.measure.interpreter" in command and int(parent) == os.getpid()
