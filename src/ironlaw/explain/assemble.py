@@ -120,7 +120,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         recommendation=recommend(on, rows, trusted=not has_moved(check), trained=_is_trained(concerns)),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
-        was_cut=recording.was_cut,
+        was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
         stopped_on_precision=evidence.stopped_on_precision(),
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
