@@ -34,6 +34,7 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
         cpus=(0,),
         check=check,
         fd=-1,
+        log="",
     )
     (fact,) = twin.Twin(post).obey(Prepare("nowhere"))
     assert asked == [("net", 8)]
