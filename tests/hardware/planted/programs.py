@@ -149,11 +149,11 @@ def in_eval_mode() -> Made:
 
 
 def recording_a_graph() -> Made:
-    return Forgotten(_tiny().eval()), drawn(1, 16)
+    return Forgotten(_tiny()).eval(), drawn(1, 16)
 
 
 def recording_nothing() -> Made:
-    return Forgotten(for_inference(_tiny())), drawn(1, 16)
+    return for_inference(Forgotten(_tiny())), drawn(1, 16)
 
 
 # int8 by one engine or another
@@ -242,11 +242,11 @@ class Greedy(nn.Module):
 
 
 def greedy() -> Made:
-    return Greedy(for_inference(convolutions())), drawn(1, 64, 28, 28)
+    return for_inference(Greedy(convolutions())), drawn(1, 64, 28, 28)
 
 
 def modest() -> Made:
-    return Forgotten(for_inference(convolutions())), drawn(1, 64, 28, 28)
+    return for_inference(Forgotten(convolutions())), drawn(1, 64, 28, 28)
 
 
 # comparisons that answer another question than the one asked
