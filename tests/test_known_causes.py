@@ -164,6 +164,12 @@ def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
     assert "both alike" in verdict.reason
 
 
+def test_weights_that_aliasing_would_not_shrink_are_spared_it() -> None:
+    small = replace(SOUND, size_bytes=100_000)
+    (comparison,) = explained((own("a"), own("b")), stated(small, small)).comparisons
+    assert "weight-traffic" not in {one.cause for one in comparison.causes}
+
+
 def test_nothing_is_confirmed_when_the_control_moved() -> None:
     before, after = STATED["page-faults"]
     moved = replace(before, user_instructions=110e6)

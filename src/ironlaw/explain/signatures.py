@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ironlaw.arm import Arm
 from ironlaw.explain.turns import ArmTurns
+from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.missing import Missing
 from ironlaw.recording import ArmStarted, Recording
 from ironlaw.variant import PRECISION
@@ -29,6 +30,7 @@ class Observed:
     checks: dict[str, bool]
     census: dict[str, float]
     cpus: int
+    size_bytes: int = FRAME_BYTES + 1  # of the model; where nothing tells it, large enough to be suspected
 
     @property
     def computes_int8(self) -> bool:
@@ -67,7 +69,7 @@ class Observed:
             case "thread-oversubscription":
                 return self.census.get("threads", 0.0) > self.cpus
             case "weight-traffic":
-                return not self.computes_int8 and "operators" in self.census
+                return not self.computes_int8 and "operators" in self.census and self.size_bytes > FRAME_BYTES
             case "layout":
                 return self.takes_images and not self.computes_int8 and not self.checks.get("channels_last", False)
             case "fusion":
@@ -100,6 +102,7 @@ class Observed:
             ("reference-kernel", "sparse_convolutions" in counted, "no convolution of it has groups or dilation"),
             ("dispatch-overhead", says("scripted") is True, "no Python runs between its operators"),
             ("weight-traffic", int8, UPPER_BOUND),
+            ("weight-traffic", self.size_bytes <= FRAME_BYTES, "its weights are no larger than what aliasing leaves"),
         )
 
 
@@ -107,6 +110,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
     """What is known of every arm that took a turn."""
     started: dict[str, ArmStarted] = {fact.arm: fact for fact in recording.started}
     censuses = {fact.arm: fact.counts for fact in recording.censuses}
+    sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
     seen = {}
     for arm in recording.plan.arms:
         table = turns.get(arm.name)
@@ -123,5 +127,6 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
                 name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)
             },
             cpus=len(fact.cpus),
+            size_bytes=sizes.get(arm.name, FRAME_BYTES + 1),
         )
     return seen

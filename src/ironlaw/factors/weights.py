@@ -13,7 +13,7 @@ from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
 # Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
-_FRAME_BYTES = 256 << 10
+FRAME_BYTES = 256 << 10
 _KEPT: list[Any] = []
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
@@ -57,7 +57,7 @@ class Weights(Factor):
         """How much of the weights lies in the mapping, over how much physical memory."""
         tensors = _distinct(program.module)
         total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        behind = min(total, _FRAME_BYTES) if level == "aliased" else total
+        behind = min(total, FRAME_BYTES) if level == "aliased" else total
         return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
 
@@ -82,19 +82,19 @@ def _padded(size: int) -> int:
 
 def _map(total: int, *, aliased: bool) -> int:
     """The address of a readable and writable range of `total` bytes; aliased ranges repeat one frame."""
-    length = -(-total // _FRAME_BYTES) * _FRAME_BYTES
+    length = -(-total // FRAME_BYTES) * FRAME_BYTES
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
     access = mmap.PROT_READ | mmap.PROT_WRITE
     fd = os.memfd_create("ironlaw-weights")
-    os.ftruncate(fd, _FRAME_BYTES if aliased else length)
+    os.ftruncate(fd, FRAME_BYTES if aliased else length)
     start = libc.mmap(None, length, access, mmap.MAP_SHARED if not aliased else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
                       -1 if aliased else fd, 0)  # fmt: skip
     if start in (None, ctypes.c_void_p(-1).value):
         raise ArmFailed(f"mmap of {length} bytes failed: {os.strerror(ctypes.get_errno())}", hint="is memory left?")
-    for offset in range(0, length, _FRAME_BYTES) if aliased else ():
-        got = libc.mmap(start + offset, _FRAME_BYTES, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
+    for offset in range(0, length, FRAME_BYTES) if aliased else ():
+        got = libc.mmap(start + offset, FRAME_BYTES, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
         if got != start + offset:
             raise ArmFailed("the kernel allows no more mappings", hint="sudo sysctl vm.max_map_count=262144")
     return int(start)
