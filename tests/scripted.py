@@ -40,12 +40,13 @@ def own(name: str) -> Arm:
     return Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=f"{name}.py:build")
 
 
-def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8) -> Recording:
+def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceilings: bool = False) -> Recording:
     """A run with all experiments, by the script."""
     plan = Plan(
         model="scripted",
         arms=with_control(arms),
         schedule=Schedule(replicates=replicates, rounds=4, inferences=4 * replicates, budget_s=None),
+        ceilings=ceilings,
     )
 
     def more_arms(facts: Sequence[Fact]) -> Proposal:
@@ -57,9 +58,9 @@ def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8) -> R
     return assemble(kept)
 
 
-def explained(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8) -> Explanation:
+def explained(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceilings: bool = False) -> Explanation:
     """What such a run says."""
-    return explain(recorded(arms, script, replicates=replicates))
+    return explain(recorded(arms, script, replicates=replicates, ceilings=ceilings))
 
 
 def confirmed(comparison: Comparison) -> set[str]:

@@ -1,0 +1,84 @@
+"""The usual guesses, each answered by name from a recording's own verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.arm import Arm
+from ironlaw.explanation import Explanation
+from ironlaw.measure.scripted import Burden, Script
+from ironlaw.missing import Missing
+from ironlaw.recording import Ceilings
+from ironlaw.report.document import to_document
+from ironlaw.report.guesses import NOT_TESTED, Guess, guesses
+
+from ..scripted import SOUND, SOUND_CENSUS, bearing, explained, own
+
+INT8 = replace(SOUND, census={**SOUND_CENSUS, "int8_operators": 20.0}, size_bytes=300_000)
+
+
+def answered(explanation: Explanation) -> dict[str, Guess]:
+    return {guess.guess.split(",")[0]: guess for guess in guesses(explanation)}
+
+
+def default_run(*burdens: Burden) -> Explanation:
+    laws = {
+        "fp32": bearing(*burdens, law=replace(SOUND, user_instructions=150e6)),
+        "fp32+fused": replace(SOUND, user_instructions=130e6),
+        "int8": replace(INT8, user_instructions=90e6),
+        "int8+fused": replace(INT8, user_instructions=60e6),
+    }
+    return explained(tuple(Arm.of(name) for name in laws), Script(arms=laws, turn_noise=0.002, seed=2))
+
+
+def test_each_of_the_five_guesses_has_an_answer() -> None:
+    assert [*answered(default_run())] == [
+        "fewer cache misses",
+        "less time to transfer parameters",
+        "fusion is plain graph reduction",
+        "IPC rose",
+        "fewer context switches",
+    ]
+
+
+def test_weights_that_cost_nothing_refute_the_transfer_guess() -> None:
+    assert answered(default_run())["less time to transfer parameters"].answer == "refuted"
+
+
+def test_weights_that_do_cost_confirm_it() -> None:
+    found = answered(default_run(Burden(factor="weights", level="aliased", stall_cycles=40e6)))
+    assert found["less time to transfer parameters"].answer == "confirmed"
+    assert found["fewer cache misses"].answer == "confirmed"
+
+
+def test_that_fusion_helps_does_not_confirm_why() -> None:
+    assert answered(default_run())["fusion is plain graph reduction"].answer == "consistent with"
+
+
+def test_what_was_not_measured_is_not_tested() -> None:
+    assert answered(default_run())["fewer context switches"].answer == NOT_TESTED
+
+
+def test_context_switches_are_bounded_by_their_measured_cost() -> None:
+    gap = Missing("not stated")
+    told = Ceilings(
+        threads=1,
+        macs_per_s={},
+        read_bytes_per_s=1e10,
+        write_bytes_per_s=gap,
+        copy_bytes_per_s=gap,
+        streamed_bytes=gap,
+        switch_ns=2000.0,
+        page_fault_ns=gap,
+    )
+    laws = {"a": replace(SOUND, context_switches=3.0, user_instructions=150e6), "b": replace(SOUND, census=INT8.census)}
+    script = Script(arms=laws, turn_noise=0.002, ceilings=told)
+    # Three switches of 2 us in 50 ms; the script measures no ceilings unless the plan asks for them.
+    explanation = explained((own("a"), own("b")), script, ceilings=True)
+    assert answered(explanation)["fewer context switches"].answer == "refuted"
+
+
+def test_json_holds_the_guesses_with_their_evidence() -> None:
+    told = to_document(default_run())["guesses"]
+    assert len(told) == 5
+    assert all(guess["answer"] and guess["evidence"] for guess in told)
