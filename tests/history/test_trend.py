@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ironlaw.history.queries import Series
-from ironlaw.history.trend import MOST_POINTS, trend_of
+from ironlaw.history.trend import LEAST_POINTS, MOST_POINTS, best_division, trend_of
 from ironlaw.missing import Missing, is_known
 
 
@@ -92,3 +92,14 @@ def test_the_level_is_that_since_the_last_change() -> None:
     trend = trend_of(series([0.7] * 10 + [0.5] * 10))
     assert is_known(trend.level)
     assert trend.level.value == pytest.approx(math.exp(0.5))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_division_is_the_one_that_ruptures_finds(seed: int) -> None:
+    ruptures = pytest.importorskip("ruptures", reason="ruptures is what the division is held against")
+    rng = np.random.default_rng(seed)
+    levels = rng.normal(0, 0.1, 4).repeat(rng.integers(6, 30, 4))
+    values = levels + rng.normal(0, 0.03, len(levels))
+    penalty = float(rng.uniform(0.003, 0.05))
+    search = ruptures.KernelCPD(kernel="linear", min_size=LEAST_POINTS).fit(values.reshape(-1, 1))
+    assert best_division(values.tolist(), penalty) == search.predict(pen=penalty)[:-1]

@@ -112,10 +112,8 @@ def _table(rows: Sequence[Row]) -> Any:
 
 
 def _digest(listing: Iterable[Listed]) -> bytes:
-    digest = hashlib.sha256()
-    for one in listing:
-        digest.update(f"{one.file}\0{one.bytes}\0{one.mtime_ns}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest().encode()
+    lines = "".join([f"{file}\0{size}\0{mtime_ns}\n" for file, size, mtime_ns in listing])
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest().encode()
 
 
 def _made_by() -> bytes:

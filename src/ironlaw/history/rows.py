@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from ironlaw.errors import IronlawError
-from ironlaw.machine import Machine
-from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Recording
+
+if TYPE_CHECKING:
+    from ironlaw.machine import Machine
+    from ironlaw.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +52,8 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Listed:
-    """A file of the folder, as the file system tells it."""
+class Listed(NamedTuple):
+    """A file of the folder, as the file system tells it; a tuple, since a hundred thousand are made and sorted."""
 
     file: str  # relative to the folder
     bytes: int
@@ -75,6 +76,7 @@ def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:
     import math
 
     import ironlaw
+    from ironlaw.missing import Missing
 
     told = found | _facts(recording)
     rows = []
@@ -96,6 +98,8 @@ def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:
 
 
 def _facts(recording: Recording) -> dict[str, object]:
+    from ironlaw.missing import is_known
+
     plan, machine, ended = recording.plan, recording.machine, recording.ended
     facts: dict[str, object] = {
         "schema": recording.header.schema,
@@ -111,6 +115,8 @@ def _facts(recording: Recording) -> dict[str, object]:
 
 
 def _of_machine(machine: Machine) -> dict[str, object]:
+    from ironlaw.missing import is_known
+
     read = {"kernel": machine.kernel, "governor": machine.governor, "libc": machine.libc}
     return {
         "host": f"{machine.cpu}, {len(machine.cpus_allowed)} CPUs",
