@@ -1,7 +1,8 @@
-"""How long a history takes: figures, not a test. `python -m benchmarks.history_scale [COUNT [FOLDER]] [--only-generate]`.
+"""How long a history takes: figures, not a test. `python -m benchmarks.history_scale [COUNT [FOLDER]]`.
 
 Recordings are made by the scripted stage, a few hundred different ones, and written again and again with other dates,
-models and machines. Each command is a process of its own, as a user starts it; the machine's page cache is warm.
+models and machines (with --only-generate nothing else is done).
+Each command is a process of its own, as a user starts it; the machine's page cache is warm.
 """
 
 from __future__ import annotations

@@ -87,6 +87,9 @@ def test_what_holds_where_is_said_host_by_host_and_not_as_a_cause() -> None:
 def test_inputs_until_repaid_have_an_interval_and_no_fractions() -> None:
     assert sentences.repaid_text(FASTER.inputs_to_repay) == "120 [110, ∞]"
     assert sentences.repaid_text(SLOWER.inputs_to_repay) == "never: it is slower"
+    assert (
+        sentences.repaid_sentence(FASTER) == "one-time cost 250\N{NO-BREAK SPACE}ms; repaid after 120 [110, ∞] inputs"
+    )
     assert sentences.repaid_text(Estimate(value=0.0, low=0.0, high=0.0)) == "at once"
 
 

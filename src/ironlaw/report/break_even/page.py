@@ -26,7 +26,6 @@ class GridCell:
     gain: str
     word: str
     repaid: str
-    once: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +98,5 @@ def _cell(gain: Gain) -> GridCell:
         kind=_CLASSES[gain.difference],
         gain=sentences.gain_text(gain),
         word=sentences.DIFFERENCE_WORDS[gain.difference],
-        repaid=sentences.repaid_text(gain.inputs_to_repay),
-        once=sentences.once_text(gain.once_ns),
+        repaid=sentences.repaid_sentence(gain),
     )

@@ -57,6 +57,15 @@ def once_text(once_ns: Maybe[float]) -> str:
     return plain(once_ns.reason) if isinstance(once_ns, Missing) else amount(once_ns, TIME)
 
 
+def repaid_sentence(gain: Gain) -> str:
+    """What the change costs once, and after how many inputs that is saved again."""
+    cost = f"one-time cost {once_text(gain.once_ns)}"
+    inputs = gain.inputs_to_repay
+    if isinstance(inputs, Missing):
+        return f"{cost}; {plain(inputs.reason)}"
+    return f"{cost}; repaid {repaid_text(inputs) if inputs.high == 0 else f'after {repaid_text(inputs)} inputs'}"
+
+
 def turn_sentence(turn: SignTurn) -> str:
     """Between which two values of an axis the sign turns, all else equal."""
     before, after = turn.before, turn.after
