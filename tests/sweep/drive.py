@@ -1,17 +1,20 @@
-"""A driver in a process of its own, to be killed: `python -m tests.sweep.drive ADDRESS FOLDER [BLOCKING_CELL]`."""
+"""A driver in a process of its own, to be killed: `python -m tests.sweep.drive ADDRESS|here FOLDER [BLOCKING_CELL]`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+from ironlaw.sweep.cluster import Cluster, Unwatched
 from ironlaw.sweep.dispatch import dispatch
+from ironlaw.sweep.embedded import Here
 from ironlaw.sweep.ray_cluster import RayCluster
 from ironlaw.sweep.store import Store
 from tests.sweep.scripted import ScriptedRunner, plan
 from tests.sweep.simulated import Quiet
 
-HOSTS = ("arch:x86_64",)
+HERE = "here"
+HOSTS = ("arch:x86_64",)  # of the scripted plan on a cluster
 
 
 def main() -> None:
@@ -20,9 +23,10 @@ def main() -> None:
     runner = ScriptedRunner(
         journal=folder / "journal", blocking=frozenset(blocking), gate=folder / "gate" if blocking else None
     )
-    wanted = plan(folder, hosts=HOSTS)
+    wanted = plan(folder) if address == HERE else plan(folder, hosts=HOSTS)
     store = Store(wanted.out)
-    cluster = RayCluster(address, runner, wanted)
+    cluster: Cluster
+    cluster = Here(runner, folder, Unwatched()) if address == HERE else RayCluster(address, runner, wanted)
     dispatch({host: wanted.cells_on(host) for host in wanted.hosts}, cluster, store, Quiet())
 
 
