@@ -80,6 +80,15 @@ class Probe(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProfile:
+    """What an engine's own profile tells of some inferences: its nodes as calls, the time in each, and all in all."""
+
+    calls: tuple[LayerCall, ...]
+    calls_ns: tuple[int, ...]
+    wall_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BorderCost:
     """What reading adds inside of a layer's own interval; means per call, measured on a layer that does nothing.
 

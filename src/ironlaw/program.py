@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ironlaw.layer import NodeProfile
 
 
 @dataclass(slots=True, kw_only=True)
@@ -14,6 +17,7 @@ class Program:
 
     `infer(*inputs[i])` is one inference with its output fetched; it is what the clock sees. `guard` is entered once
     around all turns (torch.inference_mode for torch arms). `before_each` runs between inferences, outside the clock.
+    `profile` runs inferences under the engine's own profiler, where it has one that tells nodes apart.
     """
 
     infer: Callable[..., Any]
@@ -21,6 +25,7 @@ class Program:
     module: Any | None = None  # the torch module inside, when there is one
     guard: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     before_each: list[Callable[[], None]] = field(default_factory=list)
+    profile: Callable[[list[tuple[Any, ...]]], NodeProfile] | None = None
     boundary: str = "call with the input in memory until the output is in memory"
 
 

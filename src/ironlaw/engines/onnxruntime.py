@@ -7,12 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines import onnx_files
+from ironlaw.engines import onnx_files, onnx_profile
 from ironlaw.engines.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.failures import explained
 from ironlaw.engines.onnx_files import Int8
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.models.onnx_model import OnnxModel
@@ -56,7 +57,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     else:
         float_file.rename(final)
     with explained("loading"), phases.timed("optimize"):
-        _session(variant, final)
+        _open(final, _options(variant))
     return PreparedModel(
         path=str(final),
         size_bytes=final.stat().st_size,
@@ -106,8 +107,8 @@ def has_dot_product() -> bool:
     return bool(words & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 
 
-def _session(variant: Variant, path: Path) -> Any:
-    """An inference session as the variant says, with as many threads as torch was given."""
+def _options(variant: Variant) -> Any:
+    """A session's options as the variant says, with as many threads as torch was given."""
     import onnxruntime
     import torch
 
@@ -132,6 +133,12 @@ def _session(variant: Variant, path: Path) -> Any:
         "session.set_denormal_as_zero": variant.level("denormals") == "flushed",
     }.items():
         options.add_session_config_entry(key, "1" if on else "0")
+    return options
+
+
+def _open(path: Path, options: Any) -> Any:
+    import onnxruntime
+
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
@@ -140,10 +147,15 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     refuse_idle(variant, reads=_reads(variant))
     path = Path(prepared.path)
     with explained("loading"):
-        session = _session(variant, path)
+        session = _open(path, _options(variant))
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
-    return Program(infer=caller(session.run, places), inputs=model.inputs, boundary=BOUNDARY)
+
+    def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
+        runs = [onnx_files.feed(places, arguments) for arguments in inputs]
+        return onnx_profile.profile(lambda options: _open(path, options), _options(variant), path, runs)
+
+    return Program(infer=caller(session.run, places), inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
 
 
 def caller(run: Any, places: dict[str, int]) -> Any:

@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines import onnx_files
+from ironlaw.engines import onnx_files, openvino_profile
 from ironlaw.engines.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.models.onnx_model import OnnxModel
@@ -117,7 +118,7 @@ def _compressed(converted: Any, phases: Phases) -> Any:
     return made
 
 
-def _compile(variant: Variant, path: Path) -> Any:
+def _compile(variant: Variant, path: Path, *, is_profiled: bool = False) -> Any:
     """The compiled model, with as many threads as torch was given, on the CPUs the process may use."""
     import openvino
     import torch
@@ -130,6 +131,7 @@ def _compile(variant: Variant, path: Path) -> Any:
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
+        "PERF_COUNT": is_profiled,
         # OpenVINO would compute fp32 models in bfloat16 by itself on a CPU that can.
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         # The arm's process is pinned from outside, as those of the other engines are.
@@ -151,4 +153,13 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     def infer(*arguments: Any) -> Any:
         return run([arguments[place].numpy() for place in places], share_inputs=True).to_tuple()
 
-    return Program(infer=infer, inputs=model.inputs, boundary=BOUNDARY)
+    def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
+        compiled = _compile(variant, path, is_profiled=True)
+        counted = compiled.create_infer_request()
+
+        def one(*arguments: Any) -> Any:
+            return counted.infer([arguments[place].numpy() for place in places], share_inputs=True).to_tuple()
+
+        return openvino_profile.profile(compiled, one, counted, inputs)
+
+    return Program(infer=infer, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)

@@ -15,7 +15,8 @@ _STEMS = {
     "convolution": "conv", "conv": "conv", "batchnorm": "batchnorm", "batchnormalization": "batchnorm",
     "layernorm": "layernorm", "groupnorm": "groupnorm", "instancenorm": "instancenorm",
     "leakyrelu": "leakyrelu", "prelu": "prelu", "rrelu": "rrelu", "hardtanh": "relu", "relu": "relu", "clip": "relu",
-    "hardswish": "hardswish", "hardsigmoid": "hardsigmoid", "sigmoid": "sigmoid", "silu": "silu", "gelu": "gelu",
+    "hardswish": "hardswish", "hswish": "hardswish", "swish": "silu", "clamp": "relu",
+    "hardsigmoid": "hardsigmoid", "sigmoid": "sigmoid", "silu": "silu", "gelu": "gelu",
     "selu": "selu", "celu": "celu", "elu": "elu", "tanh": "tanh", "softmax": "softmax",
     "linear": "linear", "gemm": "linear", "addmm": "linear", "matmul": "matmul", "bmm": "matmul", "einsum": "einsum",
     "fullyconnected": "linear", "innerproduct": "linear",
@@ -34,6 +35,8 @@ def roles(operator: str) -> frozenset[str]:
     if operator.lower().startswith("conv") and "transpose" in operator.lower():
         return frozenset({"conv"})
     squeezed = re.sub(r"[\d_]", "", operator.rpartition("::")[2]).lower()
+    if squeezed not in _STEMS:
+        squeezed = squeezed.removeprefix("qlinear")
     found = {_STEMS.get(part, "batchnorm") for part in _PARTS.findall(squeezed)} - {""}
     return frozenset(found or {operator.lower()})
 
@@ -70,7 +73,8 @@ def _convolution(call: LayerCall, weight: Form) -> str:
     kernel = weight.shape[2:]
     size = "x".join(map(str, kernel)) if len(kernel) > 1 else f"{kernel[0] if kernel else 1} wide"
     is_transposed = "transpose" in call.operator.lower()
-    channels = call.inputs[0].shape[1] if call.inputs and len(call.inputs[0].shape) > 1 else 0
-    if not is_transposed and weight.shape[1] == 1 and channels == weight.shape[0] > 1:
+    # Engines put channels first or last, and weights alike: one input channel for each of as many outputs as inputs.
+    channels = call.inputs[0].shape if call.inputs else ()
+    if not is_transposed and weight.shape[1] == 1 and weight.shape[0] > 1 and weight.shape[0] in channels:
         return "depth-wise"
     return f"{size} transposed" if is_transposed else size

@@ -1,0 +1,192 @@
+"""ONNX Runtime's own profile of a session, node by node, traced back to the modules that nodes were exported from."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ironlaw.layer import Form, LayerCall, NodeProfile
+
+OpenSession = Callable[[Any], Any]
+_DTYPES = {"float": "float32", "double": "float64"}
+_SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
+_ENDED = "_kernel_time"
+
+
+def profile(open_session: OpenSession, options: Any, source: Path, runs: list[dict[str, Any]]) -> NodeProfile:
+    """Run inferences in a session of their own with profiling on; `open_session` opens it with the options.
+
+    Times of nodes are in whole microseconds: the profiler rounds.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="ironlaw-profile-") as folder:
+        optimized = Path(folder) / "optimized.onnx"
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        options.optimized_model_filepath = str(optimized)
+        session = open_session(options)
+        session.run(None, runs[0])  # the first inference allocates
+        began_ns = time.perf_counter_ns()
+        for feed in runs:
+            session.run(None, feed)
+        wall_ns = time.perf_counter_ns() - began_ns
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        ran = [event for event in events if event.get("cat") == "Node" and event["name"].endswith(_ENDED)]
+        each = len(ran) // (len(runs) + 1)
+        origins = _Origins.of(onnx.load(str(source), load_external_data=False))
+        calls = _calls(ran[:each], onnx.load(str(optimized), load_external_data=False), origins)
+        places = {event["name"]: place for place, event in enumerate(ran[:each])}
+        spent_ns = [0] * each
+        for event in ran[each:]:
+            spent_ns[places[event["name"]]] += event["dur"] * 1000
+    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=wall_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origins:
+    """The nodes of a file before the session optimised it: where each comes from."""
+
+    by_name: dict[str, Any]
+    by_output: dict[str, Any]
+    weights: dict[str, Form] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: Any) -> _Origins:
+        import onnx
+
+        names = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
+        return cls(
+            by_name={node.name: node for node in model.graph.node if node.name},
+            by_output={output: node for node in model.graph.node for output in node.output},
+            weights={
+                tensor.name: Form(tuple(tensor.dims), _dtype(names[tensor.data_type]))
+                for tensor in model.graph.initializer
+            },
+        )
+
+    def of_node(self, node: Any) -> Any:
+        """The node that an optimised one was made from; None when that cannot be told."""
+        bare = re.sub(r"(_token_\d+|_nchwc)$", "", node.name)
+        found = self.by_name.get(bare)
+        if found is None:
+            found = self.by_output.get(bare) or next(
+                (self.by_output[output] for output in node.output if output in self.by_output), None
+            )
+        wanted = node.op_type.removeprefix("QLinear").removeprefix("Fused")
+        # A fused node is named after the last of the nodes in it; the one that it is called after has the weights.
+        while found is not None and found.op_type != wanted and len(found.input) == 1:
+            before = self.by_output.get(found.input[0])
+            if before is None:
+                break
+            found = before
+        return found
+
+    def weight_of(self, node: Any) -> tuple[str, Form] | None:
+        """The path and form of the parameter that a node multiplies by, also behind a DequantizeLinear."""
+        for name in node.input[1:]:
+            maker = self.by_output.get(name)
+            stored = maker.input[0] if maker is not None and maker.op_type == "DequantizeLinear" else name
+            path, dot, rest = stored.rpartition(".weight")
+            if dot and stored in self.weights and rest in ("", "_quantized"):
+                return path, self.weights[stored]
+        return None
+
+
+def _calls(events: list[Any], optimized: Any, origins: _Origins) -> tuple[LayerCall, ...]:
+    """The nodes of one inference in the order in which they ran."""
+    nodes = _nodes(events, optimized)
+    made_by: dict[str, int] = {}
+    repeats: dict[tuple[str, str], int] = defaultdict(int)
+    calls = []
+    for place, (event, node) in enumerate(zip(events, nodes, strict=True)):
+        call = _call(event, node, origins)
+        feeders = [made_by[name] for name in node.input if name in made_by] if node is not None else []
+        inputs = (
+            [name for name in node.input if name in {value.name for value in optimized.graph.input}] if node else []
+        )
+        fed_by = tuple(dict.fromkeys([*feeders, *([-1] if inputs or not feeders else [])]))
+        key = (call.path, call.operator)
+        calls.append(replace(call, fed_by=fed_by, repeat=repeats[key]))
+        repeats[key] += 1
+        made_by.update(dict.fromkeys(node.output if node is not None else (), place))
+    return tuple(calls)
+
+
+def _nodes(events: list[Any], optimized: Any) -> list[Any]:
+    """The optimised node of each event: by its name, or where it has none by its operator, in order."""
+    named = {node.name: node for node in optimized.graph.node if node.name}
+    nameless: dict[str, list[Any]] = defaultdict(list)
+    for node in optimized.graph.node:
+        if not node.name:
+            nameless[node.op_type].append(node)
+    found = []
+    for event in events:
+        node = named.get(event["name"].removesuffix(_ENDED))
+        waiting = nameless[event["args"]["op_name"]]
+        found.append(node if node is not None else waiting.pop(0) if waiting else None)
+    return found
+
+
+def _call(event: Any, node: Any, origins: _Origins) -> LayerCall:
+    told = event["args"]
+    operator = told["op_name"]
+    inputs, outputs = _forms(told["input_type_shape"]), _forms(told["output_type_shape"])
+    if node is None:
+        return LayerCall(path="", operator=operator, is_functional=True, inputs=inputs[:1], outputs=outputs)
+    activation = next((a.s.decode() for a in node.attribute if a.name in ("activation", "activation_type")), "")
+    origin = origins.of_node(node)
+    # A reorder behind a convolution writes what the convolution wrote, and is not it.
+    is_same = origin is not None and origin.op_type in operator
+    weight = origins.weight_of(origin) if is_same else None
+    if weight is None:
+        path = "" if origin is None else _scope(origin)
+        data = inputs[: 2 if operator in ("Add", "Mul", "MatMul", "Concat") else 1]
+        return LayerCall(
+            path=path,
+            operator=operator + activation,
+            is_functional=True,
+            inputs=data,
+            outputs=outputs,
+            kernels=(operator,),
+        )
+    path, form = weight
+    return LayerCall(
+        path=path,
+        operator=operator + activation,
+        inputs=inputs[:1],
+        outputs=_unpadded(outputs, form) if operator == "Conv" else outputs,
+        parameters=(form,),
+        kernels=(operator,),
+    )
+
+
+def _unpadded(outputs: tuple[Form, ...], weight: Form) -> tuple[Form, ...]:
+    """A convolution's output with as many channels as its weight has: blocked layouts fill up to whole blocks."""
+    if len(weight.shape) < 3 or not outputs or len(outputs[0].shape) != len(weight.shape):
+        return outputs
+    first = outputs[0]
+    return (Form((first.shape[0], weight.shape[0], *first.shape[2:]), first.dtype), *outputs[1:])
+
+
+def _scope(node: Any) -> str:
+    """The module that a node was exported from: the last but one of its scopes, whose last is the function."""
+    scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
+    names = ast.literal_eval(scopes) if scopes else []
+    return str(names[-2]) if len(names) > 1 else ""
+
+
+def _forms(told: list[dict[str, list[int]]]) -> tuple[Form, ...]:
+    return tuple(Form(tuple(shape), _dtype(name)) for entry in told for name, shape in entry.items())
+
+
+def _dtype(name: str) -> str:
+    return _DTYPES.get(name, name)

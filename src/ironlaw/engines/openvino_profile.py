@@ -1,0 +1,124 @@
+"""OpenVINO's performance counters of a compiled model, node by node, with what each was fused from."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from ironlaw.layer import Form, LayerCall, NodeProfile
+
+_DTYPES = {
+    "f32": "float32",
+    "f16": "float16",
+    "bf16": "bfloat16",
+    "u8": "uint8",
+    "i8": "int8",
+    "i32": "int32",
+    "i64": "int64",
+}
+
+
+def profile(compiled: Any, infer: Callable[..., Any], request: Any, inputs: list[tuple[Any, ...]]) -> NodeProfile:
+    """Run inferences on a request whose model was compiled with PERF_COUNT; `infer` calls it with one input."""
+    infer(*inputs[0])  # the first inference allocates
+    ran = [node for node in request.profiling_info if _did_run(node)]
+    places = {node.node_name: place for place, node in enumerate(ran)}
+    spent_ns = [0] * len(ran)
+    wall_ns = 0
+    for arguments in inputs:
+        began_ns = time.perf_counter_ns()
+        infer(*arguments)
+        wall_ns += time.perf_counter_ns() - began_ns
+        for node in request.profiling_info:
+            if node.node_name in places:
+                spent_ns[places[node.node_name]] += round(node.real_time.total_seconds() * 1e9)
+    calls = _calls(ran, {operator.get_friendly_name(): operator for operator in compiled.get_runtime_model().get_ops()})
+    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=wall_ns)
+
+
+def _did_run(node: Any) -> bool:
+    return str(node.status).endswith(".EXECUTED")
+
+
+def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
+    """The nodes that ran, fed through those that did not (inputs, constants, nodes that were fused away)."""
+    places = {node.node_name: place for place, node in enumerate(ran)}
+    repeats: dict[str, int] = defaultdict(int)
+    calls = []
+    for node in ran:
+        operator = operators.get(node.node_name)
+        name = node.node_type + _fused_into(node, operator)
+        calls.append(
+            LayerCall(
+                path="",
+                operator=name,
+                repeat=repeats[name],
+                is_functional=True,
+                inputs=_forms(_sources(operator, constant=False)),
+                parameters=_forms(_sources(operator, constant=True)),
+                outputs=() if operator is None else _forms(operator.outputs()),
+                fed_by=(-1,) if operator is None else _feeders(operator, places),
+                kernels=(str(node.exec_type),),
+            )
+        )
+        repeats[name] += 1
+    return tuple(calls)
+
+
+def _fused_into(node: Any, operator: Any) -> str:
+    """What the node took in besides itself: Relu of a convolution that was joined with one."""
+    told = {} if operator is None else operator.get_rt_info()
+    if "originalLayersNames" not in told or node.node_type not in (
+        "Convolution",
+        "FullyConnected",
+        "MatMul",
+        "Add",
+        "GroupConvolution",
+    ):
+        return ""
+    parts = [name.rpartition("/")[2] for name in str(told["originalLayersNames"].astype(str)).split(",")]
+    return "".join(dict.fromkeys(part for part in parts if part.isalpha() and part in _ACTIVATIONS))
+
+
+_ACTIVATIONS = ("Relu", "Clamp", "HSwish", "Sigmoid", "Swish", "Gelu")
+
+
+def _sources(operator: Any, *, constant: bool) -> list[Any]:
+    """What an operator reads: its constants, or all the rest."""
+    if operator is None:
+        return []
+    sources = [port.get_source_output() for port in operator.inputs()]
+    return [source for source in sources if _is_constant(source.get_node()) is constant]
+
+
+def _is_constant(node: Any) -> bool:
+    return not node.inputs() and node.get_type_name() != "Parameter"
+
+
+def _feeders(operator: Any, places: dict[str, int]) -> tuple[int, ...]:
+    found: list[int] = []
+    waiting = [port.get_source_output().get_node() for port in operator.inputs()]
+    while waiting:
+        feeder = waiting.pop(0)
+        name = feeder.get_friendly_name()
+        if name in places:
+            found.append(places[name])
+        elif feeder.inputs():
+            waiting += [port.get_source_output().get_node() for port in feeder.inputs()]
+        elif feeder.get_type_name() == "Parameter":
+            found.append(-1)
+    return tuple(dict.fromkeys(found)) or (-1,)
+
+
+def _forms(outputs: list[Any]) -> tuple[Form, ...]:
+    return tuple(
+        Form(tuple(int(size) for size in output.get_shape()), _dtype(output.get_element_type().get_type_name()))
+        for output in outputs
+        if output.get_partial_shape().is_static
+    )
+
+
+def _dtype(name: str) -> str:
+    return _DTYPES.get(name, name)
