@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ironlaw import cli
 from ironlaw.commands import sweep as command
+from ironlaw.recording import Ended, Ending, load
 from ironlaw.sweep.cell import Cell
-from ironlaw.sweep.cluster import CellWatcher
-from tests.sweep.scripted import ScriptedRunner, entries
+from ironlaw.sweep.cluster import CellWatcher, Unwatched
+from tests.sweep.scripted import ScriptedRunner, entries, plan
 
 PLAN = """
 models = ["resnet18"]
@@ -21,6 +23,7 @@ threads = [1, 2]
 n = 10
 replicates = 5
 """
+GOLDEN = Path(__file__).parents[1] / "golden" / "with-pmu.jsonl"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -121,3 +124,11 @@ def test_a_wrong_plan_is_exit_code_2_with_its_line(run: Run, tmp_path: Path) -> 
     assert "plan.toml line 4: there is no key 'treads'" in err
     assert "did you mean threads" in err
     assert not (tmp_path / "ironlaw-sweeps").exists()
+
+
+def test_a_recording_that_was_interrupted_is_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recording = replace(load(GOLDEN), ended=Ended(why=Ending.INTERRUPTED, elapsed_s=1.0))
+    monkeypatch.setattr("ironlaw.record", lambda *_, **__: recording)
+    cell = next(plan(tmp_path).cells())
+    with pytest.raises(KeyboardInterrupt):
+        command.CellRunner().measure(cell, tmp_path / "out.jsonl", Unwatched())

@@ -32,6 +32,20 @@ def test_two_sweeps_do_not_share_a_folder(tmp_path: Path) -> None:
     Store(tmp_path / "out").close()
 
 
+def test_one_may_look_while_a_sweep_is_at_work(tmp_path: Path) -> None:
+    cell = next(plan(tmp_path).cells())
+    store = Store(tmp_path / "out")
+    aside = store.aside(cell)
+    aside.write_text("not whole yet")
+    looking = Store(tmp_path / "out", only_look=True)
+    assert not looking.has(cell)
+    looking.close()
+    assert aside.exists()
+    store.keep(cell, aside)
+    assert Store(tmp_path / "out", only_look=True).has(cell)
+    store.close()
+
+
 def test_a_recording_is_found_again_by_the_cell_it_is_of(tmp_path: Path) -> None:
     wanted = list(plan(tmp_path).cells())
     store = Store(tmp_path / "out")

@@ -41,11 +41,17 @@ def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet:
     from ironlaw.sweep.store import Store
 
     wanted = read(plan, parse_experiments=parse_wanted)
-    store = Store(wanted.out)
+    store = Store(wanted.out, only_look=only_map)
     try:
-        if not only_map and not _measure(wanted, store, address, quiet=quiet):
-            return int(ExitCode.INCOMPLETE)
+        if not only_map:
+            _measure(wanted, store, address, quiet=quiet)
         return int(_show(wanted, store, as_json=as_json))
+    except KeyboardInterrupt:
+        there = sum(store.has(cell) for cell in wanted.cells())
+        ray = f" --ray {address}" if address else ""
+        click.echo(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
+        click.echo(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
+        return int(ExitCode.INCOMPLETE)
     finally:
         store.close()
 
@@ -71,8 +77,8 @@ class CellRunner:
             raise KeyboardInterrupt
 
 
-def _measure(wanted: SweepPlan, store: Store, address: str | None, *, quiet: bool) -> bool:
-    """Measure what is missing; whether it was not interrupted."""
+def _measure(wanted: SweepPlan, store: Store, address: str | None, *, quiet: bool) -> None:
+    """Measure what is missing."""
     from rich.console import Console
 
     from ironlaw.commands.sweep_progress import SweepProgress
@@ -80,19 +86,11 @@ def _measure(wanted: SweepPlan, store: Store, address: str | None, *, quiet: boo
 
     there = sum(store.has(cell) for cell in wanted.cells())
     progress = SweepProgress(Console(stderr=True), wanted, there=there, quiet=quiet)
-    try:
-        with _cluster(wanted, address, progress) as cluster:
-            _require_hosts(wanted, cluster, is_here=address is None)
-            if there < wanted.count:
-                with progress:
-                    dispatch({host: wanted.cells_on(host) for host in wanted.hosts}, cluster, store, progress)
-    except KeyboardInterrupt:
-        there = sum(store.has(cell) for cell in wanted.cells())
-        ray = f" --ray {address}" if address else ""
-        click.echo(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
-        click.echo(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
-        return False
-    return True
+    with _cluster(wanted, address, progress) as cluster:
+        _require_hosts(wanted, cluster, is_here=address is None)
+        if there < wanted.count:
+            with progress:
+                dispatch({host: wanted.cells_on(host) for host in wanted.hosts}, cluster, store, progress)
 
 
 @contextlib.contextmanager
@@ -162,6 +160,7 @@ def _write(drawn: BreakEvenMap, wanted: SweepPlan) -> Path:
         "csv": document.to_csv(drawn),
         "html": page.render(drawn, title=wanted.file.stem),
     }
+    wanted.out.mkdir(parents=True, exist_ok=True)
     for ending, text in texts.items():
         (wanted.out / f"{MAP_NAME}.{ending}").write_text(text, encoding="utf-8")
     return wanted.out / f"{MAP_NAME}.html"

@@ -41,6 +41,7 @@ class RayCluster:
         self._inspect = self._ray.remote(_inspect)
         self._machines: dict[str, Machine] = {}
         self._asked: dict[str, Any] = {}
+        self._refused: set[str] = set()  # nodes that cannot run ironlaw
         self._running: dict[Any, tuple[Cell, Path]] = {}
         self._nodes: tuple[Node, ...] = ()
         self._ask_nodes(FIRST_LOOK_S)
@@ -104,7 +105,7 @@ class RayCluster:
             if node["Alive"] and node["Resources"].get(RESOURCE, 0) >= 1
         }
         for id in alive:
-            if id not in self._machines and id not in self._asked:
+            if id not in self._machines and id not in self._asked and id not in self._refused:
                 self._asked[id] = self._inspect.options(**self._only_on(id)).remote(self._runner)
         if self._asked:
             asked = list(self._asked.values())
@@ -129,6 +130,9 @@ class RayCluster:
             try:
                 self._machines[id] = self._ray.get(task)
             except (self._ray.exceptions.RuntimeEnvSetupError, self._ray.exceptions.RayTaskError) as error:
+                self._refused.add(id)
+                if self._nodes:
+                    continue  # it joined a sweep that goes on without it
                 raise BadInput(
                     f"a node of the Ray cluster cannot run ironlaw: {_last_line(error)}",
                     hint="pip install 'ironlaw[ray]' on every node, the same version as here",

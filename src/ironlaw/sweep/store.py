@@ -29,33 +29,44 @@ class CellFailure:
 class Store:
     """Recordings are written aside and renamed when they are whole; a later sweep starts from what is here."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, only_look: bool = False) -> None:
         """Take the folder, make it if need be, and clear away what a killed sweep left unfinished.
+
+        With `only_look` nothing is taken or cleared: a sweep may be at work in it.
 
         Raises:
             BadInput: the folder cannot be written, or another sweep works in it.
         """
         self.folder = folder
+        self._lock: int | None = None
+        if not only_look:
+            self._take()
+        self._done = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
+
+    def _take(self) -> None:
+        folder = self.folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+            lock = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         except OSError as error:
             hint = 'name a folder you may write to: out = "..."'
             raise BadInput(f"cannot write {folder}: {error.strerror}", hint=hint) from None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(self._lock)
+            os.close(lock)
             raise BadInput(f"another sweep works in {folder}", hint="wait for it, or stop it") from None
+        self._lock = lock
         shutil.rmtree(folder / _ASIDE, ignore_errors=True)
         for name in (_ASIDE, _FAILED):
             (folder / name).mkdir(exist_ok=True)
-        self._done = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
 
     def close(self) -> None:
         """Give the folder back."""
-        shutil.rmtree(self.folder / _ASIDE, ignore_errors=True)
-        os.close(self._lock)
+        if self._lock is not None:
+            shutil.rmtree(self.folder / _ASIDE, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = None
 
     def has(self, cell: Cell) -> bool:
         """Whether the cell's recording is there."""
