@@ -14,6 +14,8 @@ USABLE = 0.95
 # Starting replicates may take this share of it, unless fewer than so many would be left.
 MOST_STARTING = 0.7
 FEWEST_LEFT = 4
+# What a replicate measures at least, over what it takes to start: less would waste the starting.
+LEAST_MEASURING = 0.3
 
 
 def replicates_by_count(schedule: Schedule) -> int:
@@ -45,12 +47,13 @@ def turns_by_budget(
 
     `round_s` is the time of one inference of every arm, `start_s` that of starting one replicate, `left_s` what
     remains now that the first of `replicates_left` has started. Rounds shrink only when one inference a turn does
-    not fit; where starting would take most of the time, fewer replicates are reckoned with.
+    not fit; where starting would take most of the time, fewer replicates are reckoned with, and the
+    budget ends the run.
     """
     usable_s = min(left_s, 1e9) * USABLE
     affordable = int(usable_s * MOST_STARTING / max(start_s, 1e-3))
     replicates = min(replicates_left, max(FEWEST_LEFT, affordable))
-    measuring_s = (usable_s - start_s * (replicates - 1)) / replicates
+    measuring_s = max((usable_s - start_s * (replicates - 1)) / replicates, start_s * LEAST_MEASURING)
     rounds = schedule.rounds
     inferences = int(measuring_s / (rounds * round_s))
     if inferences < 1:

@@ -220,7 +220,7 @@ def classifier() -> Made:
 def classifier_dynamic() -> Made:
     torch.backends.quantized.engine = "x86"
     made = quantization.quantize_dynamic(_classifier().eval(), {nn.Linear}, dtype=torch.qint8)
-    return made, drawn(1, 16, 14, 14)
+    return for_inference(made), drawn(1, 16, 14, 14)
 
 
 # more threads than cores
