@@ -240,6 +240,26 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """What one block is worth in int8, ns per inference: alone in it, and by what its absence costs all the others."""
+
+    block: str
+    alone: Maybe[Estimate]
+    left_float: Maybe[Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flips:
+    """Measured flips; `whole` is what int8 saves in the whole network, the sums are over the flipped blocks."""
+
+    rows: tuple[Flip, ...]
+    whole: Maybe[Estimate]
+    sum_alone: Maybe[float]
+    sum_left_float: Maybe[float]
+    concerns: tuple[Concern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two arms of one recording.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,12 @@ from ironlaw.errors import BadInput
 from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Missing
 
+if TYPE_CHECKING:
+    from ironlaw.recording import Recording
+
 TOP = 20
+FLIP_BUDGET_S = 180.0
+FLIP_DEPTH = 2
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +34,10 @@ TOP = 20
 @click.option("--csv", "as_csv", is_flag=True, help="Print every row and column as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write both arms for ui.perfetto.dev.")
+@click.option("--flip", is_flag=True, help="Measure each block alone in int8 and alone in float.")
+@click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Blocks to flip.")
+@click.option("--budget", type=float, default=FLIP_BUDGET_S, show_default=True, metavar="S", help="Seconds for --flip.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording of --flip.")
 def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
     """Say which layers of the recording FILE won and lost, in milliseconds that add up to the difference."""
     import ironlaw
@@ -35,7 +45,10 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     trace = options["trace"]
     if isinstance(trace, Path):
         check_writable(trace)
-    explanation = ironlaw.explain(ironlaw.load(file), control=control, changed=changed)
+    recording = ironlaw.load(file)
+    if options["flip"]:
+        return flip(recording, control, changed, options)
+    explanation = ironlaw.explain(recording, control=control, changed=changed)
     comparison = chosen(explanation)
     if isinstance(trace, Path):
         write_trace(comparison, trace)
@@ -66,6 +79,39 @@ def chosen(explanation: Explanation) -> Comparison:
             hint="record with ironlaw run, without --no-layers",
         )
     return max(found, key=_size)
+
+
+def flip(recording: Recording, control: str | None, changed: str | None, options: dict[str, object]) -> int:
+    """Measure the flips of a recording's int8 arm, or show those that a recording already is."""
+    from rich.console import Console
+
+    import ironlaw
+    from ironlaw.commands.progress import ProgressBar
+    from ironlaw.commands.run import default_out, exit_code
+    from ironlaw.explain.flips import blocks_to_flip, flip_plan, flips, is_of_flips
+    from ironlaw.plan import Schedule
+    from ironlaw.report.document import flips_document
+    from ironlaw.report.flips import show_flips
+
+    if not is_of_flips(recording.plan):
+        comparison = chosen(ironlaw.explain(recording, control=control, changed=changed))
+        assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
+        depth, most, budget_s = options["depth"] or FLIP_DEPTH, options["blocks"], options["budget"]
+        assert isinstance(depth, int)
+        assert isinstance(most, int)
+        assert isinstance(budget_s, float)
+        blocks = blocks_to_flip(comparison.ledger, depth=depth, most=most)
+        plan = flip_plan(recording.plan, comparison.changed, blocks, Schedule(budget_s=budget_s))
+        out = options["out"] if isinstance(options["out"], Path) else default_out(f"{plan.model}-flips")
+        with ProgressBar(Console(stderr=True), quiet=False) as bar:
+            recording = ironlaw.record(plan, out, watcher=bar)
+        click.echo(f"Recording: {out}", err=True)
+    found = flips(recording)
+    if options["as_json"]:
+        click.echo(json.dumps(flips_document(found), ensure_ascii=False, indent=2))
+    else:
+        show_flips(found, Console())
+    return int(exit_code(recording))
 
 
 def _size(comparison: Comparison) -> float:

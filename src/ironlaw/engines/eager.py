@@ -49,7 +49,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
 def _reads(variant: Variant) -> tuple[str, ...]:
     """The factors shaping a model that a precision takes notice of."""
     reads = {
-        "int8": ("fusion", "calibration", "quantized-engine"),
+        "int8": ("fusion", "calibration", "quantized-engine", "int8-blocks"),
         "int8-dynamic": ("fusion", "quantized-engine"),
         GIVEN: ("fusion", "quantized-engine"),
     }
@@ -69,6 +69,15 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
     match variant.level(PRECISION):
         case "fp32":
             return eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+        case "int8" if variant.level("int8-blocks") != eager_int8.WRITTEN:
+            return eager_int8.quantize_blocks(
+                source,
+                model.calibration,
+                blocks=variant.level("int8-blocks"),
+                fused=fused,
+                backend=_backend(variant),
+                phases=phases,
+            )
         case "int8":
             return eager_int8.quantize_static(
                 source,

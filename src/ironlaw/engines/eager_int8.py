@@ -17,6 +17,8 @@ from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
 
+WRITTEN, NO_BLOCK = "written", "none"  # levels of the factor int8-blocks
+
 
 @dataclass(slots=True, kw_only=True)
 class Quantized:
@@ -63,13 +65,48 @@ def quantize_static(
         if has_stubs(module):
             made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
         else:
-            made = _by_tracing(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
+            made = _by_tracing(
+                module,
+                calibration,
+                formats=_Formats(mapping=_mapping(backend), backend=backend, fused=fused),
+                phases=phases,
+                calibrate=calibrate,
+            )
     if count_int8(made.module) == 0:
         raise ArmFailed(
             "nothing in this model could be quantized to static int8: no layer of it has an int8 kernel here",
             hint="compare precisions of a model with convolutions or linear layers, or try another engine",
         )
     made.notes.append(f"quantized engine {backend}")
+    return made
+
+
+def quantize_blocks(
+    module: Any, calibration: list[tuple[Any, ...]], *, blocks: str, fused: bool, backend: str, phases: Phases
+) -> Quantized:
+    """A copy of which only some modules become static int8; `blocks` is a level of the factor int8-blocks.
+
+    Raises:
+        ArmFailed: it has no module of that path, cannot be traced, or nothing in the module has an int8 kernel.
+    """
+    import torch
+
+    torch.backends.quantized.engine = backend
+    lead, colon, path = blocks.partition(":")
+    if colon and path not in dict(module.named_modules()):
+        raise ArmFailed(f"the model has no module {path!r}", hint="name a block that ironlaw layers shows")
+    with quiet(), explained("int8"):
+        mapping = _mapping(backend)
+        if lead == "but":
+            mapping = mapping.set_module_name(path, None)
+        elif lead in ("only", NO_BLOCK):
+            chosen = mapping.global_qconfig
+            mapping = type(mapping)().set_global(None)
+            mapping = mapping.set_module_name(path, chosen) if path else mapping
+        formats = _Formats(mapping=mapping, backend=backend, fused=fused)
+        made = _by_tracing(module, calibration, formats=formats, phases=phases, calibrate=True)
+    if count_int8(made.module) == 0 and blocks != NO_BLOCK:
+        raise ArmFailed(f"nothing in {path or 'this model'} has an int8 kernel here", hint="leave this block out")
     return made
 
 
@@ -139,33 +176,52 @@ def _by_stubs(
     return Quantized(module=made)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Formats:
+    """Which operators become int8, packed for which library, and whether layers may be fused on the way."""
+
+    mapping: Any
+    backend: str
+    fused: bool
+
+    def patterns(self) -> Any:
+        """What may become int8 together."""
+        return _patterns(self.backend, fused=self.fused)
+
+
 def _by_tracing(
     module: Any,
     calibration: list[tuple[Any, ...]],
     *,
-    fused: bool,
-    backend: str,
+    formats: _Formats,
     phases: Phases,
-    calibrate: bool = True,
+    calibrate: bool,
 ) -> Quantized:
-    from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
+    from torch.ao.quantization import quantize_fx
 
     # Fusing is part of preparing here: the patterns of the backend configuration decide.
     with phases.timed("prepare"):
         made: Any = quantize_fx.prepare_fx(
             copy.deepcopy(module),
-            get_default_qconfig_mapping(backend),
+            formats.mapping,
             example_inputs=calibration[0],
-            backend_config=_patterns(backend, fused=fused),
+            backend_config=formats.patterns(),
         )
     _calibrate(made, calibration if calibrate else [], phases)
     with phases.timed("convert"):
-        made = quantize_fx.convert_fx(made, backend_config=_patterns(backend, fused=fused))
+        made = quantize_fx.convert_fx(made, backend_config=formats.patterns())
     notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
     floats = _float_layers(made)
     if floats:
         notes.append(f"stayed float: {', '.join(floats)}")
     return Quantized(module=made, notes=notes)
+
+
+def _mapping(backend: str) -> Any:
+    """Which number formats torch gives to which operators."""
+    from torch.ao.quantization import get_default_qconfig_mapping
+
+    return get_default_qconfig_mapping(backend)
 
 
 def _patterns(backend: str, *, fused: bool) -> Any:

@@ -46,6 +46,11 @@ def converts(call: LayerCall) -> bool:
     return bool(roles(call.operator) & _CONVERTING)
 
 
+def is_multiplying_kind(kind: str) -> bool:
+    """Whether rows of that kind multiply: a convolution by its size, or another role that does."""
+    return kind in _MULTIPLYING or kind == "depth-wise" or kind[:1].isdigit()
+
+
 def multiplies(call: LayerCall) -> bool:
     """Whether the call multiplies and accumulates: what number formats are chosen for."""
     return bool(roles(call.operator) & _MULTIPLYING)

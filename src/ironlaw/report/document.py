@@ -19,6 +19,7 @@ from ironlaw.explanation import (
     Comparison,
     Design,
     Explanation,
+    Flips,
     Ledger,
     LedgerRow,
     OnceTerm,
@@ -258,6 +259,25 @@ def ledger_document(comparison: Comparison) -> dict[str, Any]:
         "split": _split(comparison),
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
+    }
+
+
+def flips_document(found: Flips) -> dict[str, Any]:
+    """Measured flips: milliseconds that int8 saves, by block."""
+    ms = MILLISECONDS.size
+    return {
+        "schema": SCHEMA,
+        "flips": [
+            {
+                "block": row.block,
+                "alone_ms": _estimate(row.alone, unit=ms),
+                "left_float_ms": _estimate(row.left_float, unit=ms),
+            }
+            for row in found.rows
+        ],
+        "sum_alone_ms": _number(found.sum_alone, unit=ms),
+        "sum_left_float_ms": _number(found.sum_left_float, unit=ms),
+        "whole_ms": _estimate(found.whole, unit=ms),
     }
 
 

@@ -1,0 +1,48 @@
+"""Measured flips in a terminal: what each block is worth in int8, and how far that is from adding up."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Flips
+from ironlaw.missing import Maybe, Missing
+from ironlaw.report import words
+from ironlaw.report.quantity import MILLISECONDS, decimal, shown
+
+
+def show_flips(found: Flips, console: Console) -> None:
+    """A row for each block: saved by it alone in int8, and lost by it alone left in float."""
+    console.print(Text("Milliseconds of one inference that int8 saves, measured with the conversions at the border:"))
+    console.print()
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("block", overflow="fold")
+    for title in ("alone in int8 [95 %]", "lost when left in float [95 %]"):
+        grid.add_column(Text(title, justify="right"), justify="right")
+    for row in found.rows:
+        grid.add_row(Text(words.plain(row.block)), Text(_estimate(row.alone)), Text(_estimate(row.left_float)))
+    grid.add_row(Text("sum of these"), Text(_sum(found.sum_alone)), Text(_sum(found.sum_left_float)), style="bold")
+    grid.add_row(Text("all of the network"), Text(_estimate(found.whole)), Text(""), style="bold")
+    console.print(grid)
+    console.print()
+    console.print(
+        Text(
+            "Were flips additive, a block would have the same value in both columns, and all blocks together that of "
+            "the network; blocks not listed here were not flipped."
+        )
+    )
+    gaps = {gap.reason for row in found.rows for gap in (row.alone, row.left_float) if isinstance(gap, Missing)}
+    for reason in sorted(gaps):
+        console.print(Text(f"–: {words.plain(reason)}."), style="dim")
+    for concern in found.concerns:
+        console.print(Text(words.concern_sentence(concern)), style="dim")
+
+
+def _estimate(value: Maybe[Estimate]) -> str:
+    return "–" if isinstance(value, Missing) else str(shown(value, MILLISECONDS, null=0.0))
+
+
+def _sum(value: Maybe[float]) -> str:
+    return "–" if isinstance(value, Missing) else decimal(value / MILLISECONDS.size, 3)
