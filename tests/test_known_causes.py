@@ -11,6 +11,7 @@ from ironlaw.explain.planner import CAUSES
 from ironlaw.explanation import Outcome
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing
+from ironlaw.report.words import interaction_sentences
 
 from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own
 
@@ -204,3 +205,7 @@ def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
     assert not isinstance(fusion.effect, Missing)
     # The mean of ln(100/90) = 0.105 and ln(50/40) = 0.223.
     assert fusion.effect.value == pytest.approx(0.164, abs=0.01)
+    # Fusing gains 0.223 in int8 and 0.105 in fp32.
+    (extra,) = comparison.interaction.values()
+    assert extra.value == pytest.approx(0.118, abs=0.01)
+    assert interaction_sentences(comparison)[0].startswith("Precision and fusion together gain more")

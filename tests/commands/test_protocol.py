@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ironlaw import protocol
-from ironlaw.commands.run import Settings, run
-from ironlaw.errors import BadInput
+from ironlaw.commands.run import Settings, exit_code, run
+from ironlaw.errors import BadInput, ExitCode
+from ironlaw.measure.scripted import Burden, Script
+
+from ..scripted import SOUND, bearing, own, recorded
 
 
 def settings(*arguments: str) -> Settings:
@@ -40,6 +45,16 @@ def test_every_step_of_the_protocol_changes_one_thing_on_a_side() -> None:
         for pair in (step.control, step.changed):
             if pair is not None:
                 assert len(arms[pair[0]].differing(arms[pair[1]])) == 1
+
+
+def test_an_experiment_that_cannot_run_does_not_make_the_run_incomplete() -> None:
+    faults = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
+    laws = {"a": bearing(faults), "a+malloc=retain": replace(SOUND, fails_in=1), "b": SOUND}
+    recording = recorded((own("a"), own("b")), Script(arms=laws), replicates=3)
+    assert {failure.arm.partition("+")[1] for failure in recording.failures} == {"+"}
+    assert exit_code(recording) is ExitCode.DONE
+    asked = recorded((own("a"), own("b")), Script(arms={**laws, "b": replace(SOUND, fails_in=1)}), replicates=3)
+    assert exit_code(asked) is ExitCode.INCOMPLETE
 
 
 def test_experiments_get_more_replicates_than_comparisons_alone() -> None:

@@ -283,8 +283,10 @@ def execute(settings: Settings) -> int:
 
 
 def exit_code(recording: Recording) -> ExitCode:
-    """3 when an arm failed or the run was cut short."""
+    """3 when an arm that was asked for failed, or the run was cut short."""
     from ironlaw.recording import Ended, Ending
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED
-    return ExitCode.DONE if whole and not recording.failures else ExitCode.INCOMPLETE
+    added = {arm.name for arm in recording.plan.arms if arm.serves}
+    failed = any(failure.arm not in added for failure in recording.failures)
+    return ExitCode.INCOMPLETE if failed or not whole else ExitCode.DONE

@@ -183,6 +183,8 @@ def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
 
 
 def _failures(recording: Recording) -> Iterator[Concern]:
+    """Arms that could not go on; one that was only added for an experiment costs that experiment and nothing else."""
+    added = {arm.name for arm in recording.plan.arms if arm.serves}
     for failure in recording.failures:
         where = "while it was prepared" if failure.replicate < 0 else f"in replicate {failure.replicate}"
         yield Concern(
@@ -190,6 +192,7 @@ def _failures(recording: Recording) -> Iterator[Concern]:
             text=f"failed {where} ({failure.stage}): {failure.reason}",
             fix=failure.hint or "run this arm alone to see its own messages",
             arm=failure.arm,
+            weight=Weight.NOTES if failure.arm in added else Weight.DOUBTS,
         )
 
 

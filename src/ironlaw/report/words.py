@@ -292,6 +292,21 @@ def cause_sentence(verdict: CauseVerdict) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def interaction_sentences(comparison: Comparison) -> list[str]:
+    """What one factor changes in another's effect, from the 2x2 of both; empty without one."""
+    said = []
+    for name, extra in comparison.interaction.items():
+        one, _, two = name.partition(" x ")
+        factor = ratio(extra.through(math.exp))
+        if not extra.excludes(0.0):
+            said.append(f"No interaction of {plain(one)} and {plain(two)} is shown: {factor}.")
+            continue
+        word = "more" if extra.value > 0 else "less"
+        said.append(f"{plain(one)[:1].upper()}{plain(one)[1:]} and {plain(two)} together gain {word} than "
+                    f"each alone multiplied: a factor of {factor}.")  # fmt: skip
+    return said
+
+
 def brief_sentence(verdict: CauseVerdict) -> str:
     """The outcome of a cause and the size of its effect, where the whole sentence stands elsewhere."""
     title = cause_title(verdict.cause)
@@ -385,6 +400,7 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
         adjusted_sentence(comparison),
         shares_sentence(comparison),
         unexplained_sentence(comparison),
+        *interaction_sentences(comparison),
         *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
