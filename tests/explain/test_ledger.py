@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ironlaw.explain.assemble import explain
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
+from ironlaw.layer import LayerGraph, Probe
 from ironlaw.measure.scripted import ArmScript
 from ironlaw.missing import Missing
 from ironlaw.recording import Ceilings, Recording
@@ -224,3 +225,33 @@ def test_swapping_the_arms_negates_every_cell(first: ArmScript, second: ArmScrip
             if not isinstance(value, Missing):
                 assert value == pytest.approx(-known(other.terms[term]), abs=1e-3)
     assert len(swapped.rows) == len(ledger.rows)
+
+
+def test_an_arm_told_by_its_engines_profile_has_times_and_no_terms() -> None:
+    recording = recorded(pmu=False)
+    graphs = tuple(
+        replace(one, profiled_by="onnxruntime") if one.arm == "int8" else one for one in recording.layer_graphs
+    )
+    readings = tuple(
+        replace(one, probe=Probe.ENGINE) if one.arm == "int8" else one
+        for one in recording.layer_readings
+        if one.arm == "fp32" or one.probe is Probe.CLOCK
+    )
+    comparison, ledger = compared(replace(recording, layer_graphs=graphs, layer_readings=readings))
+    for row in ledger.rows:
+        for cell in row.terms.values():
+            assert isinstance(cell, Missing)
+            assert "the profile of onnxruntime tells time only" in cell.reason
+    assert "the layers of int8 are told by the profile of onnxruntime: time only" in ledger.notes
+    assert not isinstance(comparison.split, Missing)
+    total = math.fsum(row.control_ns for row in ledger.rows) - math.fsum(row.changed_ns for row in ledger.rows)
+    assert total == pytest.approx(comparison.split.total.ns.value, rel=1e-12)
+
+
+def test_layers_of_an_arm_that_strayed_half_way_are_not_used() -> None:
+    recording = recorded()
+    lost = LayerGraph(arm="int8", calls=Missing("replicate 3 called other layers than the first one"))
+    explanation = explain(replace(recording, layer_graphs=(*recording.layer_graphs, lost)), changed="int8")
+    ledger = explanation.comparisons[0].ledger
+    assert isinstance(ledger, Missing)
+    assert "replicate 3 called other layers" in ledger.reason

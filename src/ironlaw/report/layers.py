@@ -45,10 +45,11 @@ def show_ledger(
 def _table(rows: Sequence[LedgerRow], total: LedgerRow, comparison: Comparison, *, width: int) -> Table:
     terms = [term for term in Term if not isinstance(total.terms.get(term, _ABSENT), Missing)]
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    number_columns = 4 + len(terms)
-    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(16, width - 9 * number_columns))
+    # Ten letters for an arm, six for a time, eight for a fate, and one between.
+    beside = 11 * 2 + 8 + 9 + 8 * len(terms)
+    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(14, width - beside))
     for title in (comparison.control, comparison.changed, "saved", "factor", *(_ABBREVIATED[term] for term in terms)):
-        grid.add_column(Text(words.plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=9)
+        grid.add_column(Text(words.plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=10)
     for row in rows:
         grid.add_row(*_cells(row, terms), style="" if row.fate in ("both", "appeared", "vanished") else "dim")
     grid.add_row(*("" for _ in range(5 + len(terms))))
@@ -143,8 +144,18 @@ def _work_cells(row: LedgerRow, work: dict[str, Maybe[float]]) -> list[str]:
         _plain(work.get("gmac_per_s", _ABSENT)),
         _share(work.get("share_of_ceiling", _ABSENT)),
         _ms(work.get("gap_ns", _ABSENT)),
-        words.plain(row.executed[1] or row.executed[0]),
+        words.plain(_briefly(row.executed[1] or row.executed[0])),
     ]
+
+
+def _briefly(executed: str) -> str:
+    """The format and the kernel's own name, without the primitive and the formats that oneDNN tells around it."""
+    said = []
+    for one in executed.split("; "):
+        form, comma, kernel = one.partition(", ")
+        parts = kernel.split(" ")
+        said.append(form + comma + (parts[1] if len(parts) == 3 and ":" in parts[1] else kernel))
+    return "; ".join(said)
 
 
 def _counted(value: Maybe[float]) -> str:
