@@ -30,6 +30,7 @@ CALM = Machine(
     allocator="libjemalloc.so.2",
     versions={"onnxruntime": "1.20", "openvino": "2025.0"},
     load_average=0.05,
+    perf_event_paranoid=1,
     cpu_time_split="exact",
 )
 PROBE = TorchProbe(capability="AVX512", quantized_engines=("x86", "onednn"), quantized_engine="x86", threads=4)
@@ -39,7 +40,7 @@ REFUSED = CounterCheck(
     slots=Missing("the kernel refused instructions:u (EACCES): perf_event_paranoid is 3; sudo sysctl x=1; or root"),
     groups=(),
 )
-AROUND = Surroundings(clock_source="tsc", siblings=(), available_bytes=8 << 30, swapped_bytes=0)
+AROUND = Surroundings(clock_source="tsc", siblings=(), available_bytes=8 << 30, swapped_bytes=0, container="")
 
 
 def machine(**facts: Any) -> Machine:
@@ -54,7 +55,13 @@ def test_a_calm_machine_has_nothing_to_fix() -> None:
 def test_where_nothing_can_be_read_nothing_is_called_good() -> None:
     unread = Machine(architecture="x86_64", cpu="stated")
     nothing = Missing("not told")
-    around = Surroundings(clock_source=nothing, siblings=nothing, available_bytes=nothing, swapped_bytes=nothing)
+    around = Surroundings(
+        clock_source=nothing,
+        siblings=nothing,
+        available_bytes=nothing,
+        swapped_bytes=nothing,
+        container=nothing,
+    )
     found = diagnose(unread, check=REFUSED, torch=nothing, around=around)
     assert [finding for finding in found if finding.state is State.GOOD] == []
     assert all(finding.text for finding in found)
@@ -191,4 +198,38 @@ def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
         siblings=(frozenset({0, 2}),),
         available_bytes=4 << 30,
         swapped_bytes=1 << 20,
+        container="",
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "state", "lost"),
+    [
+        (-1, State.GOOD, ""),
+        (1, State.GOOD, ""),
+        (2, State.COSTS, "kernel mode is not counted"),
+        (4, State.COSTS, "nothing is counted"),
+    ],
+)
+def test_paranoid_level_says_what_it_costs_and_the_command(level: int, state: State, lost: str) -> None:
+    found = findings.paranoid(machine(perf_event_paranoid=level))
+    assert found.state is state
+    assert found.cost.endswith(lost)
+    assert (found.fix == "sudo sysctl kernel.perf_event_paranoid=1") is (state is State.COSTS)
+
+
+def test_container_costs_only_where_the_counters_are_refused() -> None:
+    assert findings.container("docker", WORKING).state is State.GOOD
+    refused = findings.container("docker", REFUSED)
+    assert refused.state is State.COSTS
+    assert refused.fix.startswith("docker run --cap-add PERFMON")
+    assert findings.container("", REFUSED).state is State.GOOD
+
+
+@pytest.mark.parametrize(("mark", "kind"), [(".dockerenv", "docker"), ("run/.containerenv", "podman")])
+def test_container_is_known_by_its_mark(tmp_path: Path, mark: str, kind: str) -> None:
+    (tmp_path / "proc").mkdir()
+    assert look_around(tmp_path).container == ""
+    (tmp_path / mark).parent.mkdir(exist_ok=True)
+    (tmp_path / mark).touch()
+    assert look_around(tmp_path).container == kind

@@ -16,12 +16,16 @@ from ironlaw.recording import CounterCheck
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the doctor reads beside the machine's facts; `siblings` are the CPUs of each core that has several."""
+    """What the doctor reads beside the machine's facts; `siblings` are the CPUs of each core that has several.
+
+    `container` is what built the one around this process: docker, podman; empty where none left a mark.
+    """
 
     clock_source: Maybe[str]
     siblings: Maybe[tuple[frozenset[int], ...]]
     available_bytes: Maybe[int]
     swapped_bytes: Maybe[int]
+    container: Maybe[str]
 
 
 def look_around(root: Path = Path("/")) -> Surroundings:
@@ -35,6 +39,7 @@ def look_around(root: Path = Path("/")) -> Surroundings:
         siblings=_siblings(root),
         available_bytes=memory.get("MemAvailable", untold),
         swapped_bytes=memory["SwapTotal"] - memory["SwapFree"] if has_swap else untold,
+        container=_container(root),
     )
 
 
@@ -44,6 +49,8 @@ def diagnose(
     """Everything that was looked at, in the order in which it matters."""
     return (
         *findings.counters(check),
+        findings.paranoid(machine),
+        findings.container(around.container, check),
         findings.dot_products(machine),
         findings.torch_kernels(machine, torch),
         findings.engines(machine),
@@ -59,6 +66,16 @@ def diagnose(
         findings.time_split(machine, check),
         findings.hypervisor(machine),
     )
+
+
+# The file that each leaves at the root of what it builds.
+_MARKS = {"docker": ".dockerenv", "podman": "run/.containerenv"}
+
+
+def _container(root: Path) -> Maybe[str]:
+    if not (root / "proc").exists():
+        return Missing("/proc is not there")
+    return next((kind for kind, mark in _MARKS.items() if (root / mark).exists()), "")
 
 
 def _memory_bytes(root: Path) -> dict[str, int]:

@@ -82,6 +82,38 @@ def _what_and_fix(reason: str) -> tuple[str, str]:
     return what, fix or "measure on another machine: this one's counters cannot be believed"
 
 
+def paranoid(machine: Machine) -> Finding:
+    """What the kernel lets a process without privileges count."""
+    level = machine.perf_event_paranoid
+    if isinstance(level, Missing):
+        return _unknown("paranoid", level)
+    if level <= 1:
+        return _good("paranoid", f"perf_event_paranoid is {level}: user and kernel mode may be counted")
+    lost = "kernel mode is not counted" if level == 2 else "nothing is counted"
+    return _costs(
+        "paranoid",
+        f"perf_event_paranoid is {level}",
+        cost=f"without root or CAP_PERFMON {lost}",
+        fix="sudo sysctl kernel.perf_event_paranoid=1",
+    )
+
+
+def container(kind: Maybe[str], check: CounterCheck) -> Finding:
+    """Whether a container stands between the process and the counters."""
+    if isinstance(kind, Missing):
+        return _unknown("container", kind)
+    if not kind:
+        return _good("container", "none seen")
+    if check.meter is Meter.HARDWARE:
+        return _good("container", f"{kind}; the counters are let through")
+    return _costs(
+        "container",
+        kind,
+        cost="its seccomp filter forbids counters by default, whatever the hardware has",
+        fix=f"{kind} run --cap-add PERFMON --security-opt seccomp=unconfined",
+    )
+
+
 def dot_products(machine: Machine) -> Finding:
     """Whether the CPU multiplies and adds int8 in one instruction."""
     present = [flag for flag in _DOT_PRODUCTS if machine.has_isa(flag)]
