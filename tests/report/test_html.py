@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from ironlaw.explanation import Explanation
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Explanation, SplitTerm, Term
 from ironlaw.missing import Missing
 from ironlaw.recording import load
+from ironlaw.report.figures import split_steps
 from ironlaw.report.html import render
 from ironlaw.report.raw import packed
 from tests.report import explanations
 from tests.report.recordings import recording
 from tests.report.test_terminal import ALL
 
+NOTHING = SplitTerm(ln=Estimate(value=0.0, low=0.0, high=0.0), ns=Estimate(value=-1e-9, low=-2e-9, high=0.0))
 _VOID = {"meta", "link", "br", "wbr", "input"}
 
 
@@ -143,3 +146,12 @@ def test_dollar_signs_in_names_are_not_formulas() -> None:
     whole = explanations.with_pmu()
     arms = tuple(replace(arm, arm="$a_1$") if arm.arm == "int8" else arm for arm in whole.arms)
     assert "$a_1$" in Page(render(replace(whole, arms=arms), None)).text
+
+
+def test_term_that_rounds_to_nothing_has_no_sign_in_the_waterfall() -> None:
+    whole = explanations.with_pmu()
+    still = replace(explanations.SPLIT, terms={**explanations.SPLIT.terms, Term.FREQUENCY: NOTHING})
+    steps = split_steps(replace(whole.comparisons[2], split=still), whole)
+    said = {step.label: step.said.replace("\N{NO-BREAK SPACE}", " ") for step in steps}
+    assert said["clock frequency"] == "0 ms [0, 0]"
+    assert said["instructions"] == "−8.00 ms [7.70, 8.30]"

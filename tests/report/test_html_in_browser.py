@@ -173,13 +173,13 @@ def test_numbers_on_the_page_are_those_of_the_document(browser: Any, tmp_path: P
     fused = next(item for item in document["comparisons"] if item["changed"] == "int8+fused")
     assert [float(value) for value in ledger_column(browser, 3)] == [row["control_ms"] for row in fused["ledger"]]
     rows = browser.execute_script(
-        "return [...document.querySelector('table.arms').tBodies[0].rows]"
+        "return [...document.querySelectorAll('table.arms tbody tr')]"
         ".map(row => [...row.cells].slice(1).map(cell => [cell.dataset.value, cell.textContent]))"
     )
     for arm, cells in zip(document["arms"], rows, strict=True):
         assert float(cells[0][0]) == arm["time_ms"]
         assert float(cells[0][1]) == pytest.approx(arm["time_ms"], abs=0.006)
-        assert float(cells[-1][1]) == pytest.approx(arm["size_mb"], abs=0.006)
+        assert float(cells[4][1]) == pytest.approx(arm["size_mb"], abs=0.006)
 
 
 def test_downloads_give_the_document_and_the_recording(
@@ -193,6 +193,44 @@ def test_downloads_give_the_document_and_the_recording(
         _wait_for(tmp_path / button.get_attribute("data-name"))
     assert json.loads((tmp_path / "explanation.json").read_text()) == to_document(explanation)
     assert load(tmp_path / "recording.jsonl") == recording(explanation)
+
+
+def test_arms_of_experiments_are_folded_and_paper_unfolds_them(browser: Any, tmp_path: Path) -> None:
+    opened(browser, tmp_path, explanations.with_pmu())
+    name = browser.find_element("xpath", "//tr[@class='added'][1]/th")
+    assert not name.is_displayed()
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert name.text.startswith("fp32+malloc=retain")
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert not name.is_displayed()
+
+
+def test_fold_opens_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, tmp_path, explanations.with_pmu())
+    browser.find_element("css selector", "#arms summary").send_keys(Keys.ENTER)
+    assert browser.find_element("xpath", "//tr[@class='added'][1]/th").is_displayed()
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_page_is_no_wider_than_its_window(browser: Any, tmp_path: Path, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for name in ("with_pmu", "with_hostile_names", "with_twelve_arms"):
+            opened(browser, tmp_path, getattr(explanations, name)())
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_guesses_stand_on_the_page_with_their_answers(browser: Any, tmp_path: Path) -> None:
+    explanation = opened(browser, tmp_path, explanations.with_pmu())
+    rows = [row.text for row in browser.find_elements("css selector", "table.guesses tbody tr")]
+    answered = to_document(explanation)["guesses"]
+    assert len(rows) == len(answered) > 0
+    assert all(guess["answer"] in row for guess, row in zip(answered, rows, strict=True))
 
 
 def _wait_for(path: Path) -> None:

@@ -32,6 +32,8 @@ def context_switch_bound(
     saved_ns = abs(fewer) * cost_ns
     bound = -math.log1p(-min(0.99, saved_ns / wall.value))
     small = bound < smallest
+    part = saved_ns / wall.value
+    of_control = "less than 0.01 %" if part < 1e-4 else f"{part:.2%}"
     return CauseVerdict(
         cause="context-switches",
         outcome=Outcome.REFUTED if small else Outcome.CONSISTENT,
@@ -39,7 +41,7 @@ def context_switch_bound(
         evidence={"fewer switches per inference": fewer, "ns per switch": cost_ns, "bound, ln units": bound},
         reason=(
             f"{abs(fewer):.2g} {'fewer' if fewer >= 0 else 'more'} switches an inference at {cost_ns:.0f} ns each are "
-            f"{saved_ns / 1e3:.2g} µs at most, {saved_ns / wall.value:.2%} of the control's time"
+            f"{saved_ns / 1e3:.2g} µs at most, {of_control} of the control's time"
         ),
     )
 

@@ -10,7 +10,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
-from ironlaw.report.columns import asked_comparisons
+from ironlaw.report.columns import asked_comparisons, widest_first
 from ironlaw.report.document import to_json
 from ironlaw.report.markdown import (
     arms_blocks,
@@ -32,7 +32,7 @@ def to_bundle(explanation: Explanation, recording: Recording) -> str:
     if explanation.was_cut:
         blocks.append(f"**{cut_sentence()}**")
     blocks += arms_blocks(explanation)
-    for comparison in asked_comparisons(explanation):
+    for comparison in widest_first(asked_comparisons(explanation)):
         blocks += comparison_blocks(comparison, explanation)
     blocks += concern_blocks(explanation)
     blocks += ["## Machine and method", facts_block(explanation, recording)]

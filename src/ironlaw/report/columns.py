@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, ArmSummary, Comparison, Explanation
@@ -24,7 +24,7 @@ from ironlaw.report.quantity import (
     scale_for,
     shown,
 )
-from ironlaw.report.words import plain, unit_of_work
+from ironlaw.report.words import moved_by, plain, unit_of_work
 
 CONTROL_CELL = "1 (control)"
 
@@ -38,7 +38,6 @@ class Column:
     heading: str  # the title, short and broken into lines, for narrow tables
     unit: str
     cells: tuple[str | Missing, ...]
-    is_time: bool  # belongs to the first of the two tables, when they do not fit beside each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +88,16 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
     )
 
 
+def asked_rows(table: ArmsTable) -> ArmsTable:
+    """The table without the arms that only experiments asked for."""
+    kept = [place for place, row in enumerate(table.rows) if not row.is_added]
+    return replace(
+        table,
+        rows=tuple(table.rows[place] for place in kept),
+        columns=tuple(replace(column, cells=tuple(column.cells[place] for place in kept)) for column in table.columns),
+    )
+
+
 def ordered_arms(explanation: Explanation) -> tuple[ArmSummary, ...]:
     """The arms in the plan's order; those that the plan does not name come last, as given."""
     if isinstance(explanation.plan, Missing):
@@ -116,6 +125,16 @@ def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
     """The comparisons of arms that were asked for, without those that only experiments needed."""
     added = added_arms(explanation)
     return tuple(item for item in explanation.comparisons if item.changed not in added)
+
+
+def widest_first(comparisons: tuple[Comparison, ...]) -> list[Comparison]:
+    """The comparisons, the one that moved most before the others: it is what a reader came for.
+
+    Steps, whose controls differ, are told in their order.
+    """
+    if len({comparison.control for comparison in comparisons}) > 1:
+        return list(comparisons)
+    return sorted(comparisons, key=moved_by, reverse=True)
 
 
 def comparison_with(explanation: Explanation, arm: str) -> Comparison | None:
@@ -149,61 +168,43 @@ def _columns(explanation: Explanation, arms: tuple[ArmSummary, ...], *, n: int |
     times = [_time_column("time_per_inference", f"time per {work}", arms, factor=1)]
     if n is not None and is_known(explanation.plan):
         times.append(_time_column("time_for_n", f"for {n} {work}s", arms, factor=n))
-    wall = scale_for(TIME, [_value(wall_time(arm)) for arm in arms])
-    times += [
-        _speedup_column(explanation, arms),
-        _column("user_time", "user time", "user", wall, [arm.user_ns for arm in arms]),
-        _column("kernel_time", "kernel time", "kernel", wall, [arm.kernel_ns for arm in arms]),
-    ]
-    return [*times, *_counts(arms, work), _size_column(arms)]
+    # What the post's table shows comes first: narrow outputs put the rest elsewhere.
+    return [*times, _speedup_column(explanation, arms), *_quality(arms), *_costs(arms, work)]
 
 
-def _counts(arms: tuple[ArmSummary, ...], work: str) -> list[Column]:
-    instructions = [arm.instructions for arm in arms]
-    misses = [arm.cache_misses for arm in arms]
+def _quality(arms: tuple[ArmSummary, ...]) -> list[Column]:
     return [
-        _column(
-            "instructions",
-            f"instructions per {work}",
-            f"instr.\n/ {work}",
-            scale_for(COUNT, instructions),
-            instructions,
-            is_time=False,
-        ),
         _ipc_column(arms),
-        _column(
-            "cache_misses",
-            f"cache misses per {work}",
-            f"misses\n/ {work}",
-            scale_for(COUNT, misses),
-            misses,
-            is_time=False,
-        ),
         _column(
             "cache_miss_percent",
             "cache-miss percentage",
             "cache\nmiss",
             PERCENT,
             [arm.cache_miss_share for arm in arms],
-            is_time=False,
         ),
+        _size_column(arms),
+    ]
+
+
+def _costs(arms: tuple[ArmSummary, ...], work: str) -> list[Column]:
+    wall = scale_for(TIME, [_value(wall_time(arm)) for arm in arms])
+    instructions = [arm.instructions for arm in arms]
+    misses = [arm.cache_misses for arm in arms]
+    switches = [arm.context_switches for arm in arms]
+    faults = [arm.page_faults for arm in arms]
+    return [
+        _column("page_faults", f"page faults per {work}", "page\nfaults", PLAIN, faults),
+        _column("user_time", "user time", "user", wall, [arm.user_ns for arm in arms]),
+        _column("kernel_time", "kernel time", "kernel", wall, [arm.kernel_ns for arm in arms]),
         _column(
-            "context_switches",
-            f"context switches per {work}",
-            "context\nswitches",
-            PLAIN,
-            [arm.context_switches for arm in arms],
-            is_time=False,
-            digits=2,
+            "instructions",
+            f"instructions per {work}",
+            f"instr.\n/ {work}",
+            scale_for(COUNT, instructions),
+            instructions,
         ),
-        _column(
-            "page_faults",
-            f"page faults per {work}",
-            "page\nfaults",
-            PLAIN,
-            [arm.page_faults for arm in arms],
-            is_time=False,
-        ),
+        _column("cache_misses", f"cache misses per {work}", f"misses\n/ {work}", scale_for(COUNT, misses), misses),
+        _column("context_switches", f"context switches per {work}", "context\nswitches", PLAIN, switches, digits=2),
     ]
 
 
@@ -221,7 +222,7 @@ def _time_column(key: str, title: str, arms: tuple[ArmSummary, ...], *, factor: 
     scale = scale_for(TIME, [_value(time) for time in times])
     heading = title.replace(" per ", " per\n") if factor == 1 else "\n".join(title.rsplit(" ", 1))
     cells = tuple(_time_cell(time, scale) for time in times)
-    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells, is_time=True)
+    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells)
 
 
 def _times(time: Estimate | float | Missing, factor: int) -> Estimate | float | Missing:
@@ -244,13 +245,13 @@ def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> C
         return value if isinstance(value, Missing) else ratio(value)
 
     cells = tuple(cell(arm) for arm in arms)
-    return Column(key="speedup", title="speed-up", heading="speed-up", unit="[95 %]", cells=cells, is_time=True)
+    return Column(key="speedup", title="speed-up", heading="speed-up", unit="[95 %]", cells=cells)
 
 
 def _ipc_column(arms: tuple[ArmSummary, ...]) -> Column:
     """Two decimals, as perf prints them: 1.06 and 1.15 are not both 1.1."""
     cells = tuple(ipc if isinstance(ipc, Missing) else decimal(ipc, 2) for ipc in (arm.ipc for arm in arms))
-    return Column(key="ipc", title="IPC", heading="IPC", unit="", cells=cells, is_time=False)
+    return Column(key="ipc", title="IPC", heading="IPC", unit="", cells=cells)
 
 
 def _size_column(arms: tuple[ArmSummary, ...]) -> Column:
@@ -258,21 +259,20 @@ def _size_column(arms: tuple[ArmSummary, ...]) -> Column:
         size if isinstance(size, Missing) else decimal(size / MEGABYTES.size, 2)
         for size in (arm.size_bytes for arm in arms)
     )
-    return Column(key="size", title="size", heading="size", unit=MEGABYTES.unit, cells=cells, is_time=False)
+    return Column(key="size", title="size", heading="size", unit=MEGABYTES.unit, cells=cells)
 
 
-def _column(  # noqa: PLR0913 - a column is these six things
+def _column(
     key: str,
     title: str,
     heading: str,
     scale: Scale,
     values: Sequence[Maybe[float]],
     *,
-    is_time: bool = True,
     digits: int = 3,
 ) -> Column:
     cells = tuple(value if isinstance(value, Missing) else number(value, scale, digits=digits) for value in values)
-    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells, is_time=is_time)
+    return Column(key=key, title=title, heading=heading, unit=scale.unit, cells=cells)
 
 
 def cell_text(cell: str | Missing, footnotes: Footnotes) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import Association, Comparison, Explanation, OnceTerm, Outcome, SplitTerm, Term
+from ironlaw.explanation import ArmSummary, Association, Comparison, Explanation, OnceTerm, Outcome, SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.causes import cause_title
@@ -25,9 +25,12 @@ _ROW_IN = 0.32
 _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
 
 
-def time_bars(explanation: Explanation, *, name: str = "bars") -> Drawing | None:
-    """Every arm's time per inference as a bar with its interval; None when no arm has a time."""
-    arms = [arm for arm in ordered_arms(explanation) if not isinstance(wall_time(arm), Missing)]
+def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: bool = False) -> Drawing | None:
+    """Every arm's time per inference as a bar with its interval; None when no arm has a time.
+
+    Those asked for; `of_experiments` the control and the arms that only experiments asked for.
+    """
+    arms = [arm for arm in _drawn(explanation, of_experiments) if not isinstance(wall_time(arm), Missing)]
     if not arms:
         return None
     times = [wall_time(arm) for arm in arms]
@@ -48,9 +51,21 @@ def time_bars(explanation: Explanation, *, name: str = "bars") -> Drawing | None
         grid_lines(ax, axis="x")
         has_intervals = any(isinstance(time, Estimate) for time in times)
         caption = f"Bars start at 0{'; whiskers are 95 % intervals' if has_intervals else ''}."
-        if added:
+        title = "Time of every arm"
+        if of_experiments:
             caption += " Hatched arms were added by experiments."
-        return finish(figure, name=name, title="Time of every arm", caption=caption)
+            title += " that experiments added"
+        return finish(figure, name=name, title=title, caption=caption)
+
+
+def _drawn(explanation: Explanation, of_experiments: bool) -> list[ArmSummary]:
+    """The arms of one of a page's two parts: those asked for, or the control and those of experiments."""
+    added, control = added_arms(explanation), control_name(explanation)
+    return [
+        arm
+        for arm in ordered_arms(explanation)
+        if (arm.arm in added) is of_experiments or (of_experiments and arm.arm == control)
+    ]
 
 
 def _time_bar(ax: Axes, place: int, time: Estimate | float | Missing, scale: Scale, *, ink: Ink, hatch: str) -> None:
@@ -102,7 +117,7 @@ def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
     reached = before
     for term, size in terms.items():
         saved = size.value if isinstance(size, Estimate) else size
-        said = ("−" if saved > 0 else "+") + _unsigned(size, scale)
+        said = _signed(_unsigned(size, scale), "−" if saved > 0 else "+")
         ink = Ink.GOOD if saved > 0 else Ink.BAD
         steps.append(Step(label=term_title(term, terms), start=reached, end=reached - saved, ink=ink, said=said))
         reached -= saved
@@ -133,6 +148,11 @@ def _unsigned(size: Estimate | float, scale: Scale) -> str:
     if isinstance(size, Estimate):
         return quantity(size if size.value >= 0 else size.negated(), scale, null=0.0)
     return with_unit(number(abs(size), scale), scale)
+
+
+def _signed(text: str, sign: str) -> str:
+    """A size with its sign; what rounds to nothing has none."""
+    return text if not text.partition("\N{NO-BREAK SPACE}")[0].strip("0.") else sign + text
 
 
 def _total_step(arm: str, time_ns: float, scale: Scale, ink: Ink) -> Step:
@@ -186,12 +206,14 @@ def _waterfall(steps: list[Step], scale: Scale, *, name: str, title: str, captio
         return finish(figure, name=name, title=title, caption=caption)
 
 
-def rounds_strip(recording: Recording, explanation: Explanation) -> Drawing | None:
-    """Every turn of every arm in the order of time, replicates apart; None when nothing was read."""
+def rounds_strip(
+    recording: Recording, explanation: Explanation, *, name: str = "rounds", of_experiments: bool = False
+) -> Drawing | None:
+    """Every turn of every arm in the order of time, replicates apart; None when nothing was read. Arms as in bars."""
     by_arm: dict[str, list[Reading]] = {}
     for reading in recording.readings:
         by_arm.setdefault(reading.arm, []).append(reading)
-    names = [arm.arm for arm in ordered_arms(explanation) if arm.arm in by_arm]
+    names = [arm.arm for arm in _drawn(explanation, of_experiments) if arm.arm in by_arm]
     if not names:
         return None
     turns = sorted({(reading.replicate, reading.round) for reading in recording.readings})
@@ -199,14 +221,14 @@ def rounds_strip(recording: Recording, explanation: Explanation) -> Drawing | No
     starts = [index for index, turn in enumerate(turns) if index and turn[0] != turns[index - 1][0]]
     with canvas(0.6 + 0.75 * len(names), rows=len(names), sharex=True) as (figure, axes):
         margins(figure, left=label_width([shortened(name, longest=28) for name in names]) + 0.6)
-        for ax, name in zip(axes, names, strict=True):
-            _strip(ax, by_arm[name], place, label=shortened(name, longest=28))
+        for ax, arm in zip(axes, names, strict=True):
+            _strip(ax, by_arm[arm], place, label=shortened(arm, longest=28))
             for start in starts:
                 ax.axvline(start - 0.5, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
         axes[-1].set_xlim(-0.8, len(turns) - 0.2)
         axes[-1].set_xlabel("round, in the order of time; dotted lines separate replicates")
         caption = "One point is one turn. A slope is drift; a point far off is an outlier; each arm has its own scale."
-        return finish(figure, name="rounds", title="Every turn", caption=caption)
+        return finish(figure, name=name, title="Every turn", caption=caption)
 
 
 def _strip(ax: Axes, readings: Sequence[Reading], place: dict[tuple[int, int], int], *, label: str) -> None:
@@ -220,7 +242,7 @@ def _strip(ax: Axes, readings: Sequence[Reading], place: dict[tuple[int, int], i
     grid_lines(ax, axis="y")
 
 
-def association_map(associations: tuple[Association, ...]) -> Drawing | None:
+def association_map(associations: Sequence[Association]) -> Drawing | None:
     """The correlation of every counter with time, over each grouping; None when there is none."""
     known = [item for item in associations if is_known(item.correlation)]
     if not known:
@@ -228,11 +250,11 @@ def association_map(associations: tuple[Association, ...]) -> Drawing | None:
     counters = list(dict.fromkeys(item.counter for item in known))
     groups = list(dict.fromkeys((item.over, item.arm) for item in known))
     labels = [shortened(f"{over}: {arm}" if arm else over) for over, arm in groups]
-    with canvas(1.25 + _ROW_IN * len(groups)) as (figure, [ax]):
-        margins(figure, left=label_width(labels), top=0.85, bottom=0.1)
+    with canvas(0.75 + _ROW_IN * len(groups)) as (figure, [ax]):
+        margins(figure, left=label_width(labels), top=0.55, bottom=0.1)
         for item in known:
             _association_cell(ax, counters.index(item.counter), groups.index((item.over, item.arm)), item)
-        ax.set_xticks(range(len(counters)), [counter.replace("_", "\n") for counter in counters])
+        ax.set_xticks(range(len(counters)), [counter.replace("_", "\n").replace("-", "-\n") for counter in counters])
         ax.xaxis.tick_top()
         ax.set_yticks(range(len(groups)), labels, color=Ink.TEXT.value)
         ax.set_xlim(-0.5, len(counters) - 0.5)

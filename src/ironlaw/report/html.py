@@ -10,15 +10,25 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ironlaw.concern import Weight
-from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.explanation import NOT_RECORDED, Association, Comparison, Explanation, Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
 from ironlaw.report.causes import cause_mechanism, cause_title
-from ironlaw.report.columns import ArmsTable, arms_table, asked_comparisons, cell_text, control_name
+from ironlaw.report.columns import (
+    ArmsTable,
+    added_arms,
+    arms_table,
+    asked_comparisons,
+    cell_text,
+    control_name,
+    widest_first,
+)
 from ironlaw.report.document import to_document
 from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.gaps import doubts, gap_sentence, gaps
+from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
 
@@ -73,8 +83,9 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             title=_title(explanation),
             control=control_name(explanation),
-            strip=figures.rounds_strip(recording, explanation) if recording else None,
-            map=figures.association_map(explanation.associations),
+            strips=_strips(recording, explanation) if recording else [],
+            map=figures.association_map(_asked_associations(explanation)),
+            associations=[item for item in explanation.associations if is_known(item.correlation)],
             machine=machine_facts(explanation),
             method=method_facts(explanation, recording),
             document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False, indent=1))),
@@ -124,17 +135,41 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
         "palette": Markup(_page_file("palette.css").replace(":root", scope)),
         "summary": words.summary(explanation, asked),
         "table": table,
-        "arm_cells": _arm_cells(table, document, footnotes),
+        **_rows(table, _arm_cells(table, document, footnotes)),
         "footnotes": footnotes.lines(),
         "bars": figures.time_bars(explanation, name=f"{prefix}bars"),
+        "more_bars": figures.time_bars(explanation, name=f"{prefix}more-bars", of_experiments=True),
         "sections": [
-            _section(comparison, explanation, document, place, prefix=prefix)
-            for place, comparison in enumerate(explanation.comparisons)
-            if comparison in asked
+            _section(comparison, explanation, document, explanation.comparisons.index(comparison), prefix=prefix)
+            for comparison in widest_first(asked)
         ],
-        "concerns": sorted(explanation.concerns, key=lambda concern: list(Weight).index(concern.weight)),
+        "guesses": guesses(explanation),
+        "gaps": [gap_sentence(gap) for gap in gaps(table.lost, asked)],
+        "doubts": doubts(explanation),
         "doubted": {words.plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},
     }
+
+
+def _rows(table: ArmsTable, cells: list[list[Cell]]) -> dict[str, Any]:
+    """The table's rows with their cells: the arms asked for, and those that experiments added."""
+    rows = list(zip(table.rows, cells, strict=True))
+    return {
+        "asked_rows": [(row, row_cells) for row, row_cells in rows if not row.is_added],
+        "added_rows": [(row, row_cells) for row, row_cells in rows if row.is_added],
+    }
+
+
+def _strips(recording: Recording, explanation: Explanation) -> list[Drawing]:
+    """Every turn of the arms asked for and, when experiments added some, of those."""
+    drawn = [figures.rounds_strip(recording, explanation)]
+    if added_arms(explanation):
+        drawn.append(figures.rounds_strip(recording, explanation, name="more-rounds", of_experiments=True))
+    return [drawing for drawing in drawn if drawing is not None]
+
+
+def _asked_associations(explanation: Explanation) -> list[Association]:
+    added = added_arms(explanation)
+    return [item for item in explanation.associations if item.arm not in added]
 
 
 def _breakable(name: str) -> Any:

@@ -10,8 +10,9 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.causes import cause_title
-from ironlaw.report.columns import arms_table, asked_comparisons, cell_text
+from ironlaw.report.columns import arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.gaps import doubts, gap_sentence, gaps
 from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import Footnotes
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
@@ -19,7 +20,7 @@ from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
 def to_markdown(explanation: Explanation, recording: Recording | None = None, *, n: int | None = None) -> str:
     """The table, the answers with their causes, the doubts, and the machine, in GitHub's Markdown."""
-    comparisons = asked_comparisons(explanation)
+    comparisons = widest_first(asked_comparisons(explanation))
     blocks = [f"**{escaped(words.cut_sentence())}**"] if explanation.was_cut else []
     blocks += arms_blocks(explanation, n=n)
     for comparison in comparisons:
@@ -81,7 +82,7 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
     ]
     blocks = [table(headings, rows)]
     blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
-    blocks += [escaped(words.lost_sentence(lost.titles, lost.reason)) for lost in arms.lost]
+    blocks += [escaped(gap_sentence(gap)) for gap in gaps(arms.lost, asked_comparisons(explanation))]
     blocks += [escaped(words.failure_sentence(arm)) for arm in explanation.arms if arm.failure]
     if is_known(explanation.plan):
         blocks.append(escaped(words.control_sentence(explanation)))
@@ -117,7 +118,7 @@ def split_blocks(comparison: Comparison) -> list[str]:
     if isinstance(split, Missing):
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
     rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
-    return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_notes(split))]
+    return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_remarks(split))]
 
 
 def waterfall_blocks(explanation: Explanation) -> list[str]:
@@ -137,8 +138,8 @@ def guess_blocks(explanation: Explanation) -> list[str]:
 def concern_blocks(explanation: Explanation) -> list[str]:
     """Every doubt with its fix."""
     return [
-        f"- {escaped(words.concern_sentence(concern))}" + (f" Fix: {escaped(concern.fix)}" if concern.fix else "")
-        for concern in explanation.concerns
+        f"- {escaped(doubt.sentence)}" + (f" Fix: {escaped(doubt.concern.fix)}" if doubt.concern.fix else "")
+        for doubt in doubts(explanation)
     ]
 
 

@@ -95,19 +95,23 @@ def _percent(share: Maybe[float]) -> str:
     return "" if isinstance(share, Missing) else with_unit(decimal(share / PERCENT.size, 0), PERCENT)
 
 
-def split_notes(split: Split | ReadOnce) -> list[str]:
-    """What is behind the terms: those not known, each reason once; what had to be assumed."""
+def lost_terms(split: Split | ReadOnce) -> dict[Term, Missing]:
+    """The terms that are not known, each with its reason.
+
+    CPU time is another way to write instructions, CPI and frequency: with them known, it is not lost.
+    """
     known = _sizes(split)
-    by_reason: dict[str, list[str]] = {}
-    for term in Term:
-        value = split.terms.get(term)
-        # CPU time is another way to write instructions, CPI and frequency: with them known, it is not lost.
-        if isinstance(value, Missing) and not (term is Term.CPU_TIME and Term.INSTRUCTIONS in known):
-            by_reason.setdefault(plain(value.reason), []).append(TERM_TITLES[term])
-    notes = [f"Not known: {', '.join(names)}: {reason}." for reason, names in by_reason.items()]
-    if {Term.INSTRUCTIONS, Term.KERNEL} <= known.keys():
-        notes.append(f"{MODES_APART}.")
-    return notes + [f"Assumed: {plain(assumption)}." for assumption in split.assumptions]
+    lost = {term: value for term in Term if isinstance(value := split.terms.get(term), Missing)}
+    if Term.INSTRUCTIONS in known:
+        lost.pop(Term.CPU_TIME, None)
+    return lost
+
+
+def split_remarks(split: Split | ReadOnce) -> list[str]:
+    """What is behind the terms that are known: whose they are, and what had to be assumed."""
+    has_modes = {Term.INSTRUCTIONS, Term.KERNEL} <= _sizes(split).keys()
+    modes = [f"{MODES_APART}."] if has_modes else []
+    return modes + [f"Assumed: {plain(assumption)}." for assumption in split.assumptions]
 
 
 def what_if_sentence(comparison: Comparison, plan: Maybe[Plan]) -> str:

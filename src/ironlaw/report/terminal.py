@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from ironlaw.explanation import (
     NOT_RECORDED,
     CauseVerdict,
     Comparison,
+    Design,
     Difference,
     Explanation,
     Ledger,
@@ -25,12 +27,16 @@ from ironlaw.report import splitting, words
 from ironlaw.report.columns import (
     ArmsTable,
     Column,
+    added_arms,
     arms_table,
     asked_comparisons,
+    asked_rows,
     cell_text,
     control_name,
     ordered_arms,
+    widest_first,
 )
+from ironlaw.report.gaps import Gap, doubts, gap_sentence, gaps, without_told
 from ironlaw.report.guesses import guesses
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
@@ -46,6 +52,7 @@ _OUTCOME_STYLES = {
     Outcome.CONSISTENT: "cyan",
 }
 _ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in _OUTCOME_STYLES.items()}
+_OUTCOME_ORDER = (Outcome.CONFIRMED, Outcome.CONSISTENT, Outcome.UNDECIDED, Outcome.REFUTED)
 _DIFFERENCE_STYLES = {
     Difference.FASTER: "bold green",
     Difference.SLOWER: "bold red",
@@ -70,55 +77,69 @@ def show(
     verbosity: Verbosity = Verbosity.NORMAL,
 ) -> None:
     """Print the table of the arms and what it means; with `n`, also the time of n inferences."""
+    is_verbose = verbosity is Verbosity.VERBOSE
     if explanation.was_cut:
         _say(console, words.cut_sentence(), style="bold yellow")
-    _show_table(arms_table(explanation, n=n), console)
+    table = arms_table(explanation, n=n)
+    _show_table(table if is_verbose else asked_rows(table), console)
+    if not is_verbose and (added := sum(row.is_added for row in table.rows)):
+        _say(console, f"{added} more arms ran for experiments; --verbose shows them too.", style="dim")
     for arm in explanation.arms:
         if arm.failure:
             _say(console, words.failure_sentence(arm), style="red")
-    is_verbose = verbosity is Verbosity.VERBOSE
-    noted: set[str] = set()
-    shown = explanation.comparisons if is_verbose else told_with_waterfall(explanation, asked_comparisons(explanation))
-    for comparison in shown:
-        _show_comparison(comparison, explanation, console, verbosity=verbosity, noted=noted)
+    asked = told_with_waterfall(explanation, asked_comparisons(explanation))
+    comparisons = explanation.comparisons if is_verbose else asked
+    told: set[Told] = set()
+    for comparison in widest_first(comparisons):
+        _show_comparison(comparison, explanation, console, verbosity=verbosity, told=told)
+    lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
         return
     _show_waterfall(explanation, console)
-    _show_guesses(explanation, console)
-    _show_agreement(explanation, console)
+    _show_gaps(lost, console)
+    _show_guesses(explanation, console, told=() if is_verbose else lost)
+    _show_agreement(explanation, console, all_arms=is_verbose)
     if is_known(explanation.plan):
         console.print()
         _say(console, words.control_sentence(explanation))
         if stopped := words.stopped_sentence(explanation):
             _say(console, stopped)
-    _show_concerns(explanation.concerns, console)
+    _show_concerns(explanation, console, told=() if is_verbose else lost)
     _show_recommendation(explanation, console)
 
 
-def _say(console: Console, text: str | Text, *, style: str = "", indent: int = 0) -> None:
+def _say(console: Console, text: str | Text, *, style: str = "", indent: int = 0, hanging: int = 0) -> None:
+    """Print wrapped text; `hanging` more spaces begin every line but the first."""
     whole = Text.assemble(text, style=style)
     # rich breaks lines at no-break spaces too; a letter in their place keeps a number and its unit together.
     whole.plain = whole.plain.replace(_NO_BREAK, _GLUE)
-    for line in whole.wrap(console, max(20, console.width - indent)):
+    for place, line in enumerate(whole.wrap(console, max(20, console.width - indent - hanging))):
         line.rstrip()
         line.plain = line.plain.replace(_GLUE, _NO_BREAK)
-        console.print(Text(" " * indent) + line, highlight=False)
+        console.print(Text(" " * (indent + (hanging if place else 0))) + line, highlight=False)
 
 
 def _show_table(table: ArmsTable, console: Console) -> None:
     footnotes = Footnotes()
-    times = [column for column in table.columns if column.is_time]
-    counts = [column for column in table.columns if not column.is_time]
-    if counts and not _fits(_grid(table, times + counts, Footnotes()), console):
-        console.print(_grid(table, times, footnotes))
-        console.print()
-        console.print(_grid(table, counts, footnotes))
-    else:
-        console.print(_grid(table, times + counts, footnotes))
+    rest = list(table.columns)
+    while rest:
+        count, gap = _fitting(table, rest, console)
+        console.print(_grid(table, rest[:count], footnotes, gap=gap))
+        rest = rest[count:]
+        if rest:
+            console.print()
     for mark, reason in footnotes.lines():
         _say(console, f"{mark} {words.plain(reason)}", style="dim")
-    for lost in table.lost:
-        _say(console, words.lost_sentence(lost.titles, lost.reason), style="dim")
+
+
+def _fitting(table: ArmsTable, columns: list[Column], console: Console) -> tuple[int, int]:
+    """How many of the columns fit beside each other, and the space between them; at least one."""
+    if _fits(_grid(table, columns, Footnotes(), gap=1), console):
+        return len(columns), 2 if _fits(_grid(table, columns, Footnotes(), gap=2), console) else 1
+    count = len(columns) - 1
+    while count > 1 and not _fits(_grid(table, columns[:count], Footnotes(), gap=2), console):
+        count -= 1
+    return max(1, count), 2
 
 
 def _fits(grid: Table, console: Console) -> bool:
@@ -126,8 +147,8 @@ def _fits(grid: Table, console: Console) -> bool:
     return Measurement.get(console, unbounded, grid).maximum <= console.width
 
 
-def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes) -> Table:
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap: int) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     tallest = max((f"{column.heading}\n{column.unit}".count("\n") for column in columns), default=0)
     grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=_WIDEST_NAME)
     for column in columns:
@@ -157,10 +178,14 @@ def _folded(name: str) -> str:
     return "\n".join(lines)
 
 
+# What need not be told twice: a cause, its outcome and the pair of arms behind it; or a remark.
+Told = tuple[str, Outcome, Design, str | None, str | None] | str
+
+
 def _show_comparison(
-    comparison: Comparison, explanation: Explanation, console: Console, *, verbosity: Verbosity, noted: set[str]
+    comparison: Comparison, explanation: Explanation, console: Console, *, verbosity: Verbosity, told: set[Told]
 ) -> None:
-    """One comparison; `noted` are the notes that stand above already and are not repeated."""
+    """One comparison; `told` are the experiments and remarks that stand above already and are not repeated."""
     console.print()
     if verbosity is Verbosity.QUIET:
         _say(console, words.headline(comparison, explanation))
@@ -171,45 +196,56 @@ def _show_comparison(
     _say(console, text)
     if verbosity is Verbosity.VERBOSE and (check := words.rank_sentence(comparison)):
         _say(console, check, style="dim", indent=2)
-    for verdict in comparison.causes:
-        _show_cause(verdict, console, verbosity=verbosity)
-    _show_split(comparison, console, noted=noted)
+    for verdict in sorted(comparison.causes, key=lambda verdict: _OUTCOME_ORDER.index(verdict.outcome)):
+        key = (verdict.cause, verdict.outcome, verdict.design, verdict.control, verdict.changed)
+        is_told = key in told and verdict.design is Design.PAIR and verbosity is not Verbosity.VERBOSE
+        _show_cause(verdict, console, verbosity=verbosity, is_told=is_told and verdict.control is not None)
+        told.add(key)
+    _show_split(comparison, console, told=told)
     if sentence := splitting.what_if_sentence(comparison, explanation.plan):
         _say(console, sentence, indent=2)
     if is_known(comparison.ledger):
         _show_ledger(comparison.ledger, comparison, console, verbosity=verbosity)
 
 
-def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity) -> None:
+def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity, is_told: bool) -> None:
     text = Text()
     text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=_OUTCOME_STYLES[verdict.outcome])
-    text.append(words.cause_sentence(verdict))
-    _say(console, text, indent=2)
+    text.append(words.told_sentence(verdict) if is_told else words.cause_sentence(verdict))
+    _say(console, text, indent=2, hanging=2)
     if verbosity is Verbosity.VERBOSE:
         for name, value in verdict.evidence.items():
             said = words.plain(value.reason) if isinstance(value, Missing) else number(value)
             _say(console, f"{words.plain(name)}: {said}", style="dim", indent=6)
 
 
-def _show_split(comparison: Comparison, console: Console, *, noted: set[str]) -> None:
+def _show_split(comparison: Comparison, console: Console, *, told: set[Told]) -> None:
     split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         if split != NOT_RECORDED:
             _say(console, f"No split: {words.plain(split.reason)}.", indent=2)
         return
+    rows = splitting.split_rows(split)
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
-    for row in splitting.split_rows(split):
+    for row in rows:
         grid.add_row(Text(row.title), Text(row.size), Text(row.share))
-    if grid.row_count:
+    if rows:
         _say(console, "By the iron law (positive: saved):", indent=2)
         console.print(Padding(grid, (0, 0, 0, 4), expand=False))
-    for note in splitting.split_notes(split):
-        if note not in noted:
-            _say(console, note, style="dim", indent=4)
-    noted.update(splitting.split_notes(split))
+    for remark in splitting.split_remarks(split):
+        if remark not in told:
+            _say(console, remark, style="dim", indent=4)
+        told.add(remark)
+
+
+def _show_gaps(lost: list[Gap], console: Console) -> None:
+    for place, gap in enumerate(lost):
+        if not place:
+            console.print()
+        _say(console, gap_sentence(gap), style="dim")
 
 
 def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, verbosity: Verbosity) -> None:
@@ -242,7 +278,7 @@ def _show_waterfall(explanation: Explanation, console: Console) -> None:
     console.print(Padding(grid, (0, 0, 0, 2)))
 
 
-def _show_guesses(explanation: Explanation, console: Console) -> None:
+def _show_guesses(explanation: Explanation, console: Console, *, told: Sequence[Gap]) -> None:
     answered = guesses(explanation)
     if answered:
         console.print()
@@ -250,47 +286,52 @@ def _show_guesses(explanation: Explanation, console: Console) -> None:
     for guess in answered:
         text = Text(f"{guess.guess}: ")
         text.append(guess.answer, style=_ANSWER_STYLES.get(guess.answer, ""))
-        _say(console, text, indent=2)
-        _say(console, " ".join(guess.evidence), style="dim", indent=4)
+        _say(console, text, indent=2, hanging=2)
+        _say(console, without_told(" ".join(guess.evidence), told), style="dim", indent=4)
 
 
-def _show_agreement(explanation: Explanation, console: Console) -> None:
+def _show_agreement(explanation: Explanation, console: Console, *, all_arms: bool) -> None:
     said: dict[str, list[str]] = {}
+    hidden = frozenset[str]() if all_arms else added_arms(explanation)
     # Answers are compared with those of the plan's control, whichever arm the times are compared with.
     reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
     for arm in ordered_arms(explanation):
-        if arm.arm != reference and (answer := words.agreement(arm)):
+        if arm.arm != reference and arm.arm not in hidden and (answer := words.agreement(arm)):
             said.setdefault(answer, []).append(words.plain(arm.arm))
     if said:
         console.print()
         named = "the control" if reference == control_name(explanation) else words.plain(reference)
         _say(console, f"Same answers as {named}?", style="bold")
     for answer, names in said.items():
-        _say(console, f"{', '.join(names)}: {answer}", indent=2)
+        _say(console, f"{', '.join(names)}: {answer}", indent=2, hanging=2)
 
 
-def _show_concerns(concerns: tuple[Concern, ...], console: Console) -> None:
-    if concerns:
+_WEIGHT_STYLES = {Weight.INVALIDATES: "bold red", Weight.DOUBTS: "yellow", Weight.NOTES: "dim"}
+
+
+def _show_concerns(explanation: Explanation, console: Console, *, told: Sequence[Gap]) -> None:
+    found = doubts(explanation, told=told)
+    if found:
         console.print()
-    for weight, style in ((Weight.INVALIDATES, "bold red"), (Weight.DOUBTS, "yellow"), (Weight.NOTES, "dim")):
-        listed: dict[str, list[Concern]] = {}
-        for concern in concerns:
-            if concern.weight is weight and concern.slug in words.LISTED:
-                listed.setdefault(concern.slug, []).append(concern)
-            elif concern.weight is weight:
-                _say(console, words.concern_sentence(concern), style=style)
-                if concern.fix:
-                    _say(console, f"fix: {words.plain(concern.fix)}", indent=2)
-        for slug, items in listed.items():
-            _show_listed(slug, items, console, style=style)
+    listed: dict[str, list[Concern]] = {}
+    for doubt in found:
+        if doubt.concern.slug in words.LISTED:
+            listed.setdefault(doubt.concern.slug, []).append(doubt.concern)
+            continue
+        _say(console, doubt.sentence, style=_WEIGHT_STYLES[doubt.concern.weight])
+        if doubt.concern.fix:
+            _say(console, f"fix: {words.plain(doubt.concern.fix)}", indent=2, hanging=2)
+    for slug, items in listed.items():
+        _show_listed(slug, items, console)
 
 
-def _show_listed(slug: str, concerns: list[Concern], console: Console, *, style: str) -> None:
+def _show_listed(slug: str, concerns: list[Concern], console: Console) -> None:
     """Concerns that begin alike, as a list under their common beginning."""
-    _say(console, f"{words.WEIGHT_WORDS[concerns[0].weight]}: {words.LISTED[slug]}", style=style)
+    weight = concerns[0].weight
+    _say(console, f"{words.WEIGHT_WORDS[weight]}: {words.LISTED[slug]}", style=_WEIGHT_STYLES[weight])
     for concern in concerns:
         rest = words.plain(concern.text).removeprefix(words.LISTED[slug]).strip()
-        _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2)
+        _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2, hanging=2)
 
 
 def _show_recommendation(explanation: Explanation, console: Console) -> None:

@@ -75,6 +75,7 @@ LISTED: dict[str, str] = {"table-lacks": "the table lacks"}
 # What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
 _REMEDIES: tuple[tuple[str, str], ...] = (
     ("--no-counters", "run again without --no-counters"),
+    ("use bare metal", "`ironlaw doctor` says more"),
     ("paranoid", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EACCES", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EPERM", "sudo sysctl kernel.perf_event_paranoid=1 (in a container also: --cap-add PERFMON)"),
@@ -109,10 +110,9 @@ def remedy(reason: str) -> str:
     return next((step for word, step in _REMEDIES if word.lower() in reason.lower()), "")
 
 
-def lost_sentence(titles: tuple[str, ...], reason: str) -> str:
-    """Which columns are not there, why, and what brings them back."""
-    step = remedy(reason)
-    return f"Not shown: {', '.join(titles)}: {plain(reason)}." + (f" To get it: {step}" if step else "")
+def joined(names: list[str]) -> str:
+    """Names as a sentence lists them: a, b and c."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def difference_word(comparison: Comparison) -> str:
@@ -268,6 +268,8 @@ def unexplained_sentence(comparison: Comparison) -> str:
             return ""
         return f"What remains unexplained is not known: {plain(rest.reason)}."
     factor = ratio(rest.through(math.exp))
+    if not rest.excludes(0.0):
+        return f"What is left over is not shown to be anything: {factor}."
     whole = comparison.ln_ratio
     part = ""
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
@@ -314,6 +316,12 @@ def brief_sentence(verdict: CauseVerdict) -> str:
     if isinstance(verdict.effect, Missing):
         return f"{start}; {_ended(plain(verdict.reason))}" if verdict.reason else _ended(start)
     return f"{start}, a factor of {ratio(verdict.effect.through(math.exp))}."
+
+
+def told_sentence(verdict: CauseVerdict) -> str:
+    """One that rests on an experiment that was told before, for another comparison."""
+    title = cause_title(verdict.cause)
+    return f"{title[:1].upper()}{title[1:]}: {OUTCOME_WORDS[verdict.outcome]} by the same experiment."
 
 
 def _experiment_sentence(verdict: CauseVerdict) -> str:
@@ -411,10 +419,11 @@ def summary(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> st
     known = [item for item in comparisons if is_known(item.ln_ratio) or is_known(item.once)]
     if not known:
         return "Nothing can be compared: " + ("no pair of arms has times." if comparisons else "there is one arm.")
-    return paragraph(max(known, key=_moved_by), explanation)
+    return paragraph(max(known, key=moved_by), explanation)
 
 
-def _moved_by(comparison: Comparison) -> float:
+def moved_by(comparison: Comparison) -> float:
+    """How far the two arms are apart, in ln units, whichever is faster; 0 where it is not known."""
     if not isinstance(comparison.ln_ratio, Missing):
         return abs(comparison.ln_ratio.value)
     return 0.0 if isinstance(comparison.once, Missing) else abs(comparison.once.ln_ratio)
@@ -495,7 +504,9 @@ def agreement(arm: ArmSummary) -> str:
 
 
 def _sentence(text: str) -> str:
-    return _ended(plain(text[:1].upper() + text[1:]))
+    """A text as a sentence; one that begins with an arm's name keeps it as it is written."""
+    is_word = text.partition(" ")[0].isalpha()
+    return _ended(plain(text[:1].upper() + text[1:] if is_word else text))
 
 
 def _ended(text: str) -> str:

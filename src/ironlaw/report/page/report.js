@@ -61,3 +61,13 @@ for (const tools of document.querySelectorAll(".tools")) {
   for (const event of ["input", "change"]) tools.addEventListener(event, () => filterRows(tools));
 }
 for (const button of document.querySelectorAll(".download")) button.addEventListener("click", () => download(button));
+
+// Paper cannot be unfolded.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open])")];
+  for (const each of unfolded) each.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const each of unfolded) each.open = false;
+});
