@@ -35,8 +35,8 @@ FORBIDDEN = {
 }  # fmt: skip
 # What wraps the finished command: nothing but the command line knows it.
 WRAPPERS = ("ironlaw.sweep", "ironlaw.history")
-# The two places where the halves are put together.
-COMPOSERS = {"__init__.py", "cli.py"}
+# The places where the halves are put together.
+COMPOSERS = {"__init__.py", "answer.py", "cli.py", "pytest_plugin.py"}
 
 
 def imports(source: str, *, inside_functions: bool) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """ironlaw: why is my quantized model faster, or slower, on this CPU? Measured, not guessed.
 
-    plan = ironlaw.Plan(model="mobilenet_v2", arms=..., schedule=...)
-    recording = ironlaw.record(plan, "run.jsonl")
-    explanation = ironlaw.explain(recording)
+    answer = ironlaw.compare("mobilenet_v2", ["fp32", "int8+fused"], budget=60)  # measure and explain
+    answer = ironlaw.explain(ironlaw.load("run.jsonl"))  # what was recorded elsewhere
+    print(answer)
 
 Importing the package loads neither torch nor numpy.
 """
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ironlaw.answer import Answer
     from ironlaw.explain.brief import Brief
-    from ironlaw.explanation import Explanation
     from ironlaw.measure.recorder import Advice, Watcher
     from ironlaw.plan import Plan
     from ironlaw.recording import Recording
 
-__all__ = ["differences", "explain", "load", "record"]
+__all__ = ["compare", "differences", "explain", "load", "record"]
 
 
 def record(
@@ -67,7 +69,7 @@ def load(path: Path | str) -> Recording:
     return read(path)
 
 
-def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
+def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Answer:
     """What a recording says: comparisons with intervals, splits, causes and doubts.
 
     Every arm is compared with `control` (the plan's first arm unless given); only `changed` is when it is given.
@@ -75,9 +77,10 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     Raises:
         BadInput: an arm of that name is not in the recording.
     """
+    from ironlaw.answer import Answer
     from ironlaw.explain.assemble import explain as assemble
 
-    return assemble(recording, control=control, changed=changed)
+    return Answer.of(assemble(recording, control=control, changed=changed))
 
 
 def differences(recording: Recording) -> Brief:
@@ -89,3 +92,19 @@ def differences(recording: Recording) -> Brief:
     from ironlaw.explain.brief import briefly
 
     return briefly(recording)
+
+
+def compare(
+    model: str = "mobilenet_v2", arms: Sequence[str] = (), *, out: Path | str | None = None, **options: object
+) -> Answer:
+    """Measure a model's arms and explain the difference, as `ironlaw run` does; a notebook shows the report.
+
+    `options` are those of the command line: budget=60, experiments="none", threads=2, images="photos" and so on. The
+    recording is kept under ./ironlaw-runs/ unless `out` names a file.
+
+    Raises:
+        BadInput: the model, an arm or an option does not exist; nothing was measured.
+    """
+    from ironlaw.answer import measure
+
+    return explain(measure(model, arms, out=out, options=options))

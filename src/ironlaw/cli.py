@@ -17,9 +17,12 @@ COMMANDS = {
     "explain": "what a recording, a published table or saved perf stat outputs say",
     "layers": "which layers won and lost, in milliseconds that add up",
     "report": "a recording as one HTML file, as Markdown or as CSV",
+    "compare": "fail when a recording breaks a rule: slower, more instructions",
+    "bundle": "what a maintainer asks for, in one file",
     "sweep": "many cells from one plan file, here or on a Ray cluster",
     "history": "what a folder of recordings says: list, trend, SQL",
     "doctor": "what this machine can measure, and how to mend it",
+    "completion": "what makes bash, zsh or fish complete the commands",
 }
 
 
@@ -69,6 +72,11 @@ def run(argv: list[str]) -> int:
         result = program.main(args=argv, prog_name="ironlaw", standalone_mode=False)
     except IronlawError as error:
         return _tell(error.message, error.hint, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.BAD_INPUT
+    except click.NoSuchOption as error:
+        return _tell(f"there is no option {error.option_name}", _usage_hint(error), ExitCode.BAD_INPUT)
     except click.UsageError as error:
         return _tell(error.format_message(), _usage_hint(error), ExitCode.BAD_INPUT)
     except click.ClickException as error:

@@ -15,7 +15,7 @@ _PEEK = 4096  # characters that tell what a file is
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--table", "is_table", is_flag=True, help="FILE is a published table: arm,time_s,ipc[,...] as CSV.")
 @click.option("--perf-stat", "is_perf_stat", is_flag=True, help="FILEs are saved outputs of perf stat, one an arm.")
 @click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")

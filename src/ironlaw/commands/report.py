@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.commands.showing import check_writable, write_report
+from ironlaw.commands.showing import check_writable, write_report, write_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,11 +24,11 @@ def report(file: Path, out: Path, control: str | None) -> int:
         case ".md":
             from ironlaw.report.markdown import to_markdown
 
-            out.write_text(to_markdown(explanation), encoding="utf-8")
+            write_text(to_markdown(explanation, recording), out)
         case ".csv":
             from ironlaw.report.delimited import arms_csv
 
-            out.write_text(arms_csv(explanation), encoding="utf-8")
+            write_text(arms_csv(explanation), out)
         case _:
             write_report(explanation, recording, out)
     click.echo(f"Report: {out}", err=True)

@@ -71,7 +71,13 @@ class Percentage(click.ParamType[float]):
 def run(model: str, **options: object) -> int:
     """Measure MODEL's variants and say why they differ.
 
-    MODEL is a torchvision name, package.module:factory or file.py:factory.
+    MODEL is a torchvision, timm or Hugging Face name, package.module:factory, file.py:factory or a .onnx file;
+    mobilenet_v2 unless said.
+
+    \b
+    ironlaw run
+    ironlaw run resnet18 --arms fp32,int8+fused --budget 60
+    ironlaw run model.py:build --report why.html
     """
     return execute(Settings.of(model, options))
 
@@ -261,18 +267,25 @@ def advise(experiments: tuple[str, ...]) -> Advice:
     return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)
 
 
-def execute(settings: Settings) -> int:
-    """Measure, explain, show; the exit code."""
+def measured(settings: Settings) -> Recording:
+    """Measure, with a bar that shows how far it is."""
     from rich.console import Console
 
     import ironlaw
     from ironlaw.commands.progress import ProgressBar
 
-    display, out = settings.display, settings.out
-    with ProgressBar(Console(stderr=True), quiet=display.quiet) as bar:
-        recording = ironlaw.record(
-            settings.plan(), out, force=settings.force, watcher=bar, advice=advise(settings.experiments)
+    with ProgressBar(Console(stderr=True), quiet=settings.display.quiet) as bar:
+        return ironlaw.record(
+            settings.plan(), settings.out, force=settings.force, watcher=bar, advice=advise(settings.experiments)
         )
+
+
+def execute(settings: Settings) -> int:
+    """Measure, explain, show; the exit code."""
+    import ironlaw
+
+    display, out = settings.display, settings.out
+    recording = measured(settings)
     explanation = ironlaw.explain(recording)
     show(explanation, display=display, n=recording.plan.schedule.inferences)
     if settings.report is not None:

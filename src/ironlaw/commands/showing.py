@@ -55,7 +55,15 @@ def write_report(explanation: Explanation, recording: Recording, path: Path) -> 
     """
     from ironlaw.report.html import render
 
-    text = render(explanation, recording)
+    write_text(render(explanation, recording), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file.
+
+    Raises:
+        BadInput: it cannot be written.
+    """
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

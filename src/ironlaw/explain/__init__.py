@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ironlaw.explanation import Explanation
+    from ironlaw.answer import Answer
     from ironlaw.recording import Recording
 
 
@@ -16,11 +16,12 @@ class _ExplainPackage(ModuleType):
     set on its parent, and the second call of that function would otherwise find a module that cannot be
     called."""
 
-    def __call__(self, recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
+    def __call__(self, recording: Recording, *, control: str | None = None, changed: str | None = None) -> Answer:
         """What a recording says; see ironlaw.explain.assemble.explain."""
+        from ironlaw.answer import Answer
         from ironlaw.explain.assemble import explain
 
-        return explain(recording, control=control, changed=changed)
+        return Answer.of(explain(recording, control=control, changed=changed))
 
 
 sys.modules[__name__].__class__ = _ExplainPackage

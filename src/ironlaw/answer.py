@@ -1,0 +1,69 @@
+"""An explanation as Python users hold it: shown by a notebook, turned into a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.explanation import Explanation
+
+if TYPE_CHECKING:
+    from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Explanation):
+    """An explanation that a notebook shows with its tables and figures."""
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> Answer:
+        """The same explanation, with what a notebook asks of it."""
+        return cls(**{field.name: getattr(explanation, field.name) for field in fields(explanation)})
+
+    def to_frame(self) -> Any:
+        """A pandas.DataFrame with one row per arm; a gap is pandas.NA.
+
+        Raises:
+            BadInput: pandas is not installed.
+        """
+        from ironlaw.report.frame import to_frame
+
+        return to_frame(self)
+
+    def to_json(self) -> str:
+        """What `ironlaw explain --json` prints."""
+        from ironlaw.report.document import to_json
+
+        return to_json(self)
+
+    def __str__(self) -> str:
+        """What `ironlaw explain` prints, 80 columns wide."""
+        import io
+
+        from rich.console import Console
+
+        from ironlaw.report.terminal import show
+
+        out = io.StringIO()
+        show(self, Console(file=out, width=80))
+        return out.getvalue()
+
+    def _repr_html_(self) -> str:
+        from ironlaw.report.notebook import to_fragment
+
+        return to_fragment(self)
+
+
+def measure(model: str, arms: Sequence[str], *, out: Path | str | None, options: dict[str, object]) -> Recording:
+    """Record as `ironlaw run` does with these options, named as on the command line; a recording that may be cut."""
+    from ironlaw.commands.run import Settings, measured
+    from ironlaw.commands.run import run as command
+
+    words = [model, *(["--arms", ",".join(arms)] if arms else []), *([] if out is None else ["--out", str(out)])]
+    for name, value in options.items():
+        option = "--" + name.replace("_", "-")
+        words += [option] if value is True else [] if value in (None, False) else [option, str(value)]
+    params = dict(command.make_context("run", words).params)
+    return measured(Settings.of(params.pop("model"), params))

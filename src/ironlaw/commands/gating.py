@@ -1,0 +1,29 @@
+"""From recordings to a gate's judgements, for the command line and for test suites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ironlaw.gate import Gate, Rule
+    from ironlaw.recording import Recording
+
+
+def judge_recordings(
+    old: Recording | None, new: Recording, rules: Sequence[Rule], *, arm: str | None = None, raw_clock: bool = False
+) -> Gate:
+    """Every rule on every arm of the new recording, against the old one or, without it, against its control.
+
+    Raises:
+        BadInput: the recordings cannot be set against each other, or the arm is in neither.
+    """
+    from ironlaw import explain
+    from ironlaw.explain.gate import check_comparable, judge, side_of
+
+    if old is not None:
+        check_comparable(old, new)
+    sides = [None if recording is None else side_of(recording, explain(recording)) for recording in (old, new)]
+    before, after = sides
+    assert after is not None
+    return judge(before, after, rules, arm=arm, raw_clock=raw_clock)

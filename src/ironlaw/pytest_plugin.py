@@ -1,0 +1,76 @@
+"""The pytest plugin: a fixture that measures, explains and asserts inside a test suite.
+
+def test_int8_pays(ironlaw):
+    explanation = ironlaw.run("model.py:build", arms="fp32,int8", budget=60)
+    ironlaw.check("time>-20%")  # int8 is not shown to take more than 80 % of fp32's time
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ironlaw.explanation import Explanation
+
+
+class Ironlaw:
+    """What a test asks of ironlaw; recordings are kept in the test's own temporary folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.recording: Path | None = None
+
+    def run(
+        self, model: str, *, arms: str, budget: float = 60.0, experiments: str = "none", options: tuple[str, ...] = ()
+    ) -> Explanation:
+        """Measure the model's arms as `ironlaw run` does, keep the recording for `check`, and explain it.
+
+        `options` are further words of the command line, for example ("--threads", "2").
+        """
+        import ironlaw
+        from ironlaw.commands.run import run
+
+        self.recording = self._folder / "run.jsonl"
+        words = ["--arms", arms, "--budget", f"{budget:g}", "--experiments", experiments, "--quiet", "--force"]
+        run.main([model, *words, *options, "--out", str(self.recording)], standalone_mode=False)
+        return ironlaw.explain(ironlaw.load(self.recording))
+
+    def check(
+        self, *rules: str, recording: Path | str | None = None, old: Path | str | None = None, if_missing: str = "fail"
+    ) -> None:
+        """Fail the test when a rule is broken: by the last run, or by a recording made elsewhere.
+
+        Without `old` arms are judged against their control. A rule that nothing was measured for fails, skips the
+        test or passes, as `if_missing` says: "fail", "skip", "pass".
+        """
+        from ironlaw import load
+        from ironlaw.commands.gating import judge_recordings
+        from ironlaw.gate import Rule, Ruling
+        from ironlaw.report.gate import broken_sentence
+
+        __tracebackhide__ = True
+        if if_missing not in ("fail", "skip", "pass"):
+            raise ValueError(f"if_missing is {if_missing!r}; it must be fail, skip or pass")
+        named = recording or self.recording
+        if named is None:
+            raise ValueError("nothing was measured: call run() first, or name a recording")
+        before = None if old is None else load(old)
+        gate = judge_recordings(before, load(named), [Rule.parse(rule) for rule in rules])
+        said = {
+            ruling: [broken_sentence(gate, item) for item in gate.judgements if item.ruling is ruling]
+            for ruling in (Ruling.BROKEN, Ruling.UNKNOWN)
+        }
+        failed = said[Ruling.BROKEN] + (said[Ruling.UNKNOWN] if if_missing == "fail" else [])
+        if failed:
+            pytest.fail("\n".join(failed), pytrace=False)
+        if said[Ruling.UNKNOWN] and if_missing == "skip":
+            pytest.skip("; ".join(said[Ruling.UNKNOWN]))
+
+
+@pytest.fixture
+def ironlaw(tmp_path: Path) -> Ironlaw:
+    """Measure, explain and judge inside a test."""
+    return Ironlaw(tmp_path)
