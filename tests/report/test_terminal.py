@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from ironlaw.concern import Concern
-from ironlaw.explanation import Explanation, Split, SplitTerm, Term
+from ironlaw.explanation import Explanation, ReadOnce, Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.terminal import Verbosity, show
 from tests.report import explanations
@@ -130,6 +130,7 @@ def test_comparison_that_moved_most_comes_first() -> None:
 def test_steps_of_a_table_are_told_in_their_order() -> None:
     whole = explanations.published_table()
     (first,) = whole.comparisons
+    assert isinstance(first.once, ReadOnce)
     second = replace(first, control="int8", changed="int8+fused", once=replace(first.once, ln_ratio=2.0))
     text = flat(text_of(replace(whole, comparisons=(first, second))))
     assert text.index("int8 took") < text.index("int8+fused took")
