@@ -155,3 +155,29 @@ def test_term_that_rounds_to_nothing_has_no_sign_in_the_waterfall() -> None:
     said = {step.label: step.said.replace("\N{NO-BREAK SPACE}", " ") for step in steps}
     assert said["clock frequency"] == "0 ms [0, 0]"
     assert said["instructions"] == "−8.00 ms [7.70, 8.30]"
+
+
+def test_footnotes_stand_with_the_table_that_has_their_marks() -> None:
+    whole = explanations.with_pmu()
+    late = Missing("the run ended before it")
+    arms = tuple(replace(row, page_faults=late) if row.arm == "fp32+malloc=retain" else row for row in whole.arms)
+    page = render(replace(whole, arms=arms), None)
+    assert page.index("<details>") < page.index("the run ended before it") < page.index("</details>")
+
+
+def test_ledger_has_no_column_that_no_layer_fills() -> None:
+    whole = explanations.with_pmu()
+    page = render(whole, None)
+    ledger = page[page.index('<table class="ledger"') :]
+    head = ledger[: ledger.index("</thead>")]
+    assert "cycles per instruction" in head
+    assert "kernel time" not in head  # refused in every layer
+
+
+def test_protocol_has_its_waterfall_on_the_page() -> None:
+    from tests.report.test_waterfall import explanation
+
+    page = Page(render(explanation(), None))
+    assert "From the post's speed-up to the honest one" in page.text
+    assert "the speed-up as the post measured it" in page.text
+    assert "waterfall" not in Page(render(explanations.with_pmu(), None)).ids()

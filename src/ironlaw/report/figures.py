@@ -226,6 +226,7 @@ def rounds_strip(
             for start in starts:
                 ax.axvline(start - 0.5, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
         axes[-1].set_xlim(-0.8, len(turns) - 0.2)
+        axes[-1].locator_params(axis="x", integer=True)
         axes[-1].set_xlabel("round, in the order of time; dotted lines separate replicates")
         caption = "One point is one turn. A slope is drift; a point far off is an outlier; each arm has its own scale."
         return finish(figure, name=name, title="Every turn", caption=caption)

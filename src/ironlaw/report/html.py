@@ -29,8 +29,10 @@ from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.gaps import doubts, gap_sentence, gaps
 from ironlaw.report.guesses import guesses
+from ironlaw.report.layers import ledger_notes
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
+from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
 if TYPE_CHECKING:
     import jinja2
@@ -67,6 +69,7 @@ class Section:
     no_split: str
     ledger: LedgerView | None
     no_ledger: str
+    ledger_notes: tuple[str, ...]
 
 
 def render(explanation: Explanation, recording: Recording | None) -> str:
@@ -128,15 +131,13 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
 
     document = to_document(explanation)
     table = arms_table(explanation)
-    footnotes = Footnotes()
     asked = asked_comparisons(explanation)
     return {
         "explanation": explanation,
         "palette": Markup(_page_file("palette.css").replace(":root", scope)),
         "summary": words.summary(explanation, asked),
         "table": table,
-        **_rows(table, _arm_cells(table, document, footnotes)),
-        "footnotes": footnotes.lines(),
+        **_rows(table, document),
         "bars": figures.time_bars(explanation, name=f"{prefix}bars"),
         "more_bars": figures.time_bars(explanation, name=f"{prefix}more-bars", of_experiments=True),
         "sections": [
@@ -144,18 +145,26 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
             for comparison in widest_first(asked)
         ],
         "guesses": guesses(explanation),
+        "waterfall": waterfall_rows(explanation),
+        "waterfall_heading": waterfall_heading().rstrip(":"),
         "gaps": [gap_sentence(gap) for gap in gaps(table.lost, asked)],
         "doubts": doubts(explanation),
         "doubted": {words.plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},
     }
 
 
-def _rows(table: ArmsTable, cells: list[list[Cell]]) -> dict[str, Any]:
-    """The table's rows with their cells: the arms asked for, and those that experiments added."""
-    rows = list(zip(table.rows, cells, strict=True))
+def _rows(table: ArmsTable, document: dict[str, Any]) -> dict[str, Any]:
+    """The table's rows with their cells: the arms asked for, and those that experiments added; with their footnotes."""
+    asked, added = Footnotes(), Footnotes()
+    rows = [
+        (row, _arm_cells(table, document, place, added if row.is_added else asked))
+        for place, row in enumerate(table.rows)
+    ]
     return {
-        "asked_rows": [(row, row_cells) for row, row_cells in rows if not row.is_added],
-        "added_rows": [(row, row_cells) for row, row_cells in rows if row.is_added],
+        "asked_rows": [(row, cells) for row, cells in rows if not row.is_added],
+        "added_rows": [(row, cells) for row, cells in rows if row.is_added],
+        "footnotes": asked.lines(),
+        "added_footnotes": added.lines(),
     }
 
 
@@ -209,16 +218,13 @@ _ARM_FIELDS = {
 }
 
 
-def _arm_cells(table: ArmsTable, document: dict[str, Any], footnotes: Footnotes) -> list[list[Cell]]:
+def _arm_cells(table: ArmsTable, document: dict[str, Any], place: int, footnotes: Footnotes) -> list[Cell]:
     return [
-        [
-            Cell(
-                text=cell_text(column.cells[place], footnotes),
-                value=_data_value(document["arms"][place][_ARM_FIELDS[column.key]]),
-            )
-            for column in table.columns
-        ]
-        for place in range(len(table.rows))
+        Cell(
+            text=cell_text(column.cells[place], footnotes),
+            value=_data_value(document["arms"][place][_ARM_FIELDS[column.key]]),
+        )
+        for column in table.columns
     ]
 
 
@@ -239,6 +245,7 @@ def _section(
         no_split=_why_not(split) if isinstance(once, Missing) else "",
         ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
         no_ledger=_why_not(ledger),
+        ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
     )
 
 
@@ -260,7 +267,8 @@ def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> li
 
 
 def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
-    terms = [term for term in Term if any(term in row.terms for row in ledger.rows)]
+    # A term that no layer has a value for is named below the table, not given a column of dashes.
+    terms = [term for term in Term if any(is_known(row.terms.get(term, NOT_RECORDED)) for row in ledger.rows)]
     scale = scale_for(TIME, [time for row in ledger.rows for time in (row.control_ns, row.changed_ns)])
     keys = ["control_ms", "changed_ms", "saved_ms", *(f"{term.value}_ms" for term in terms)]
 

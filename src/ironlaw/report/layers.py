@@ -83,17 +83,24 @@ def _factor(row: LedgerRow) -> str:
     return ratio(row.control_ns / row.changed_ns)
 
 
+def disturbance_sentence(ledger: Ledger) -> str:
+    """What reading the layers did to the speed-up."""
+    read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
+    if isinstance(read, Missing):
+        return f"Whether reading layers changes the speed-up is not known: {words.plain(read.reason)}."
+    if isinstance(alone, Missing):
+        return f"Whether reading layers changes the speed-up is not known: {words.plain(alone.reason)}."
+    return f"Speed-up without reading layers {shown(alone)}, with it {shown(read)}."
+
+
+def ledger_notes(ledger: Ledger) -> list[str]:
+    """What stands below a ledger wherever it is shown: reading's own effect, and what could not be told."""
+    return [disturbance_sentence(ledger), *(f"Note: {words.plain(note)}." for note in ledger.notes)]
+
+
 def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, total: LedgerRow) -> list[str]:
     """How far the ledger goes: reading's own effect, terms that are lost, what could not be told."""
-    said = [""]
-    read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
-    if isinstance(read, Missing) or isinstance(alone, Missing):
-        gap = read if isinstance(read, Missing) else alone
-        said.append(
-            f"Whether reading layers changes the speed-up is not known: {words.plain(str(getattr(gap, 'reason', '')))}."
-        )
-    else:
-        said.append(f"Speed-up without reading layers {shown(alone)}, with it {shown(read)}.")
+    said = ["", disturbance_sentence(ledger)]
     lost: dict[str, list[str]] = {}
     for term, value in total.terms.items():
         if isinstance(value, Missing) and "stand in its place" not in value.reason:
