@@ -245,7 +245,8 @@ def _in_time(saved_ns: Maybe[float]) -> str:
     if isinstance(saved_ns, Missing):
         return ""
     scale = scale_for(TIME, [abs(saved_ns)])
-    return f" ({with_unit(number(saved_ns, scale), scale)})"
+    # Two digits: the share beside it, with its interval, is known no better.
+    return f" ({with_unit(number(saved_ns, scale, digits=2), scale)})"
 
 
 def _share(share: Estimate) -> str:
