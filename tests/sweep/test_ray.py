@@ -210,7 +210,7 @@ def test_a_sweep_whose_driver_was_killed_goes_on_where_it_stopped(cluster: Any, 
     assert again + before == every(wanted)
 
 
-def test_without_a_measuring_node_the_command_to_start_one_is_named(tmp_path: Path) -> None:
+def test_an_address_where_nothing_listens_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no Ray cluster at"):
         RayCluster("127.0.0.1:1", ScriptedRunner(journal=tmp_path / "journal"), plan(tmp_path))
 

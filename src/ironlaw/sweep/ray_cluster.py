@@ -44,13 +44,13 @@ class RayCluster:
         self._refused: set[str] = set()  # nodes that cannot run ironlaw
         self._running: dict[Any, tuple[Cell, Path]] = {}
         self._nodes: tuple[Node, ...] = ()
-        self._ask_nodes(FIRST_LOOK_S)
-        if not self._nodes:
+        try:
+            self._ask_nodes(FIRST_LOOK_S)
+            if not self._nodes:
+                raise _no_node(address, busy=len(self._asked))
+        except BadInput:
             self.close()
-            raise BadInput(
-                f"no node of the Ray cluster at {address} can measure",
-                hint=f"start workers with: ray start --address=HEAD:6379 --resources='{{\"{RESOURCE}\": 1}}'",
-            )
+            raise
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -91,12 +91,10 @@ class RayCluster:
                 runtime_env=environment,
                 log_to_driver=False,
                 logging_level="error",
-                _skip_env_hook=True,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise BadInput(
-                f"no Ray cluster at {address}: {error}", hint="ray start --head, see docs/sweep.md"
-            ) from None
+            said = f"cannot use the Ray cluster at {address}: {_first_line(error)}"
+            raise BadInput(said, hint="see docs/sweep.md on how one is started") from None
 
     def _ask_nodes(self, patience_s: float) -> None:
         alive = {
@@ -180,6 +178,18 @@ def _measure(runner: Runner, cell: Cell) -> bytes | Failed:
 def _inspect(runner: Runner) -> Machine:
     """On a worker: what machine it is on."""
     return runner.inspect()
+
+
+def _no_node(address: str, *, busy: int) -> BadInput:
+    if busy:
+        return BadInput(
+            f"none of {busy} nodes of the Ray cluster at {address} answered within {FIRST_LOOK_S:.0f} s",
+            hint="another sweep may be measuring there: wait for it",
+        )
+    return BadInput(
+        f"no node of the Ray cluster at {address} can measure",
+        hint=f"start workers with: ray start --address=HEAD:6379 --resources='{{\"{RESOURCE}\": 1}}'",
+    )
 
 
 def _require_listener(address: str) -> None:
