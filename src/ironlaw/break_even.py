@@ -69,10 +69,14 @@ class SignTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostOutcome:
-    """What one host's recordings say: in how many of `of` the claim holds, and between which values its effect lies."""
+    """What one host's recordings say: in how many of `of` the claim holds, and between which values its effect lies.
+
+    `open` are those that decide nothing: undecided, unproven, or without an interval.
+    """
 
     holds: int
     of: int
+    open: int = 0
     effect: Maybe[tuple[float, float]]  # least and largest ratio seen
 
     @property
@@ -82,15 +86,17 @@ class HostOutcome:
 
     @property
     def never(self) -> bool:
-        """It holds in none."""
-        return self.holds == 0
+        """It holds in none, and none is open."""
+        return self.holds == 0 and self.open == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """On which hosts a cause of a comparison is confirmed (or, as THE_GAIN, the change is faster).
 
-    `goes_with` are facts that every host where it always holds has and no other one: what goes with it, not why.
+    `larger_on` are the hosts on which the gain is larger than on all others, at every place that all of them share.
+    `goes_with` are facts that every host where it always holds (for a gain: is larger) has and no other one: what goes
+    with it, not why.
     """
 
     model: str
@@ -98,6 +104,7 @@ class Holding:
     changed: str
     cause: str
     hosts: dict[str, HostOutcome]
+    larger_on: tuple[str, ...] = ()
     goes_with: tuple[str, ...] = ()
 
 

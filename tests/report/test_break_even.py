@@ -49,6 +49,7 @@ DRAWN = BreakEvenMap(
                 "isa:avx512_vnni": HostOutcome(holds=2, of=2, effect=(1.9, 2.1)),
                 "arch:aarch64": HostOutcome(holds=0, of=1, effect=(1.2, 1.2)),
             },
+            larger_on=("isa:avx512_vnni",),
             goes_with=("isa:avx512_vnni",),
         ),
     ),
@@ -80,7 +81,8 @@ def test_the_turn_of_the_sign_is_a_sentence() -> None:
 def test_what_holds_where_is_said_host_by_host_and_not_as_a_cause() -> None:
     assert sentences.holding_sentence(DRAWN.holdings[0]) == (
         "int8 is faster than fp32 on net: isa:avx512_vnni: holds in all 2 (1.90× to 2.10×); arch:aarch64: not shown "
-        "(1.20×). It goes with isa:avx512_vnni: that is where it was seen, not why."
+        "(1.20×). The gain is larger on isa:avx512_vnni. It goes with isa:avx512_vnni: that is where it was seen, not "
+        "why."
     )
 
 

@@ -21,6 +21,7 @@ from ironlaw.sweep.survey import (
     goes_with,
     holdings_of,
     inputs_to_repay,
+    larger_hosts,
     survey,
     turns_along,
     version_concerns,
@@ -104,15 +105,58 @@ VNNI = Machine(architecture="x86_64", cpu="new", isa=("avx2", "avx512_vnni"), li
 PLAIN = Machine(architecture="x86_64", cpu="old", isa=("avx2",), libc="glibc 2.36")
 
 
-def test_a_gain_on_hosts_with_vnni_only_goes_with_vnni() -> None:
-    gains = [gain(Difference.FASTER, host="new"), gain(Difference.NONE_SHOWN, host="old")]
+def on(host: str, speedup: float, *, batch: int = 1, difference: Difference = Difference.FASTER) -> Gain:
+    interval = Estimate(value=speedup, low=speedup * 0.95, high=speedup * 1.05)
+    return replace(gain(difference, host=host, batch=batch), speedup=interval)
+
+
+def test_a_gain_that_is_larger_on_hosts_with_vnni_goes_with_vnni() -> None:
+    gains = [on("new", 2.6), on("new", 2.4, batch=8), on("old", 1.2), on("old", 1.1, batch=8)]
     (holding,) = holdings_of(gains, {"new": VNNI, "old": PLAIN})
     assert holding.cause == THE_GAIN
     assert holding.hosts == {
-        "new": HostOutcome(holds=1, of=1, effect=(2.0, 2.0)),
-        "old": HostOutcome(holds=0, of=1, effect=(2.0, 2.0)),
+        "new": HostOutcome(holds=2, of=2, effect=(2.4, 2.6)),
+        "old": HostOutcome(holds=2, of=2, effect=(1.1, 1.2)),
     }
+    assert holding.larger_on == ("new",)
     assert holding.goes_with == ("isa:avx512_vnni",)
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [
+        [on("new", 1.25), on("old", 1.2)],  # the intervals overlap
+        [on("new", 2.6), on("new", 1.1, batch=8), on("old", 1.2), on("old", 1.1, batch=8)],  # at one batch they do
+        [on("new", 2.6), on("old", 1.2, batch=8)],  # no place is shared
+        [on("new", 2.6), on("old", 1.2, difference=Difference.UNPROVEN)],
+    ],
+)
+def test_a_gain_that_is_not_larger_at_every_shared_place_goes_with_nothing(gains: list[Gain]) -> None:
+    assert larger_hosts(gains) == ()
+    (holding,) = holdings_of(gains, {"new": VNNI, "old": PLAIN})
+    assert (holding.larger_on, holding.goes_with) == ((), ())
+
+
+def test_hosts_divide_at_the_largest_gap() -> None:
+    assert set(larger_hosts([on("a", 2.6), on("b", 2.4), on("c", 1.2), on("d", 1.3)])) == {"a", "b"}
+
+
+def test_a_confirmed_cause_goes_with_what_hosts_without_it_lack() -> None:
+    confirmed, refuted = {"page-faults": Outcome.CONFIRMED}, {"page-faults": Outcome.REFUTED}
+    gains = [gain(Difference.FASTER, host="new", causes=confirmed), gain(Difference.FASTER, host="old", causes=refuted)]
+    holdings = {holding.cause: holding for holding in holdings_of(gains, {"new": VNNI, "old": PLAIN})}
+    assert holdings["page-faults"].goes_with == ("isa:avx512_vnni",)
+
+
+def test_an_undecided_cause_is_no_host_without_it() -> None:
+    confirmed, undecided = {"page-faults": Outcome.CONFIRMED}, {"page-faults": Outcome.UNDECIDED}
+    gains = [
+        gain(Difference.FASTER, host="new", causes=confirmed),
+        gain(Difference.FASTER, host="old", causes=undecided),
+    ]
+    holdings = {holding.cause: holding for holding in holdings_of(gains, {"new": VNNI, "old": PLAIN})}
+    assert holdings["page-faults"].goes_with == ()
+    assert holdings["page-faults"].hosts["old"].open == 1
 
 
 def test_a_cause_that_holds_everywhere_goes_with_nothing() -> None:
@@ -123,12 +167,11 @@ def test_a_cause_that_holds_everywhere_goes_with_nothing() -> None:
     assert holdings["page-faults"].goes_with == ()
 
 
-def test_one_undecided_host_leaves_nothing_to_say_of_what_it_goes_with() -> None:
-    always, never = HostOutcome(holds=2, of=2, effect=(2, 2)), HostOutcome(holds=0, of=2, effect=(1, 1))
-    mixed = HostOutcome(holds=1, of=2, effect=(1, 2))
-    machines = {"new": VNNI, "old": PLAIN, "mid": VNNI}
-    assert goes_with({"new": always, "old": never}, machines) == ("isa:avx512_vnni",)
-    assert goes_with({"new": always, "old": never, "mid": mixed}, machines) == ()
+def test_facts_are_told_only_of_known_machines_on_both_sides() -> None:
+    machines = {"new": VNNI, "old": PLAIN}
+    assert goes_with(["new"], ["old"], machines) == ("isa:avx512_vnni",)
+    assert goes_with(["new"], [], machines) == ()
+    assert goes_with(["new"], ["old", "unknown"], machines) == ()
 
 
 def test_one_host_is_compared_with_nobody() -> None:

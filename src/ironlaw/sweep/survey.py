@@ -200,45 +200,80 @@ def holdings_of(gains: list[Gain], machines: dict[str, Machine]) -> Iterator[Hol
                 host: _outcome([gain for gain in some if gain.place.host == host], cause)
                 for host in dict.fromkeys(gain.place.host for gain in some)
             }
+            with_it, without = _divided(hosts)
+            larger: tuple[str, ...] = ()
+            if cause == THE_GAIN:
+                with_it = larger = larger_hosts(some)
+                without = tuple(host for host in hosts if host not in larger)
             yield Holding(
                 model=model,
                 control=control,
                 changed=changed,
                 cause=cause,
                 hosts=hosts,
-                goes_with=goes_with(hosts, machines),
+                larger_on=larger,
+                goes_with=goes_with(with_it, without, machines),
             )
 
 
 def _outcome(gains: list[Gain], cause: str) -> HostOutcome:
     if cause == THE_GAIN:
         holds = [gain.difference is Difference.FASTER for gain in gains]
+        is_open = [gain.difference in (Difference.UNPROVEN, Difference.NONE_SHOWN) for gain in gains]
         effects = [gain.speedup for gain in gains]
     else:
         holds = [gain.causes.get(cause) is Outcome.CONFIRMED for gain in gains]
+        is_open = [gain.causes.get(cause) in (Outcome.UNDECIDED, Outcome.CONSISTENT) for gain in gains]
         effects = [gain.effects.get(cause, Missing("was not tested")) for gain in gains]
     known = [effect.value for effect in effects if is_known(effect)]
     return HostOutcome(
         holds=sum(holds),
         of=len(holds),
+        open=sum(is_open),
         effect=(min(known), max(known)) if known else Missing("no recording of this host has a number for it"),
     )
 
 
-def goes_with(hosts: dict[str, HostOutcome], machines: dict[str, Machine]) -> tuple[str, ...]:
-    """Facts that all hosts where it always holds have, and none of those where it never does.
+def _divided(hosts: dict[str, HostOutcome]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The hosts where a claim always holds and those where it never does; both empty while one host is neither."""
+    with_it = tuple(host for host, outcome in hosts.items() if outcome.always)
+    without = tuple(host for host, outcome in hosts.items() if outcome.never)
+    return (with_it, without) if len(with_it) + len(without) == len(hosts) else ((), ())
 
-    Empty when some host is undecided, when all agree, or when a host's machine is not known.
+
+def larger_hosts(gains: list[Gain]) -> tuple[str, ...]:
+    """The hosts on which a change gains more than on all others, interval above interval, at every place they share.
+
+    Gains are ratios from within recordings; no times are compared. The division is at the largest gap between the
+    hosts' mean gains. Empty when a host has no proven gain or the intervals of some place overlap.
     """
-    with_it = [host for host, outcome in hosts.items() if outcome.always]
-    without = [host for host, outcome in hosts.items() if outcome.never]
-    if not (with_it and without) or len(with_it) + len(without) < len(hosts):
+    known: dict[str, dict[Place, Estimate]] = {gain.place.host: {} for gain in gains}
+    for gain in gains:
+        if is_known(gain.speedup) and gain.difference is not Difference.UNPROVEN:
+            known[gain.place.host][replace(gain.place, host="")] = gain.speedup
+    shared = set.intersection(*(set(places) for places in known.values()))
+    if len(known) < 2 or not shared:
         return ()
-    if any(host not in machines for host in hosts):
+    mean = {host: sum(math.log(places[place].value) for place in shared) for host, places in known.items()}
+    ordered = sorted(known, key=lambda host: -mean[host])
+    cut = max(range(1, len(ordered)), key=lambda place: mean[ordered[place - 1]] - mean[ordered[place]])
+    upper, lower = ordered[:cut], ordered[cut:]
+    for place in shared:
+        if min(known[host][place].low for host in upper) <= max(known[host][place].high for host in lower):
+            return ()
+    return tuple(upper)
+
+
+def goes_with(with_it: Iterable[str], without: Iterable[str], machines: dict[str, Machine]) -> tuple[str, ...]:
+    """Facts that all hosts `with_it` have, and none of those `without`.
+
+    Empty when one side is, or when a host's machine is not known.
+    """
+    sides = [[machines.get(host) for host in side] for side in (with_it, without)]
+    have, lack = ([facts_of(machine) for machine in side if machine is not None] for side in sides)
+    if not (have and lack) or len(have) + len(lack) < sum(map(len, sides)):
         return ()
-    facts = {host: facts_of(machines[host]) for host in hosts}
-    shared = set[str].intersection(*(facts[host] for host in with_it))
-    return tuple(sorted(shared - {fact for host in without for fact in facts[host]}))
+    return tuple(sorted(set[str].intersection(*have) - set[str].union(*lack)))
 
 
 def facts_of(machine: Machine) -> set[str]:

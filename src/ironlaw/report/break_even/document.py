@@ -106,6 +106,7 @@ def _holding(holding: Holding) -> dict[str, Any]:
         "changed": holding.changed,
         "cause": holding.cause or None,
         "hosts": {host: _host(outcome) for host, outcome in holding.hosts.items()},
+        "larger_on": list(holding.larger_on),
         "goes_with": list(holding.goes_with),
         "text": sentences.holding_sentence(holding),
     }
@@ -116,6 +117,7 @@ def _host(outcome: HostOutcome) -> dict[str, Any]:
     return {
         "holds": outcome.holds,
         "of": outcome.of,
+        "open": outcome.open,
         "effect": _gap(effect) if isinstance(effect, Missing) else {"least": effect[0], "most": effect[1]},
     }
 

@@ -110,8 +110,9 @@ def holding_sentence(holding: Holding) -> str:
 def _host_text(outcome: HostOutcome) -> str:
     if outcome.always:
         said = "holds" if outcome.of == 1 else f"holds in all {outcome.of}"
-    elif outcome.never:
+    elif outcome.holds == 0:
         said = "not shown" if outcome.of == 1 else f"not shown in any of {outcome.of}"
+        said += ", open" if outcome.open else ""
     else:
         said = f"holds in {outcome.holds} of {outcome.of}"
     if isinstance(outcome.effect, Missing):
@@ -122,10 +123,11 @@ def _host_text(outcome: HostOutcome) -> str:
 
 def _goes_with(holding: Holding) -> str:
     facts = holding.goes_with
+    where = f" The gain is larger on {' and '.join(holding.larger_on)}." if holding.larger_on else ""
     if not facts:
-        return ""
+        return where
     more = f" and {len(facts) - _MOST_FACTS} facts more" if len(facts) > _MOST_FACTS else ""
-    return f" It goes with {', '.join(facts[:_MOST_FACTS])}{more}: that is where it was seen, not why."
+    return f"{where} It goes with {', '.join(facts[:_MOST_FACTS])}{more}: that is where it was seen, not why."
 
 
 def absent_sentence(absent: Absent) -> str:
