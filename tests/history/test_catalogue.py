@@ -63,6 +63,15 @@ def test_a_damaged_catalogue_is_made_anew(tmp_path: Path) -> None:
     assert catalogue(tmp_path).read_anew == 0
 
 
+def test_a_folder_that_cannot_be_written_is_asked_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, [Stated(started="2025-01-01T00:00:00+00:00")])
+    monkeypatch.setattr("ironlaw.history.catalogue._write", lambda *_: False)
+    found = catalogue(tmp_path)
+    assert not found.is_kept
+    assert Questions(found).sql("select model from comparisons").rows == [("net",)]
+    assert not (tmp_path / NAME).exists()
+
+
 def test_what_is_no_recording_says_why_and_the_others_are_there(tmp_path: Path) -> None:
     write(tmp_path, [Stated(started="2025-01-01T00:00:00+00:00")])
     (tmp_path / "newer.jsonl").write_text('{"header":{"schema":99,"ironlaw":"9","started_utc":"2030"}}\n')
@@ -93,13 +102,14 @@ def test_a_gap_is_null_and_not_a_number(tmp_path: Path) -> None:
 
 def test_processes_that_share_the_reading_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, [Stated(started=f"2025-01-01T00:{minute:02}:00+00:00", seed=minute) for minute in range(6)])
-    alone = catalogue(tmp_path).table.to_pylist()
+    everything = "select * from comparisons order by file"
+    alone = asked(tmp_path, everything)
     (tmp_path / NAME).unlink()
     monkeypatch.setattr("ironlaw.history.catalogue.ALONE_BELOW", 1)
     monkeypatch.setattr("ironlaw.history.catalogue.PIECE", 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     assert ALONE_BELOW > 1
-    assert catalogue(tmp_path).table.to_pylist() == alone
+    assert asked(tmp_path, everything) == alone
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ironlaw.explain.compare import Goal, absent, has_moved, judge, settled
 from ironlaw.explain.interval import t_interval
 from ironlaw.explain.paired import pair
-from ironlaw.explain.turns import ArmTurns, turns_of
+from ironlaw.explain.turns import ArmTurns, times_of
 from ironlaw.explanation import Comparison, Difference
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Ending, Recording
@@ -28,7 +28,7 @@ def briefly(recording: Recording) -> Brief:
         RecordingUnreadable: the recording was cut before its plan.
     """
     plan = recording.plan
-    turns = turns_of(recording)
+    turns = times_of(recording)
     goal = Goal(
         precision=plan.schedule.precision,
         stopped_on_it=is_known(recording.ended) and recording.ended.why is Ending.PRECISION,

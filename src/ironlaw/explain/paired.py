@@ -48,11 +48,13 @@ def pair(control: ArmTurns, changed: ArmTurns) -> Pairs:
     replicates, rounds = np.unique(replicate, return_counts=True)
     full = rounds >= LEAST_SHARE_OF_ROUNDS * rounds.max(initial=0)
     left_out = replicates[~full] if full.sum() >= 2 else replicates[:0]
-    shared = shared[~np.isin(replicate, left_out)]
-    replicate = shared >> _ROUND_BITS
-    replicates, rounds = np.unique(replicate, return_counts=True)
-    ln_control = _ln_wall(control, control_key, shared)
-    ln_changed = _ln_wall(changed, changed_key, shared)
+    if len(left_out):
+        shared = shared[~np.isin(replicate, left_out)]
+        replicate = shared >> _ROUND_BITS
+        replicates, rounds = np.unique(replicate, return_counts=True)
+    control_turns, changed_turns = np.isin(control_key, shared), np.isin(changed_key, shared)
+    ln_control = mean_by(control_key[control_turns], np.log(control.wall_ns[control_turns]), shared)
+    ln_changed = mean_by(changed_key[changed_turns], np.log(changed.wall_ns[changed_turns]), shared)
     return Pairs(
         control=control,
         changed=changed,
@@ -63,8 +65,8 @@ def pair(control: ArmTurns, changed: ArmTurns) -> Pairs:
         round_ln_ratio=ln_control - ln_changed,
         round_replicate=replicate,
         round_number=shared & ((1 << _ROUND_BITS) - 1),
-        control_turns=np.isin(control_key, shared),
-        changed_turns=np.isin(changed_key, shared),
+        control_turns=control_turns,
+        changed_turns=changed_turns,
         left_out=tuple(int(number) for number in left_out),
     )
 
@@ -82,8 +84,3 @@ _ROUND_BITS = 32
 
 def _round_key(turns: ArmTurns) -> Ints:
     return (turns.replicate << _ROUND_BITS) | turns.round
-
-
-def _ln_wall(turns: ArmTurns, key: Ints, shared: Ints) -> Floats:
-    used = np.isin(key, shared)
-    return mean_by(key[used], np.log(turns.wall_ns[used]), shared)

@@ -111,10 +111,36 @@ def turns_of(recording: Recording) -> dict[str, ArmTurns]:
     return {arm: replace(table, absent={**table.absent, **lost}, otherwise=otherwise) for arm, table in tables.items()}
 
 
+def times_of(recording: Recording) -> dict[str, ArmTurns]:
+    """The same turns with their times only, in a quarter of the time."""
+    rows: dict[str, _Rows] = {}
+    for reading in recording.readings:
+        gathered = rows.get(reading.arm)
+        if gathered is None:
+            gathered = rows[reading.arm] = _Rows()
+        _gather_times(gathered, reading)
+    return {arm: _table(arm, gathered) for arm, gathered in rows.items()}
+
+
 def _gather(rows: _Rows, reading: Reading) -> None:
+    if not _gather_times(rows, reading):
+        return
+    rows.note("user_ns", reading.user_ns)
+    rows.note("kernel_ns", reading.kernel_ns)
+    rows.note("page-faults", reading.minor_faults + reading.major_faults)
+    rows.note("context-switches", reading.context_switches)
+    rows.note("cpu-migrations", reading.migrations)
+    rows.note("steal_ns", reading.steal_ns)
+    broken = _out_of_bounds(reading.counts, reading.cpu_ns)
+    for count in reading.counts:
+        rows.note(count.event, broken or count.value)
+
+
+def _gather_times(rows: _Rows, reading: Reading) -> bool:
+    """Keep a turn's times; False for one that cannot have happened."""
     if reading.wall_ns <= 0 or reading.inferences <= 0:
         rows.impossible += 1
-        return
+        return False
     rows.whole.append(
         (
             reading.replicate,
@@ -125,15 +151,7 @@ def _gather(rows: _Rows, reading: Reading) -> None:
             reading.cpu_ns,
         )
     )
-    rows.note("user_ns", reading.user_ns)
-    rows.note("kernel_ns", reading.kernel_ns)
-    rows.note("page-faults", reading.minor_faults + reading.major_faults)
-    rows.note("context-switches", reading.context_switches)
-    rows.note("cpu-migrations", reading.migrations)
-    rows.note("steal_ns", reading.steal_ns)
-    broken = _out_of_bounds(reading.counts, reading.cpu_ns)
-    for count in reading.counts:
-        rows.note(count.event, broken or count.value)
+    return True
 
 
 def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:

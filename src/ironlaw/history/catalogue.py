@@ -22,12 +22,21 @@ _LISTING, _MADE_BY = b"ironlaw.listing", b"ironlaw.made_by"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The rows of a folder, as an Arrow table; `is_kept` says whether the file could be written."""
+    """The rows of a folder: in its Parquet file, or as an Arrow table where that could not be written."""
 
     folder: Path
-    table: Any
     read_anew: int
-    is_kept: bool
+    table: Any = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file has the rows."""
+        return self.table is None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / NAME
 
 
 def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: None) -> Catalogue:
@@ -38,31 +47,34 @@ def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: No
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder", hint="name the folder that holds the recordings")
-    pq = _import_parquet()
     listing = sorted(recordings_in(folder))
-    old = _read_old(pq, folder / NAME)
     digest = _digest(listing)
-    if old is not None and old.schema.metadata.get(_LISTING) == digest:
-        return Catalogue(folder=folder, table=old, read_anew=0, is_kept=True)
-    kept, missing = _divide(old, listing)
+    if _listing_of(folder / NAME) == digest:
+        return Catalogue(folder=folder, read_anew=0)
+    kept, missing = _divide(_read_old(folder / NAME), listing)
     if missing:
         reading(len(missing))
     table = _table([*kept, *(row for rows in read_all(folder, missing) for row in rows)])
     table = table.replace_schema_metadata({_LISTING: digest, _MADE_BY: _made_by()})
-    return Catalogue(folder=folder, table=table, read_anew=len(missing), is_kept=_write(pq, table, folder / NAME))
+    is_kept = _write(table, folder / NAME)
+    return Catalogue(folder=folder, read_anew=len(missing), table=None if is_kept else table)
 
 
-def recordings_in(folder: Path, below: str = "") -> Iterator[Listed]:
+def recordings_in(folder: Path) -> list[Listed]:
     """Every recording below the folder; hidden folders hold unfinished ones."""
-    with os.scandir(folder / below) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from recordings_in(folder, below + entry.name + "/")
-            elif entry.name.endswith(".jsonl"):
-                found = entry.stat()
-                yield Listed(file=below + entry.name, bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+    found = []
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        with os.scandir(folder / below) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.endswith(".jsonl") and name[0] != ".":
+                    told = entry.stat()
+                    found.append(Listed(below + name, told.st_size, told.st_mtime_ns))
+                elif name[0] != "." and entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{below}{name}/")
+    return found
 
 
 def read_all(folder: Path, listed: Sequence[Listed]) -> Iterator[list[Row]]:
@@ -111,28 +123,43 @@ def _table(rows: Sequence[Row]) -> Any:
     )
 
 
-def _digest(listing: Iterable[Listed]) -> bytes:
+def _digest(listing: Iterable[Listed]) -> str:
     lines = "".join([f"{file}\0{size}\0{mtime_ns}\n" for file, size, mtime_ns in listing])
-    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest().encode()
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _made_by() -> bytes:
-    return f"{FORMAT} ironlaw {version('ironlaw')}".encode()
+def _made_by() -> str:
+    return f"{FORMAT} ironlaw {version('ironlaw')}"
 
 
-def _read_old(pq: Any, path: Path) -> Any:
-    """The table that is there; None when there is none, it is damaged, or another version made it."""
+def _listing_of(path: Path) -> str | None:
+    """What the file was made from; None when it is not there, is damaged, or another version made it."""
+    duckdb = import_duckdb()
+    try:
+        pairs = duckdb.connect().execute("select key, value from parquet_kv_metadata($path)", {"path": str(path)})
+        metadata = {bytes(key): bytes(value).decode() for key, value in pairs.fetchall()}
+    except duckdb.Error:
+        return None
+    return metadata.get(_LISTING) if metadata.get(_MADE_BY) == _made_by() else None
+
+
+def _read_old(path: Path) -> Any:
+    """The table that is there; None when there is none that this version made."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    if _listing_of(path) is None:
+        return None
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):
         return None
-    metadata = table.schema.metadata or {}
-    return table if metadata.get(_MADE_BY) == _made_by() and tuple(table.column_names) == COLUMNS else None
+    return table if tuple(table.column_names) == COLUMNS else None
 
 
-def _write(pq: Any, table: Any, path: Path) -> bool:
+def _write(table: Any, path: Path) -> bool:
+    import pyarrow.parquet as pq
+
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         pq.write_table(table, aside, compression="zstd")
@@ -142,10 +169,14 @@ def _write(pq: Any, table: Any, path: Path) -> bool:
     return True
 
 
-def _import_parquet() -> Any:
+def import_duckdb() -> Any:
+    """DuckDB.
+
+    Raises:
+        BadInput: the extra is not installed; it brings pyarrow too.
+    """
     try:
-        import duckdb  # noqa: F401  # asked for now, so that the hint names both
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise BadInput(f"{error.name} is not installed", hint="pip install 'ironlaw[history]'") from None
-    return pq
+        import duckdb
+    except ImportError:
+        raise BadInput("DuckDB is not installed", hint="pip install 'ironlaw[history]'") from None
+    return duckdb

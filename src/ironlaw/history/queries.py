@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ironlaw.errors import BadInput
-from ironlaw.history.catalogue import Catalogue
+from ironlaw.history.catalogue import Catalogue, import_duckdb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +71,12 @@ class Questions:
     """A catalogue, opened for questions."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        import duckdb
-
-        self._duckdb = duckdb
-        self._connection = duckdb.connect(":memory:")
-        self._connection.register("catalogue", catalogue.table)
+        self._duckdb = import_duckdb()
+        self._connection = self._duckdb.connect(":memory:")
+        if catalogue.is_kept:
+            self._connection.read_parquet(str(catalogue.path)).create_view("catalogue")
+        else:
+            self._connection.register("catalogue", catalogue.table)
 
     def count(self, chosen: Filter) -> tuple[int, int]:
         """How many comparisons, and in how many recordings."""
@@ -131,7 +132,7 @@ class Questions:
             "create table recordings as select distinct * exclude"
             " (control, changed, difference, gain, gain_low, gain_high, ln_gain) from catalogue"
         )
-        self._connection.unregister("catalogue")
+        self._connection.execute("drop view catalogue")
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
 
     def _answer(self, asked: str, values: dict[str, str]) -> Answer:
