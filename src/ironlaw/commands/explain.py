@@ -22,7 +22,7 @@ _PEEK = 4096  # characters that tell what a file is
 @click.option("--changed", metavar="ARM", help="Only this arm.")
 @click.option("--correlate", is_flag=True, help="How every counter goes with time: association, not cause.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--quiet", is_flag=True, help="The table only.")
+@click.option("--quiet", is_flag=True, help="The table, and a sentence for each comparison.")
 @click.option("--verbose", is_flag=True, help="Everything that is known.")
 def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **options: object) -> int:
     """Say what FILE shows: a recording of ironlaw run, or with an option other people's numbers."""

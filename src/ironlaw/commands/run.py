@@ -66,7 +66,7 @@ class Percentage(click.ParamType[float]):
 @click.option("--force", is_flag=True, help="Replace the recording if it exists.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a report as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--quiet", is_flag=True, help="The table only.")
+@click.option("--quiet", is_flag=True, help="The table, and a sentence for each comparison.")
 @click.option("--verbose", is_flag=True, help="Everything that is known.")
 def run(model: str, **options: object) -> int:
     """Measure MODEL's variants and say why they differ.
@@ -76,7 +76,7 @@ def run(model: str, **options: object) -> int:
 
     \b
     ironlaw run
-    ironlaw run resnet18 --arms fp32,int8+fused --budget 60
+    ironlaw run resnet18 --arms fp32,int8+fused --budget 120
     ironlaw run model.py:build --report why.html
     """
     return execute(Settings.of(model, options))
