@@ -116,3 +116,10 @@ def test_reproduction_pins_released_versions() -> None:
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"with_hostile_names"}))
 def test_nothing_of_our_own_is_replaced(name: str) -> None:
     assert "\N{REPLACEMENT CHARACTER}" not in to_markdown(ALL[name]())
+
+
+def test_arms_of_experiments_are_folded_below_those_asked_for() -> None:
+    text = to_markdown(explanations.with_pmu())
+    place = text.index("<summary>2 more arms, which experiments added</summary>")
+    assert text.index("| fp32 (again) |") < place < text.index("| fp32+malloc=retain |") < text.index("</details>")
+    assert "more arms" not in to_markdown(explanations.published_table())

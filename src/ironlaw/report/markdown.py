@@ -74,13 +74,13 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
     arms, footnotes = arms_table(explanation, n=n), Footnotes()
     headings = ["arm", *(f"{column.title}, {column.unit}" if column.unit else column.title for column in arms.columns)]
     rows = [
-        [
-            f"{row.name} (experiment)" if row.is_added else row.name,
-            *(cell_text(column.cells[place], footnotes) for column in arms.columns),
-        ]
+        (row, [row.name, *(cell_text(column.cells[place], footnotes) for column in arms.columns)])
         for place, row in enumerate(arms.rows)
     ]
-    blocks = [table(headings, rows)]
+    asked, added = ([cells for row, cells in rows if row.is_added is wanted] for wanted in (False, True))
+    blocks = [table(headings, asked)]
+    if added:
+        blocks.append(folded(f"{len(added)} more arms, which experiments added", table(headings, added)))
     blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
     blocks += [escaped(gap_sentence(gap)) for gap in gaps(arms.lost, asked_comparisons(explanation))]
     blocks += [escaped(words.failure_sentence(arm)) for arm in explanation.arms if arm.failure]
