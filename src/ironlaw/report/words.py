@@ -268,6 +268,9 @@ def unexplained_sentence(comparison: Comparison) -> str:
         if rest == NOT_RECORDED:
             return ""
         return f"What remains unexplained is not known: {plain(rest.reason)}."
+    if not any(verdict.outcome is Outcome.CONFIRMED for verdict in comparison.causes):
+        told = comparison.difference in (Difference.FASTER, Difference.SLOWER)
+        return f"No tested cause is confirmed{': all of it is unexplained' if told else ''}."
     factor = ratio(rest.through(math.exp))
     if not rest.excludes(0.0):
         return f"What is left over is not shown to be anything: {factor}."
