@@ -213,10 +213,11 @@ def read_layers(
     whole = Course()
     take = border.begin()
     read, alone, sequence = Trace(), Trace(), []
-    for number, start in enumerate(range(0, len(inputs), _TOGETHER)):
-        some = inputs[start : start + _TOGETHER]
-        # The other way round every second time, so that neither always comes first.
-        for is_read in (True, False) if number % 2 == 0 else (False, True):
+    together = max(1, min(_TOGETHER, len(inputs) // 2))
+    for number, start in enumerate(range(0, len(inputs), together)):
+        some = inputs[start : start + together]
+        # The other way round every second time, also from turn to turn: whoever comes first finds the caches cold.
+        for is_read in (True, False) if (number + place.round) % 2 == 0 else (False, True):
             with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
                 run_read(program, trace, take, some)
             sequence.append((is_read, len(some)))

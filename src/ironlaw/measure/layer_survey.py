@@ -7,6 +7,7 @@ survey sees to it that the program runs the same operators under it as it does a
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -110,7 +111,7 @@ class _Discovery:
     passed: int = 0
     holders: list[str] = field(default_factory=lambda: [""])
     made_by: dict[int, int] = field(default_factory=dict)
-    kept: list[Any] = field(default_factory=list)  # so that no two tensors ever have one id
+    watched: list[Any] = field(default_factory=list)  # weak references: an id is forgotten with its tensor
     repeats: Counter[tuple[str, str]] = field(default_factory=Counter)
     is_inside: bool = False
 
@@ -139,10 +140,20 @@ class _Discovery:
         found.library = self.library if is_packed and not found.kernels else ""
         found.repeat = self.repeats[found.path, found.operator]
         self.repeats[found.path, found.operator] += 1
-        self.kept += [*given, *made_tensors]
-        self.made_by.update((id(tensor), len(self.calls)) for tensor in made_tensors)
+        for tensor in made_tensors:
+            self._note_maker(tensor)
         self.calls.append(found)
         return made
+
+    def _note_maker(self, tensor: Any) -> None:
+        """Keep which call made a tensor, without keeping the tensor.
+
+        A survey that held everything one inference makes would leave malloc's heap in another state than it found it
+        in: seen, 3200 page faults an inference before it and 5600 behind it.
+        """
+        identity = id(tensor)
+        self.made_by[identity] = len(self.calls)
+        self.watched.append(weakref.ref(tensor, lambda _: self.made_by.pop(identity, None)))
 
     def forget_plain_functions(self) -> None:
         """Only functions that make tensors are layers; the others are counted."""
@@ -188,7 +199,7 @@ def _discover(program: Program, sites: Sites, library: str) -> _Discovery:
         undo.enter_context(Discovering())
         program.infer(*program.inputs[0])
     state.forget_plain_functions()
-    state.kept.clear()
+    state.watched.clear()
     return state
 
 

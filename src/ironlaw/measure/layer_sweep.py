@@ -20,17 +20,17 @@ from ironlaw.recording import Fact, Failure
 
 # Of the time that everything else took. Layers may add 30 %; surveys and the last turns are not foreseen exactly.
 SHARE = 0.2
-# A turn reads each inference and runs one alone beside it, and puts the readers in place.
-_COST_OF_READING = 2.4
-_CLOCK_ROUNDS = 2  # the times themselves; every other quantity only divides them
-_MOST_INFERENCES = 200
+_COST_OF_READING = 1.2  # of an inference that is read, with putting the readers in place
+_CLOCK_ROUNDS = 2  # the times themselves; every other quantity only divides them. Even, so that both ways come first
+_MOST_SETS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """What a sweep is given: the seconds it should take, and one inference of each arm in seconds."""
+    """What a sweep is given: the seconds it should take, one inference of each arm, and how many a counted turn has."""
 
     budget_s: float
+    turn_inferences: int
     inference_s: dict[str, float]
     rng: random.Random
 
@@ -49,21 +49,26 @@ class Sweeps:
     def sweep(self, arms: Sequence[Arm], replicate: int, chance: Chance) -> None:
         """Survey the arms, then let each take a turn under every probe."""
         self.gone = set()
-        first = self._probes()
         readable = [arm for arm in arms if self._survey(arm, replicate)]
         rounds = self._rounds()
         self.sweeps += 1
         if not readable:
             return
-        one_s = sum(chance.inference_s[arm.name] for arm in readable) * len(rounds) * _COST_OF_READING
-        inferences = max(1, min(_MOST_INFERENCES, int(chance.budget_s / one_s)))
-        orders = order_rounds(len(readable), len(rounds), chance.rng)
-        for number, ((probe, group), order) in enumerate(zip(rounds, orders, strict=True)):
+        one_s = sum(chance.inference_s[arm.name] for arm in readable) * (1 + _COST_OF_READING) * len(rounds)
+        # Half of a counted turn read and half alone: as many inferences behind one cold start as in a counted turn.
+        inferences = max(1, min(chance.turn_inferences // 2, int(chance.budget_s / one_s)))
+        sets = max(1, min(_MOST_SETS, int(chance.budget_s / (one_s * inferences))))
+        planned = rounds * sets
+        orders = order_rounds(len(readable), len(planned), chance.rng)
+        for number, ((probe, group), order) in enumerate(zip(planned, orders, strict=True)):
             for position, place in enumerate(order):
                 arm = readable[place]
-                if self._is_lost(arm) or (self.graphs[arm.name].profiled_by and probe is not first[0]):
+                is_profiled = bool(self.graphs[arm.name].profiled_by)
+                # Each profiled turn opens a session of its own: a few long ones instead of many short ones.
+                if self._is_lost(arm) or (is_profiled and number >= _CLOCK_ROUNDS):
                     continue
-                turn = LayerTurn(round=number, position=position, probe=probe, group=group, inferences=inferences)
+                count = inferences * sets if is_profiled else inferences
+                turn = LayerTurn(round=number, position=position, probe=probe, group=group, inferences=count)
                 self._note(self.stage.layer_turn(arm, turn), arm, replicate)
 
     def _probes(self) -> tuple[Probe, ...]:

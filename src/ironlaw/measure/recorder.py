@@ -222,9 +222,13 @@ def _sweep(run: _Run, replicate: int, *, counted_s: float) -> None:
     run.watcher.progressed(_share(run, replicate + 1), "reading layers")
     inference_s = {arm.name: _inference_s(run.started[arm.name]) for arm in arms}
     rng = random.Random(f"{run.plan.seed}/{replicate}/layers")
-    run.sweeps.sweep(
-        arms, replicate, Chance(budget_s=min(budget_s, counted_s * SHARE), inference_s=inference_s, rng=rng)
+    chance = Chance(
+        budget_s=min(budget_s, counted_s * SHARE),
+        turn_inferences=max(run.turns, default=1),
+        inference_s=inference_s,
+        rng=rng,
     )
+    run.sweeps.sweep(arms, replicate, chance)
     run.swept_s += run.elapsed_s() - began_s
 
 
