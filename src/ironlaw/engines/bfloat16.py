@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from ironlaw.errors import ArmFailed
+
 NOTE = "inputs are converted to bfloat16 and outputs to float32 inside the timed call"
+
+# As /proc/cpuinfo writes them on x86 and on Arm.
+_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def refuse_emulated(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Refuse bfloat16 where the CPU has no instruction for it: torch would widen every operand, and be slower.
+
+    Raises:
+        ArmFailed: the CPU's list of instructions is known and lacks them.
+    """
+    try:
+        words = set(cpuinfo.read_text(encoding="utf-8").split())
+    except OSError:
+        return
+    if not words & _INSTRUCTIONS:
+        raise ArmFailed("this CPU does not compute in bfloat16", hint="leave the bf16 arm out")
 
 
 def in_bfloat16(value: Any) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ironlaw.engines.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16
+from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
@@ -68,6 +68,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         arguments = model.inputs[0]
         module = model.form.eval()
         if precision == "bf16":
+            refuse_emulated()
             module, arguments = in_bfloat16(module), in_bfloat16(arguments)
         with phases.timed("export"):
             exported: Any = torch.export.export(module, arguments)

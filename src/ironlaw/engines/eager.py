@@ -1,15 +1,16 @@
-"""eager PyTorch: float, static and dynamic int8, bfloat16, and a user's own program as it is."""
+"""eager PyTorch: float, static and dynamic int8, int8 weights, bfloat16, and a user's own program as it is."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ironlaw.engines import eager_int8
+from ironlaw.engines import eager_int8, weight_only
 from ironlaw.engines.applicable import refuse_idle
-from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16
+from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe
@@ -42,8 +43,11 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         return _keep_given(variant, model, folder)
     phases = Phases()
     made = _make(variant, model, phases)
-    backend = "none" if precision in ("fp32", "bf16") else _backend(variant)
-    return _keep(made, model, folder, phases=phases, about={"backend": backend})
+    backend = _backend(variant) if precision in ("int8", "int8-dynamic") else "none"
+    kept = _keep(made, model, folder, phases=phases, about={"backend": backend})
+    if precision == "int8-weights":
+        return replace(kept, imports=(*kept.imports, *weight_only.IMPORTS))
+    return kept
 
 
 def _reads(variant: Variant) -> tuple[str, ...]:
@@ -91,12 +95,16 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return eager_int8.quantize_dynamic(made.module, _backend(variant), phases)
         case "bf16":
+            refuse_emulated()
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return _in_bfloat16(made, phases)
+        case "int8-weights":
+            made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+            return weight_only.quantize_weights(made.module, phases)
         case other:
             raise ArmFailed(
                 f"eager PyTorch has no {other} here",
-                hint="use fp32, int8, int8-dynamic or bf16, or another engine",
+                hint="use fp32, int8, int8-dynamic, int8-weights or bf16, or another engine",
             )
 
 

@@ -148,6 +148,19 @@ def census(path: Path) -> set[str]:
     return {node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node}
 
 
+def refuse_quantized(path: Path) -> None:
+    """Refuse to quantize a file that holds int8 operators already.
+
+    Raises:
+        ArmFailed: names one of them.
+    """
+    held = sorted(census(path) & _INT8_OPERATORS)
+    if held:
+        raise ArmFailed(
+            f"{path.name} is already quantized (it holds {held[0]})", hint="write given@onnxruntime to run it as it is"
+        )
+
+
 def _preprocess(source: Path, target: Path) -> None:
     """Shapes and folded constants, without which the tools leave layers in float."""
     from onnxruntime.quantization.shape_inference import quant_pre_process

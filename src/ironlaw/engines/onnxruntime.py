@@ -47,6 +47,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     phases, notes = Phases(), list[str]()
     float_file, final = folder / _FLOAT, folder / _FINAL
     _take(model, precision, float_file, phases)
+    if precision.startswith("int8"):
+        onnx_files.refuse_quantized(float_file)
     if precision == "int8":
         how = _how(variant)
         if how.seven_bits:

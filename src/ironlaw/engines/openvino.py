@@ -85,9 +85,16 @@ def _converted(model: LoadedModel, precision: str) -> Any:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@openvino to have it converted")
     if not isinstance(model.module, torch.nn.Module):
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    module = model.form.eval()
     with torch.no_grad():
-        exported = torch.export.export(model.form.eval(), model.inputs[0])
-    return openvino.convert_model(exported)
+        if any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
+            # Exporting unrolls a recurrent layer into its time steps; traced, it becomes one operator of OpenVINO's.
+            return openvino.convert_model(module, example_input=tuple(_tensors(model)))
+        return openvino.convert_model(torch.export.export(module, model.inputs[0]))
+
+
+def _tensors(model: LoadedModel) -> list[Any]:
+    return [model.inputs[0][place] for place in _places(model)]
 
 
 def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
@@ -98,13 +105,20 @@ def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, .
 
     data = nncf.Dataset([arrays(arguments) for arguments in calibration])
     with phases.timed("calibrate"):
-        made = nncf.quantize(converted, data, subset_size=len(calibration))
+        kind = nncf.ModelType.TRANSFORMER if _has_attention(converted) else None
+        made = nncf.quantize(converted, data, subset_size=len(calibration), model_type=kind)
     if not any(operator.get_type_name() == "FakeQuantize" for operator in made.get_ops()):
         raise ArmFailed(
             "nothing in this model could be quantized by NNCF",
             hint="compare precisions of a model with convolutions or matrix products",
         )
     return made
+
+
+def _has_attention(converted: Any) -> bool:
+    """Whether NNCF has to be told that this is a transformer, which it quantizes by a recipe of its own."""
+    kinds = {operator.get_type_name() for operator in converted.get_ops()}
+    return "ScaledDotProductAttention" in kinds or {"Softmax", "MVN", "MatMul"} <= kinds
 
 
 def _compressed(converted: Any, phases: Phases) -> Any:

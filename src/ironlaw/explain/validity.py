@@ -106,7 +106,8 @@ def _precision(arm: Observed, row: ArmSummary | None) -> Iterator[Concern]:
             weight=Weight.INVALIDATES,
         )
         return
-    claims = level.startswith("int8") or (level == "given" and bool(_CLAIMS_INT8.search(name)))
+    # int8-weights computes in float on purpose.
+    claims = level in ("int8", "int8-dynamic") or (level == "given" and bool(_CLAIMS_INT8.search(name)))
     if not claims or "int8_operators" not in arm.census:
         return
     if not arm.computes_int8:

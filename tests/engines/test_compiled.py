@@ -1,0 +1,50 @@
+"""Inductor: the package computes the same function, in the numbers asked for."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from ironlaw.engines import compiled as engine
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Missing
+
+from . import small
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(isinstance(engine.missing_extra(), Missing), reason="no C++ compiler"),
+]
+
+
+def test_float_answers_as_the_module_does_and_compiling_is_a_phase(tmp_path: Path) -> None:
+    model = small.two()
+    prepared, _, answers = small.run(engine, "fp32@compiled", model, tmp_path)
+    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
+    assert {"export", "compile"} <= set(prepared.phases_ns)
+    assert zipfile.is_zipfile(prepared.path)
+
+
+def test_int8_answers_alike_and_calls_int8_kernels(tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    model = small.seeing()
+    prepared, _, answers = small.run(engine, "int8@compiled", model, tmp_path)
+    assert 20 < small.sqnr_db(answers, small.expected(model)) < 70
+    assert engine._holds_int8(Path(prepared.path))
+    assert {"prepare", "calibrate", "convert", "compile"} <= set(prepared.phases_ns)
+
+
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-weights"])
+def test_what_it_does_not_offer_is_refused(tmp_path: Path, precision: str) -> None:
+    with pytest.raises(ArmFailed, match=f"compiled cannot run {precision}"):
+        small.run(engine, f"{precision}@compiled", small.seeing(), tmp_path)
+
+
+def test_a_callable_is_refused(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(ArmFailed, match="not a torch module"):
+        small.run(engine, "fp32@compiled", replace(small.seeing(), module=lambda x: x), tmp_path)

@@ -1,0 +1,58 @@
+"""OpenVINO: every precision computes the same function, or is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ironlaw.engines import openvino as engine
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import is_known
+
+from . import small
+
+pytest.importorskip("openvino")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def test_the_engine_is_here() -> None:
+    assert is_known(engine.missing_extra())
+
+
+@pytest.mark.parametrize("build", [small.seeing, small.reading, small.two])
+def test_float_answers_as_the_module_does(build: type, tmp_path: Path) -> None:
+    model = build()
+    _, _, answers = small.run(engine, "fp32@openvino", model, tmp_path)
+    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
+
+
+def test_int8_answers_alike_is_smaller_and_says_what_it_cost(tmp_path: Path) -> None:
+    model = small.seeing()
+    prepared, _, answers = small.run(engine, "int8@openvino", model, tmp_path)
+    assert 20 < small.sqnr_db(answers, small.expected(model)) < 90
+    assert {"export", "calibrate", "compile"} <= set(prepared.phases_ns)
+    assert 'type="FakeQuantize"' in Path(prepared.path).read_text()
+
+
+def test_int8_weights_are_stored_in_int8(tmp_path: Path) -> None:
+    model = small.seeing()
+    prepared, _, answers = small.run(engine, "int8-weights@openvino", model, tmp_path)
+    assert small.sqnr_db(answers, small.expected(model)) > 20
+    assert 'element_type="u8"' in Path(prepared.path).read_text()
+
+
+def test_the_threads_and_the_hint_are_what_was_asked_for(tmp_path: Path) -> None:
+    from ironlaw.variant import Variant
+
+    prepared, _, _ = small.run(engine, "fp32@openvino", small.seeing(), tmp_path)
+    compiled = engine._compile(Variant.parse("fp32@openvino"), Path(prepared.path))
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == torch.get_num_threads()
+    assert str(compiled.get_property("PERFORMANCE_HINT")).endswith("LATENCY")
+    assert str(compiled.get_property("INFERENCE_PRECISION_HINT")) in ("f32", "<Type: 'float32'>")
+
+
+def test_dynamic_int8_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="openvino cannot run int8-dynamic"):
+        small.run(engine, "int8-dynamic@openvino", small.seeing(), tmp_path)
