@@ -94,6 +94,10 @@ class ArmSummary:
     sqnr_db: Maybe[float] = NOT_RECORDED
     largest_difference: Maybe[float] = NOT_RECORDED
     identical_outputs: Maybe[bool] = NOT_RECORDED  # bit for bit the control's
+    cosine: Maybe[float] = NOT_RECORDED  # of the outputs with the control's, mean over inputs
+    not_finite: Maybe[int] = NOT_RECORDED  # outputs that are no numbers, over all shared inputs
+    accuracy: Maybe[Estimate] = NOT_RECORDED  # share of labelled inputs with the right top class
+    boundary: str = ""  # what the clock sees of an inference
     phases_ns: dict[str, float] = field(default_factory=dict)  # one-time costs: fuse, calibrate, convert, load ...
     first_inference_ns: Maybe[float] = NOT_RECORDED
     operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher

@@ -48,6 +48,8 @@ class Plan:
     seed: int = 0
     threads: int = 1
     batch: int = 1  # inputs that one inference takes at once
+    agreement: float = 0.99  # of answers with the control's, below which an arm is not recommended
+    labels: str | None = None  # file with the right class of each image
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
@@ -57,6 +59,8 @@ class Plan:
     def __post_init__(self) -> None:
         _require_positive("--threads", self.threads, "for example --threads 1")
         _require_positive("the batch", self.batch, "for example a batch of 1")
+        if not 0 <= self.agreement <= 1:
+            raise BadInput(f"--agreement is {self.agreement:.0%}; it is a share", hint="for example --agreement 99%")
         if not self.arms:
             raise BadInput("there is no arm to run", hint="--arms fp32,int8 names two")
         names = [arm.name for arm in self.arms]

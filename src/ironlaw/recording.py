@@ -99,6 +99,9 @@ class ArmStarted:
     cpus: tuple[int, ...]
     read_back: dict[str, Maybe[str]] = field(default_factory=dict)
     peak_rss_bytes: Maybe[int] = Missing("was not read")
+    boundary: str = ""  # what the clock sees of an inference
+    working_threads: Maybe[int] = Missing("was not read")  # that spent CPU time while the arm inferred
+    thread_cpus: tuple[int, ...] = ()  # CPUs that any thread of the process may use
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
     between_ns: int = 0  # spent before each inference, outside the clock
 
@@ -170,12 +173,17 @@ class Census:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What an arm answered on the shared inputs: float32, row per input, base64 of zlib of little-endian bytes."""
+    """What an arm answered on the shared inputs: float32, row per input, base64 of zlib of little-endian bytes.
+
+    `classes` is how many numbers at the start of a row are scores of classes: those of the first output, where it has
+    one row of them per input. Missing: the whole row is.
+    """
 
     arm: str
     shape: tuple[int, ...]
     data: str
     input_digest: str
+    classes: Maybe[int] = Missing("was not recorded")
     labels: tuple[str, ...] = ()
 
 

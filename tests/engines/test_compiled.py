@@ -20,6 +20,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.hardware
 def test_float_answers_as_the_module_does_and_compiling_is_a_phase(tmp_path: Path) -> None:
     model = small.two()
     prepared, _, answers = small.run(engine, "fp32@compiled", model, tmp_path)

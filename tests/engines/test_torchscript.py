@@ -33,7 +33,7 @@ def test_int8_answers_alike_and_runs_int8_operators(tmp_path: Path) -> None:
 
 
 def test_int8_of_a_module_with_nothing_to_quantize_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArmFailed, match="nothing in this model could be quantized|int8"):
+    with pytest.raises(ArmFailed, match="int8"):
         small.run(engine, "int8@torchscript", small.eigenvalues(), tmp_path)
 
 

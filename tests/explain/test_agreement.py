@@ -70,3 +70,26 @@ def test_an_answer_that_is_not_finite_has_no_distance() -> None:
     assert isinstance(found["sqnr_db"], Missing)
     assert isinstance(found["largest_difference"], Missing)
     assert found["identical_outputs"] is False
+
+
+def test_the_top_class_is_sought_among_the_classes_only() -> None:
+    """A second output, however large, is no class."""
+    control = replace(outputs("fp32", [[1.0, 2.0, 9.0], [2.0, 1.0, 9.0]]), classes=2)
+    changed = replace(outputs("int8", [[1.0, 2.0, 9.0], [1.0, 2.0, 9.0]]), classes=2)
+    assert agreements([control, changed], control="fp32")["int8"]["top1_agreement"] == 0.5
+
+
+def test_outputs_that_are_no_classes_have_no_top_class_and_a_cosine() -> None:
+    none = Missing("the outputs are not classes")
+    control = replace(outputs("fp32", [[3.0, 4.0]]), classes=none)
+    changed = replace(outputs("int8", [[4.0, 3.0]]), classes=none)
+    found = agreements([control, changed], control="fp32")["int8"]
+    assert found["top1_agreement"] == none
+    assert found["cosine"] == pytest.approx(24 / 25)
+
+
+def test_an_answer_that_is_no_number_agrees_with_none_not_even_its_like() -> None:
+    both = [[1.0, math.nan, 2.0], [4.0, 0.0, 1.0]]
+    found = agreements([outputs("fp32", both), outputs("int8", both)], control="fp32")["int8"]
+    assert found["top1_agreement"] == 0.5
+    assert found["not_finite"] == 1

@@ -159,3 +159,30 @@ def test_a_run_in_which_no_arm_starts_ends_as_failed(schedule: Schedule) -> None
     assert recording.ended.why is Ending.FAILED
     assert len(recording.failures) == 3
     assert not recording.readings
+
+
+class _OneDamaged(ScriptedStage):
+    """The arm with a file of its own cannot be opened."""
+
+    def prepare(self, arms: tuple[Arm, ...]):  # type: ignore[no-untyped-def]  # a generator of facts
+        for arm in arms:
+            if arm.factory == "bad.onnx":
+                yield Failure(arm=arm.name, replicate=-1, stage="input", reason="bad.onnx is damaged", hint="y")
+            else:
+                yield from super().prepare((arm,))
+
+
+def test_a_damaged_file_of_one_arm_costs_only_that_arm() -> None:
+    own = Arm(name="int8", variant=Arm.of("int8").variant, factory="bad.onnx")
+    arms = (Arm.of("fp32"), own)
+    what = Plan(model="scripted", arms=arms, schedule=Schedule(replicates=2, rounds=3, inferences=30))
+    recording = run(what, _OneDamaged(SCRIPT))
+    assert [failure.reason for failure in recording.failures] == ["bad.onnx is damaged"]
+    assert {reading.arm for reading in recording.readings} == {"fp32"}
+
+
+def test_a_damaged_file_that_is_all_there_is_stops_the_run() -> None:
+    own = Arm(name="int8", variant=Arm.of("int8").variant, factory="bad.onnx")
+    what = Plan(model="scripted", arms=(own, own.again()), schedule=Schedule(replicates=2, rounds=3, inferences=30))
+    with pytest.raises(BadInput, match=r"bad\.onnx is damaged"):
+        run(what, _OneDamaged(SCRIPT))

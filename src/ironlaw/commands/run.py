@@ -15,7 +15,7 @@ from ironlaw.arm import Arm
 from ironlaw.commands.showing import Display, check_writable, show, write_report
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 
 if TYPE_CHECKING:
     from ironlaw.measure.recorder import Advice
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET_S = 110.0
 EXPERIMENTS_BUDGET_S = 225.0
+ONNX_ARMS = ("given@onnxruntime", "given@openvino")
 
 
 class Percentage(click.ParamType[float]):
@@ -57,6 +58,8 @@ class Percentage(click.ParamType[float]):
 @click.option(
     "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 110."
 )
+@click.option("--batch", type=int, default=1, show_default=True, help="Inputs that one inference takes at once.")
+@click.option("--agreement", type=Percentage(), metavar="P%", help="Least agreement for a recommendation; else 99%.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
 @click.option("--no-layers", is_flag=True, help="Do not read single layers.")
@@ -91,6 +94,8 @@ class Settings:
     schedule: Schedule
     images: str | None
     threads: int
+    batch: int
+    agreement: float
     seed: int
     counters: bool
     layers: bool
@@ -112,7 +117,7 @@ class Settings:
         from ironlaw.models.images import check_folder
 
         given = _Options(_with_protocol(options))
-        arms = choose_arms(given.text("arms"), given.texts("programs"))
+        arms = choose_arms(given.text("arms"), given.texts("programs"), model=model)
         for arm in arms:
             sources.check(arm.factory or model)
         images = given.text("images")
@@ -128,6 +133,8 @@ class Settings:
             schedule=choose_schedule(given),
             images=images,
             threads=given.whole("threads") or 0,
+            batch=given.whole("batch") or 0,
+            agreement=0.99 if given.real("agreement") is None else given.real("agreement") or 0.0,
             seed=given.whole("seed") or 0,
             experiments=parse_wanted(given.text("experiments") or "all"),
             counters=not given.flag("no_counters"),
@@ -150,6 +157,8 @@ class Settings:
             schedule=self.schedule,
             seed=self.seed,
             threads=self.threads,
+            batch=self.batch,
+            agreement=self.agreement,
             images=self.images,
             counters=self.counters,
             ceilings=bool(self.experiments),
@@ -207,8 +216,10 @@ def _with_protocol(options: dict[str, object]) -> dict[str, object]:
     return {**options, "arms": ",".join(protocol.NAMES), "inferences": inferences, "experiments": "none"}
 
 
-def choose_arms(variants: str | None, programs: tuple[str, ...]) -> tuple[Arm, ...]:
+def choose_arms(variants: str | None, programs: tuple[str, ...], *, model: str = "") -> tuple[Arm, ...]:
     """The arms asked for: the user's own programs in their order, then variants; the default four without either.
+
+    An .onnx file runs in ONNX Runtime as an arm, and as the model in both engines that take one.
 
     Raises:
         BadInput: something is not a variant, or not NAME=SOURCE.
@@ -218,9 +229,12 @@ def choose_arms(variants: str | None, programs: tuple[str, ...]) -> tuple[Arm, .
         name, equals, source = text.partition("=")
         if not (name and equals and source):
             raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY", hint="--arm a=model.py:build")
-        own.append(Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source))
+        engine = "onnxruntime" if source.endswith(".onnx") else "eager"
+        own.append(Arm(name=name, variant=Variant.of({PRECISION: GIVEN, ENGINE: engine}), factory=source))
     if variants is None and own:
         return tuple(own)
+    if variants is None and model.endswith(".onnx"):
+        return tuple(Arm.of(name) for name in ONNX_ARMS)
     names = DEFAULT_ARMS if variants is None else [text for text in variants.split(",") if text.strip()]
     return (*own, *(Arm.of(name) for name in names))
 

@@ -23,6 +23,8 @@ class Agreement(TypedDict):
     sqnr_db: Maybe[float]
     largest_difference: Maybe[float]
     identical_outputs: Maybe[bool]
+    cosine: Maybe[float]
+    not_finite: Maybe[int]
 
 
 def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreement]:
@@ -44,16 +46,42 @@ def _compare(control: Outputs, changed: Outputs) -> Agreement:
     if isinstance(raw_given, Missing):
         return _nothing(raw_given.reason)
     expected, given = raw_expected.astype(np.float64), raw_given.astype(np.float64)
-    rows, classes = len(expected), expected[0].size if len(expected) else 0
+    rows = len(expected)
+    whole, told = expected.reshape(rows, -1), given.reshape(rows, -1)
     finite = bool(np.isfinite(expected).all() and np.isfinite(given).all())
     gap = Missing("an output is not finite")
-    same_class = expected.reshape(rows, -1).argmax(axis=1) == given.reshape(rows, -1).argmax(axis=1)
     return Agreement(
-        top1_agreement=float(same_class.mean()) if rows and classes > 1 else Missing("the outputs are not classes"),
+        top1_agreement=_top1(whole, told, control.classes),
+        cosine=_cosine(whole, told) if finite else gap,
         sqnr_db=sqnr_db(expected, given) if finite else gap,
         largest_difference=float(np.abs(expected - given).max()) if finite and expected.size else gap,
         identical_outputs=raw_expected.tobytes() == raw_given.tobytes(),
+        not_finite=int((~np.isfinite(given)).sum()),
     )
+
+
+def _top1(expected: Floats, given: Floats, classes: Maybe[int]) -> Maybe[float]:
+    """The share of inputs with the control's top class; an input with an answer that is no number does not agree."""
+    if isinstance(classes, Missing) and classes != _NOT_SAID:
+        return classes
+    count = expected.shape[1] if isinstance(classes, Missing) else classes
+    if not len(expected) or count < 2:
+        return Missing("the outputs are not classes")
+    scores, told = expected[:, :count], given[:, :count]
+    numbers = np.isfinite(scores).all(axis=1) & np.isfinite(told).all(axis=1)
+    return float((numbers & (scores.argmax(axis=1) == told.argmax(axis=1))).mean())
+
+
+# Recordings older than this field hold classes only.
+_NOT_SAID = Missing("was not recorded")
+
+
+def _cosine(expected: Floats, given: Floats) -> Maybe[float]:
+    """The mean over inputs of the cosine between the arm's outputs and the control's."""
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(given, axis=1)
+    if not lengths.size or not lengths.all():
+        return Missing("an output is all zero")
+    return float(((expected * given).sum(axis=1) / lengths).mean())
 
 
 def sqnr_db(expected: Floats, given: Floats) -> Maybe[float]:
@@ -77,4 +105,11 @@ def _decoded(outputs: Outputs) -> NDArray[np.float32] | Missing:
 
 def _nothing(reason: str) -> Agreement:
     gap = Missing(reason)
-    return Agreement(top1_agreement=gap, sqnr_db=gap, largest_difference=gap, identical_outputs=gap)
+    return Agreement(
+        top1_agreement=gap,
+        sqnr_db=gap,
+        largest_difference=gap,
+        identical_outputs=gap,
+        cosine=gap,
+        not_finite=gap,
+    )

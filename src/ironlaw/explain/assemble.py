@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
+from ironlaw.explain.alike import answer_doubts
 from ironlaw.explain.association import associations
 from ironlaw.explain.bench import Bench, bench
 from ironlaw.explain.bounds import context_switch_bound, weight_transfer_evidence
@@ -18,6 +19,7 @@ from ironlaw.explain.ledger import ledger, reached
 from ironlaw.explain.ledger_doubts import ledger_doubts, precision_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
+from ironlaw.explain.pool import pool_doubts
 from ironlaw.explain.recommend import recommend
 from ironlaw.explain.scope import counted_in_scope
 from ironlaw.explain.signatures import Observed, observe
@@ -89,6 +91,9 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
     rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
     by_name = {row.arm: row for row in rows}
+    asked = {arm.name for arm in plan.asked()}
+    concerns += answer_doubts(rows, asked, plan.agreement, trained=_is_trained(concerns))
+    concerns += pool_doubts(recording, evidence.turns)
     on = bench(recording, evidence.turns)
     seen = observe(recording, evidence.turns)
     concerns = [*validity_concerns(recording, seen, on, by_name), *concerns]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ironlaw.estimate import Estimate
+from ironlaw.explain.alike import answers_alike
 from ironlaw.explain.bench import Bench
 from ironlaw.explain.interval import t_interval
 from ironlaw.explanation import ArmSummary, Recommendation
@@ -13,7 +14,6 @@ from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.variant import Variant
 
-LEAST_AGREEMENT = 0.99
 MOST_NEXT = 4
 
 
@@ -26,7 +26,7 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
     if not trusted:
         return Missing("the control arm moved, so no gain is proven")
     control = on.plan.control
-    answers = {row.arm: row.top1_agreement for row in rows}
+    by_name = {row.arm: row for row in rows}
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
     for arm in on.plan.arms[1:]:
@@ -37,7 +37,7 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
             continue
         if ln_gain.low <= 0:
             tried.append(arm.name)
-        elif trained and not _agrees(answers.get(arm.name)):
+        elif not _fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
             unlike.append(arm.name)
         else:
             gains.append((ln_gain, arm.name))
@@ -59,8 +59,11 @@ def _deployable(variant: Variant) -> bool:
     return all(FACTORS[name].remedies.get(level) for name, level in variant.changed)
 
 
-def _agrees(agreement: Maybe[float] | None) -> bool:
-    return agreement is not None and is_known(agreement) and agreement >= LEAST_AGREEMENT
+def _fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
+    """Whether its answers allow to recommend an arm; of untrained weights only that they are numbers can be asked."""
+    if row is None:
+        return False
+    return answers_alike(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
 
 
 def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:

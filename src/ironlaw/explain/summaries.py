@@ -122,5 +122,6 @@ def _with_costs(row: ArmSummary, recording: Recording) -> ArmSummary:
         size_bytes=prepared[-1].size_bytes if prepared else row.size_bytes,
         phases_ns=phases,
         first_inference_ns=sum(cold) / len(cold) if cold else row.first_inference_ns,
+        boundary=started[-1].boundary if started else row.boundary,
         failure="; ".join(f"{failure.stage}: {failure.reason}" for failure in failures),
     )

@@ -9,27 +9,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 from ironlaw.recording import Outputs
 
 
 def answer_probes(arm: str, program: Program, probes: list[tuple[Any, ...]]) -> Outputs:
-    """Run the program once on every probe and keep what it answered.
+    """Run the program once on every probe and keep what it answered, a row for each input of a batch.
 
     Raises:
         ArmFailed: an output holds no floating-point numbers.
     """
     import numpy as np
 
-    rows = [_flat(program.infer(*probe)) for probe in probes]
-    if len({row.size for row in rows}) > 1:
+    found = [_rows(probe, program.infer(*probe)) for probe in probes]
+    if len({(table.shape[1], classes) for table, classes in found}) > 1:
         raise ArmFailed("outputs differ in size from input to input", hint="give inputs of one shape")
-    table = np.stack(rows).astype("<f4")
+    table = np.concatenate([table for table, _ in found]).astype("<f4")
     return Outputs(
         arm=arm,
         shape=table.shape,
         data=base64.b64encode(zlib.compress(table.tobytes(), 1)).decode(),
         input_digest=_digest(probes),
+        classes=found[0][1],
     )
 
 
@@ -42,23 +44,38 @@ def leaves(output: Any) -> list[Any]:
     return [output] if hasattr(output, "shape") else []
 
 
-def _flat(output: Any) -> Any:
+def _rows(probe: tuple[Any, ...], output: Any) -> tuple[Any, Maybe[int]]:
+    """One row per input of a batch, its outputs one after the other; and how many classes a row begins with.
+
+    Where outputs are not one per input, all of them are one row.
+    """
     import numpy as np
 
-    parts = []
-    for leaf in [np.array(output)] if isinstance(output, int | float) else leaves(output):
-        if hasattr(leaf, "detach"):
-            plain = leaf.detach()
-            array = (plain.dequantize() if plain.is_quantized else plain.float()).numpy()
-        else:
-            array = np.asarray(leaf, dtype=np.float32)
-        parts.append(array.reshape(-1))
-    if not parts:
+    arrays = [_plain(leaf) for leaf in ([np.array(output)] if isinstance(output, int | float) else leaves(output))]
+    if not arrays:
         raise ArmFailed(
             f"the output is a {type(output).__name__} without arrays or numbers",
             hint="return a tensor, an array, or a tuple, list or dict of them",
         )
-    return np.concatenate(parts)
+    given = leaves(probe)
+    batch = given[0].shape[0] if given and len(given[0].shape) else 1
+    if any(array.ndim == 0 or array.shape[0] != batch for array in arrays):
+        return np.concatenate([array.reshape(1, -1) for array in arrays], axis=1), _NO_CLASSES
+    first = arrays[0]
+    classes = first.shape[1] if first.ndim == 2 and first.shape[1] > 1 else _NO_CLASSES
+    return np.concatenate([array.reshape(batch, -1) for array in arrays], axis=1), classes
+
+
+_NO_CLASSES = Missing("the outputs are not classes")
+
+
+def _plain(leaf: Any) -> Any:
+    import numpy as np
+
+    if not hasattr(leaf, "detach"):
+        return np.asarray(leaf, dtype=np.float32)
+    tensor = leaf.detach()
+    return (tensor.dequantize() if tensor.is_quantized else tensor.float()).numpy()
 
 
 def _digest(probes: list[tuple[Any, ...]]) -> str:

@@ -163,9 +163,15 @@ def _open(run: _Run) -> None:
 def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
     run.watcher.progressed(_share(run), f"preparing {len(arms)} arms")
     for fact in run.stage.prepare(arms):
-        if isinstance(fact, Failure) and fact.stage == "input":
-            raise BadInput(fact.reason, hint=fact.hint)
         run.keep(fact)
+        if isinstance(fact, Failure) and fact.stage == "input" and not _goes_on_without(run, fact.arm):
+            raise BadInput(fact.reason, hint=fact.hint)
+
+
+def _goes_on_without(run: _Run, name: str) -> bool:
+    """Whether the input that failed is one arm's own, and an arm with another one is left."""
+    source = run.plan.arm(name).factory
+    return source is not None and any(arm.factory != source for arm in run.alive())
 
 
 def _run_replicates(run: _Run) -> Ending:

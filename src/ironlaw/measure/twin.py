@@ -30,6 +30,7 @@ from ironlaw.measure.messages import (
     Turn,
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
+from ironlaw.measure.pool import observe_pool
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
@@ -131,6 +132,7 @@ class Twin:
         began_ns = time.perf_counter_ns()
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
         between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
+        pool = observe_pool(self._one_inference_ns)
         meter = meter_for(post.check)
         meter.attach()
         self._meter = meter
@@ -145,6 +147,9 @@ class Twin:
             cpus=tuple(sorted(os.sched_getaffinity(0))),
             read_back=read_back,
             peak_rss_bytes=_peak_rss_bytes(),
+            boundary=program.boundary,
+            working_threads=pool.working,
+            thread_cpus=pool.cpus,
             checks=check_program(program),
             between_ns=between_ns,
         )

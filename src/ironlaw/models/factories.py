@@ -40,6 +40,11 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
     """
     made = make(source, seed=seed)
     concerns: tuple[Concern, ...] = ()
+    if made.examples and batch > 1:
+        raise BadInput(
+            f"{source} gives its own inputs, so --batch {batch} would change nothing",
+            hint="leave --batch out and return inputs of that batch from the factory",
+        )
     if made.examples:
         shown = calibration = probes = made.examples
         concerns = _few_examples(len(made.examples))

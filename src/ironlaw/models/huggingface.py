@@ -104,10 +104,20 @@ def _with_weights(source: str, config: Any, refused: str | None) -> tuple[Any, s
     try:
         loaded = kind.from_pretrained(source, config=config, dtype=torch.float32)
     except Exception as error:  # noqa: BLE001  # the border to transformers and its hub: no weights is a gap with a reason
+        if _has_weights(source):
+            raise BadInput(
+                f"the weights in {source} cannot be read: {first_line(error)}", hint="copy or download them again"
+            ) from None
         reason = refused or f"no usable weights: {first_line(error)}"
         maker = kind.from_config if hasattr(kind, "from_config") else kind
         return maker(config), reason
     return loaded, None
+
+
+def _has_weights(source: str) -> bool:
+    """Whether a folder holds weights: then seeded ones in their place would be another model."""
+    folder = Path(source)
+    return folder.is_dir() and any(list(folder.glob(pattern)) for pattern in ("*.safetensors", "*.bin"))
 
 
 def _class_of(config: Any) -> Any:

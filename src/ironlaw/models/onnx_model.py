@@ -55,6 +55,7 @@ def open_onnx(source: str, *, images: str | None, batch: int, seed: int) -> Load
         BadInput: the file is damaged or no ONNX model.
     """
     graph_inputs = _read_inputs(source)
+    _check_batch(source, graph_inputs, batch)
     how = _as_image(graph_inputs)
     concerns: tuple[Concern, ...] = ()
     if how is not None:
@@ -76,6 +77,16 @@ def open_onnx(source: str, *, images: str | None, batch: int, seed: int) -> Load
         source=source,
         seed=seed,
     )
+
+
+def _check_batch(source: str, graph_inputs: list[Any], batch: int) -> None:
+    """A graph with a fixed batch runs at that batch only."""
+    fixed = graph_inputs[0].shape[0] if graph_inputs and graph_inputs[0].shape else None
+    if batch > 1 and isinstance(fixed, int) and fixed != batch:
+        raise BadInput(
+            f"{source} takes a fixed batch of {fixed}, not {batch}",
+            hint="leave --batch out, or export it with a dynamic first dimension",
+        )
 
 
 def random_inputs(name: str) -> Concern:

@@ -100,7 +100,7 @@ def unit_of_work(plan: Maybe[Plan]) -> str:
         return "run"
     if plan.batch > 1:
         return f"batch of {plan.batch}"
-    if any(arm.factory is not None for arm in plan.arms):
+    if any(arm.factory is not None for arm in plan.arms) or any(mark in plan.model for mark in (":", "/", ".onnx")):
         return "inference"
     return "image"
 
@@ -504,6 +504,17 @@ def agreement(arm: ArmSummary) -> str:
         parts.append(f"same top class on {percent(arm.top1_agreement, digits=3)} of the inputs")
     if is_known(arm.sqnr_db):
         parts.append(f"SQNR {with_unit(number(arm.sqnr_db), DECIBEL)}")
+    if isinstance(arm.top1_agreement, Missing) and is_known(arm.cosine):
+        parts.append(f"cosine {number(arm.cosine)}")
+    if is_known(arm.largest_difference):
+        parts.append(f"largest difference {number(arm.largest_difference)}")
+    if is_known(arm.not_finite) and arm.not_finite:
+        parts.append(f"{arm.not_finite} outputs infinite or no number")
+    if is_known(arm.accuracy):
+        parts.append(
+            f"right on {percent(arm.accuracy.value, digits=3)} of the labelled inputs"
+            f" [{percent(arm.accuracy.low, digits=3)}, {percent(arm.accuracy.high, digits=3)}]"
+        )
     return ", ".join(parts)
 
 

@@ -1,0 +1,39 @@
+"""Threads as the kernel sees them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from ironlaw.measure.pool import observe_pool
+
+
+def spin() -> int:
+    return sum(number * number for number in range(200_000))
+
+
+def test_the_thread_that_works_is_counted_and_one_that_waits_is_not() -> None:
+    done = threading.Event()
+    waiting = threading.Thread(target=done.wait)
+    waiting.start()
+    try:
+        seen = observe_pool(spin)
+    finally:
+        done.set()
+        waiting.join()
+    assert seen.working == 1
+    assert seen.cpus == tuple(sorted(os.sched_getaffinity(0)))
+
+
+def test_threads_of_a_pool_that_work_are_counted() -> None:
+    import hashlib
+
+    block = bytes(8_000_000)  # hashing it gives the interpreter's lock up
+    with ThreadPoolExecutor(2) as pool:
+
+        def both() -> None:
+            list(pool.map(lambda _: hashlib.sha256(block).digest(), range(2)))
+
+        both()
+        assert observe_pool(both).working == 2
