@@ -115,12 +115,11 @@ def test_a_level_it_does_not_read_is_refused(seeing: LoadedModel, tmp_path: Path
         small.run(engine, f"fp32@onnxruntime+{level}", seeing, tmp_path)
 
 
-def test_the_session_is_set_as_the_variant_says(seeing: LoadedModel, tmp_path: Path) -> None:
+def test_the_session_is_set_as_the_variant_says() -> None:
     from ironlaw.variant import Variant
 
-    prepared, _, _ = small.run(engine, "fp32@onnxruntime", seeing, tmp_path)
     text = "fp32@onnxruntime+denormals=flushed+session.arena=off+session.optimization=none+session.spinning=off"
-    options = engine._session(Variant.parse(text), Path(prepared.path)).get_session_options()
+    options = engine._options(Variant.parse(text))
     assert not options.enable_cpu_mem_arena
     assert options.graph_optimization_level.name == "ORT_DISABLE_ALL"
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
