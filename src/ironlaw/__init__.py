@@ -4,16 +4,18 @@
     answer = ironlaw.explain(ironlaw.load("run.jsonl"))  # what was recorded elsewhere
     print(answer)
 
+    ironlaw.compare({"fp32": module, "int8": quantized}, inputs=x)
+
 Importing the package loads neither torch nor numpy.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ironlaw.answer import Answer
     from ironlaw.explain.brief import Brief
@@ -95,16 +97,27 @@ def differences(recording: Recording) -> Brief:
 
 
 def compare(
-    model: str = "mobilenet_v2", arms: Sequence[str] = (), *, out: Path | str | None = None, **options: object
+    model: str | Mapping[str, Any] = "mobilenet_v2",
+    arms: Sequence[str] = (),
+    *,
+    inputs: Any = None,
+    out: Path | str | None = None,
+    **options: object,
 ) -> Answer:
     """Measure a model's arms and explain the difference, as `ironlaw run` does; a notebook shows the report.
+
+    Instead of a model's name, programs of this session by name: modules, plain callables, or sources as text. They are
+    pickled here and run as they are, in processes of their own only. `inputs` is what each is called with: a tensor or
+    array, a tuple of arguments, a list of such tuples, or a dict of them by name; without any, photographs.
 
     `options` are those of the command line: budget=60, experiments="none", threads=2, images="photos" and so on. The
     recording is kept under ./ironlaw-runs/ unless `out` names a file.
 
     Raises:
-        BadInput: the model, an arm or an option does not exist; nothing was measured.
+        BadInput: the model, a program, an arm or an option cannot be used; nothing was measured.
     """
-    from ironlaw.answer import measure
+    from ironlaw.answer import measure, measure_programs
 
-    return explain(measure(model, arms, out=out, options=options))
+    if isinstance(model, str):
+        return explain(measure(model, arms, out=out, options=options))
+    return explain(measure_programs(model, inputs=inputs, out=out, options=options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,14 +56,48 @@ class Answer(Explanation):
         return to_fragment(self)
 
 
+def measure_programs(
+    programs: Mapping[str, Any], *, inputs: Any, out: Path | str | None, options: dict[str, object]
+) -> Recording:
+    """Record programs of this session, each as an arm under its name; they are opened in other processes only.
+
+    Raises:
+        BadInput: there is none, or one cannot be called, pickled or named so.
+    """
+    import tempfile
+
+    from ironlaw.errors import BadInput
+    from ironlaw.models import handed_over
+
+    example = 'compare({"fp32": module, "int8": quantized}, inputs=x)'
+    if not programs or any("=" in name for name in programs):
+        raise BadInput("programs need names, without an equals sign", hint=example)
+    with tempfile.TemporaryDirectory(prefix="ironlaw-") as folder:
+        words = []
+        for place, (name, program) in enumerate(programs.items()):
+            source = program if isinstance(program, str) else str(Path(folder) / f"{place}{handed_over.SUFFIX}")
+            if not isinstance(program, str):
+                handed_over.keep(program, inputs, Path(source), name=name)
+            words += ["--arm", f"{name}={source}"]
+        return _measured([*words, *_words(out, options)])
+
+
 def measure(model: str, arms: Sequence[str], *, out: Path | str | None, options: dict[str, object]) -> Recording:
     """Record as `ironlaw run` does with these options, named as on the command line; a recording that may be cut."""
-    from ironlaw.commands.run import Settings, measured
-    from ironlaw.commands.run import run as command
+    return _measured([model, *(["--arms", ",".join(arms)] if arms else []), *_words(out, options)])
 
-    words = [model, *(["--arms", ",".join(arms)] if arms else []), *([] if out is None else ["--out", str(out)])]
+
+def _words(out: Path | str | None, options: dict[str, object]) -> list[str]:
+    words = [] if out is None else ["--out", str(out)]
     for name, value in options.items():
         option = "--" + name.replace("_", "-")
         words += [option] if value is True else [] if value in (None, False) else [option, str(value)]
+    return words
+
+
+def _measured(words: list[str]) -> Recording:
+    from ironlaw.commands.run import Settings, measured
+    from ironlaw.commands.run import run as command
+
     params = dict(command.make_context("run", words).params)
     return measured(Settings.of(params.pop("model"), params))

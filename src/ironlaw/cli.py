@@ -14,6 +14,7 @@ from ironlaw.errors import ExitCode, IronlawError, offer_closest
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
 COMMANDS = {
     "run": "measure a model's variants and explain the difference",
+    "export": "an arm as a model file and a script that runs it",
     "explain": "what a recording, a published table or saved perf stat outputs say",
     "layers": "which layers won and lost, in milliseconds that add up",
     "report": "a recording as one HTML file, as Markdown or as CSV",

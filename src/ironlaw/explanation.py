@@ -333,6 +333,16 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """An arm of a search that none is shown to beat; `speedup` is of the replicates after those that chose."""
+
+    arm: str
+    speedup: Estimate
+    size_bytes: Maybe[int]
+    agreement: Maybe[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
     """The most this machine did when it was asked for nothing else, measured beside the arms.
 
@@ -359,3 +369,4 @@ class Explanation:
     stopped_on_precision: bool = False  # before its schedule or budget ended the run
     waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
     ceilings: Maybe[Ceilings] = NOT_RECORDED
+    front: tuple[FrontPoint, ...] = ()  # of a search, fastest first

@@ -54,6 +54,7 @@ class Plan:
     counters: bool = True
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
     experiments: tuple[Thrown, ...] = ()
+    retired: tuple[str, ...] = ()  # arms of a search that take no further turns
     layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
 
     def __post_init__(self) -> None:

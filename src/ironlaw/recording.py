@@ -188,6 +188,15 @@ class Outputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """How many of the labelled inputs an arm's top class was right on."""
+
+    arm: str
+    right: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """An arm could not go on. It takes no further turns; the others do."""
 
@@ -229,6 +238,7 @@ Fact = (
     | NullReading
     | Census
     | Outputs
+    | Labelled
     | LayerGraph
     | LayerReading
     | Failure
@@ -249,6 +259,7 @@ KINDS: dict[str, type] = {
     "null": NullReading,
     "census": Census,
     "outputs": Outputs,
+    "labelled": Labelled,
     "layers": LayerGraph,
     "layer-reading": LayerReading,
     "failure": Failure,
@@ -282,6 +293,7 @@ class Recording:
     ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
     layer_graphs: tuple[LayerGraph, ...] = ()
     layer_readings: tuple[LayerReading, ...] = ()
+    labelled: tuple[Labelled, ...] = ()
     was_cut: bool = False  # the last line was incomplete, or there was no ending
 
     @property
@@ -420,6 +432,7 @@ def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> R
         nulls=tuple(by_kind[NullReading]),
         censuses=tuple(by_kind[Census]),
         outputs=tuple(by_kind[Outputs]),
+        labelled=tuple(by_kind[Labelled]),
         failures=tuple(by_kind[Failure]),
         concerns=tuple(by_kind[Concern]),
         ended=_last(ended, "the recording was cut short"),

@@ -65,3 +65,17 @@ def test_both_intervals_move_with_the_data(data: list[float], shift: float) -> N
         assert is_known(there)
         assert there.value == pytest.approx(here.value + shift, abs=1e-6)
         assert there.half_width == pytest.approx(here.half_width, abs=1e-6)
+
+
+def test_a_share_has_the_exact_interval_of_a_binomial() -> None:
+    """0 of 10 and 10 of 10 have bounds in closed form: 1 - 0.025^(1/10)."""
+    from ironlaw.explain.interval import share_interval
+
+    none, all_of_them = share_interval(0, 10), share_interval(10, 10)
+    assert is_known(none)
+    assert is_known(all_of_them)
+    bound = 1 - 0.025**0.1
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(bound)
+    assert all_of_them.low == pytest.approx(1 - bound)
+    assert isinstance(share_interval(0, 0), Missing)

@@ -28,6 +28,7 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
         replicate=-1,
         model="net",
         images=None,
+        labels=None,
         seed=0,
         threads=1,
         batch=8,

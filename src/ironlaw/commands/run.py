@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET_S = 110.0
 EXPERIMENTS_BUDGET_S = 225.0
+SEARCH_BUDGET_S = 600.0
 ONNX_ARMS = ("given@onnxruntime", "given@openvino")
 
 
@@ -51,6 +52,8 @@ class Percentage(click.ParamType[float]):
 @click.option("--arms", metavar="A,B,...", help="Variants; the first is what the others are compared with.")
 @click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help="A program of your own.")
 @click.option("--images", metavar="DIR", help="A folder of JPEG or PNG photographs instead of the shipped ones.")
+@click.option("--labels", metavar="FILE", help="The right class of each image: name,class a line.")
+@click.option("--search", is_flag=True, help="Try engines, precisions and more; keep the best.")
 @click.option("--n", "inferences", type=int, metavar="N", help="Inferences per arm; otherwise the budget decides.")
 @click.option("--precision", type=Percentage(), metavar="P%", help="Stop when the interval is that narrow.")
 @click.option("--replicates", type=int, default=None, help="Fresh interpreters; 12 unless said, without experiments 8.")
@@ -93,6 +96,8 @@ class Settings:
     arms: tuple[Arm, ...]
     schedule: Schedule
     images: str | None
+    labels: str | None
+    search: bool
     threads: int
     batch: int
     agreement: float
@@ -115,14 +120,21 @@ class Settings:
         from ironlaw.explain.planner import parse_wanted
         from ironlaw.models import sources
         from ironlaw.models.images import check_folder
+        from ironlaw.models.labels import read_labels
 
         given = _Options(_with_protocol(options))
-        arms = choose_arms(given.text("arms"), given.texts("programs"), model=model)
+        search = given.flag("search")
+        if search and (given.text("arms") is not None or given.texts("programs")):
+            raise BadInput("--search chooses the arms itself", hint="leave --arms and --arm out")
+        arms = searched_arms() if search else choose_arms(given.text("arms"), given.texts("programs"), model=model)
         for arm in arms:
             sources.check(arm.factory or model)
         images = given.text("images")
         if images is not None:
             check_folder(images)
+        labels = given.text("labels")
+        if labels is not None:
+            read_labels(labels, images=images)
         report = given.path("report")
         if report is not None:
             check_writable(report)
@@ -132,11 +144,13 @@ class Settings:
             arms=arms,
             schedule=choose_schedule(given),
             images=images,
+            labels=labels,
+            search=search,
             threads=given.whole("threads") or 0,
             batch=given.whole("batch") or 0,
             agreement=0.99 if given.real("agreement") is None else given.real("agreement") or 0.0,
             seed=given.whole("seed") or 0,
-            experiments=parse_wanted(given.text("experiments") or "all"),
+            experiments=() if search else parse_wanted(given.text("experiments") or "all"),
             counters=not given.flag("no_counters"),
             layers=not given.flag("no_layers"),
             out=out,
@@ -160,6 +174,7 @@ class Settings:
             batch=self.batch,
             agreement=self.agreement,
             images=self.images,
+            labels=self.labels,
             counters=self.counters,
             ceilings=bool(self.experiments),
             layers=self.layers,
@@ -244,7 +259,9 @@ def choose_schedule(given: _Options) -> Schedule:
     inferences, precision = given.whole("inferences"), given.real("precision")
     budget_s = given.real("budget")
     tests_nothing = given.text("experiments") == "none"
-    if budget_s is None and inferences is None:
+    if budget_s is None and inferences is None and given.flag("search"):
+        budget_s = SEARCH_BUDGET_S
+    elif budget_s is None and inferences is None:
         budget_s = DEFAULT_BUDGET_S if tests_nothing else EXPERIMENTS_BUDGET_S
     replicates = given.whole("replicates")
     if replicates is None and precision is not None:
@@ -281,6 +298,36 @@ def advise(experiments: tuple[str, ...]) -> Advice:
     return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)
 
 
+def searched_arms() -> tuple[Arm, ...]:
+    """The arms a search begins with: those of the engines that are installed."""
+    from ironlaw.engines import engine
+    from ironlaw.explain.search import CANDIDATES, candidates
+    from ironlaw.missing import is_known
+
+    # torch is a dependency, and asking TorchScript whether torch has it would import it here.
+    there = [name for name in CANDIDATES if name in ("eager", "torchscript") or is_known(engine(name).missing_extra())]
+    return candidates(there)
+
+
+def advise_search() -> Advice:
+    """What the recorder is told between the replicates of a search: whom to retire, and what else to try."""
+    import os
+
+    from ironlaw.explain.search import retirable, variations
+    from ironlaw.measure.recorder import Advice, Proposal
+    from ironlaw.recording import assemble
+
+    cpus = len(os.sched_getaffinity(0))
+
+    def more_arms(facts: Sequence[Fact]) -> Proposal:
+        recording = assemble(facts)
+        if max(reading.replicate for reading in recording.readings) == 0:
+            return Proposal(arms=variations(recording, cpus), retired=retirable(recording))
+        return Proposal(retired=retirable(recording))
+
+    return Advice(more_arms=more_arms)
+
+
 def measured(settings: Settings) -> Recording:
     """Measure, with a bar that shows how far it is."""
     from rich.console import Console
@@ -290,7 +337,11 @@ def measured(settings: Settings) -> Recording:
 
     with ProgressBar(Console(stderr=True), quiet=settings.display.quiet) as bar:
         return ironlaw.record(
-            settings.plan(), settings.out, force=settings.force, watcher=bar, advice=advise(settings.experiments)
+            settings.plan(),
+            settings.out,
+            force=settings.force,
+            watcher=bar,
+            advice=advise_search() if settings.search else advise(settings.experiments),
         )
 
 
@@ -306,14 +357,15 @@ def execute(settings: Settings) -> int:
         write_report(explanation, recording, settings.report)
     if not display.as_json:
         click.echo(f"Recording: {out}", err=True)
-    return int(exit_code(recording))
+    return int(exit_code(recording, searched=settings.search))
 
 
-def exit_code(recording: Recording) -> ExitCode:
-    """3 when an arm that was asked for failed, or the run was cut short."""
+def exit_code(recording: Recording, *, searched: bool = False) -> ExitCode:
+    """3 when an arm that was asked for failed, or the run was cut short; a search goes on without what is refused."""
     from ironlaw.recording import Ended, Ending
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED
     added = {arm.name for arm in recording.plan.arms if arm.serves}
-    failed = any(failure.arm not in added for failure in recording.failures)
+    counted = [failure for failure in recording.failures if not (searched and failure.replicate < 0)]
+    failed = any(failure.arm not in added for failure in counted)
     return ExitCode.INCOMPLETE if failed or not whole else ExitCode.DONE

@@ -109,6 +109,17 @@ def has_dot_product() -> bool:
     return bool(words & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"})
 
 
+def session_entries(variant: Variant) -> dict[str, str]:
+    """The session's configuration; keys of onnxruntime_session_options_config_keys.h."""
+    switches = {
+        "session.intra_op.allow_spinning": variant.level("session.spinning") == "on",
+        "session.disable_prepacking": variant.level("session.prepacking") == "off",
+        "session.disable_quant_qdq": variant.level("session.qdq") == "kept",
+        "session.set_denormal_as_zero": variant.level("denormals") == "flushed",
+    }
+    return {key: "1" if on else "0" for key, on in switches.items()}
+
+
 def _options(variant: Variant) -> Any:
     """A session's options as the variant says, with as many threads as torch was given."""
     import onnxruntime
@@ -127,14 +138,8 @@ def _options(variant: Variant) -> Any:
     options.inter_op_num_threads = 1
     options.graph_optimization_level = levels[variant.level("session.optimization")]
     options.enable_cpu_mem_arena = variant.level("session.arena") == "on"
-    # Keys of onnxruntime_session_options_config_keys.h.
-    for key, on in {
-        "session.intra_op.allow_spinning": variant.level("session.spinning") == "on",
-        "session.disable_prepacking": variant.level("session.prepacking") == "off",
-        "session.disable_quant_qdq": variant.level("session.qdq") == "kept",
-        "session.set_denormal_as_zero": variant.level("denormals") == "flushed",
-    }.items():
-        options.add_session_config_entry(key, "1" if on else "0")
+    for key, value in session_entries(variant).items():
+        options.add_session_config_entry(key, value)
     return options
 
 

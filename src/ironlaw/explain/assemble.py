@@ -19,6 +19,7 @@ from ironlaw.explain.ledger import ledger, reached
 from ironlaw.explain.ledger_doubts import ledger_doubts, precision_doubts
 from ironlaw.explain.misleading import misleading
 from ironlaw.explain.paired import Pairs
+from ironlaw.explain.pareto import front
 from ironlaw.explain.pool import pool_doubts
 from ironlaw.explain.recommend import recommend
 from ironlaw.explain.scope import counted_in_scope
@@ -122,6 +123,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         arms=rows,
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
+        front=front(on, by_name),
         recommendation=recommend(on, rows, trusted=not has_moved(check), trained=_is_trained(concerns)),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,

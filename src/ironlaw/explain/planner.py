@@ -15,7 +15,7 @@ from ironlaw.explain.turns import turns_of
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, is_known
 from ironlaw.recording import Recording
-from ironlaw.variant import ENGINE
+from ironlaw.variant import ENGINE, PRECISION
 
 # What takes a suspected cause away, or puts it there. The order is the order of the report.
 SWITCHES = (
@@ -36,7 +36,8 @@ SWITCHES = (
 )
 # Their signature is a suspicion, not a defect: they are tested where they matter most, the widest comparison.
 SUSPECTED = ("weight-traffic", "layout", "dispatch-overhead")
-CAUSES = tuple(switch.cause for switch in SWITCHES)
+ENGINE_CAUSE = "engine"
+CAUSES = (*(switch.cause for switch in SWITCHES), ENGINE_CAUSE)
 # Replicates after which joint arms are chosen: enough to see which causes are large, early enough to measure them.
 JOINT_AFTER = 4
 # Two causes thrown together take one arm a side; three take four, and what they cost in replicates decides less.
@@ -92,7 +93,25 @@ def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
         if switch.cause in wanted.causes or switch in still:
             held = [other for other in still if other != switch]
             proposed += scene.throw(_sized(switch, scene.control, recording), held)
+    if ENGINE_CAUSE in wanted.causes:
+        proposed += _corners(scene)
     return proposed
+
+
+def _corners(scene: _Scene) -> list[Thrown]:
+    """The other two corners of engine x precision, so that a change of both can be shared out between them.
+
+    Every engine has fp32 and int8; a corner in another precision might not exist.
+    """
+    one, other = scene.control.arm, scene.focus.arm
+    engines = one.variant.level(ENGINE), other.variant.level(ENGINE)
+    precisions = one.variant.level(PRECISION), other.variant.level(PRECISION)
+    differing = one.variant.differing(other.variant)
+    if one.factory or other.factory or set(differing) != {ENGINE, PRECISION} or not set(precisions) <= {"fp32", "int8"}:
+        return []
+    turned = ((one, engines[1]), (other, engines[0]))
+    switches = [(arm, Switch(cause=ENGINE_CAUSE, factor=ENGINE, level=level)) for arm, level in turned]
+    return [Thrown(arm=arm.name, switches=(switch,), thrown=named(arm, (switch,))) for arm, switch in switches]
 
 
 def _sized(switch: Switch, control: Observed, recording: Recording) -> Switch:

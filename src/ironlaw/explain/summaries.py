@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ironlaw.explain.agreement import agreements
-from ironlaw.explain.interval import t_interval
+from ironlaw.explain.interval import share_interval, t_interval
 from ironlaw.explain.paired import mean_by
 from ironlaw.explain.turns import ArmTurns, Column
 from ironlaw.explanation import HAS_INTERVAL, ArmSummary
@@ -116,12 +116,14 @@ def _with_costs(row: ArmSummary, recording: Recording) -> ArmSummary:
         phases["load"] = sum(fact.load_ns for fact in started) / len(started)
     cold = [fact.warm_up_ns[0] for fact in started if fact.warm_up_ns]
     operators = [fact.counts.get("operators", row.operators) for fact in recording.censuses if fact.arm == row.arm]
+    judged = [share_interval(fact.right, fact.total) for fact in recording.labelled if fact.arm == row.arm]
     return replace(
         row,
         operators=operators[-1] if operators else row.operators,
         size_bytes=prepared[-1].size_bytes if prepared else row.size_bytes,
         phases_ns=phases,
         first_inference_ns=sum(cold) / len(cold) if cold else row.first_inference_ns,
+        accuracy=judged[-1] if judged else row.accuracy,
         boundary=started[-1].boundary if started else row.boundary,
         failure="; ".join(f"{failure.stage}: {failure.reason}" for failure in failures),
     )

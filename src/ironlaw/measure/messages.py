@@ -70,6 +70,7 @@ class Post:
     replicate: int
     model: str
     images: str | None
+    labels: str | None
     seed: int
     threads: int
     batch: int

@@ -42,11 +42,12 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import ArmPrepared, Ceilings, Census, CounterCheck, Fact, Failure, InterpreterStarted
+from ironlaw.recording import ArmPrepared, Ceilings, Census, CounterCheck, Fact, Failure, InterpreterStarted, Labelled
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
 START_LIMIT_S = 180.0
+LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 WARM_UP_LIMIT_NS = 2_000_000_000
 # What libraries read once, when they are imported; numpy's own pool is not what is measured.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -152,7 +153,7 @@ class ProcessStage:
 
     def answer(self, arm: Arm) -> list[Fact]:
         """What one inference executes, and the arm's outputs on the probes."""
-        return self._ask(arm, Answer(), START_LIMIT_S)
+        return self._ask(arm, Answer(), START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S)
 
     def stop(self) -> None:
         """Hang up on every twin, and end what does not end by itself."""
@@ -250,6 +251,7 @@ class ProcessStage:
             replicate=replicate,
             model=self._plan.model,
             images=self._plan.images,
+            labels=self._plan.labels,
             seed=self._plan.seed,
             threads=threads,
             batch=self._plan.batch,
@@ -268,7 +270,7 @@ class ProcessStage:
         facts: list[Fact] = []
         try:
             twin.line.send_order(order)
-            while not facts or isinstance(facts[-1], Concern | Census):
+            while not facts or isinstance(facts[-1], Concern | Census | Labelled):
                 facts.append(twin.line.receive_fact(timeout_s=limit_s))
         except LineLost as lost:
             reason = self._lost(arm.name, twin, lost)

@@ -58,10 +58,11 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """Arms to add to the plan, and what they are for."""
+    """Arms to add to the plan, what they are for, and arms that take no further turns."""
 
     arms: tuple[Arm, ...] = ()
     experiments: tuple[Thrown, ...] = ()
+    retired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class _Run:
             self.started[fact.arm] = fact
 
     def alive(self) -> tuple[Arm, ...]:
-        return tuple(arm for arm in self.plan.arms if arm.name not in self.failed)
+        return tuple(arm for arm in self.plan.arms if arm.name not in self.failed and arm.name not in self.plan.retired)
 
     def elapsed_s(self) -> float:
         return self.stage.now_s() - self.began_s
@@ -274,17 +275,19 @@ def _answer(run: _Run, arms: tuple[Arm, ...]) -> None:
 
 def _add_arms(run: _Run) -> None:
     proposal = run.advice.more_arms(run.facts)
-    if not (proposal.arms or proposal.experiments):
+    if not (proposal.arms or proposal.experiments or proposal.retired):
         return
     run.plan = replace(
         run.plan,
         arms=(*run.plan.arms, *proposal.arms),
         experiments=(*run.plan.experiments, *proposal.experiments),
+        retired=(*run.plan.retired, *proposal.retired),
     )
     run.keep(run.plan)
     if proposal.arms:
         _prepare(run, proposal.arms)
-        run.turns = ()  # rounds have become longer
+    if proposal.arms or proposal.retired:
+        run.turns = ()  # rounds have become longer, or shorter
 
 
 def _size(run: _Run, replicate: int, *, start_s: float) -> None:

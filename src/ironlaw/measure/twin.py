@@ -16,6 +16,7 @@ from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.inspection import steal_ns
+from ironlaw.measure.labelled import judge_labels
 from ironlaw.measure.layer_turns import LayerReader
 from ironlaw.measure.messages import (
     Answer,
@@ -34,6 +35,7 @@ from ironlaw.measure.pool import observe_pool
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
+from ironlaw.models.labels import read_labels
 from ironlaw.program import Program
 from ironlaw.recording import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.variant import ENGINE
@@ -87,7 +89,7 @@ class Twin:
             case Turn():
                 return [self._turn(order)]
             case Answer():
-                return [self._take_census(), self._answer()]
+                return [self._take_census(), *self._judge(), self._answer()]
             case Survey():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -212,6 +214,15 @@ class Twin:
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
         return Census(arm=self._post.arm.name, counts=take_census(self._program))
+
+    def _judge(self) -> list[Fact]:
+        if self._post.labels is None:
+            return []
+        assert self._program is not None, "labels are judged after a start"
+        assert self._folder is not None, "labels are judged after a start"
+        model = saved.load(self._folder, probes=True)
+        labels = read_labels(self._post.labels, images=self._post.images)
+        return [judge_labels(self._post.arm.name, self._program, model, labels)]
 
     def _answer(self) -> Outputs:
         assert self._program is not None, "an answer is ordered after a start"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.concern import Concern
+from ironlaw.models.images import Preprocessing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class LoadedModel:
     weights: str
     quantizable: Any | None = None
     concerns: tuple[Concern, ...] = ()
+    preprocessing: Preprocessing | None = None  # of its images; None where it takes none
     source: str = ""
     seed: int = 0
 

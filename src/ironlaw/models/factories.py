@@ -14,7 +14,7 @@ from typing import Any
 
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
-from ironlaw.models import LoadedModel, inputs, saved
+from ironlaw.models import LoadedModel, handed_over, inputs, saved
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import first_line
 
@@ -60,6 +60,7 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         probes=probes,
         weights="as the factory made them",
         concerns=concerns,
+        preprocessing=None if made.examples else Preprocessing(),
         source=source,
         seed=seed,
     )
@@ -87,6 +88,9 @@ def make(source: str, *, seed: int) -> Made:
     """
     import torch
 
+    if source.endswith(handed_over.SUFFIX):
+        _seed_everything(seed)
+        return _understood(source, handed_over.read(Path(source)))
     where, _, name = source.rpartition(":")
     module = _imported(where)
     if not hasattr(module, name):
@@ -159,6 +163,7 @@ def _seed_everything(seed: int) -> None:
 
 
 def _understood(source: str, returned: Any) -> Made:
+    import numpy
     import torch
 
     program, given = returned, None
@@ -170,7 +175,7 @@ def _understood(source: str, returned: Any) -> Made:
         return Made(program=program, examples=[])
     if isinstance(given, dict):
         return Made(program=program, examples=[_in_order(source, program, given)])
-    if isinstance(given, torch.Tensor):
+    if isinstance(given, torch.Tensor | numpy.ndarray):
         return Made(program=program, examples=[(given,)])
     if isinstance(given, list) and given and all(isinstance(one, tuple) for one in given):
         return Made(program=program, examples=given)

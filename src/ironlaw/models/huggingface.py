@@ -39,8 +39,10 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
     torch.manual_seed(seed)
     module, reason = _with_weights(source, config, refused)
     module.eval()
+    how: Preprocessing | None = None
     if "pixel_values" in _parameters(module):
-        shown, calibration, probes = inputs.from_photos(images, _preprocessing(source, config), batch=batch, seed=seed)
+        how = _preprocessing(source, config)
+        shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
         concerns: tuple[Concern, ...] = ()
     else:
         shown, calibration, probes, concerns = _from_text(source, module, config, batch=batch, seed=seed)
@@ -54,6 +56,7 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
         probes=probes,
         weights=f"trained, {source}" if reason is None else f"untrained, seed {seed}",
         concerns=concerns,
+        preprocessing=how,
         source=source,
         seed=seed,
     )

@@ -74,6 +74,7 @@ def open_onnx(source: str, *, images: str | None, batch: int, seed: int) -> Load
         probes=probes,
         weights="as in the file",
         concerns=concerns,
+        preprocessing=how,
         source=source,
         seed=seed,
     )

@@ -39,6 +39,7 @@ def open_published(name: str, *, images: str | None, batch: int, seed: int) -> L
         weights=said,
         quantizable=variant,
         concerns=concerns,
+        preprocessing=how,
         source=name,
         seed=seed,
     )

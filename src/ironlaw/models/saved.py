@@ -22,6 +22,7 @@ import msgspec
 from ironlaw.concern import Concern
 from ironlaw.errors import ArmFailed
 from ironlaw.models import LoadedModel
+from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import first_line
 
 _ABOUT = "about.json"
@@ -36,6 +37,7 @@ def save(model: LoadedModel, folder: Path) -> None:
         "weights": model.weights,
         "source": model.source,
         "seed": model.seed,
+        "preprocessing": msgspec.to_builtins(model.preprocessing),
         "concerns": [msgspec.to_builtins(concern) for concern in model.concerns],
     }
     (folder / _ABOUT).write_text(json.dumps(about))
@@ -52,6 +54,7 @@ def load(folder: Path, *, probes: bool = False) -> LoadedModel:
         source=about["source"],
         seed=about["seed"],
         concerns=tuple(msgspec.convert(concern, Concern) for concern in about["concerns"]),
+        preprocessing=msgspec.convert(about.get("preprocessing"), Preprocessing | None),
         module=None,
         inputs=load_inputs(folder / "inputs.pt"),
         calibration=[],

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, handed_over
 
 
 class Kind(Enum):
@@ -20,6 +20,7 @@ class Kind(Enum):
     FILE = "file.py:factory"
     PACKAGE = "package.module:factory"
     ONNX = "an .onnx file"
+    HANDED_OVER = "a program that Python code handed over"
     HUGGING_FACE = "owner/name on the Hugging Face hub, or a folder with its config.json"
     TIMM = "a timm name"
     TORCHVISION = "a torchvision name"
@@ -30,6 +31,8 @@ def kind_of(source: str) -> Kind:
     where, colon, _ = source.rpartition(":")
     if source.endswith(".onnx"):
         return Kind.ONNX
+    if source.endswith(handed_over.SUFFIX):
+        return Kind.HANDED_OVER
     if source.endswith(".py") or where.endswith(".py"):
         return Kind.FILE
     if colon:
@@ -56,6 +59,8 @@ def check(source: str) -> None:
             _check_package(source)
         case Kind.ONNX:
             _check_onnx(source)
+        case Kind.HANDED_OVER:
+            _check_readable(source)
         case Kind.TORCHVISION:
             known = published_names()
             if known and source not in known:
@@ -85,6 +90,7 @@ _OPENERS = {
     Kind.FILE: ("factories", "open_factory"),
     Kind.PACKAGE: ("factories", "open_factory"),
     Kind.ONNX: ("onnx_model", "open_onnx"),
+    Kind.HANDED_OVER: ("factories", "open_factory"),
     Kind.HUGGING_FACE: ("huggingface", "open_hugging_face"),
     Kind.TIMM: ("timm_models", "open_timm"),
     Kind.TORCHVISION: ("published", "open_published"),
@@ -173,12 +179,15 @@ def _check_hugging_face(source: str) -> None:
         raise BadInput("transformers is not installed", hint="pip install 'ironlaw[transformers]'")
 
 
-def _check_onnx(source: str) -> None:
+def _check_readable(source: str) -> int:
     try:
-        empty = Path(source).stat().st_size == 0
+        return Path(source).stat().st_size
     except OSError as error:
-        raise BadInput(f"cannot read {source}: {error.strerror}", hint="name an existing .onnx file") from None
-    if empty:
+        raise BadInput(f"cannot read {source}: {error.strerror}", hint="name an existing file") from None
+
+
+def _check_onnx(source: str) -> None:
+    if _check_readable(source) == 0:
         raise BadInput(f"{source} is empty", hint="export it again")
 
 

@@ -47,6 +47,7 @@ def open_timm(source: str, *, images: str | None, batch: int, seed: int) -> Load
         probes=probes,
         weights=f"trained, timm {name}" if reason is None else f"untrained, seed {seed}",
         concerns=concerns,
+        preprocessing=how,
         source=source,
         seed=seed,
     )

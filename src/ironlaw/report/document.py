@@ -60,6 +60,15 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
+        "front": [
+            {
+                "arm": point.arm,
+                "speedup": _estimate(point.speedup),
+                "size_mb": _number(point.size_bytes, unit=1e6),
+                "agreement": _number(point.agreement),
+            }
+            for point in explanation.front
+        ],
         "waterfall": [
             {
                 "step": step.name,

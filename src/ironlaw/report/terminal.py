@@ -105,6 +105,7 @@ def show(
         if stopped := words.stopped_sentence(explanation):
             _say(console, stopped)
     _show_concerns(explanation, console, told=() if is_verbose else lost)
+    _show_front(explanation, console)
     _show_recommendation(explanation, console)
 
 
@@ -332,6 +333,14 @@ def _show_listed(slug: str, concerns: list[Concern], console: Console) -> None:
     for concern in concerns:
         rest = words.plain(concern.text).removeprefix(words.LISTED[slug]).strip()
         _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2, hanging=2)
+
+
+def _show_front(explanation: Explanation, console: Console) -> None:
+    if explanation.front:
+        console.print()
+        _say(console, "Not shown to be beaten in time, size and agreement together:", style="bold")
+    for point in explanation.front:
+        _say(console, words.front_sentence(point), indent=2)
 
 
 def _show_recommendation(explanation: Explanation, console: Console) -> None:

@@ -14,6 +14,7 @@ from ironlaw.explanation import (
     Design,
     Difference,
     Explanation,
+    FrontPoint,
     Outcome,
     ReadOnce,
     Recommendation,
@@ -26,6 +27,7 @@ from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import (
     COUNT,
     DECIBEL,
+    MEGABYTES,
     PERCENT,
     PLAIN,
     TIME,
@@ -516,6 +518,16 @@ def agreement(arm: ArmSummary) -> str:
             f" [{percent(arm.accuracy.low, digits=3)}, {percent(arm.accuracy.high, digits=3)}]"
         )
     return ", ".join(parts)
+
+
+def front_sentence(point: FrontPoint) -> str:
+    """One arm of the Pareto front: how fast, how large, how alike."""
+    parts = [ratio(point.speedup)]
+    if is_known(point.size_bytes):
+        parts.append(f"{number(point.size_bytes, MEGABYTES)} {MEGABYTES.unit}")
+    if is_known(point.agreement):
+        parts.append(f"agreement {percent(point.agreement, digits=3)}")
+    return f"{plain(point.arm)}: {', '.join(parts)}"
 
 
 def _sentence(text: str) -> str:

@@ -1,0 +1,155 @@
+"""ironlaw export: an arm as a model file and a script that loads it and infers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from ironlaw.arm import Arm
+from ironlaw.errors import ArmFailed, BadInput, offer_closest
+from ironlaw.plan import Plan, Schedule
+
+RUNS = Path("ironlaw-runs")
+EXAMPLE_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be exported, and where to."""
+
+    plan: Plan  # with the one arm
+    folder: Path
+
+    @property
+    def arm(self) -> Arm:
+        """The arm."""
+        return self.plan.arms[0]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("arm")
+@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--from", "recording", metavar="FILE", help="The recording that has the arm; else the newest run here.")
+@click.option("--model", metavar="MODEL", help="Any model instead; ARM is then a variant such as int8@onnxruntime.")
+@click.option("--threads", type=int, metavar="T", help="Threads of one inference; else those of the recording.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+def export(arm: str, folder: Path, recording: str | None, model: str | None, threads: int | None, force: bool) -> int:
+    """Write ARM of a recording as files: the model, an example, and infer.py, which needs no ironlaw."""
+    plan = of_model(arm, model) if model else of_recording(arm, recording)
+    if threads is not None:
+        plan = Plan(model=plan.model, arms=plan.arms, schedule=plan.schedule, seed=plan.seed, threads=threads)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
+        raise BadInput(f"{folder} is there and not empty", hint="name another folder, or add --force")
+    written = write(Wish(plan=plan, folder=folder))
+    for name in written:
+        click.echo(folder / name)
+    click.echo(f"Try it: python {folder / 'infer.py'}", err=True)
+    return 0
+
+
+def of_model(text: str, model: str) -> Plan:
+    """A plan of one variant of a model."""
+    from ironlaw.models import sources
+
+    sources.check(model)
+    return Plan(model=model, arms=(Arm.of(text),), schedule=Schedule())
+
+
+def of_recording(name: str, path: str | None) -> Plan:
+    """A recording's plan with only the arm of that name.
+
+    Raises:
+        BadInput: there is no recording, or it has no such arm.
+    """
+    import ironlaw
+
+    plan = ironlaw.load(newest() if path is None else Path(path)).plan
+    names = [arm.name for arm in plan.arms if not arm.repeats]
+    if name not in names:
+        raise BadInput(f"no arm of this recording is called {name!r}", hint=offer_closest(name, names))
+    return Plan(
+        model=plan.model,
+        arms=(plan.arm(name),),
+        schedule=Schedule(),
+        seed=plan.seed,
+        threads=plan.threads,
+        batch=plan.batch,
+        images=plan.images,
+    )
+
+
+def newest() -> Path:
+    """The recording made last under ./ironlaw-runs/.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = sorted(RUNS.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise BadInput(f"there is no recording in {RUNS}", hint="name one with --from, or a model with --model")
+    return found[-1]
+
+
+def write(wish: Wish) -> list[str]:
+    """Prepare the arm anew in a process of its own, and write its files; their names.
+
+    Raises:
+        BadInput: a level of the arm cannot be exported, or the model does not exist.
+        ArmFailed: the engine cannot make it.
+    """
+    from ironlaw.engines import exported
+    from ironlaw.measure.processes import ProcessStage
+    from ironlaw.recording import ArmPrepared, Failure
+
+    variant = wish.arm.variant
+    exported.refuse_unportable(variant)
+    stage = ProcessStage(Plan(model=wish.plan.model, arms=wish.plan.arms, schedule=wish.plan.schedule, counters=False,
+                              seed=wish.plan.seed, threads=wish.plan.threads, batch=wish.plan.batch,
+                              images=wish.plan.images))  # fmt: skip
+    try:
+        stage.check_counters()
+        (fact,) = [one for one in stage.prepare(wish.plan.arms) if isinstance(one, ArmPrepared | Failure)]
+        if isinstance(fact, Failure):
+            kind = BadInput if fact.stage == "input" else ArmFailed
+            raise kind(fact.reason, hint=fact.hint)
+        prepared = Path(fact.prepared.path).parent
+        wish.folder.mkdir(parents=True, exist_ok=True)
+        names = list(exported.model_files(variant))
+        for name in names:
+            shutil.copyfile(prepared / name, wish.folder / name)
+        arguments = example(prepared, wish.folder)
+        named = exported.Named(
+            arm=wish.arm.name, model=wish.arm.factory or wish.plan.model, variant=variant, threads=wish.plan.threads
+        )
+        (wish.folder / "infer.py").write_text(exported.script(named, prepared, arguments), encoding="utf-8")
+    finally:
+        stage.close()
+    return [*names, exported.EXAMPLE, "infer.py"]
+
+
+def example(prepared: Path, folder: Path) -> list[object]:
+    """Write the example in a process that loads torch; the arguments of the script.
+
+    Raises:
+        ArmFailed: that process failed.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-m", "ironlaw.engines.exported", str(prepared), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=EXAMPLE_LIMIT_S,
+        check=False,
+    )
+    if ran.returncode:
+        said = ran.stderr.strip().splitlines()
+        raise ArmFailed(
+            f"the example could not be written: {said[-1] if said else 'no reason given'}", hint="see above"
+        )
+    arguments: list[object] = json.loads(ran.stdout)
+    return arguments

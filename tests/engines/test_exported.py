@@ -1,0 +1,69 @@
+"""An exported arm runs without ironlaw and answers as the arm does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from ironlaw.engines import eager, exported, onnxruntime, openvino, torchscript
+from ironlaw.errors import BadInput
+from ironlaw.variant import Variant
+
+from . import small
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.mark.parametrize(
+    ("engine", "text"),
+    [
+        (onnxruntime, "int8@onnxruntime+denormals=flushed"),
+        (openvino, "fp32@openvino"),
+        (torchscript, "int8@torchscript"),
+        (eager, "int8+fused+malloc=retain"),
+        (eager, "fp32+channels_last"),
+        (eager, "bf16"),
+    ],
+)
+def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, tmp_path: Path) -> None:
+    if engine in (onnxruntime, openvino):
+        pytest.importorskip(text.partition("@")[2].partition("+")[0])
+    model, variant = small.seeing(), Variant.parse(text)
+    made, target = tmp_path / "made", tmp_path / "out"
+    _, _, answers = small.run(engine, text, model, made)
+    target.mkdir()
+    for name in exported.model_files(variant):
+        (target / name).write_bytes((made / name).read_bytes())
+    arguments = exported.write_example(made, target)
+    named = exported.Named(arm=text, model="net", variant=variant, threads=1)
+    (target / "infer.py").write_text(exported.script(named, made, arguments))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import infer; print(*infer.load()(*infer.example())[0].ravel())"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if engine is eager:  # its pickle names the net's class, which lies in these tests
+        free["PYTHONPATH"] = str(Path(__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(target)], capture_output=True, text=True, env=free, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = torch.tensor([float(word) for word in ran.stdout.split()])
+    torch.testing.assert_close(told, answers[0].reshape(-1).float(), rtol=1e-3, atol=1e-4)
+    assert "import ironlaw" not in (target / "infer.py").read_text()
+
+
+def test_a_level_of_an_experiment_is_not_exported() -> None:
+    with pytest.raises(BadInput, match="input=random is not part of a model"):
+        exported.refuse_unportable(Variant.parse("fp32+input=random"))
+
+
+def test_another_allocator_is_told_how_to_be_had() -> None:
+    with pytest.raises(BadInput, match="malloc=jemalloc") as raised:
+        exported.refuse_unportable(Variant.parse("fp32+malloc=jemalloc"))
+    assert "LD_PRELOAD" in raised.value.hint

@@ -1,0 +1,81 @@
+"""ironlaw.compare: programs of a Python session, run in children, explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import ironlaw
+from ironlaw.errors import BadInput
+from ironlaw.models import factories, handed_over, sources
+
+
+def doubled(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+def test_a_lambda_and_its_inputs_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / f"mine{handed_over.SUFFIX}"
+    factor = 3.0
+    handed_over.keep(lambda x: x * factor, torch.ones(2), path, name="mine")
+    made = factories.make(str(path), seed=0)
+    assert torch.equal(made.program(*made.examples[0]), torch.full((2,), 3.0))
+
+
+def test_a_handed_over_program_is_a_source_of_its_own_kind(tmp_path: Path) -> None:
+    path = tmp_path / f"mine{handed_over.SUFFIX}"
+    with pytest.raises(BadInput, match="cannot read"):
+        sources.check(str(path))
+    handed_over.keep(doubled, torch.ones(2), path, name="mine")
+    sources.check(str(path))
+
+
+def test_what_cannot_be_called_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="which cannot be called"):
+        ironlaw.compare({"a": doubled, "b": 3}, inputs=torch.ones(1))
+
+
+def test_an_open_file_cannot_be_handed_over(tmp_path: Path) -> None:
+    with (tmp_path / "x").open("w") as opened, pytest.raises(BadInput, match="cannot be handed to another process"):
+        handed_over.keep(lambda x: (opened, x), None, tmp_path / f"mine{handed_over.SUFFIX}", name="mine")
+
+
+class Noisy(nn.Module):
+    """Says where it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.inner(x)
+
+
+@pytest.mark.hardware
+def test_modules_and_callables_are_compared_in_children_and_shown(tmp_path: Path) -> None:
+    import os
+
+    parent = os.getpid()
+    module = Noisy().eval()
+
+    def same(x: torch.Tensor) -> Any:
+        assert os.getpid() != parent, "user code runs in children only"
+        with torch.inference_mode():
+            return module(x)
+
+    explanation = ironlaw.compare(
+        {"module": module, "callable": same},
+        inputs=torch.ones(2, 4),
+        budget=8,
+        experiments="none",
+        out=tmp_path / "x.jsonl",
+    )
+    rows = {row.arm: row for row in explanation.arms}
+    assert not rows["callable"].failure
+    assert rows["callable"].identical_outputs is True
+    assert "<table" in explanation._repr_html_()
+    assert list(explanation.to_frame().index)[:2] == ["module", "callable"]
