@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.usefixtures("offline"), pytest.mark.filterwarnings("ig
 
 @pytest.fixture(autouse=True)
 def without_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
     monkeypatch.setattr(hub, "offline", lambda: "no network in tests")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # read once, when it was imported
 
 
 def test_a_timm_name_needs_no_prefix_unless_torchvision_has_it_too() -> None:

@@ -123,10 +123,7 @@ class Settings:
         from ironlaw.models.labels import read_labels
 
         given = _Options(_with_protocol(options))
-        search = given.flag("search")
-        if search and (given.text("arms") is not None or given.texts("programs")):
-            raise BadInput("--search chooses the arms itself", hint="leave --arms and --arm out")
-        arms = searched_arms() if search else choose_arms(given.text("arms"), given.texts("programs"), model=model)
+        arms, search = wanted_arms(given, model), given.flag("search")
         for arm in arms:
             sources.check(arm.factory or model)
         images = given.text("images")
@@ -296,6 +293,20 @@ def advise(experiments: tuple[str, ...]) -> Advice:
 
     # Six arms more are usual where five were asked for, and caches are evicted between the inferences of two of them.
     return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)
+
+
+def wanted_arms(given: _Options, model: str) -> tuple[Arm, ...]:
+    """The arms that the options ask for.
+
+    Raises:
+        BadInput: arms are named beside a search, or are none.
+    """
+    named = given.text("arms"), given.texts("programs")
+    if not given.flag("search"):
+        return choose_arms(*named, model=model)
+    if named != (None, ()):
+        raise BadInput("--search chooses the arms itself", hint="leave --arms, --arm and --protocol out")
+    return searched_arms()
 
 
 def searched_arms() -> tuple[Arm, ...]:

@@ -19,6 +19,7 @@ from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import first_line, untrained
 
 TOKENS = 128  # the length most published latency tables of encoders use
+_FEWEST_TOKENS = 20  # different ones in the passage; the smallest real vocabulary gives hundreds
 _TURNS = 10  # inputs for turns, as many as there are photographs
 
 
@@ -175,7 +176,9 @@ def _tokenizer(source: str) -> Any | None:
     import transformers
 
     try:
-        return transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        found = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        # Without its files transformers makes one that knows no word, so that all texts become the same tokens.
+        return found if len(set(found(" ".join(texts.words()))["input_ids"])) >= _FEWEST_TOKENS else None
     except Exception:  # noqa: BLE001  # the border to transformers: without tokenizer the tokens are random, and said so
         return None
 
