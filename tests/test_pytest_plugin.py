@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from ironlaw.recording import encode
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording, encode
 from tests.explain.stated import Law, Noise, recording
 from tests.golden.make import facts
 
@@ -49,6 +51,31 @@ def test_nothing_measured_is_an_error_not_a_pass(suite: pytest.Pytester) -> None
     found, said = outcomes(suite, "ironlaw.check('time>+3%')")
     assert found == {"failed": 1}
     assert "nothing was measured" in said
+
+
+def test_run_measures_and_check_judges_what_it_measured(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ironlaw
+
+    plans: list[Plan] = []
+
+    def record(plan: Plan, out: Path, **_: object) -> Recording:
+        plans.append(plan)
+        shutil.copy(suite.path / "new.jsonl", out)
+        return ironlaw.load(out)
+
+    monkeypatch.setattr(ironlaw, "record", record)
+    body = (
+        "explanation = ironlaw.run('mobilenet_v2', arms='fp32,int8', budget=30, options=('--threads', '2'))\n"
+        "    assert [item.changed for item in explanation.comparisons] == ['int8']\n"
+        "    ironlaw.check('time>-60%')"
+    )
+    found, said = outcomes(suite, body)
+    assert found == {"failed": 1}
+    assert "time>-60% is broken by int8" in said
+    [plan] = plans
+    assert (plan.threads, plan.schedule.budget_s, [arm.name for arm in plan.asked()]) == (2, 30.0, ["fp32", "int8"])
 
 
 def test_the_plugin_is_declared_to_pytest() -> None:
