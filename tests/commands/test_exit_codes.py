@@ -157,7 +157,7 @@ def test_completion_prints_a_script_for_the_shell(shell: str, sign: str, capsys:
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("ironlaw ex", "explain"), ("ironlaw explain --verb", "--verbose"), ("ironlaw compare --if", "--if-missing")],
+    [("ironlaw expl", "explain"), ("ironlaw explain --verb", "--verbose"), ("ironlaw compare --if", "--if-missing")],
 )
 def test_shell_is_given_what_completes_the_word(
     words: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

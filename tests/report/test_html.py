@@ -180,4 +180,6 @@ def test_protocol_has_its_waterfall_on_the_page() -> None:
     page = Page(render(explanation(), None))
     assert "From the post's speed-up to the honest one" in page.text
     assert "the speed-up as the post measured it" in page.text
+    sections = [name for name in page.ids() if re.fullmatch(r"comparison-\d+", name)]
+    assert len(sections) == 1  # not one for every arm of the protocol
     assert "waterfall" not in Page(render(explanations.with_pmu(), None)).ids()

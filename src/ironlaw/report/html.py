@@ -32,7 +32,7 @@ from ironlaw.report.guesses import guesses
 from ironlaw.report.layers import ledger_notes
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
-from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
+from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
 if TYPE_CHECKING:
     import jinja2
@@ -131,7 +131,7 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
 
     document = to_document(explanation)
     table = arms_table(explanation)
-    asked = asked_comparisons(explanation)
+    asked = told_with_waterfall(explanation, asked_comparisons(explanation))
     return {
         "explanation": explanation,
         "palette": Markup(_page_file("palette.css").replace(":root", scope)),
