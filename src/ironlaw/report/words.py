@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
@@ -518,6 +519,15 @@ def agreement(arm: ArmSummary) -> str:
             f" [{percent(arm.accuracy.low, digits=3)}, {percent(arm.accuracy.high, digits=3)}]"
         )
     return ", ".join(parts)
+
+
+def boundaries(arms: Iterable[ArmSummary]) -> list[tuple[str, str]]:
+    """What the clock sees of an inference, with the arms it is so for; nothing where it was not recorded."""
+    said: dict[str, list[str]] = {}
+    for arm in arms:
+        if arm.boundary:
+            said.setdefault(plain(arm.boundary), []).append(plain(arm.arm))
+    return [(", ".join(names), boundary) for boundary, names in said.items()]
 
 
 def front_sentence(point: FrontPoint) -> str:
