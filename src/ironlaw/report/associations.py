@@ -63,25 +63,31 @@ def _groups(explanation: Explanation, *, verbose: bool) -> list[str]:
 
 
 def _cells(item: Association, footnotes: Footnotes) -> tuple[Text, ...]:
-    scale = scale_for(COUNT, [item.covariance / MILLISECONDS.size])
-    covariance = with_unit(number(item.covariance / MILLISECONDS.size, scale), scale)
     found = item.correlation
     if isinstance(found, Missing):
         correlation = footnotes.mark(found)
     else:
         correlation = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]".replace("-", MINUS)
-    texts = (f"  {_title(item.counter)}", item.over, str(item.n), covariance, correlation)
+    texts = (f"  {counter_title(item.counter)}", item.over, str(item.n), covariance_text(item), correlation)
     return tuple(Text(text) for text in texts)
 
 
-def _title(counter: str) -> str:
+def covariance_text(item: Association) -> str:
+    """The covariance in counts times ms per inference, to three digits: 2.61 k."""
+    in_ms = item.covariance / MILLISECONDS.size
+    scale = scale_for(COUNT, [in_ms])
+    return with_unit(number(in_ms, scale), scale)
+
+
+def counter_title(counter: str) -> str:
+    """What a counter is called in a table."""
     return _TITLES.get(counter, plain(counter))
 
 
 def caveats(explanation: Explanation) -> list[str]:
     """What the numbers are, what a correlation does not say, and which experiments would."""
     counters = [item.counter for item in explanation.associations]
-    still = list(dict.fromkeys(_title(i.counter) for i in explanation.associations if i.correlation == _STILL))
+    still = list(dict.fromkeys(counter_title(i.counter) for i in explanation.associations if i.correlation == _STILL))
     work = unit_of_work(explanation.plan)
     said = [
         f"Covariance is 1/n Σ(x − mean x)(t − mean t), of counts and ms per {work}; "

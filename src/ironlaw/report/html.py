@@ -14,6 +14,7 @@ from ironlaw.explanation import NOT_RECORDED, Association, Comparison, Explanati
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
+from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.causes import cause_mechanism, cause_title
 from ironlaw.report.columns import (
     ArmsTable,
@@ -118,6 +119,8 @@ def environment() -> jinja2.Environment:
         cause_title=cause_title,
         cause_mechanism=cause_mechanism,
         correlation_text=_correlation_text,
+        covariance_text=covariance_text,
+        counter_title=counter_title,
         number=number,
         is_known=is_known,
         svg=Markup,
