@@ -121,7 +121,6 @@ def environment() -> jinja2.Environment:
         correlation_text=_correlation_text,
         covariance_text=covariance_text,
         counter_title=counter_title,
-        number=number,
         is_known=is_known,
         svg=Markup,
     )
