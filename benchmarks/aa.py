@@ -45,13 +45,13 @@ class Outcome:
         return not self.low <= 0 <= self.high
 
 
-def record_once(seed: int, *, budget_s: float, replicates: int) -> Outcome:
-    """Record the tiny network against itself."""
+def record_once(seed: int, *, inferences: int, replicates: int) -> Outcome:
+    """Record the tiny network against itself, by count: however slow the machine, no replicate is cut."""
     arm = Arm(name="net", variant=Variant.of({PRECISION: GIVEN}), factory=f"{MODEL}:net")
     plan = Plan(
         model="tiny",
         arms=with_control((arm,)),
-        schedule=Schedule(replicates=replicates, rounds=10, budget_s=budget_s),
+        schedule=Schedule(replicates=replicates, rounds=10, inferences=inferences, budget_s=None),
         seed=seed,
     )
     began_s = time.perf_counter()
@@ -78,13 +78,13 @@ def known(results: Path) -> list[Outcome]:
     return [Outcome(**json.loads(line)) for line in results.read_text(encoding="utf-8").splitlines()]
 
 
-def go_on(results: Path, *, seconds: float, budget_s: float, replicates: int) -> list[Outcome]:
+def go_on(results: Path, *, seconds: float, inferences: int, replicates: int) -> list[Outcome]:
     """Record until the seconds or the recordings are over; every outcome is kept at once."""
     ends_s = time.perf_counter() + seconds
     outcomes = known(results)
-    longest_s = max((outcome.took_s for outcome in outcomes), default=budget_s)
+    longest_s = max((outcome.took_s for outcome in outcomes), default=0.0)
     while len(outcomes) < RECORDINGS and time.perf_counter() + longest_s < ends_s:
-        outcomes.append(record_once(len(outcomes), budget_s=budget_s, replicates=replicates))
+        outcomes.append(record_once(len(outcomes), inferences=inferences, replicates=replicates))
         longest_s = max(longest_s, outcomes[-1].took_s)
         with results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(outcomes[-1])) + "\n")
@@ -95,11 +95,11 @@ def main() -> None:
     """Go on, and print what is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=80.0)
-    parser.add_argument("--budget", type=float, default=20.0, help="seconds a recording may take")
-    parser.add_argument("--replicates", type=int, default=6)
+    parser.add_argument("--inferences", type=int, default=1200, help="of each of the two, in one recording")
+    parser.add_argument("--replicates", type=int, default=4)
     parser.add_argument("--results", type=Path, default=Path("aa-results.jsonl"))
     given = parser.parse_args()
-    outcomes = go_on(given.results, seconds=given.seconds, budget_s=given.budget, replicates=given.replicates)
+    outcomes = go_on(given.results, seconds=given.seconds, inferences=given.inferences, replicates=given.replicates)
     if not outcomes:
         print("no recording fitted into the time")
         return
