@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
@@ -42,13 +42,17 @@ class Evidence:
     recording: Recording
     turns: dict[str, ArmTurns]
     replicate_s: Maybe[float]
+    _made: dict[tuple[str, str, Goal], tuple[Comparison, Pairs | None]] = field(default_factory=dict, repr=False)
 
     def compare(self, control: str, changed: str, *, goal: Goal | None = None) -> tuple[Comparison, Pairs | None]:
         """Any two arms by the same statistics; with the reason when they cannot be compared."""
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
-        return compare(self.turns[control], self.turns[changed], self.recording.machine, goal=goal or self.goal())
+        key = (control, changed, goal or self.goal())
+        if key not in self._made:
+            self._made[key] = compare(self.turns[control], self.turns[changed], self.recording.machine, goal=key[2])
+        return self._made[key]
 
     def goal(self) -> Goal:
         """The precision that the plan asks for, and how it ended."""

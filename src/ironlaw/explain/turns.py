@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -71,87 +72,28 @@ class ArmTurns:
         return column if isinstance(column, Missing) else float(column.value.mean())
 
 
-@dataclass(slots=True)
-class _Rows:
-    """What is gathered for one arm while walking over the readings."""
-
-    whole: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
-    turn: dict[str, list[int]] = field(default_factory=dict)
-    value: dict[str, list[float]] = field(default_factory=dict)
-    absent: dict[str, Missing] = field(default_factory=dict)
-    impossible: int = 0
-
-    def note(self, name: str, amount: Maybe[int]) -> None:
-        """Keep an amount of the turn added last, or the reason why it is not there."""
-        if isinstance(amount, Missing):
-            self.absent.setdefault(name, amount)
-            return
-        if name not in self.turn:
-            self.turn[name] = []
-            self.value[name] = []
-        self.turn[name].append(len(self.whole) - 1)
-        self.value[name].append(amount)
-
-
 def turns_of(recording: Recording) -> dict[str, ArmTurns]:
     """The turns of every arm that took any, in the order in which arms first did."""
-    rows: dict[str, _Rows] = {}
-    for reading in recording.readings:
-        gathered = rows.get(reading.arm)
-        if gathered is None:
-            gathered = rows[reading.arm] = _Rows()
-        _gather(gathered, reading)
     lost: dict[str, Missing] = {}
     otherwise = NEVER_READ
     if is_known(recording.counters):
         lost = {event: Missing(reason) for event, reason in recording.counters.lost.items()}
         if isinstance(recording.counters.slots, Missing):
             otherwise = recording.counters.slots
-    tables = {arm: _table(arm, gathered) for arm, gathered in rows.items()}
+    tables = {arm: _table(arm, readings) for arm, readings in _by_arm(recording).items()}
     return {arm: replace(table, absent={**table.absent, **lost}, otherwise=otherwise) for arm, table in tables.items()}
 
 
 def times_of(recording: Recording) -> dict[str, ArmTurns]:
-    """The same turns with their times only, in a quarter of the time."""
-    rows: dict[str, _Rows] = {}
+    """The same turns with their times only, in a fraction of the time."""
+    return {arm: _table(arm, readings, times_only=True) for arm, readings in _by_arm(recording).items()}
+
+
+def _by_arm(recording: Recording) -> dict[str, list[Reading]]:
+    of_arm: dict[str, list[Reading]] = {}
     for reading in recording.readings:
-        gathered = rows.get(reading.arm)
-        if gathered is None:
-            gathered = rows[reading.arm] = _Rows()
-        _gather_times(gathered, reading)
-    return {arm: _table(arm, gathered) for arm, gathered in rows.items()}
-
-
-def _gather(rows: _Rows, reading: Reading) -> None:
-    if not _gather_times(rows, reading):
-        return
-    rows.note("user_ns", reading.user_ns)
-    rows.note("kernel_ns", reading.kernel_ns)
-    rows.note("page-faults", reading.minor_faults + reading.major_faults)
-    rows.note("context-switches", reading.context_switches)
-    rows.note("cpu-migrations", reading.migrations)
-    rows.note("steal_ns", reading.steal_ns)
-    broken = _out_of_bounds(reading.counts, reading.cpu_ns)
-    for count in reading.counts:
-        rows.note(count.event, broken or count.value)
-
-
-def _gather_times(rows: _Rows, reading: Reading) -> bool:
-    """Keep a turn's times; False for one that cannot have happened."""
-    if reading.wall_ns <= 0 or reading.inferences <= 0:
-        rows.impossible += 1
-        return False
-    rows.whole.append(
-        (
-            reading.replicate,
-            reading.round,
-            reading.position,
-            reading.inferences,
-            reading.wall_ns,
-            reading.cpu_ns,
-        )
-    )
-    return True
+        of_arm.setdefault(reading.arm, []).append(reading)
+    return of_arm
 
 
 def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
@@ -168,13 +110,33 @@ def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
     return None
 
 
-def _table(arm: str, rows: _Rows) -> ArmTurns:
-    whole = np.array(rows.whole, dtype=np.int64).reshape(-1, 6)
+# What every reading has, or says why not; by name, since a recording can hold 100,000 readings.
+_QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
+    "user_ns": attrgetter("user_ns"),
+    "kernel_ns": attrgetter("kernel_ns"),
+    "page-faults": lambda reading: reading.minor_faults + reading.major_faults,
+    "context-switches": attrgetter("context_switches"),
+    "cpu-migrations": attrgetter("migrations"),
+    "steal_ns": attrgetter("steal_ns"),
+}
+
+
+def _table(arm: str, given: list[Reading], *, times_only: bool = False) -> ArmTurns:
+    readings = [reading for reading in given if reading.wall_ns > 0 and reading.inferences > 0]
+    whole = np.array(
+        [(one.replicate, one.round, one.position, one.inferences, one.wall_ns, one.cpu_ns) for one in readings],
+        dtype=np.int64,
+    ).reshape(-1, 6)
     inferences = whole[:, 3]
-    columns = {}
-    for name, turns in rows.turn.items():
-        turn = np.array(turns, dtype=np.int64)
-        columns[name] = Column(turn, np.array(rows.value[name], dtype=np.float64) / inferences[turn])
+    columns: dict[str, Column] = {}
+    absent: dict[str, Missing] = {}
+    everywhere = range(len(readings))
+    gathered: dict[str, Amounts] = {}
+    if not times_only:
+        gathered = {name: (everywhere, list(map(amount, readings))) for name, amount in _QUANTITIES.items()}
+        gathered |= _counted(readings)
+    for name, amounts in gathered.items():
+        _add_column(name, amounts, inferences, columns, absent)
     return ArmTurns(
         arm=arm,
         replicate=whole[:, 0],
@@ -184,6 +146,36 @@ def _table(arm: str, rows: _Rows) -> ArmTurns:
         wall_ns=whole[:, 4] / inferences,
         cpu_ns=whole[:, 5] / inferences,
         columns=columns,
-        absent=rows.absent,
-        impossible=rows.impossible,
+        absent=absent,
+        impossible=len(given) - len(readings),
     )
+
+
+Amounts: TypeAlias = tuple[Sequence[int], list[Maybe[int]]]  # turns, and what each read
+
+
+def _counted(readings: list[Reading]) -> dict[str, Amounts]:
+    """By event, the turns that counted it and what they counted; gaps for a turn whose counts cannot be believed."""
+    found: dict[str, tuple[list[int], list[Maybe[int]]]] = {}
+    for turn, reading in enumerate(readings):
+        broken = _out_of_bounds(reading.counts, reading.cpu_ns) if reading.counts else None
+        for count in reading.counts:
+            turns, values = found.setdefault(count.event, ([], []))
+            turns.append(turn)
+            values.append(broken or count.value)
+    return dict(found.items())
+
+
+def _add_column(
+    name: str, amounts: Amounts, inferences: Ints, columns: dict[str, Column], absent: dict[str, Missing]
+) -> None:
+    """Keep the amounts that are there, per inference, and the reason of the first that is not."""
+    turns, values = amounts
+    gaps = [value for value in values if isinstance(value, Missing)]
+    if gaps:
+        absent[name] = gaps[0]
+        kept = [place for place, value in enumerate(values) if not isinstance(value, Missing)]
+        turns, values = [turns[place] for place in kept], [values[place] for place in kept]
+    if values:
+        turn = np.array(turns, dtype=np.int64)
+        columns[name] = Column(turn, np.array(values, dtype=np.float64) / inferences[turn])
