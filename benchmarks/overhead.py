@@ -7,14 +7,16 @@ stands for it.
 
 from __future__ import annotations
 
+import math
 import os
 import random
+import statistics
 import time
 from collections.abc import Callable
 
 from benchmarks.tiny import net
 from ironlaw.estimate import Estimate
-from ironlaw.explain.interval import t_interval
+from ironlaw.explain.interval import rank_interval
 from ironlaw.measure.inspection import inspect_machine
 from ironlaw.measure.known_answer import check_counters
 from ironlaw.measure.meter import ClockMeter, TurnMeter, meter_for
@@ -59,8 +61,6 @@ def metered(program: Program, meter: TurnMeter, group: int) -> Callable[[], tupl
 
 def compare(kinds: dict[str, Callable[[], tuple[float, float]]]) -> None:
     """Run the kinds of turn against each other and print the ratios to the bare one."""
-    import math
-
     rng = random.Random(0)
     inside: dict[str, list[float]] = {name: [] for name in kinds}
     whole: dict[str, list[float]] = {name: [] for name in kinds}
@@ -71,15 +71,17 @@ def compare(kinds: dict[str, Callable[[], tuple[float, float]]]) -> None:
                 inside[name].append(math.log(inside_ns))
                 whole[name].append(math.log(whole_ns))
     reference, *others = kinds
-    middle_ms = math.exp(sum(inside[reference]) / BLOCKS) / INFERENCES / 1e6
+    middle_ms = math.exp(statistics.median(inside[reference])) / INFERENCES / 1e6
     print(f"{BLOCKS} blocks of {INFERENCES} inferences of {middle_ms:.3f} ms each")
     for name in others:
-        seen = t_interval([mine - theirs for mine, theirs in zip(inside[name], inside[reference], strict=True)])
-        cost = t_interval([mine - theirs for mine, theirs in zip(whole[name], inside[name], strict=True)])
+        # Ranks: one turn in some hundred meets something else on the CPU, and would decide a mean.
+        seen = rank_interval([mine - theirs for mine, theirs in zip(inside[name], inside[reference], strict=True)])
+        cost_us = statistics.median(
+            (math.exp(all_of_it) - math.exp(within)) / 1e3
+            for all_of_it, within in zip(whole[name], inside[name], strict=True)
+        )
         print(f"{name}: time per inference against {reference} {_percent(seen)} (wanted: within ±0.5 %)")
-        turn_us = middle_ms * 1e3 * INFERENCES
-        if isinstance(cost, Estimate):
-            print(f"{name}: reading around a turn takes {math.expm1(cost.value) * turn_us:.1f} µs, outside the clock")
+        print(f"{name}: reading around a turn takes {cost_us:.1f} µs, outside the clock")
 
 
 def _percent(found: Estimate | Missing) -> str:
