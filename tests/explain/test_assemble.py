@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import ironlaw
+from ironlaw.answer import Answer
 from ironlaw.errors import BadInput
 from ironlaw.explain.assemble import explain
 from ironlaw.explanation import Difference
@@ -36,7 +37,7 @@ def test_a_stated_speed_up_is_found_to_the_last_digit_without_noise() -> None:
 
 def test_explaining_works_through_the_package_twice_over() -> None:
     fact = recording({"fp32": FP32, "int8": INT8})
-    assert ironlaw.explain(fact) == ironlaw.explain(fact) == explain(fact)
+    assert ironlaw.explain(fact) == ironlaw.explain(fact) == Answer.of(explain(fact))
 
 
 def test_swapped_arms_negate_the_difference() -> None:
