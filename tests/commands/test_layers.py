@@ -12,6 +12,7 @@ import pytest
 from ironlaw import cli
 from ironlaw.recording import encode
 from tests.explain.scripted_layers import recorded
+from tests.explain.test_flips import flipped
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +102,35 @@ def test_a_trace_that_cannot_be_written_is_told_before_anything_else(
 ) -> None:
     assert cli.run(["layers", str(file), "--trace", str(tmp_path / "no" / "folder.json")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_recording_of_flips_is_shown_without_measuring_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = flipped(turn_noise=0.001, shared_spread=0.0)
+    path = tmp_path / "flips.jsonl"
+    facts = [
+        recording.header,
+        *recording.plans,
+        recording.counters,
+        *recording.started,
+        *recording.readings,
+        recording.ended,
+    ]
+    path.write_bytes(b"".join(encode(fact) + b"\n" for fact in facts))  # type: ignore[arg-type]  # all are known
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.run(["layers", str(path), "--flip"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines if line.startswith(("a ", "b "))] == ["a", "b"]
+    assert cli.run(["layers", str(path), "--flip", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["sum_alone_ms"] == pytest.approx(5.0, rel=0.01)
+    assert document["whole_ms"]["value"] == pytest.approx(6.0, rel=0.01)
+
+
+def test_flipping_an_arm_that_cannot_be_mixed_is_told_before_measuring(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["layers", str(file), "--flip", "--control", "int8", "--changed", "fp32"]) == 2
+    assert "cannot be flipped" in capsys.readouterr().err
