@@ -22,8 +22,6 @@ from ironlaw.sweep.dispatch import dispatch
 from ironlaw.sweep.hosts import Node
 from ironlaw.sweep.store import Store
 
-CELLS_PER_HOST = 10
-
 
 class Handing:
     """Nodes that hand in a recording at once."""
@@ -48,7 +46,7 @@ class Handing:
         self._running.clear()
 
 
-def swept(hosts: int, recording: bytes) -> None:
+def swept(hosts: int, cells_per_host: int, recording: bytes) -> None:
     """Sweep so many hosts twice: for the time, and for the memory that Python takes at most beyond its start."""
     labels = [f"h{number}" for number in range(hosts)]
     nodes = [Node(name=label, id=label, labels={"name": frozenset({label})}) for label in labels]
@@ -57,7 +55,7 @@ def swept(hosts: int, recording: bytes) -> None:
             wanted = plan(
                 Path(folder),
                 hosts=tuple(f"name:{label}" for label in labels),
-                threads=tuple(range(1, CELLS_PER_HOST + 1)),
+                threads=tuple(range(1, cells_per_host + 1)),
                 batches=(1,),
             )
             store = Store(wanted.out)
@@ -68,7 +66,7 @@ def swept(hosts: int, recording: bytes) -> None:
                 {host: wanted.cells_on(host) for host in wanted.hosts}, Handing(nodes, recording), store, Quiet()
             )
             took_s = time.perf_counter() - began_s
-            assert tally.measured == hosts * CELLS_PER_HOST
+            assert tally.measured == hosts * cells_per_host
             store.close()
         if is_traced:
             _, peak_bytes = tracemalloc.get_traced_memory()
@@ -87,8 +85,8 @@ def main() -> None:
         runner.measure(next(plan(Path(folder)).cells()), out, Unwatched())
         recording = out.read_bytes()
     print(f"each recording has {len(recording)} bytes")
-    for hosts in (100, 300, 1000):
-        swept(hosts, recording)
+    for hosts, cells_per_host in ((100, 10), (100, 100), (1000, 10)):
+        swept(hosts, cells_per_host, recording)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ class Store:
         self._lock: int | None = None
         if not only_look:
             self._take()
-        self._done = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
+        # What this sweep adds is looked up by name, so that memory does not grow with it.
+        self._found = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
 
     def _take(self) -> None:
         folder = self.folder
@@ -70,11 +71,11 @@ class Store:
 
     def has(self, cell: Cell) -> bool:
         """Whether the cell's recording is there."""
-        return cell.id in self._done
+        return cell.id in self._found or (self.folder / cell.file_name).exists()
 
     def recording(self, cell: Cell) -> Path:
         """Where the recording of a finished cell is."""
-        return self.folder / self._done[cell.id]
+        return self.folder / self._found.get(cell.id, cell.file_name)
 
     def failure(self, cell: Cell) -> CellFailure | None:
         """Why the cell failed when it was last tried; None when it was not, or did not."""
@@ -95,7 +96,6 @@ class Store:
         folder = os.open(self.folder, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-        self._done[cell.id] = cell.file_name
         self._failed(cell).unlink(missing_ok=True)
 
     def fail(self, cell: Cell, failure: CellFailure) -> None:
