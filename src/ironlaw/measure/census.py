@@ -14,7 +14,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
 # Operators that convert or simulate, by the last part of their name.
-_SIMULATING = ("fake_quantize",)
+_SIMULATING = ("fake_quant", "_obs_fq_helper")
 _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantized_gru", "conv2d_dynamic")
 
 

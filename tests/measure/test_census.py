@@ -1,0 +1,46 @@
+"""The census sees what is executed, whatever the modules are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ironlaw.measure.census import take_census
+from ironlaw.program import Program
+
+from ..hardware.planted import programs
+
+
+def counted(made: programs.Made) -> dict[str, Any]:
+    module, inputs = made
+    return dict(take_census(Program(infer=module, inputs=inputs, module=module)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_net_left_in_quantization_aware_training_simulates() -> None:
+    found = counted(programs.still_simulated())
+    assert found["fake_quantize_operators"] > 0
+    assert found["int8_operators"] == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_observers_that_never_saw_data_leave_unit_scales() -> None:
+    assert counted(programs.uncalibrated())["unit_scales"] >= 2
+    assert counted(programs.int8_by_x86())["unit_scales"] == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_dynamic_operators_are_counted_apart_from_static_ones() -> None:
+    assert counted(programs.classifier_dynamic())["dynamic_operators"] == 12
+    assert counted(programs.int8_by_x86())["dynamic_operators"] == 0
+
+
+def test_subnormal_numbers_are_seen_in_what_operators_give() -> None:
+    assert counted(programs.subnormal_weights())["subnormal_share"] > 0.1
+    assert counted(programs.normal_weights())["subnormal_share"] == 0
+
+
+def test_batch_norms_in_float_are_counted() -> None:
+    assert counted(programs.unfused())["norm_operators"] == 8
+    assert counted(programs.fused())["norm_operators"] == 0
