@@ -18,11 +18,12 @@ import torch
 
 def build():
     return torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 8)), (torch.zeros(1, 64),)
+
+build1 = build2 = build3 = build
 """
 PLAN = f"""
-models = ["net.py:build"]
+models = {[f"net.py:build{number}" for number in range(1, CELLS + 1)]}
 arms = ["fp32", "fp32+malloc=retain"]
-batch = {list(range(1, CELLS + 1))}
 replicates = 1
 n = 10
 """

@@ -66,10 +66,10 @@ def swept(hosts: int, cells_per_host: int, recording: bytes) -> None:
                 {host: wanted.cells_on(host) for host in wanted.hosts}, Handing(nodes, recording), store, Quiet()
             )
             took_s = time.perf_counter() - began_s
+            peak_bytes = tracemalloc.get_traced_memory()[1] if is_traced else 0
             assert tally.measured == hosts * cells_per_host
             store.close()
         if is_traced:
-            _, peak_bytes = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             print(f"{'':20} {peak_bytes / 1e6:8.2f} MB at most")
         else:
