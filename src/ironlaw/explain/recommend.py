@@ -12,7 +12,7 @@ from ironlaw.explain.interval import t_interval
 from ironlaw.explanation import ArmSummary, Recommendation
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.variant import Variant
+from ironlaw.variant import ENGINE, Variant
 
 MOST_NEXT = 4
 
@@ -74,6 +74,9 @@ def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
         if FACTORS[factor].remedies.get(arm.variant.level(factor))
     ]
     how = "; ".join(FACTORS[factor].remedies[level] for factor, level in levels)
+    if arm.variant.level(ENGINE) != FACTORS[ENGINE].plain and not arm.factory:
+        # The remedies of precisions are eager PyTorch's; another engine quantizes by tools of its own.
+        how = f"ironlaw export {name} -o DIR writes the model and the script that runs it"
     if arm.factory and arm.factory != control.factory:
         how = "; ".join(part for part in (f"use {arm.factory}", how) if part)
     return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how)

@@ -510,7 +510,7 @@ def agreement(arm: ArmSummary) -> str:
     if isinstance(arm.top1_agreement, Missing) and is_known(arm.cosine):
         parts.append(f"cosine {number(arm.cosine)}")
     if is_known(arm.largest_difference):
-        parts.append(f"largest difference {number(arm.largest_difference)}")
+        parts.append(f"largest difference {arm.largest_difference:.1e}")
     if is_known(arm.not_finite) and arm.not_finite:
         parts.append(f"{arm.not_finite} outputs infinite or no number")
     if is_known(arm.accuracy):
