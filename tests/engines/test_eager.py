@@ -305,3 +305,24 @@ def test_mobilenet_v2_has_the_published_sizes(tmp_path: Path, monkeypatch: pytes
         for text in ("fp32", "fp32+fused", "int8", "int8+fused")
     ]
     assert sizes_mb == [14.26, 14.0, 4.24, 3.94]
+
+
+def test_int8_weights_are_a_quarter_and_their_census_can_be_taken(tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    from ironlaw.measure.census import take_census
+
+    net = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 4)).eval()
+    model = model_of(net, 2, 256)
+    prepared, program, answers = run("int8-weights", model, tmp_path)
+    with torch.inference_mode():
+        assert 25 < sqnr_db(answers, [net(*one) for one in model.inputs]) < 80
+        counted = take_census(program)
+    assert counted["operators"] != 0
+    assert prepared.size_bytes < 4 * sum(parameter.numel() for parameter in net.parameters()) / 3
+    assert prepared.imports == ("torchao",)
+
+
+def test_int8_weights_need_a_linear_layer(tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    with pytest.raises(ArmFailed, match="torchao takes Linear layers only"):
+        run("int8-weights", images_of(Shared), tmp_path)

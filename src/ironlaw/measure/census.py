@@ -56,7 +56,9 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
         gap = Missing(f"the dispatcher could not be watched: {type(error).__name__}")
         return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}
     for parameter in program.module.parameters():
-        tally.add_values(parameter)
+        # torchao's int8 weights are a subclass that calls itself float32; its numbers are none to look at.
+        if type(parameter) is torch.nn.Parameter:
+            tally.add_values(parameter)
     first = leaves(program.inputs[0])
     counted: dict[str, Maybe[float]] = dict(tally.shares())
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
