@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ironlaw.experiment import Switch
 from ironlaw.explain.paired import LEAST_SHARE_OF_ROUNDS
+from ironlaw.explain.signatures import Observed, observe
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explanation import Design
 from ironlaw.plan import Plan
@@ -23,10 +24,11 @@ NUISANCE = "page-faults"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The plan and, per arm, ln(wall) averaged over the rounds of each replicate."""
+    """The plan and, per arm, ln(wall) averaged over the rounds of each replicate, and what it shows."""
 
     plan: Plan
     ln_wall: dict[str, dict[int, float]]
+    seen: Mapping[str, Observed] = field(default_factory=dict)
     smallest: float = SMALLEST_EFFECT
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
@@ -40,6 +42,12 @@ class Bench:
             if not entry.spared and set(entry.switches) == needed:
                 return entry.thrown if entry.thrown in self.ln_wall else None
         return None
+
+    def bear_alike(self, control: str, changed: str, switch: Switch) -> bool:
+        """Whether both arms have as much of what the switch takes away."""
+        if switch.adds or control not in self.seen or changed not in self.seen:
+            return False
+        return self.seen[control].bears_as_much_as(self.seen[changed], switch.cause)
 
     def world(self, control: str, changed: str) -> tuple[Switch, ...]:
         """The switches under which the other experiments of a comparison were made.
@@ -89,7 +97,7 @@ def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Ben
     """The arms of a recording, ready for verdicts: only rounds that all arms of a replicate ran."""
     tables = turns_of(recording) if turns is None else turns
     ln_wall = {name: _by_replicate(table) for name, table in tables.items()}
-    return Bench(plan=recording.plan, ln_wall=ln_wall)
+    return Bench(plan=recording.plan, ln_wall=ln_wall, seen=observe(recording, tables))
 
 
 def _by_replicate(table: ArmTurns) -> dict[int, float]:

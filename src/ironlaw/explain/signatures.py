@@ -16,6 +16,8 @@ FEWEST_FAULTS = 20.0
 # An operator of eager PyTorch costs some microseconds before it computes; above this, that is a small part.
 MOST_NS_PER_OPERATOR = 30_000.0
 LEAST_SUBNORMAL_SHARE = 1e-4
+# Relative difference below which two arms bear a countable cause alike: page faults of equal arms differ by less.
+SAME_BURDEN = 0.05
 # Said where an arm's own part cannot be measured and is known to be on the same side.
 UPPER_BOUND = "its packed int8 weights cannot be aliased; what they cost is not deducted, so the part is an upper bound"
 
@@ -79,6 +81,25 @@ class Observed:
             case "reference-kernel":
                 return self.census.get("sparse_convolutions", 0.0) > 0
         return False
+
+    def burden(self, cause: str) -> float:
+        """How much of a cause it shows, in what the cause is counted by; 1 of one that is there or not."""
+        counted = self.census.get
+        return {
+            "page-faults": self.page_faults,
+            "denormals": counted("subnormal_share", 0.0),
+            "dispatch-overhead": counted("operators", 0.0),
+            "thread-oversubscription": counted("threads", 0.0),
+            "weight-traffic": float(self.size_bytes),
+            "fusion": counted("norm_operators", 0.0),
+            "reference-kernel": counted("sparse_convolutions", 0.0),
+        }.get(cause, 1.0)
+
+    def bears_as_much_as(self, other: Observed, cause: str) -> bool:
+        """Whether both show a cause, and neither more of it than the other: then it does not tell them apart."""
+        mine, theirs = self.burden(cause), other.burden(cause)
+        alike = abs(mine - theirs) <= SAME_BURDEN * max(mine, theirs)
+        return self.shows(cause) and other.shows(cause) and alike
 
     def spared(self, cause: str) -> str:
         """Why nothing of this cause can be in the arm, where its readings exclude it; empty otherwise."""

@@ -121,6 +121,8 @@ class _Judge:
             return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
         if in_time is not None and in_time.low <= 0:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
+        if any(self.on.bear_alike(*self.arms, switch) for switch in item.switches):
+            return Outcome.UNDECIDED, "both arms have it alike: that it costs one more is an interaction with a cause"
         # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
         by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
         if by_luck >= 1 - CONFIDENCE:
