@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -86,6 +87,11 @@ def test_what_holds_where_is_said_host_by_host_and_not_as_a_cause() -> None:
     )
 
 
+def test_a_claim_that_holds_nowhere_does_not_read_like_one() -> None:
+    nowhere = replace(DRAWN.holdings[0], hosts={"any": HostOutcome(holds=0, of=1, open=1, effect=Missing("none"))})
+    assert sentences.holding_sentence(nowhere).startswith("Nowhere shown: int8 is faster")
+
+
 def test_inputs_until_repaid_have_an_interval_and_no_fractions() -> None:
     assert sentences.repaid_text(FASTER.inputs_to_repay) == "120 [110, ∞]"
     assert sentences.repaid_text(SLOWER.inputs_to_repay) == "never: it is slower"
@@ -130,8 +136,6 @@ def test_the_page_has_a_grid_of_batches_and_loads_nothing() -> None:
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "[bold]x[/bold]", "\x1b[31mred"])
 def test_hostile_names_stay_text(hostile: str) -> None:
-    from dataclasses import replace
-
     bad = replace(FASTER, place=replace(FASTER.place, host=hostile, model=hostile))
     drawn = replace(DRAWN, gains=(bad,), turns=())
     assert "<script>" not in page.render(drawn, title=hostile)

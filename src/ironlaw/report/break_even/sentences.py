@@ -103,6 +103,8 @@ def holding_sentence(holding: Holding) -> str:
         what = f"{holding.changed} against {holding.control} on {holding.model}"
         said = f"{cause_title(holding.cause)}, as a cause of {what}"
     hosts = "; ".join(f"{host}: {_host_text(outcome)}" for host, outcome in holding.hosts.items())
+    if not any(outcome.holds for outcome in holding.hosts.values()):
+        said = f"Nowhere shown: {said}"
     everywhere = all(outcome.always for outcome in holding.hosts.values())
     return plain(f"{said}: {'everywhere: ' if everywhere else ''}{hosts}.{_goes_with(holding)}")
 
