@@ -27,7 +27,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def outcomes(suite: pytest.Pytester, body: str) -> tuple[dict[str, int], str]:
     suite.makepyfile(f"def test_it(ironlaw):\n    {body}\n")
-    result = suite.runpytest_inprocess("-p", "ironlaw.pytest_plugin", "-p", "no:cacheprovider")
+    result = suite.runpytest_inprocess("-p", "no:cacheprovider")
     return result.parseoutcomes(), result.stdout.str()
 
 

@@ -30,10 +30,16 @@ def test_threads_of_a_pool_that_work_are_counted() -> None:
     import hashlib
 
     block = bytes(8_000_000)  # hashing it gives the interpreter's lock up
+    meeting = threading.Barrier(2)  # so that no thread does the work of both
+
+    def one(_: int) -> bytes:
+        meeting.wait()
+        return hashlib.sha256(block).digest()
+
     with ThreadPoolExecutor(2) as pool:
 
         def both() -> None:
-            list(pool.map(lambda _: hashlib.sha256(block).digest(), range(2)))
+            list(pool.map(one, range(2)))
 
         both()
         assert observe_pool(both).working == 2
