@@ -18,12 +18,12 @@ from pathlib import Path
 
 import ironlaw
 from ironlaw.arm import Arm
-from ironlaw.explain.perf_format import parse
+from ironlaw.explain.elsewhere.perf_format import parse
 from ironlaw.explain.summaries import total_column
 from ironlaw.explain.turns import ArmTurns, turns_of
-from ironlaw.measure.inspection import inspect_machine
-from ironlaw.measure.known_answer import check_counters
-from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.machine.inspection import inspect_machine
+from ironlaw.measure.pmu.known_answer import check_counters
+from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.variant import GIVEN, PRECISION, Variant

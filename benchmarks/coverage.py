@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from tests.explain.test_coverage import Luck, Rng, arms
 
-from ironlaw.explain.interval import rank_interval, t_interval, t_quantile
-from ironlaw.explain.modes import slow_mode
-from ironlaw.explain.paired import Pairs, pair
-from ironlaw.explain.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
+from ironlaw.explain.statistics.interval import rank_interval, t_interval, t_quantile
+from ironlaw.explain.statistics.modes import slow_mode
+from ironlaw.explain.statistics.paired import Pairs, pair
+from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
 from ironlaw.explain.turns import Floats
 from ironlaw.missing import is_known
 

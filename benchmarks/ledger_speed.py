@@ -13,7 +13,7 @@ from tests.explain.scripted_layers import FLOAT_ARM, INT8_ARM, recorded
 
 from ironlaw.explain.assemble import explain
 from ironlaw.layer import LayerCall
-from ironlaw.measure.scripted_layers import ScriptedLayer
+from ironlaw.measure.layers.scripted_layers import ScriptedLayer
 
 KINDS = ("Conv2d", "BatchNorm2d", "ReLU", "add")
 

@@ -16,11 +16,11 @@ from collections.abc import Callable
 
 from benchmarks.tiny import net
 from ironlaw.estimate import Estimate
-from ironlaw.explain.interval import rank_interval
-from ironlaw.measure.inspection import inspect_machine
-from ironlaw.measure.known_answer import check_counters
+from ironlaw.explain.statistics.interval import rank_interval
+from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.meter import ClockMeter, TurnMeter, meter_for
-from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.pmu.known_answer import check_counters
+from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.twin import run
 from ironlaw.missing import Missing
 from ironlaw.program import Program

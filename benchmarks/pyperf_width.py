@@ -25,7 +25,7 @@ import numpy as np
 import ironlaw
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
-from ironlaw.explain.interval import t_quantile
+from ironlaw.explain.statistics.interval import t_quantile
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import ironlaw
 from ironlaw.arm import Arm
-from ironlaw.explain.paired import mean_by, pair
+from ironlaw.explain.statistics.paired import mean_by, pair
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ironlaw.arm import Arm
 from ironlaw.explain.assemble import explain
-from ironlaw.explain.planner import Wanted, propose
+from ironlaw.explain.causes.planner import Wanted, propose
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.explain.planner import CAUSES
+from ironlaw.explain.causes.planner import CAUSES
 from ironlaw.explanation import Outcome
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ironlaw.explain.interval import t_interval
+from ironlaw.explain.statistics.interval import t_interval
 from ironlaw.missing import Missing
 
 HERE = Path(__file__).parent

@@ -9,14 +9,14 @@ from click.testing import CliRunner, Result
 
 from ironlaw.commands.doctor import doctor, noise_finding
 from ironlaw.finding import State
-from ironlaw.measure.noise import Noise
-from ironlaw.measure.torch_probe import TorchProbe
+from ironlaw.measure.machine.noise import Noise
+from ironlaw.measure.machine.torch_probe import TorchProbe
 
 
 @pytest.fixture(autouse=True)
 def _stated_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = TorchProbe(capability="AVX2", quantized_engines=("x86",), quantized_engine="x86", threads=1)
-    monkeypatch.setattr("ironlaw.measure.torch_probe.probe_torch", lambda: probe)
+    monkeypatch.setattr("ironlaw.measure.machine.torch_probe.probe_torch", lambda: probe)
 
 
 def run(*arguments: str) -> Result:

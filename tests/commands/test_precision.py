@@ -15,7 +15,7 @@ from ironlaw.commands.run import Percentage, advise
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
 from ironlaw.explain.assemble import explain
-from ironlaw.explain.stopping import FEWEST_REPLICATES
+from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import is_known

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ironlaw.engines import engine
-from ironlaw.explain.matching import match
-from ironlaw.explain.work import macs
+from ironlaw.explain.layers.matching import match
+from ironlaw.explain.layers.work import macs
 from ironlaw.layer import LayerCall, NodeProfile
-from ironlaw.measure.layer_survey import survey
+from ironlaw.measure.layers.layer_survey import survey
 from ironlaw.missing import Missing
 from ironlaw.models import open_model, saved
 from ironlaw.program import Program

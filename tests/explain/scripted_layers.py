@@ -7,9 +7,9 @@ from typing import Any
 
 from ironlaw.arm import Arm
 from ironlaw.layer import Form, LayerCall
+from ironlaw.measure.layers.scripted_layers import ScriptedLayer
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
-from ironlaw.measure.scripted_layers import ScriptedLayer
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Fact, Recording, assemble
 

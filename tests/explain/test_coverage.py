@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ironlaw.explain.interval import rank_interval, t_interval
-from ironlaw.explain.paired import pair
-from ironlaw.explain.stopping import FEWEST_REPLICATES, is_precise_enough
+from ironlaw.explain.statistics.interval import rank_interval, t_interval
+from ironlaw.explain.statistics.paired import pair
+from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES, is_precise_enough
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.missing import is_known
 

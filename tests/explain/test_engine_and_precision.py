@@ -11,7 +11,7 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explain.assemble import explain
-from ironlaw.explain.planner import Wanted, propose
+from ironlaw.explain.causes.planner import Wanted, propose
 from ironlaw.explanation import CauseVerdict, Comparison, Design, Outcome
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage

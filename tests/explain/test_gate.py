@@ -13,7 +13,7 @@ from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.gate import Side, check_comparable, judge, side_of
-from ironlaw.explain.interval import rank_interval, t_interval
+from ironlaw.explain.statistics.interval import rank_interval, t_interval
 from ironlaw.explanation import ArmSummary, CauseVerdict, Comparison, Difference, Explanation, Outcome
 from ironlaw.gate import Gate, Quantity, Rule, Ruling
 from ironlaw.machine import Machine

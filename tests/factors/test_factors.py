@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ironlaw.explain.planner import SWITCHES
-from ironlaw.explain.shares import FACTOR_CAUSES
+from ironlaw.explain.causes.planner import SWITCHES
+from ironlaw.explain.causes.shares import FACTOR_CAUSES
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
 from ironlaw.report.causes import CAUSES

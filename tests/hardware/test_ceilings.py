@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from ironlaw.measure.ceilings import measure_ceilings
-from ironlaw.measure.inspection import inspect_machine
+from ironlaw.measure.machine.ceilings import measure_ceilings
+from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.missing import is_known
 from ironlaw.recording import Ceilings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ironlaw.measure.inspection import inspect_machine
-from ironlaw.measure.known_answer import check_counters
-from ironlaw.measure.known_loop import MachineLoop
+from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.meter import groups_of, meter_for
-from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.pmu.known_answer import check_counters
+from ironlaw.measure.pmu.known_loop import MachineLoop
+from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import CounterCheck, Meter
 

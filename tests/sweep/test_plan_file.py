@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.errors import BadInput
-from ironlaw.explain.planner import parse_wanted
+from ironlaw.explain.causes.planner import parse_wanted
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.plan_file import SweepPlan, read
 

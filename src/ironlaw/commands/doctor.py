@@ -13,7 +13,7 @@ from ironlaw.errors import ExitCode
 if TYPE_CHECKING:
     from ironlaw.finding import Finding
     from ironlaw.machine import Machine
-    from ironlaw.measure.noise import Noise
+    from ironlaw.measure.machine.noise import Noise
     from ironlaw.missing import Maybe
 
 ASKED_S = 60.0
@@ -46,12 +46,12 @@ def doctor(as_json: bool, seconds: float) -> int:
 
 def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]:
     """The machine, what was found, and its noise over that many seconds."""
-    from ironlaw.measure.diagnosis import diagnose, look_around
-    from ironlaw.measure.inspection import inspect_machine
-    from ironlaw.measure.known_answer import check_counters
-    from ironlaw.measure.noise import measure_noise
-    from ironlaw.measure.perf_event import SyscallKernel
-    from ironlaw.measure.torch_probe import probe_torch
+    from ironlaw.measure.machine.diagnosis import diagnose, look_around
+    from ironlaw.measure.machine.inspection import inspect_machine
+    from ironlaw.measure.machine.noise import measure_noise
+    from ironlaw.measure.machine.torch_probe import probe_torch
+    from ironlaw.measure.pmu.known_answer import check_counters
+    from ironlaw.measure.pmu.perf_event import SyscallKernel
     from ironlaw.missing import Missing
 
     machine = inspect_machine()  # first, while the load is that of others
@@ -69,8 +69,8 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
 def noise_finding(noise: Maybe[Noise]) -> Finding:
     """What a run of a minute could tell here, with as many replicates as the default schedule puts into one."""
     from ironlaw.commands.run import DEFAULT_BUDGET_S
-    from ironlaw.explain.smallest import smallest_difference
-    from ironlaw.measure import findings
+    from ironlaw.explain.statistics.smallest import smallest_difference
+    from ironlaw.measure.machine import findings
     from ironlaw.missing import Missing
     from ironlaw.plan import Schedule
 

@@ -9,27 +9,27 @@ from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explain.alike import answer_doubts
-from ironlaw.explain.association import associations
-from ironlaw.explain.bench import Bench, bench
-from ironlaw.explain.bounds import context_switch_bound, weight_transfer_evidence
-from ironlaw.explain.compare import Goal, absent, compare, has_moved, settled
-from ironlaw.explain.consistent import consistent
+from ironlaw.explain.causes.bench import Bench, bench
+from ironlaw.explain.causes.bounds import context_switch_bound, weight_transfer_evidence
+from ironlaw.explain.causes.consistent import consistent
+from ironlaw.explain.causes.pareto import front
+from ironlaw.explain.causes.recommend import recommend
+from ironlaw.explain.causes.scope import counted_in_scope
+from ironlaw.explain.causes.signatures import Observed, observe
+from ironlaw.explain.causes.validity import validity_concerns
+from ironlaw.explain.causes.verdicts import Family, family, judge
+from ironlaw.explain.causes.waterfall import waterfall
 from ironlaw.explain.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
-from ironlaw.explain.ledger import ledger, reached
-from ironlaw.explain.ledger_doubts import ledger_doubts, precision_doubts
-from ironlaw.explain.misleading import misleading
-from ironlaw.explain.paired import Pairs
-from ironlaw.explain.pareto import front
+from ironlaw.explain.iron_law.misleading import misleading
+from ironlaw.explain.layers.ledger import ledger, reached
+from ironlaw.explain.layers.ledger_doubts import ledger_doubts, precision_doubts
 from ironlaw.explain.pool import pool_doubts
-from ironlaw.explain.recommend import recommend
-from ironlaw.explain.scope import counted_in_scope
-from ironlaw.explain.signatures import Observed, observe
-from ironlaw.explain.stopping import seconds_a_replicate
+from ironlaw.explain.statistics.association import associations
+from ironlaw.explain.statistics.compare import Goal, absent, compare, has_moved, settled
+from ironlaw.explain.statistics.paired import Pairs
+from ironlaw.explain.statistics.stopping import seconds_a_replicate
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
-from ironlaw.explain.validity import validity_concerns
-from ironlaw.explain.verdicts import Family, family, judge
-from ironlaw.explain.waterfall import waterfall
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Ceilings, Ending, Recording

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironlaw.explain.compare import Goal, absent, has_moved, judge, settled
-from ironlaw.explain.interval import t_interval
-from ironlaw.explain.paired import pair
+from ironlaw.explain.statistics.compare import Goal, absent, has_moved, judge, settled
+from ironlaw.explain.statistics.interval import t_interval
+from ironlaw.explain.statistics.paired import pair
 from ironlaw.explain.turns import ArmTurns, times_of
 from ironlaw.explanation import Comparison, Difference
 from ironlaw.missing import Missing, is_known

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.concern import Concern, Weight
-from ironlaw.explain.compare import has_moved
-from ironlaw.explain.modes import shape_doubts
+from ironlaw.explain.statistics.compare import has_moved
+from ironlaw.explain.statistics.modes import shape_doubts
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.explanation import Comparison
 from ironlaw.missing import Maybe, Missing, is_known

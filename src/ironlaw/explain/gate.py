@@ -21,10 +21,10 @@ import numpy as np
 
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
-from ironlaw.explain.bench import SMALLEST_EFFECT
-from ironlaw.explain.compare import has_moved
-from ironlaw.explain.interval import CONFIDENCE, t_interval, t_quantile
-from ironlaw.explain.paired import mean_by
+from ironlaw.explain.causes.bench import SMALLEST_EFFECT
+from ironlaw.explain.statistics.compare import has_moved
+from ironlaw.explain.statistics.interval import CONFIDENCE, t_interval, t_quantile
+from ironlaw.explain.statistics.paired import mean_by
 from ironlaw.explain.summaries import total_column
 from ironlaw.explain.turns import Column, turns_of
 from ironlaw.explanation import CauseVerdict, Comparison, Explanation, Outcome

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
-from ironlaw.explain.lmdi import State, decompose
-from ironlaw.explain.misleading import misleading
-from ironlaw.explain.split import read_once
+from ironlaw.explain.iron_law.lmdi import State, decompose
+from ironlaw.explain.iron_law.misleading import misleading
+from ironlaw.explain.iron_law.split import read_once
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation, Term
 from ironlaw.missing import Missing, first_missing
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ironlaw.explain.agreement import agreements
-from ironlaw.explain.interval import share_interval, t_interval
-from ironlaw.explain.paired import mean_by
+from ironlaw.explain.statistics.interval import share_interval, t_interval
+from ironlaw.explain.statistics.paired import mean_by
 from ironlaw.explain.turns import ArmTurns, Column
 from ironlaw.explanation import HAS_INTERVAL, ArmSummary
 from ironlaw.missing import Maybe, Missing, is_known

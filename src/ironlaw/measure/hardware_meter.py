@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from ironlaw.event import Count, EventGroup
 from ironlaw.measure.measured import Measured, measured, migrations_since
-from ironlaw.measure.open_group import OpenGroup
-from ironlaw.measure.perf_event import EventRefused, GroupReading, Kernel, SyscallKernel
-from ironlaw.measure.plausibility import implausible
+from ironlaw.measure.pmu.open_group import OpenGroup
+from ironlaw.measure.pmu.perf_event import EventRefused, GroupReading, Kernel, SyscallKernel
+from ironlaw.measure.pmu.plausibility import implausible
 from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.missing import Maybe, Missing, first_missing, is_known
 

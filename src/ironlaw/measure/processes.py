@@ -20,9 +20,8 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.engines import engine
 from ironlaw.machine import Machine
-from ironlaw.measure.ceilings import measure_ceilings
-from ironlaw.measure.inspection import inspect_machine
-from ironlaw.measure.known_answer import check_counters
+from ironlaw.measure.machine.ceilings import measure_ceilings
+from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.messages import (
     Answer,
     Born,
@@ -39,7 +38,8 @@ from ironlaw.measure.messages import (
     Survey,
     Turn,
 )
-from ironlaw.measure.perf_event import SyscallKernel
+from ironlaw.measure.pmu.known_answer import check_counters
+from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.recording import ArmPrepared, Ceilings, Census, CounterCheck, Fact, Failure, InterpreterStarted, Labelled

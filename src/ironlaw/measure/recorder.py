@@ -15,7 +15,7 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Thrown
-from ironlaw.measure.layer_sweep import SHARE, Chance, Sweeps
+from ironlaw.measure.layers.layer_sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count

@@ -26,8 +26,8 @@ from ironlaw.event import (
     plan_groups,
 )
 from ironlaw.machine import Machine
+from ironlaw.measure.layers.scripted_layers import ScriptedArm, ScriptedLayer
 from ironlaw.measure.messages import LayerTurn, Survey, Turn
-from ironlaw.measure.scripted_layers import ScriptedArm, ScriptedLayer
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel
 from ironlaw.recording import (

@@ -15,9 +15,9 @@ from ironlaw.factors import FACTORS
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
-from ironlaw.measure.inspection import steal_ns
 from ironlaw.measure.labelled import judge_labels
-from ironlaw.measure.layer_turns import LayerReader
+from ironlaw.measure.layers.layer_turns import LayerReader
+from ironlaw.measure.machine.inspection import steal_ns
 from ironlaw.measure.messages import (
     Answer,
     LayerTurn,

@@ -16,7 +16,7 @@ import ironlaw
 from ironlaw.arm import Arm
 from ironlaw.commands.run import advise
 from ironlaw.errors import ExitCode
-from ironlaw.explain.planner import CAUSES
+from ironlaw.explain.causes.planner import CAUSES
 from ironlaw.explanation import CauseVerdict, Explanation, Outcome
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control

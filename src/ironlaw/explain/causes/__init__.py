@@ -1,0 +1,1 @@
+"""Why: which experiments to run, and what they say."""

@@ -1,0 +1,1 @@
+"""Other people's numbers: published tables, saved outputs of perf stat."""

@@ -1,0 +1,1 @@
+"""Reading an arm layer by layer, in turns of their own."""

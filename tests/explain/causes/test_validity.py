@@ -1,0 +1,72 @@
+"""Validity: every fault of part A that an arm can show is named, for that arm, with its weight and a fix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ironlaw.arm import Arm
+from ironlaw.concern import Concern, Weight
+from ironlaw.measure.scripted import ArmScript, Script
+from ironlaw.missing import Maybe
+from tests.scripted import SOUND, SOUND_CENSUS, explained, own
+
+Facts = dict[str, Maybe[bool]]
+Counts = dict[str, Maybe[float]]
+INT8: Counts = {"int8_operators": 20.0, "float_share": 0.1}
+
+
+def showing(*, checks: Facts | None = None, census: Counts | None = None) -> ArmScript:
+    return replace(SOUND, checks={**SOUND.checks, **(checks or {})}, census={**SOUND.census, **(census or {})})
+
+
+def concerns(law: ArmScript, *, name: str = "b") -> dict[str, Concern]:
+    script = Script(arms={"a": SOUND, name: law}, turn_noise=0.002)
+    found = explained((own("a"), own(name)), script, replicates=3).concerns
+    return {one.slug: one for one in found if one.arm == name}
+
+
+@pytest.mark.parametrize(
+    ("slug", "law"),
+    [
+        ("train-mode", showing(checks={"training": True})),
+        ("autograd", showing(checks={"records_graph": True})),
+        ("constant-input", showing(checks={"constant_input": True})),
+        ("uncalibrated", showing(census={**INT8, "unit_scales": 9.0})),
+        ("simulated-quantization", showing(census={"fake_quantize_operators": 8.0})),
+        ("thread-oversubscription", showing(census={"threads": 8.0})),
+        ("unequal-arms", showing(census={"threads": 2.0})),
+    ],
+)
+def test_a_fault_is_named_for_the_arm_that_has_it_with_a_fix(slug: str, law: ArmScript) -> None:
+    found = concerns(law)
+    assert slug in found
+    assert found[slug].fix
+
+
+@pytest.mark.parametrize("slug", ["train-mode", "autograd", "constant-input", "uncalibrated", "simulated-quantization"])
+def test_a_sound_arm_is_not_accused(slug: str) -> None:
+    assert slug not in concerns(SOUND)
+
+
+def test_an_arm_called_int8_that_executes_none_is_named() -> None:
+    assert "not-quantized" in concerns(SOUND, name="my-int8")
+    assert "not-quantized" not in concerns(showing(census=INT8), name="my-int8")
+
+
+def test_a_fault_that_was_asked_for_is_a_note() -> None:
+    arms = (Arm.of("fp32"), Arm.of("fp32+mode=train"))
+    script = Script(arms={"fp32": SOUND, "fp32+mode=train": showing(checks={"training": True})}, turn_noise=0.002)
+    found = [one for one in explained(arms, script, replicates=3).concerns if one.slug == "train-mode"]
+    assert [one.weight for one in found] == [Weight.NOTES]
+
+
+def test_an_engine_that_shows_nothing_is_not_accused() -> None:
+    blind = replace(SOUND, checks={}, census={})
+    found = concerns(blind, name="my-int8")
+    assert not {"not-quantized", "train-mode", "autograd", "thread-oversubscription"} & set(found)
+
+
+def test_census_of_a_sound_arm_is_complete() -> None:
+    assert set(SOUND_CENSUS) == set(SOUND.census)
