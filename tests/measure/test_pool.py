@@ -29,7 +29,7 @@ def test_the_thread_that_works_is_counted_and_one_that_waits_is_not() -> None:
 def test_threads_of_a_pool_that_work_are_counted() -> None:
     import hashlib
 
-    block = bytes(8_000_000)  # hashing it gives the interpreter's lock up
+    block = bytes(64_000_000)  # hashing it gives the interpreter's lock up
     meeting = threading.Barrier(2)  # so that no thread does the work of both
 
     def one(_: int) -> bytes:

@@ -186,3 +186,23 @@ def test_a_damaged_file_that_is_all_there_is_stops_the_run() -> None:
     what = Plan(model="scripted", arms=(own, own.again()), schedule=Schedule(replicates=2, rounds=3, inferences=30))
     with pytest.raises(BadInput, match=r"bad\.onnx is damaged"):
         run(what, _OneDamaged(SCRIPT))
+
+
+class NotesStarts(ScriptedStage):
+    """Keeps the order in which arms were started."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(script)
+        self.orders: list[tuple[str, ...]] = []
+
+    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+        self.orders.append(tuple(arm.name for arm in arms))
+        return super().start(replicate, arms, models)
+
+
+def test_every_arm_is_started_in_every_place_equally_often() -> None:
+    stage = NotesStarts(SCRIPT)
+    run(plan("fp32", "int8", schedule=Schedule(replicates=6, rounds=2, inferences=60)), stage)
+    places = Counter((name, place) for order in stage.orders for place, name in enumerate(order))
+    assert len(places) == 9
+    assert set(places.values()) == {2}

@@ -195,7 +195,7 @@ def _run_replicates(run: _Run) -> Ending:
 def _run_replicate(run: _Run, replicate: int) -> None:
     began_s = run.elapsed_s()
     run.watcher.progressed(_share(run, replicate), f"starting replicate {replicate + 1}")
-    for fact in run.stage.start(replicate, run.alive(), run.models):
+    for fact in run.stage.start(replicate, _in_starting_order(run, replicate), run.models):
         run.keep(fact)
     arms = run.alive()
     if not arms:
@@ -215,6 +215,19 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     gone = run.sweeps.gone if run.sweeps else set()
     _answer(run, tuple(arm for arm in run.alive() if arm.name not in gone))
     run.stage.stop()
+
+
+def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:
+    """The arms in the order in which they are forked, loaded and warmed up: each in each place equally often.
+
+    A place has an advantage of its own: always started last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight
+    replicates on a Zen 4 guest. Taking turns at it makes that luck of the replicate, which the interval includes.
+    """
+    arms = run.alive()
+    if not arms:
+        return arms
+    orders = order_rounds(len(arms), replicate + 1, random.Random(f"{run.plan.seed}/start"))
+    return tuple(arms[place] for place in orders[replicate])
 
 
 def _sweep(run: _Run, replicate: int, *, counted_s: float) -> None:
