@@ -177,6 +177,15 @@ def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() 
     assert "both arms have it alike" in layout.reason
 
 
+def test_an_arm_quantized_dynamically_has_the_layout_of_its_float_convolutions() -> None:
+    layout = Burden(factor="layout", level="channels_last", user_instructions=QUARTER)
+    dynamic = replace(SOUND, census={**INT8, "dynamic_operators": 3.0})
+    (comparison,) = explained((own("a"), own("b")), stated(bearing(layout), bearing(layout, law=dynamic))).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == "layout")
+    assert "spared" not in verdict.reason
+    assert confirmed(comparison) == set()
+
+
 def test_more_of_what_both_arms_have_is_a_cause() -> None:
     some, more = (
         Burden(factor="malloc", level="retain", kernel_instructions=faults * 1e4, page_faults=faults)

@@ -42,6 +42,11 @@ class Observed:
         return self.arm.variant.level(PRECISION).startswith("int8")
 
     @property
+    def convolves_in_int8(self) -> bool:
+        """Whether its convolutions are int8 ones, as far as is known; quantized dynamically they stay float."""
+        return self.computes_int8 and not self.census.get("dynamic_operators", 0.0)
+
+    @property
     def is_given(self) -> bool:
         """Whether it is a user's own program."""
         return self.arm.factory is not None
@@ -73,7 +78,7 @@ class Observed:
             case "weight-traffic":
                 return not self.computes_int8 and "operators" in self.census and self.size_bytes > FRAME_BYTES
             case "layout":
-                return self.takes_images and not self.computes_int8 and not self.checks.get("channels_last", False)
+                return self.takes_images and not self.convolves_in_int8 and not self.checks.get("channels_last", False)
             case "fusion":
                 return self.is_given and self.census.get("norm_operators", 0.0) > 0 and not self.shows("train-mode")
             case "quantized-engine":
@@ -116,7 +121,7 @@ class Observed:
             ("denormals", "subnormal_share" in counted, "it computes no subnormal numbers"),
             ("thread-oversubscription", "threads" in counted, "its threads have a CPU each"),
             ("layout", says("channels_last") is True, "its images are channels_last already"),
-            ("layout", int8, "int8 convolutions are channels_last already"),
+            ("layout", self.convolves_in_int8, "int8 convolutions are channels_last already"),
             ("fusion", counted.get("norm_operators") == 0, "it executes no BatchNorm in float"),
             ("quantized-engine", not int8, "it computes nothing in int8"),
             ("quantized-engine", says("foreign_quantized_engine") is False, "it runs by the library preferred here"),
