@@ -71,6 +71,19 @@ class ArmPrepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreeMemory:
+    """Free memory before the arms of a replicate started; what lies in small blocks goes to those that start first.
+
+    `compacted`: the kernel was asked to compact it, or why it was not. `scattered_bytes` lay in blocks below 64 KiB
+    after that, and `held_bytes` of them were kept from the arms while they started.
+    """
+
+    compacted: Maybe[bool] = Missing("was not tried")
+    scattered_bytes: Maybe[int] = Missing("was not read")
+    held_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterpreterStarted:
     """A fresh interpreter of a replicate, from which `arms` were forked as twins."""
 
@@ -79,6 +92,7 @@ class InterpreterStarted:
     environment: dict[str, str]  # set on top of the run's own, before the interpreter started
     padding_bytes: int  # random filler in the environment, which moves the stack
     start_ns: int  # from exec until everything was imported
+    memory: FreeMemory = FreeMemory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

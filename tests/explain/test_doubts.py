@@ -8,7 +8,7 @@ import pytest
 
 from ironlaw.explain.assemble import explain
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Ended, Ending, Failure, NullReading, Recording
+from ironlaw.recording import Ended, Ending, Failure, FreeMemory, InterpreterStarted, NullReading, Recording
 
 from .stated import Law, Noise, recording
 
@@ -44,6 +44,37 @@ def test_time_that_the_host_took_is_a_doubt_from_one_percent_on() -> None:
     assert all(f"2.0% of {name}'s" in text for name in ("fp32", "int8", "fp32 (again)"))
     little = tuple(replace(one, steal_ns=one.wall_ns // 200) for one in fact.readings)
     assert not doubts(replace(fact, readings=little), "noisy-host")
+
+
+def with_memory(fact: Recording, *, memory: FreeMemory) -> Recording:
+    """Each of the recording's arms takes 400 MiB, and each replicate has one interpreter."""
+    arms = tuple(dict.fromkeys(one.arm for one in fact.started))
+    started = tuple(replace(one, peak_rss_bytes=400 << 20) for one in fact.started)
+    interpreters = tuple(
+        InterpreterStarted(
+            replicate=number,
+            arms=arms,
+            environment={},
+            padding_bytes=0,
+            start_ns=1,
+            memory=memory,
+        )
+        for number in sorted({one.replicate for one in fact.started})
+    )
+    return replace(fact, started=started, interpreters=interpreters)
+
+
+def test_scattered_memory_that_is_neither_compacted_nor_held_is_noted_once() -> None:
+    fact = recording(ARMS)  # three arms, 1200 MiB
+    much = FreeMemory(
+        compacted=Missing("/proc/sys/vm/compact_memory: Permission denied"), scattered_bytes=3 << 30, held_bytes=2 << 30
+    )
+    ((_, text),) = doubts(with_memory(fact, memory=much), "scattered-memory")
+    assert text.startswith("1.0 GiB of free memory lay in blocks below 64 KiB (/proc/sys/vm/compact_memory: Permission")
+    held = replace(much, held_bytes=3 << 30)
+    assert not doubts(with_memory(fact, memory=held), "scattered-memory")
+    little = replace(much, scattered_bytes=500 << 20, held_bytes=0)
+    assert not doubts(with_memory(fact, memory=little), "scattered-memory")
 
 
 def test_threads_that_appear_while_counting_are_named() -> None:

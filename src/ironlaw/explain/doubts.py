@@ -17,6 +17,7 @@ from ironlaw.recording import Ending, Meter, Recording
 ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
 ENOUGH_ROUNDS = 3
 COSTLY_MEASURING = 0.01  # of a turn
+MUCH_SCATTERED = 0.5  # of the memory that the arms of a replicate take
 NOISY_STEAL = 0.01  # of the wall time of the turns
 
 
@@ -26,6 +27,7 @@ def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterat
     yield from _length(recording, turns)
     yield from _counters(recording)
     yield from _steal(turns)
+    yield from _scattered_memory(recording)
     yield from _cost_of_measuring(recording, turns)
 
 
@@ -180,6 +182,32 @@ def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
             text=f"other guests of the host took part of the time while arms ran (steal): {each}",
             fix="record on a quieter machine, or with more replicates",
         )
+
+
+def _scattered_memory(recording: Recording) -> Iterator[Concern]:
+    """Scattered pages go to the arms that start first, so an arm's place in that order is part of its luck."""
+    taken: dict[int, int] = {}
+    for arm in recording.started:
+        peak = arm.peak_rss_bytes
+        taken[arm.replicate] = taken.get(arm.replicate, 0) + (peak if is_known(peak) else 0)
+    for interpreter in recording.interpreters:
+        memory = interpreter.memory
+        if not is_known(memory.scattered_bytes):
+            continue
+        left = memory.scattered_bytes - memory.held_bytes
+        if left > MUCH_SCATTERED * taken.get(interpreter.replicate, 0) > 0:
+            why = f" ({memory.compacted.reason})" if isinstance(memory.compacted, Missing) else ""
+            yield Concern(
+                slug="scattered-memory",
+                text=(
+                    f"{left / 2**30:.1f} GiB of free memory lay in blocks below 64 KiB{why}: the order in which arms "
+                    "start decides who gets them. It changes from replicate to replicate, so intervals are wider, not "
+                    "wrong"
+                ),
+                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory, or run as root, who does it before each replicate",
+                weight=Weight.NOTES,
+            )
+            return
 
 
 def _failures(recording: Recording) -> Iterator[Concern]:

@@ -21,6 +21,7 @@ from ironlaw.concern import Concern
 from ironlaw.engines import engine
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.ceilings import measure_ceilings
+from ironlaw.measure.machine.free_memory import held, settle
 from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.messages import (
     Answer,
@@ -42,7 +43,17 @@ from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import ArmPrepared, Ceilings, Census, CounterCheck, Fact, Failure, InterpreterStarted, Labelled
+from ironlaw.recording import (
+    ArmPrepared,
+    Ceilings,
+    Census,
+    CounterCheck,
+    Fact,
+    Failure,
+    FreeMemory,
+    InterpreterStarted,
+    Labelled,
+)
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
@@ -84,6 +95,7 @@ class ProcessStage:
         self._rng = random.Random(plan.seed)
         self._folder = tempfile.TemporaryDirectory(prefix="ironlaw-")
         self._check: CounterCheck | None = None
+        self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
         self._twins: dict[str, _Twin] = {}
         self._interpreters: list[_Interpreter] = []
@@ -135,9 +147,11 @@ class ProcessStage:
     def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
         """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
         imports = {arm.name: models[arm.name].imports for arm in arms}
-        yield from self._open(arms, replicate=replicate, imports=imports)
-        for arm in arms:
-            yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S, replicate=replicate)[-1]
+        self._memory = memory = settle()
+        with held(memory.held_bytes):
+            yield from self._open(arms, replicate=replicate, imports=imports)
+            for arm in arms:
+                yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S, replicate=replicate)[-1]
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """The arm's reading."""
@@ -226,6 +240,7 @@ class ProcessStage:
             environment=birth.environment,
             padding_bytes=padding,
             start_ns=time.monotonic_ns() - began_ns,
+            memory=self._memory,
         )
 
     def _born(self, home: _Interpreter, staff: Staff) -> Born | str:

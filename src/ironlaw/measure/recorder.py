@@ -220,8 +220,9 @@ def _run_replicate(run: _Run, replicate: int) -> None:
 def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:
     """The arms in the order in which they are forked, loaded and warmed up: each in each place equally often.
 
-    A place has an advantage of its own: always started last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight
-    replicates on a Zen 4 guest. Taking turns at it makes that luck of the replicate, which the interval includes.
+    A place has an advantage of its own where free memory is scattered (measure/machine/free_memory.py): always started
+    last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight replicates on a Zen 4 guest. Taking turns at it makes
+    what compaction leaves of that luck of the replicate, which the interval includes.
     """
     arms = run.alive()
     if not arms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,9 @@ REFUSED = CounterCheck(
     slots=Missing("the kernel refused instructions:u (EACCES): perf_event_paranoid is 3; sudo sysctl x=1; or root"),
     groups=(),
 )
-AROUND = Surroundings(clock_source="tsc", siblings=(), available_bytes=8 << 30, swapped_bytes=0, container="")
+AROUND = Surroundings(
+    clock_source="tsc", siblings=(), available_bytes=8 << 30, swapped_bytes=0, container="", scattered_bytes=0
+)
 
 
 def machine(**facts: Any) -> Machine:
@@ -61,6 +64,7 @@ def test_where_nothing_can_be_read_nothing_is_called_good() -> None:
         available_bytes=nothing,
         swapped_bytes=nothing,
         container=nothing,
+        scattered_bytes=nothing,
     )
     found = diagnose(unread, check=REFUSED, torch=nothing, around=around)
     assert [finding for finding in found if finding.state is State.GOOD] == []
@@ -160,6 +164,13 @@ def test_little_memory_costs() -> None:
     assert "512 MiB swapped out" in findings.memory(8 << 30, 512 << 20).text
 
 
+def test_scattered_free_memory_costs_from_a_gibibyte_on() -> None:
+    assert findings.scattered((1 << 30) - 1).state is State.GOOD
+    costly = findings.scattered(3 << 30)
+    assert costly.state is State.COSTS
+    assert costly.text.startswith("3.0 GiB")
+
+
 def test_others_at_work_cost() -> None:
     assert findings.load(machine(load_average=2.5)).state is State.COSTS
 
@@ -184,6 +195,7 @@ def test_noise_says_what_it_hides() -> None:
 
 def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
     files = {
+        "proc/buddyinfo": "Node 0, zone   Normal  1  2\n",
         "proc/meminfo": "MemAvailable:  4194304 kB\nSwapTotal:  1048576 kB\nSwapFree:  1047552 kB\nHugePages: 0\n",
         "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc\n",
         "sys/devices/system/cpu/cpu0/topology/thread_siblings_list": "0,2\n",
@@ -199,6 +211,7 @@ def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
         available_bytes=4 << 30,
         swapped_bytes=1 << 20,
         container="",
+        scattered_bytes=5 * resource.getpagesize(),
     )
 
 

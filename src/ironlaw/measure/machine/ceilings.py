@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ironlaw.machine import Machine
+from ironlaw.measure.machine.free_memory import available_bytes
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Ceilings
 
@@ -76,7 +77,7 @@ def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
     if not machine.cache_bytes:
         return Missing("the size of the last cache is not known, so nothing is known to be larger")
     wanted = max(_LEAST_BYTES, _CACHES_STREAMED * max(machine.cache_bytes.values()))
-    available = _available_bytes(root)
+    available = available_bytes(root)
     if isinstance(available, Missing):
         return available
     most = min(_MOST_BYTES, int(available * _LARGEST_SHARE))
@@ -85,15 +86,6 @@ def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
             f"the last cache is so large that {wanted >> 20} MiB would have to be streamed, and {most >> 20} MiB may be"
         )
     return wanted
-
-
-def _available_bytes(root: Path) -> Maybe[int]:
-    try:
-        lines = (root / "proc/meminfo").read_text().splitlines()
-    except OSError as error:
-        return Missing(f"/proc/meminfo cannot be read: {error.strerror}")
-    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
-    return int(found.split()[1]) * 1024 if found else Missing("/proc/meminfo has no MemAvailable")
 
 
 def reach(request: Request) -> Ceilings:

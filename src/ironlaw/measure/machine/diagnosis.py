@@ -9,6 +9,7 @@ from ironlaw.finding import Finding
 from ironlaw.machine import Machine
 from ironlaw.measure.machine import findings
 from ironlaw.measure.machine.cpu_list import parse_cpu_list
+from ironlaw.measure.machine.free_memory import scattered_bytes
 from ironlaw.measure.machine.torch_probe import TorchProbe
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import CounterCheck
@@ -26,6 +27,7 @@ class Surroundings:
     available_bytes: Maybe[int]
     swapped_bytes: Maybe[int]
     container: Maybe[str]
+    scattered_bytes: Maybe[int]  # free memory in small blocks
 
 
 def look_around(root: Path = Path("/")) -> Surroundings:
@@ -40,6 +42,7 @@ def look_around(root: Path = Path("/")) -> Surroundings:
         available_bytes=memory.get("MemAvailable", untold),
         swapped_bytes=memory["SwapTotal"] - memory["SwapFree"] if has_swap else untold,
         container=_container(root),
+        scattered_bytes=scattered_bytes(root),
     )
 
 
@@ -61,6 +64,7 @@ def diagnose(
         findings.quota(machine),
         findings.allocator(machine),
         findings.memory(around.available_bytes, around.swapped_bytes),
+        findings.scattered(around.scattered_bytes),
         findings.load(machine),
         findings.clock(around.clock_source),
         findings.time_split(machine, check),

@@ -15,6 +15,7 @@ _CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "FBGEM
 _CALM_LOAD = 0.3  # of one CPU: beyond that, somebody else runs most of the time while an arm is measured
 _QUIET = 0.02  # what most changes of a model or a library are above
 _LEAST_MEMORY_BYTES = 2 << 30  # an interpreter with torch and five twins of a small model
+_MUCH_SCATTERED_BYTES = 1 << 30  # what five twins of a small model take
 _MALLOC = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_TOP_PAD_=67108864"
 
 
@@ -277,6 +278,21 @@ def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
     if is_known(swapped) and swapped > 0:
         text += f", {swapped / 2**20:.0f} MiB swapped out"
     return _good("memory", text)
+
+
+def scattered(found: Maybe[int]) -> Finding:
+    """Whether the first processes to start get worse pages than later ones."""
+    if isinstance(found, Missing):
+        return _unknown("free memory", found)
+    text = f"{found / 2**30:.1f} GiB lie in blocks below 64 KiB"
+    if found < _MUCH_SCATTERED_BYTES:
+        return _good("free memory", text)
+    return _costs(
+        "free memory",
+        text,
+        cost="programs that start first get scattered pages and run some per cent slower: intervals get wider",
+        fix="echo 1 | sudo tee /proc/sys/vm/compact_memory (ironlaw run does it where it may)",
+    )
 
 
 def load(machine: Machine) -> Finding:

@@ -1,0 +1,99 @@
+"""Free memory: in how small pieces it lies, and keeping these from the arms, so that none gets better pages.
+
+Linux hands out the smallest free blocks first. Where many are left, an arm that starts early gets pages that lie apart
+in physical memory, and one that starts later gets neighbours. Of six equal arms (fp32 MobileNetV2, malloc=retain, a
+Zen 4 guest with 2.3 GB in small blocks) the first to start was 4.8 % slower than the last. So the kernel is asked to
+compact memory, and what is scattered all the same is held while the arms start.
+"""
+
+from __future__ import annotations
+
+import mmap
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import FreeMemory
+
+# A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
+SCATTERED_BELOW_ORDER = 4
+MOST_HELD = 1 / 8  # of the memory that is available
+COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
+
+
+def settle(root: Path = Path("/")) -> FreeMemory:
+    """Have memory compacted, look at what is scattered then, and say how much of it to hold."""
+    compacted = compact(root)
+    scattered = scattered_bytes(root)
+    available = available_bytes(root)
+    if not is_known(scattered) or not is_known(available):
+        return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=0)
+    page = resource.getpagesize()
+    hold = min(scattered, int(available * MOST_HELD)) // page * page
+    return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=hold)
+
+
+@contextmanager
+def held(size: int) -> Iterator[None]:
+    """Own that many bytes, a multiple of the page size, in single pages: these come from the smallest free blocks."""
+    if not size:
+        yield
+        return
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+        with suppress(OSError):  # a kernel without huge pages does not know the advice, and needs none
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+        memory[:: resource.getpagesize()] = bytes(size // resource.getpagesize())
+        yield
+
+
+def scattered_bytes(root: Path = Path("/")) -> Maybe[int]:
+    """Free memory that lies in blocks of less than 16 pages.
+
+    Source: Documentation/filesystems/proc.rst of Linux, buddyinfo: free blocks by zone, one column an order.
+    """
+    try:
+        lines = (root / "proc/buddyinfo").read_text().splitlines()
+    except OSError as error:
+        return Missing(f"/proc/buddyinfo cannot be read: {error.strerror}")
+    pages = 0
+    for line in lines:
+        blocks = line.partition("zone")[2].split()[1:]
+        pages += sum(int(count) << order for order, count in enumerate(blocks[:SCATTERED_BELOW_ORDER]))
+    return pages * resource.getpagesize()
+
+
+def available_bytes(root: Path = Path("/")) -> Maybe[int]:
+    """What programs can still take without swapping, as the kernel estimates it."""
+    try:
+        lines = (root / "proc/meminfo").read_text().splitlines()
+    except OSError as error:
+        return Missing(f"/proc/meminfo cannot be read: {error.strerror}")
+    found = next((line for line in lines if line.startswith("MemAvailable:")), None)
+    return int(found.split()[1]) * 1024 if found else Missing("/proc/meminfo has no MemAvailable")
+
+
+def compact(root: Path = Path("/"), *, limit_s: float = COMPACTION_LIMIT_S) -> Maybe[bool]:
+    """Have the kernel move what is in use together; takes root. A child process asks, so that it can be ended.
+
+    Source: Documentation/admin-guide/sysctl/vm.rst of Linux, compact_memory.
+    """
+    switch = root / "proc/sys/vm/compact_memory"
+    ask = "import sys\ntry:\n open(sys.argv[1], 'w').write('1')\nexcept OSError as error:\n sys.exit(error.strerror)"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-ISc", ask, str(switch)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Missing(f"compacting memory took more than {limit_s:g} s and was given up")
+    if done.returncode:
+        return Missing(f"/proc/sys/vm/compact_memory: {done.stderr.strip()}")
+    return True
