@@ -17,8 +17,9 @@ from rich.console import Console
 from tests.explain.stated import Law, Noise, recording
 
 from ironlaw.explain.assemble import explain
+from ironlaw.fact import Fact
 from ironlaw.missing import Missing
-from ironlaw.recording import Fact, Recording, RecordingWriter, load
+from ironlaw.recording import Recording, RecordingWriter, load
 from ironlaw.report.terminal import show
 
 NOISE = Noise(shared=0.03, own=0.01, rounds=0.01)

@@ -9,10 +9,11 @@ from ironlaw.arm import Arm
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.causes.planner import Wanted, propose
 from ironlaw.explanation import Comparison, Explanation, Outcome
+from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 # What an arm shows that has no cause of the catalogue in it: 100 operators in 33 ms.

@@ -8,10 +8,11 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput, RecordingUnreadable
+from ironlaw.fact import Ending
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Ending, RecordingWriter, assemble, decode, encode, load
+from ironlaw.recording import RecordingWriter, assemble, decode, encode, load
 
 SCRIPT = Script(
     arms={"fp32": ArmScript(page_faults=3000, kernel_instructions=2e7), "int8": ArmScript(user_instructions=4e7)}

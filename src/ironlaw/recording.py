@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,248 +16,27 @@ import msgspec
 
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable
-from ironlaw.event import Count, Event
+from ironlaw.fact import (
+    SCHEMA,
+    ArmPrepared,
+    ArmStarted,
+    Ceilings,
+    Census,
+    CounterCheck,
+    Ended,
+    Fact,
+    Failure,
+    Header,
+    InterpreterStarted,
+    Labelled,
+    NullReading,
+    Outputs,
+    Reading,
+)
 from ironlaw.layer import LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
-from ironlaw.program import PreparedModel
-
-SCHEMA = 1
-
-
-class Meter(Enum):
-    """What counted."""
-
-    HARDWARE = "hardware"  # PMU, clock, rusage and software events
-    CLOCK = "clock"  # everything but the PMU
-    SCRIPTED = "scripted"  # stated readings: no model, no PMU, no clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """The first line."""
-
-    schema: int
-    ironlaw: str
-    started_utc: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CounterCheck:
-    """The known-answer test of the PMU: how many counters really work, and what is refused.
-
-    `slots` is the size of the largest group in which every slot agreed with the known count, or why there
-    is none; `groups` are the event groups in rotation, as printed, `events` what the kernel is asked for
-    under each name; `lost` says for each event why it is not counted.
-    """
-
-    meter: Meter
-    slots: Maybe[int]
-    groups: tuple[tuple[str, ...], ...]
-    lost: dict[str, str] = field(default_factory=dict)
-    evidence: tuple[str, ...] = ()
-    read_cost_ns: Maybe[int] = Missing("was not measured")
-    events: tuple[Event, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmPrepared:
-    """An arm's model was made and saved; what that took."""
-
-    arm: str
-    prepared: PreparedModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreeMemory:
-    """Free memory before the arms of a replicate started; what lies in small blocks goes to those that start first.
-
-    `compacted`: the kernel was asked to compact it, or why it was not. `scattered_bytes` lay in blocks below 64 KiB
-    after that, and `held_bytes` of them were kept from the arms while they started.
-    """
-
-    compacted: Maybe[bool] = Missing("was not tried")
-    scattered_bytes: Maybe[int] = Missing("was not read")
-    held_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterpreterStarted:
-    """A fresh interpreter of a replicate, from which `arms` were forked as twins."""
-
-    replicate: int
-    arms: tuple[str, ...]
-    environment: dict[str, str]  # set on top of the run's own, before the interpreter started
-    padding_bytes: int  # random filler in the environment, which moves the stack
-    start_ns: int  # from exec until everything was imported
-    memory: FreeMemory = FreeMemory()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmStarted:
-    """A twin loaded its model and warmed up; all times in ns.
-
-    `steady_at` is the index in `warm_up_ns` from which the series was steady, or why it never was.
-    `read_back` holds, per factor, what is in effect, as read from the process. `peak_rss_bytes` is that of
-    the twin alone.
-    """
-
-    arm: str
-    replicate: int
-    load_ns: int
-    warm_up_ns: tuple[int, ...]  # one entry per inference; the first is the cold one
-    steady_at: Maybe[int]
-    threads: int  # kernel threads of the arm's process when counting began
-    cpus: tuple[int, ...]
-    read_back: dict[str, Maybe[str]] = field(default_factory=dict)
-    peak_rss_bytes: Maybe[int] = Missing("was not read")
-    boundary: str = ""  # what the clock sees of an inference
-    working_threads: Maybe[int] = Missing("was not read")  # that spent CPU time while the arm inferred
-    thread_cpus: tuple[int, ...] = ()  # CPUs that any thread of the process may use
-    checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
-    between_ns: int = 0  # spent before each inference, outside the clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one turn gave, raw and whole: `inferences` inferences of one arm under one event group.
-
-    Times in ns over the whole turn and all threads; `position` is the arm's place in its round.
-    """
-
-    arm: str
-    replicate: int
-    round: int
-    position: int
-    group: int  # index into CounterCheck.groups; -1 when the PMU is not used
-    inferences: int
-    wall_ns: int
-    cpu_ns: int  # CPU time of all threads: the task clock
-    user_ns: Maybe[int]
-    kernel_ns: Maybe[int]
-    minor_faults: int
-    major_faults: int
-    context_switches: int
-    migrations: Maybe[int] = Missing("not counted by this kernel")
-    counts: tuple[Count, ...] = ()
-    threads_after: int = 1
-    steal_ns: Maybe[int] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceilings:
-    """The most this machine did when it was asked for nothing else, on the CPUs and threads of the arms.
-
-    `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming goes over
-    `streamed_bytes`, more than the last cache holds; a copy counts what it reads and what it writes. `switch_ns` is one
-    switch between two processes on one CPU, without the caches it leaves cold; `page_fault_ns` is mapping, touching for
-    the first time and giving back, per page of 4 KiB. `how` says by which routine each was reached.
-    """
-
-    threads: int
-    macs_per_s: dict[str, Maybe[float]]
-    read_bytes_per_s: Maybe[float]
-    write_bytes_per_s: Maybe[float]
-    copy_bytes_per_s: Maybe[float]
-    streamed_bytes: Maybe[int]
-    switch_ns: Maybe[float]
-    page_fault_ns: Maybe[float]
-    how: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NullReading:
-    """A turn of an empty program: what measuring itself costs."""
-
-    arm: str
-    replicate: int
-    wall_ns: int
-    counts: tuple[Count, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Census:
-    """What one inference of an arm executed, by name; see measure/census.py for the names."""
-
-    arm: str
-    counts: dict[str, Maybe[float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outputs:
-    """What an arm answered on the shared inputs: float32, row per input, base64 of zlib of little-endian bytes.
-
-    `classes` is how many numbers at the start of a row are scores of classes: those of the first output, where it has
-    one row of them per input. Missing: the whole row is.
-    """
-
-    arm: str
-    shape: tuple[int, ...]
-    data: str
-    input_digest: str
-    classes: Maybe[int] = Missing("was not recorded")
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    """How many of the labelled inputs an arm's top class was right on."""
-
-    arm: str
-    right: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An arm could not go on. It takes no further turns; the others do."""
-
-    arm: str
-    replicate: int  # -1: while preparing
-    stage: str  # prepare, start, warm-up, turn, outputs
-    reason: str
-    hint: str = ""
-
-
-class Ending(Enum):
-    """Why a recording ended."""
-
-    COMPLETE = "complete"
-    BUDGET = "budget"
-    PRECISION = "precision"  # the interval was narrow enough
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The last line of a recording that was not cut off."""
-
-    why: Ending
-    elapsed_s: float
-
-
-Fact = (
-    Header
-    | Machine
-    | Plan
-    | CounterCheck
-    | ArmPrepared
-    | InterpreterStarted
-    | ArmStarted
-    | Reading
-    | Ceilings
-    | NullReading
-    | Census
-    | Outputs
-    | Labelled
-    | LayerGraph
-    | LayerReading
-    | Failure
-    | Concern
-    | Ended
-)
 
 KINDS: dict[str, type] = {
     "header": Header,

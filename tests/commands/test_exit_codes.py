@@ -13,7 +13,8 @@ import ironlaw
 from ironlaw.cli import COMMANDS, run
 from ironlaw.commands.run import exit_code
 from ironlaw.errors import ArmFailed, ExitCode, IronlawError, RunIncomplete
-from ironlaw.recording import Ended, Ending, Failure, load
+from ironlaw.fact import Ended, Ending, Failure
+from ironlaw.recording import load
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WHOLE, CUT = str(GOLDEN / "without-pmu.jsonl"), str(GOLDEN / "cut-short.jsonl")

@@ -16,11 +16,12 @@ from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES
+from ironlaw.fact import Ended, Ending, Fact
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Ended, Ending, Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 from ironlaw.report.terminal import show
 
 

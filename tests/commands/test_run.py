@@ -12,7 +12,8 @@ import pytest
 
 from ironlaw.cli import run
 from ironlaw.commands.run import Settings, choose_arms, default_out
-from ironlaw.recording import Ended, Ending, load
+from ironlaw.fact import Ended, Ending
+from ironlaw.recording import load
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ import pytest
 
 from ironlaw import cli
 from ironlaw.commands import sweep as command
-from ironlaw.recording import Ended, Ending, load
+from ironlaw.fact import Ended, Ending
+from ironlaw.recording import load
 from ironlaw.sweep.cell import Cell
 from ironlaw.sweep.cluster import CellWatcher, Unwatched
 from tests.sweep.scripted import ScriptedRunner, entries, plan

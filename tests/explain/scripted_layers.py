@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from ironlaw.arm import Arm
+from ironlaw.fact import Fact
 from ironlaw.layer import Form, LayerCall
 from ironlaw.measure.layers.scripted_layers import ScriptedLayer
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 IMAGE, FEATURES, TOKENS = (1, 3, 16, 16), (1, 8, 16, 16), (1, 2048)
 

@@ -9,20 +9,11 @@ import numpy as np
 
 from ironlaw.arm import Arm
 from ironlaw.event import Count
+from ironlaw.fact import ArmStarted, CounterCheck, Ended, Ending, Header, Meter, Reading
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
-from ironlaw.recording import (
-    ArmStarted,
-    CounterCheck,
-    Ended,
-    Ending,
-    Header,
-    Meter,
-    Reading,
-    Recording,
-    assemble,
-)
+from ironlaw.recording import Recording, assemble
 from ironlaw.variant import Variant
 
 SPLIT_GROUP = ("instructions:u", "cycles:u", "instructions:k", "cycles:k")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ironlaw.explain.agreement import Agreement, agreements
+from ironlaw.fact import Outputs
 from ironlaw.missing import Missing
-from ironlaw.recording import Outputs
 
 CONTROL = [[1.0, 5.0, 2.0], [4.0, 0.0, 1.0]]
 

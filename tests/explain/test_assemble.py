@@ -12,8 +12,9 @@ from ironlaw.answer import Answer
 from ironlaw.errors import BadInput
 from ironlaw.explain.assemble import explain
 from ironlaw.explanation import Difference
+from ironlaw.fact import Failure
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Failure, Recording
+from ironlaw.recording import Recording
 
 from .stated import Law, Noise, recording
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.explain.assemble import explain
+from ironlaw.fact import Ended, Ending, Failure, FreeMemory, InterpreterStarted, NullReading
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Ended, Ending, Failure, FreeMemory, InterpreterStarted, NullReading, Recording
+from ironlaw.recording import Recording
 
 from .stated import Law, Noise, recording
 

@@ -13,10 +13,11 @@ from ironlaw.estimate import Estimate
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.causes.planner import Wanted, propose
 from ironlaw.explanation import CauseVerdict, Comparison, Design, Outcome
+from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 NAMES = ("fp32", "int8", "fp32@onnxruntime", "int8@onnxruntime")
 

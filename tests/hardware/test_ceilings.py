@@ -6,10 +6,10 @@ import os
 
 import pytest
 
+from ironlaw.fact import Ceilings
 from ironlaw.measure.machine.ceilings import measure_ceilings
 from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.missing import is_known
-from ironlaw.recording import Ceilings
 
 pytestmark = pytest.mark.hardware
 

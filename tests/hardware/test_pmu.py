@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.meter import groups_of, meter_for
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.known_loop import MachineLoop
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import CounterCheck, Meter
 
 pytestmark = pytest.mark.hardware
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ironlaw.fact import Fact, Header
 from ironlaw.machine import Machine
 from ironlaw.missing import is_known
-from ironlaw.recording import Fact, Header, encode
+from ironlaw.recording import encode
 from tests.explain.stated import Law, Noise, recording
 
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.event import CACHE_MISSES, CYCLES, INSTRUCTIONS, Count, EventGroup, Mode
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.measure.hardware_meter import HardwareMeter, doubted
 from ironlaw.measure.meter import ClockMeter, groups_of, meter_for
 from ironlaw.measure.pmu.scripted_kernel import OWN_THREAD, ScriptedClock, ScriptedKernel, StatedPmu, Work
 from ironlaw.missing import Missing
-from ironlaw.recording import CounterCheck, Meter
 
 MODES = EventGroup(
     (

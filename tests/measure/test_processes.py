@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
+from ironlaw.fact import Ended, Ending
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Ended, Ending, Recording, assemble
+from ironlaw.recording import Recording, assemble
 from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
 

@@ -10,12 +10,13 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
+from ironlaw.fact import Ended, Ending, Fact, Failure, Reading
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
-from ironlaw.recording import Ended, Ending, Fact, Failure, Reading, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 FAST = ArmScript(user_instructions=4e7)
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})

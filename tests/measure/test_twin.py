@@ -6,11 +6,11 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
+from ironlaw.fact import CounterCheck, Failure, Meter
 from ironlaw.measure import twin
 from ironlaw.measure.messages import Post, Prepare
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
-from ironlaw.recording import CounterCheck, Failure, Meter
 
 
 def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 from ironlaw.explanation import Explanation
+from ironlaw.fact import CounterCheck, Ended, Ending, Fact, Header, Meter, Reading
 from ironlaw.missing import Missing
-from ironlaw.recording import CounterCheck, Ended, Ending, Fact, Header, Meter, Reading, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 
 def recording(explanation: Explanation, *, replicates: int = 8, rounds: int = 10) -> Recording:

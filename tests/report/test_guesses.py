@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
+from ironlaw.fact import Ceilings
 from ironlaw.measure.scripted import Burden, Script
 from ironlaw.missing import Missing
-from ironlaw.recording import Ceilings
 from ironlaw.report.document import to_document
 from ironlaw.report.guesses import NOT_TESTED, Guess, guesses
 

@@ -7,8 +7,9 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
+from ironlaw.fact import ArmStarted, Census, Failure
 from ironlaw.missing import Missing
-from ironlaw.recording import ArmStarted, Census, Failure, Recording
+from ironlaw.recording import Recording
 from ironlaw.report.bundle import reproduction, to_bundle
 from ironlaw.report.markdown import code_block, escaped, table, to_markdown
 from ironlaw.variant import Variant

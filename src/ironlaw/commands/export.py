@@ -104,8 +104,8 @@ def write(wish: Wish) -> list[str]:
         ArmFailed: the engine cannot make it.
     """
     from ironlaw.engines import exported
+    from ironlaw.fact import ArmPrepared, Failure
     from ironlaw.measure.processes import ProcessStage
-    from ironlaw.recording import ArmPrepared, Failure
 
     variant = wish.arm.variant
     exported.refuse_unportable(variant)

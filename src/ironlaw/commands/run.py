@@ -18,8 +18,9 @@ from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 
 if TYPE_CHECKING:
+    from ironlaw.fact import Fact
     from ironlaw.measure.recorder import Advice
-    from ironlaw.recording import Fact, Recording
+    from ironlaw.recording import Recording
 
 DEFAULT_BUDGET_S = 110.0
 EXPERIMENTS_BUDGET_S = 225.0
@@ -373,7 +374,7 @@ def execute(settings: Settings) -> int:
 
 def exit_code(recording: Recording, *, searched: bool = False) -> ExitCode:
     """3 when an arm that was asked for failed, or the run was cut short; a search goes on without what is refused."""
-    from ironlaw.recording import Ended, Ending
+    from ironlaw.fact import Ended, Ending
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED
     added = {arm.name for arm in recording.plan.arms if arm.serves}

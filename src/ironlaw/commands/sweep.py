@@ -70,7 +70,7 @@ class CellRunner:
         """Record the cell's plan, with the experiments it asks for."""
         import ironlaw
         from ironlaw.commands.run import advise
-        from ironlaw.recording import Ended, Ending
+        from ironlaw.fact import Ended, Ending
 
         ended = ironlaw.record(cell.plan(), out, watcher=watcher, advice=advise(cell.setting.experiments)).ended
         if isinstance(ended, Ended) and ended.why is Ending.INTERRUPTED:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironlaw.explain.turns import Floats
+from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import Outputs
 
 
 class Agreement(TypedDict):

@@ -31,8 +31,9 @@ from ironlaw.explain.statistics.stopping import seconds_a_replicate
 from ironlaw.explain.summaries import summarise
 from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
+from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Ceilings, Ending, Recording
+from ironlaw.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from ironlaw.explain.statistics.interval import t_interval
 from ironlaw.explain.statistics.paired import pair
 from ironlaw.explain.turns import ArmTurns, times_of
 from ironlaw.explanation import Comparison, Difference
+from ironlaw.fact import Ending
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Ending, Recording
+from ironlaw.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from ironlaw.explain.statistics.compare import has_moved
 from ironlaw.explain.statistics.modes import shape_doubts
 from ironlaw.explain.turns import ArmTurns
 from ironlaw.explanation import Comparison
+from ironlaw.fact import Ending, Meter
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Ending, Meter, Recording
+from ironlaw.recording import Recording
 
 ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
 ENOUGH_ROUNDS = 3

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironlaw.event import Count
+from ironlaw.fact import Reading
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Reading, Recording
+from ironlaw.recording import Recording
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]

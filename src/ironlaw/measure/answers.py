@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
-from ironlaw.recording import Outputs
 
 
 def answer_probes(arm: str, program: Program, probes: list[tuple[Any, ...]]) -> Outputs:

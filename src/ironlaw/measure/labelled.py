@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.fact import Labelled
 from ironlaw.measure.answers import leaves
 from ironlaw.models import LoadedModel
 from ironlaw.models.labels import Label
 from ironlaw.program import Program
-from ironlaw.recording import Labelled
 
 
 def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[Label, ...]) -> Labelled:

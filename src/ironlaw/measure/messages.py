@@ -12,9 +12,10 @@ import msgspec
 
 from ironlaw.arm import Arm
 from ironlaw.errors import IronlawError
+from ironlaw.fact import CounterCheck, Fact
 from ironlaw.layer import Probe
 from ironlaw.program import PreparedModel
-from ironlaw.recording import CounterCheck, Fact, decode, encode
+from ironlaw.recording import decode, encode
 
 
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):

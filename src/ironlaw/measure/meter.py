@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from ironlaw.event import EventGroup
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.measure.hardware_meter import HardwareMeter
 from ironlaw.measure.measured import Measured, measured, migrations_since
 from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import CounterCheck, Meter
 
 
 class TurnMeter(Protocol):

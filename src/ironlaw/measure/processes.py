@@ -19,6 +19,17 @@ import msgspec
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.engines import engine
+from ironlaw.fact import (
+    ArmPrepared,
+    Ceilings,
+    Census,
+    CounterCheck,
+    Fact,
+    Failure,
+    FreeMemory,
+    InterpreterStarted,
+    Labelled,
+)
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.ceilings import measure_ceilings
 from ironlaw.measure.machine.free_memory import held, settle
@@ -43,17 +54,6 @@ from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import (
-    ArmPrepared,
-    Ceilings,
-    Census,
-    CounterCheck,
-    Fact,
-    Failure,
-    FreeMemory,
-    InterpreterStarted,
-    Labelled,
-)
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever

@@ -15,6 +15,7 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Thrown
+from ironlaw.fact import SCHEMA, ArmPrepared, ArmStarted, CounterCheck, Ended, Ending, Fact, Failure, Header
 from ironlaw.measure.layers.layer_sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
@@ -22,17 +23,6 @@ from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision,
 from ironlaw.measure.stage import Stage
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.recording import (
-    SCHEMA,
-    ArmPrepared,
-    ArmStarted,
-    CounterCheck,
-    Ended,
-    Ending,
-    Fact,
-    Failure,
-    Header,
-)
 
 
 class Sink(Protocol):

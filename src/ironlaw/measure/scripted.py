@@ -25,12 +25,7 @@ from ironlaw.event import (
     Mode,
     plan_groups,
 )
-from ironlaw.machine import Machine
-from ironlaw.measure.layers.scripted_layers import ScriptedArm, ScriptedLayer
-from ironlaw.measure.messages import LayerTurn, Survey, Turn
-from ironlaw.missing import Maybe, Missing
-from ironlaw.program import PreparedModel
-from ironlaw.recording import (
+from ironlaw.fact import (
     ArmPrepared,
     ArmStarted,
     Ceilings,
@@ -43,6 +38,11 @@ from ironlaw.recording import (
     Outputs,
     Reading,
 )
+from ironlaw.machine import Machine
+from ironlaw.measure.layers.scripted_layers import ScriptedArm, ScriptedLayer
+from ironlaw.measure.messages import LayerTurn, Survey, Turn
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import PreparedModel
 from ironlaw.variant import Variant
 
 EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ironlaw.arm import Arm
+from ironlaw.fact import Ceilings, CounterCheck, Fact
 from ironlaw.machine import Machine
 from ironlaw.measure.messages import LayerTurn, Survey, Turn
 from ironlaw.program import PreparedModel
-from ironlaw.recording import Ceilings, CounterCheck, Fact
 
 
 class Stage(Protocol):

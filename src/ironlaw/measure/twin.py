@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ironlaw.engines import engine
 from ironlaw.errors import BadInput, IronlawError
+from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.factors import FACTORS
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
@@ -37,7 +38,6 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
 from ironlaw.models.labels import read_labels
 from ironlaw.program import Program
-from ironlaw.recording import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.variant import ENGINE
 
 

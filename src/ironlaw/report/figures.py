@@ -19,7 +19,8 @@ from ironlaw.report.splitting import term_title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ironlaw.recording import Reading, Recording
+    from ironlaw.fact import Reading
+    from ironlaw.recording import Recording
 
 _ROW_IN = 0.32
 _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder

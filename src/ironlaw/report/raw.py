@@ -6,7 +6,8 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import fields
 
-from ironlaw.recording import Fact, Recording, encode
+from ironlaw.fact import Fact
+from ironlaw.recording import Recording, encode
 
 
 def packed(recording: Recording) -> bytes:

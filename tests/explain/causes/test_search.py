@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from ironlaw.arm import Arm
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.causes.search import Standing, beats, candidates, retirable, variations
+from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 NAMES = [arm.name for arm in candidates(["eager", "onnxruntime", "openvino"])]
 # fp32 first and slowest; each further arm is 10 % faster than the one before it.

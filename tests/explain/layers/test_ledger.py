@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from ironlaw.explain.assemble import explain
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
+from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerGraph, Probe
 from ironlaw.measure.scripted import ArmScript
 from ironlaw.missing import Missing
-from ironlaw.recording import Ceilings, Recording
+from ironlaw.recording import Recording
 from tests.explain.scripted_layers import FLOAT, FLOAT_ARM, INT8, INT8_ARM, layer, reading_costs, recorded
 
 MS = 1e6

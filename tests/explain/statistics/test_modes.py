@@ -10,8 +10,9 @@ import pytest
 from ironlaw.concern import Concern
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.statistics.modes import slow_mode
+from ironlaw.fact import Reading
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Reading, Recording
+from ironlaw.recording import Recording
 from tests.explain.stated import Law, Noise, recording
 
 ARMS = {"fp32": Law(page_faults=2300), "int8": Law(instructions=10e6)}

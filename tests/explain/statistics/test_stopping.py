@@ -10,8 +10,9 @@ import pytest
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.statistics.interval import t_quantile
 from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES, is_enough, is_precise_enough, replicates_needed
+from ironlaw.fact import Ending, Fact, Failure
 from ironlaw.missing import Missing, is_known
-from ironlaw.recording import Ending, Fact, Failure, Recording
+from ironlaw.recording import Recording
 from tests.explain.stated import Law, Noise, recording
 
 ARMS = {"fp32": Law(), "int8": Law(instructions=10e6)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ironlaw.arm import Arm
+from ironlaw.fact import Fact, Failure, Reading
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.scripted_layers import ScriptedLayer
 from ironlaw.measure.messages import LayerTurn, Survey
@@ -12,7 +13,7 @@ from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Fact, Failure, Reading, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 CONV = ScriptedLayer(call=LayerCall(path="conv", operator="Conv2d"), user_instructions=6e7)
 LINEAR = ScriptedLayer(call=LayerCall(path="fc", operator="Linear", fed_by=(0,)), user_instructions=3e7)

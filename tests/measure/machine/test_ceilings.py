@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from ironlaw import recording
+from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.ceilings import KINDS, bytes_to_stream, measure_ceilings, no_ceilings
 from ironlaw.missing import Missing
-from ironlaw.recording import Ceilings
 
 MIB = 1 << 20
 

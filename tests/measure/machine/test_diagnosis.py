@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.finding import Finding, State
 from ironlaw.machine import Machine
 from ironlaw.measure.machine import findings
 from ironlaw.measure.machine.diagnosis import Surroundings, diagnose, look_around
 from ironlaw.measure.machine.torch_probe import TorchProbe
 from ironlaw.missing import Missing
-from ironlaw.recording import CounterCheck, Meter
 
 CALM = Machine(
     architecture="x86_64",

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.measure.pmu import known_answer
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.scripted_kernel import ZEN_3_GUEST, ScriptedKernel, ScriptedWork, StatedPmu, Work
 from ironlaw.missing import Missing
-from ironlaw.recording import CounterCheck, Meter
 
 ANY_MACHINE = Machine(architecture="x86_64", cpu="stated")
 ZEN_3 = Machine(architecture="x86_64", cpu="stated Zen 3", vendor="AuthenticAMD", family=0x19, model=0x01)

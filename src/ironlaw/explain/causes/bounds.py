@@ -6,8 +6,8 @@ import math
 
 from ironlaw.explain.causes.bench import SMALLEST_EFFECT
 from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary, CauseVerdict, Outcome
+from ironlaw.fact import Ceilings
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Ceilings
 
 
 def context_switch_bound(

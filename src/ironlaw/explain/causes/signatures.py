@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from ironlaw.arm import Arm
 from ironlaw.explain.turns import ArmTurns
+from ironlaw.fact import ArmStarted
 from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.missing import Missing
-from ironlaw.recording import ArmStarted, Recording
+from ironlaw.recording import Recording
 from ironlaw.variant import PRECISION
 
 # A minor fault takes about a microsecond with its zeroing: twenty are beyond notice in any inference worth tuning.

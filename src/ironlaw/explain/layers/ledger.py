@@ -23,9 +23,10 @@ from ironlaw.explain.statistics.interval import t_interval
 from ironlaw.explain.statistics.paired import Pairs
 from ironlaw.explain.turns import Floats
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
+from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import Ceilings, Recording
+from ironlaw.recording import Recording
 
 FRAMEWORK, UNATTRIBUTED = "framework", "unattributed"
 BOTH, APPEARED, VANISHED = "both", "appeared", "vanished"

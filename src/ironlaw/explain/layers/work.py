@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from ironlaw.explain.layers.operators import converts, multiplies, roles, weight_of
+from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.recording import Ceilings
 
 _INT8 = ("quint8", "qint8", "int8", "uint8")
 NO_WEIGHT = "its weight is not among what it was given"

@@ -16,8 +16,9 @@ import numpy as np
 from ironlaw.explain.statistics.interval import t_quantile
 from ironlaw.explain.statistics.paired import pair
 from ironlaw.explain.turns import turns_of
+from ironlaw.fact import Fact
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import Fact, Recording, assemble
+from ironlaw.recording import Recording, assemble
 
 FEWEST_REPLICATES = 6
 STOPPING_CONFIDENCE = 0.97  # with 0.95 coverage fell to 93 % (docs/method.md, optional stopping)

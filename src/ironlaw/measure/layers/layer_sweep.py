@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
+from ironlaw.fact import Fact, Failure
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import Fact, Failure
 
 # Of the time that everything else took. Layers may add 30 %; surveys and the last turns are not foreseen exactly.
 SHARE = 0.2

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ironlaw.fact import CounterCheck
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.layer_cost import border_cost
 from ironlaw.measure.layers.layer_probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
@@ -17,7 +18,6 @@ from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
 from ironlaw.program import Program
-from ironlaw.recording import CounterCheck
 
 EAGER = "eager"
 _ONE_CALL = {

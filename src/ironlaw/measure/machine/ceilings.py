@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
+from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.free_memory import available_bytes
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import Ceilings
 
 KINDS = ("fp32", "bf16", "int8")
 LIMIT_S = 90.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ironlaw.fact import CounterCheck
 from ironlaw.finding import Finding
 from ironlaw.machine import Machine
 from ironlaw.measure.machine import findings
@@ -12,7 +13,6 @@ from ironlaw.measure.machine.cpu_list import parse_cpu_list
 from ironlaw.measure.machine.free_memory import scattered_bytes
 from ironlaw.measure.machine.torch_probe import TorchProbe
 from ironlaw.missing import Maybe, Missing
-from ironlaw.recording import CounterCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

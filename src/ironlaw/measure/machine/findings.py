@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.finding import Finding, State
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.cgroup import quota_cpus
 from ironlaw.measure.machine.torch_probe import TorchProbe
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import CounterCheck, Meter
 
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")

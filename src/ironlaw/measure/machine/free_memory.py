@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ironlaw.fact import FreeMemory
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import FreeMemory
 
 # A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
 SCATTERED_BELOW_ORDER = 4

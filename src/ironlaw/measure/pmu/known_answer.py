@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
+from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.books import lost_books
 from ironlaw.measure.pmu.catalogue import Catalogue, Extra, Proof, catalogue_for, takes_counters
@@ -18,7 +19,6 @@ from ironlaw.measure.pmu.perf_event import EventRefused, Kernel
 from ironlaw.measure.pmu.plausibility import implausible
 from ironlaw.measure.pmu.trial import Trial, count_around
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.recording import CounterCheck, Meter
 
 ITERATIONS = 5_000_000  # 10 million instructions, 1 to 2 ms
 REPEATS = 3
