@@ -11,7 +11,7 @@ from ironlaw.explain.causes.planner import CAUSES
 from ironlaw.explanation import Outcome
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.words import interaction_sentences
+from ironlaw.report.verdicts import interaction_sentences
 
 from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own
 

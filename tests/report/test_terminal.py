@@ -9,6 +9,7 @@ from rich.console import Console
 from ironlaw.concern import Concern
 from ironlaw.explanation import Explanation, ReadOnce, Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
+from ironlaw.report.arms import boundaries
 from ironlaw.report.terminal import Verbosity, show
 from tests.report import explanations
 
@@ -238,7 +239,6 @@ def test_published_table_is_shown_without_intervals() -> None:
 def test_what_is_timed_is_said_once_for_the_arms_it_holds_for() -> None:
     from ironlaw.explanation import ArmSummary
     from ironlaw.missing import Missing
-    from ironlaw.report import words
 
     gap = Missing("no turn")
 
@@ -246,4 +246,4 @@ def test_what_is_timed_is_said_once_for_the_arms_it_holds_for() -> None:
         return ArmSummary(arm=name, inferences=1, wall_ns=gap, boundary=boundary)
 
     arms = [arm("fp32", "the call"), arm("int8", "the call"), arm("other", "its run"), arm("old", "")]
-    assert words.boundaries(arms) == [("fp32, int8", "the call"), ("other", "its run")]
+    assert boundaries(arms) == [("fp32, int8", "the call"), ("other", "its run")]

@@ -12,6 +12,7 @@ from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.report.columns import asked_comparisons, widest_first
 from ironlaw.report.document import to_json
+from ironlaw.report.doubts import cut_sentence
 from ironlaw.report.markdown import (
     arms_blocks,
     code_block,
@@ -23,7 +24,7 @@ from ironlaw.report.markdown import (
     table,
 )
 from ironlaw.report.quantity import number
-from ironlaw.report.words import cut_sentence, plain
+from ironlaw.report.words import plain
 
 
 def to_bundle(explanation: Explanation, recording: Recording) -> str:

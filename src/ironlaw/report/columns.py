@@ -24,7 +24,7 @@ from ironlaw.report.quantity import (
     scale_for,
     shown,
 )
-from ironlaw.report.words import moved_by, plain, unit_of_work
+from ironlaw.report.words import plain, unit_of_work
 
 CONTROL_CELL = "1 (control)"
 
@@ -125,6 +125,13 @@ def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
     """The comparisons of arms that were asked for, without those that only experiments needed."""
     added = added_arms(explanation)
     return tuple(item for item in explanation.comparisons if item.changed not in added)
+
+
+def moved_by(comparison: Comparison) -> float:
+    """How far the two arms are apart, in ln units, whichever is faster; 0 where it is not known."""
+    if not isinstance(comparison.ln_ratio, Missing):
+        return abs(comparison.ln_ratio.value)
+    return 0.0 if isinstance(comparison.once, Missing) else abs(comparison.once.ln_ratio)
 
 
 def widest_first(comparisons: tuple[Comparison, ...]) -> list[Comparison]:

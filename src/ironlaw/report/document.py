@@ -28,10 +28,13 @@ from ironlaw.explanation import (
     Term,
 )
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report import words
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
+from ironlaw.report.doubts import control_sentence
 from ironlaw.report.guesses import guesses
+from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
+from ironlaw.report.recommendation import recommendation_sentence
+from ironlaw.report.verdicts import cause_sentence
 
 SCHEMA = 1
 _NO_INTERVAL = {"missing": "read once, so there is no interval"}
@@ -190,7 +193,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
-        "text": words.paragraph(comparison, explanation),
+        "text": paragraph(comparison, explanation),
     }
 
 
@@ -254,7 +257,7 @@ def _cause(verdict: CauseVerdict) -> dict[str, Any]:
         "saved_ms": _number(verdict.saved_ns, unit=MILLISECONDS.size),
         "evidence": {name: _number(value) for name, value in verdict.evidence.items()},
         "reason": verdict.reason or None,
-        "text": words.cause_sentence(verdict),
+        "text": cause_sentence(verdict),
     }
 
 
@@ -337,7 +340,7 @@ def _control_check(explanation: Explanation) -> dict[str, Any]:
         "changed": check.changed,
         "difference": check.difference.value,
         "speedup": _estimate(comparison_speedup(check)),
-        "text": words.control_sentence(explanation),
+        "text": control_sentence(explanation),
     }
 
 
@@ -365,5 +368,5 @@ def _recommendation(recommendation: Maybe[Recommendation]) -> dict[str, Any]:
             {"arm": option.arm, "gain": _estimate(option.gain), "how": option.how}
             for option in recommendation.next_best
         ],
-        "text": words.recommendation_sentence(recommendation),
+        "text": recommendation_sentence(recommendation),
     }

@@ -9,7 +9,7 @@ from ironlaw.machine import UNREAD, Machine
 from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
-from ironlaw.report import words
+from ironlaw.report.arms import boundaries
 from ironlaw.report.quantity import BYTES, TIME, amount
 from ironlaw.report.words import plain
 
@@ -61,7 +61,7 @@ def method_facts(explanation: Explanation, recording: Recording | None) -> list[
     facts: list[Fact] = []
     if is_known(explanation.plan):
         facts += _plan_facts(explanation.plan)
-    facts += [(f"timed of {names}", boundary) for names, boundary in words.boundaries(explanation.arms)]
+    facts += [(f"timed of {names}", boundary) for names, boundary in boundaries(explanation.arms)]
     if recording is not None:
         facts += _recording_facts(recording)
     return facts

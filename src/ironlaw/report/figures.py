@@ -15,6 +15,7 @@ from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_
 from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
 from ironlaw.report.quantity import PERCENT, TIME, Scale, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
+from ironlaw.report.verdicts import share_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,7 +179,7 @@ def cause_steps(comparison: Comparison) -> list[Step]:
         share = verdict.share
         if verdict.outcome is Outcome.CONFIRMED and isinstance(share, Estimate):
             ink = Ink.GOOD if share.value >= 0 else Ink.BAD
-            said = words.share_text(share)
+            said = share_text(share)
             label = cause_title(verdict.cause)
             steps.append(Step(label=label, start=reached, end=reached + share.value, ink=ink, said=said))
             reached += share.value

@@ -10,6 +10,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import Flips
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
+from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.quantity import MILLISECONDS, decimal, shown
 
 
@@ -37,7 +38,7 @@ def show_flips(found: Flips, console: Console) -> None:
     for reason in sorted(gaps):
         console.print(Text(f"–: {words.plain(reason)}."), style="dim")
     for concern in found.concerns:
-        console.print(Text(words.concern_sentence(concern)), style="dim")
+        console.print(Text(concern_sentence(concern)), style="dim")
 
 
 def _estimate(value: Maybe[Estimate]) -> str:

@@ -1,16 +1,28 @@
-"""What is not known, each reason once: columns without a value, terms of the splits, doubts that say the same."""
+"""What is not known, each reason once: columns without a value, terms of the splits; and what brings it back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ironlaw.concern import Concern, Weight
-from ironlaw.explanation import Comparison, Explanation, Term
+from ironlaw.explanation import Comparison, Term
 from ironlaw.missing import Missing
 from ironlaw.report import words
 from ironlaw.report.columns import Lost
 from ironlaw.report.splitting import lost_terms, split_of
+
+# What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
+_REMEDIES: tuple[tuple[str, str], ...] = (
+    ("--no-counters", "run again without --no-counters"),
+    ("use bare metal", "`ironlaw doctor` says more"),
+    ("paranoid", "sudo sysctl kernel.perf_event_paranoid=1"),
+    ("EACCES", "sudo sysctl kernel.perf_event_paranoid=1"),
+    ("EPERM", "sudo sysctl kernel.perf_event_paranoid=1 (in a container also: --cap-add PERFMON)"),
+    ("PMU", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("ENOENT", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("ENODEV", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("multiplexed", "ask for fewer events at a time, or stop other users of the PMU"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +58,13 @@ def gap_sentence(gap: Gap) -> str:
     lost = words.joined(list(gap.columns))
     terms = f"{words.joined(list(gap.terms))} of the splits" if gap.terms else ""
     what = "; nor ".join(part for part in (lost, terms) if part)
-    step = words.remedy(gap.reason)
+    step = remedy(gap.reason)
     return f"Not known: {what}: {words.plain(gap.reason)}." + (f" To get it: {step}." if step else "")
+
+
+def remedy(reason: str) -> str:
+    """The command or step that brings back what was lost for this reason; empty when none is known."""
+    return next((step for word, step in _REMEDIES if word.lower() in reason.lower()), "")
 
 
 def without_told(text: str, told: Sequence[Gap]) -> str:
@@ -55,33 +72,3 @@ def without_told(text: str, told: Sequence[Gap]) -> str:
     for gap in told:
         text = text.replace(f" ({gap.reason})", "").replace(gap.reason, "for the reason given above")
     return text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """A concern, and all arms that have it in the same words."""
-
-    concern: Concern
-    arms: tuple[str, ...]
-
-    @property
-    def sentence(self) -> str:
-        """The doubt and the arms it touches."""
-        return words.concern_sentence(replace(self.concern, arm=", ".join(self.arms)))
-
-
-def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]:
-    """The concerns, the heaviest first; the same words about several arms once.
-
-    One about the whole recording whose reason a gap has `told` is left out.
-    """
-    by_words: dict[tuple[Weight, str, str], list[Concern]] = {}
-    for concern in explanation.concerns:
-        is_told = not concern.arm and any(gap.reason in concern.text for gap in told)
-        if not is_told:
-            by_words.setdefault((concern.weight, concern.text, concern.fix), []).append(concern)
-    found = [
-        Doubt(concern=concerns[0], arms=tuple(dict.fromkeys(concern.arm for concern in concerns if concern.arm)))
-        for concerns in by_words.values()
-    ]
-    return sorted(found, key=lambda doubt: list(Weight).index(doubt.concern.weight))

@@ -24,7 +24,8 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import BYTES, TIME, amount, percent, quantity, ratio, scale_for
-from ironlaw.report.words import OUTCOME_WORDS, brief_sentence
+from ironlaw.report.verdicts import brief_sentence
+from ironlaw.report.words import OUTCOME_WORDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,3 +134,8 @@ def _lighter(comparison: Comparison) -> Guess:
             "time that is, and not why: see the causes.",
         ),
     )
+
+
+def guesses_heading() -> str:
+    """What stands above the answers to the usual guesses."""
+    return "The usual guesses, answered:"

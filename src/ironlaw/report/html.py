@@ -14,6 +14,7 @@ from ironlaw.explanation import NOT_RECORDED, Association, Comparison, Explanati
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
+from ironlaw.report.arms import failure_sentence
 from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.causes import cause_mechanism, cause_title
 from ironlaw.report.columns import (
@@ -26,17 +27,34 @@ from ironlaw.report.columns import (
     widest_first,
 )
 from ironlaw.report.document import to_document
+from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
-from ironlaw.report.gaps import doubts, gap_sentence, gaps
-from ironlaw.report.guesses import guesses
+from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.layers import ledger_notes
+from ironlaw.report.paragraph import paragraph, summary
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
+from ironlaw.report.recommendation import recommendation_sentence
+from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
 if TYPE_CHECKING:
     import jinja2
+
+# The sentences that the templates ask for by name.
+_SAID = (
+    control_sentence,
+    cut_sentence,
+    effect_text,
+    failure_sentence,
+    guesses_heading,
+    paragraph,
+    prediction_text,
+    recommendation_sentence,
+    share_text,
+)
 
 # Above this, compressed, the recording is not put into the page, which is to stay below 6 MB.
 _LARGEST_RECORDING_BYTES = 3_000_000
@@ -116,6 +134,7 @@ def environment() -> jinja2.Environment:
     made.globals.update(
         words=words,
         splitting=splitting,
+        **{said.__name__: said for said in _SAID},
         cause_title=cause_title,
         cause_mechanism=cause_mechanism,
         correlation_text=_correlation_text,
@@ -137,7 +156,7 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
     return {
         "explanation": explanation,
         "palette": Markup(_page_file("palette.css").replace(":root", scope)),
-        "summary": words.summary(explanation, asked),
+        "summary": summary(explanation, asked),
         "table": table,
         **_rows(table, document),
         "bars": figures.time_bars(explanation, name=f"{prefix}bars"),

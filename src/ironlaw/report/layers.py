@@ -11,6 +11,8 @@ from rich.text import Text
 from ironlaw.explanation import Comparison, Explanation, Ledger, LedgerRow, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
+from ironlaw.report.doubts import concern_sentence
+from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye
@@ -34,7 +36,7 @@ def show_ledger(
         console.print(Text(f"No ledger: {words.plain(ledger.reason)}."), soft_wrap=False)
         return
     changed, control = words.plain(comparison.changed), words.plain(comparison.control)
-    console.print(Text(words.headline(comparison, explanation), style="bold"))
+    console.print(Text(headline(comparison, explanation), style="bold"))
     console.print(Text(f"Milliseconds of one inference; saved: what {changed} takes less than {control}."))
     console.print()
     console.print(_table(rows, total, comparison, width=console.width))
@@ -111,9 +113,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
     said += [f"Note: {words.plain(note)}." for note in ledger.notes]
     about = {comparison.control, comparison.changed}
     said += [
-        words.concern_sentence(concern)
-        for concern in explanation.concerns
-        if concern.slug in _ABOUT and concern.arm in about
+        concern_sentence(concern) for concern in explanation.concerns if concern.slug in _ABOUT and concern.arm in about
     ]
     return said
 

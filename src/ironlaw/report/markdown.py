@@ -9,19 +9,24 @@ from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
+from ironlaw.report.arms import failure_sentence
 from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import arms_table, asked_comparisons, cell_text, widest_first
+from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
-from ironlaw.report.gaps import doubts, gap_sentence, gaps
-from ironlaw.report.guesses import guesses
+from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.guesses import guesses, guesses_heading
+from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import Footnotes
+from ironlaw.report.recommendation import next_best_sentences, recommendation_sentence
+from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
 
 def to_markdown(explanation: Explanation, recording: Recording | None = None, *, n: int | None = None) -> str:
     """The table, the answers with their causes, the doubts, and the machine, in GitHub's Markdown."""
     comparisons = widest_first(asked_comparisons(explanation))
-    blocks = [f"**{escaped(words.cut_sentence())}**"] if explanation.was_cut else []
+    blocks = [f"**{escaped(cut_sentence())}**"] if explanation.was_cut else []
     blocks += arms_blocks(explanation, n=n)
     for comparison in comparisons:
         blocks += comparison_blocks(comparison, explanation)
@@ -29,10 +34,10 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += guess_blocks(explanation)
     blocks += concern_blocks(explanation)
     if is_known(explanation.recommendation):
-        blocks.append(f"**{escaped(words.recommendation_sentence(explanation.recommendation))}**")
+        blocks.append(f"**{escaped(recommendation_sentence(explanation.recommendation))}**")
         if explanation.recommendation.how:
             blocks.append(code_block(explanation.recommendation.how))
-        others = words.next_best_sentences(explanation.recommendation, explanation)
+        others = next_best_sentences(explanation.recommendation, explanation)
         blocks += ["\n".join(f"- {escaped(said)}" for said in others)] if others else []
     blocks.append(folded("Machine and method", facts_block(explanation, recording)))
     return "\n\n".join(blocks) + "\n"
@@ -83,24 +88,24 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
         blocks.append(folded(f"{len(added)} more arms, which experiments added", table(headings, added)))
     blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
     blocks += [escaped(gap_sentence(gap)) for gap in gaps(arms.lost, asked_comparisons(explanation))]
-    blocks += [escaped(words.failure_sentence(arm)) for arm in explanation.arms if arm.failure]
+    blocks += [escaped(failure_sentence(arm)) for arm in explanation.arms if arm.failure]
     if is_known(explanation.plan):
-        blocks.append(escaped(words.control_sentence(explanation)))
+        blocks.append(escaped(control_sentence(explanation)))
     return blocks
 
 
 def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[str]:
     """One comparison: the answer, its causes, its split, its counterfactuals."""
     heading = f"{words.plain(comparison.changed)} against {words.plain(comparison.control)}"
-    blocks = [f"### {escaped(heading)}", escaped(words.paragraph(comparison, explanation))]
+    blocks = [f"### {escaped(heading)}", escaped(paragraph(comparison, explanation))]
     if comparison.causes:
         rows = [
             [
                 f"{words.OUTCOME_SIGNS[verdict.outcome]} {words.OUTCOME_WORDS[verdict.outcome]}",
                 cause_title(verdict.cause),
-                words.prediction_text(verdict) or "no experiment",
-                words.effect_text(verdict) or "–",
-                words.share_text(verdict.share) or "–",
+                prediction_text(verdict) or "no experiment",
+                effect_text(verdict) or "–",
+                share_text(verdict.share) or "–",
                 verdict.reason,
             ]
             for verdict in comparison.causes
@@ -130,9 +135,7 @@ def waterfall_blocks(explanation: Explanation) -> list[str]:
 def guess_blocks(explanation: Explanation) -> list[str]:
     """The usual guesses, each with its answer and the evidence; nothing where nothing was tested."""
     rows = [[guess.guess, guess.answer, " ".join(guess.evidence)] for guess in guesses(explanation)]
-    return (
-        [f"### {words.guesses_heading()}", table(["guess", "answer", "evidence"], rows, right_from=9)] if rows else []
-    )
+    return [f"### {guesses_heading()}", table(["guess", "answer", "evidence"], rows, right_from=9)] if rows else []
 
 
 def concern_blocks(explanation: Explanation) -> list[str]:

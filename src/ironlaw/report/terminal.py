@@ -24,6 +24,7 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
+from ironlaw.report.arms import agreement, boundaries, failure_sentence
 from ironlaw.report.columns import (
     ArmsTable,
     Column,
@@ -36,9 +37,13 @@ from ironlaw.report.columns import (
     ordered_arms,
     widest_first,
 )
-from ironlaw.report.gaps import Gap, doubts, gap_sentence, gaps, without_told
-from ironlaw.report.guesses import guesses
+from ironlaw.report.doubts import control_sentence, cut_sentence, doubts, stopped_sentence
+from ironlaw.report.gaps import Gap, gap_sentence, gaps, without_told
+from ironlaw.report.guesses import guesses, guesses_heading
+from ironlaw.report.paragraph import headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
+from ironlaw.report.recommendation import front_sentence, next_best_sentences, recommendation_sentence
+from ironlaw.report.verdicts import cause_sentence, told_sentence
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
 _LEDGER_TOP = 5
@@ -79,14 +84,14 @@ def show(
     """Print the table of the arms and what it means; with `n`, also the time of n inferences."""
     is_verbose = verbosity is Verbosity.VERBOSE
     if explanation.was_cut:
-        _say(console, words.cut_sentence(), style="bold yellow")
+        _say(console, cut_sentence(), style="bold yellow")
     table = arms_table(explanation, n=n)
     _show_table(table if is_verbose else asked_rows(table), console)
     if not is_verbose and (added := sum(row.is_added for row in table.rows)):
         _say(console, f"{added} more arms ran for experiments; --verbose shows them too.", style="dim")
     for arm in explanation.arms:
         if arm.failure:
-            _say(console, words.failure_sentence(arm), style="red")
+            _say(console, failure_sentence(arm), style="red")
     asked = told_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
     told: set[Told] = set()
@@ -103,8 +108,8 @@ def show(
         _show_boundaries(explanation, console)
     if is_known(explanation.plan):
         console.print()
-        _say(console, words.control_sentence(explanation))
-        if stopped := words.stopped_sentence(explanation):
+        _say(console, control_sentence(explanation))
+        if stopped := stopped_sentence(explanation):
             _say(console, stopped)
     _show_concerns(explanation, console, told=() if is_verbose else lost)
     _show_front(explanation, console)
@@ -191,13 +196,13 @@ def _show_comparison(
     """One comparison; `told` are the experiments and remarks that stand above already and are not repeated."""
     console.print()
     if verbosity is Verbosity.QUIET:
-        _say(console, words.headline(comparison, explanation))
+        _say(console, headline(comparison, explanation))
         return
-    head = words.headline(comparison, explanation)
-    text = Text(words.paragraph(comparison, explanation))
+    head = headline(comparison, explanation)
+    text = Text(paragraph(comparison, explanation))
     text.highlight_words([head], style=_DIFFERENCE_STYLES[comparison.difference])
     _say(console, text)
-    if verbosity is Verbosity.VERBOSE and (check := words.rank_sentence(comparison)):
+    if verbosity is Verbosity.VERBOSE and (check := rank_sentence(comparison)):
         _say(console, check, style="dim", indent=2)
     for verdict in sorted(comparison.causes, key=lambda verdict: _OUTCOME_ORDER.index(verdict.outcome)):
         key = (verdict.cause, verdict.outcome, verdict.design, verdict.control, verdict.changed)
@@ -214,7 +219,7 @@ def _show_comparison(
 def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity, is_told: bool) -> None:
     text = Text()
     text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=_OUTCOME_STYLES[verdict.outcome])
-    text.append(words.told_sentence(verdict) if is_told else words.cause_sentence(verdict))
+    text.append(told_sentence(verdict) if is_told else cause_sentence(verdict))
     _say(console, text, indent=2, hanging=2)
     if verbosity is Verbosity.VERBOSE:
         for name, value in verdict.evidence.items():
@@ -285,7 +290,7 @@ def _show_guesses(explanation: Explanation, console: Console, *, told: Sequence[
     answered = guesses(explanation)
     if answered:
         console.print()
-        _say(console, words.guesses_heading(), style="bold")
+        _say(console, guesses_heading(), style="bold")
     for guess in answered:
         text = Text(f"{guess.guess}: ")
         text.append(guess.answer, style=_ANSWER_STYLES.get(guess.answer, ""))
@@ -299,7 +304,7 @@ def _show_agreement(explanation: Explanation, console: Console, *, all_arms: boo
     # Answers are compared with those of the plan's control, whichever arm the times are compared with.
     reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
     for arm in ordered_arms(explanation):
-        if arm.arm != reference and arm.arm not in hidden and (answer := words.agreement(arm)):
+        if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm)):
             said.setdefault(answer, []).append(words.plain(arm.arm))
     if said:
         console.print()
@@ -338,7 +343,7 @@ def _show_listed(slug: str, concerns: list[Concern], console: Console) -> None:
 
 
 def _show_boundaries(explanation: Explanation, console: Console) -> None:
-    said = words.boundaries(ordered_arms(explanation))
+    said = boundaries(ordered_arms(explanation))
     if said:
         console.print()
         _say(console, "What is timed of an inference:", style="bold")
@@ -351,17 +356,17 @@ def _show_front(explanation: Explanation, console: Console) -> None:
         console.print()
         _say(console, "Not shown to be beaten in time, size and agreement together:", style="bold")
     for point in explanation.front:
-        _say(console, words.front_sentence(point), indent=2)
+        _say(console, front_sentence(point), indent=2)
 
 
 def _show_recommendation(explanation: Explanation, console: Console) -> None:
     recommendation = explanation.recommendation
     if is_known(recommendation):
         console.print()
-        _say(console, words.recommendation_sentence(recommendation), style="bold")
+        _say(console, recommendation_sentence(recommendation), style="bold")
         if recommendation.how:
             _say(console, words.plain(recommendation.how), indent=2)
-        if others := words.next_best_sentences(recommendation, explanation):
+        if others := next_best_sentences(recommendation, explanation):
             _say(console, "Next:", indent=2)
         for said in others:
             _say(console, said, indent=4)

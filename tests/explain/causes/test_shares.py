@@ -8,7 +8,7 @@ import pytest
 from ironlaw.estimate import Estimate
 from ironlaw.explain.causes.verdicts import share_of
 from ironlaw.missing import Missing
-from ironlaw.report.words import share_text
+from ironlaw.report.verdicts import share_text
 
 
 def test_a_share_by_hand() -> None:

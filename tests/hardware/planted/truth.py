@@ -20,7 +20,7 @@ from ironlaw.explain.causes.planner import CAUSES
 from ironlaw.explanation import CauseVerdict, Explanation, Outcome
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.report.words import effect_text
+from ironlaw.report.verdicts import effect_text
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 from .plants import BY_NAME, PLANTS, Plant

@@ -12,7 +12,8 @@ from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import sentences
-from ironlaw.report.words import concern_sentence, plain
+from ironlaw.report.doubts import concern_sentence
+from ironlaw.report.words import plain
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
 

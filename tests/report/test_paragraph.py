@@ -8,7 +8,8 @@ import pytest
 
 from ironlaw.explanation import Explanation, ReadOnce
 from ironlaw.missing import Missing, is_known
-from ironlaw.report import words
+from ironlaw.report.doubts import stopped_sentence
+from ironlaw.report.paragraph import headline, misleading_sentence, precision_sentence, rank_sentence
 from tests.report import explanations
 
 
@@ -41,7 +42,7 @@ def two_arms(**changes: tuple[object, object]) -> Explanation:
 )
 def test_a_misleading_metric_is_named_with_both_of_its_values(slug: str, said: str) -> None:
     explanation = two_arms(ipc=(1.5, 1.0), cache_miss_share=(0.1, 0.25), cache_misses=(200e3, 50e3))
-    assert said in plain(words.misleading_sentence(slug, explanation.comparisons[0], explanation))
+    assert said in plain(misleading_sentence(slug, explanation.comparisons[0], explanation))
 
 
 def test_two_times_that_print_alike_are_not_called_slower() -> None:
@@ -51,15 +52,15 @@ def test_two_times_that_print_alike_are_not_called_slower() -> None:
     once = comparison.once
     assert isinstance(once, ReadOnce)
     alike = replace(comparison, once=replace(once, ln_ratio=-1e-6, changed_ns=once.control_ns * (1 + 1e-6)))
-    said = plain(words.headline(alike, explanation))
+    said = plain(headline(alike, explanation))
     assert f"{comparison.changed} took as long as {comparison.control}, 89.81 s per run." in said
     assert "slower" not in said
 
 
 def test_without_a_precision_in_the_plan_nothing_is_said_of_one() -> None:
     explanation = explanations.with_pmu()
-    assert words.precision_sentence(explanation.comparisons[0], explanation) == ""
-    assert words.stopped_sentence(explanation) == ""
+    assert precision_sentence(explanation.comparisons[0], explanation) == ""
+    assert stopped_sentence(explanation) == ""
 
 
 def test_a_precision_out_of_reach_says_why() -> None:
@@ -68,15 +69,15 @@ def test_a_precision_out_of_reach_says_why() -> None:
     plan = replace(base.plan, schedule=replace(base.plan.schedule, precision=0.01))
     comparison = replace(base.comparisons[0], replicates_needed=Missing("more than 10000 replicates: out of reach"))
     explanation = replace(base, plan=plan, comparisons=(comparison,))
-    said = plain(words.precision_sentence(comparison, explanation))
+    said = plain(precision_sentence(comparison, explanation))
     assert said.endswith("±1.0 % was asked for: more than 10000 replicates: out of reach.")
 
 
 def test_the_rank_check_stands_beside_with_every_replicate() -> None:
     comparison = explanations.with_pmu().comparisons[0]
     assert is_known(comparison.rank)
-    said = plain(words.rank_sentence(comparison))
+    said = plain(rank_sentence(comparison))
     assert said.startswith("By ranks, assuming no distribution: ")
     assert said.count(", ") >= len(comparison.replicates)
     gap = replace(comparison, rank=Missing("5 replicates are too few: ranks reach 95% from 6 on"))
-    assert "5 replicates are too few" in words.rank_sentence(gap)
+    assert "5 replicates are too few" in rank_sentence(gap)

@@ -1,0 +1,103 @@
+"""What is said of a recording before it is believed: its control, its end, its concerns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.explanation import Comparison, Difference, Explanation
+from ironlaw.missing import Missing
+from ironlaw.report.gaps import Gap
+from ironlaw.report.quantity import percent, ratio
+from ironlaw.report.words import WEIGHT_WORDS, ended, plain
+
+
+def stopped_sentence(explanation: Explanation) -> str:
+    """That the run stopped early because it was precise enough; empty when it did not."""
+    plan = explanation.plan
+    if isinstance(plan, Missing) or plan.schedule.precision is None or not explanation.stopped_on_precision:
+        return ""
+    count = max((len(comparison.replicates) for comparison in explanation.comparisons), default=0)
+    goal = percent(plan.schedule.precision)
+    return f"Stopped early, after {count} replicates: every interval asked for is within ±{goal}."
+
+
+def why_unproven(explanation: Explanation) -> str:
+    """Why no claim of this recording is proven, from what its control showed."""
+    check = explanation.control_check
+    if isinstance(check, Missing):
+        return f"nothing shows what no difference looks like ({plain(check.reason)})"
+    if isinstance(check.ln_ratio, Missing):
+        return f"the control could not be compared with itself ({plain(check.ln_ratio.reason)})"
+    moved = ratio(check.ln_ratio.through(math.exp))
+    return f"the same program against itself reads {moved}, so nothing is claimed"
+
+
+def control_sentence(explanation: Explanation) -> str:
+    """What the control arm says about this recording."""
+    check = explanation.control_check
+    if isinstance(check, Missing):
+        return f"No control: {plain(check.reason)}."
+    if isinstance(check.ln_ratio, Missing):
+        return f"No control: {plain(check.ln_ratio.reason)}."
+    moved = ratio(check.ln_ratio.through(math.exp))
+    name = plain(check.control)
+    if check.difference is Difference.NONE_SHOWN:
+        return f"Control: {name} against itself reads {moved}: no difference, as it must be."
+    return f"Control: {name} against itself reads {moved}: it moved, so no claim of this recording is proven."
+
+
+def cut_sentence() -> str:
+    """What a recording that ended early is marked with."""
+    return "This recording was cut short; everything below is from what was recorded until then."
+
+
+def concern_sentence(concern: Concern) -> str:
+    """A doubt and the arm it touches."""
+    where = f" ({plain(concern.arm)})" if concern.arm else ""
+    return f"{WEIGHT_WORDS[concern.weight]}{where}: {ended(plain(concern.text))}"
+
+
+def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Concern, ...]:
+    """The concerns that make this comparison answer another question than the one asked."""
+    arms = ("", comparison.control, comparison.changed)
+    return tuple(
+        concern for concern in explanation.concerns if concern.weight is Weight.INVALIDATES and concern.arm in arms
+    )
+
+
+def invalid_sentence(concern: Concern) -> str:
+    """A concern that comes before the answer."""
+    return f"Invalid as it stands: {ended(plain(concern.text))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A concern, and all arms that have it in the same words."""
+
+    concern: Concern
+    arms: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The doubt and the arms it touches."""
+        return concern_sentence(replace(self.concern, arm=", ".join(self.arms)))
+
+
+def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]:
+    """The concerns, the heaviest first; the same words about several arms once.
+
+    One about the whole recording whose reason a gap has `told` is left out.
+    """
+    by_words: dict[tuple[Weight, str, str], list[Concern]] = {}
+    for concern in explanation.concerns:
+        is_told = not concern.arm and any(gap.reason in concern.text for gap in told)
+        if not is_told:
+            by_words.setdefault((concern.weight, concern.text, concern.fix), []).append(concern)
+    found = [
+        Doubt(concern=concerns[0], arms=tuple(dict.fromkeys(concern.arm for concern in concerns if concern.arm)))
+        for concerns in by_words.values()
+    ]
+    return sorted(found, key=lambda doubt: list(Weight).index(doubt.concern.weight))

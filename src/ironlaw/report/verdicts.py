@@ -1,0 +1,152 @@
+"""What is said of causes: their outcomes, their experiments, their shares, and what they leave over."""
+
+from __future__ import annotations
+
+import math
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import NOT_RECORDED, CauseVerdict, Comparison, Design, Difference, Outcome
+from ironlaw.factor import Direction
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.causes import cause_title
+from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
+from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, plain, sentence
+
+
+def cause_sentence(verdict: CauseVerdict) -> str:
+    """What was found out about one suspected cause."""
+    title = cause_title(verdict.cause)
+    if verdict.outcome is Outcome.CONSISTENT:
+        why = f": {plain(verdict.reason)}" if verdict.reason else ""
+        return f"Consistent with {title}{why}. No experiment tested it."
+    start = title[:1].upper() + title[1:] + f": {OUTCOME_WORDS[verdict.outcome]}."
+    sentences = [start, _experiment_sentence(verdict)]
+    if verdict.reason:
+        sentences.append(sentence(verdict.reason))
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def interaction_sentences(comparison: Comparison) -> list[str]:
+    """What one factor changes in another's effect, from the 2x2 of both; empty without one."""
+    said = []
+    for name, extra in comparison.interaction.items():
+        one, _, two = name.partition(" x ")
+        factor = ratio(extra.through(math.exp))
+        if not extra.excludes(0.0):
+            said.append(f"No interaction of {plain(one)} and {plain(two)} is shown: {factor}.")
+            continue
+        word = "more" if extra.value > 0 else "less"
+        said.append(f"{plain(one)[:1].upper()}{plain(one)[1:]} and {plain(two)} together gain {word} than "
+                    f"each alone multiplied: a factor of {factor}.")  # fmt: skip
+    return said
+
+
+def brief_sentence(verdict: CauseVerdict) -> str:
+    """The outcome of a cause and the size of its effect, where the whole sentence stands elsewhere."""
+    title = cause_title(verdict.cause)
+    start = f"{title[:1].upper() + title[1:]}: {OUTCOME_WORDS[verdict.outcome]}"
+    if isinstance(verdict.effect, Missing):
+        return f"{start}; {ended(plain(verdict.reason))}" if verdict.reason else ended(start)
+    return f"{start}, a factor of {ratio(verdict.effect.through(math.exp))}."
+
+
+def told_sentence(verdict: CauseVerdict) -> str:
+    """One that rests on an experiment that was told before, for another comparison."""
+    title = cause_title(verdict.cause)
+    return f"{title[:1].upper()}{title[1:]}: {OUTCOME_WORDS[verdict.outcome]} by the same experiment."
+
+
+def _experiment_sentence(verdict: CauseVerdict) -> str:
+    if verdict.control is None or verdict.changed is None:
+        return ""
+    changed, control = plain(verdict.changed), plain(verdict.control)
+    direction = verdict.predicts.value if verdict.predicts else Direction.FASTER.value
+    if isinstance(verdict.effect, Missing):
+        return f"{changed} against {control}: {ended(plain(verdict.effect.reason))}"
+    effect = ratio(verdict.effect.through(math.exp))
+    if verdict.design is not Design.PAIR:
+        return _contribution_sentence(verdict, effect)
+    if verdict.outcome is Outcome.CONFIRMED:
+        tail = ", as predicted" if verdict.predicts else ""
+        return f"{changed} is {effect} {direction} than {control}{tail}."
+    if verdict.predicts:
+        return f"{changed} was predicted {direction} than {control}; measured {effect} {direction}."
+    return f"{changed} against {control} measured {effect} {direction}."
+
+
+def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
+    """A cause read from more than one pair of arms: what the difference shrinks by without it."""
+    if verdict.design is Design.FACTORIAL:
+        return f"It is worth a factor of {effect}, from all combinations of the factors that differ."
+    arms = [plain(name) for name in (verdict.changed, verdict.others[1] if verdict.others else None) if name]
+    return f"With the switch on both sides ({' against '.join(arms)}) the difference shrinks by a factor of {effect}."
+
+
+def effect_text(verdict: CauseVerdict) -> str:
+    """The size of an experiment's effect as it stands in a table; empty when no experiment gave one."""
+    return "" if isinstance(verdict.effect, Missing) else ratio(verdict.effect.through(math.exp))
+
+
+def prediction_text(verdict: CauseVerdict) -> str:
+    """The experiment and its prediction: fp32+malloc=retain faster than fp32; empty without an experiment."""
+    if verdict.control is None or verdict.changed is None:
+        return ""
+    word = f"{verdict.predicts.value} than" if verdict.predicts else "against"
+    return f"{plain(verdict.changed)} {word} {plain(verdict.control)}"
+
+
+def shares_sentence(comparison: Comparison) -> str:
+    """How much of the difference each confirmed cause is; empty when none has a share."""
+    parts = [
+        f"{_share(verdict.share)} is {cause_title(verdict.cause)}{_in_time(verdict.saved_ns)}"
+        for verdict in comparison.causes
+        if verdict.outcome is Outcome.CONFIRMED and is_known(verdict.share)
+    ]
+    if not parts:
+        return ""
+    parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
+    return ", ".join(parts) + "."
+
+
+def _in_time(saved_ns: Maybe[float]) -> str:
+    if isinstance(saved_ns, Missing):
+        return ""
+    scale = scale_for(TIME, [abs(saved_ns)])
+    # Two digits: the share beside it, with its interval, is known no better.
+    return f" ({with_unit(number(saved_ns, scale, digits=2), scale)})"
+
+
+def _share(share: Estimate) -> str:
+    if share.low == share.high:
+        return percent(share.value)
+    text = shown(share, PERCENT)
+    return f"{with_unit(text.value, PERCENT)} {text.interval}"
+
+
+def share_text(share: Maybe[Estimate]) -> str:
+    """A share as it stands in a table; empty when there is none."""
+    return "" if isinstance(share, Missing) else _share(share)
+
+
+def unexplained_sentence(comparison: Comparison) -> str:
+    """What the confirmed causes leave over; empty when that was not computed."""
+    rest = comparison.unexplained
+    if isinstance(rest, Missing):
+        if rest == NOT_RECORDED:
+            return ""
+        return f"What remains unexplained is not known: {plain(rest.reason)}."
+    if not any(verdict.outcome is Outcome.CONFIRMED for verdict in comparison.causes):
+        told = comparison.difference in (Difference.FASTER, Difference.SLOWER)
+        return f"No tested cause is confirmed{': all of it is unexplained' if told else ''}."
+    factor = ratio(rest.through(math.exp))
+    if not rest.excludes(0.0):
+        return f"What is left over is not shown to be anything: {factor}."
+    whole = comparison.ln_ratio
+    part = ""
+    if comparison.difference in (Difference.FASTER, Difference.SLOWER):
+        share = comparison.unexplained_share
+        if not isinstance(share, Missing):
+            part = f", {_share(share)} of the {difference_word(comparison)}{_in_time(comparison.unexplained_ns)}"
+        elif is_known(whole):
+            part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
+    return f"Unexplained: a factor of {factor}{part}."
