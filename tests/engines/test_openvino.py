@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,23 @@ def test_the_threads_and_the_hint_are_what_was_asked_for(tmp_path: Path) -> None
     assert compiled.get_property("INFERENCE_NUM_THREADS") == torch.get_num_threads()
     assert str(compiled.get_property("PERFORMANCE_HINT")).endswith("LATENCY")
     assert str(compiled.get_property("INFERENCE_PRECISION_HINT")) in ("f32", "<Type: 'float32'>")
+
+
+@pytest.mark.parametrize(("build", "shapes"), [(small.seeing, ["[1,3,16,16]"]), (small.two, ["[3,8]", "[3,4]"])])
+def test_the_network_is_compiled_for_the_shapes_of_its_inputs(build: type, shapes: list[str], tmp_path: Path) -> None:
+    import openvino
+
+    prepared, _, _ = small.run(engine, "fp32@openvino", build(), tmp_path)
+    assert [str(port.partial_shape) for port in openvino.Core().read_model(prepared.path).inputs] == shapes
+
+
+def test_inputs_of_several_shapes_leave_them_open(tmp_path: Path) -> None:
+    model = small.seeing()
+    larger = (torch.randn(1, 3, 20, 20),)
+    kept = replace(model, calibration=[*model.calibration, larger])
+    prepared, _, answers = small.run(engine, "int8@openvino", kept, tmp_path)
+    assert small.sqnr_db(answers, small.expected(model)) > 20
+    assert "?" in Path(prepared.path).read_text()
 
 
 def test_dynamic_int8_is_refused_with_what_there_is(tmp_path: Path) -> None:
