@@ -49,7 +49,7 @@ def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
     calls = []
     for node in ran:
         operator = operators.get(node.node_name)
-        name = node.node_type + _fused_into(node, operator)
+        name = _operator_of(node, operator)
         calls.append(
             LayerCall(
                 path="",
@@ -67,21 +67,23 @@ def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
     return tuple(calls)
 
 
-def _fused_into(node: Any, operator: Any) -> str:
-    """What the node took in besides itself: Relu of a convolution that was joined with one."""
+def _operator_of(node: Any, operator: Any) -> str:
+    """The node's type with what it took in besides itself: Relu of a convolution that was joined with one.
+
+    A Subgraph, which OpenVINO compiles anew, is named by the operators that it was made from.
+    """
     told = {} if operator is None else operator.get_rt_info()
-    if "originalLayersNames" not in told or node.node_type not in (
-        "Convolution",
-        "FullyConnected",
-        "MatMul",
-        "Add",
-        "GroupConvolution",
-    ):
-        return ""
-    parts = [name.rpartition("/")[2] for name in str(told["originalLayersNames"].astype(str)).split(",")]
-    return "".join(dict.fromkeys(part for part in parts if part.isalpha() and part in _ACTIVATIONS))
+    if "originalLayersNames" not in told:
+        return str(node.node_type)
+    names = str(told["originalLayersNames"].astype(str)).split(",")
+    parts = [part for part in dict.fromkeys(name.rpartition("/")[2] for name in names) if part.isalpha()]
+    if node.node_type == "Subgraph":
+        return "".join(parts) or "Subgraph"
+    joined = parts if node.node_type in _JOINING else []
+    return node.node_type + "".join(part for part in joined if part in _ACTIVATIONS)
 
 
+_JOINING = ("Convolution", "FullyConnected", "MatMul", "Add", "GroupConvolution")
 _ACTIVATIONS = ("Relu", "Clamp", "HSwish", "Sigmoid", "Swish", "Gelu")
 
 
