@@ -80,7 +80,7 @@ def _operator_of(node: Any, operator: Any) -> str:
     if node.node_type == "Subgraph":
         return "".join(parts) or "Subgraph"
     joined = parts if node.node_type in _JOINING else []
-    return node.node_type + "".join(part for part in joined if part in _ACTIVATIONS)
+    return str(node.node_type) + "".join(part for part in joined if part in _ACTIVATIONS)
 
 
 _JOINING = ("Convolution", "FullyConnected", "MatMul", "Add", "GroupConvolution")
