@@ -79,7 +79,7 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
     ),
     "weight-traffic": (bearing(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)), COMPUTES_INT8),
     "cache-fit": (
-        replace(SOUND, user_instructions=150e6),
+        replace(SOUND, user_instructions=150e6, size_bytes=4_000_000),
         bearing(Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)),
     ),
     "layout": (
@@ -164,6 +164,16 @@ def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.REFUTED
     assert "both alike" in verdict.reason
+
+
+def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however_much_the_cold_costs_one() -> None:
+    cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)
+    (comparison,) = explained(
+        (own("a"), own("b")), stated(replace(SOUND, user_instructions=150e6), bearing(cold))
+    ).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "have it alike" in verdict.reason
 
 
 def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() -> None:

@@ -44,8 +44,8 @@ class Bench:
         return None
 
     def bear_alike(self, control: str, changed: str, switch: Switch) -> bool:
-        """Whether both arms have as much of what the switch takes away."""
-        if switch.adds or control not in self.seen or changed not in self.seen:
+        """Whether both arms have as much of what the switch takes away, or of what it gets at."""
+        if control not in self.seen or changed not in self.seen:
             return False
         return self.seen[control].bears_as_much_as(self.seen[changed], switch.cause)
 
