@@ -79,14 +79,17 @@ def test_experiments_can_be_chosen_by_their_cause() -> None:
     assert Settings.of(given.pop("model"), given).experiments == ("page-faults", "denormals")
 
 
+# A shell that starts tests behind itself has them, and what they start, ignore Ctrl-C.
+HEARING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import ironlaw.cli as c; c.main()"
 PROGRAM = "def f(number):\n    return number\ndef make():\n    return f, [(1,), (2,)]\n"
 
 
 def test_interrupted_it_shows_what_was_recorded_and_says_that_it_was_cut(tmp_path: Path) -> None:
     Path("program.py").write_text(PROGRAM)
-    words = "run --arm a=program.py:make --arm b=program.py:make --experiments none --budget 60 --out cut.jsonl"
+    # By count, so that no budget ends it before the signal does, however slow the machine is.
+    words = "run --arm a=program.py:make --arm b=program.py:make --experiments none --n 80 --no-layers --out cut.jsonl"
     running = subprocess.Popen(
-        [sys.executable, "-m", "ironlaw", *words.split()],
+        [sys.executable, "-c", HEARING, *words.split()],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "80"},
     )  # fmt: skip
     assert running.stderr is not None
