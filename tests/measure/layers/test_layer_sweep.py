@@ -69,6 +69,16 @@ def test_layer_turns_take_at_most_three_tenths_of_the_rest() -> None:
         assert recording.ended.elapsed_s <= budget_s
 
 
+def test_programs_shorter_than_their_reading_are_read_within_that_share_too() -> None:
+    idle = ScriptedLayer(call=LayerCall(path="idle", operator="program"), user_instructions=100)
+    law = ArmScript(user_instructions=300, layers=(idle,), reading_inside_ns=500, reading_between_ns=4000)
+    stage = ScriptedStage(Script(arms={"fp32": law, "int8": law}))
+    recording, _ = run(plan(Schedule(replicates=4, rounds=6, budget_s=40.0)), stage)
+    layers_s = sum(one.wall_ns + one.alone_ns for one in recording.layer_readings) / 1e9
+    assert not isinstance(recording.ended, Missing)
+    assert 0 < layers_s < 0.3 * (recording.ended.elapsed_s - layers_s)
+
+
 def test_a_plan_without_layers_reads_none() -> None:
     recording, _ = run(replace(plan(), layers=False), ScriptedStage(SCRIPT))
     assert not recording.layer_readings
