@@ -16,6 +16,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 
 NOT_RECORDED = Missing("was not recorded")
+NOT_SEARCHED = Missing("nothing was searched")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
 SHARED_OUT_FROM = 0.01
@@ -343,6 +344,21 @@ class FrontPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """An arm of a search with some blocks left in float, beside an arm of one number format throughout.
+
+    `gain` is its speed-up over `rival`, which is the fastest of all (`is_best`) or of those that differ in precision
+    and fusion only.
+    """
+
+    arm: str
+    blocks: tuple[str, ...]
+    rival: str
+    is_best: bool
+    gain: Maybe[Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
     """The most this machine did when it was asked for nothing else, measured beside the arms.
 
@@ -370,3 +386,4 @@ class Explanation:
     waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
     ceilings: Maybe[Ceilings] = NOT_RECORDED
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first
+    mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth

@@ -59,6 +59,10 @@ class Factor:
         """Whether the level exists; factors with open levels (threads=N) override this."""
         return level in self.levels
 
+    def remedy(self, level: str) -> str:
+        """What a user changes to get the level; empty where nobody would deploy it. Of open levels: override this."""
+        return self.remedies.get(level, "")
+
     def environment(self, level: str) -> Mapping[str, str]:
         """Variables that must be set before the interpreter starts; arms with any get an interpreter of their own."""
         return {}

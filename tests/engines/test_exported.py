@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         (openvino, "fp32@openvino"),
         (torchscript, "int8@torchscript"),
         (eager, "int8+fused+malloc=retain"),
+        (eager, "int8+fused+int8-blocks=but:head"),
         (eager, "fp32+channels_last"),
         (eager, "bf16"),
     ],

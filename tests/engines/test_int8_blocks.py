@@ -11,6 +11,7 @@ import pytest
 from ironlaw.engines import eager_int8
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed, BadInput
+from ironlaw.factors import FACTORS
 from ironlaw.variant import Variant
 
 torch = pytest.importorskip("torch")
@@ -47,10 +48,24 @@ def int8_paths(module: Any) -> set[str]:
 
 @pytest.mark.parametrize(
     ("blocks", "expected"),
-    [("all", {"0.0", "1.0", "2.0"}), ("only:1", {"1.0"}), ("but:1", {"0.0", "2.0"}), ("none", set())],
+    [
+        ("all", {"0.0", "1.0", "2.0"}),
+        ("only:1", {"1.0"}),
+        ("but:1", {"0.0", "2.0"}),
+        ("none", set()),
+        ("but:0:2", {"1.0"}),
+        ("only:0:2", {"0.0", "2.0"}),
+    ],
 )
 def test_only_the_blocks_that_are_named_are_int8(blocks: str, expected: set[str]) -> None:
     assert int8_paths(made(blocks)) == expected
+
+
+def test_a_user_is_told_how_to_leave_blocks_in_float_and_no_single_flip_is_offered() -> None:
+    factor = FACTORS["int8-blocks"]
+    assert "features.1, features.2" in factor.remedy("but:features.1:features.2")
+    assert not factor.remedy("only:features.1")
+    assert not factor.remedy("none")
 
 
 def test_a_path_that_does_not_exist_is_refused() -> None:
@@ -64,7 +79,9 @@ def test_a_block_without_int8_kernels_is_refused() -> None:
 
 
 def test_levels_are_written_as_they_are_read() -> None:
-    text = "int8+fused+int8-blocks=only:features.3"
-    assert str(Variant.parse(text)) == text
-    with pytest.raises(BadInput):
-        Variant.parse("int8+int8-blocks=only:")
+    for level in ("only:features.3", "but:features.3:features.4"):
+        text = f"int8+fused+int8-blocks={level}"
+        assert str(Variant.parse(text)) == text
+    for level in ("only:", "but:features.3:", "but::"):
+        with pytest.raises(BadInput):
+            Variant.parse(f"int8+int8-blocks={level}")

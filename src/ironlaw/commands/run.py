@@ -325,7 +325,7 @@ def advise_search() -> Advice:
     """What the recorder is told between the replicates of a search: whom to retire, and what else to try."""
     import os
 
-    from ironlaw.explain.causes.search import retirable, variations
+    from ironlaw.explain.causes.search import additions, retirable
     from ironlaw.measure.recorder import Advice, Proposal
     from ironlaw.recording import assemble
 
@@ -333,9 +333,7 @@ def advise_search() -> Advice:
 
     def more_arms(facts: Sequence[Fact]) -> Proposal:
         recording = assemble(facts)
-        if max(reading.replicate for reading in recording.readings) == 0:
-            return Proposal(arms=variations(recording, cpus), retired=retirable(recording))
-        return Proposal(retired=retirable(recording))
+        return Proposal(arms=additions(recording, cpus), retired=retirable(recording))
 
     return Advice(more_arms=more_arms)
 

@@ -13,6 +13,7 @@ from ironlaw.engines.applicable import refuse_idle
 from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe
 from ironlaw.models import LoadedModel, saved
 from ironlaw.program import PreparedModel, Program
@@ -73,7 +74,7 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
     match variant.level(PRECISION):
         case "fp32":
             return eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
-        case "int8" if variant.level("int8-blocks") != eager_int8.WRITTEN:
+        case "int8" if variant.level("int8-blocks") != FACTORS["int8-blocks"].plain:
             return eager_int8.quantize_blocks(
                 source,
                 model.calibration,

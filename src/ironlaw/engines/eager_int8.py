@@ -16,8 +16,7 @@ from typing import Any
 from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
-
-WRITTEN, NO_BLOCK = "written", "none"  # levels of the factor int8-blocks
+from ironlaw.factors.int8_blocks import ALL, BUT, NONE, paths_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,26 +86,28 @@ def quantize_blocks(
     """A copy of which only some modules become static int8; `blocks` is a level of the factor int8-blocks.
 
     Raises:
-        ArmFailed: it has no module of that path, cannot be traced, or nothing in the module has an int8 kernel.
+        ArmFailed: it has no module of such a path, cannot be traced, or nothing that was to be int8 has a kernel.
     """
     import torch
 
     torch.backends.quantized.engine = backend
-    lead, colon, path = blocks.partition(":")
-    if colon and path not in dict(module.named_modules()):
-        raise ArmFailed(f"the model has no module {path!r}", hint="name a block that ironlaw layers shows")
+    paths, known = paths_of(blocks), dict(module.named_modules())
+    for path in paths:
+        if path not in known:
+            raise ArmFailed(f"the model has no module {path!r}", hint="name a block that ironlaw layers shows")
     with quiet(), explained("int8"):
         mapping = _mapping(backend)
-        if lead == "but":
-            mapping = mapping.set_module_name(path, None)
-        elif lead in ("only", NO_BLOCK):
-            chosen = mapping.global_qconfig
+        leaves_float = blocks.startswith(BUT)
+        chosen = None if leaves_float else mapping.global_qconfig
+        if not leaves_float and blocks != ALL:
             mapping = type(mapping)().set_global(None)
-            mapping = mapping.set_module_name(path, chosen) if path else mapping
+        for path in paths:
+            mapping = mapping.set_module_name(path, chosen)
         formats = _Formats(mapping=mapping, backend=backend, fused=fused)
         made = _by_tracing(module, calibration, formats=formats, phases=phases, calibrate=True)
-    if count_int8(made.module) == 0 and blocks != NO_BLOCK:
-        raise ArmFailed(f"nothing in {path or 'this model'} has an int8 kernel here", hint="leave this block out")
+    if count_int8(made.module) == 0 and blocks != NONE:
+        place = "this model" if leaves_float or not paths else ", ".join(paths)
+        raise ArmFailed(f"nothing in {place} has an int8 kernel here", hint="leave this block out")
     return made
 
 

@@ -33,6 +33,7 @@ _FILES = {
 # Levels of these are in the model itself, or written into the script.
 _CARRIED = (
     "precision", "engine", "fusion", "threads", "denormals", "layout", "calibration", "quantized-engine",
+    "int8-blocks",
     "quantization.format", "quantization.granularity", "quantization.signs", "session.arena", "session.optimization",
     "session.prepacking", "session.qdq", "session.spinning",
 )  # fmt: skip
@@ -57,7 +58,7 @@ def refuse_unportable(variant: Variant) -> None:
     for name, level in variant.changed:
         if name in _CARRIED or (name, level) == ("malloc", "retain"):
             continue
-        remedy = FACTORS[name].remedies.get(level)
+        remedy = FACTORS[name].remedy(level)
         raise BadInput(
             f"{name}={level} is not part of a model and its script",
             hint=f"export the arm without it; to run it so: {remedy}" if remedy else "export the arm without it",

@@ -12,8 +12,9 @@ from ironlaw.explain.alike import answer_doubts
 from ironlaw.explain.causes.bench import Bench, bench
 from ironlaw.explain.causes.bounds import context_switch_bound, weight_transfer_evidence
 from ironlaw.explain.causes.consistent import consistent
+from ironlaw.explain.causes.mixed import mixed
 from ironlaw.explain.causes.pareto import front
-from ironlaw.explain.causes.recommend import recommend
+from ironlaw.explain.causes.recommend import is_fit, recommend
 from ironlaw.explain.causes.scope import counted_in_scope
 from ironlaw.explain.causes.signatures import Observed, observe
 from ironlaw.explain.causes.validity import validity_concerns
@@ -122,6 +123,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         comparisons.append(judged)
     concerns += precision_doubts(recording, plan.asked())
     repeats = {arm.name for arm in plan.arms if arm.repeats}
+    trained = _is_trained(concerns)
+    alike = {chosen, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
     return Explanation(
         machine=recording.machine,
         plan=plan,
@@ -129,7 +132,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         comparisons=tuple(comparisons),
         concerns=tuple(concerns),
         front=front(on, by_name),
-        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=_is_trained(concerns)),
+        mixed=mixed(recording, on, alike, trusted=not has_moved(check)),
+        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=trained),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),

@@ -22,6 +22,7 @@ from ironlaw.explanation import (
     Flips,
     Ledger,
     LedgerRow,
+    Mixed,
     OnceTerm,
     Recommendation,
     SplitTerm,
@@ -72,6 +73,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
             }
             for point in explanation.front
         ],
+        "mixed": _mixed(explanation.mixed),
         "waterfall": [
             {
                 "step": step.name,
@@ -353,6 +355,21 @@ def _association(association: Association) -> dict[str, Any]:
         "covariance": _finite(association.covariance),
         "correlation": _estimate(association.correlation),
     }
+
+
+def _mixed(mixed: Maybe[tuple[Mixed, ...]]) -> Any:
+    if isinstance(mixed, Missing):
+        return _gap(mixed)
+    return [
+        {
+            "arm": one.arm,
+            "blocks": list(one.blocks),
+            "rival": one.rival,
+            "is_best": one.is_best,
+            "gain": _estimate(one.gain),
+        }
+        for one in mixed
+    ]
 
 
 def _recommendation(recommendation: Maybe[Recommendation]) -> dict[str, Any]:

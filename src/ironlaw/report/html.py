@@ -36,7 +36,7 @@ from ironlaw.report.layers import ledger_notes
 from ironlaw.report.paragraph import paragraph, summary
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
-from ironlaw.report.recommendation import recommendation_sentence
+from ironlaw.report.recommendation import mixed_sentences, recommendation_sentence
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
@@ -50,6 +50,7 @@ _SAID = (
     effect_text,
     failure_sentence,
     guesses_heading,
+    mixed_sentences,
     paragraph,
     prediction_text,
     recommendation_sentence,

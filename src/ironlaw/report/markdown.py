@@ -18,7 +18,7 @@ from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import Footnotes
-from ironlaw.report.recommendation import next_best_sentences, recommendation_sentence
+from ironlaw.report.recommendation import mixed_sentences, next_best_sentences, recommendation_sentence
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
@@ -33,6 +33,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += waterfall_blocks(explanation)
     blocks += guess_blocks(explanation)
     blocks += concern_blocks(explanation)
+    blocks += [f"Blocks left in float: {escaped(said)}" for said in mixed_sentences(explanation)]
     if is_known(explanation.recommendation):
         blocks.append(f"**{escaped(recommendation_sentence(explanation.recommendation))}**")
         if explanation.recommendation.how:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.explanation import Explanation, FrontPoint, Recommendation
+from ironlaw.explanation import NOT_SEARCHED, Explanation, FrontPoint, Mixed, Recommendation
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
@@ -45,3 +45,23 @@ def front_sentence(point: FrontPoint) -> str:
     if is_known(point.agreement):
         parts.append(f"agreement {percent(point.agreement, digits=3)}")
     return f"{plain(point.arm)}: {', '.join(parts)}"
+
+
+def mixed_sentences(explanation: Explanation) -> list[str]:
+    """Whether leaving some blocks in float beats one number format throughout; nothing where nothing was searched."""
+    mixed = explanation.mixed
+    if isinstance(mixed, Missing):
+        return [] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"]
+    return [_mixed_sentence(one) for one in mixed]
+
+
+def _mixed_sentence(one: Mixed) -> str:
+    arm, rival = plain(one.arm), plain(one.rival)
+    held = f"{rival}, the fastest arm of one precision throughout that answers alike"
+    if not one.is_best:
+        held = f"{rival}, the fastest of those that differ in precision and fusion only"
+    if isinstance(one.gain, Missing):
+        return f"Whether {arm} beats {held}, is not known: {ended(plain(one.gain.reason))}"
+    if not one.gain.excludes(1.0):
+        return f"Not shown that {arm} beats {held}, or loses to it: {ratio(one.gain)} its speed."
+    return f"{arm} {'beats' if one.gain.value > 1 else 'loses to'} {held}: {ratio(one.gain)} its speed."

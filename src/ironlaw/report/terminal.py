@@ -42,7 +42,12 @@ from ironlaw.report.gaps import Gap, gap_sentence, gaps, without_told
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
-from ironlaw.report.recommendation import front_sentence, next_best_sentences, recommendation_sentence
+from ironlaw.report.recommendation import (
+    front_sentence,
+    mixed_sentences,
+    next_best_sentences,
+    recommendation_sentence,
+)
 from ironlaw.report.verdicts import cause_sentence, told_sentence
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
@@ -113,6 +118,7 @@ def show(
             _say(console, stopped)
     _show_concerns(explanation, console, told=() if is_verbose else lost)
     _show_front(explanation, console)
+    _show_mixed(explanation, console)
     _show_recommendation(explanation, console)
 
 
@@ -357,6 +363,15 @@ def _show_front(explanation: Explanation, console: Console) -> None:
         _say(console, "Not shown to be beaten in time, size and agreement together:", style="bold")
     for point in explanation.front:
         _say(console, front_sentence(point), indent=2)
+
+
+def _show_mixed(explanation: Explanation, console: Console) -> None:
+    said = mixed_sentences(explanation)
+    if said:
+        console.print()
+        _say(console, "Blocks left in float:", style="bold")
+    for sentence in said:
+        _say(console, sentence, indent=2)
 
 
 def _show_recommendation(explanation: Explanation, console: Console) -> None:

@@ -37,7 +37,7 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
             continue
         if ln_gain.low <= 0:
             tried.append(arm.name)
-        elif not _fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
+        elif not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
             unlike.append(arm.name)
         else:
             gains.append((ln_gain, arm.name))
@@ -56,10 +56,10 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
 
 
 def _deployable(variant: Variant) -> bool:
-    return all(FACTORS[name].remedies.get(level) for name, level in variant.changed)
+    return all(FACTORS[name].remedy(level) for name, level in variant.changed)
 
 
-def _fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
+def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
     """Whether its answers allow to recommend an arm; of untrained weights only that they are numbers can be asked."""
     if row is None:
         return False
@@ -71,9 +71,9 @@ def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
     levels = [
         (factor, arm.variant.level(factor))
         for factor in control.variant.differing(arm.variant)
-        if FACTORS[factor].remedies.get(arm.variant.level(factor))
+        if FACTORS[factor].remedy(arm.variant.level(factor))
     ]
-    how = "; ".join(FACTORS[factor].remedies[level] for factor, level in levels)
+    how = "; ".join(FACTORS[factor].remedy(level) for factor, level in levels)
     if arm.variant.level(ENGINE) != FACTORS[ENGINE].plain and not arm.factory:
         # The remedies of precisions are eager PyTorch's; another engine quantizes by tools of its own.
         how = f"ironlaw export {name} -o DIR writes the model and the script that runs it"

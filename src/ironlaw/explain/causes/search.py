@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from ironlaw.arm import Arm
 from ironlaw.explain.agreement import agreements
 from ironlaw.explain.alike import agreement_of
-from ironlaw.explain.causes.bench import bench
+from ironlaw.explain.causes.bench import bench, mean_of
+from ironlaw.explain.causes.mixed import is_mixing, mixtures
 from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
@@ -36,11 +37,12 @@ VARIATIONS = (
     ("layout", "channels_last", ("eager",)),
 )
 VARIED = 2  # arms that are varied
+MIXED_BEFORE = 4  # replicates after which a mixed arm is not begun any more: it needs some to be judged by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One arm as the replicates so far have it; agreement None where it is not known."""
+    """One arm as the replicates so far have it; ln of its time over the control's, agreement None where not known."""
 
     name: str
     ln_wall: float
@@ -54,8 +56,12 @@ def candidates(engines: Collection[str]) -> tuple[Arm, ...]:
 
 
 def retirable(recording: Recording) -> tuple[str, ...]:
-    """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them."""
-    standings = [one for one in _standings(recording) if one.name != recording.plan.control.name]
+    """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them.
+
+    Not those that show what mixed precision is worth: that needs an interval, and there are two of them.
+    """
+    spared = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
+    standings = [one for one in _standings(recording) if one.name not in spared]
     keep = max(KEPT, -(-len(standings) // 2))
     ranked = sorted(standings, key=lambda one: (_unfit(recording, one), one.ln_wall))
     return tuple(one.name for one in ranked[keep:] if any(beats(other, one) for other in standings))
@@ -84,6 +90,14 @@ def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
     return tuple(arm for name, arm in made.items() if name not in known)
 
 
+def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
+    """The arms to add now: variations behind the first replicate, and a mixed arm once those have run as well."""
+    last = max(reading.replicate for reading in recording.readings)
+    if last == 0:
+        return variations(recording, cpus)
+    return mixtures(recording) if last < MIXED_BEFORE else ()
+
+
 def _unfit(recording: Recording, one: Standing) -> bool:
     trained = all(concern.slug != "untrained-weights" for concern in recording.concerns)
     return trained and (one.agreement is None or one.agreement < recording.plan.agreement)
@@ -105,7 +119,7 @@ def _standings(recording: Recording) -> list[Standing]:
         found.append(
             Standing(
                 name=arm.name,
-                ln_wall=sum(table.values()) / len(table),
+                ln_wall=mean_of(on.series((1.0, arm.name), (-1.0, recording.plan.control.name))),
                 size_bytes=sizes.get(arm.name, 0),
                 agreement=agreement if is_known(agreement) else None,
             )

@@ -1,0 +1,57 @@
+"""What is said of arms with blocks left in float."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import NOT_SEARCHED, Mixed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.report.document import to_document
+from ironlaw.report.recommendation import mixed_sentences
+from tests.report.explanations import with_pmu
+
+MIXED = Mixed(
+    arm="int8+int8-blocks=but:fc",
+    blocks=("fc",),
+    rival="int8",
+    is_best=True,
+    gain=Estimate(value=1.2, low=1.1, high=1.3),
+)
+
+
+def said(mixed: Maybe[tuple[Mixed, ...]]) -> list[str]:
+    return mixed_sentences(replace(with_pmu(), mixed=mixed))
+
+
+@pytest.mark.parametrize(
+    ("gain", "begins"),
+    [
+        ((1.2, 1.1, 1.3), "int8+int8-blocks=but:fc beats int8, the fastest"),
+        ((0.9, 0.8, 0.95), "int8+int8-blocks=but:fc loses to int8, the fastest"),
+        ((1.02, 0.97, 1.07), "Not shown that int8+int8-blocks=but:fc beats int8, the fastest"),
+    ],
+)
+def test_only_an_interval_that_excludes_no_difference_is_a_win_or_a_loss(
+    gain: tuple[float, float, float], begins: str
+) -> None:
+    value, low, high = gain
+    (sentence,) = said((replace(MIXED, gain=Estimate(value=value, low=low, high=high)),))
+    assert sentence.startswith(begins)
+    assert "1.0" in sentence or "1.2" in sentence or "0.9" in sentence
+
+
+def test_a_gap_is_said_with_its_reason_and_without_a_search_nothing_is() -> None:
+    assert said(NOT_SEARCHED) == []
+    assert said(Missing("no block alone makes int8 slower than fp32")) == [
+        "None was tried: no block alone makes int8 slower than fp32."
+    ]
+    (sentence,) = said((replace(MIXED, gain=Missing("one replicate")),))
+    assert "not known: one replicate." in sentence
+
+
+def test_the_document_holds_the_blocks_and_the_rival() -> None:
+    (one,) = to_document(replace(with_pmu(), mixed=(MIXED,)))["mixed"]
+    assert (one["blocks"], one["rival"], one["is_best"], one["gain"]["value"]) == (["fc"], "int8", True, 1.2)
