@@ -5,15 +5,15 @@ Whatever goes wrong here is the layers' and not the arm's: it becomes the reason
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.fact import CounterCheck
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
 from ironlaw.measure.layers.layer_cost import border_cost
 from ironlaw.measure.layers.layer_probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
 from ironlaw.measure.layers.layer_reading import Course, LayersStrayed, Place, Trace, read_layers, run_read
-from ironlaw.measure.layers.layer_survey import survey
 from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
@@ -53,10 +53,15 @@ class LayerReader:
         if self.program.module is None and self.engine != EAGER:
             reason = _ONE_CALL.get(self.engine, f"{self.engine} runs the model as one call and shows no layers")
             return LayerGraph(arm=self.arm, calls=Missing(reason))
-        found = survey(self.program, self.arm, library=_library())
+        wanted = Wanted(
+            program=self.program,
+            arm=self.arm,
+            library=_library(),
+            prices=lambda: {probe.value: border_cost(self._border(probe, 0)) for probe in order.prices},
+        )
+        found = survey_aside(wanted)
         self.course = found.course
-        prices = {probe.value: border_cost(self._border(probe, 0)) for probe in order.prices}
-        return replace(found.graph, costs=prices)
+        return found.graph
 
     def turn(self, order: LayerTurn, inputs: list[tuple[Any, ...]]) -> LayerReading | LayerGraph:
         """One layer turn, or why the arm cannot be read."""
