@@ -82,7 +82,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     from ironlaw.answer import Answer
     from ironlaw.explain.assemble import explain as assemble
 
-    return Answer.of(assemble(recording, control=control, changed=changed))
+    return Answer.of(assemble(recording, control=control, changed=changed), recording)
 
 
 def differences(recording: Recording) -> Brief:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Explanation):
-    """An explanation that a notebook shows with its tables and figures."""
+    """An explanation that a notebook shows with its tables and figures; single turns are the recording's."""
+
+    recording: Recording | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, explanation: Explanation) -> Answer:
+    def of(cls, explanation: Explanation, recording: Recording | None = None) -> Answer:
         """The same explanation, with what a notebook asks of it."""
-        return cls(**{field.name: getattr(explanation, field.name) for field in fields(explanation)})
+        known = {field.name: getattr(explanation, field.name) for field in fields(explanation)}
+        return cls(**known, recording=recording)
 
     def to_frame(self) -> Any:
         """A pandas.DataFrame with one row per arm; a gap is pandas.NA.
@@ -53,7 +56,7 @@ class Answer(Explanation):
     def _repr_html_(self) -> str:
         from ironlaw.report.notebook import to_fragment
 
-        return to_fragment(self)
+        return to_fragment(self, self.recording)
 
 
 def measure_programs(

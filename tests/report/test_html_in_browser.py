@@ -16,6 +16,7 @@ from ironlaw.explanation import Explanation
 from ironlaw.recording import load
 from ironlaw.report.document import to_document
 from ironlaw.report.html import render
+from ironlaw.report.notebook import to_fragment
 from tests.report import explanations
 from tests.report.recordings import recording
 
@@ -112,6 +113,28 @@ def test_a_console_error_would_be_seen(browser: Any, tmp_path: Path) -> None:
     browser.get(path.as_uri())
     assert any("seen" in entry["message"] for entry in browser.get_log("browser"))
     assert any(url.startswith("http://") for url in requested(browser))
+
+
+@pytest.mark.parametrize(
+    ("around", "dark"),
+    [
+        ('<html><body data-jp-theme-light="true">', False),
+        ('<html><body data-jp-theme-light="false">', True),
+        ('<html theme="dark"><body>', True),
+        ('<html><body class="vscode-light" data-vscode-theme-kind="vscode-light">', False),
+        ('<html><body class="vscode-dark" data-vscode-theme-kind="vscode-dark">', True),
+    ],
+)
+def test_a_notebook_s_answer_is_as_dark_as_the_notebook(browser: Any, tmp_path: Path, around: str, dark: bool) -> None:
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!DOCTYPE html>{around}{to_fragment(explanations.with_pmu(), None)}", encoding="utf-8")
+    for system in ("light", "dark"):
+        emulated = {"features": [{"name": "prefers-color-scheme", "value": system}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
+        browser.get(path.as_uri())
+        shown = browser.execute_script("return getComputedStyle(document.querySelector('body > div')).backgroundColor")
+        assert (shown != "rgb(255, 255, 255)") is dark
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_hostile_name_does_not_become_an_element(browser: Any, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class _ExplainPackage(ModuleType):
         from ironlaw.answer import Answer
         from ironlaw.explain.assemble import explain
 
-        return Answer.of(explain(recording, control=control, changed=changed))
+        return Answer.of(explain(recording, control=control, changed=changed), recording)
 
 
 sys.modules[__name__].__class__ = _ExplainPackage

@@ -245,7 +245,7 @@ def _strip(ax: Axes, readings: Sequence[Reading], place: dict[tuple[int, int], i
     grid_lines(ax, axis="y")
 
 
-def association_map(associations: Sequence[Association]) -> Drawing | None:
+def association_map(associations: Sequence[Association], *, name: str = "associations") -> Drawing | None:
     """The correlation of every counter with time, over each grouping; None when there is none."""
     known = [item for item in associations if is_known(item.correlation)]
     if not known:
@@ -265,7 +265,7 @@ def association_map(associations: Sequence[Association]) -> Drawing | None:
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         caption = "Correlation with time: association, not cause. Darker is stronger; hatched is negative."
-        return finish(figure, name="associations", title="Which counters go with time", caption=caption)
+        return finish(figure, name=name, title="Which counters go with time", caption=caption)
 
 
 def _association_cell(ax: Axes, x: int, y: int, item: Association) -> None:

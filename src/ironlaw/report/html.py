@@ -33,6 +33,7 @@ from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.layers import ledger_notes
+from ironlaw.report.palette import page_palette
 from ironlaw.report.paragraph import paragraph, summary
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
@@ -101,19 +102,17 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
         environment()
         .get_template("report.html.jinja")
         .render(
+            palette=Markup(page_palette()),
             style=Markup(_page_file("report.css")),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             title=_title(explanation),
             control=control_name(explanation),
-            strips=_strips(recording, explanation) if recording else [],
-            map=figures.association_map(_asked_associations(explanation)),
-            associations=[item for item in explanation.associations if is_known(item.correlation)],
             machine=machine_facts(explanation),
             method=method_facts(explanation, recording),
             document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False, indent=1))),
             raw=_raw(recording),
-            **fragment_content(explanation, prefix="", scope=":root"),
+            **fragment_content(explanation, recording, prefix=""),
         )
     )
 
@@ -147,16 +146,13 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> dict[str, Any]:
-    """What the page and a notebook both show. `prefix` begins every id, `scope` is where the colours hold."""
-    from markupsafe import Markup
-
+def fragment_content(explanation: Explanation, recording: Recording | None, *, prefix: str) -> dict[str, Any]:
+    """What the page and a notebook both show. `prefix` begins every id."""
     document = to_document(explanation)
     table = arms_table(explanation)
     asked = told_with_waterfall(explanation, asked_comparisons(explanation))
     return {
         "explanation": explanation,
-        "palette": Markup(_page_file("palette.css").replace(":root", scope)),
         "summary": summary(explanation, asked),
         "table": table,
         **_rows(table, document),
@@ -167,6 +163,9 @@ def fragment_content(explanation: Explanation, *, prefix: str, scope: str) -> di
             for comparison in widest_first(asked)
         ],
         "guesses": guesses(explanation),
+        "strips": _strips(recording, explanation, prefix) if recording else [],
+        "map": figures.association_map(_asked_associations(explanation), name=f"{prefix}associations"),
+        "associations": [item for item in explanation.associations if is_known(item.correlation)],
         "waterfall": waterfall_rows(explanation),
         "waterfall_heading": waterfall_heading().rstrip(":"),
         "gaps": [gap_sentence(gap) for gap in gaps(table.lost, asked)],
@@ -190,11 +189,11 @@ def _rows(table: ArmsTable, document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _strips(recording: Recording, explanation: Explanation) -> list[Drawing]:
+def _strips(recording: Recording, explanation: Explanation, prefix: str) -> list[Drawing]:
     """Every turn of the arms asked for and, when experiments added some, of those."""
-    drawn = [figures.rounds_strip(recording, explanation)]
+    drawn = [figures.rounds_strip(recording, explanation, name=f"{prefix}rounds")]
     if added_arms(explanation):
-        drawn.append(figures.rounds_strip(recording, explanation, name="more-rounds", of_experiments=True))
+        drawn.append(figures.rounds_strip(recording, explanation, name=f"{prefix}more-rounds", of_experiments=True))
     return [drawing for drawing in drawn if drawing is not None]
 
 

@@ -8,6 +8,7 @@ from importlib import resources
 from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.report.break_even import sentences
+from ironlaw.report.palette import page_palette
 from ironlaw.report.words import plain
 
 _CLASSES = {
@@ -43,8 +44,7 @@ def render(drawn: BreakEvenMap, *, title: str) -> str:
     import jinja2
     from markupsafe import Markup
 
-    folder = resources.files("ironlaw.report").joinpath("page")
-    styles = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("palette.css", "report.css"))
+    style = resources.files("ironlaw.report").joinpath("page", "report.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ironlaw.report", "page"),
         autoescape=True,
@@ -55,7 +55,7 @@ def render(drawn: BreakEvenMap, *, title: str) -> str:
     environment.filters["plain"] = plain
     return environment.get_template("break_even.html.jinja").render(
         title=plain(title),
-        style=Markup(styles),
+        style=Markup(page_palette() + style),
         grids=grids_of(drawn.gains),
         drawn=drawn,
         sentences=sentences,
