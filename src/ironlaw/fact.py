@@ -133,6 +133,7 @@ class Reading:
     counts: tuple[Count, ...] = ()
     threads_after: int = 1
     steal_ns: Maybe[int] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
+    throttled_ns: Maybe[int] = Missing("not told by this kernel")  # the cgroup's quota stopped it while the turn ran
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,14 @@ def test_time_that_the_host_took_is_a_doubt_from_one_percent_on() -> None:
     assert not doubts(replace(fact, readings=little), "noisy-host")
 
 
+def test_time_that_a_quota_stopped_an_arm_for_is_told_with_its_share() -> None:
+    fact = recording(ARMS)
+    stopped = tuple(replace(one, throttled_ns=one.wall_ns // 4 if one.arm == "int8" else 0) for one in fact.readings)
+    ((_, text),) = doubts(replace(fact, readings=stopped), "thread-oversubscription")
+    assert text.endswith("25.0% of int8's")
+    assert not doubts(fact, "thread-oversubscription")
+
+
 def with_memory(fact: Recording, *, memory: FreeMemory) -> Recording:
     """Each of the recording's arms takes 400 MiB, and each replicate has one interpreter."""
     arms = tuple(dict.fromkeys(one.arm for one in fact.started))

@@ -27,7 +27,7 @@ def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterat
     yield from recording.concerns
     yield from _length(recording, turns)
     yield from _counters(recording)
-    yield from _steal(turns)
+    yield from _interrupted(turns)
     yield from _scattered_memory(recording)
     yield from _cost_of_measuring(recording, turns)
 
@@ -169,20 +169,32 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
             )
 
 
-def _steal(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    shares = {}
-    for name, table in turns.items():
-        steal = table.column("steal_ns")
-        if is_known(steal) and len(steal.turn):
-            shares[name] = float(steal.value.sum() / table.wall_ns[steal.turn].sum())
-    noisy = {name: share for name, share in shares.items() if share > NOISY_STEAL}
-    if noisy:
-        each = ", ".join(f"{share:.1%} of {name}'s" for name, share in noisy.items())
+def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """Time that arms did not get, by who took it."""
+    stolen = _shares_above(NOISY_STEAL, turns, "steal_ns")
+    if stolen:
         yield Concern(
             slug="noisy-host",
-            text=f"other guests of the host took part of the time while arms ran (steal): {each}",
+            text=f"other guests of the host took part of the time while arms ran (steal): {stolen}",
             fix="record on a quieter machine, or with more replicates",
         )
+    stopped = _shares_above(NOISY_STEAL, turns, "throttled_ns")
+    if stopped:
+        yield Concern(
+            slug="thread-oversubscription",
+            text=f"the CPU quota of the cgroup stopped arms that had used it up: {stopped}",
+            fix="raise cpu.max (docker run --cpus), or use fewer threads",
+        )
+
+
+def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> str:
+    """Which arms a quantity took more than that share of the time of, in words; empty for none."""
+    shares = {}
+    for name, table in turns.items():
+        taken = table.column(quantity)
+        if is_known(taken) and len(taken.turn):
+            shares[name] = float(taken.value.sum() / table.wall_ns[taken.turn].sum())
+    return ", ".join(f"{share:.1%} of {name}'s" for name, share in shares.items() if share > least)
 
 
 def _scattered_memory(recording: Recording) -> Iterator[Concern]:

@@ -41,8 +41,8 @@ class Column:
 class ArmTurns:
     """The turns of one arm; arrays have one entry per turn, times in ns per inference.
 
-    `columns` holds what only some turns read, by name: events as printed (instructions:u) and user_ns,
-    kernel_ns, migrations, steal_ns. `absent` says why a quantity has no column. `impossible` counts the turns
+    `columns` holds what only some turns read, by name: events as printed (instructions:u) and user_ns, kernel_ns,
+    migrations, steal_ns, throttled_ns. `absent` says why a quantity has no column. `impossible` counts the turns
     left out because their wall time or number of inferences was not above zero.
     """
 
@@ -119,6 +119,7 @@ _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "context-switches": attrgetter("context_switches"),
     "cpu-migrations": attrgetter("migrations"),
     "steal_ns": attrgetter("steal_ns"),
+    "throttled_ns": attrgetter("throttled_ns"),
 }
 
 

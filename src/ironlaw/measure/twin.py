@@ -18,6 +18,7 @@ from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.labelled import judge_labels
 from ironlaw.measure.layers.layer_turns import LayerReader
+from ironlaw.measure.machine.cgroup import throttled_ns
 from ironlaw.measure.machine.inspection import steal_ns
 from ironlaw.measure.messages import (
     Answer,
@@ -176,11 +177,11 @@ class Twin:
         assert program is not None, "a turn is ordered after a start"
         assert meter is not None, "a turn is ordered after a start"
         inputs = [self._take_input() for _ in range(order.inferences)]
-        stolen_before = steal_ns()
+        stolen_before, throttled_before = steal_ns(), throttled_ns()
         meter.begin(order.group)
         wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)
         measured = meter.finish()
-        stolen_after = steal_ns()
+        stolen_after, throttled_after = steal_ns(), throttled_ns()
         return Reading(
             arm=self._post.arm.name,
             replicate=self._post.replicate,
@@ -199,6 +200,7 @@ class Twin:
             counts=measured.counts,
             threads_after=measured.threads,
             steal_ns=_elapsed(stolen_before, stolen_after),
+            throttled_ns=_elapsed(throttled_before, throttled_after),
         )
 
     def _layer_reader(self) -> LayerReader:

@@ -20,7 +20,7 @@ _TESTED_BY = {
     "instructions": ("simd-density", "dispatch-overhead"),
     "context-switches": ("thread-oversubscription",),
 }
-_TITLES = {"steal_ns": "steal time (ns)"}
+_TITLES = {"steal_ns": "steal time (ns)", "throttled_ns": "quota stops (ns)"}
 _STILL = Missing("it did not vary")
 _WIDEST_NAME = 24
 

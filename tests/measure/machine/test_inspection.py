@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ironlaw.machine import Machine
-from ironlaw.measure.machine.cgroup import cpu_max, quota_cpus
+from ironlaw.measure.machine.cgroup import cpu_max, quota_cpus, throttled_ns
 from ironlaw.measure.machine.cpu_identity import cpu_identity
 from ironlaw.measure.machine.cpu_list import parse_cpu_list
 from ironlaw.measure.machine.inspection import cpu_time_split, inspect_machine, perf_event_paranoid, steal_ns
@@ -159,6 +159,25 @@ def test_a_quota_of_cgroup_version_1_is_told_in_the_words_of_version_2(tmp_path:
     }
     assert cpu_max(write(tmp_path, files)) == "max 100000"
     assert quota_cpus("max 100000") == float("inf")
+
+
+def test_the_group_that_was_stopped_longest_tells_how_long_a_quota_stopped_the_process(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "0::/kubepods/app\n",
+        "sys/fs/cgroup/cpu.stat": "usage_usec 5\n",
+        "sys/fs/cgroup/kubepods/cpu.stat": "usage_usec 9\nnr_throttled 4\nthrottled_usec 70\n",
+        "sys/fs/cgroup/kubepods/app/cpu.stat": "usage_usec 9\nnr_throttled 1\nthrottled_usec 20\n",
+    }
+    assert throttled_ns(write(tmp_path, files)) == 70_000
+    assert isinstance(throttled_ns(write(tmp_path / "other", {"proc/self/cgroup": "0::/\n"})), Missing)
+
+
+def test_version_1_tells_how_long_a_quota_stopped_the_process_in_nanoseconds(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "1:cpu:/a\n",
+        "sys/fs/cgroup/cpu/a/cpu.stat": "nr_periods 3\nnr_throttled 2\nthrottled_time 1234\n",
+    }
+    assert throttled_ns(write(tmp_path, files)) == 1234
 
 
 def test_inside_a_container_the_mount_itself_tells_the_quota(tmp_path: Path) -> None:

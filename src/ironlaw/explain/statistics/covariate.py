@@ -19,6 +19,7 @@ CANDIDATES = {
     "context-switches": "context switches",
     "cpu-migrations": "migrations",
     "steal_ns": "steal time",
+    "throttled_ns": "time stopped by the cgroup's quota",
 }
 FREQUENCY = "frequency"
 FEWEST_REPLICATES = 6  # with fewer, one lucky line through the points passes for an explanation

@@ -31,7 +31,37 @@ def _cpus(limit: str) -> float:
     return float("inf") if quota == UNLIMITED else int(quota) / int(period)
 
 
+def throttled_ns(root: Path = Path("/")) -> Maybe[int]:
+    """How long the groups of this process have been stopped for having used up their quota, in ns since they were made.
+
+    Of the group that was stopped longest: a quota further up stops the groups below it as well.
+    Source: Documentation/admin-guide/cgroup-v2.rst of Linux, cpu.stat (throttled_usec; throttled_time in version 1).
+    """
+    told = [stopped for _, folder in _groups(root) for stopped in _stopped_ns(folder)]
+    return max(told) if told else Missing("no cgroup of this process tells how long a quota stopped it")
+
+
+def _stopped_ns(folder: Path) -> Iterator[int]:
+    try:
+        rows = (folder / "cpu.stat").read_text().splitlines()
+    except OSError:
+        return
+    for row in rows:
+        name, _, value = row.partition(" ")
+        if name in _STOPPED:
+            yield int(value) * _STOPPED[name]
+
+
+_STOPPED = {"throttled_usec": 1000, "throttled_time": 1}  # in ns
+
+
 def _limits(root: Path) -> Iterator[str | None]:
+    for version, folder in _groups(root):
+        yield _version_2(folder) if version == 2 else _version_1(folder)
+
+
+def _groups(root: Path) -> Iterator[tuple[int, Path]]:
+    """Version and folder of each group that may limit this process's CPU time."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -40,11 +70,11 @@ def _limits(root: Path) -> Iterator[str | None]:
         number, controllers, group = line.split(":", 2)
         if number == "0" and not controllers:
             for folder in _upwards(root / "sys/fs/cgroup", group):
-                yield _version_2(folder)
+                yield 2, folder
         elif "cpu" in controllers.split(","):
             for mount in ("sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct"):
                 for folder in _upwards(root / mount, group):
-                    yield _version_1(folder)
+                    yield 1, folder
 
 
 def _upwards(mount: Path, group: str) -> Iterator[Path]:
