@@ -59,20 +59,43 @@ def test_what_was_not_measured_is_not_tested() -> None:
     assert answered(default_run())["fewer context switches"].answer == NOT_TESTED
 
 
-def test_context_switches_are_bounded_by_their_measured_cost() -> None:
+def ceilings(*, read_bytes_per_s: float) -> Ceilings:
     gap = Missing("not stated")
-    told = Ceilings(
+    return Ceilings(
         threads=1,
         macs_per_s={},
-        read_bytes_per_s=1e10,
+        read_bytes_per_s=read_bytes_per_s,
         write_bytes_per_s=gap,
         copy_bytes_per_s=gap,
         streamed_bytes=gap,
         switch_ns=2000.0,
         page_fault_ns=gap,
     )
+
+
+def transfer_told(*, read_bytes_per_s: float) -> str:
+    """Of 0.7 MB of weights that int8 saves and whose aliasing saves about 13 ms of 63."""
+    costly = bearing(
+        Burden(factor="weights", level="aliased", stall_cycles=40e6), law=replace(SOUND, user_instructions=150e6)
+    )
+    laws = {"a": costly, "b": replace(INT8, user_instructions=60e6)}
+    script = Script(arms=laws, turn_noise=0.002, ceilings=ceilings(read_bytes_per_s=read_bytes_per_s))
+    guess = answered(explained((own("a"), own("b")), script, ceilings=True))["less time to transfer parameters"]
+    assert guess.answer == "confirmed"
+    return guess.evidence[-1]
+
+
+def test_what_aliasing_saves_beyond_the_bandwidth_is_not_put_down_to_it() -> None:
+    assert transfer_told(read_bytes_per_s=1e10).endswith("it is not bandwidth alone.")
+
+
+def test_what_aliasing_saves_within_the_bandwidth_may_be_it() -> None:
+    assert "alone" not in transfer_told(read_bytes_per_s=1e6)
+
+
+def test_context_switches_are_bounded_by_their_measured_cost() -> None:
     laws = {"a": replace(SOUND, context_switches=3.0, user_instructions=150e6), "b": replace(SOUND, census=INT8.census)}
-    script = Script(arms=laws, turn_noise=0.002, ceilings=told)
+    script = Script(arms=laws, turn_noise=0.002, ceilings=ceilings(read_bytes_per_s=1e10))
     # Three switches of 2 us in 50 ms; the script measures no ceilings unless the plan asks for them.
     explanation = explained((own("a"), own("b")), script, ceilings=True)
     assert answered(explanation)["fewer context switches"].answer == "refuted"

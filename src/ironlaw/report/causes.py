@@ -32,6 +32,7 @@ CAUSES: dict[str, tuple[str, str]] = {
     ),
     "simd-density": ("SIMD density", "one instruction does more multiply-accumulates"),
     "weight-traffic": ("weight traffic", "fewer bytes of weights come from memory"),
+    "address-translation": ("address translation", "fewer, larger pages cover the same memory"),
     "cache-fit": ("cache fit", "the working set crosses the capacity of a cache"),
     "activation-traffic": ("activation traffic", "fewer bytes of activations move between layers"),
     "fusion": ("fusion", "fewer kernels run, and intermediate results are not stored"),

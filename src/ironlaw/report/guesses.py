@@ -81,6 +81,9 @@ def _transfer(verdicts: dict[str, CauseVerdict]) -> Guess:
         f"Reading the {amount(saved, BYTES)} of weights that are saved takes {amount(took_ns, TIME)} at the measured "
         f"bandwidth, if none of them is in a cache: {percent(share)} of the time saved."
     )
+    worth = verdicts["weight-traffic"].saved_ns
+    if not isinstance(worth, Missing) and worth > took_ns:
+        said += f" Aliasing them saved {amount(worth, TIME)}, more than that: it is not bandwidth alone."
     return replace(guess, evidence=(*guess.evidence, said))
 
 

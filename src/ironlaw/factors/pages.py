@@ -1,0 +1,69 @@
+"""pages: whether malloc's memory lies in pages of 4 KiB or in transparent huge pages."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+_TUNABLE = "glibc.malloc.hugetlb=1"
+_FIRST_GLIBC = (2, 35)  # its news: malloc.hugetlb was added
+_ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+class Pages(Factor):
+    """huge: glibc advises the kernel to back its heap with huge pages, so that fewer translations cover it.
+
+    Source: the manual of glibc, section "Memory Allocation Tunables".
+    """
+
+    name = "pages"
+    summary = "size of the pages behind malloc's memory"
+    plain = "default"
+    levels = ("default", "huge")
+    remedies: ClassVar = {"huge": f"GLIBC_TUNABLES={_TUNABLE} in the environment"}
+    may_move = "page faults (512 pages come with one), resident memory, which cache sets tensors fall into"
+    tests = (Test(cause="address-translation", level="huge", predicts=Direction.FASTER),)
+
+    def possible(self, level: str) -> Maybe[bool]:
+        """huge needs a glibc that can ask for huge pages, and a kernel that may give them."""
+        library, version = platform.libc_ver()
+        if library != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < _FIRST_GLIBC:
+            return Missing(f"pages=huge sets glibc's malloc.hugetlb (2.35 or later), and this is {library} {version}")
+        return may_be_huge(_ENABLED)
+
+    def environment(self, level: str) -> Mapping[str, str]:
+        """glibc reads its tunables when a process starts."""
+        given = os.environ.get("GLIBC_TUNABLES")
+        return {"GLIBC_TUNABLES": f"{given}:{_TUNABLE}" if given else _TUNABLE}
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """How much of the process lies in huge pages."""
+        return huge_now(Path("/proc/self/smaps_rollup"))
+
+
+def may_be_huge(enabled: Path) -> Maybe[bool]:
+    """Whether the kernel gives huge pages to who asks."""
+    if not enabled.exists():
+        return Missing("this kernel has no transparent huge pages")
+    chosen = enabled.read_text().partition("[")[2].partition("]")[0]
+    return True if chosen in ("always", "madvise") else Missing(f"transparent huge pages are set to {chosen}")
+
+
+def huge_now(rollup: Path) -> Maybe[str]:
+    """What /proc/PID/smaps_rollup tells of huge pages, in words."""
+    try:
+        rows = rollup.read_text().splitlines()
+    except OSError as error:
+        return Missing(f"smaps_rollup cannot be read: {error.strerror}")
+    sizes = {name: int(value.split()[0]) >> 10 for name, _, value in (row.partition(":") for row in rows[1:])}
+    return f"{sizes['AnonHugePages']} of {sizes['Anonymous']} MiB in huge pages"
+
+
+FACTOR = Pages()
