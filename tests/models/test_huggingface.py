@@ -42,6 +42,19 @@ def test_its_weights_are_read_and_its_tokens_are_random_without_a_tokenizer(fold
         assert model.module(*model.inputs[0])[0].shape == (2, 128, 16)
 
 
+def test_why_a_tokenizer_could_not_be_used_is_told_in_its_own_words(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{")
+    said = next(concern.text for concern in models.open_model(str(folder)).concerns if concern.slug == "random-inputs")
+    with pytest.raises(Exception) as raised:  # noqa: PT011  # whatever the library makes of the file
+        transformers.AutoTokenizer.from_pretrained(folder)
+    assert said.endswith(f"({type(raised.value).__name__}: {str(raised.value).splitlines()[0]})")
+
+
+def test_a_tokenizer_that_knows_no_word_is_not_used(folder: Path) -> None:
+    said = next(concern.text for concern in models.open_model(str(folder)).concerns if concern.slug == "random-inputs")
+    assert "its files are missing: it tells 3 tokens of a whole passage apart" in said
+
+
 def test_inputs_calibration_and_probes_share_no_text(folder: Path) -> None:
     model = models.open_model(str(folder))
     seen = [one[0].numpy().tobytes() for one in (*model.inputs, *model.calibration, *model.probes)]

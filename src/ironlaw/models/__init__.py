@@ -8,10 +8,14 @@ saved.save(model, folder), saved.load(folder)     so that replicates only read
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ironlaw.concern import Concern
 from ironlaw.models.images import Preprocessing
+
+if TYPE_CHECKING:
+    from ironlaw.models.inputs import Examples
+    from ironlaw.models.weights import Whence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,23 @@ class LoadedModel:
     preprocessing: Preprocessing | None = None  # of its images; None where it takes none
     source: str = ""
     seed: int = 0
+
+    @classmethod
+    def fed(
+        cls, name: str, module: Any, whence: Whence, examples: Examples, *, quantizable: Any | None = None
+    ) -> LoadedModel:
+        """A module with its weights, and what it is called with; the doubts of both."""
+        return cls(
+            name=name,
+            module=module,
+            quantizable=quantizable,
+            inputs=examples.turns,
+            calibration=examples.calibration,
+            probes=examples.probes,
+            preprocessing=examples.preprocessing,
+            weights=whence.text,
+            concerns=(*whence.concerns, *examples.concerns),
+        )
 
     @property
     def form(self) -> Any:

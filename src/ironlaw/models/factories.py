@@ -16,7 +16,7 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.models import LoadedModel, handed_over, inputs, saved
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import first_line
+from ironlaw.models.weights import Whence, first_line
 
 _RETURNS = "it returns a torch module (or a callable), or (module, inputs) with inputs a tuple of its arguments"
 
@@ -39,31 +39,18 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         ArmFailed: the function raised or returned something else, or the module cannot take its inputs.
     """
     made = make(source, seed=seed)
-    concerns: tuple[Concern, ...] = ()
     if made.examples and batch > 1:
         raise BadInput(
             f"{source} gives its own inputs, so --batch {batch} would change nothing",
             hint="leave --batch out and return inputs of that batch from the factory",
         )
     if made.examples:
-        shown = calibration = probes = made.examples
-        concerns = _few_examples(len(made.examples))
+        given, concerns = made.examples, _few_examples(len(made.examples))
+        examples = inputs.Examples(turns=given, calibration=given, probes=given, concerns=concerns)
     else:
-        how = Preprocessing()
-        shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
-    _try_out(source, made, shown[0])
-    return LoadedModel(
-        name=source,
-        module=made.program,
-        inputs=shown,
-        calibration=calibration,
-        probes=probes,
-        weights="as the factory made them",
-        concerns=concerns,
-        preprocessing=None if made.examples else Preprocessing(),
-        source=source,
-        seed=seed,
-    )
+        examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
+    _try_out(source, made, examples.turns[0])
+    return LoadedModel.fed(source, made.program, Whence(text="as the factory made them"), examples)
 
 
 def _few_examples(count: int) -> tuple[Concern, ...]:

@@ -9,14 +9,17 @@ import importlib.util
 import inspect
 import math
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput
+from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, hub, images, inputs, texts
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import first_line, untrained
+from ironlaw.models.weights import Whence, first_line
 
 TOKENS = 128  # the length most published latency tables of encoders use
 _FEWEST_TOKENS = 20  # different ones in the passage; the smallest real vocabulary gives hundreds
@@ -40,27 +43,14 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
     torch.manual_seed(seed)
     module, reason = _with_weights(source, config, refused)
     module.eval()
-    how: Preprocessing | None = None
     if "pixel_values" in _parameters(module):
-        how = _preprocessing(source, config)
-        shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
-        concerns: tuple[Concern, ...] = ()
+        examples = inputs.from_photos(images, _preprocessing(source, config), batch=batch, seed=seed)
     else:
-        shown, calibration, probes, concerns = _from_text(source, module, config, batch=batch, seed=seed)
+        examples = _from_text(source, module, config, batch=batch, seed=seed)
+    whence = Whence.of(source, refused=reason, seed=seed)
     if reason is not None:
-        concerns = (*assumed, untrained(reason), *concerns)
-    return LoadedModel(
-        name=source,
-        module=module,
-        inputs=shown,
-        calibration=calibration,
-        probes=probes,
-        weights=f"trained, {source}" if reason is None else f"untrained, seed {seed}",
-        concerns=concerns,
-        preprocessing=how,
-        source=source,
-        seed=seed,
-    )
+        whence = replace(whence, concerns=(*assumed, *whence.concerns))
+    return LoadedModel.fed(source, module, whence, examples)
 
 
 def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[Concern, ...]]:
@@ -150,10 +140,8 @@ def _preprocessing(source: str, config: Any) -> Preprocessing:
     return Preprocessing(resize=math.ceil(side * 256 / 224), crop=side, mean=mean, std=std)
 
 
-def _from_text(
-    source: str, module: Any, config: Any, *, batch: int, seed: int
-) -> tuple[list[inputs.Arguments], list[inputs.Arguments], list[inputs.Arguments], tuple[Concern, ...]]:
-    """Inputs, calibration and probes of TOKENS tokens, by the model's tokenizer or of random tokens."""
+def _from_text(source: str, module: Any, config: Any, *, batch: int, seed: int) -> inputs.Examples:
+    """Of TOKENS tokens each, by the model's tokenizer or of random tokens."""
     named = _parameters(module)
     if "input_ids" not in named:
         raise BadInput(
@@ -167,26 +155,33 @@ def _from_text(
     for count in counts:
         groups.append([_tokens(tokenizer, config, (first + i) * batch, batch, length, seed) for i in range(count)])
         first += count
-    arguments = [[_in_order(module, tokens) for tokens in group] for group in groups]
-    concerns = () if tokenizer is not None else (_random_tokens(source),)
-    return arguments[0], arguments[1], arguments[2], concerns
+    turns, calibration, probes = ([_in_order(module, tokens) for tokens in group] for group in groups)
+    concerns = (_random_tokens(source, tokenizer.reason),) if isinstance(tokenizer, Missing) else ()
+    return inputs.Examples(turns=turns, calibration=calibration, probes=probes, concerns=concerns)
 
 
-def _tokenizer(source: str) -> Any | None:
+def _tokenizer(source: str) -> Maybe[Callable[..., Any]]:
+    """What makes tokens of a text, or why nothing does."""
     import transformers
 
     try:
         found = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        known = len(set(found(" ".join(texts.words()))["input_ids"]))
+    except Exception as error:  # noqa: BLE001  # the border to transformers: the reason why the tokens are random
+        return Missing(f"{type(error).__name__}: {first_line(error)}")
+    if known < _FEWEST_TOKENS:
         # Without its files transformers makes one that knows no word, so that all texts become the same tokens.
-        return found if len(set(found(" ".join(texts.words()))["input_ids"])) >= _FEWEST_TOKENS else None
-    except Exception:  # noqa: BLE001  # the border to transformers: without tokenizer the tokens are random, and said so
-        return None
+        return Missing(f"its files are missing: it tells {known} tokens of a whole passage apart")
+    made: Callable[..., Any] = found
+    return made
 
 
-def _tokens(tokenizer: Any, config: Any, first: int, batch: int, length: int, seed: int) -> dict[str, Any]:
+def _tokens(
+    tokenizer: Maybe[Callable[..., Any]], config: Any, first: int, batch: int, length: int, seed: int
+) -> dict[str, Any]:
     import torch
 
-    if tokenizer is not None:
+    if not isinstance(tokenizer, Missing):
         written = texts.windows(batch, length=length, first=first)
         found = tokenizer(written, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         return dict(found)
@@ -203,10 +198,10 @@ def _in_order(module: Any, tokens: dict[str, Any]) -> inputs.Arguments:
     return tuple(taken.get(name) for name in named[: last + 1])
 
 
-def _random_tokens(source: str) -> Concern:
+def _random_tokens(source: str, reason: str) -> Concern:
     return Concern(
         slug="random-inputs",
-        text=f"the tokenizer of {source} is not in the cache: its inputs are seeded random tokens",
+        text=f"the tokenizer of {source} cannot be used, so its inputs are seeded random tokens ({reason})",
         fix="run once with a network",
         weight=Weight.NOTES,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ironlaw.concern import Concern
 from ironlaw.models import images
 from ironlaw.models.images import Preprocessing
 
@@ -14,10 +16,19 @@ if TYPE_CHECKING:
 Arguments = tuple[Any, ...]
 
 
-def from_photos(
-    folder: str | None, how: Preprocessing, *, batch: int, seed: int
-) -> tuple[list[Arguments], list[Arguments], list[Arguments]]:
-    """Inputs (the photographs in turn), calibration and probes (crops of them), each as batches of one tensor.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """What a model is called with: in turns, to calibrate, and to compare answers; and what is to be doubted in it."""
+
+    turns: list[Arguments]
+    calibration: list[Arguments]
+    probes: list[Arguments]
+    preprocessing: Preprocessing | None = None  # of photographs; None where there are none
+    concerns: tuple[Concern, ...] = ()
+
+
+def from_photos(folder: str | None, how: Preprocessing, *, batch: int, seed: int) -> Examples:
+    """The photographs in turn, for calibration and probes crops of them; each as batches of one tensor.
 
     Raises:
         BadInput: the folder's images cannot be used.
@@ -28,7 +39,12 @@ def from_photos(
     shown = [[turns[(first + i) % len(turns)] for i in range(batch)] for first in range(len(turns))]
     calibration = images.crops(photos, how, count=_full(images.CALIBRATION, batch), seed=2 * seed + 1)
     probes = images.crops(photos, how, count=_full(images.PROBES, batch), seed=2 * seed)
-    return [_stack(group) for group in shown], _batches(calibration, batch), _batches(probes, batch)
+    return Examples(
+        turns=[_stack(group) for group in shown],
+        calibration=_batches(calibration, batch),
+        probes=_batches(probes, batch),
+        preprocessing=how,
+    )
 
 
 def one_batch(batches: list[Arguments]) -> Arguments:

@@ -10,7 +10,7 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import LoadedModel, inputs
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import first_line
+from ironlaw.models.weights import Whence, first_line
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,27 +57,17 @@ def open_onnx(source: str, *, images: str | None, batch: int, seed: int) -> Load
     graph_inputs = _read_inputs(source)
     _check_batch(source, graph_inputs, batch)
     how = _as_image(graph_inputs)
-    concerns: tuple[Concern, ...] = ()
     if how is not None:
         fixed = graph_inputs[0].shape[0]
         wide = fixed if isinstance(fixed, int) else batch
-        shown, calibration, probes = inputs.from_photos(images, how, batch=wide, seed=seed)
+        examples = inputs.from_photos(images, how, batch=wide, seed=seed)
     else:
-        shown = probes = [_random(graph_inputs, batch, seed + number) for number in range(64)]
+        turns = [_random(graph_inputs, batch, seed + number) for number in range(64)]
         calibration = [_random(graph_inputs, batch, seed + 64 + number) for number in range(24)]
         concerns = (random_inputs(source),)
-    return LoadedModel(
-        name=source,
-        module=OnnxModel(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs)),
-        inputs=shown,
-        calibration=calibration,
-        probes=probes,
-        weights="as in the file",
-        concerns=concerns,
-        preprocessing=how,
-        source=source,
-        seed=seed,
-    )
+        examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, concerns=concerns)
+    module = OnnxModel(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
+    return LoadedModel.fed(source, module, Whence(text="as in the file"), examples)
 
 
 def _check_batch(source: str, graph_inputs: list[Any], batch: int) -> None:

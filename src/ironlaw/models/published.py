@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 from ironlaw.concern import Concern, Weight
@@ -10,7 +11,7 @@ from ironlaw.errors import BadInput
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, inputs, sources
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import settle_statistics, trained, untrained
+from ironlaw.models.weights import Whence, settle_statistics, trained
 
 
 def open_published(name: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
@@ -25,24 +26,12 @@ def open_published(name: str, *, images: str | None, batch: int, seed: int) -> L
         raise sources.unknown_name(name, [known for known in models.list_models() if "quantized_" not in known])
     published = weights_of(name)
     how = preprocessing(name, published)
-    shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
-    module, said, concerns = _with_weights(name, published, seed, calibration)
+    examples = inputs.from_photos(images, how, batch=batch, seed=seed)
+    module, whence = _with_weights(name, published, seed, examples.calibration)
     variant = quantizable_like(module, name)
     if variant is not None:
-        concerns += compare_variant(name, module, variant, shown)
-    return LoadedModel(
-        name=name,
-        module=module,
-        inputs=shown,
-        calibration=calibration,
-        probes=probes,
-        weights=said,
-        quantizable=variant,
-        concerns=concerns,
-        preprocessing=how,
-        source=name,
-        seed=seed,
-    )
+        examples = replace(examples, concerns=compare_variant(name, module, variant, examples.turns))
+    return LoadedModel.fed(name, module, whence, examples, quantizable=variant)
 
 
 def weights_of(name: str) -> Any:
@@ -79,10 +68,8 @@ def preprocessing(name: str, published: Any) -> Preprocessing:
     )
 
 
-def _with_weights(
-    name: str, published: Any, seed: int, calibration: list[inputs.Arguments]
-) -> tuple[Any, str, tuple[Concern, ...]]:
-    """The module in eval mode, where its weights came from, and the doubt they cast."""
+def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs.Arguments]) -> tuple[Any, Whence]:
+    """The module in eval mode, and where its weights came from."""
     import torch
 
     state = Missing("none are published") if published is None else trained(published.url)
@@ -91,7 +78,7 @@ def _with_weights(
     if isinstance(state, Missing):
         module.eval()
         settle_statistics(module, inputs.one_batch(calibration))
-        return module, f"untrained, seed {seed}", (untrained(state.reason),)
+        return module, Whence.of(name, refused=state.reason, seed=seed)
     try:
         module.load_state_dict(state)
     except RuntimeError:
@@ -99,7 +86,7 @@ def _with_weights(
             f"the cached checkpoint of {name} belongs to another model",
             hint=f"delete {published.url.rpartition('/')[2]} from torch's cache",
         ) from None
-    return module.eval(), f"trained, {published}", ()
+    return module.eval(), Whence.of(str(published), refused=None, seed=seed)
 
 
 def _build(name: str) -> Any:

@@ -7,6 +7,7 @@ import functools
 import importlib
 import importlib.util
 import re
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def open_source(source: str, *, images: str | None, batch: int, seed: int) -> Lo
     opened: LoadedModel = getattr(importlib.import_module(f"ironlaw.models.{module}"), function)(
         source, images=images, batch=batch, seed=seed
     )
-    return opened
+    return replace(opened, source=source, seed=seed)
 
 
 # What opens each kind, imported only then.

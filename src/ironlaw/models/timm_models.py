@@ -6,11 +6,10 @@ import importlib.util
 import math
 from typing import Any
 
-from ironlaw.concern import Concern
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import LoadedModel, hub, inputs
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import first_line, settle_statistics, untrained
+from ironlaw.models.weights import Whence, first_line, settle_statistics
 
 PREFIX = "timm/"
 
@@ -29,28 +28,15 @@ def open_timm(source: str, *, images: str | None, batch: int, seed: int) -> Load
     name = source.removeprefix(PREFIX)
     reason = hub.offline()
     module, reason = _created(name, reason)
-    concerns: tuple[Concern, ...] = ()
     how = preprocessing(module)
     if reason is not None:
         torch.manual_seed(seed)
         module = _built(name)
-    shown, calibration, probes = inputs.from_photos(images, how, batch=batch, seed=seed)
+    examples = inputs.from_photos(images, how, batch=batch, seed=seed)
     module.eval()
     if reason is not None:
-        settle_statistics(module, inputs.one_batch(calibration))
-        concerns = (untrained(reason),)
-    return LoadedModel(
-        name=name,
-        module=module,
-        inputs=shown,
-        calibration=calibration,
-        probes=probes,
-        weights=f"trained, timm {name}" if reason is None else f"untrained, seed {seed}",
-        concerns=concerns,
-        preprocessing=how,
-        source=source,
-        seed=seed,
-    )
+        settle_statistics(module, inputs.one_batch(examples.calibration))
+    return LoadedModel.fed(name, module, Whence.of(f"timm {name}", refused=reason, seed=seed), examples)
 
 
 def _created(name: str, reason: str | None) -> tuple[Any, str | None]:

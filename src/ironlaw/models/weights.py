@@ -7,6 +7,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -16,6 +17,21 @@ from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 
 ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whence:
+    """Where a model's weights came from, and the doubt that casts."""
+
+    text: str
+    concerns: tuple[Concern, ...] = ()
+
+    @classmethod
+    def of(cls, published: str, *, refused: str | None, seed: int) -> Whence:
+        """The published ones; seeded ones where those were `refused`, and why."""
+        if refused is None:
+            return cls(text=f"trained, {published}")
+        return cls(text=f"untrained, seed {seed}", concerns=(untrained(refused),))
 
 
 def trained(url: str) -> Maybe[dict[str, Any]]:
