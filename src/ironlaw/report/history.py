@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ironlaw.history.trend import Change, Trend
 
 _RANGE = ("gain_low", "gain_high")
-_SETTINGS = ("control", "threads", "batch", "host")
+_SETTINGS = ("model", "control", "threads", "batch", "host")
 
 
 def show_list(answer: Answer, console: Console) -> None:
@@ -28,8 +28,7 @@ def show_list(answer: Answer, console: Console) -> None:
     varying = [name for name in _SETTINGS if len({record[name] for record in records}) > 1]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("started (UTC)", no_wrap=True)
-    for heading in ("model", "changed"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("changed", overflow="fold")
     for name in varying:
         table.add_column(name, overflow="fold", min_width=min(len(name), 7))
     table.add_column("gain", no_wrap=True)
@@ -37,7 +36,6 @@ def show_list(answer: Answer, console: Console) -> None:
     for record in records:
         table.add_row(
             _moment(record["started"]),
-            _cell(record["model"]),
             _cell(record["changed"]),
             *(_cell(record[name]) for name in varying),
             Text(_gain(record)),
