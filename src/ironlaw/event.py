@@ -99,7 +99,7 @@ class Count:
             return Missing(f"{self.event} was never enabled")
         if self.running_ns < self.enabled_ns:
             share = self.running_ns / self.enabled_ns
-            return Missing(f"{self.event} counted only {share:.0%} of the time; it was multiplexed")
+            return Missing(f"{self.event} counted only {100 * share:.0f} % of the time; it was multiplexed")
         return self.raw
 
 

@@ -63,7 +63,7 @@ def test_noise_is_told_for_the_replicates_of_a_minute(monkeypatch: pytest.Monkey
     noise = Noise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
     found = noise_finding(noise)
     assert found.state is State.GOOD
-    assert "differences below 1.3% of steady work cannot be told here in 60 s (5 replicates)" in found.text
+    assert "differences below 1.3 % of steady work cannot be told here in 60 s (5 replicates)" in found.text
 
 
 def test_seconds_below_zero_are_refused() -> None:

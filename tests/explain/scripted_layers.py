@@ -81,9 +81,10 @@ def recorded(float_arm: ArmScript = FLOAT_ARM, int8_arm: ArmScript = INT8_ARM, *
     """Both arms and a control, six replicates; without noise unless it is asked for."""
     still = {"turn_noise": 0.0, "shared_spread": 0.0, **script}
     replicates = still.pop("replicates", 6)
+    names = still.pop("names", ("fp32", "int8"))
     plan = Plan(
         model="scripted",
-        arms=with_control((Arm.of("fp32"), Arm.of("int8"))),
+        arms=with_control(tuple(map(Arm.of, names))),
         schedule=Schedule(replicates=replicates, rounds=6),
         layers=True,
     )

@@ -42,7 +42,7 @@ def test_time_that_the_host_took_is_a_doubt_from_one_percent_on() -> None:
     fact = recording(ARMS)
     stolen = tuple(replace(one, steal_ns=one.wall_ns // 50) for one in fact.readings)
     ((_, text),) = doubts(replace(fact, readings=stolen), "noisy-host")
-    assert all(f"2.0% of {name}'s" in text for name in ("fp32", "int8", "fp32 (again)"))
+    assert all(f"2.0 % of {name}'s" in text for name in ("fp32", "int8", "fp32 (again)"))
     little = tuple(replace(one, steal_ns=one.wall_ns // 200) for one in fact.readings)
     assert not doubts(replace(fact, readings=little), "noisy-host")
 
@@ -51,7 +51,7 @@ def test_time_that_a_quota_stopped_an_arm_for_is_told_with_its_share() -> None:
     fact = recording(ARMS)
     stopped = tuple(replace(one, throttled_ns=one.wall_ns // 4 if one.arm == "int8" else 0) for one in fact.readings)
     ((_, text),) = doubts(replace(fact, readings=stopped), "thread-oversubscription")
-    assert text.endswith("25.0% of int8's")
+    assert text.endswith("25.0 % of int8's")
     assert not doubts(fact, "thread-oversubscription")
 
 

@@ -43,7 +43,7 @@ def answer_doubts(rows: Iterable[ArmSummary], asked: set[str], least: float, *, 
         if trained and is_known(agreement) and agreement < least:
             what = "the control's top class" if is_known(row.top1_agreement) else "a cosine with the control's outputs"
             told = (
-                f"{agreement:.1%} of the inputs have {what}"
+                f"{100 * agreement:.1f} % of the inputs have {what}"
                 if is_known(row.top1_agreement)
                 else (f"its outputs have {what} of {agreement:.3f}")
             )

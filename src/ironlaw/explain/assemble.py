@@ -116,7 +116,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
             comparison = replace(comparison, misleading=slugs)
         comparison = _with_ledger(comparison, pairs, recording)
         if is_known(comparison.ledger):
-            concerns += ledger_doubts(comparison, comparison.ledger)
+            found = ledger_doubts(comparison, comparison.ledger)
+            concerns += [one for one in found if one not in concerns]  # a control's is the same in every comparison
         judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
         judged = _in_time(judged, by_name)
         judged = _with_signatures(_with_bounds(judged, by_name, recording.ceilings), seen, recording)

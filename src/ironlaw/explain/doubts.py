@@ -163,7 +163,7 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
         if share > COSTLY_MEASURING:
             yield Concern(
                 slug="costly-measuring",
-                text=f"measuring takes {share:.1%} of this arm's turns",
+                text=f"measuring takes {100 * share:.1f} % of this arm's turns",
                 fix="more inferences per turn: raise --budget or --n",
                 arm=name,
             )
@@ -194,7 +194,7 @@ def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> st
         taken = table.column(quantity)
         if is_known(taken) and len(taken.turn):
             shares[name] = float(taken.value.sum() / table.wall_ns[taken.turn].sum())
-    return ", ".join(f"{share:.1%} of {name}'s" for name, share in shares.items() if share > least)
+    return ", ".join(f"{100 * share:.1f} % of {name}'s" for name, share in shares.items() if share > least)
 
 
 def _scattered_memory(recording: Recording) -> Iterator[Concern]:

@@ -131,7 +131,8 @@ class HardwareMeter:
         missed_ns = self._clock.cpu_ns - counted_ns
         if missed_ns > self._clock.cpu_ns * _UNCOUNTED_SHARE + _UNCOUNTED_NS:
             share = missed_ns / self._clock.cpu_ns
-            return f"{share:.0%} of the CPU time was spent by threads that came and went within the turn, uncounted"
+            spent = f"{100 * share:.0f} % of the CPU time"
+            return f"{spent} was spent by threads that came and went within the turn, uncounted"
         return ""
 
     def close(self) -> None:

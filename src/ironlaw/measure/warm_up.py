@@ -26,7 +26,8 @@ def steady_from(series_ns: Sequence[int]) -> Maybe[int]:
         # The medians forgive two slow inferences; the one that counts as the first steady one must not be slow itself.
         if abs(early - late) <= TOLERANCE * late and abs(series_ns[start] - late) <= FIRST_TOLERANCE * late:
             return start
-    return Missing(f"no two windows of {WINDOW} among {len(series_ns)} inferences agreed within {TOLERANCE:.0%}")
+    among = f"no two windows of {WINDOW} among {len(series_ns)} inferences"
+    return Missing(f"{among} agreed within {100 * TOLERANCE:.0f} %")
 
 
 def warm_up(one_inference_ns: Callable[[], int], *, limit_ns: int, most: int = 500) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ _SIGNS = {State.GOOD: ("✓", "green"), State.COSTS: ("!", "yellow"), State.UNKN
 
 def show(machine: Machine, findings: Sequence[Finding], console: Console) -> None:
     """Print the findings, those that cost something first with their fix, and one line that counts them."""
-    console.print(Text(f"{machine.cpu}, {len(machine.cpus_allowed)} CPUs allowed", style="bold"))
+    cpus = len(machine.cpus_allowed)
+    console.print(Text(f"{machine.cpu}, {cpus} {'CPU' if cpus == 1 else 'CPUs'} allowed", style="bold"))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)

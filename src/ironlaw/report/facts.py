@@ -10,7 +10,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.report.arms import boundaries
-from ironlaw.report.quantity import BYTES, TIME, amount
+from ironlaw.report.quantity import BYTES, TIME, amount, percent
 from ironlaw.report.words import plain
 
 Fact = tuple[str, str]
@@ -80,7 +80,7 @@ def _plan_facts(plan: Plan) -> list[Fact]:
     if schedule.inferences is not None:
         facts.append(("inferences per arm", str(schedule.inferences)))
     if schedule.precision is not None:
-        facts.append(("precision asked for", f"{schedule.precision:.1%}"))
+        facts.append(("precision asked for", percent(schedule.precision)))
     return facts
 
 

@@ -131,6 +131,18 @@ def test_time_that_no_layer_turn_saw_is_unattributed_and_doubted() -> None:
     assert {one.arm for one in explanation.concerns if one.slug == "layers-unattributed"} == {"fp32", "int8"}
 
 
+def test_layers_that_take_more_than_the_whole_are_called_that_once_for_every_comparison() -> None:
+    recording = recorded(pmu=False, names=("fp32", "int8", "int8+fused"))
+    slower = tuple(
+        replace(one, alone_ns=round(one.alone_ns * 1.1), calls_ns=tuple(round(value * 1.1) for value in one.calls_ns))
+        for one in recording.layer_readings
+    )
+    concerns = explain(replace(recording, layer_readings=slower)).concerns
+    [doubt] = [one for one in concerns if one.slug == "layers-unattributed" and one.arm == "fp32"]
+    assert doubt.text == "while they were read, the layers of fp32 took 10.0 % more than all of it (3 % is the mark)"
+    assert len(set(concerns)) == len(concerns)
+
+
 def test_reading_that_changes_the_speedup_by_more_than_3_percent_is_a_doubt() -> None:
     quiet = explain(recorded(*reading_costs(100, 2000)), changed="int8")
     assert not [one for one in quiet.concerns if one.slug == "layer-reading-disturbs"]

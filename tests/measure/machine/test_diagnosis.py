@@ -188,7 +188,7 @@ def test_a_tick_based_split_is_no_loss_where_cycles_are_counted_in_both_modes() 
 def test_noise_says_what_it_hides() -> None:
     loud = findings.noise(0.031, seconds=60, replicates=5)
     assert loud.state is State.COSTS
-    assert "differences below 3.1%" in loud.text
+    assert "differences below 3.1 %" in loud.text
     assert findings.noise(0.004, seconds=60, replicates=5).state is State.GOOD
     assert findings.noise(Missing("left out"), seconds=60, replicates=5).state is State.UNKNOWN
 

@@ -33,7 +33,7 @@ def context_switch_bound(
     bound = -math.log1p(-min(0.99, saved_ns / wall.value))
     small = bound < smallest
     part = saved_ns / wall.value
-    of_control = "less than 0.01 %" if part < 1e-4 else f"{part:.2%}"
+    of_control = "less than 0.01 %" if part < 1e-4 else f"{100 * part:.2f} %"
     return CauseVerdict(
         cause="context-switches",
         outcome=Outcome.REFUTED if small else Outcome.CONSISTENT,

@@ -45,7 +45,7 @@ def _signatures(arm: Observed, machine: Maybe[Machine]) -> Iterator[tuple[str, s
     if dynamic > 0:
         yield "dynamic-quantization", f"{dynamic:.0f} operators of {name} find a range and quantize at each call"
     if share > FLOAT_SHARE:
-        written = f"{share:.0%} of what {name} writes is float, with {int8:.0f} int8 operators between"
+        written = f"{100 * share:.0f} % of what {name} writes is float, with {int8:.0f} int8 operators between"
         yield "precision-islands", written
     if not isinstance(machine, Missing) and machine.isa and not any(map(machine.has_isa, _DOT_PRODUCTS)):
         yield "no-dot-product-isa", f"{name} computes in int8, and this CPU shows none of {', '.join(_DOT_PRODUCTS)}"

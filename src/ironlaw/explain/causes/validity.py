@@ -124,7 +124,7 @@ def _precision(arm: Observed, row: ArmSummary | None) -> Iterator[Concern]:
         yield Concern(
             slug="precision-islands",
             text=(
-                f"computes {arm.census['float_share']:.0%} of its output elements in floating point, "
+                f"computes {100 * arm.census['float_share']:.0f} % of its output elements in floating point, "
                 f"with {arm.census['int8_operators']:.0f} int8 operators between"
             ),
             fix="ironlaw layers FILE lists which layers stayed float",

@@ -111,10 +111,11 @@ class _Judge:
         if len(item.parts) < FEWEST_REPLICATES:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
         if effect.lies_within(self.on.smallest):
-            return Outcome.REFUTED, f"the whole interval is within ±{self.on.smallest:.1%}"
+            return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %"
         in_time = _in_time(item)
         if in_time is not None and in_time.lies_within(self.on.smallest):
-            return Outcome.REFUTED, f"it costs both alike: the gap between their times stays to ±{self.on.smallest:.1%}"
+            most = f"±{100 * self.on.smallest:.1f} %"
+            return Outcome.REFUTED, f"it costs both alike: the gap between their times stays to {most}"
         if effect.high < 0:
             return Outcome.UNDECIDED, "the effect goes against the prediction"
         if effect.low <= 0:

@@ -35,7 +35,7 @@ def _disturbed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
         return []
     text = (
         f"reading layers changes the speed-up of {comparison.changed} over {comparison.control} from {alone.value:.3g} "
-        f"to {read.value:.3g} (by {math.expm1(abs(apart)):.1%}, more than 3 %): its ledger is approximate"
+        f"to {read.value:.3g} (by {100 * math.expm1(abs(apart)):.1f} %, more than 3 %): its ledger is approximate"
     )
     fix = "read fewer, larger layers: a larger input or batch; or a longer --budget if the machine was unsteady"
     return [Concern(slug="layer-reading-disturbs", text=text, fix=fix, arm=comparison.changed)]
@@ -50,7 +50,10 @@ def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
     ):
         share = rest_ns / whole_ns if whole_ns > 0 else 0.0
         if abs(share) > MOST_UNATTRIBUTED:
-            text = f"{share:+.1%} of the time of {arm} is in no layer and not between layers (3 % is the mark)"
+            text = f"{100 * share:.1f} % of the time of {arm} is in no layer and not between layers (3 % is the mark)"
+            if share < 0:
+                more = f"{100 * -share:.1f} % more than all of it"
+                text = f"while they were read, the layers of {arm} took {more} (3 % is the mark)"
             fix = "the machine changed speed between the turns that count and those that read layers: measure longer"
             found.append(Concern(slug="layers-unattributed", text=text, fix=fix, arm=arm))
     return found

@@ -52,7 +52,7 @@ def rank_interval(means: Sequence[float] | Floats, *, confidence: float = CONFID
     values = np.asarray(means, dtype=np.float64)
     rank = _signed_rank_cut(len(values), (1 - confidence) / 2)
     if rank is None:
-        return Missing(f"{len(values)} replicates are too few: ranks reach {confidence:.0%} from 6 on")
+        return Missing(f"{len(values)} replicates are too few: ranks reach {100 * confidence:.0f} % from 6 on")
     first, second = np.triu_indices(len(values))
     walsh = np.sort((values[first] + values[second]) / 2)
     return Estimate(value=float(np.median(walsh)), low=float(walsh[rank]), high=float(walsh[len(walsh) - 1 - rank]))

@@ -241,7 +241,7 @@ def quota(machine: Machine) -> Finding:
         return _good("CPU quota", "none" if cpus == float("inf") else f"{cpus:g} CPUs, at least what is allowed")
     return _costs(
         "CPU quota",
-        f"{cpus:g} CPUs' worth of time on {allowed} CPUs",
+        f"{cpus:g} CPUs' worth of time on {allowed} {'CPU' if allowed == 1 else 'CPUs'}",
         cost="a pool of more threads than that is stopped for the rest of every period",
         fix=f"ironlaw run --threads {max(1, int(cpus))}, or docker run --cpus {allowed}",
     )
@@ -299,7 +299,8 @@ def load(machine: Machine) -> Finding:
     """Whether others run here."""
     if isinstance(machine.load_average, Missing):
         return _unknown("load", machine.load_average)
-    text = f"{machine.load_average:.2f} over the last minute on {len(machine.cpus_allowed)} CPUs"
+    cpus = len(machine.cpus_allowed)
+    text = f"{machine.load_average:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}"
     if machine.load_average <= _CALM_LOAD:
         return _good("load", text)
     return _costs(
@@ -343,7 +344,7 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
     """What the machine's noise hides: the smallest difference that a run of that length tells from none."""
     if isinstance(smallest, Missing):
         return _unknown("noise", smallest)
-    text = f"differences below {smallest:.1%} of steady work cannot be told here in {seconds:.0f} s"
+    text = f"differences below {100 * smallest:.1f} % of steady work cannot be told here in {seconds:.0f} s"
     text += f" ({replicates} replicates); a model's own luck comes on top"
     if smallest <= _QUIET:
         return _good("noise", text)

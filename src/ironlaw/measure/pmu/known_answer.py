@@ -120,7 +120,7 @@ class _Bench:
         if good:
             self.evidence.append(
                 f"{good} counters open together and each counts {_known_instructions():,} instructions of a known loop"
-                f" within {USER_TOLERANCE:.1%}, {REPEATS} times"
+                f" within {100 * USER_TOLERANCE:.1f} %, {REPEATS} times"
             )
         if good < 2:
             what = "only one counter works" if good == 1 else f"no counter works: {fault}"
