@@ -117,6 +117,41 @@ def test_a_slower_machine_while_reading_makes_no_layer_longer() -> None:
     assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
 
 
+def test_a_machine_that_was_slower_while_one_replicate_was_read_leaves_nothing_unattributed() -> None:
+    recording = recorded(pmu=False, replicates=3)
+    slow = tuple(
+        replace(
+            one,
+            wall_ns=one.wall_ns * 2,
+            alone_ns=one.alone_ns * 2,
+            calls_ns=tuple(value * 2 for value in one.calls_ns),
+        )
+        if one.replicate == 1
+        else one
+        for one in recording.layer_readings
+    )
+    _, ledger = compared(replace(recording, layer_readings=slow))
+    rest = rows_of(ledger)["unattributed"]
+    assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
+
+
+def test_turns_read_slower_and_faster_than_alone_do_not_lengthen_the_framework() -> None:
+    recording = recorded(pmu=False)
+    factors = {1: 3, 0: 1}  # of the half: three halves of its time in odd rounds, one half in even ones
+    uneven = tuple(
+        replace(one, calls_ns=tuple(value * factors[one.round % 2] // 2 for value in one.calls_ns))
+        if one.probe is Probe.CLOCK
+        else one
+        for one in recording.layer_readings
+    )
+    rounds = [one.round % 2 for one in recording.layer_readings if one.probe is Probe.CLOCK and one.arm == "fp32"]
+    assert rounds.count(0) == rounds.count(1)
+    _, ledger = compared(replace(recording, layer_readings=uneven))
+    _, even = compared(recording)
+    for name in ("conv", "framework"):
+        assert rows_of(ledger)[name].control_ns == pytest.approx(rows_of(even)[name].control_ns, rel=1e-3)
+
+
 def test_time_that_no_layer_turn_saw_is_unattributed_and_doubted() -> None:
     recording = recorded(pmu=False)
     quicker = tuple(

@@ -49,7 +49,8 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
     if not timed:
         return Missing(f"the recording was cut before the layers of {arm} were read")
     cost = graph.costs.get(Probe.CLOCK.value, _FREE) if not graph.profiled_by else _FREE
-    wall_ns = np.mean([_shares(one, cost) for one in timed], axis=0) * _alone_ns(timed, counted_ln)
+    spent_ns = _spent_ns(timed, cost)
+    wall_ns = spent_ns / sum(one.alone_ns for one in timed) * _alone_ns(readings, counted_ln)
     absent: dict[str, Missing] = {}
     return LayerTimes(
         calls=graph.calls,
@@ -67,14 +68,27 @@ def _is_whole(reading: LayerReading, calls: int) -> bool:
     return len(reading.calls_ns) == calls and reading.inferences > 0 and reading.alone_ns > 0 and reading.wall_ns > 0
 
 
-def _shares(reading: LayerReading, cost: BorderCost) -> Floats:
-    """Each call's part of the time alone, and the framework's; the latter not below nothing."""
-    within = np.maximum(np.array(reading.calls_ns, dtype=np.float64) - cost.inside_ns * reading.inferences, 0.0)
-    return _with_framework(within, float(reading.alone_ns)) / reading.alone_ns
+def _spent_ns(readings: Sequence[LayerReading], cost: BorderCost) -> Floats:
+    """The time of each call over all turns, and the framework's: what is left of the time alone.
+
+    Summed first: a framework that may not be below nothing in any single turn would be too long on average, by as much
+    as turns are unsteady.
+    """
+    price_ns = cost.inside_ns * sum(one.inferences for one in readings)
+    within = np.sum([one.calls_ns for one in readings], axis=0, dtype=np.float64) - price_ns
+    return _with_framework(within, float(sum(one.alone_ns for one in readings)))
+
+
+def _amount(readings: Sequence[LayerReading], name: str, cost: BorderCost) -> Floats:
+    """What was probed in each call over all turns, and between them, summed first as above."""
+    price = cost.probed.get(name, 0.0) * sum(one.inferences for one in readings)
+    within = np.sum([one.probed[name] for one in readings], axis=0, dtype=np.float64) - price
+    return _with_framework(within, float(sum(one.probed_alone[name] for one in readings)))
 
 
 def _with_framework(within: Floats, whole: float) -> Floats:
-    return np.append(within, max(0.0, whole - float(within.sum())))
+    calls = np.maximum(within, 0.0)
+    return np.append(calls, max(0.0, whole - float(calls.sum())))
 
 
 def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading], int]) -> dict[int, float]:
@@ -85,17 +99,18 @@ def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading],
     return {number: float(np.mean(values)) for number, values in found.items()}
 
 
-def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
-    """The arm's time between its layer turns, as it would be on average over the replicates that count.
+def _alone_ns(readings: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
+    """The arm's time between what is read, under any probe, as it would be over the replicates that count.
 
     Replicates differ by luck, and not all of them need have read layers: what counts is by how much the time alone
-    differs from the counted turns of the same process.
+    differs from the counted turns of the same process. The median of that: layers are read within two seconds, and a
+    machine that was slower just then makes one replicate's difference ten times what reading does to any.
     """
-    alone = _by_replicate(timed, lambda one: one.alone_ns)
+    alone = _by_replicate(readings, lambda one: one.alone_ns)
     shared = alone.keys() & counted_ln.keys()
     if not shared:
         return float(np.exp(np.mean(list(alone.values()))))
-    offset = np.mean([alone[number] - counted_ln[number] for number in sorted(shared)])
+    offset = np.median([alone[number] - counted_ln[number] for number in sorted(shared)])
     return float(np.exp(np.mean(list(counted_ln.values())) + offset))
 
 
@@ -107,17 +122,11 @@ def _cpu_share(readings: Sequence[LayerReading], graph: LayerGraph) -> Maybe[Flo
     if not chosen:
         return Missing("CPU time was not read layer by layer")
     cost = graph.costs.get(Probe.CPU.value, _FREE)
-    cpu = np.sum([_amount(one, "cpu_ns", cost) for one in chosen], axis=0)
-    wall = np.sum([_shares(one, cost) * one.alone_ns for one in chosen], axis=0)
+    cpu, wall = _amount(chosen, "cpu_ns", cost), _spent_ns(chosen, cost)
     whole = sum(one.probed_alone["cpu_ns"] for one in chosen) / sum(one.alone_ns for one in chosen)
     # A layer of a microsecond reads nothing, or several times its own length: it has the arm's own share.
     is_known = (cpu > 0) & (wall > 0) & (cpu < 4 * whole * wall)
     return np.where(is_known, cpu / np.where(wall > 0, wall, 1.0), whole)
-
-
-def _amount(reading: LayerReading, name: str, cost: BorderCost) -> Floats:
-    within = np.array(reading.probed[name], dtype=np.float64) - cost.probed.get(name, 0.0) * reading.inferences
-    return _with_framework(np.maximum(within, 0.0), float(reading.probed_alone[name]))
 
 
 def _amounts(
@@ -128,23 +137,21 @@ def _amounts(
     Cycles go with the time of the turn that counted them; they are taken as a rate over that time, so that a turn that
     was slower does not look like a faster clock.
     """
-    sums: dict[str, Floats] = {}
-    over: dict[str, Floats] = {}
+    told_by: dict[tuple[str, Probe], list[LayerReading]] = {}
     for one in readings:
         absent.update({name: Missing(reason) for name, reason in one.lost.items()})
-        cost = graph.costs.get(one.probe.value, _FREE)
-        spent_ns = _shares(one, cost) * one.alone_ns
         for name in one.probed:
-            if name == "cpu_ns" or name in one.lost:
-                continue
-            per = spent_ns if _is_rate(name) else np.full(len(spent_ns), float(one.inferences))
-            sums[name] = sums.get(name, np.zeros(len(per))) + _amount(one, name, cost)
-            over[name] = over.get(name, np.zeros(len(per))) + per
-    mean = {
-        name: np.divide(amount, over[name], out=np.zeros_like(amount), where=over[name] > 0)
-        for name, amount in sums.items()
-    }
-    return {name: values * wall_ns if _is_rate(name) else values for name, values in mean.items()}
+            if name != "cpu_ns" and name not in one.lost:
+                told_by.setdefault((name, one.probe), []).append(one)
+    mean: dict[str, Floats] = {}
+    for (name, probe), chosen in told_by.items():
+        cost = graph.costs.get(probe.value, _FREE)
+        amount = _amount(chosen, name, cost)
+        spent_ns = _spent_ns(chosen, cost)
+        per = spent_ns if _is_rate(name) else np.full(len(amount), float(sum(one.inferences for one in chosen)))
+        each = np.divide(amount, per, out=np.zeros_like(amount), where=per > 0)
+        mean[name] = each * wall_ns if _is_rate(name) else each
+    return mean
 
 
 def _is_rate(name: str) -> bool:
