@@ -152,6 +152,17 @@ def test_turns_read_slower_and_faster_than_alone_do_not_lengthen_the_framework()
         assert rows_of(ledger)[name].control_ns == pytest.approx(rows_of(even)[name].control_ns, rel=1e-3)
 
 
+def test_one_turn_that_had_to_wait_is_not_most_of_an_arms_time() -> None:
+    recording = recorded(pmu=False)
+    first = next(one for one in recording.layer_readings if one.probe is Probe.CLOCK and one.arm == "fp32")
+    waited = replace(first, alone_ns=first.alone_ns * 22, calls_ns=tuple(value * 13 for value in first.calls_ns))
+    readings = tuple(waited if one is first else one for one in recording.layer_readings)
+    _, ledger = compared(replace(recording, layer_readings=readings))
+    _, quiet = compared(recording)
+    for row, other in zip(quiet.rows, ledger.rows, strict=True):
+        assert other.control_ns == pytest.approx(row.control_ns, rel=1e-3, abs=1e3)
+
+
 def test_time_that_no_layer_turn_saw_is_unattributed_and_doubted() -> None:
     recording = recorded(pmu=False)
     quicker = tuple(
