@@ -134,6 +134,7 @@ class Reading:
     threads_after: int = 1
     steal_ns: Maybe[int] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
     throttled_ns: Maybe[int] = Missing("not told by this kernel")  # the cgroup's quota stopped it while the turn ran
+    waited_ns: Maybe[int] = Missing("was not recorded")  # of all threads: ready to run, while their CPU ran others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,16 @@ def test_time_that_the_host_took_is_a_doubt_from_one_percent_on() -> None:
     assert not doubts(replace(fact, readings=little), "noisy-host")
 
 
+def test_waiting_for_a_cpu_is_a_doubt_where_it_is_much() -> None:
+    fact = recording(ARMS)
+    crowded = tuple(replace(one, waited_ns=one.wall_ns // 2 if one.arm == "int8" else 0) for one in fact.readings)
+    ((_, text),) = doubts(replace(fact, readings=crowded), "noisy-host")
+    assert "50.0 % of int8's" in text
+    assert "fp32" not in text
+    little = tuple(replace(one, waited_ns=one.wall_ns // 100) for one in fact.readings)
+    assert not doubts(replace(fact, readings=little), "noisy-host")
+
+
 def test_time_that_a_quota_stopped_an_arm_for_is_told_with_its_share() -> None:
     fact = recording(ARMS)
     stopped = tuple(replace(one, throttled_ns=one.wall_ns // 4 if one.arm == "int8" else 0) for one in fact.readings)

@@ -19,6 +19,7 @@ ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at 
 ENOUGH_ROUNDS = 3
 COSTLY_MEASURING = 0.01  # of a turn
 MUCH_SCATTERED = 0.5  # of the memory that the arms of a replicate take
+MUCH_WAITED = 0.05  # likewise, of all threads together: an arm that has its CPUs to itself waits for less than 0.01
 NOISY_STEAL = 0.01  # of the wall time of the turns
 
 
@@ -184,6 +185,16 @@ def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
             slug="thread-oversubscription",
             text=f"the CPU quota of the cgroup stopped arms that had used it up: {stopped}",
             fix="raise cpu.max (docker run --cpus), or use fewer threads",
+        )
+    waiting = _shares_above(MUCH_WAITED, turns, "waited_ns")
+    if waiting:
+        yield Concern(
+            slug="noisy-host",
+            text=(
+                f"threads that were ready to run waited for a CPU that ran something else, for as much as {waiting} "
+                "time; where several threads work together, all wait for the one that does"
+            ),
+            fix="let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
         )
 
 

@@ -42,8 +42,8 @@ class ArmTurns:
     """The turns of one arm; arrays have one entry per turn, times in ns per inference.
 
     `columns` holds what only some turns read, by name: events as printed (instructions:u) and user_ns, kernel_ns,
-    migrations, steal_ns, throttled_ns. `absent` says why a quantity has no column. `impossible` counts the turns
-    left out because their wall time or number of inferences was not above zero.
+    migrations, steal_ns, throttled_ns, waited_ns. `absent` says why a quantity has no column. `impossible` counts the
+    turns left out because their wall time or number of inferences was not above zero.
     """
 
     arm: str
@@ -120,6 +120,7 @@ _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "cpu-migrations": attrgetter("migrations"),
     "steal_ns": attrgetter("steal_ns"),
     "throttled_ns": attrgetter("throttled_ns"),
+    "waited_ns": attrgetter("waited_ns"),
 }
 
 

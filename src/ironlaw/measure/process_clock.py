@@ -129,6 +129,24 @@ def migrations_so_far(threads: tuple[int, ...], *, root: Path = Path("/")) -> Ma
     return total
 
 
+def waited_ns(*, root: Path = Path("/")) -> Maybe[int]:
+    """How long this process's threads could have run since they began, and waited for a CPU that ran others, in ns.
+
+    Time asleep is not in it. Source: the second field of schedstat, sched_info.run_delay of the kernel.
+    """
+    total = 0
+    folder = root / "proc/self/task"
+    for thread in folder.iterdir():
+        try:
+            total += int((thread / "schedstat").read_text().split()[1])
+        except FileNotFoundError:
+            if thread.exists():
+                return Missing("waiting for a CPU is not told: this kernel has no /proc/self/schedstat")
+        except (OSError, IndexError, ValueError) as error:
+            return Missing(f"waiting for a CPU is not told: /proc/self/schedstat cannot be read ({error})")
+    return total
+
+
 def _own_thread() -> int:
     import threading
 

@@ -34,6 +34,7 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import observe_pool
+from ironlaw.measure.process_clock import waited_ns
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
@@ -177,11 +178,11 @@ class Twin:
         assert program is not None, "a turn is ordered after a start"
         assert meter is not None, "a turn is ordered after a start"
         inputs = [self._take_input() for _ in range(order.inferences)]
-        stolen_before, throttled_before = steal_ns(), throttled_ns()
+        stolen_before, throttled_before, waited_before = steal_ns(), throttled_ns(), waited_ns()
         meter.begin(order.group)
         wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)
         measured = meter.finish()
-        stolen_after, throttled_after = steal_ns(), throttled_ns()
+        stolen_after, throttled_after, waited_after = steal_ns(), throttled_ns(), waited_ns()
         return Reading(
             arm=self._post.arm.name,
             replicate=self._post.replicate,
@@ -201,6 +202,7 @@ class Twin:
             threads_after=measured.threads,
             steal_ns=_elapsed(stolen_before, stolen_after),
             throttled_ns=_elapsed(throttled_before, throttled_after),
+            waited_ns=_elapsed(waited_before, waited_after),
         )
 
     def _layer_reader(self) -> LayerReader:

@@ -13,7 +13,7 @@ from ironlaw.measure.machine.cgroup import cpu_max, quota_cpus, throttled_ns
 from ironlaw.measure.machine.cpu_identity import cpu_identity
 from ironlaw.measure.machine.cpu_list import parse_cpu_list
 from ironlaw.measure.machine.inspection import cpu_time_split, inspect_machine, perf_event_paranoid, steal_ns
-from ironlaw.measure.process_clock import migrations_so_far
+from ironlaw.measure.process_clock import migrations_so_far, waited_ns
 from ironlaw.missing import Missing, is_known
 
 ZEN_3_CPUINFO = """processor\t: 0
@@ -229,3 +229,10 @@ def test_versions_are_read_without_importing() -> None:
     assert is_known(machine.python)
     assert "python" in machine.versions
     assert not {"torch", "onnxruntime", "openvino"} & (set(sys.modules) - before)
+
+
+def test_waiting_for_a_cpu_is_summed_over_threads_and_a_kernel_that_does_not_tell_is_missing(tmp_path: Path) -> None:
+    root = write(tmp_path, {"proc/self/task/7/schedstat": "900 40 12\n", "proc/self/task/8/schedstat": "100 2 3\n"})
+    assert waited_ns(root=root) == 42
+    (root / "proc/self/task/9").mkdir()
+    assert isinstance(waited_ns(root=root), Missing)
