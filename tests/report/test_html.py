@@ -183,3 +183,12 @@ def test_protocol_has_its_waterfall_on_the_page() -> None:
     sections = [name for name in page.ids() if re.fullmatch(r"comparison-\d+", name)]
     assert len(sections) == 1  # not one for every arm of the protocol
     assert "waterfall" not in Page(render(explanations.with_pmu(), None)).ids()
+
+
+def test_a_command_in_a_gap_is_code_and_what_it_quotes_stays_text() -> None:
+    whole = explanations.without_pmu()
+    lost = Missing("use bare metal <b>now</b>")
+    arms = tuple(replace(arm, ipc=lost) for arm in whole.arms)
+    page = render(replace(whole, arms=arms), None)
+    assert "<code>ironlaw doctor</code> says more" in page
+    assert "<b>now</b>" not in page

@@ -200,6 +200,24 @@ def test_remainder_that_may_be_nothing_is_not_called_unexplained() -> None:
     assert "Unexplained" not in said
 
 
+def test_a_comparison_that_is_the_experiment_itself_leaves_nothing_to_speak_of() -> None:
+    whole = explanations.with_pmu()
+    comparison = whole.comparisons[2]
+    same = replace(explanations.PAGE_FAULTS, control=comparison.control, changed=comparison.changed)
+    rest = explanations.estimate(0.0, 0.0)
+    said = flat(text_of(replace(whole, comparisons=(replace(comparison, causes=(same,), unexplained=rest),))))
+    assert "Page faults: confirmed." in said
+    assert "left over" not in said
+
+
+def test_a_number_is_not_torn_from_its_per_cent_sign() -> None:
+    whole = explanations.with_pmu()
+    concerns = tuple(replace(whole.concerns[0], text=f"{'x' * count} 12.5 % of it") for count in range(20, 70))
+    lines = text_of(replace(whole, concerns=concerns)).splitlines()
+    assert sum("12.5" in line for line in lines) >= len(concerns)
+    assert not [line for line in lines if line.lstrip().startswith("%")]
+
+
 def test_paragraph_reads_like_an_answer() -> None:
     assert (
         "int8+fused is 2.70× [2.60, 2.80] faster than fp32: 10.70 ms instead of 29.00 ms per image. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -131,6 +132,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters["plain"] = words.plain
     made.filters["breakable"] = _breakable
+    made.filters["with_code"] = _with_code
     made.globals.update(
         words=words,
         splitting=splitting,
@@ -207,6 +209,13 @@ def _breakable(name: str) -> Any:
     from markupsafe import Markup, escape
 
     return Markup(str(escape(words.plain(name))).replace("+", "<wbr>+").replace(".", ".<wbr>"))
+
+
+def _with_code(text: str) -> Any:
+    """A sentence in which what stands between backticks is code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _page_file(name: str) -> str:

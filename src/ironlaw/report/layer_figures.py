@@ -39,7 +39,8 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
         saved.locator_params(axis="x", integer=True)
         for ax in (times, saved):
             grid_lines(ax, axis="y")
-        caption = "Above: time of each layer. Below: what each layer saves (above 0) or costs (below 0), by term."
+        caption = "Above: time of each layer. Below: what each layer saves (above 0) or costs (below 0), by term. "
+        caption += "The last two are the framework, and what is left unattributed."
         return finish(figure, name=name, title="Layer by layer", caption=caption)
 
 

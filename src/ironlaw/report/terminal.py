@@ -126,7 +126,7 @@ def _say(console: Console, text: str | Text, *, style: str = "", indent: int = 0
     """Print wrapped text; `hanging` more spaces begin every line but the first."""
     whole = Text.assemble(text, style=style)
     # rich breaks lines at no-break spaces too; a letter in their place keeps a number and its unit together.
-    whole.plain = whole.plain.replace(_NO_BREAK, _GLUE)
+    whole.plain = whole.plain.replace(_NO_BREAK, _GLUE).replace(" %", f"{_GLUE}%")
     for place, line in enumerate(whole.wrap(console, max(20, console.width - indent - hanging))):
         line.rstrip()
         line.plain = line.plain.replace(_GLUE, _NO_BREAK)

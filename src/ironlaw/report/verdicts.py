@@ -129,15 +129,19 @@ def share_text(share: Maybe[Estimate]) -> str:
 
 
 def unexplained_sentence(comparison: Comparison) -> str:
-    """What the confirmed causes leave over; empty when that was not computed."""
+    """What the confirmed causes leave over; empty when that was not computed, or can be nothing by its definition."""
     rest = comparison.unexplained
     if isinstance(rest, Missing):
         if rest == NOT_RECORDED:
             return ""
         return f"What remains unexplained is not known: {plain(rest.reason)}."
-    if not any(verdict.outcome is Outcome.CONFIRMED for verdict in comparison.causes):
+    confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
+    if not confirmed:
         told = comparison.difference in (Difference.FASTER, Difference.SLOWER)
         return f"No tested cause is confirmed{': all of it is unexplained' if told else ''}."
+    pair = (comparison.control, comparison.changed)
+    if [(verdict.control, verdict.changed) for verdict in confirmed] == [pair]:
+        return ""  # the comparison itself is the experiment: what it leaves over is zero, not measured to be
     factor = ratio(rest.through(math.exp))
     if not rest.excludes(0.0):
         return f"What is left over is not shown to be anything: {factor}."
