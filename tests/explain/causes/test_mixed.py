@@ -9,7 +9,8 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.explain.assemble import explain
-from ironlaw.explain.causes.mixed import losing
+from ironlaw.explain.causes.bench import bench
+from ironlaw.explain.causes.mixed import losing, mixed
 from ironlaw.explain.causes.search import additions, retirable
 from ironlaw.explanation import Mixed
 from ironlaw.fact import Fact
@@ -158,6 +159,13 @@ def test_conversions_inside_of_a_block_are_its_own_and_those_at_its_border_are_n
     assert _lost(assemble(kept)) == ("net.a",)
 
 
+def test_where_the_control_moved_nothing_is_claimed_of_what_was_tried() -> None:
+    recording = searched(int8_arm(40e6, to_leave=20e6))
+    (one,) = _mixed(recording, trusted=False)
+    assert one.arm == MIXED
+    assert isinstance(one.gain, Missing)
+
+
 def test_without_layers_it_is_said_why_nothing_was_mixed() -> None:
     recording = searched(replace(int8_arm(40e6), layers=()))
     lost = losing(recording)
@@ -172,6 +180,12 @@ def test_the_arms_that_show_it_are_not_retired() -> None:
     recording = searched(int8_arm(40e6, to_leave=20e6), bf16=ArmScript(user_instructions=19e6), **faster)
     assert recording.plan.retired
     assert not {MIXED, ALL_INT8} & set(recording.plan.retired)
+
+
+def _mixed(recording: Recording, *, trusted: bool) -> tuple[Mixed, ...]:
+    told = mixed(recording, bench(recording), ["fp32", "int8", MIXED, ALL_INT8], trusted=trusted)
+    assert not isinstance(told, Missing)
+    return told
 
 
 def _lost(recording: Recording) -> tuple[str, ...]:

@@ -33,6 +33,9 @@ _OF_INT8 = (PRECISION, "calibration", "quantized-engine")
 _OF_MIXING = (*_OF_INT8, "fusion", FACTOR.name)
 
 
+UNPROVEN = Missing("the control arm moved, so no gain is proven")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losing:
     """The blocks of an int8 arm that take longer than in the float arm, in the order of execution."""
@@ -107,7 +110,7 @@ def mixed(recording: Recording, on: Bench, fit: Collection[str], *, trusted: boo
         siblings = [one for one in uniform if set(one.variant.differing(arm.variant)) <= set(_OF_MIXING)]
         rivals = (_rival(on, arm, uniform), _rival(on, arm, siblings))
         for rival in dict.fromkeys(one for one in rivals if one is not None):
-            ln_gain = t_interval(list(on.series((1.0, rival.name), (-1.0, arm.name)).values()))
+            ln_gain = t_interval(list(on.series((1.0, rival.name), (-1.0, arm.name)).values())) if trusted else UNPROVEN
             found.append(
                 Mixed(
                     arm=arm.name,
@@ -117,7 +120,7 @@ def mixed(recording: Recording, on: Bench, fit: Collection[str], *, trusted: boo
                     gain=ln_gain.through(math.exp) if not isinstance(ln_gain, Missing) else ln_gain,
                 )
             )
-    return tuple(found) if trusted else Missing("the control arm moved, so no gain is proven")
+    return tuple(found)
 
 
 def _why_none(recording: Recording) -> Missing:
