@@ -80,3 +80,11 @@ def test_blocks_without_multiplications_are_not_flipped() -> None:
     assert set(blocks_to_flip(ledger, depth=1, most=9)) == {"conv", "fc"}
     assert blocks_to_flip(ledger, depth=1, most=1) == ("conv",)
     assert blocks_to_flip(replace(ledger, rows=ledger.rows[-2:]), depth=1, most=9) == ()
+
+
+def test_float_is_no_news_in_an_arm_that_was_made_to_hold_it() -> None:
+    recording = flipped()
+    mixed = {"int8_operators": 4.0, "operators": 60.0, "float_share": 0.9}
+    censuses = tuple(replace(one, counts=mixed) for one in recording.censuses)
+    names = {one.arm for one in flips(replace(recording, censuses=censuses)).concerns if one.slug == "precision-islands"}
+    assert names == {"int8+fused+int8-blocks=all"}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ironlaw.arm import Arm
+from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
 from ironlaw.explain.assemble import explain
@@ -90,9 +91,15 @@ def flips(recording: Recording) -> Flips:
         concerns=tuple(
             concern
             for concern in explain(recording, control=named[_NONE], changed=named[_ALL]).concerns
-            # The reference has an int8 arm's name and no int8 block: that is what it is for.
-            if (concern.slug, concern.arm) != ("not-quantized", named[_NONE])
+            if not _is_on_purpose(concern, recording.plan)
         ),
+    )
+
+
+def _is_on_purpose(concern: Concern, plan: Plan) -> bool:
+    """Whether a concern is that an arm holds float, of one that was made to hold it."""
+    return concern.slug in ("not-quantized", "precision-islands") and any(
+        arm.name == concern.arm and arm.variant.level(FACTOR) != _ALL for arm in plan.arms
     )
 
 
