@@ -84,7 +84,15 @@ def test_blocks_without_multiplications_are_not_flipped() -> None:
 
 def test_float_is_no_news_in_an_arm_that_was_made_to_hold_it() -> None:
     recording = flipped()
-    mixed = {"int8_operators": 4.0, "operators": 60.0, "float_share": 0.9}
+    mixed: dict[str, float | Missing] = {"int8_operators": 4.0, "operators": 60.0, "float_share": 0.9}
     censuses = tuple(replace(one, counts=mixed) for one in recording.censuses)
-    names = {one.arm for one in flips(replace(recording, censuses=censuses)).concerns if one.slug == "precision-islands"}
+    told = flips(replace(recording, censuses=censuses)).concerns
+    names = {one.arm for one in told if one.slug == "precision-islands"}
     assert names == {"int8+fused+int8-blocks=all"}
+
+
+def test_flips_miss_no_counter_that_none_of_their_numbers_needs() -> None:
+    recording = flipped()
+    (control, *_) = recording.plan.asked()
+    assert "lost-counter" in {one.slug for one in explain(recording, control=control.name).concerns}
+    assert "lost-counter" not in {one.slug for one in flips(recording).concerns}
