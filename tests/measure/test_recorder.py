@@ -207,3 +207,21 @@ def test_every_arm_is_started_in_every_place_equally_often() -> None:
     places = Counter((name, place) for order in stage.orders for place, name in enumerate(order))
     assert len(places) == 9
     assert set(places.values()) == {2}
+
+
+class _Listening(Unwatched):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.done: list[float] = []
+
+    def progressed(self, done: float, doing: str) -> None:
+        self.done.append(done)
+
+
+@pytest.mark.parametrize("schedule", [Schedule(replicates=3, rounds=4, inferences=60), Schedule(budget_s=60.0)])
+def test_a_run_is_never_said_to_be_less_far_than_before(schedule: Schedule) -> None:
+    listening = _Listening()
+    record(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Kept(), watcher=listening, advice=Advice())
+    assert listening.done == sorted(listening.done)
+    assert 0.0 <= listening.done[0] <= listening.done[-1] <= 1.0

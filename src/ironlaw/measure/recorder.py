@@ -85,6 +85,7 @@ class _Run:
     answered: set[str] = field(default_factory=set)
     sweeps: Sweeps | None = None  # set when the counters are known, where layers are read
     swept_s: float = 0.0
+    reached: float = 0.0  # the share of the run that was said to be behind us
     turns: tuple[int, ...] = ()  # inferences in each round of the replicate at hand; empty: to be sized
 
     def keep(self, fact: Fact) -> None:
@@ -318,7 +319,9 @@ def _inference_s(started: ArmStarted) -> float:
 
 
 def _share(run: _Run, replicates: float = 0.0) -> float:
-    """How much of the run is behind us: by its schedule, or by its budget where that is further."""
+    """How much of the run is behind us, never less than before: by schedule, or by budget where that is further."""
     by_schedule = replicates / run.replicates()
     budget_s = run.plan.schedule.budget_s
-    return min(1.0, max(by_schedule, run.elapsed_s() / budget_s if budget_s else 0.0))
+    by_budget = run.elapsed_s() / budget_s if budget_s else 0.0
+    run.reached = max(run.reached, min(1.0, max(by_schedule, by_budget)))
+    return run.reached
