@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import ironlaw
+from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput
 from ironlaw.models import factories, handed_over, sources
 
@@ -19,7 +20,7 @@ def doubled(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_lambda_and_its_inputs_come_back_as_they_were(tmp_path: Path) -> None:
-    path = tmp_path / f"mine{handed_over.SUFFIX}"
+    path = tmp_path / f"mine{HANDED_OVER}"
     factor = 3.0
     handed_over.keep(lambda x: x * factor, torch.ones(2), path, name="mine")
     made = factories.make(str(path), seed=0)
@@ -27,7 +28,7 @@ def test_a_lambda_and_its_inputs_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_a_handed_over_program_is_a_source_of_its_own_kind(tmp_path: Path) -> None:
-    path = tmp_path / f"mine{handed_over.SUFFIX}"
+    path = tmp_path / f"mine{HANDED_OVER}"
     with pytest.raises(BadInput, match="cannot read"):
         sources.check(str(path))
     handed_over.keep(doubled, torch.ones(2), path, name="mine")
@@ -41,7 +42,7 @@ def test_what_cannot_be_called_is_refused_before_anything_starts(tmp_path: Path)
 
 def test_an_open_file_cannot_be_handed_over(tmp_path: Path) -> None:
     with (tmp_path / "x").open("w") as opened, pytest.raises(BadInput, match="cannot be handed to another process"):
-        handed_over.keep(lambda x: (opened, x), None, tmp_path / f"mine{handed_over.SUFFIX}", name="mine")
+        handed_over.keep(lambda x: (opened, x), None, tmp_path / f"mine{HANDED_OVER}", name="mine")
 
 
 class Noisy(nn.Module):

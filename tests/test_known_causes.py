@@ -249,3 +249,12 @@ def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
     (extra,) = comparison.interaction.values()
     assert extra.value == pytest.approx(0.118, abs=0.01)
     assert interaction_sentences(comparison)[0].startswith("Precision and fusion together gain more")
+
+
+def test_a_program_that_python_gave_is_recommended_by_its_name_not_by_a_file_that_is_gone() -> None:
+    slow, fast = (replace(own(name), factory=f"/tmp/ironlaw-x/{name}.cloudpickle") for name in ("slow", "fast"))
+    laws = {"slow": SOUND, "fast": replace(SOUND, user_instructions=SOUND.user_instructions / 2)}
+    recommended = explained((slow, fast), Script(arms=laws)).recommendation
+    assert not isinstance(recommended, Missing)
+    assert recommended.how.startswith("use the program that was given as 'fast'")
+    assert "cloudpickle" not in recommended.how

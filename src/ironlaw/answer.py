@@ -69,6 +69,7 @@ def measure_programs(
     """
     import tempfile
 
+    from ironlaw.arm import HANDED_OVER
     from ironlaw.errors import BadInput
     from ironlaw.models import handed_over
 
@@ -78,7 +79,7 @@ def measure_programs(
     with tempfile.TemporaryDirectory(prefix="ironlaw-") as folder:
         words = []
         for place, (name, program) in enumerate(programs.items()):
-            source = program if isinstance(program, str) else str(Path(folder) / f"{place}{handed_over.SUFFIX}")
+            source = program if isinstance(program, str) else str(Path(folder) / f"{place}{HANDED_OVER}")
             if not isinstance(program, str):
                 handed_over.keep(program, inputs, Path(source), name=name)
             words += ["--arm", f"{name}={source}"]

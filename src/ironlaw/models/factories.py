@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ironlaw.arm import HANDED_OVER
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.models import LoadedModel, handed_over, inputs, saved
@@ -75,7 +76,7 @@ def make(source: str, *, seed: int) -> Made:
     """
     import torch
 
-    if source.endswith(handed_over.SUFFIX):
+    if source.endswith(HANDED_OVER):
         _seed_everything(seed)
         return _understood(source, handed_over.read(Path(source)))
     where, _, name = source.rpartition(":")

@@ -14,8 +14,6 @@ from typing import Any
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models.weights import first_line
 
-SUFFIX = ".cloudpickle"
-
 
 def keep(program: Any, inputs: Any, path: Path, *, name: str) -> None:
     """Write a program, and the inputs it is to be called with (None: photographs), for a child to read.

@@ -11,8 +11,9 @@ from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
+from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import LoadedModel, handed_over
+from ironlaw.models import LoadedModel
 
 
 class Kind(Enum):
@@ -32,7 +33,7 @@ def kind_of(source: str) -> Kind:
     where, colon, _ = source.rpartition(":")
     if source.endswith(".onnx"):
         return Kind.ONNX
-    if source.endswith(handed_over.SUFFIX):
+    if source.endswith(HANDED_OVER):
         return Kind.HANDED_OVER
     if source.endswith(".py") or where.endswith(".py"):
         return Kind.FILE

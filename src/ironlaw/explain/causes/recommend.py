@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from ironlaw.arm import HANDED_OVER, Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explain.alike import answers_alike
 from ironlaw.explain.causes.bench import Bench
@@ -66,6 +67,14 @@ def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
     return answers_alike(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
 
 
+def _program(on: Bench, arm: Arm) -> str:
+    """To use the program of an arm, by its source, or by the name that Python code gave it under."""
+    if arm.factory is None or not arm.factory.endswith(HANDED_OVER):
+        return f"use {arm.factory}"
+    given = next(other.name for other in on.plan.arms if other.factory == arm.factory and not other.serves)
+    return f"use the program that was given as {given!r}"
+
+
 def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
     control, arm = on.plan.control, on.plan.arm(name)
     levels = [
@@ -78,5 +87,5 @@ def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
         # The remedies of precisions are eager PyTorch's; another engine quantizes by tools of its own.
         how = f"ironlaw export {name} -o DIR writes the model and the script that runs it"
     if arm.factory and arm.factory != control.factory:
-        how = "; ".join(part for part in (f"use {arm.factory}", how) if part)
+        how = "; ".join(part for part in (_program(on, arm), how) if part)
     return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how)
