@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import threading
@@ -16,6 +17,7 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 
+_AT_ONCE = 8  # inputs that statistics are taken of at a time
 ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreachable
 
 
@@ -128,10 +130,11 @@ def untrained(reason: str) -> Concern:
 
 
 def settle_statistics(module: Any, batch: Any) -> bool:
-    """Set every BatchNorm's running statistics to those of one batch, so that activations keep their size.
+    """Set every BatchNorm's running statistics to those of a batch, so that activations keep their size.
 
     A seeded network with the statistics it is born with (mean 0, variance 1) lets activations grow or die layer by
-    layer, until int8 has nothing to represent. Returns whether there was any BatchNorm.
+    layer, until int8 has nothing to represent. The batch is taken in pieces, whose statistics are averaged: of all
+    calibration images at once, the activations of a MobileNetV2 take 0.4 GB. Returns whether there was any BatchNorm.
     """
     import torch
 
@@ -140,10 +143,12 @@ def settle_statistics(module: Any, batch: Any) -> bool:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # cumulative average: after one batch, that batch's statistics
+        norm.momentum = None  # cumulative average over the pieces
         norm.train()
+    pieces = math.ceil(len(batch[0]) / _AT_ONCE)
     with torch.no_grad():
-        module(*batch)
+        for piece in zip(*(torch.tensor_split(part, pieces) for part in batch), strict=True):
+            module(*piece)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()
