@@ -25,7 +25,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 from .plants import BY_NAME, PLANTS, Plant
 
-BUDGET_S = 26.0
+BUDGET_S = 30.0
 LEAST_NAMED = 0.9
 
 

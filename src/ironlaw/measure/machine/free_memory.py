@@ -21,7 +21,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 
 # A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
 SCATTERED_BELOW_ORDER = 4
-MOST_HELD = 1 / 8  # of the memory that is available
+MOST_HELD = 1 / 16  # of the memory that is available; taking it costs 0.3 s a GB
 COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
 
 
