@@ -166,6 +166,18 @@ def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
     assert "both alike" in verdict.reason
 
 
+def test_a_slower_arm_that_the_cold_costs_as_well_was_in_the_caches_too() -> None:
+    def cold(stall_cycles: float) -> Burden:
+        return Burden(factor="cache", level="cold", is_brought=True, stall_cycles=stall_cycles)
+
+    slower = replace(SOUND, user_instructions=150e6, size_bytes=4_000_000)
+    script = stated(bearing(cold(10e6), law=slower), bearing(cold(QUARTER)))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "in the caches as well" in verdict.reason
+
+
 def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however_much_the_cold_costs_one() -> None:
     cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)
     (comparison,) = explained(

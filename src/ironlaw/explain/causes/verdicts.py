@@ -20,6 +20,7 @@ from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
 FEWEST_REPLICATES = 3
+CACHE_FIT = "cache-fit"
 NO_WHOLE = Missing("no difference is shown that it could be a share of")
 
 
@@ -124,11 +125,23 @@ class _Judge:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
         if any(self.on.bear_alike(*self.arms, switch) for switch in item.switches):
             return Outcome.UNDECIDED, "both arms have it alike: that it costs one more is an interaction with a cause"
+        if item.cause == CACHE_FIT and self._slower_fits(item):
+            return (
+                Outcome.UNDECIDED,
+                "the cold takes time from the slower arm too: what it uses was in the caches as well",
+            )
         # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
         by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
         if by_luck >= 1 - CONFIDENCE:
             return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
         return Outcome.CONFIRMED, ""
+
+    def _slower_fits(self, item: Contribution) -> bool:
+        """Whether the slower arm loses by cold caches: one whose data exceed them has nothing to lose."""
+        sides = [(item.control, item.changed), *([item.others] if item.others else [])]
+        warm, cold = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
+        loss = t_interval(list(self.on.series((1.0, cold), (-1.0, warm)).values()))
+        return isinstance(loss, Estimate) and loss.low > self.on.smallest
 
 
 def _in_time(item: Contribution) -> Estimate | None:
