@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from ironlaw.concern import Concern
+from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explain.alike import answer_doubts
@@ -125,6 +125,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     concerns += precision_doubts(recording, plan.asked())
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     trained = _is_trained(concerns)
+    invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
     alike = {chosen, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
     return Explanation(
         machine=recording.machine,
@@ -134,7 +135,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
         concerns=tuple(concerns),
         front=front(on, by_name),
         mixed=mixed(recording, on, alike, trusted=not has_moved(check)),
-        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=trained),
+        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=trained, invalid=invalid),
         associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
         control_check=check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ironlaw.arm import HANDED_OVER, Arm
 from ironlaw.estimate import Estimate
@@ -18,8 +18,12 @@ from ironlaw.variant import ENGINE, Variant
 MOST_NEXT = 4
 
 
-def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool) -> Maybe[Recommendation]:
+def recommend(
+    on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool, invalid: Collection[str] = ()
+) -> Maybe[Recommendation]:
     """The fastest arm that answers as the control does, and what else was tried.
+
+    Gains over a control among the `invalid` arms answer another question, and an invalid arm is never recommended.
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
     `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
@@ -27,11 +31,13 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
     if not trusted:
         return Missing("the control arm moved, so no gain is proven")
     control = on.plan.control
+    if control.name in invalid:
+        return Missing(f"{control.name} is no fair control, so no gain over it is one")
     by_name = {row.arm: row for row in rows}
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
     for arm in on.plan.arms[1:]:
-        if arm.repeats or not _deployable(arm.variant):
+        if arm.repeats or _base(on, arm) in invalid or not _deployable(arm.variant):
             continue
         ln_gain = t_interval(list(on.series((1.0, control.name), (-1.0, arm.name)).values()))
         if isinstance(ln_gain, Missing):
@@ -54,6 +60,11 @@ def recommend(on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: 
         unlike=tuple(unlike),
         next_best=tuple(others[:MOST_NEXT]),
     )
+
+
+def _base(on: Bench, arm: Arm) -> str:
+    """The arm that was asked for, of which an experiment is a form."""
+    return next((entry.arm for entry in on.plan.experiments if entry.thrown == arm.name and not entry.spared), arm.name)
 
 
 def _deployable(variant: Variant) -> bool:
