@@ -47,28 +47,53 @@ def test_float_answers_stay(shape: dict[str, Any]) -> None:
     assert float((after - before).abs().max()) < 1e-5
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_int8_answers_stay_to_the_bit(shape: dict[str, Any]) -> None:
+def quantized(shape: dict[str, Any], *, engine: str) -> Any:
+    """The layer in int8 between its conversions, packed for an engine."""
     quantization: Any = importlib.import_module("torch.ao.quantization")
     import torch
 
-    if "fbgemm" not in torch.backends.quantized.supported_engines:
-        pytest.skip("this torch has no FBGEMM")
-    torch.backends.quantized.engine = "fbgemm"
+    if engine not in torch.backends.quantized.supported_engines:
+        pytest.skip(f"this torch has no {engine}")
+    torch.backends.quantized.engine = engine
     wrapped: Any = torch.nn.Sequential(quantization.QuantStub(), layer(shape), quantization.DeQuantStub()).eval()
     wrapped.qconfig = quantization.get_default_qconfig("fbgemm")
     prepared = quantization.prepare(wrapped)
     prepared(picture())
-    before, after = rewritten(quantization.convert(prepared))
+    return quantization.convert(prepared)
+
+
+# FBGEMM's depth-wise kernel takes no other padding than half the kernel.
+UNPADDED: dict[str, Any] = {"groups": 8, "padding": 0}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("shape", [*SHAPES, UNPADDED], ids=str)
+def test_int8_answers_stay_to_the_bit(shape: dict[str, Any]) -> None:
+    before, after = rewritten(quantized(shape, engine="fbgemm"))
     assert bool((after == before).all())
 
 
-def test_a_depth_wise_convolution_is_left_alone() -> None:
-    assert not list(sparse_layers(layer({"groups": 8, "padding": 1})))
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("shape", "engine", "found"),
+    [
+        (UNPADDED, "fbgemm", 1),
+        ({"groups": 8, "padding": 1}, "fbgemm", 0),
+        (UNPADDED, "onednn", 0),
+    ],
+)
+def test_a_depth_wise_int8_convolution_lacks_a_kernel_in_fbgemm_unless_padded_by_half(
+    shape: dict[str, Any], engine: str, found: int
+) -> None:
+    assert len(list(sparse_layers(quantized(shape, engine=engine)))) == found
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_depth_wise_float_convolution_is_left_alone(padding: int) -> None:
+    assert not list(sparse_layers(layer({"groups": 8, "padding": padding})))
 
 
 def test_a_net_without_such_layers_is_refused() -> None:
     module = layer({"padding": 1})
-    with pytest.raises(ArmFailed, match="groups or dilation"):
+    with pytest.raises(ArmFailed, match="fast kernel"):
         FACTOR.change("dense", Program(infer=module, inputs=[(picture(),)], module=module))

@@ -1,4 +1,4 @@
-"""convolution: how convolutions with groups or dilation are written."""
+"""convolution: how convolutions outside a library's fast path are written."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
+_MOST_GROUPS_BY_ONEDNN = 100
+
 
 class Convolution(Factor):
-    """dense: every grouped or dilated convolution as a plain one with zeros in its weights; the same function.
+    """dense: every convolution with groups or dilation as a plain one with zeros in its weights; the same function.
 
     It does more arithmetic. An arm that becomes faster by it ran the original shape outside its library's fast path.
-    Depth-wise convolutions stay as they are unless they are dilated: libraries have kernels for them.
+    Depth-wise convolutions stay as they are, since libraries have kernels for them, unless they are dilated or are int8
+    ones that FBGEMM runs: its depth-wise kernel takes a padding of half the kernel only.
     """
 
     name = "convolution"
@@ -24,8 +27,9 @@ class Convolution(Factor):
     plain = "own"
     levels = ("own", "dense")
     remedies: ClassVar = {
-        "dense": "write the grouped or dilated convolution as a dense one with zeros in its weights, or leave it in "
-        "float, or use another engine",
+        "dense": "use another library (torch.backends.quantized.engine = 'onednn') or engine, or pad a depth-wise "
+        "convolution by half its kernel in the layer itself, or leave the layer in float, or write it as a dense one "
+        "with zeros in its weights",
     }
     may_move = "arithmetic and weight bytes, both upwards: against what is predicted"
     tests = (Test(cause="reference-kernel", level="dense", predicts=Direction.FASTER),)
@@ -41,18 +45,20 @@ class Convolution(Factor):
                     setattr(parent, name, _dense(layer))
                     changed += 1
         if not changed:
-            raise ArmFailed("no convolution of this model has groups or dilation", hint="leave convolution=dense out")
+            raise ArmFailed(
+                "no convolution of this model lacks a fast kernel that we know of", hint="leave convolution=dense out"
+            )
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """How many such layers are left."""
         if program.module is None:
             return Missing("no torch module")
-        return f"{sum(1 for _ in sparse_layers(program.module))} grouped or dilated convolutions left"
+        return f"{sum(1 for _ in sparse_layers(program.module))} convolutions outside the fast path left"
 
 
 def sparse_layers(module: Any) -> Iterator[Any]:
-    """The grouped and dilated convolutions in a module, float or int8."""
+    """The convolutions in a module that may lack a fast kernel, float or int8."""
     return (layer for layer in module.modules() if is_sparse(layer))
 
 
@@ -64,7 +70,23 @@ def is_sparse(layer: Any) -> bool:
     if not isinstance(layer, nn.Conv2d | quantized.Conv2d) or layer.padding_mode != "zeros":
         return False
     is_depthwise = layer.groups == layer.in_channels
+    if is_depthwise and isinstance(layer, quantized.Conv2d) and _runs_by_fbgemm(layer):
+        halves = tuple((size - 1) // 2 for size in layer.kernel_size)
+        if layer.groups > 1 and tuple(layer.padding) != halves:
+            return True
     return (layer.groups > 1 and not is_depthwise) or max(layer.dilation) > 1
+
+
+def _runs_by_fbgemm(layer: Any) -> bool:
+    """Whether torch gives an int8 convolution to FBGEMM; its x86 engine shares them out with oneDNN.
+
+    Source: should_use_onednn_quant in ATen/native/quantized/cpu/OnednnUtils.h; takeDepthWiseFastPath in FBGEMM.
+    """
+    import torch
+
+    chosen = torch.backends.quantized.engine
+    by_onednn = layer.groups <= _MOST_GROUPS_BY_ONEDNN and torch.cpu._is_vnni_supported()
+    return chosen == "fbgemm" or (chosen == "x86" and not by_onednn)
 
 
 def _dense(layer: Any) -> Any:

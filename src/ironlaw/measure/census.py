@@ -26,8 +26,8 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     unit_scales: int8 outputs with scale 1 and zero point 0, what observers give that never saw data. float_share:
     share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights
     and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of
-    torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers with groups (not one for each
-    channel) or dilation.
+    torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may lack a fast kernel,
+    by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not take.
     """
     if program.module is None:
         gap = Missing("the engine does not show its operators")

@@ -127,7 +127,11 @@ class Observed:
             ("fusion", counted.get("norm_operators") == 0, "it executes no BatchNorm in float"),
             ("quantized-engine", not int8, "it computes nothing in int8"),
             ("quantized-engine", says("foreign_quantized_engine") is False, "it runs by the library preferred here"),
-            ("reference-kernel", "sparse_convolutions" in counted, "no convolution of it has groups or dilation"),
+            (
+                "reference-kernel",
+                "sparse_convolutions" in counted,
+                "no convolution of it lacks a fast kernel that we know of",
+            ),
             ("dispatch-overhead", says("scripted") is True, "no Python runs between its operators"),
             ("weight-traffic", int8, UPPER_BOUND),
             ("weight-traffic", self.size_bytes <= FRAME_BYTES, "its weights are no larger than what aliasing leaves"),
