@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.convolution import FACTOR, sparse_layers
+from ironlaw.factors.convolution import FACTOR, sparse_convolutions
 from ironlaw.program import Program
 
 SHAPES = [
@@ -36,7 +36,7 @@ def rewritten(module: Any) -> tuple[Any, Any]:
     x = picture()
     before = module(x)
     FACTOR.change("dense", Program(infer=module, inputs=[(x,)], module=module))
-    assert not list(sparse_layers(module))
+    assert not list(sparse_convolutions(module))
     return before, module(x)
 
 
@@ -85,15 +85,45 @@ def test_int8_answers_stay_to_the_bit(shape: dict[str, Any]) -> None:
 def test_a_depth_wise_int8_convolution_lacks_a_kernel_in_fbgemm_unless_padded_by_half(
     shape: dict[str, Any], engine: str, found: int
 ) -> None:
-    assert len(list(sparse_layers(quantized(shape, engine=engine)))) == found
+    assert len(list(sparse_convolutions(quantized(shape, engine=engine)))) == found
 
 
 @pytest.mark.parametrize("padding", [0, 1])
 def test_a_depth_wise_float_convolution_is_left_alone(padding: int) -> None:
-    assert not list(sparse_layers(layer({"groups": 8, "padding": padding})))
+    assert not list(sparse_convolutions(layer({"groups": 8, "padding": padding})))
 
 
 def test_a_net_without_such_layers_is_refused() -> None:
     module = layer({"padding": 1})
     with pytest.raises(ArmFailed, match="fast kernel"):
         FACTOR.change("dense", Program(infer=module, inputs=[(picture(),)], module=module))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_functional_convolution_of_a_traced_model_is_found_and_rewritten_as_well() -> None:
+    import torch
+
+    fx: Any = importlib.import_module("torch.ao.quantization.quantize_fx")
+    quantization: Any = importlib.import_module("torch.ao.quantization")
+
+    class Padding(torch.nn.Conv2d):
+        def forward(self, x: Any) -> Any:
+            padded = torch.nn.functional.pad(x, (1, 1, 1, 1))
+            return torch.nn.functional.conv2d(
+                padded, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            )
+
+    if "fbgemm" not in torch.backends.quantized.supported_engines:
+        pytest.skip("this torch has no fbgemm")
+    torch.backends.quantized.engine = "fbgemm"
+    torch.manual_seed(0)
+    prepared = fx.prepare_fx(
+        torch.nn.Sequential(Padding(8, 8, 3, groups=8)).eval(),
+        quantization.get_default_qconfig_mapping("fbgemm"),
+        (picture(),),
+    )
+    prepared(picture())
+    traced = fx.convert_fx(prepared)
+    assert len(list(sparse_convolutions(traced))) == 1
+    before, after = rewritten(traced)
+    assert bool((after == before).all())

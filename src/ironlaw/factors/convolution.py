@@ -38,46 +38,61 @@ class Convolution(Factor):
         """Replace the layers in place."""
         if program.module is None:
             raise ArmFailed("only torch modules can be rewritten", hint="leave convolution=dense out")
-        changed = 0
-        for parent in list(program.module.modules()):
-            for name, layer in list(parent.named_children()):
-                if is_sparse(layer):
-                    setattr(parent, name, _dense(layer))
-                    changed += 1
-        if not changed:
+        found = list(sparse_convolutions(program.module))
+        if not found:
             raise ArmFailed(
                 "no convolution of this model lacks a fast kernel that we know of", hint="leave convolution=dense out"
             )
+        for parent, name in found:
+            held = getattr(parent, name)
+            setattr(parent, name, _dense_packed(held) if _is_packed(held) else _dense_layer(held))
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """How many such layers are left."""
         if program.module is None:
             return Missing("no torch module")
-        return f"{sum(1 for _ in sparse_layers(program.module))} convolutions outside the fast path left"
+        return f"{sum(1 for _ in sparse_convolutions(program.module))} convolutions outside the fast path left"
 
 
-def sparse_layers(module: Any) -> Iterator[Any]:
-    """The convolutions in a module that may lack a fast kernel, float or int8."""
-    return (layer for layer in module.modules() if is_sparse(layer))
+def sparse_convolutions(module: Any) -> Iterator[tuple[Any, str]]:
+    """The 2-dimensional convolutions that may lack a fast kernel: the module that holds each, and its name there.
 
-
-def is_sparse(layer: Any) -> bool:
-    """Whether a layer is a 2-dimensional convolution that a dense one with zeros can replace."""
+    Of float ones the layer; of int8 ones the packed weights, which also functional calls of a traced model have.
+    """
     from torch import nn
-    from torch.ao.nn import quantized
 
-    if not isinstance(layer, nn.Conv2d | quantized.Conv2d) or layer.padding_mode != "zeros":
-        return False
+    for parent in module.modules():
+        for name, layer in parent.named_children():
+            if isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros" and _is_grouped(layer):
+                yield parent, name
+        for name, held in list(vars(parent).items()):
+            if _is_packed(held) and _lacks_kernel(held):
+                yield parent, name
+
+
+def _is_grouped(layer: Any) -> bool:
     is_depthwise = layer.groups == layer.in_channels
-    if is_depthwise and isinstance(layer, quantized.Conv2d) and _runs_by_fbgemm(layer):
-        halves = tuple((size - 1) // 2 for size in layer.kernel_size)
-        if layer.groups > 1 and tuple(layer.padding) != halves:
-            return True
     return (layer.groups > 1 and not is_depthwise) or max(layer.dilation) > 1
 
 
-def _runs_by_fbgemm(layer: Any) -> bool:
+def _is_packed(held: Any) -> bool:
+    """Whether these are the weights of an int8 convolution, packed for its library."""
+    import torch
+
+    return isinstance(held, torch.ScriptObject) and held._type().qualified_name().endswith(".Conv2dPackedParamsBase")
+
+
+def _lacks_kernel(packed: Any) -> bool:
+    weight, _ = packed.unpack()
+    per_group, *kernel = weight.shape[1:]
+    if max(packed.dilation()) > 1 or (packed.groups() > 1 and per_group > 1):
+        return True
+    halves = [(size - 1) // 2 for size in kernel]
+    return packed.groups() > 1 and packed.padding() != halves and _runs_by_fbgemm(packed.groups())
+
+
+def _runs_by_fbgemm(groups: int) -> bool:
     """Whether torch gives an int8 convolution to FBGEMM; its x86 engine shares them out with oneDNN.
 
     Source: should_use_onednn_quant in ATen/native/quantized/cpu/OnednnUtils.h; takeDepthWiseFastPath in FBGEMM.
@@ -85,24 +100,28 @@ def _runs_by_fbgemm(layer: Any) -> bool:
     import torch
 
     chosen = torch.backends.quantized.engine
-    by_onednn = layer.groups <= _MOST_GROUPS_BY_ONEDNN and torch.cpu._is_vnni_supported()
+    by_onednn = groups <= _MOST_GROUPS_BY_ONEDNN and torch.cpu._is_vnni_supported()
     return chosen == "fbgemm" or (chosen == "x86" and not by_onednn)
 
 
-def _dense(layer: Any) -> Any:
-    from torch.ao.nn import quantized
+def _dense_packed(packed: Any) -> Any:
+    """The same convolution, packed again with its weights spread out."""
+    import torch
+
+    weight, bias = packed.unpack()
+    values = spread(weight.int_repr(), packed.groups(), tuple(packed.dilation()))
+    return torch.ops.quantized.conv2d_prepack(_like(weight, values), bias, packed.stride(), packed.padding(), [1, 1], 1)
+
+
+def _dense_layer(layer: Any) -> Any:
+    import torch
 
     made = copy.copy(layer)
     made.kernel_size = tuple((k - 1) * d + 1 for k, d in zip(layer.kernel_size, layer.dilation, strict=True))
-    made.dilation, groups, made.groups = (1, 1), layer.groups, 1
-    if isinstance(layer, quantized.Conv2d):
-        weight, bias = layer._weight_bias()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        made.set_weight_bias(_like(weight, spread(weight.int_repr(), groups, layer.dilation)), bias)
-        return made
-    import torch
-
+    made.dilation, made.groups = (1, 1), 1
     made._parameters = dict(layer._parameters)
-    made.weight = torch.nn.Parameter(spread(layer.weight.detach(), groups, layer.dilation), requires_grad=False)
+    dense = spread(layer.weight.detach(), layer.groups, layer.dilation)
+    made.weight = torch.nn.Parameter(dense, requires_grad=False)
     return made
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ironlaw.factors.convolution import sparse_layers
+from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
@@ -63,7 +63,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     counted: dict[str, Maybe[float]] = dict(tally.shares())
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
     counted["threads"] = float(torch.get_num_threads())
-    counted["sparse_convolutions"] = float(sum(1 for _ in sparse_layers(program.module)))
+    counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
     return counted
 
 
