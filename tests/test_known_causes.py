@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.explain.causes.planner import CAUSES
+from ironlaw.explain.causes.planner import CAUSES, Wanted, propose
 from ironlaw.explanation import Outcome
+from ironlaw.machine import Machine
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing
+from ironlaw.plan import with_control
 from ironlaw.report.verdicts import interaction_sentences
 
-from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own
+from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own, recorded
 
 INT8: dict[str, Maybe[float]] = {**SOUND_CENSUS, "int8_operators": 20.0}
 QUARTER = 25e6  # instructions or cycles: a quarter more than the law's own 100e6
@@ -286,3 +288,17 @@ def test_no_gain_over_an_unfair_control_is_recommended() -> None:
     assert explained(tuple(map(own, laws)), Script(arms=laws, turn_noise=0.002, seed=2)).recommendation == Missing(
         "slow is no fair control, so no gain over it is one"
     )
+
+
+def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -> None:
+    census = {**COMPUTES_INT8.census, "sparse_convolutions": 14.0}
+    arms = own("a"), own("b")
+    made = recorded(arms, stated(SOUND, replace(COMPUTES_INT8, census=census)))
+    seen = replace(
+        made,
+        machine=Machine(architecture="x86_64", cpu="scripted"),
+        plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
+    )
+    _, thrown = propose(seen, Wanted(causes=("quantized-engine",)))
+    assert "b+quantized-engine=onednn" in {entry.thrown for entry in thrown}
+    assert [entry.arm for entry in thrown if entry.spared] == ["a"]

@@ -37,6 +37,7 @@ SWITCHES = (
 # Their signature is a suspicion, not a defect: they are tested where they matter most, the widest comparison.
 SUSPECTED = ("weight-traffic", "layout", "dispatch-overhead")
 ENGINE_CAUSE = "engine"
+OTHER_ENGINE = "onednn"  # what may have the kernel that the preferred library for int8 lacks
 CAUSES = (*(switch.cause for switch in SWITCHES), ENGINE_CAUSE)
 # Replicates after which joint arms are chosen: enough to see which causes are large, early enough to measure them.
 JOINT_AFTER = 4
@@ -92,7 +93,8 @@ def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
     for switch in possible:
         if switch.cause in wanted.causes or switch in still:
             held = [other for other in still if other != switch]
-            proposed += scene.throw(_sized(switch, scene.control, recording), held)
+            sized = _sized(switch, scene, recording)
+            proposed += scene.throw(sized, held) if is_known(wanted.possible(sized)) else []
     if ENGINE_CAUSE in wanted.causes:
         proposed += _corners(scene)
     return proposed
@@ -114,12 +116,15 @@ def _corners(scene: _Scene) -> list[Thrown]:
     return [Thrown(arm=arm.name, switches=(switch,), thrown=named(arm, (switch,))) for arm, switch in switches]
 
 
-def _sized(switch: Switch, control: Observed, recording: Recording) -> Switch:
-    """The switch with the level that this machine calls for."""
+def _sized(switch: Switch, scene: _Scene, recording: Recording) -> Switch:
+    """The switch with the level that this machine and these arms call for."""
     if switch.cause == "thread-oversubscription":
-        return replace(switch, level=str(control.cpus))
+        return replace(switch, level=str(scene.control.cpus))
     if switch.cause == "quantized-engine" and is_known(recording.machine):
-        return replace(switch, level="x86" if recording.machine.architecture == "x86_64" else "qnnpack")
+        if recording.machine.architecture != "x86_64":
+            return replace(switch, level="qnnpack")
+        if not any(arm.runs_by_foreign_engine for arm in scene.asked):
+            return replace(switch, level=OTHER_ENGINE)
     return switch
 
 

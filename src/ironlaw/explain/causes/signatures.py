@@ -48,6 +48,11 @@ class Observed:
         return self.computes_int8 and not self.census.get("dynamic_operators", 0.0)
 
     @property
+    def runs_by_foreign_engine(self) -> bool:
+        """Whether its int8 operators are run by a library that torch does not prefer on this CPU."""
+        return self.checks.get("foreign_quantized_engine", False)
+
+    @property
     def is_given(self) -> bool:
         """Whether it is a user's own program."""
         return self.arm.factory is not None
@@ -83,7 +88,7 @@ class Observed:
             case "fusion":
                 return self.is_given and self.census.get("norm_operators", 0.0) > 0 and not self.shows("train-mode")
             case "quantized-engine":
-                return self.computes_int8 and self.checks.get("foreign_quantized_engine", False)
+                return self.computes_int8 and (self.runs_by_foreign_engine or self.shows("reference-kernel"))
             case "reference-kernel":
                 return self.census.get("sparse_convolutions", 0.0) > 0
         return cause == "cache-fit"  # every arm keeps something in the caches
