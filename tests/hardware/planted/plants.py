@@ -69,7 +69,7 @@ PLANTS = (
         control=("float", "large_linear"),
         changed=("dynamic", "large_linear_int8"),
         cause="weight-traffic",
-        also=(FITS_INT8,),
+        also=(FITS_INT8, INT8_DENSITY),
     ),
     Plant(
         name="dispatch-overhead",
@@ -110,7 +110,7 @@ PLANTS = (
         changed=("dynamic", "classifier_dynamic"),
         cause="dynamic-quantization",
         only_consistent=True,
-        also=(DYNAMIC_DISPATCH,),
+        also=(DYNAMIC_DISPATCH, INT8_DENSITY),
     ),
     Plant(
         name="thread-oversubscription",
