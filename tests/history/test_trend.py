@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ironlaw.history.queries import Series
-from ironlaw.history.trend import LEAST_POINTS, MOST_POINTS, best_division, trend_of
+from ironlaw.history.trend import LEAST_POINTS, MANY, MOST_POINTS, best_division, student, trend_of
 from ironlaw.missing import Missing, is_known
 
 
@@ -103,3 +103,11 @@ def test_the_division_is_the_one_that_ruptures_finds(seed: int) -> None:
     penalty = float(rng.uniform(0.003, 0.05))
     search = ruptures.KernelCPD(kernel="linear", min_size=LEAST_POINTS).fit(values.reshape(-1, 1))
     assert best_division(values.tolist(), penalty) == search.predict(pen=penalty)[:-1]
+
+
+@pytest.mark.parametrize("level", [0.975, 0.995])
+@pytest.mark.parametrize("freedom", [3.5, MANY - 1.0, MANY, 317.25, 1e4, 1e7])
+def test_the_quantile_of_student_s_t_is_scipy_s_however_it_is_reached(level: float, freedom: float) -> None:
+    from scipy.stats import t
+
+    assert student(level, freedom) == pytest.approx(float(t.ppf(level, freedom)), rel=1e-8)
