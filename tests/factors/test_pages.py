@@ -21,13 +21,16 @@ from ironlaw.missing import Missing
 def test_the_kernel_s_setting_decides_whether_huge_pages_may_be_had(
     tmp_path: Path, setting: str, given: bool | Missing
 ) -> None:
-    file = tmp_path / "enabled"
+    file = tmp_path / "sys/kernel/mm/transparent_hugepage/enabled"
+    file.parent.mkdir(parents=True)
     file.write_text(setting + "\n")
-    assert may_be_huge(file) == given
+    assert may_be_huge(tmp_path) == given
 
 
 def test_a_kernel_without_huge_pages_is_named(tmp_path: Path) -> None:
-    assert may_be_huge(tmp_path / "enabled") == Missing("this kernel has no transparent huge pages")
+    found = may_be_huge(tmp_path)
+    assert isinstance(found, Missing)
+    assert found.reason.endswith("transparent_hugepage/enabled cannot be read: No such file or directory")
 
 
 def test_what_took_effect_is_read_back_in_mebibytes(tmp_path: Path) -> None:

@@ -55,6 +55,13 @@ def test_that_fusion_helps_does_not_confirm_why() -> None:
     assert answered(default_run())["fusion is plain graph reduction"].answer == "consistent with"
 
 
+def test_a_fused_arm_of_which_nothing_is_known_is_not_told_of() -> None:
+    laws = {"fp32": SOUND, "fp32+fused": replace(SOUND, fails_in=0), "int8": INT8}
+    explanation = explained(tuple(Arm.of(name) for name in laws), Script(arms=laws, turn_noise=0.002, seed=2))
+    evidence = answered(explanation)["fusion is plain graph reduction"].evidence
+    assert evidence == ("no pair of arms differs in fusion alone.",)
+
+
 def test_what_was_not_measured_is_not_tested() -> None:
     assert answered(default_run())["fewer context switches"].answer == NOT_TESTED
 

@@ -19,8 +19,8 @@ ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at 
 ENOUGH_ROUNDS = 3
 COSTLY_MEASURING = 0.01  # of a turn
 MUCH_SCATTERED = 0.5  # of the memory that the arms of a replicate take
-MUCH_WAITED = 0.05  # likewise, of all threads together: an arm that has its CPUs to itself waits for less than 0.01
 NOISY_STEAL = 0.01  # of the wall time of the turns
+MUCH_WAITED = 0.05  # likewise, all threads together: an arm that has its CPUs to itself waits for less than 0.01
 
 
 def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
@@ -172,30 +172,37 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
 
 def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
     """Time that arms did not get, by who took it."""
-    stolen = _shares_above(NOISY_STEAL, turns, "steal_ns")
-    if stolen:
-        yield Concern(
-            slug="noisy-host",
-            text=f"other guests of the host took part of the time while arms ran (steal): {stolen}",
-            fix="record on a quieter machine, or with more replicates",
-        )
-    stopped = _shares_above(NOISY_STEAL, turns, "throttled_ns")
-    if stopped:
-        yield Concern(
-            slug="thread-oversubscription",
-            text=f"the CPU quota of the cgroup stopped arms that had used it up: {stopped}",
-            fix="raise cpu.max (docker run --cpus), or use fewer threads",
-        )
-    waiting = _shares_above(MUCH_WAITED, turns, "waited_ns")
-    if waiting:
-        yield Concern(
-            slug="noisy-host",
-            text=(
-                f"threads that were ready to run waited for a CPU that ran something else, for as much as {waiting} "
-                "time; where several threads work together, all wait for the one that does"
-            ),
-            fix="let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
-        )
+    for quantity, least, slug, text, fix in _TAKEN:
+        shares = _shares_above(least, turns, quantity)
+        if shares:
+            yield Concern(slug=slug, text=text.format(shares), fix=fix)
+
+
+# What took time, from which share on it is told, and in which words; shares stand for the braces.
+_TAKEN = (
+    (
+        "steal_ns",
+        NOISY_STEAL,
+        "noisy-host",
+        "other guests of the host took part of the time while arms ran (steal): {}",
+        "record on a quieter machine, or with more replicates",
+    ),
+    (
+        "throttled_ns",
+        NOISY_STEAL,
+        "thread-oversubscription",
+        "the CPU quota of the cgroup stopped arms that had used it up: {}",
+        "raise cpu.max (docker run --cpus), or use fewer threads",
+    ),
+    (
+        "waited_ns",
+        MUCH_WAITED,
+        "noisy-host",
+        "threads that were ready to run waited for a CPU that ran something else, for as much as {} "
+        "time; where several threads work together, all wait for the one that does",
+        "let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
+    ),
+)
 
 
 def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> str:

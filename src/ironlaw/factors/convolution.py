@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
@@ -64,16 +64,18 @@ def sparse_convolutions(module: Any) -> Iterator[tuple[Any, str]]:
 
     for parent in module.modules():
         for name, layer in parent.named_children():
-            if isinstance(layer, nn.Conv2d) and layer.padding_mode == "zeros" and _is_grouped(layer):
+            if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros":
+                continue
+            if _is_sparse(layer.groups, layer.weight.shape[1], layer.dilation):
                 yield parent, name
         for name, held in list(vars(parent).items()):
             if _is_packed(held) and _lacks_kernel(held):
                 yield parent, name
 
 
-def _is_grouped(layer: Any) -> bool:
-    is_depthwise = layer.groups == layer.in_channels
-    return (layer.groups > 1 and not is_depthwise) or max(layer.dilation) > 1
+def _is_sparse(groups: int, per_group: int, dilation: Iterable[int]) -> bool:
+    """Whether a convolution has groups of more than one channel, or dilation."""
+    return (groups > 1 and per_group > 1) or max(dilation) > 1
 
 
 def _is_packed(held: Any) -> bool:
@@ -86,7 +88,7 @@ def _is_packed(held: Any) -> bool:
 def _lacks_kernel(packed: Any) -> bool:
     weight, _ = packed.unpack()
     per_group, *kernel = weight.shape[1:]
-    if max(packed.dilation()) > 1 or (packed.groups() > 1 and per_group > 1):
+    if _is_sparse(packed.groups(), per_group, packed.dilation()):
         return True
     halves = [(size - 1) // 2 for size in kernel]
     return packed.groups() > 1 and packed.padding() != halves and _runs_by_fbgemm(packed.groups())

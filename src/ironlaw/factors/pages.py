@@ -14,7 +14,7 @@ from ironlaw.program import Program
 
 _TUNABLE = "glibc.malloc.hugetlb=1"
 _FIRST_GLIBC = (2, 35)  # its news: malloc.hugetlb was added
-_ENABLED = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_ENABLED = "sys/kernel/mm/transparent_hugepage/enabled"
 
 
 class Pages(Factor):
@@ -36,7 +36,7 @@ class Pages(Factor):
         library, version = platform.libc_ver()
         if library != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < _FIRST_GLIBC:
             return Missing(f"pages=huge sets glibc's malloc.hugetlb (2.35 or later), and this is {library} {version}")
-        return may_be_huge(_ENABLED)
+        return may_be_huge(Path("/"))
 
     def environment(self, level: str) -> Mapping[str, str]:
         """glibc reads its tunables when a process starts."""
@@ -48,11 +48,20 @@ class Pages(Factor):
         return huge_now(Path("/proc/self/smaps_rollup"))
 
 
-def may_be_huge(enabled: Path) -> Maybe[bool]:
+def huge_page_setting(root: Path) -> Maybe[str]:
+    """To whom the kernel gives transparent huge pages: always, madvise (who asks) or never."""
+    try:
+        text = (root / _ENABLED).read_text()
+    except OSError as error:
+        return Missing(f"/{_ENABLED} cannot be read: {error.strerror}")
+    return text.partition("[")[2].partition("]")[0] or Missing(f"/{_ENABLED} marks no setting")
+
+
+def may_be_huge(root: Path) -> Maybe[bool]:
     """Whether the kernel gives huge pages to who asks."""
-    if not enabled.exists():
-        return Missing("this kernel has no transparent huge pages")
-    chosen = enabled.read_text().partition("[")[2].partition("]")[0]
+    chosen = huge_page_setting(root)
+    if isinstance(chosen, Missing):
+        return chosen
     return True if chosen in ("always", "madvise") else Missing(f"transparent huge pages are set to {chosen}")
 
 

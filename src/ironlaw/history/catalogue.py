@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -66,14 +67,18 @@ def recordings_in(folder: Path) -> list[Listed]:
     waiting = [""]
     while waiting:
         below = waiting.pop()
-        with os.scandir(folder / below) as entries:
-            for entry in entries:
-                name = entry.name
-                if name.endswith(".jsonl") and name[0] != ".":
-                    told = entry.stat()
+        opened = os.open(folder / below, os.O_RDONLY | os.O_DIRECTORY)  # a name alone is looked up faster than a path
+        try:
+            for name in os.listdir(opened):
+                if name[0] == ".":
+                    continue
+                if name.endswith(".jsonl"):
+                    told = os.stat(name, dir_fd=opened)
                     found.append(Listed(below + name, told.st_size, told.st_mtime_ns))
-                elif name[0] != "." and entry.is_dir(follow_symlinks=False):
+                elif stat.S_ISDIR(os.stat(name, dir_fd=opened, follow_symlinks=False).st_mode):
                     waiting.append(f"{below}{name}/")
+        finally:
+            os.close(opened)
     return found
 
 

@@ -92,7 +92,7 @@ def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Gues
     evidence = [brief_sentence(verdicts["fusion"])] if "fusion" in verdicts else []
     steps = [(rows[name], rows[f"{name}+fused"]) for name in rows if f"{name}+fused" in rows and "=" not in name]
     for before, after in steps:
-        evidence.append(_reduction(before, after))
+        evidence += _reduction(before, after)
     answer = OUTCOME_WORDS[verdicts["fusion"].outcome] if "fusion" in verdicts else NOT_TESTED
     if "fusion" in verdicts and verdicts["fusion"].outcome is Outcome.CONFIRMED:
         # That fusing helps is shown; that it does so by there being fewer operators is the guess, and is not.
@@ -105,7 +105,8 @@ def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Gues
     )
 
 
-def _reduction(before: ArmSummary, after: ArmSummary) -> str:
+def _reduction(before: ArmSummary, after: ArmSummary) -> list[str]:
+    """A sentence on what fusing changed; none where nothing is known of one of the two."""
     parts = []
     if is_known(before.operators) and is_known(after.operators):
         parts.append(f"operators {before.operators:.0f} to {after.operators:.0f}")
@@ -114,7 +115,7 @@ def _reduction(before: ArmSummary, after: ArmSummary) -> str:
         parts.append(f"time {quantity(before.wall_ns, scale)} to {quantity(after.wall_ns, scale)}")
     if is_known(before.instructions) and is_known(after.instructions):
         parts.append(f"instructions to {percent(after.instructions / before.instructions)}")
-    return f"{before.arm} to {after.arm}: {', '.join(parts)}."
+    return [f"{before.arm} to {after.arm}: {', '.join(parts)}."] if parts else []
 
 
 def _lighter(comparison: Comparison) -> Guess:

@@ -15,7 +15,7 @@ from ironlaw.explain.causes.bench import Bench, bench, mean_of
 from ironlaw.explain.layers.ledger import ledger
 from ironlaw.explain.layers.ledger_views import LAYER_FATES, OUTSIDE, block_of
 from ironlaw.explain.layers.operators import converts
-from ironlaw.explain.statistics.compare import compare
+from ironlaw.explain.statistics.compare import NO_GAIN, compare
 from ironlaw.explain.statistics.interval import t_interval
 from ironlaw.explain.turns import turns_of
 from ironlaw.explanation import NOT_SEARCHED, Ledger, Mixed
@@ -31,9 +31,6 @@ MOST_BLOCKS = 6  # as many as it flips
 _OF_INT8 = (PRECISION, "calibration", "quantized-engine")
 # What a mixed arm and its uniform siblings may differ in.
 _OF_MIXING = (*_OF_INT8, "fusion", FACTOR.name)
-
-
-UNPROVEN = Missing("the control arm moved, so no gain is proven")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ def mixed(recording: Recording, on: Bench, fit: Collection[str], *, trusted: boo
         siblings = [one for one in uniform if set(one.variant.differing(arm.variant)) <= set(_OF_MIXING)]
         rivals = (_rival(on, arm, uniform), _rival(on, arm, siblings))
         for rival in dict.fromkeys(one for one in rivals if one is not None):
-            ln_gain = t_interval(list(on.series((1.0, rival.name), (-1.0, arm.name)).values())) if trusted else UNPROVEN
+            ln_gain = t_interval(list(on.series((1.0, rival.name), (-1.0, arm.name)).values())) if trusted else NO_GAIN
             found.append(
                 Mixed(
                     arm=arm.name,

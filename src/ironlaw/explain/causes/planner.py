@@ -94,7 +94,8 @@ def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
         if switch.cause in wanted.causes or switch in still:
             held = [other for other in still if other != switch]
             sized = _sized(switch, scene, recording)
-            proposed += scene.throw(sized, held) if is_known(wanted.possible(sized)) else []
+            if sized is not None and is_known(wanted.possible(sized)):
+                proposed += scene.throw(sized, held)
     if ENGINE_CAUSE in wanted.causes:
         proposed += _corners(scene)
     return proposed
@@ -116,15 +117,15 @@ def _corners(scene: _Scene) -> list[Thrown]:
     return [Thrown(arm=arm.name, switches=(switch,), thrown=named(arm, (switch,))) for arm, switch in switches]
 
 
-def _sized(switch: Switch, scene: _Scene, recording: Recording) -> Switch:
-    """The switch with the level that this machine and these arms call for."""
+def _sized(switch: Switch, scene: _Scene, recording: Recording) -> Switch | None:
+    """The switch with the level that this machine and these arms call for; None where there is no such level."""
     if switch.cause == "thread-oversubscription":
         return replace(switch, level=str(scene.control.cpus))
     if switch.cause == "quantized-engine" and is_known(recording.machine):
-        if recording.machine.architecture != "x86_64":
-            return replace(switch, level="qnnpack")
-        if not any(arm.runs_by_foreign_engine for arm in scene.asked):
-            return replace(switch, level=OTHER_ENGINE)
+        is_x86 = recording.machine.architecture == "x86_64"
+        if any(arm.runs_by_foreign_engine for arm in scene.asked):
+            return replace(switch, level="x86" if is_x86 else "qnnpack")
+        return replace(switch, level=OTHER_ENGINE) if is_x86 else None
     return switch
 
 

@@ -9,6 +9,7 @@ from ironlaw.arm import HANDED_OVER, Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explain.alike import answers_alike
 from ironlaw.explain.causes.bench import Bench
+from ironlaw.explain.statistics.compare import NO_GAIN
 from ironlaw.explain.statistics.interval import t_interval
 from ironlaw.explanation import ArmSummary, Recommendation
 from ironlaw.factors import FACTORS
@@ -19,7 +20,7 @@ MOST_NEXT = 4
 
 
 def recommend(
-    on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool, invalid: Collection[str] = ()
+    on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool, invalid: Collection[str]
 ) -> Maybe[Recommendation]:
     """The fastest arm that answers as the control does, and what else was tried.
 
@@ -29,7 +30,7 @@ def recommend(
     `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
     """
     if not trusted:
-        return Missing("the control arm moved, so no gain is proven")
+        return NO_GAIN
     control = on.plan.control
     if control.name in invalid:
         return Missing(f"{control.name} is no fair control, so no gain over it is one")

@@ -114,6 +114,9 @@ def settled(check: Comparison) -> Comparison:
     return check
 
 
+NO_GAIN = Missing("the control arm moved, so no gain is proven")
+
+
 def has_moved(check: Maybe[Comparison]) -> bool:
     """Whether the control differs from itself, so that nothing in the recording is proven."""
     return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)

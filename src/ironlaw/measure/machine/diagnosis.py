@@ -10,7 +10,7 @@ from ironlaw.finding import Finding
 from ironlaw.machine import Machine
 from ironlaw.measure.machine import findings
 from ironlaw.measure.machine.cpu_list import parse_cpu_list
-from ironlaw.measure.machine.free_memory import scattered_bytes
+from ironlaw.measure.machine.free_memory import available_bytes, scattered_bytes
 from ironlaw.measure.machine.torch_probe import TorchProbe
 from ironlaw.missing import Maybe, Missing
 
@@ -39,7 +39,7 @@ def look_around(root: Path = Path("/")) -> Surroundings:
     return Surroundings(
         clock_source=source.read_text().strip() if source.exists() else Missing("/sys tells no clock source"),
         siblings=_siblings(root),
-        available_bytes=memory.get("MemAvailable", untold),
+        available_bytes=available_bytes(root),
         swapped_bytes=memory["SwapTotal"] - memory["SwapFree"] if has_swap else untold,
         container=_container(root),
         scattered_bytes=scattered_bytes(root),

@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+from ironlaw.factors.pages import huge_page_setting
 from ironlaw.machine import Machine
 from ironlaw.measure.machine.cgroup import cpu_max
 from ironlaw.measure.machine.cpu_identity import cpu_identity
@@ -97,7 +98,7 @@ def inspect_machine(root: Path = Path("/")) -> Machine:
         turbo=_turbo(root),
         cgroup_cpu_max=cpu_max(root),
         perf_event_paranoid=perf_event_paranoid(root),
-        transparent_huge_pages=_transparent_huge_pages(root),
+        transparent_huge_pages=huge_page_setting(root),
         libc=_libc(),
         allocator=_allocator(root),
         python=f"{platform.python_implementation()} {platform.python_version()}",
@@ -239,13 +240,6 @@ def _turbo(root: Path) -> Maybe[str]:
     if boost is not None:
         return "on" if boost == "1" else "off"
     return Missing("neither intel_pstate/no_turbo nor cpufreq/boost is there")
-
-
-def _transparent_huge_pages(root: Path) -> Maybe[str]:
-    text = _read(root / "sys/kernel/mm/transparent_hugepage/enabled")
-    if text is None or "[" not in text:
-        return Missing("/sys/kernel/mm/transparent_hugepage/enabled is not there")
-    return text.partition("[")[2].partition("]")[0]
 
 
 def _libc() -> Maybe[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from ironlaw.event import Event
 from ironlaw.measure.pmu.perf_event import GroupReading, Kernel, Opened
 from ironlaw.missing import Maybe, Missing
@@ -24,14 +26,13 @@ class OpenGroup:
         self._members: dict[int, Opened] = {}  # by place among the events
         self._before: Maybe[GroupReading] = Missing("the group was not read before the turn")
         self.leader = -1
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             for place in sorted(range(len(events)), key=lambda place: events[place].name != _LEADS):
                 opened = kernel.open(events[place], thread=thread, leader=self.leader)
                 self._members[place] = opened
                 self.leader = self.leader if self.leader != -1 else opened.fd
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def begin(self) -> None:
         """What was counted so far is left out of the next `since_begin`."""
