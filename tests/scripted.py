@@ -20,7 +20,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 SOUND_CHECKS = {"training": False, "records_graph": False, "constant_input": False, "channels_last": False,
                 "scripted": False, "foreign_quantized_engine": False}  # fmt: skip
 SOUND_CENSUS = {"operators": 100.0, "int8_operators": 0.0, "input_rank": 4.0, "threads": 1.0, "subnormal_share": 0.0,
-                "norm_operators": 0.0, "sparse_convolutions": 0.0}  # fmt: skip
+                "norm_operators": 0.0, "sparse_convolutions": 0.0, "dynamic_operators": 0.0}  # fmt: skip
 SOUND = ArmScript(checks=dict(SOUND_CHECKS), census=dict(SOUND_CENSUS))
 
 

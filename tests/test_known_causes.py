@@ -75,6 +75,18 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
         ),
         SOUND,
     ),
+    "dynamic-quantization": (
+        bearing(
+            Burden(
+                factor="activation-ranges",
+                level="fixed",
+                user_instructions=QUARTER,
+                census={"dynamic_operators": 12.0, "range_finders": 12.0},
+            ),
+            law=COMPUTES_INT8,
+        ),
+        COMPUTES_INT8,
+    ),
     "fusion": (
         bearing(Burden(factor="fusion", level="fused", user_instructions=QUARTER, census={"norm_operators": 50.0})),
         SOUND,
@@ -233,12 +245,38 @@ def test_nothing_is_confirmed_when_the_control_moved() -> None:
     assert confirmed(comparison) == set()
 
 
-def test_dynamic_quantization_is_consistent_with_a_slow_arm_and_no_more() -> None:
-    dynamic: dict[str, Maybe[float]] = {**INT8, "dynamic_operators": 12.0, "float_share": 0.2}
+def test_layers_that_cannot_be_given_their_ranges_are_consistent_with_a_slow_arm_and_no_more() -> None:
+    # An LSTM among them: what the experiment would leave in, it would not count.
+    dynamic: dict[str, Maybe[float]] = {**INT8, "dynamic_operators": 12.0, "range_finders": 11.0, "float_share": 0.2}
     script = stated(SOUND, replace(SOUND, census=dynamic, user_instructions=130e6))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     outcomes = {one.cause: one.outcome for one in comparison.causes}
     assert outcomes["dynamic-quantization"] is Outcome.CONSISTENT
+
+
+def test_an_arm_is_not_slow_by_dynamic_quantization_when_ranges_given_beforehand_leave_it_as_slow() -> None:
+    dynamic: dict[str, Maybe[float]] = {**INT8, "dynamic_operators": 12.0, "range_finders": 12.0}
+    script = stated(SOUND, replace(SOUND, census=dynamic, user_instructions=130e6))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    (verdict,) = (one for one in comparison.causes if one.cause == "dynamic-quantization")
+    assert verdict.outcome is Outcome.REFUTED
+    assert "a was spared: it finds no ranges at each call" in verdict.reason
+    assert confirmed(comparison) == set()
+
+
+def test_two_arms_that_find_as_many_ranges_do_not_differ_by_it() -> None:
+    little, much = (
+        Burden(
+            factor="activation-ranges",
+            level="fixed",
+            user_instructions=size,
+            census={"dynamic_operators": 12.0, "range_finders": 12.0},
+        )
+        for size in (5e6, QUARTER)
+    )
+    script = stated(bearing(much, law=COMPUTES_INT8), bearing(little, law=COMPUTES_INT8))
+    (comparison,) = explained((own("a"), own("b")), script).comparisons
+    assert "dynamic-quantization" not in confirmed(comparison)
 
 
 def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:

@@ -32,7 +32,9 @@ def test_observers_that_never_saw_data_leave_unit_scales() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_dynamic_operators_are_counted_apart_from_static_ones() -> None:
-    assert counted(programs.classifier_dynamic())["dynamic_operators"] == 12
+    found = counted(programs.ranges_looked_for())
+    assert (found["dynamic_operators"], found["range_finders"]) == (16, 16)
+    assert counted(programs.ranges_known())["dynamic_operators"] == 0
     assert counted(programs.int8_by_x86())["dynamic_operators"] == 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
@@ -28,6 +29,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     and of all operators' outputs, that are subnormal. input_rank: dimensions of the first input. threads: size of
     torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may lack a fast kernel,
     by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not take.
+    range_finders: dynamically quantized layers that could be given the range that they look for at each call.
     """
     if program.module is None:
         gap = Missing("the engine does not show its operators")
@@ -63,6 +65,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     counted: dict[str, Maybe[float]] = dict(tally.shares())
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
     counted["threads"] = float(torch.get_num_threads())
+    counted["range_finders"] = float(sum(1 for _ in range_finders(program.module)))
     counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
     return counted
 

@@ -61,7 +61,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "something blocks the pattern the engine would fuse",
     ),
     "precision-islands": ("precision islands", "operators without an int8 form stay float in between"),
-    "dynamic-quantization": ("dynamic quantization", "ranges are found and values quantized at each call"),
+    "dynamic-quantization": (
+        "finding ranges at each call",
+        "the range of a layer's input is looked for at each call, before its values are quantized",
+    ),
     "winograd": ("Winograd convolution", "the float arm needs fewer multiplications than direct int8"),
     "layout-conversion": ("layout conversion", "permutes and reorders run at each call"),
     "thread-scaling": ("thread scaling", "one arm uses the threads less well"),

@@ -13,9 +13,9 @@ class Plant:
     """Two programs that differ by one cause, which `control` has unless said otherwise.
 
     `is_fault` marks a cause that makes the comparison invalid (catalogue, part A): it is named by a validity concern.
-    `only_consistent` marks one that no switch can take away; naming it is all that can be asked. `also` holds causes
-    that are truly there besides, each with the reason: confirming them is not false. They are written down here and
-    nowhere else, so that a surprising confirmation is a false one until someone shows in this file why it is not.
+    `also` holds causes that are truly there besides, each with the reason: confirming them is not false. They are
+    written down here and nowhere else, so that a surprising confirmation is a false one until someone shows in this
+    file why it is not.
     """
 
     name: str
@@ -23,7 +23,6 @@ class Plant:
     changed: tuple[str, str]
     cause: str = ""  # empty: a null
     is_fault: bool = False
-    only_consistent: bool = False
     also: tuple[tuple[str, str], ...] = ()
 
     def arms(self) -> tuple[tuple[str, str], ...]:
@@ -33,11 +32,6 @@ class Plant:
 
 FBGEMM = ("quantized-engine", "both arms run by FBGEMM, which is not what torch prefers here and lacks the kernel")
 INT8_DENSITY = ("simd-density", "one arm computes in int8 and the other in float")
-# Timed apart from this tool, by timeit in one process of the machine of docs/truth.md.
-DYNAMIC_DISPATCH = (
-    "dispatch-overhead",
-    "a dynamically quantized Linear of 64x64 takes 18 us through Python and 7 us traced; a float one 6 us and 8 us",
-)
 FLOAT_LAYOUT = (
     "layout",
     "the float convolutions take 2.45 ms contiguous and 2.30 ms channels_last, in which int8 convolutions always are",
@@ -106,11 +100,9 @@ PLANTS = (
     ),
     Plant(
         name="dynamic-quantization",
-        control=("float", "classifier"),
-        changed=("dynamic", "classifier_dynamic"),
+        control=("dynamic", "ranges_looked_for"),
+        changed=("known", "ranges_known"),
         cause="dynamic-quantization",
-        only_consistent=True,
-        also=(DYNAMIC_DISPATCH, INT8_DENSITY),
     ),
     Plant(
         name="thread-oversubscription",

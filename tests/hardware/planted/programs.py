@@ -204,23 +204,51 @@ def int8_dense() -> Made:
     return _static(_grouped(1), inputs, "fbgemm"), inputs
 
 
-# dynamic quantization of a net of convolutions
+# dynamic quantization: wide inputs and few outputs, so that looking for the range is a good part of each layer
 
 
-def _classifier() -> nn.Module:
-    torch.manual_seed(0)
-    head = [layer for _ in range(12) for layer in (nn.Linear(64, 64), nn.ReLU())]
-    return nn.Sequential(convolutions(16, 2), nn.AdaptiveAvgPool2d(2), nn.Flatten(), *head)
+WIDE = (256, 1024)
 
 
-def classifier() -> Made:
-    return for_inference(_classifier()), drawn(1, 16, 14, 14)
+class Known(nn.Module):
+    """A dynamically quantized Linear whose input's range was written down when it was made."""
+
+    def __init__(self, layer: Any, inputs: list[tuple[Any, ...]]) -> None:
+        super().__init__()
+        self.packed = layer._packed_params
+        ends = torch.stack([end for (x,) in inputs for end in torch.aminmax(x)])
+        self.scale, self.zero_point = torch._choose_qparams_per_tensor(ends, True)
+
+    def forward(self, x: Any) -> Any:
+        run = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+        return run(x, self.scale, self.zero_point, self.packed._packed_params)
 
 
-def classifier_dynamic() -> Made:
+class Heads(nn.Module):
+    """Several layers that read the same input."""
+
+    def __init__(self, heads: list[nn.Module]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, x: Any) -> Any:
+        return torch.cat([head(x) for head in self.heads], 1)
+
+
+def _heads() -> Any:
     torch.backends.quantized.engine = "x86"
-    made = quantization.quantize_dynamic(_classifier().eval(), {nn.Linear}, dtype=torch.qint8)
-    return for_inference(made), drawn(1, 16, 14, 14)
+    torch.manual_seed(0)
+    wide = Heads([nn.Linear(WIDE[1], 8) for _ in range(16)])
+    return quantization.quantize_dynamic(wide.eval(), {nn.Linear}, dtype=torch.qint8)
+
+
+def ranges_looked_for() -> Made:
+    return for_inference(_heads()), drawn(*WIDE)
+
+
+def ranges_known() -> Made:
+    inputs = drawn(*WIDE)
+    return for_inference(Heads([Known(head, inputs) for head in _heads().heads])), inputs
 
 
 # more threads than cores

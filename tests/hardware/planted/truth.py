@@ -76,8 +76,7 @@ FAULTS = {plant.cause for plant in PLANTS if plant.is_fault}
 def _is_named(plant: Plant, verdict: CauseVerdict | None, faults: set[str]) -> bool:
     if plant.is_fault:
         return plant.cause in faults
-    wanted = Outcome.CONSISTENT if plant.only_consistent else Outcome.CONFIRMED
-    return verdict is not None and verdict.outcome is wanted
+    return verdict is not None and verdict.outcome is Outcome.CONFIRMED
 
 
 def _outcome(plant: Plant, verdict: CauseVerdict | None, faults: set[str]) -> str:

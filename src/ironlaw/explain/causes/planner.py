@@ -27,6 +27,7 @@ SWITCHES = (
     Switch(cause="denormals", factor="denormals", level="flushed"),
     Switch(cause="quantized-engine", factor="quantized-engine", level="x86"),
     Switch(cause="reference-kernel", factor="convolution", level="dense"),
+    Switch(cause="dynamic-quantization", factor="activation-ranges", level="fixed"),
     Switch(cause="fusion", factor="fusion", level="fused"),
     Switch(cause="weight-traffic", factor="weights", level="aliased"),
     Switch(cause="cache-fit", factor="cache", level="cold", adds=True),

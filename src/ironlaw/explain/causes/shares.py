@@ -38,6 +38,7 @@ FACTOR_CAUSES = {
     "dispatch": "dispatch-overhead",
     "scope": "whole-process-counting",
     "convolution": "reference-kernel",
+    "activation-ranges": "dynamic-quantization",
 }
 
 

@@ -19,6 +19,8 @@ MOST_NS_PER_OPERATOR = 30_000.0
 LEAST_SUBNORMAL_SHARE = 1e-4
 # Relative difference below which two arms bear a countable cause alike: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05
+# The yes or no in an arm's checks by which it shows a fault.
+FAULT_CHECKS = {"train-mode": "training", "autograd": "records_graph", "constant-input": "constant_input"}
 # Said where an arm's own part cannot be measured and is known to be on the same side.
 UPPER_BOUND = "its packed int8 weights cannot be aliased; what they cost is not deducted, so the part is an upper bound"
 
@@ -67,12 +69,8 @@ class Observed:
         match cause:
             case "page-faults":
                 return self.page_faults >= FEWEST_FAULTS
-            case "train-mode":
-                return self.checks.get("training", False)
-            case "autograd":
-                return self.checks.get("records_graph", False)
-            case "constant-input":
-                return self.checks.get("constant_input", False)
+            case "train-mode" | "autograd" | "constant-input":
+                return self.checks.get(FAULT_CHECKS[cause], False)
             case "denormals":
                 return self.census.get("subnormal_share", 0.0) >= LEAST_SUBNORMAL_SHARE
             case "dispatch-overhead":
@@ -91,6 +89,9 @@ class Observed:
                 return self.computes_int8 and (self.runs_by_foreign_engine or self.shows("reference-kernel"))
             case "reference-kernel":
                 return self.census.get("sparse_convolutions", 0.0) > 0
+            case "dynamic-quantization":
+                # Of a layer that could not be given its range (an LSTM) the experiment would not count the cost.
+                return 0 < self.census.get("dynamic_operators", 0.0) == self.census.get("range_finders")
         return cause == "cache-fit"  # every arm keeps something in the caches
 
     def burden(self, cause: str) -> float:
@@ -105,6 +106,7 @@ class Observed:
             "cache-fit": float(self.size_bytes),
             "fusion": counted("norm_operators", 0.0),
             "reference-kernel": counted("sparse_convolutions", 0.0),
+            "dynamic-quantization": counted("dynamic_operators", 0.0),
         }.get(cause, 1.0)
 
     def bears_as_much_as(self, other: Observed, cause: str) -> bool:
@@ -137,6 +139,7 @@ class Observed:
                 "sparse_convolutions" in counted,
                 "no convolution of it lacks a fast kernel that we know of",
             ),
+            ("dynamic-quantization", counted.get("dynamic_operators") == 0, "it finds no ranges at each call"),
             ("dispatch-overhead", says("scripted") is True, "no Python runs between its operators"),
             ("weight-traffic", int8, UPPER_BOUND),
             ("weight-traffic", self.size_bytes <= FRAME_BYTES, "its weights are no larger than what aliasing leaves"),

@@ -1,0 +1,125 @@
+"""activation-ranges: when the ranges of activations that are quantized dynamically are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, ClassVar
+
+from ironlaw.errors import ArmFailed
+from ironlaw.factor import Direction, Factor, Test
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+# The libraries that have a kernel which is dynamic but for the range; both pack a linear layer for FBGEMM.
+_ENGINES = ("x86", "fbgemm")
+_FORWARD = "forward"
+
+
+class ActivationRanges(Factor):
+    """fixed: every dynamically quantized Linear is given the range of its inputs, and looks for none at each call.
+
+    The same layers, the same packed weights, the same product, float before and after: only the pass over the input
+    that finds its smallest and largest value goes away. Static quantization would move more: it takes other layers too
+    and keeps int8 between them, so that against it no one cause is told from another.
+    """
+
+    name = "activation-ranges"
+    summary = "when the ranges of dynamically quantized activations are found"
+    plain = "own"
+    levels = ("own", "fixed")
+    remedies: ClassVar = {
+        "fixed": "quantize statically, so that ranges are known beforehand, and calibrate on real inputs",
+    }
+    engines = ("eager",)
+    may_move = "the answers, where an input lies outside of the range that was seen; quantizing at each call stays"
+    tests = (Test(cause="dynamic-quantization", level="fixed", predicts=Direction.FASTER),)
+
+    def change(self, level: str, program: Program) -> Program:
+        """Find each layer's range over the arm's inputs, and give it to the layer."""
+        import torch
+
+        if program.module is None:
+            raise ArmFailed(
+                "only the layers of torch modules can be given a range", hint="leave activation-ranges=fixed out"
+            )
+        layers = list(range_finders(program.module))
+        if not layers:
+            raise ArmFailed(
+                "no layer of this model finds a range that it could be given: "
+                f"only dynamically quantized Linear layers packed for {' or '.join(_ENGINES)}",
+                hint="leave activation-ranges=fixed out",
+            )
+        with torch.no_grad():
+            seen = _watched(layers, program)
+        for layer, (low, high) in zip(layers, seen, strict=True):
+            _give(layer, low, high)
+        return program
+
+    def read_back(self, level: str, program: Program) -> Maybe[str]:
+        """How many such layers are left."""
+        if program.module is None:
+            return Missing("no torch module")
+        return f"{sum(1 for _ in range_finders(program.module))} layers left that find a range"
+
+
+def range_finders(module: Any) -> Iterator[Any]:
+    """The layers that find the range of their input at each call, and could be given it."""
+    import torch
+    from torch.ao.nn.intrinsic.quantized import dynamic as fused
+    from torch.ao.nn.quantized import dynamic
+
+    if torch.backends.quantized.engine not in _ENGINES:
+        return
+    for layer in module.modules():
+        finds = type(layer) in (dynamic.Linear, fused.LinearReLU) and _FORWARD not in vars(layer)
+        if finds and layer._packed_params.dtype == torch.qint8:
+            yield layer
+
+
+def _watched(layers: list[Any], program: Program) -> list[tuple[float, float]]:
+    """The smallest and the largest value that each layer read."""
+    import torch
+
+    seen: dict[int, list[Any]] = {id(layer): [] for layer in layers}
+
+    def look(layer: Any, arguments: tuple[Any, ...]) -> None:
+        seen[id(layer)].append(torch.stack(torch.aminmax(arguments[0])))
+
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    try:
+        for arguments in program.inputs:
+            program.infer(*arguments)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not all(seen.values()):
+        raise ArmFailed(
+            "a dynamically quantized layer of this model is never called", hint="leave activation-ranges=fixed out"
+        )
+    ends = [torch.stack(seen[id(layer)]) for layer in layers]
+    return [(float(pairs[:, 0].min()), float(pairs[:, 1].max())) for pairs in ends]
+
+
+def _give(layer: Any, low: float, high: float) -> None:
+    """Let a layer quantize by the range that its own search would find in an input with these ends."""
+    import torch
+
+    reduced = layer.version is not None and layer.version >= 4  # as its own forward asks for: 7 bits of 8
+    scale, zero_point = torch._choose_qparams_per_tensor(torch.tensor([low, high]), reduced)
+    rectifies = "ReLU" in type(layer).__name__
+    operators = torch.ops.quantized
+    given = (
+        operators.linear_with_input_q_dq_qweight_dq_relu_output_fp32
+        if rectifies
+        else operators.linear_with_input_q_dq_qweight_dq_output_fp32
+    )
+    setattr(layer, _FORWARD, partial(_forward, layer, given, scale, zero_point))
+
+
+def _forward(layer: Any, given: Any, scale: float, zero_point: int, x: Any) -> Any:
+    """What torch's own forward of the layer does, by the same steps but for the range."""
+    return given(x, scale, zero_point, layer._packed_params._packed_params).to(x.dtype)
+
+
+FACTOR = ActivationRanges()
