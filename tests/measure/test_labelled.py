@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ironlaw.errors import ArmFailed
-from ironlaw.measure.labelled import judge_labels
+from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.models import LoadedModel
 from ironlaw.models.images import SHIPPED, Preprocessing
 from ironlaw.models.labels import Label
@@ -32,8 +32,19 @@ def counted(made: LoadedModel, labels: list[Label], infer: object) -> tuple[int,
 
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_given_inputs_are_labelled_in_their_order(batch: int) -> None:
-    labels = [Label(image=None, number=number) for number in (0, 1, 3, 3)]
+    labels = [Label(image=None, number=number, place=place) for place, number in enumerate((0, 1, 3, 3))]
     assert counted(model(batch, images=False), labels, lambda x: x) == (3, 4)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_inputs_without_a_label_are_not_counted(batch: int) -> None:
+    labels = [Label(image=None, number=number, place=place) for place, number in ((1, 1), (2, 3))]
+    assert counted(model(batch, images=False), labels, lambda x: x) == (1, 2)
+
+
+def test_a_class_that_the_model_has_not_is_refused_and_not_counted_as_wrong() -> None:
+    with pytest.raises(ArmFailed, match="a label says class 4, and the model has 4, numbered from 0"):
+        counted(model(1, images=False), [Label(image=None, number=4)], lambda x: x)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -44,11 +55,12 @@ def test_a_batch_that_is_filled_up_counts_each_image_once(batch: int) -> None:
 
 
 def test_more_labels_than_inputs_are_refused() -> None:
-    with pytest.raises(ArmFailed, match="1 labels have no input"):
-        counted(model(1, images=False), [Label(image=None, number=0)] * 5, lambda x: x)
+    check_fit(model(2, images=False), (Label(image=None, number=0, place=3),))
+    with pytest.raises(ArmFailed, match="label 5 has no input: net has 4"):
+        check_fit(model(2, images=False), (Label(image=None, number=0, place=4),))
 
 
 def test_labels_of_images_need_a_model_that_takes_images() -> None:
     label = Label(image=Path(SHIPPED / "cat.jpg"), number=0)
     with pytest.raises(ArmFailed, match="gives its own inputs"):
-        counted(model(1, images=False), [label], lambda x: x)
+        check_fit(model(1, images=False), (label,))

@@ -121,7 +121,7 @@ class Settings:
         from ironlaw.explain.causes.planner import parse_wanted
         from ironlaw.models import sources
         from ironlaw.models.images import check_folder
-        from ironlaw.models.labels import read_labels
+        from ironlaw.models.labels import check_labels
 
         given = _Options(_with_protocol(options))
         arms, search = wanted_arms(given, model), given.flag("search")
@@ -132,7 +132,7 @@ class Settings:
             check_folder(images)
         labels = given.text("labels")
         if labels is not None:
-            read_labels(labels, images=images)
+            check_labels(labels, images=images)
         report = given.path("report")
         if report is not None:
             check_writable(report)

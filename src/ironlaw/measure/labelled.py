@@ -18,28 +18,56 @@ def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[L
     """Infer every labelled input once, in batches as the arm takes them, and count the right top classes.
 
     Raises:
-        ArmFailed: the model takes no images, or gives no classes.
+        ArmFailed: the model takes no images, gives no classes, or fewer than a label says.
     """
+    most = max(one.number for one in labels)
     right = total = 0
     for arguments, numbers in _batches(model, labels):
         given = leaves(program.infer(*arguments))
         if not given or len(given[0].shape) != 2:
             raise ArmFailed("its first output is not one row of classes per input", hint="leave --labels out")
+        if most >= given[0].shape[1]:
+            raise ArmFailed(
+                f"a label says class {most}, and the model has {given[0].shape[1]}, numbered from 0",
+                hint="number the classes as the model does",
+            )
         tops = [int(row.argmax()) for row in given[0]]
-        right += sum(top == number for top, number in zip(tops, numbers, strict=False))
+        right += sum(tops[place] == number for place, number in numbers.items())
         total += len(numbers)
     return Labelled(arm=arm, right=right, total=total)
 
 
-def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tuple[Any, ...], list[int]]]:
+def check_fit(model: LoadedModel, labels: tuple[Label, ...]) -> None:
+    """See before anything is measured that the labels are of inputs that the model has.
+
+    Raises:
+        ArmFailed: they name images and its factory gives the inputs, or the other way round; or are more than inputs.
+    """
+    if labels[0].image is not None:
+        if model.preprocessing is None:
+            raise ArmFailed(
+                f"{model.name} gives its own inputs, and the labels name images",
+                hint="write one class a line, in the order of the factory's inputs",
+            )
+        return
+    inputs = sum(_width(arguments) for arguments in model.probes)
+    if labels[-1].place >= inputs:
+        raise ArmFailed(
+            f"label {labels[-1].place + 1} has no input: {model.name} has {inputs}",
+            hint="give no more labels than inputs",
+        )
+
+
+def _width(arguments: tuple[Any, ...]) -> int:
+    return int(leaves(arguments)[0].shape[0])
+
+
+def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tuple[Any, ...], dict[int, int]]]:
+    """The arguments of an inference, and the right class of each labelled row of its batch."""
     if labels[0].image is None:
         yield from _given(model, labels)
         return
-    if model.preprocessing is None:
-        raise ArmFailed(
-            f"{model.name} gives its own inputs, and the labels name images",
-            hint="write one class a line, in the order of the factory's inputs",
-        )
+    assert model.preprocessing is not None, "the labels fit the model"
     import numpy
     import torch
 
@@ -50,15 +78,16 @@ def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tu
         group = labels[first : first + wide]
         squares = [see(decode(Path(str(one.image))), STANDARD, model.preprocessing) for one in group]
         squares += [squares[-1]] * (wide - len(squares))  # a batch is always full; what is repeated is not counted
-        yield (torch.from_numpy(numpy.stack(squares)),), [one.number for one in group]
+        yield (torch.from_numpy(numpy.stack(squares)),), {row: one.number for row, one in enumerate(group)}
 
 
-def _given(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tuple[Any, ...], list[int]]]:
-    """The factory's own inputs, labelled in their order."""
-    left = [one.number for one in labels]
+def _given(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tuple[Any, ...], dict[int, int]]]:
+    """The factory's own inputs that have labels."""
+    known = {one.place: one.number for one in labels}
+    first = 0
     for arguments in model.probes:
-        wide = int(leaves(arguments)[0].shape[0])
-        yield arguments, left[:wide]
-        left = left[wide:]
-    if left:
-        raise ArmFailed(f"{len(left)} labels have no input", hint="give as many labels as the factory gives inputs")
+        wide = _width(arguments)
+        numbers = {row: known[first + row] for row in range(wide) if first + row in known}
+        first += wide
+        if numbers:
+            yield arguments, numbers

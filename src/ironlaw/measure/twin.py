@@ -16,7 +16,7 @@ from ironlaw.factors import FACTORS
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
-from ironlaw.measure.labelled import judge_labels
+from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.layer_turns import LayerReader
 from ironlaw.measure.machine.cgroup import throttled_ns
 from ironlaw.measure.machine.inspection import steal_ns
@@ -105,6 +105,8 @@ class Twin:
         post = self._post
         self._enter_process()
         model = open_model(post.arm.factory or post.model, images=post.images, batch=post.batch, seed=post.seed)
+        if post.labels is not None:
+            check_fit(model, read_labels(post.labels, images=post.images))
         folder = Path(order.folder)
         saved.save(model, folder)
         prepared = engine(post.arm.variant.level(ENGINE)).prepare(post.arm.variant, model, folder)

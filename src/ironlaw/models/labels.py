@@ -1,21 +1,29 @@
-"""The right classes of a user's images: a text file with `image,class` a line, or `class` a line for given inputs."""
+"""The right classes of a user's images: a text file with `image,class` a line, or `class` a line for given inputs.
+
+An input whose class nobody knows has a `-` on its line.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ironlaw.errors import BadInput
 
-_FORM = "write `photo.jpg,281` a line (classes are numbered from 0), or only the class for inputs of a factory"
+_FORM = (
+    "write `photo.jpg,281` a line (classes are numbered from 0); for inputs of a factory, in their order, "
+    "only the class, or - where there is none"
+)
+_NONE = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """One image (None: the input at that place) and the number of its class."""
+    """One image, or the input at a place (counted from 0) where there is no image, and the number of its class."""
 
     image: Path | None
     number: int
+    place: int = 0
 
 
 def read_labels(path: str, *, images: str | None) -> tuple[Label, ...]:
@@ -30,12 +38,29 @@ def read_labels(path: str, *, images: str | None) -> tuple[Label, ...]:
         raise BadInput(f"cannot read the labels {path}: {error}", hint=_FORM) from None
     folder = Path(images) if images is not None else Path(path).parent
     said = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-    found = tuple(_label(line, folder, f"{path} line {number}") for number, line in said)
+    found = tuple(
+        replace(_label(line, folder, f"{path} line {number}"), place=place)
+        for place, (number, line) in enumerate(said)
+        if line != _NONE
+    )
     if not found:
         raise BadInput(f"{path} holds no label", hint=_FORM)
-    if len({label.image is None for label in found}) > 1:
+    if len({label.image is None for label in found}) > 1 or (found[0].image is not None and len(found) < len(said)):
         raise BadInput(f"{path} names an image on some lines only", hint=_FORM)
     return found
+
+
+def check_labels(path: str, *, images: str | None) -> None:
+    """Read a file of labels and decode each of its images once, to see that it can be.
+
+    Raises:
+        BadInput: as `read_labels`; or an image is damaged.
+    """
+    from ironlaw.models.images import decode
+
+    for label in read_labels(path, images=images):
+        if label.image is not None:
+            decode(label.image)
 
 
 def _label(line: str, folder: Path, where: str) -> Label:
