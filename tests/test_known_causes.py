@@ -340,3 +340,24 @@ def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -
     _, thrown = propose(seen, Wanted(causes=("quantized-engine",)))
     assert "b+quantized-engine=onednn" in {entry.thrown for entry in thrown}
     assert [entry.arm for entry in thrown if entry.spared] == ["a"]
+
+
+def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_own_library() -> None:
+    foreign = replace(COMPUTES_INT8, checks={**COMPUTES_INT8.checks, "foreign_quantized_engine": True})
+    lacking = replace(COMPUTES_INT8, census={**COMPUTES_INT8.census, "sparse_convolutions": 14.0})
+    arms = own("float"), own("foreign"), own("lacking")
+    laws = {"float": SOUND, "foreign": foreign, "lacking": lacking}
+    made = recorded(arms, Script(arms=laws, turn_noise=QUIET))
+    seen = replace(
+        made,
+        machine=Machine(architecture="x86_64", cpu="scripted"),
+        plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
+    )
+    _, thrown = propose(seen, Wanted(causes=("quantized-engine",)))
+    assert {(entry.arm, str(entry.switches[0]), entry.spared == "") for entry in thrown} == {
+        ("float", "quantized-engine=x86", False),
+        ("foreign", "quantized-engine=x86", True),
+        ("lacking", "quantized-engine=x86", False),
+        ("float", "quantized-engine=onednn", False),
+        ("lacking", "quantized-engine=onednn", True),
+    }

@@ -94,9 +94,9 @@ def _first(recording: Recording, wanted: Wanted) -> list[Thrown]:
     for switch in possible:
         if switch.cause in wanted.causes or switch in still:
             held = [other for other in still if other != switch]
-            sized = _sized(switch, scene, recording)
-            if sized is not None and is_known(wanted.possible(sized)):
-                proposed += scene.throw(sized, held)
+            for sized in _sized(switch, scene, recording):
+                if is_known(wanted.possible(sized)):
+                    proposed += scene.throw(sized, held)
     if ENGINE_CAUSE in wanted.causes:
         proposed += _corners(scene)
     return proposed
@@ -118,16 +118,26 @@ def _corners(scene: _Scene) -> list[Thrown]:
     return [Thrown(arm=arm.name, switches=(switch,), thrown=named(arm, (switch,))) for arm, switch in switches]
 
 
-def _sized(switch: Switch, scene: _Scene, recording: Recording) -> Switch | None:
-    """The switch with the level that this machine and these arms call for; None where there is no such level."""
+def _sized(switch: Switch, scene: _Scene, recording: Recording) -> tuple[Switch, ...]:
+    """The switch with the level, or the levels for different arms, that this machine calls for."""
     if switch.cause == "thread-oversubscription":
-        return replace(switch, level=str(scene.control.cpus))
+        return (replace(switch, level=str(scene.control.cpus)),)
     if switch.cause == "quantized-engine" and is_known(recording.machine):
         is_x86 = recording.machine.architecture == "x86_64"
-        if any(arm.runs_by_foreign_engine for arm in scene.asked):
-            return replace(switch, level="x86" if is_x86 else "qnnpack")
-        return replace(switch, level=OTHER_ENGINE) if is_x86 else None
-    return switch
+        preferred = replace(switch, level="x86" if is_x86 else "qnnpack")
+        return (preferred, replace(switch, level=OTHER_ENGINE)) if is_x86 else (preferred,)
+    return (switch,)
+
+
+def _calls_for(arm: Observed, switch: Switch) -> bool:
+    """Whether an arm shows what a switch takes away at its level.
+
+    Of libraries, an arm by a foreign one gets the preferred one, an arm by the preferred one that lacks a kernel the
+    other one: given the one that it has, it would be its own twin, and refute a cause that nobody tested.
+    """
+    if switch.cause == "quantized-engine" and arm.runs_by_foreign_engine is (switch.level == OTHER_ENGINE):
+        return False
+    return arm.shows(switch.cause) and _fits(arm, switch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +159,7 @@ class _Scene:
             return [_on(arm, switch, still) for arm in self._pair() if _fits(arm, switch)]
         if switch.cause in SUSPECTED:
             return self._throw_suspected(switch, still)
-        showing = [arm for arm in self.asked if arm.shows(switch.cause) and _fits(arm, switch)]
+        showing = [arm for arm in self.asked if _calls_for(arm, switch)]
         rest = [arm for arm in self.asked if arm not in showing and arm.spared(switch.cause)] if showing else []
         return [*(_on(arm, switch, still) for arm in showing), *(_spare(arm, switch) for arm in rest)]
 
