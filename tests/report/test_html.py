@@ -157,6 +157,14 @@ def test_term_that_rounds_to_nothing_has_no_sign_in_the_waterfall() -> None:
     assert said["instructions"] == "−8.00 ms [7.70, 8.30]"
 
 
+def test_accuracy_on_labelled_inputs_stands_in_the_table_with_its_interval_and_only_where_it_is_known() -> None:
+    made = explanations.with_pmu()
+    three_of_five = Estimate(value=0.6, low=0.1466, high=0.9473)  # exact, by hand from the beta distribution
+    judged = replace(made, arms=tuple(replace(arm, accuracy=three_of_five) for arm in made.arms))
+    assert "60.0 [14.7, 94.7]" in Page(render(judged, None)).text
+    assert "% [95 %]" not in Page(render(made, None)).text
+
+
 def test_footnotes_stand_with_the_table_that_has_their_marks() -> None:
     whole = explanations.with_pmu()
     late = Missing("the run ended before it")

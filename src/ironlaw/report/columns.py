@@ -190,6 +190,7 @@ def _quality(arms: tuple[ArmSummary, ...]) -> list[Column]:
             [arm.cache_miss_share for arm in arms],
         ),
         _size_column(arms),
+        _accuracy_column(arms),
     ]
 
 
@@ -267,6 +268,19 @@ def _size_column(arms: tuple[ArmSummary, ...]) -> Column:
         for size in (arm.size_bytes for arm in arms)
     )
     return Column(key="size", title="size", heading="size", unit=MEGABYTES.unit, cells=cells)
+
+
+def _accuracy_column(arms: tuple[ArmSummary, ...]) -> Column:
+    def cell(accuracy: Maybe[Estimate]) -> str | Missing:
+        if isinstance(accuracy, Missing):
+            return accuracy
+        # Shares are counted, so their digits are known; by the width of the interval, few labels would leave one.
+        value, low, high = (number(share, PERCENT) for share in (accuracy.value, accuracy.low, accuracy.high))
+        return f"{value} [{low}, {high}]"
+
+    cells = tuple(cell(arm.accuracy) for arm in arms)
+    title = "right on the labelled inputs"
+    return Column(key="accuracy", title=title, heading="right", unit="% [95 %]", cells=cells)
 
 
 def _column(

@@ -245,6 +245,7 @@ _ARM_FIELDS = {
     "context_switches": "context_switches",
     "page_faults": "page_faults",
     "size": "size_mb",
+    "accuracy": "accuracy",
 }
 
 
