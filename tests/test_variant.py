@@ -46,3 +46,18 @@ def test_a_mistyped_part_is_answered_with_the_closest(text: str, offered: str) -
 def test_a_factor_named_twice_is_refused() -> None:
     with pytest.raises(BadInput, match="sets threads twice"):
         Variant.parse("fp32+threads=2+threads=1")
+
+
+@given(levels, st.lists(st.sampled_from(list(FACTORS)), max_size=4, unique=True))
+def test_corners_lead_from_one_variant_to_the_other_by_each_set_of_factors(
+    chosen: dict[str, str], moved: list[str]
+) -> None:
+    first = last = Variant.of(chosen)
+    for name in moved:
+        last = last.with_level(name, FACTORS[name].levels[-1])
+    corners = first.corners(last)
+    factors = frozenset(first.differing(last))
+    assert len(corners) == 2 ** len(factors)
+    assert corners[frozenset()] == first
+    assert corners[factors] == last
+    assert all(frozenset(first.differing(corner)) == group for group, corner in corners.items())

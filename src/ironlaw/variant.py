@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.factor import Factor
@@ -84,6 +85,17 @@ class Variant:
     def differing(self, other: Variant) -> tuple[str, ...]:
         """The factors in which two variants differ."""
         return tuple(name for name in FACTORS if self.level(name) != other.level(name))
+
+    def corners(self, other: Variant) -> dict[frozenset[str], Variant]:
+        """The 2^k combinations of the levels in which two variants differ, by which factors have the other's."""
+        factors = self.differing(other)
+        found = {}
+        for size in range(len(factors) + 1):
+            for group in combinations(factors, size):
+                found[frozenset(group)] = Variant.of(
+                    {**dict(self.changed), **{factor: other.level(factor) for factor in group}}
+                )
+        return found
 
     def threads(self, otherwise: int) -> int:
         """How many threads an inference uses, where the run's own number is `otherwise`."""

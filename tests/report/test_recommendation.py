@@ -1,4 +1,4 @@
-"""What is said of arms with blocks left in float."""
+"""What is said of a search: which arms are told at length, and those with blocks left in float."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import NOT_SEARCHED, Mixed
-from ironlaw.missing import Maybe, Missing
+from ironlaw.explanation import NOT_SEARCHED, FrontPoint, Mixed
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.columns import asked_comparisons
 from ironlaw.report.document import to_document
-from ironlaw.report.recommendation import mixed_sentences
+from ironlaw.report.recommendation import mixed_sentences, told_in_full
 from tests.report.explanations import with_pmu
 
 MIXED = Mixed(
@@ -20,6 +21,22 @@ MIXED = Mixed(
     is_best=True,
     gain=Estimate(value=1.2, low=1.1, high=1.3),
 )
+
+
+def test_of_a_search_the_recommended_arm_is_told_at_length_and_one_whose_cause_is_confirmed() -> None:
+    whole = with_pmu()
+    asked = asked_comparisons(whole)
+    assert told_in_full(whole, asked) == asked
+    point = FrontPoint(
+        arm="int8+fused", speedup=Estimate(value=2.7, low=2.6, high=2.8), size_bytes=Missing("-"), agreement=1.0
+    )
+    searched = replace(whole, front=(point,))
+    assert is_known(searched.recommendation)
+    chosen = next(one for one in asked if one.changed == searched.recommendation.arm)
+    assert told_in_full(searched, asked) == (chosen,)
+    other = next(one for one in asked if one is not chosen)
+    moved = (replace(chosen, causes=()), replace(other, causes=chosen.causes))
+    assert told_in_full(searched, moved) == moved
 
 
 def said(mixed: Maybe[tuple[Mixed, ...]]) -> list[str]:

@@ -38,7 +38,13 @@ from ironlaw.report.palette import page_palette
 from ironlaw.report.paragraph import paragraph, summary
 from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
 from ironlaw.report.raw import packed
-from ironlaw.report.recommendation import mixed_sentences, recommendation_sentence
+from ironlaw.report.recommendation import (
+    FRONT_HEADING,
+    front_sentence,
+    mixed_sentences,
+    next_best_sentences,
+    recommendation_sentence,
+)
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 
@@ -51,8 +57,10 @@ _SAID = (
     cut_sentence,
     effect_text,
     failure_sentence,
+    front_sentence,
     guesses_heading,
     mixed_sentences,
+    next_best_sentences,
     paragraph,
     prediction_text,
     recommendation_sentence,
@@ -137,6 +145,7 @@ def environment() -> jinja2.Environment:
         words=words,
         splitting=splitting,
         **{said.__name__: said for said in _SAID},
+        FRONT_HEADING=FRONT_HEADING,
         cause_title=cause_title,
         cause_mechanism=cause_mechanism,
         correlation_text=_correlation_text,

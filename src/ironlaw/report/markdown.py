@@ -18,7 +18,13 @@ from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import Footnotes
-from ironlaw.report.recommendation import mixed_sentences, next_best_sentences, recommendation_sentence
+from ironlaw.report.recommendation import (
+    FRONT_HEADING,
+    front_sentence,
+    mixed_sentences,
+    next_best_sentences,
+    recommendation_sentence,
+)
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 
@@ -33,15 +39,21 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += waterfall_blocks(explanation)
     blocks += guess_blocks(explanation)
     blocks += concern_blocks(explanation)
+    if explanation.front:
+        blocks += [f"{FRONT_HEADING}:", _listed([front_sentence(point) for point in explanation.front])]
     blocks += [f"Blocks left in float: {escaped(said)}" for said in mixed_sentences(explanation)]
     if is_known(explanation.recommendation):
         blocks.append(f"**{escaped(recommendation_sentence(explanation.recommendation))}**")
         if explanation.recommendation.how:
             blocks.append(code_block(explanation.recommendation.how))
         others = next_best_sentences(explanation.recommendation, explanation)
-        blocks += ["\n".join(f"- {escaped(said)}" for said in others)] if others else []
+        blocks += [_listed(others)] if others else []
     blocks.append(folded("Machine and method", facts_block(explanation, recording)))
     return "\n\n".join(blocks) + "\n"
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {escaped(said)}" for said in sentences)
 
 
 def escaped(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ironlaw.explanation import NOT_SEARCHED, Explanation, FrontPoint, Mixed, Recommendation
+from ironlaw.explanation import NOT_SEARCHED, Comparison, Explanation, FrontPoint, Mixed, Outcome, Recommendation
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
+from ironlaw.report.columns import moved_by
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
 from ironlaw.report.words import ended, plain
 
@@ -25,6 +26,21 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     return said
 
 
+def told_in_full(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """The comparisons to tell at length: all of them, but of a search only the recommended arm's.
+
+    With it goes, where it has no confirmed cause itself, the widest one that has.
+    """
+    recommendation = explanation.recommendation
+    if not explanation.front or isinstance(recommendation, Missing):
+        return comparisons
+    chosen = [one for one in comparisons if one.changed == recommendation.arm]
+    explained = [one for one in comparisons if any(cause.outcome is Outcome.CONFIRMED for cause in one.causes)]
+    if not any(one in explained for one in chosen):
+        chosen += sorted(explained, key=moved_by)[-1:]
+    return tuple(chosen) or comparisons
+
+
 def next_best_sentences(recommendation: Recommendation, explanation: Explanation) -> list[str]:
     """What else gains, ranked: each with its gain, how it answers, and the command or code line."""
     rows = {arm.arm: arm for arm in explanation.arms}
@@ -35,6 +51,10 @@ def next_best_sentences(recommendation: Recommendation, explanation: Explanation
         told = f" (answers: {answers})" if answers else ""
         said.append(f"{plain(option.arm)}{gain}{told}: {ended(plain(option.how))}")
     return said
+
+
+# Its speed-ups differ a little from the comparisons', which have the replicates that chose as well.
+FRONT_HEADING = "Not shown to be beaten in time, size and agreement together, by the replicates after the last choice"
 
 
 def front_sentence(point: FrontPoint) -> str:

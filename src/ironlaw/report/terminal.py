@@ -43,10 +43,12 @@ from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 from ironlaw.report.recommendation import (
+    FRONT_HEADING,
     front_sentence,
     mixed_sentences,
     next_best_sentences,
     recommendation_sentence,
+    told_in_full,
 )
 from ironlaw.report.verdicts import cause_sentence, told_sentence
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
@@ -99,9 +101,11 @@ def show(
             _say(console, failure_sentence(arm), style="red")
     asked = told_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
+    in_full = comparisons if is_verbose else told_in_full(explanation, asked)
     told: set[Told] = set()
-    for comparison in widest_first(comparisons):
+    for comparison in widest_first(in_full):
         _show_comparison(comparison, explanation, console, verbosity=verbosity, told=told)
+    _show_headlines([one for one in widest_first(comparisons) if one not in in_full], explanation, console)
     lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
         return
@@ -220,6 +224,15 @@ def _show_comparison(
         _say(console, sentence, indent=2)
     if is_known(comparison.ledger):
         _show_ledger(comparison.ledger, comparison, console, verbosity=verbosity)
+
+
+def _show_headlines(comparisons: Sequence[Comparison], explanation: Explanation, console: Console) -> None:
+    if not comparisons:
+        return
+    console.print()
+    _say(console, "The other arms of the search; --verbose says of each why:", style="bold")
+    for comparison in comparisons:
+        _say(console, headline(comparison, explanation), indent=2, hanging=2)
 
 
 def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity, is_told: bool) -> None:
@@ -360,7 +373,7 @@ def _show_boundaries(explanation: Explanation, console: Console) -> None:
 def _show_front(explanation: Explanation, console: Console) -> None:
     if explanation.front:
         console.print()
-        _say(console, "Not shown to be beaten in time, size and agreement together:", style="bold")
+        _say(console, f"{FRONT_HEADING}:", style="bold")
     for point in explanation.front:
         _say(console, front_sentence(point), indent=2)
 

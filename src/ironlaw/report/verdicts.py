@@ -46,7 +46,7 @@ def brief_sentence(verdict: CauseVerdict) -> str:
     title = cause_title(verdict.cause)
     start = f"{title[:1].upper() + title[1:]}: {OUTCOME_WORDS[verdict.outcome]}"
     if isinstance(verdict.effect, Missing):
-        return f"{start}; {ended(plain(verdict.reason))}" if verdict.reason else ended(start)
+        return f"{start}; {ended(plain(verdict.reason or verdict.effect.reason))}"
     return f"{start}, a factor of {ratio(verdict.effect.through(math.exp))}."
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ironlaw.arm import Arm
 from ironlaw.explain.assemble import explain
 from ironlaw.explain.causes.search import Standing, beats, candidates, retirable, variations
+from ironlaw.explanation import Design, Outcome
 from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
@@ -49,9 +50,18 @@ def test_candidates_are_only_of_engines_that_are_there_and_begin_with_the_contro
 def test_the_slower_half_is_retired_until_four_are_left_and_the_control_stays() -> None:
     recording = searched()
     left = [arm.name for arm in recording.plan.asked() if arm.name not in recording.plan.retired]
-    assert left == ["fp32", *NAMES[-4:]]
+    assert left == ["fp32", "int8", *NAMES[-4:]]  # int8: see below
     last = {reading.arm for reading in recording.readings if reading.replicate == 7}
     assert last == {*left, "fp32 (again)"}
+
+
+def test_the_arms_that_tell_the_leaders_engine_from_its_precision_are_kept() -> None:
+    recording = searched()
+    assert {"int8", "fp32@openvino"}.isdisjoint(recording.plan.retired)
+    leader = next(one for one in explain(recording).comparisons if one.changed == "int8@openvino")
+    engine = next(verdict for verdict in leader.causes if verdict.cause == "engine")
+    assert engine.outcome is Outcome.CONFIRMED
+    assert engine.design is Design.FACTORIAL
 
 
 def test_a_retired_arm_took_no_turn_after_its_retirement() -> None:

@@ -58,13 +58,18 @@ def candidates(engines: Collection[str]) -> tuple[Arm, ...]:
 def retirable(recording: Recording) -> tuple[str, ...]:
     """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them.
 
-    Not those that show what mixed precision is worth: that needs an interval, and there are two of them.
+    Not those that show what mixed precision is worth: that needs an interval, and there are two of them. Nor those
+    that tell the factors of the leading arm apart, the engine from the quantization.
     """
     spared = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
     standings = [one for one in _standings(recording) if one.name not in spared]
     keep = max(KEPT, -(-len(standings) // 2))
     ranked = sorted(standings, key=lambda one: (_unfit(recording, one), one.ln_wall))
-    return tuple(one.name for one in ranked[keep:] if any(beats(other, one) for other in standings))
+    if ranked:
+        corners = recording.plan.control.variant.corners(recording.plan.arm(ranked[0].name).variant)
+        spared |= {str(variant) for variant in corners.values()}
+    slower = [one for one in ranked[keep:] if one.name not in spared]
+    return tuple(one.name for one in slower if any(beats(other, one) for other in standings))
 
 
 def beats(one: Standing, other: Standing) -> bool:

@@ -116,7 +116,7 @@ def factor_contributions(
     if first.factory or last.factory:
         return [], {}
     factors = first.variant.differing(last.variant)
-    plain = _corners(on, control, changed, factors)
+    plain = _corners(on, control, changed)
     if plain is None:
         return [], {}
     # All corners in one world: only causes that were thrown (or spared) at every corner are out of the way.
@@ -150,21 +150,13 @@ def factor_contributions(
     return found, _interaction(on, corners, factors)
 
 
-def _corners(on: Bench, control: str, changed: str, factors: Sequence[str]) -> dict[frozenset[str], str] | None:
+def _corners(on: Bench, control: str, changed: str) -> dict[frozenset[str], str] | None:
     """The arm at each corner of the factorial; None when one did not run."""
-    first, last = on.plan.arm(control).variant, on.plan.arm(changed).variant
     named = {str(arm.variant): arm.name for arm in on.plan.arms if not arm.factory and not arm.repeats}
-    corners = {}
-    for size in range(len(factors) + 1):
-        for group in combinations(factors, size):
-            variant = first
-            for factor in group:
-                variant = variant.with_level(factor, last.level(factor))
-            arm = named.get(str(variant))
-            if arm is None or arm not in on.ln_wall:
-                return None
-            corners[frozenset(group)] = arm
-    return corners
+    wanted = on.plan.arm(control).variant.corners(on.plan.arm(changed).variant)
+    corners = {group: named[str(variant)] for group, variant in wanted.items() if str(variant) in named}
+    ran = all(name in on.ln_wall for name in corners.values())
+    return corners if ran and len(corners) == len(wanted) else None
 
 
 def _factor_part(

@@ -106,7 +106,7 @@ class _Judge:
     def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str]:
         """Confirmed: unlikely by luck among all experiments, and in the predicted direction on both scales."""
         if isinstance(effect, Missing):
-            return Outcome.UNDECIDED, effect.reason
+            return Outcome.UNDECIDED, ""  # the effect itself says why
         if self.among is None:
             return Outcome.UNDECIDED, "the control arm moved: nothing is confirmed in this recording"
         if len(item.parts) < FEWEST_REPLICATES:
