@@ -39,6 +39,20 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A layer of the model that an engine says a call computes: a module, or a functional operator within one.
+
+    `path` is the innermost module that it stood in, `operator` the engine's word for it; `repeat` counts the calls of
+    the module, or of the operator in it, from 0.
+    """
+
+    path: str
+    operator: str
+    is_functional: bool = False
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCall:
     """One call of a layer within an inference, in the order of execution.
 
@@ -46,6 +60,7 @@ class LayerCall:
     itself); `operator` the class or function; `repeat` counts calls of the same operator at the same path from 0.
     `fed_by` are the calls whose outputs it reads, as indices; -1 is the inference's own input. `kernels` is what the
     engine says that it ran, empty where it does not say; `operators` is what the layer was for torch's dispatcher.
+    `origins` are the layers of the model that it computes, where the engine tells more of them than `path` can.
     """
 
     path: str
@@ -58,6 +73,7 @@ class LayerCall:
     fed_by: tuple[int, ...] = ()
     operators: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
     library: str = ""  # of an operator for which the engine names no kernel: the library its weights are packed for
 
     @property
@@ -81,11 +97,15 @@ class Probe(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProfile:
-    """What an engine's own profile tells of some inferences: its nodes as calls, the time in each, and all in all."""
+    """What an engine's own profile tells of some inferences: its nodes as calls, the time in each, and all in all.
+
+    `notes` say what it could not tell.
+    """
 
     calls: tuple[LayerCall, ...]
     calls_ns: tuple[int, ...]
     wall_ns: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

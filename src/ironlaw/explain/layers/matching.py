@@ -1,7 +1,8 @@
 """Which layers of one arm do what which layers of another did: by where they come from and what feeds them.
 
 A module keeps its dotted path when it is quantized or fused, so equal paths are anchors. What lies between them is told
-by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced.
+by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced; one whose
+engine says which layers it computes stands against all of these.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ironlaw.explain.layers.operators import converts, roles
+from ironlaw.explain.layers.origins import related
 from ironlaw.layer import LayerCall
 
 Calls = tuple[LayerCall, ...]
@@ -112,6 +114,10 @@ class _Groups:
 
 def _matched(first: Calls, second: Calls) -> list[Match]:
     groups = _Groups((_Side.of(first), _Side.of(second)))
+    for ours, theirs in related(first, second):
+        groups.add(ours, theirs)
+    for which in (0, 1):
+        _enclose(groups, which)
     _anchor(groups)
     _follow(groups, is_exact=True)
     _follow(groups, is_exact=False)
@@ -123,6 +129,16 @@ def _matched(first: Calls, second: Calls) -> list[Match]:
     for place in groups.sides[1].free():
         groups.add([], [place])
     return [Match(tuple(sorted(one)), tuple(sorted(other))) for one, other in groups.members]
+
+
+def _enclose(groups: _Groups, which: int) -> None:
+    """What stands between calls of one group, as a BatchNorm between a convolution and the activation fused into it."""
+    side = groups.sides[which]
+    for place in side.free():
+        behind = {side.group.get(reader) for reader in side.readers[place]}
+        before = side.origins(place)
+        if len(before) == 1 and behind == before and INPUT not in before:
+            groups.join(next(iter(before)), which, [place])
 
 
 def _anchor(groups: _Groups) -> None:
