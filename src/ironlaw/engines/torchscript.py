@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines import eager_int8
+import msgspec
+
+from ironlaw.engines import eager_int8, torchscript_profile
 from ironlaw.engines.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.failures import explained, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.program import PreparedModel, Program
@@ -21,6 +25,7 @@ BOUNDARY = (
 )
 _OFFERED = ("fp32", "int8")
 _SCRIPT = "prepared.torchscript"
+_SCOPES = "scopes.json"
 
 
 def missing_extra() -> Maybe[bool]:
@@ -55,6 +60,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         with phases.timed("freeze"):
             frozen = jit.freeze(traced.eval())
         jit.save(frozen, str(script))
+    (folder / _SCOPES).write_bytes(msgspec.json.encode(torchscript_profile.scopes_of(frozen, model.form)))
     return PreparedModel(
         path=str(script),
         size_bytes=script.stat().st_size,
@@ -75,4 +81,16 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
         script = jit.load(prepared.path)
         if variant.level(PRECISION) == "fp32":
             script = jit.optimize_for_inference(script)  # lays out weights for oneDNN; cannot be saved
-    return Program(infer=script, inputs=model.inputs, guard=torch.inference_mode, boundary=BOUNDARY)
+    scopes = Path(prepared.path).with_name(_SCOPES)
+
+    @functools.cache
+    def marked() -> torchscript_profile.Marked:
+        told = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.Scope])
+        return torchscript_profile.settled(
+            torchscript_profile.mark(script.graph, told, model.inputs[0]), model.inputs[0]
+        )
+
+    def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
+        return torchscript_profile.profile(marked(), inputs)
+
+    return Program(infer=script, inputs=model.inputs, guard=torch.inference_mode, boundary=BOUNDARY, profile=profiled)

@@ -20,10 +20,6 @@ from ironlaw.missing import Missing
 from ironlaw.program import Program
 
 EAGER = "eager"
-_ONE_CALL = {
-    "compiled": "a compiled package is one call into machine code whose fused kernels keep no time of their own",
-    "torchscript": "freezing drops the modules of a script, and what torch.profiler tells of its operators is not read",
-}
 
 
 @dataclass(slots=True)
@@ -49,9 +45,9 @@ class LayerReader:
         if self.program.profile is not None:
             told = self.program.profile(self.program.inputs[:1])
             self.nodes = told.calls
-            return LayerGraph(arm=self.arm, calls=told.calls, profiled_by=self.engine)
+            return LayerGraph(arm=self.arm, calls=told.calls, notes=told.notes, profiled_by=self.engine)
         if self.program.module is None and self.engine != EAGER:
-            reason = _ONE_CALL.get(self.engine, f"{self.engine} runs the model as one call and shows no layers")
+            reason = f"{self.engine} runs the model as one call and shows no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
         wanted = Wanted(
             program=self.program,
