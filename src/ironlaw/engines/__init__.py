@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import Maybe
@@ -34,6 +34,14 @@ class Engine(Protocol):
 
     def load(self, variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
         """What was prepared, ready to be called on the model's inputs."""
+
+
+@runtime_checkable
+class Profiled(Protocol):
+    """What an engine offers besides that has to make something before it can tell an arm's layers."""
+
+    def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
+        """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
 
 
 def engine(name: str) -> Engine:

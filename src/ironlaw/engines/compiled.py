@@ -7,17 +7,25 @@ checked.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from ironlaw.engines import inductor_profile
 from ironlaw.engines.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
-from ironlaw.engines.failures import explained, quiet
+from ironlaw.engines.failures import explained, innermost, quiet
+from ironlaw.engines.inductor_profile import INT8_KERNELS
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.program import PreparedModel, Program
@@ -27,15 +35,8 @@ IMPORTS = ("torch", "torch._inductor")
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
 _OFFERED = ("fp32", "bf16", "int8")
 _PACKAGE = "prepared.pt2"
-# Names of the int8 operators that Inductor calls into oneDNN by, as they stand in a package's machine code.
-_INT8_KERNELS = (
-    b"qconv_pointwise",
-    b"qconv2d_pointwise",
-    b"qlinear_pointwise",
-    b"qlinear_unary",
-    b"int8_gemm",
-    b"qconv",
-)
+_EXPORTED = "exported.pt2"
+_PROFILED, _CALLS = "profiled.pt2", "profiled.json"
 
 
 def missing_extra() -> Maybe[bool]:
@@ -59,9 +60,6 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     folder.mkdir(parents=True, exist_ok=True)
     if not isinstance(model.module, torch.nn.Module):
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
-    # A cache shared with earlier runs would make the phase `compile` depend on them.
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     phases, package = Phases(), folder / _PACKAGE
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
@@ -75,10 +73,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         if precision == "int8":
             exported = torch.export.export(_quantized(exported.module(), model.calibration, phases), arguments)
         with phases.timed("compile"):
-            torch._inductor.aoti_compile_and_package(
-                exported, package_path=str(package), inductor_configs={"freezing": True}
-            )
-    shutil.rmtree(folder / "inductor", ignore_errors=True)
+            _compile(exported, package)
+    _keep(exported, folder)
     if precision == "int8" and not _holds_int8(package):
         raise ArmFailed(
             "nothing in this model was compiled to int8: Inductor made only float kernels",
@@ -91,6 +87,92 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         weights=model.weights,
         notes=("size is that of the package: machine code and weights", *((NOTE,) if precision == "bf16" else ())),
     )
+
+
+def _compile(exported: Any, package: Path, **config: Any) -> None:
+    import torch
+
+    # A cache shared with earlier runs would make the phase `compile` depend on them.
+    cache = package.with_suffix(".cache")
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
+    torch._inductor.aoti_compile_and_package(
+        exported, package_path=str(package), inductor_configs={"freezing": True, **config}
+    )
+    shutil.rmtree(cache, ignore_errors=True)
+
+
+def _keep(exported: Any, folder: Path) -> None:
+    """Write what was compiled for `prepare_profile`; the arm does without, should it not be writable."""
+    import torch
+
+    try:
+        with quiet():
+            torch.export.save(exported, folder / _EXPORTED)
+    except Exception as error:  # noqa: BLE001  # the border to torch: the reason why there are no layers
+        _tell(folder, _Told(reason=f"the exported model cannot be kept: {innermost(error)}"))
+
+
+def prepare_profile(model: LoadedModel, folder: Path) -> None:
+    """Compile what `prepare` made a second time, with marks around its kernels, and write which layers each computes.
+
+    Not the package that is timed: marks cost something even where nobody reads them. What goes wrong is the layers'
+    and not the arm's: its reason is written instead.
+    """
+    import torch
+
+    if (folder / _CALLS).exists():
+        return
+    package = folder / _PROFILED
+    holders = frozenset(
+        path for path, module in model.form.named_modules() if next(module.children(), None) is not None
+    )
+    try:
+        with quiet(), torch.no_grad():
+            exported: Any = torch.export.load(folder / _EXPORTED)
+            _compile(exported, package, **inductor_profile.CONFIG)
+        calls = inductor_profile.calls_of(exported, inductor_profile.kernels_of(package), holders)
+        _tell(folder, _Told(calls=calls))
+    except Exception as error:  # noqa: BLE001  # the border to the compiler: the reason why there are no layers
+        _tell(folder, _Told(reason=f"compiling with marks around the kernels failed: {innermost(error)}"))
+    (folder / _EXPORTED).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """The kernels of the profiled package, or why it could not be made."""
+
+    calls: tuple[LayerCall, ...] = ()
+    reason: str = ""
+
+
+def _tell(folder: Path, told: _Told) -> None:
+    (folder / _CALLS).write_bytes(msgspec.json.encode(told))
+
+
+def _profile_of(
+    folder: Path, wrapped: Callable[[Any], Any], arguments: tuple[Any, ...]
+) -> Callable[[list[tuple[Any, ...]]], NodeProfile] | None:
+    """The profile of the package that `prepare_profile` made under a folder; None where it was not asked for one."""
+    if not (folder / _CALLS).exists():
+        return None
+
+    @functools.cache
+    def opened() -> tuple[Any, tuple[LayerCall, ...]]:
+        import torch
+
+        told = msgspec.json.decode((folder / _CALLS).read_bytes(), type=_Told)
+        if told.reason:
+            raise ArmFailed(told.reason, hint="compare times without layers")
+        with quiet():
+            package: Any = torch._inductor.aoti_load_package(str(folder / _PROFILED))
+        return inductor_profile.settled(wrapped(package), arguments), told.calls
+
+    def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
+        package, calls = opened()
+        return inductor_profile.profile(package, calls, inputs)
+
+    return profiled
 
 
 def _quantized(module: Any, calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
@@ -117,7 +199,7 @@ def _holds_int8(package: Path) -> bool:
 
     with zipfile.ZipFile(package) as archive:
         libraries = [name for name in archive.namelist() if name.endswith((".so", ".cpp"))]
-        return any(kernel in archive.read(name) for name in libraries for kernel in _INT8_KERNELS)
+        return any(kernel.encode() in archive.read(name) for name in libraries for kernel in INT8_KERNELS)
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
@@ -127,5 +209,11 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     refuse_idle(variant, reads=())
     with quiet(), explained("loading"):
         package: Any = torch._inductor.aoti_load_package(prepared.path)
-    infer = between_float32(package) if variant.level(PRECISION) == "bf16" else package
-    return Program(infer=infer, inputs=model.inputs, guard=torch.inference_mode, boundary=BOUNDARY)
+    wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package
+    return Program(
+        infer=wrapped(package),
+        inputs=model.inputs,
+        guard=torch.inference_mode,
+        boundary=BOUNDARY,
+        profile=_profile_of(Path(prepared.path).parent, wrapped, model.inputs[0]),
+    )

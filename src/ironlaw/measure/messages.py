@@ -19,9 +19,10 @@ from ironlaw.recording import decode, encode
 
 
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):
-    """Make the arm's model and save it under the folder."""
+    """Make the arm's model and save it under the folder, with what its engine needs to tell layers if they are read."""
 
     folder: str
+    layers: bool = False
 
 
 class Start(msgspec.Struct, tag="start", frozen=True):

@@ -135,7 +135,9 @@ class ProcessStage:
         for number, (key, arm) in enumerate(makers.items()):
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
             folder.mkdir()
-            facts = self._ask(arm, Prepare(str(folder)), PREPARE_LIMIT_S, replicate=-1)
+            # A model that an experiment alone runs has no layers read.
+            layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
+            facts = self._ask(arm, Prepare(str(folder), layers), PREPARE_LIMIT_S, replicate=-1)
             yield from facts[:-1]
             self._made[key] = facts[-1]
         self.stop()

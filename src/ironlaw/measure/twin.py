@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from ironlaw.engines import engine
+from ironlaw.engines import Profiled, engine
 from ironlaw.errors import BadInput, IronlawError
 from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.factors import FACTORS
@@ -109,7 +109,10 @@ class Twin:
             check_fit(model, read_labels(post.labels, images=post.images))
         folder = Path(order.folder)
         saved.save(model, folder)
-        prepared = engine(post.arm.variant.level(ENGINE)).prepare(post.arm.variant, model, folder)
+        by = engine(post.arm.variant.level(ENGINE))
+        prepared = by.prepare(post.arm.variant, model, folder)
+        if order.layers and isinstance(by, Profiled):
+            by.prepare_profile(model, folder)
         return [*model.concerns, ArmPrepared(arm=post.arm.name, prepared=prepared)]
 
     def _enter_process(self) -> None:
