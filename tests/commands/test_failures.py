@@ -37,7 +37,7 @@ def truncated():
 """
 SAID = {
     "raises": "raised ValueError: no weights here",
-    "other": "returned a int",
+    "other": "returned an int",
     "shape": "cannot take float32 1x5",
     "out_of_memory": "killed by SIGKILL (often: out of memory)",
     "truncated": "RuntimeError",

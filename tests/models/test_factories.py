@@ -109,7 +109,7 @@ def test_the_seed_decides_the_weights(source: Callable[[str], str]) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("number", "returned a int"),
+        ("number", "returned an int"),
         ("strange", "returned inputs of type str"),
         ("boom", r"raised ValueError: no such file \(nets.py line 23\)"),
         ("narrow", "cannot take float32 1x4x8x8: .*to have 3 channels, but got 4"),

@@ -89,6 +89,19 @@ def test_a_mistyped_architecture_is_answered_with_the_closest() -> None:
     assert "mobilenet_v2" in raised.value.hint
 
 
+def test_a_name_like_no_other_is_answered_with_as_many_as_can_be_read() -> None:
+    with pytest.raises(BadInput, match="no model 'qqqqq'") as raised:
+        models.check_source("qqqqq")
+    assert "alexnet" in raised.value.hint
+    assert " more (a model of your own: file.py:factory)" in raised.value.hint
+    assert len(raised.value.hint) < 1000
+
+
+def test_a_checkpoint_is_told_from_a_name() -> None:
+    with pytest.raises(BadInput, match=r"net\.pt is a checkpoint: weights, and no program to run"):
+        models.check_source("net.pt")
+
+
 def test_names_read_from_source_are_those_torchvision_registers() -> None:
     from torchvision.models import list_models
 

@@ -54,7 +54,15 @@ def innermost(error: BaseException) -> str:
     """What the first cause of an exception says, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {first_line(error)}"[:300]
+    return f"{type(error).__name__}: {_telling_line(error)}"[:300]
+
+
+def _telling_line(error: BaseException) -> str:
+    """The line that says why: OpenVINO's messages begin with the place in its source, and end with a summary."""
+    lines = [line.strip(" -") for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not re.match(r"Check '.*' failed at |FrontEnd API failed", line)]
+    unknown = [line for line in telling if line.startswith("No conversion rule found")]
+    return next(iter((*unknown, *telling)), first_line(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:

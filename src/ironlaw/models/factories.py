@@ -198,7 +198,10 @@ def _in_order(source: str, program: Callable[..., Any], given: dict[str, Any]) -
 def _described(returned: Any) -> str:
     if isinstance(returned, tuple):
         return "(" + ", ".join(type(part).__name__ for part in returned) + ")"
-    return f"a {type(returned).__name__}"
+    if returned is None:
+        return "None"
+    name = type(returned).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
 
 def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:

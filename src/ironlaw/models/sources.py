@@ -101,9 +101,15 @@ _OPENERS = {
 
 def unknown_name(name: str, known: list[str]) -> BadInput:
     """The error for a name that stands for no model."""
+    if name.endswith(_CHECKPOINTS):
+        return BadInput(
+            f"{name} is a checkpoint: weights, and no program to run",
+            hint="name file.py:factory, a function that builds the module, loads them and returns it",
+        )
     return BadInput(f"there is no model {name!r}", hint=offer_closest(name, known) + _OWN_MODELS)
 
 
+_CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 _OWN_MODELS = " (a model of your own: file.py:factory)"
 
 

@@ -207,7 +207,7 @@ def int8_dense() -> Made:
 # dynamic quantization: wide inputs and few outputs, so that looking for the range is a good part of each layer
 
 
-WIDE = (256, 1024)
+WIDE = (64, 4096)
 
 
 class Known(nn.Module):
@@ -238,7 +238,7 @@ class Heads(nn.Module):
 def _heads() -> Any:
     torch.backends.quantized.engine = "x86"
     torch.manual_seed(0)
-    wide = Heads([nn.Linear(WIDE[1], 8) for _ in range(16)])
+    wide = Heads([nn.Linear(WIDE[1], 1) for _ in range(16)])
     return quantization.quantize_dynamic(wide.eval(), {nn.Linear}, dtype=torch.qint8)
 
 

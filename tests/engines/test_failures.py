@@ -1,0 +1,32 @@
+"""What engines raise is told in the line that says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from ironlaw.engines.failures import explained
+from ironlaw.errors import ArmFailed
+
+CONVERTER = """Check 'false' failed at src/frontends/common_translators/src/unconverted_ops_report.cpp:151:
+FrontEnd API failed with OpConversionFailure:
+Model wasn't fully converted. Failed operations detailed log:
+-- aten.linalg_lu.default with a message:
+No translator found
+Summary:
+-- No conversion rule found for operations: aten.linalg_lu.default
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (CONVERTER, "openvino: aten.linalg_lu: RuntimeError: No conversion rule found for operations: aten.linalg_lu"),
+        ("Check 'a == b' failed at src/x.cpp:1:\nshapes differ\n", "openvino: RuntimeError: shapes differ"),
+        ("plain\nand more", "openvino: RuntimeError: plain"),
+        ("Check 'a' failed at src/x.cpp:1:", "openvino: RuntimeError: Check 'a' failed at src/x.cpp:1:"),
+    ],
+)
+def test_the_place_in_an_engines_source_is_not_the_reason(raised: str, said: str) -> None:
+    with pytest.raises(ArmFailed) as caught, explained("openvino"):
+        raise RuntimeError(raised)
+    assert caught.value.message.startswith(said)
