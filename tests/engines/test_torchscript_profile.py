@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from ironlaw.engines import torchscript as engine
 from ironlaw.engines.torch_profile import _folded
@@ -21,8 +24,6 @@ from ironlaw.models import LoadedModel
 from ironlaw.program import Program
 
 from . import small
-
-torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,32 @@ def test_a_recurrent_layer_is_one_row_with_what_it_prepares(tmp_path: Path) -> N
     assert found[("lstm",)][-1] == "lstm"
 
 
+class Attending(torch.nn.Module):
+    """Attention, whose kernel leaves one of its outputs undefined, and a layer that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = torch.nn.MultiheadAttention(16, 2, batch_first=True)
+        self.shared = torch.nn.Linear(16, 16)
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.attention(x, x, x, need_weights=False)[0]
+        return self.shared(torch.relu(self.shared(x)))
+
+
+def test_attention_and_a_shared_layer_are_told_call_by_call(tmp_path: Path) -> None:
+    model = replace(small.seeing(), module=Attending().eval(), inputs=[(torch.randn(1, 7, 16),)])
+    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    assert found[("attention",)] == ["_native_multi_head_attention"]
+    assert found[("shared",)] == found[("shared #2",)] == ["matmul", "add"]
+
+
+def test_several_inputs_and_named_outputs_are_no_hindrance(tmp_path: Path) -> None:
+    model = small.two()
+    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    assert found[("left",)] == found[("right",)] == ["matmul", "add"]
+
+
 def test_int8_nodes_are_told_by_their_weights(tmp_path: Path) -> None:
     model = small.seeing()
     profile = told("int8@torchscript", model, tmp_path)
@@ -91,8 +118,9 @@ def test_every_node_has_a_time_and_together_no_more_than_all(tmp_path: Path) -> 
 
 def test_marking_leaves_the_script_as_it_is_and_its_answer_too() -> None:
     model = small.seeing()
+    jit: Any = torch.jit  # torch leaves it untyped
     with torch.no_grad():
-        script = torch.jit.freeze(torch.jit.trace(model.module, model.inputs[0]))
+        script = jit.freeze(jit.trace(model.module, model.inputs[0]))
     before = str(script.graph)
     with torch.inference_mode():
         copy = mark(script.graph, scopes_of(script, model.module), model.inputs[0])

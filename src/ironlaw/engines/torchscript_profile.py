@@ -114,7 +114,9 @@ def _values(graph: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _tensors(graph: Any) -> list[Any]:
-    return [value for node in graph.nodes() for value in node.outputs() if value.type().kind() == "TensorType"]
+    """The values that are tensors and read by something: attention leaves one undefined that nobody asked for."""
+    made = [value for node in graph.nodes() for value in node.outputs()]
+    return [value for value in made if value.type().kind() == "TensorType" and value.uses()]
 
 
 def _kind(node: Any) -> str:
