@@ -25,17 +25,16 @@ def settle(infer: Callable[..., Any], arguments: tuple[Any, ...], *, scope: str,
     Of a compiled MobileNetV2 the first 30 inferences under the profiler had 859 page faults each and took 10.3 ms, the
     next ones 5 and 9.4 ms, as those without it.
     """
-    began_s = time.perf_counter()
-    for _ in range(_MOST_SESSIONS):
-        marked(infer, [arguments] * _SESSION, scope=scope, leads=leads)
-        if time.perf_counter() - began_s > _LONGEST_S:
-            break
+    infer(*arguments)  # a script's executor looks at the first inference, and optimises behind it
+    one_ns = marked(infer, [arguments], scope=scope, leads=leads).wall_ns
+    inferences = min(_SESSIONS * _SESSION, 1 + _LONGEST_NS // one_ns)
+    marked(infer, [arguments] * inferences, scope=scope, leads=leads)
 
 
 # A longer session keeps more, and the memory it gives back is faulted in again: one of 30 inferences behind one of 10
 # had 15,065 page faults, and those of 10 behind each other 79 and 667.
 _SESSION = 10
-_MOST_SESSIONS, _LONGEST_S = 3, 0.5
+_SESSIONS, _LONGEST_NS = 3, 500_000_000
 
 
 def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: str, leads: tuple[str, ...]) -> Marks:
