@@ -14,6 +14,7 @@ from ironlaw.program import Program
 # The libraries that have a kernel which is dynamic but for the range; both pack a linear layer for FBGEMM.
 _ENGINES = ("x86", "fbgemm")
 _FORWARD = "forward"
+_REPACKED = "the layer was packed again in another format"
 
 
 class ActivationRanges(Factor):
@@ -73,7 +74,7 @@ def range_finders(module: Any) -> Iterator[Any]:
         return
     for layer in module.modules():
         finds = type(layer) in (dynamic.Linear, fused.LinearReLU) and _FORWARD not in vars(layer)
-        if finds and layer._packed_params.dtype == torch.qint8:
+        if finds and layer._packed_params.dtype == torch.qint8 and layer.version is not None:
             yield layer
 
 
@@ -105,21 +106,31 @@ def _give(layer: Any, low: float, high: float) -> None:
     """Let a layer quantize by the range that its own search would find in an input with these ends."""
     import torch
 
-    reduced = layer.version is not None and layer.version >= 4  # as its own forward asks for: 7 bits of 8
+    reduced = layer.version >= 4  # as its own forward asks for: 7 bits of 8
     scale, zero_point = torch._choose_qparams_per_tensor(torch.tensor([low, high]), reduced)
     rectifies = "ReLU" in type(layer).__name__
-    operators = torch.ops.quantized
-    given = (
-        operators.linear_with_input_q_dq_qweight_dq_relu_output_fp32
-        if rectifies
-        else operators.linear_with_input_q_dq_qweight_dq_output_fp32
+    forward = _forward_with_relu if rectifies else _forward_plain
+    setattr(layer, _FORWARD, partial(forward, torch, layer, scale, zero_point))
+
+
+# What torch's own forward does, by the same steps of Python but for the range: its look at the number format, its way
+# to the operator through torch.ops, one argument by keyword. A microsecond less would look like a range not looked for.
+def _forward_plain(torch: Any, layer: Any, scale: float, zero_point: int, x: Any) -> Any:
+    if layer._packed_params.dtype != torch.qint8 or layer.version is None:
+        raise RuntimeError(_REPACKED)
+    answer = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+        x, scale, zero_point, W_prepack=layer._packed_params._packed_params
     )
-    setattr(layer, _FORWARD, partial(_forward, layer, given, scale, zero_point))
+    return answer.to(x.dtype)
 
 
-def _forward(layer: Any, given: Any, scale: float, zero_point: int, x: Any) -> Any:
-    """What torch's own forward of the layer does, by the same steps but for the range."""
-    return given(x, scale, zero_point, layer._packed_params._packed_params).to(x.dtype)
+def _forward_with_relu(torch: Any, layer: Any, scale: float, zero_point: int, x: Any) -> Any:
+    if layer._packed_params.dtype != torch.qint8 or layer.version is None:
+        raise RuntimeError(_REPACKED)
+    answer = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_relu_output_fp32(
+        x, scale, zero_point, W_prepack=layer._packed_params._packed_params
+    )
+    return answer.to(x.dtype)
 
 
 FACTOR = ActivationRanges()
