@@ -1,7 +1,7 @@
 """Small real programs, each with one cause planted in it, and its counterpart without; `file.py:factory` of each.
 
-A factory takes nothing and returns (module, inputs). Sizes are chosen so that the planted cause is a fifth of the time
-or more on a current x86 CPU, and one inference takes some milliseconds.
+A factory takes nothing and returns (module, inputs). Sizes are chosen so that the planted cause is a seventh of the
+time or more on a current x86 CPU, and one inference takes some milliseconds.
 """
 
 from __future__ import annotations
