@@ -12,6 +12,11 @@ from collections.abc import Iterator
 from ironlaw.errors import ArmFailed
 from ironlaw.models.weights import first_line
 
+# In the words of C++, of torch and the kernel, and of OpenVINO.
+_LACK_OF_MEMORY = ("std::bad_alloc", "can't allocate memory", "Cannot allocate memory", "Failed to allocate")
+# What OpenVINO puts before the reason.
+_PLACE = re.compile(r"Check '.*' failed at |FrontEnd API failed|Exception from \S+:\d+:$")
+
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
@@ -34,9 +39,23 @@ def explained(what: str) -> Iterator[None]:
     except ArmFailed:
         raise
     except Exception as error:  # noqa: BLE001  # the border to an engine: its failures are the arm's
-        raise ArmFailed(
-            f"{what}: {operator_in(error)}{innermost(error)}", hint="try another engine, or leave this arm out"
-        ) from None
+        raise failure(what, error, hint="try another engine, or leave this arm out") from None
+
+
+def failure(what: str, error: Exception, *, hint: str) -> ArmFailed:
+    """What an engine raised, as the arm's failure; `hint` is for all reasons but a lack of memory."""
+    if _is_lack_of_memory(error):
+        return ArmFailed(
+            f"{what}: out of memory", hint="give it more memory (a container's limit counts), or run a smaller model"
+        )
+    return ArmFailed(f"{what}: {operator_in(error)}{innermost(error)}", hint=hint)
+
+
+def _is_lack_of_memory(error: BaseException | None) -> bool:
+    if error is None:
+        return False
+    said = any(words in str(error) for words in _LACK_OF_MEMORY)
+    return isinstance(error, MemoryError) or said or _is_lack_of_memory(error.__cause__)
 
 
 def operator_in(error: BaseException) -> str:
@@ -60,7 +79,7 @@ def innermost(error: BaseException) -> str:
 def _telling_line(error: BaseException) -> str:
     """The line that says why: OpenVINO's messages begin with the place in its source, and end with a summary."""
     lines = [line.strip(" -") for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not re.match(r"Check '.*' failed at |FrontEnd API failed", line)]
+    telling = [line for line in lines if line and not _PLACE.match(line)]
     unknown = [line for line in telling if line.startswith("No conversion rule found")]
     return next(iter((*unknown, *telling)), first_line(error))
 

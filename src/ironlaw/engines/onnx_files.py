@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.failures import explained, innermost, operator_in, quiet
+from ironlaw.engines.failures import explained, failure, quiet
 from ironlaw.engines.phases import Phases
 from ironlaw.errors import ArmFailed
 
@@ -46,10 +46,8 @@ def export(module: Any, arguments: tuple[Any, ...], path: Path, phases: Phases) 
                 external_data=False,
             )
     except Exception as error:  # noqa: BLE001  # the border to the exporter: the arm's failure
-        raise ArmFailed(
-            f"torch cannot export this model to ONNX: {operator_in(error)}{innermost(error)}",
-            hint="replace that operator, or name an .onnx file that you exported yourself",
-        ) from None
+        hint = "replace that operator, or name an .onnx file that you exported yourself"
+        raise failure("torch cannot export this model to ONNX", error, hint=hint) from None
     write_places(path, dict(zip(names, tensors, strict=True)))
 
 
