@@ -68,6 +68,9 @@ def test_bytes_are_inputs_outputs_and_weights_in_their_own_formats() -> None:
         ("DequantizeLinear", {"dequantize"}),
         ("DeQuantize", {"dequantize"}),
         ("adaptive_avg_pool2d", {"average pool"}),
+        ("conv2d_batch_norm_relu", {"conv", "batchnorm", "relu"}),
+        ("linear_add_gelu", {"linear", "add", "gelu"}),
+        ("to_mkldnn", {"reorder"}),
         ("MyOwnThing", {"myownthing"}),
     ],
 )

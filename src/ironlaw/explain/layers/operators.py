@@ -24,6 +24,7 @@ _STEMS = {
     "maxpool": "max pool", "averagepool": "average pool", "avgpool": "average pool", "pool": "average pool",
     "flatten": "flatten", "dropout": "dropout", "add": "add", "mul": "multiply", "cat": "concatenate",
     "concat": "concatenate", "mean": "mean", "reorder": "reorder", "transpose": "transpose", "permute": "transpose",
+    "tomkldnn": "reorder", "todense": "reorder",
 }  # fmt: skip
 _PARTS = re.compile("|".join(["(?:(?<=conv)|^)bn(?=relu|$)", *sorted(_STEMS, key=len, reverse=True)]))
 _CONVERTING = frozenset({"quantize", "dequantize"})
