@@ -49,14 +49,21 @@ def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: s
     found: list[tuple[str, int]] = []
     wall_ns = 0
     for at in range(0, len(inputs), _SESSION):
-        told, took_ns = _session(infer, inputs[at : at + _SESSION], scope)
-        found += [one for one in told if one[0].startswith(leads)]
+        batch = inputs[at : at + _SESSION]
+        told, took_ns = _session(infer, batch, scope)
+        noted = [one for one in told if one[0].startswith(leads)]
+        found += noted[len(noted) // (len(batch) + 1) :]
         wall_ns += took_ns
     return _folded(found, len(inputs), wall_ns)
 
 
 def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: str) -> tuple[list[tuple[str, int]], int]:
-    """What the profiler noted of some inferences, in the order of execution, and the time of all of them."""
+    """What the profiler noted of some inferences and one before them, in the order of execution, and their time alone.
+
+    The one before pays for memory that the session before it has given back. Not for all: of eight sessions of a small
+    compiled network those without page faults took as long as without the profiler, those with 49 to 132 an inference
+    7 to 14 % longer. The speed-up with and without reading shows it.
+    """
     import torch
 
     told: Any = torch.autograd  # its types lack the scopes
@@ -66,6 +73,7 @@ def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: st
     told._prepare_profiler(config, activities)
     told._enable_profiler(config, activities, scopes)
     try:
+        infer(*inputs[0])
         began_ns = time.perf_counter_ns()
         for arguments in inputs:
             infer(*arguments)
