@@ -154,6 +154,16 @@ def test_a_kernel_that_no_layer_is_named_for_has_a_row_of_its_own(
     assert sorted(appeared) == ["cpp_fused_1", "cpp_fused_2", "cpp_fused_2"]
 
 
+def test_a_kernel_that_lays_out_anew_what_a_convolution_reads_is_part_of_it(
+    model: LoadedModel, eager: tuple[LayerCall, ...]
+) -> None:
+    kernels = [Kernel("cpp_fused_relu_0", ("relu",)), *KERNELS]
+    calls = calls_of(torch.export.export(model.module, model.inputs[0]), kernels, HOLDERS)
+    assert (calls[0].path, calls[0].operator) == ("block.wide", "reorder")
+    wide = "block.wide", "block.wide_norm", "block.act"
+    assert named(eager, calls)[wide] == ["cpp_fused_relu_0", "mkldnn__convolution_pointwise"]
+
+
 def test_int8_is_what_a_library_multiplies_in_int8_and_not_what_a_kernel_dequantizes_first() -> None:
     graph = torch.fx.Graph()
     data, weight = graph.placeholder("x"), graph.placeholder("w")

@@ -127,7 +127,12 @@ def calls_of(exported: Any, kernels: list[Kernel], holders: frozenset[str]) -> t
     for node in graph.nodes:
         if node in homes:
             parts[homes[node]].append(node)
-    return tuple(_call(graph, kernel, parts[number], homes) for number, kernel in enumerate(kernels))
+    found = []
+    for number, kernel in enumerate(kernels):
+        claimed = graph.claimed(kernel)
+        behind = parts[homes[claimed[-1]]] if claimed and not parts[number] else []
+        found.append(_call(graph, kernel, parts[number], behind, homes))
+    return tuple(found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,7 +145,6 @@ class _Graph:
     named: dict[str, Any] = field(default_factory=dict)
     order: dict[Any, int] = field(default_factory=dict)
     repeats: dict[Any, int] = field(default_factory=dict)
-    telling: set[Origin] = field(default_factory=set)
 
     @classmethod
     def of(cls, exported: Any, holders: frozenset[str]) -> _Graph:
@@ -156,7 +160,6 @@ class _Graph:
             key = (_path(node), _operator(node))
             made.repeats[node] = seen[key]
             seen[key] += 1
-        made.telling = {made.origin(node) for node in made.nodes if _operator(node) not in _PLAIN}
         return made
 
     def claimed(self, kernel: Kernel) -> list[Any]:
@@ -168,10 +171,6 @@ class _Graph:
         if node.op != "call_function":
             return node.op == "get_attr" or node.name in self.parameters
         return bool(node.all_input_nodes) and all(self.is_parameter(feeder) for feeder in node.all_input_nodes)
-
-    def is_meant(self, node: Any) -> bool:
-        """Whether a node is what its layer is about: of an LSTM its product, and not the views that it hands out."""
-        return _operator(node) not in _PLAIN or self.origin(node) not in self.telling
 
     def origin(self, node: Any) -> Origin:
         path, operator = _path(node), _operator(node)
@@ -280,11 +279,14 @@ def _settle(node: Any, homes: dict[Any, int], near: Iterable[Any]) -> None:
         homes[node] = home
 
 
-def _call(graph: _Graph, kernel: Kernel, inside: list[Any], homes: dict[Any, int]) -> LayerCall:
-    """A kernel as a call; one in which no node ends prepares the last one that is named for it."""
+def _call(graph: _Graph, kernel: Kernel, inside: list[Any], behind: list[Any], homes: dict[Any, int]) -> LayerCall:
+    """A kernel as a call; one in which no node ends prepares the kernel `behind` it, and is part of what that does.
+
+    Views are no layers of a kernel that computes one: what only looks at numbers would join kernels that share nothing.
+    """
     called = _CALLED.sub("", kernel.name)
     computed = [node for node in inside if not graph.is_parameter(node)]
-    meant = computed or graph.claimed(kernel)[-1:]
+    meant = computed or behind
     layers = [node for node in meant if _operator(node) not in _CONVERTING]
     telling = [node for node in layers if _operator(node) not in _PLAIN] or layers or meant
     leading = next((node for node in telling if _multiplies(node)), telling[-1] if telling else None)
@@ -302,7 +304,7 @@ def _call(graph: _Graph, kernel: Kernel, inside: list[Any], homes: dict[Any, int
         parameters=parameters,
         fed_by=_fed_by(graph, inside, homes),
         kernels=(called,),
-        origins=tuple(dict.fromkeys(graph.origin(node) for node in layers if graph.is_meant(node))),
+        origins=tuple(dict.fromkeys(graph.origin(node) for node in (telling if computed else [leading]))),
     )
 
 
