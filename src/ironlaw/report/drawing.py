@@ -15,6 +15,7 @@ from ironlaw.report.words import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 WIDTH_IN = 9.0
 
@@ -125,8 +126,24 @@ def dots(ax: Axes, xs: Sequence[float], ys: Sequence[float], ink: Ink, *, size: 
     path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(xs))
     path.should_simplify = False
     patch = PathPatch(path, facecolor="none", edgecolor=ink.value, linewidth=size, capstyle="round", alpha=0.75)
-    ax.add_patch(patch)
-    ax.update_datalim(vertices)
+    _place(ax, patch, vertices)
+
+
+def stairs(ax: Axes, heights: Sequence[float], bases: Sequence[float] | None = None, **style: Any) -> None:
+    """One step a value, each of width 1, from its base or from 0: what Axes.stairs draws; `style` as for its patch."""
+    from matplotlib.patches import StepPatch
+
+    edges = range(len(heights) + 1)
+    patch = StepPatch(heights, edges, baseline=0 if bases is None else bases, **style)
+    lowest, highest = min(bases or (0,)), max(*heights, *(bases or (0,)))
+    patch.sticky_edges.y.append(lowest)
+    _place(ax, patch, [(0, min(lowest, *heights)), (len(heights), highest)])
+
+
+def _place(ax: Axes, patch: Patch, corners: Sequence[tuple[float, float]]) -> None:
+    """Add a patch whose extent is known: Axes.add_patch looks for it along every segment, as if each were a curve."""
+    ax.add_artist(patch)
+    ax.update_datalim(corners)
     ax.autoscale_view()
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ironlaw.recording import Recording
 
 _ROW_IN = 0.32
+_BREAK = float("nan")  # where a line of matplotlib's is interrupted
 _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
 
 
@@ -42,10 +43,11 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
     labels = [shortened(arm.arm) for arm in arms]
     with canvas(0.6 + _ROW_IN * len(arms)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.6)
-        for place, (arm, time) in enumerate(zip(arms, times, strict=True)):
-            ink = Ink.CONTROL if arm.arm == control else Ink.CHANGED
-            hatch = "////" if arm.arm in added else ""
-            _time_bar(ax, place, time, scale, ink=ink, hatch=hatch)
+        inks = [Ink.CONTROL if arm.arm == control else Ink.CHANGED for arm in arms]
+        hatches = ["////" if arm.arm in added else "" for arm in arms]
+        lengths = [value / scale.size for value in values]
+        ax.barh(range(len(arms)), lengths, height=0.62, color=[ink.value for ink in inks], hatch=hatches)
+        _whiskers(ax, times, scale)
         ax.set_yticks(range(len(arms)), labels, color=Ink.TEXT.value)
         ax.invert_yaxis()
         ax.set_xlim(0)
@@ -70,17 +72,19 @@ def _drawn(explanation: Explanation, of_experiments: bool) -> list[ArmSummary]:
     ]
 
 
-def _time_bar(ax: Axes, place: int, time: Estimate | float | Missing, scale: Scale, *, ink: Ink, hatch: str) -> None:
-    if isinstance(time, Missing):
-        return
-    value = time.value if isinstance(time, Estimate) else time
-    high = time.high if isinstance(time, Estimate) else time
-    ax.barh(place, value / scale.size, height=0.62, color=ink.value, hatch=hatch)
-    if isinstance(time, Estimate):
-        ends = [time.low / scale.size, time.high / scale.size]
-        ax.plot(ends, [place, place], color=Ink.TEXT.value, linewidth=1.2, marker="|", markersize=7)
-    said = quantity(time, scale)
-    ax.annotate(said, (high / scale.size, place), xytext=(6, 0), textcoords="offset points", va="center")
+def _whiskers(ax: Axes, times: Sequence[Estimate | float], scale: Scale) -> None:
+    """The interval on each bar, as one broken line, and the time behind it in words."""
+    ends: list[float] = []
+    places: list[float] = []
+    for place, time in enumerate(times):
+        high = time
+        if isinstance(time, Estimate):
+            high = time.high
+            ends += [time.low / scale.size, time.high / scale.size, _BREAK]
+            places += [place, place, _BREAK]
+        said = quantity(time, scale)
+        ax.annotate(said, (high / scale.size, place), xytext=(6, 0), textcoords="offset points", va="center")
+    ax.plot(ends, places, color=Ink.TEXT.value, linewidth=1.2, marker="|", markersize=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,19 +197,30 @@ def _waterfall(steps: list[Step], scale: Scale, *, name: str, title: str, captio
     labels = [step.label for step in steps]
     with canvas(0.6 + _ROW_IN * len(steps)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.7)
+        lows, highs = zip(*(sorted((step.start / scale.size, step.end / scale.size)) for step in steps), strict=True)
+        lengths = [high - low for low, high in zip(lows, highs, strict=True)]
+        hatches = [{Ink.BAD: "////", Ink.UNKNOWN: "xx"}.get(step.ink, "") for step in steps]
+        colours = [step.ink.value for step in steps]
+        ax.barh(range(len(steps)), lengths, left=lows, height=0.62, color=colours, hatch=hatches)
         for place, step in enumerate(steps):
-            low, high = sorted((step.start / scale.size, step.end / scale.size))
-            hatch = {Ink.BAD: "////", Ink.UNKNOWN: "xx"}.get(step.ink, "")
-            ax.barh(place, high - low, left=low, height=0.62, color=step.ink.value, hatch=hatch)
-            ax.annotate(step.said, (high, place), xytext=(6, 0), textcoords="offset points", va="center")
-            if place:
-                joint = (step.start or step.end) / scale.size  # a total starts at 0 and is joined at its end
-                ax.plot([joint, joint], [place - 1, place], color=Ink.MUTED.value, linewidth=0.7, zorder=0)
+            ax.annotate(step.said, (highs[place], place), xytext=(6, 0), textcoords="offset points", va="center")
+        _join(ax, steps, scale)
         ax.set_yticks(range(len(steps)), labels, color=Ink.TEXT.value)
         ax.invert_yaxis()
         ax.set_xlabel(axis)
         grid_lines(ax, axis="x")
         return finish(figure, name=name, title=title, caption=caption)
+
+
+def _join(ax: Axes, steps: Sequence[Step], scale: Scale) -> None:
+    """A thin line from each bar to the next, all of them one broken line behind the bars."""
+    joints: list[float] = []
+    places: list[float] = []
+    for place, step in enumerate(steps[1:], start=1):
+        joint = (step.start or step.end) / scale.size  # a total starts at 0 and is joined at its end
+        joints += [joint, joint, _BREAK]
+        places += [place - 1, place, _BREAK]
+    ax.plot(joints, places, color=Ink.MUTED.value, linewidth=0.7, zorder=0)
 
 
 def rounds_strip(
@@ -225,8 +240,10 @@ def rounds_strip(
         margins(figure, left=label_width([shortened(name, longest=28) for name in names]) + 0.6)
         for ax, arm in zip(axes, names, strict=True):
             _strip(ax, by_arm[arm], place, label=shortened(arm, longest=28))
-            for start in starts:
-                ax.axvline(start - 0.5, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
+            joints = [start - 0.5 for start in starts]
+            to_top = ax.get_xaxis_transform()
+            ax.vlines(joints, 0, 1, transform=to_top, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
+            ax.xaxis.set_visible(ax is axes[-1])
         axes[-1].set_xlim(-0.8, len(turns) - 0.2)
         axes[-1].locator_params(axis="x", integer=True)
         axes[-1].set_xlabel("round, in the order of time; dotted lines separate replicates")

@@ -119,7 +119,7 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
             control=control_name(explanation),
             machine=machine_facts(explanation),
             method=method_facts(explanation, recording),
-            document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False, indent=1))),
+            document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False))),
             raw=_raw(recording),
             **fragment_content(explanation, recording, prefix=""),
         )

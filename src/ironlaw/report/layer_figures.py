@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ironlaw.explanation import Ceilings, Comparison, Ledger, LedgerRow, Term
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report import words
-from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened, stairs
 from ironlaw.report.quantity import TIME, Scale, scale_for
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
         saved.locator_params(axis="x", integer=True)
         for ax in (times, saved):
             grid_lines(ax, axis="y")
+        times.xaxis.set_visible(False)
         caption = "Above: time of each layer. Below: what each layer saves (above 0) or costs (below 0), by term. "
         caption += "The last two are the framework, and what is left unattributed."
         return finish(figure, name=name, title="Layer by layer", caption=caption)
@@ -46,17 +47,15 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
 
 def _outline(ax: Axes, values_ns: Sequence[float], scale: Scale, ink: Ink, arm: str, *, is_filled: bool) -> None:
     heights = [value / scale.size for value in values_ns]
-    edges = range(len(heights) + 1)
     label = shortened(arm)
     if is_filled:
-        ax.stairs(heights, edges, fill=True, color=ink.value, alpha=0.75, label=label)
+        stairs(ax, heights, fill=True, color=ink.value, alpha=0.75, linewidth=0, label=label)
     else:
-        ax.stairs(heights, edges, edgecolor=ink.value, linewidth=1.3, label=label)
+        stairs(ax, heights, fill=False, edgecolor=ink.value, linewidth=1.3, label=label)
 
 
 def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
     above, below = [0.0] * len(rows), [0.0] * len(rows)
-    edges = range(len(rows) + 1)
     terms = [term for term in Term if any(is_known(row.terms.get(term, _ABSENT)) for row in rows)]
     for place, term in enumerate(terms):
         heights = [_known(row.terms.get(term, _ABSENT)) / scale.size for row in rows]
@@ -65,7 +64,7 @@ def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
         for stack, sign in ((above, 1), (below, -1)):
             tops = [base + (height if height * sign > 0 else 0.0) for base, height in zip(stack, heights, strict=True)]
             if tops != stack:
-                ax.stairs(tops, edges, baseline=list(stack), fill=True, label=label, **style)
+                stairs(ax, tops, list(stack), fill=True, label=label, **style)
                 label = "_"  # matplotlib leaves names with an underscore out of the legend
                 stack[:] = tops
     ax.axhline(0, color=Ink.MUTED.value, linewidth=0.8)
@@ -95,6 +94,8 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Ceilings], 
     changed = [point for row in ledger.rows if (point := _point(row.layer, row.changed_work, row.changed_ns))]
     if not control and not changed:
         return None
+    from matplotlib.ticker import LogLocator
+
     with canvas(4.4) as (figure, [ax]):
         margins(figure, left=0.8, right=1.3, bottom=0.5, top=0.3)
         ax.set_xscale("log")
@@ -112,7 +113,8 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Ceilings], 
             caption += " Lines are the ceilings measured on this machine."
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
-            axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+            axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+            axis.set_minor_formatter(lambda value, _: f"{value:g}")
         ax.set_xlabel("MAC per byte")
         ax.set_ylabel("GMAC/s")
         _legend_above(ax)
