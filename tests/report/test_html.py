@@ -4,6 +4,7 @@ import base64
 import functools
 import gzip
 import json
+import random
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from ironlaw.missing import Missing
 from ironlaw.recording import load
 from ironlaw.report.figures import split_steps
 from ironlaw.report.html import render
+from ironlaw.report.paragraph import paragraph
 from ironlaw.report.raw import packed
 from tests.report import explanations
 from tests.report.recordings import recording
@@ -115,6 +117,28 @@ def test_packed_recording_that_was_cut_is_still_cut(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     path.write_bytes(gzip.decompress(packed(cut)))
     assert load(path) == cut
+
+
+def test_recording_too_large_for_the_page_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    explanation = explanations.with_pmu()
+    small = recording(explanation)
+    monkeypatch.setattr("ironlaw.report.html.packed", lambda _: b"")
+    most = len(render(explanation, small).encode()) + 1_000_000
+    monkeypatch.setattr("ironlaw.report.html._LARGEST_PAGE_BYTES", most)
+    for size, is_in in ((700_000, True), (800_000, False)):
+        noise = random.Random(3).randbytes(size)
+        monkeypatch.setattr("ironlaw.report.html.packed", lambda _, noise=noise: noise)
+        page = render(explanation, small)
+        assert ('id="recording"' in page) is is_in
+        assert ("is too large for this page" in page) is not is_in
+        assert len(page.encode()) <= most
+
+
+def test_summary_is_told_once() -> None:
+    page = Page(page_of("with_pmu")).text
+    explanation = explanations.with_pmu()
+    told = [paragraph(comparison, explanation) for comparison in explanation.comparisons[1:]]
+    assert all(page.count(one) == 1 for one in told)
 
 
 def test_same_explanation_gives_the_same_file() -> None:

@@ -177,6 +177,19 @@ def test_doubt_about_several_arms_is_told_once_with_their_names() -> None:
     assert said.count("replicate 7") == 1
 
 
+def test_tails_of_several_arms_are_one_doubt_and_that_of_one_keeps_its_numbers() -> None:
+    tails = [
+        Concern(slug="skewed-arm", text=f"a tail pulls its mean 1.{place} %", fix="wait", arm=arm)
+        for place, arm in enumerate(("int8", "fp32"))
+    ]
+    several, one = (
+        flat(text_of(replace(explanations.with_pmu(), concerns=tuple(found)))) for found in (tails, tails[:1])
+    )
+    assert several.count("a tail pulls") == several.count("fix: wait") == 1
+    assert "Doubt (int8, fp32): a tail pulls the mean of each" in several
+    assert "Doubt (int8): a tail pulls its mean 1.0 %." in one
+
+
 def test_experiment_that_two_comparisons_rest_on_is_told_once() -> None:
     whole = explanations.with_pmu()
     both = tuple(replace(item, causes=(explanations.PAGE_FAULTS,)) for item in whole.comparisons[1:3])

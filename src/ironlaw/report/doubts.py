@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -92,7 +93,7 @@ def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]
     One about the whole recording whose reason a gap has `told` is left out.
     """
     by_words: dict[tuple[Weight, str, str], list[Concern]] = {}
-    for concern in explanation.concerns:
+    for concern in _folded(explanation.concerns):
         is_told = not concern.arm and any(gap.reason in concern.text for gap in told)
         if not is_told:
             by_words.setdefault((concern.weight, concern.text, concern.fix), []).append(concern)
@@ -101,3 +102,17 @@ def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]
         for concerns in by_words.values()
     ]
     return sorted(found, key=lambda doubt: list(Weight).index(doubt.concern.weight))
+
+
+# What several arms of a busy machine have, each in numbers of its own; those stay in the JSON document.
+_OF_SEVERAL = {
+    "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates"
+}
+
+
+def _folded(concerns: Sequence[Concern]) -> list[Concern]:
+    """The concerns, where several arms have one of a kind in words that they share."""
+    arms = Counter(concern.slug for concern in concerns if concern.slug in _OF_SEVERAL)
+    return [
+        replace(concern, text=_OF_SEVERAL[concern.slug]) if arms[concern.slug] > 1 else concern for concern in concerns
+    ]

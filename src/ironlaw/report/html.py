@@ -67,8 +67,8 @@ _SAID = (
     share_text,
 )
 
-# Above this, compressed, the recording is not put into the page, which is to stay below 6 MB.
-_LARGEST_RECORDING_BYTES = 3_000_000
+# A page that would be larger with the recording in it is written without.
+_LARGEST_PAGE_BYTES = 6_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,23 +107,22 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
     from markupsafe import Markup
 
     script = _page_file("report.js")
-    return (
-        environment()
-        .get_template("report.html.jinja")
-        .render(
-            palette=Markup(page_palette()),
-            style=Markup(_page_file("report.css")),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            title=_title(explanation),
-            control=control_name(explanation),
-            machine=machine_facts(explanation),
-            method=method_facts(explanation, recording),
-            document=Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False))),
-            raw=_raw(recording),
-            **fragment_content(explanation, recording, prefix=""),
-        )
-    )
+    template = environment().get_template("report.html.jinja")
+    content = {
+        "palette": Markup(page_palette()),
+        "style": Markup(_page_file("report.css")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "title": _title(explanation),
+        "control": control_name(explanation),
+        "machine": machine_facts(explanation),
+        "method": method_facts(explanation, recording),
+        "document": Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False))),
+        **fragment_content(explanation, recording, prefix=""),
+    }
+    raw = None if recording is None else packed(recording)
+    page = template.render(content, raw=_carried(raw))
+    return page if len(page.encode()) <= _LARGEST_PAGE_BYTES else template.render(content, raw=_refused(raw))
 
 
 def environment() -> jinja2.Environment:
@@ -341,11 +340,12 @@ class Raw:
     refusal: str
 
 
-def _raw(recording: Recording | None) -> Raw | None:
-    if recording is None:
+def _carried(raw: bytes | None) -> Raw | None:
+    return None if raw is None else Raw(base64=base64.b64encode(raw).decode(), refusal="")
+
+
+def _refused(raw: bytes | None) -> Raw | None:
+    if raw is None:
         return None
-    raw = packed(recording)
-    if len(raw) > _LARGEST_RECORDING_BYTES:
-        size = amount(len(raw), BYTES)
-        return Raw(base64="", refusal=f"The recording itself ({size}, compressed) is too large for this page.")
-    return Raw(base64=base64.b64encode(raw).decode(), refusal="")
+    size = amount(len(raw), BYTES)
+    return Raw(base64="", refusal=f"The recording itself ({size}, compressed) is too large for this page.")
