@@ -133,8 +133,8 @@ def stairs(ax: Axes, heights: Sequence[float], bases: Sequence[float] | None = N
     """One step a value, each of width 1, from its base or from 0: what Axes.stairs draws; `style` as for its patch."""
     from matplotlib.patches import StepPatch
 
-    edges = range(len(heights) + 1)
-    patch = StepPatch(heights, edges, baseline=0 if bases is None else bases, **style)
+    baseline: Any = bases or 0  # its stub allows one number only; one a step is documented
+    patch = StepPatch(heights, range(len(heights) + 1), baseline=baseline, **style)
     lowest, highest = min(bases or (0,)), max(*heights, *(bases or (0,)))
     patch.sticky_edges.y.append(lowest)
     _place(ax, patch, [(0, min(lowest, *heights)), (len(heights), highest)])

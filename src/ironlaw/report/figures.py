@@ -36,7 +36,7 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
     arms = [arm for arm in _drawn(explanation, of_experiments) if not isinstance(wall_time(arm), Missing)]
     if not arms:
         return None
-    times = [wall_time(arm) for arm in arms]
+    times = [time for arm in arms if not isinstance(time := wall_time(arm), Missing)]
     values = [time.value if isinstance(time, Estimate) else time for time in times]
     scale = scale_for(TIME, values)
     added, control = added_arms(explanation), control_name(explanation)
@@ -77,9 +77,8 @@ def _whiskers(ax: Axes, times: Sequence[Estimate | float], scale: Scale) -> None
     ends: list[float] = []
     places: list[float] = []
     for place, time in enumerate(times):
-        high = time
+        high = time.high if isinstance(time, Estimate) else time
         if isinstance(time, Estimate):
-            high = time.high
             ends += [time.low / scale.size, time.high / scale.size, _BREAK]
             places += [place, place, _BREAK]
         said = quantity(time, scale)
