@@ -94,6 +94,37 @@ def test_a_loss_too_small_to_matter_proposes_nothing() -> None:
     assert _lost(searched(int8_arm(21e6))) == ("fc",)
 
 
+def test_however_many_blocks_lose_all_of_them_are_left_in_float() -> None:
+    def network(slow: float, dtype: str) -> tuple[ScriptedLayer, ...]:
+        forms = (form(FEATURES, dtype), form(FEATURES, dtype))
+        costs = (20e6 if dtype == "float32" else 5e6, *[slow] * 9)
+        names = ("stem", *(f"blocks.{number}" for number in range(9)))
+        return tuple(
+            layer(name, "Conv2d", place - 1, forms=forms, user_instructions=cost)
+            for place, (name, cost) in enumerate(zip(names, costs, strict=True))
+        )
+
+    laws = {
+        "fp32": ArmScript(layers=network(5e6, "float32"), user_instructions=65e6),
+        "int8": ArmScript(layers=network(9e6, "quint8"), user_instructions=86e6),
+    }
+    plan = Plan(
+        model="scripted",
+        arms=with_control((Arm.of("fp32"), Arm.of("int8"))),
+        schedule=Schedule(replicates=2, rounds=2, inferences=16),
+        layers=True,
+    )
+    kept = Kept()
+    record(
+        plan,
+        ScriptedStage(Script(arms=laws, turn_noise=0.0, shared_spread=0.0)),
+        kept,
+        watcher=Unwatched(),
+        advice=Advice(),
+    )
+    assert _lost(assemble(kept)) == tuple(f"blocks.{number}" for number in range(9))
+
+
 def test_where_every_int8_block_loses_the_float_arm_is_what_is_left() -> None:
     slow = replace(
         int8_arm(40e6), layers=(INT8[0], replace(INT8[1], user_instructions=90e6), *INT8[2:-1], _int8_linear(40e6))

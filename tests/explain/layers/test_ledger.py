@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ironlaw.explain.assemble import explain
+from ironlaw.explain.layers.ledger_doubts import precision_doubts
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
 from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerGraph, Probe
@@ -201,6 +202,14 @@ def test_a_float_layer_in_an_int8_arm_is_named() -> None:
     explanation = explain(recorded(), changed="int8")
     (note,) = [one for one in explanation.concerns if one.slug == "asked-int8-ran-float"]
     assert note.text.endswith("1 of its 2 layers that multiply ran in fp32: fc")
+
+
+def test_a_layer_left_in_float_on_purpose_is_no_doubt() -> None:
+    recording = recorded()
+    (int8,) = [arm for arm in recording.plan.arms if arm.name == "int8"]
+    on_purpose = replace(int8, variant=int8.variant.with_level("int8-blocks", "but:fc"))
+    assert precision_doubts(recording, [int8])
+    assert precision_doubts(recording, [on_purpose]) == []
 
 
 def test_one_replicate_has_a_ledger_without_intervals() -> None:

@@ -26,7 +26,6 @@ from ironlaw.recording import Recording
 from ironlaw.variant import ENGINE, PRECISION
 
 DEPTH = 2  # of a block's path, as ironlaw layers --flip cuts them
-MOST_BLOCKS = 6  # as many as it flips
 # What an int8 arm and the float arm that it is held against may differ in.
 _OF_INT8 = (PRECISION, "calibration", "quantized-engine")
 # What a mixed arm and its uniform siblings may differ in.
@@ -84,9 +83,8 @@ def losing(recording: Recording) -> Maybe[Losing]:
         return found
     lost = _lost_ns(found, _calls(recording, changed.name))
     least_ns = on.smallest * math.exp(float(shared.ln_changed.mean()))
-    blocks = {block for block, ns in lost.items() if ns >= least_ns}
-    worst = sorted(blocks, key=lambda block: -lost[block])[:MOST_BLOCKS]
-    named = tuple(block for block in lost if block in worst) if blocks != set(lost) else ()
+    blocks = tuple(block for block, ns in lost.items() if ns >= least_ns)
+    named = blocks if len(blocks) < len(lost) else ()
     return Losing(changed=changed.name, control=pairs[changed].name, blocks=named)
 
 

@@ -10,6 +10,8 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.explain.layers.operators import multiplies
 from ironlaw.explain.layers.work import arithmetic
 from ironlaw.explanation import Comparison, Ledger
+from ironlaw.factors.int8_blocks import FACTOR as INT8_BLOCKS
+from ironlaw.factors.int8_blocks import paths_of
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
@@ -60,10 +62,15 @@ def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
 
 
 def precision_doubts(recording: Recording, arms: Sequence[Arm]) -> list[Concern]:
-    """Arms that were asked for int8 and ran layers that multiply in another format: the layers' names."""
+    """Arms that were asked for int8 and ran layers that multiply in another format: the layers' names.
+
+    Not of arms that leave some blocks in float on purpose; `int8-blocks=all`, their reference, has the doubt if any.
+    """
     found = []
     for arm in arms:
         asked = arm.variant.level(PRECISION)
+        if paths_of(arm.variant.level(INT8_BLOCKS.name)):
+            continue
         graph = next((one for one in reversed(recording.layer_graphs) if one.arm == arm.name), None)
         if asked not in _ASKED_INT8 or graph is None or isinstance(graph.calls, Missing):
             continue
