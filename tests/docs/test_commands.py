@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.cli import COMMANDS, run
-from tests.docs.pages import CANNOT_RUN, FENCE, PAGES, SHELLS, block_lines, lines, meant, snippets, why_not
+from tests.docs.pages import CANNOT_RUN, FENCE, PAGES, ROOT, SHELLS, block_lines, lines, meant, snippets, why_not
 
 in_a_folder = pytest.mark.usefixtures("folder", "scripted", "quick_doctor")
 EVERY_LINE = [line for page in PAGES for line in lines(page)]
@@ -20,7 +21,9 @@ def check(line: str) -> None:
     """Run a command line; ironlaw's own in this process."""
     program, *words = meant(line)
     if program == "python":
-        assert subprocess.run([sys.executable, *words], capture_output=True, check=False).returncode == 0, line
+        at_home = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+        ran = subprocess.run([sys.executable, *words], capture_output=True, check=False, env=at_home)
+        assert ran.returncode == 0, line
         return
     assert program == "ironlaw", line
     assert run(words) == 0, line

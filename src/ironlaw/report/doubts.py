@@ -106,7 +106,11 @@ def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]
 
 # What several arms of a busy machine have, each in numbers of its own; those stay in the JSON document.
 _OF_SEVERAL = {
-    "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates"
+    "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates",
+    "layer-reading-disturbs": "reading layers changes their speed-ups by more than 3 %: their ledgers are approximate; "
+    "ironlaw layers FILE --changed ARM says by how much",
+    "layers-unattributed": "the layers of each took over 3 % more, or less, than all of it; "
+    "ironlaw layers FILE --changed ARM says how much",
 }
 
 

@@ -140,7 +140,7 @@ def adjusted_sentence(comparison: Comparison) -> str:
 def paragraph(comparison: Comparison, explanation: Explanation) -> str:
     """One comparison as an answer: what differs, what of it is explained, what is not."""
     sentences = [
-        *(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
+        *dict.fromkeys(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
         headline(comparison, explanation),
         precision_sentence(comparison, explanation),
         adjusted_sentence(comparison),
