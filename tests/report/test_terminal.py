@@ -181,6 +181,7 @@ def test_doubt_about_several_arms_is_told_once_with_their_names() -> None:
     ("slug", "together"),
     [
         ("skewed-arm", "a tail pulls the mean of each"),
+        ("process-layout", "the replicates of each differ"),
         ("layer-reading-disturbs", "reading layers changes their speed-ups"),
         ("layers-unattributed", "the layers of each took over 3 % more, or less"),
     ],

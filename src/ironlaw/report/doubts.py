@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ironlaw.concern import Concern, Weight
@@ -88,15 +88,19 @@ class Doubt:
 
 
 def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]:
-    """The concerns, the heaviest first; the same words about several arms once.
+    """The concerns, as `together` has them; one about the whole recording whose reason a gap has `told` is left out."""
+    return together(
+        concern
+        for concern in explanation.concerns
+        if concern.arm or not any(gap.reason in concern.text for gap in told)
+    )
 
-    One about the whole recording whose reason a gap has `told` is left out.
-    """
+
+def together(concerns: Iterable[Concern]) -> list[Doubt]:
+    """The heaviest first; the same words about several arms once."""
     by_words: dict[tuple[Weight, str, str], list[Concern]] = {}
-    for concern in _folded(explanation.concerns):
-        is_told = not concern.arm and any(gap.reason in concern.text for gap in told)
-        if not is_told:
-            by_words.setdefault((concern.weight, concern.text, concern.fix), []).append(concern)
+    for concern in _folded(tuple(concerns)):
+        by_words.setdefault((concern.weight, concern.text, concern.fix), []).append(concern)
     found = [
         Doubt(concern=concerns[0], arms=tuple(dict.fromkeys(concern.arm for concern in concerns if concern.arm)))
         for concerns in by_words.values()
@@ -107,6 +111,8 @@ def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]
 # What several arms of a busy machine have, each in numbers of its own; those stay in the JSON document.
 _OF_SEVERAL = {
     "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates",
+    "process-layout": "the replicates of each differ, and something counted in them goes with that; the JSON says "
+    "what, and how far",
     "layer-reading-disturbs": "reading layers changes their speed-ups by more than 3 %: their ledgers are approximate; "
     "ironlaw layers FILE --changed ARM says by how much",
     "layers-unattributed": "the layers of each took over 3 % more, or less, than all of it; "

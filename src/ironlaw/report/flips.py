@@ -10,7 +10,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import Flips
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
-from ironlaw.report.doubts import concern_sentence
+from ironlaw.report.doubts import together
 from ironlaw.report.quantity import MILLISECONDS, decimal, shown
 
 
@@ -37,8 +37,8 @@ def show_flips(found: Flips, console: Console) -> None:
     gaps = {gap.reason for row in found.rows for gap in (row.alone, row.left_float) if isinstance(gap, Missing)}
     for reason in sorted(gaps):
         console.print(Text(f"–: {words.plain(reason)}."), style="dim")
-    for concern in found.concerns:
-        console.print(Text(concern_sentence(concern)), style="dim")
+    for doubt in together(found.concerns):
+        console.print(Text(doubt.sentence), style="dim")
 
 
 def _estimate(value: Maybe[Estimate]) -> str:
