@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.fact import CounterCheck, Failure, Meter
+from ironlaw.fact import ArmStarted, CounterCheck, Failure, Meter, Reading
 from ironlaw.measure import twin
-from ironlaw.measure.messages import Post, Prepare
+from ironlaw.measure.messages import Post, Prepare, Start, Turn
 from ironlaw.missing import Missing
+from ironlaw.models import saved
 from ironlaw.plan import Plan, Schedule
+from ironlaw.program import PreparedModel, Program
+
+
+def post_of(*, batch: int = 1) -> Post:
+    return Post(
+        arm=Arm.of("fp32"),
+        replicate=-1,
+        model="net",
+        images=None,
+        labels=None,
+        seed=0,
+        threads=1,
+        batch=batch,
+        cpus=(0,),
+        check=CounterCheck(meter=Meter.CLOCK, slots=Missing("no PMU"), groups=()),
+        fd=-1,
+        log="",
+    )
 
 
 def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,22 +43,7 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(twin, "open_model", refuse)
     monkeypatch.setattr(twin.Twin, "_enter_process", lambda self: None)
-    check = CounterCheck(meter=Meter.CLOCK, slots=Missing("no PMU"), groups=())
-    post = Post(
-        arm=Arm.of("fp32"),
-        replicate=-1,
-        model="net",
-        images=None,
-        labels=None,
-        seed=0,
-        threads=1,
-        batch=8,
-        cpus=(0,),
-        check=check,
-        fd=-1,
-        log="",
-    )
-    (fact,) = twin.Twin(post).obey(Prepare("nowhere"))
+    (fact,) = twin.Twin(post_of(batch=8)).obey(Prepare("nowhere"))
     assert asked == [("net", 8)]
     assert isinstance(fact, Failure)
 
@@ -45,3 +51,35 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(BadInput, match="the batch is 0"):
         Plan(model="net", arms=(Arm.of("fp32"),), schedule=Schedule(), batch=0)
+
+
+class NoEngine:
+    """Loads a program that does nothing."""
+
+    def load(self, *asked: object) -> Program:
+        return Program(infer=abs, inputs=[(1,)])
+
+
+def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    pool = threading.Thread(target=done.wait, daemon=True)
+
+    def look(program: Program) -> dict[str, float]:
+        pool.start()
+        return {}
+
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self: None)
+    monkeypatch.setattr(twin, "engine", lambda name: NoEngine())
+    monkeypatch.setattr(saved, "load", lambda folder: None)
+    monkeypatch.setattr(twin, "check_program", look)
+    prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
+    served = twin.Twin(post_of())
+    try:
+        (started,) = served.obey(Start(prepared, warm_up_limit_ns=0))
+        (reading,) = served.obey(Turn(round=0, position=0, group=-1, inferences=1))
+    finally:
+        done.set()
+        pool.join()
+    assert isinstance(started, ArmStarted)
+    assert isinstance(reading, Reading)
+    assert reading.threads_after == started.threads

@@ -141,6 +141,8 @@ class Twin:
         began_ns = time.perf_counter_ns()
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
         between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
+        # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
+        checks = check_program(program)
         pool = observe_pool(self._one_inference_ns)
         meter = meter_for(post.check)
         meter.attach()
@@ -159,7 +161,7 @@ class Twin:
             boundary=program.boundary,
             working_threads=pool.working,
             thread_cpus=pool.cpus,
-            checks=check_program(program),
+            checks=checks,
             between_ns=between_ns,
         )
 
