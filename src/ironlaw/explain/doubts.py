@@ -117,7 +117,9 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
     if len(replicates) < ENOUGH_REPLICATES:
         yield Concern(
             slug="few-replicates",
-            text=f"{len(replicates)} replicates: the intervals are wide, and no rank-based check is possible",
+            text=f"{len(replicates)} replicates: the intervals are wide, and no rank-based check is possible"
+            if len(replicates) > 1
+            else "1 replicate: there is no interval, and nothing is proven",
             fix=f"raise --budget; {ENOUGH_REPLICATES} replicates at least, 8 or more are better",
         )
     rounds = [len(np.unique(table.round[table.replicate == r])) for table in turns.values() for r in replicates]
@@ -125,7 +127,7 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
     if usual < ENOUGH_ROUNDS:
         yield Concern(
             slug="short-recording",
-            text=f"a replicate has {usual:g} rounds: positions in a round do not balance out",
+            text=f"a replicate has {usual:g} round{'s' if usual > 1 else ''}: positions in a round do not balance out",
             fix="raise --budget",
         )
 
