@@ -222,10 +222,15 @@ def test_layers_that_stay_float_are_named(tmp_path: Path) -> None:
     assert "stayed float: LSTM" in prepared.notes
 
 
-def test_dynamic_int8_takes_linear_and_recurrent_layers(tmp_path: Path) -> None:
-    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
+@pytest.mark.parametrize(
+    ("net", "layers"),
+    [(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)), 2), (nn.Linear(8, 4), 1)],
+    ids=["layers of a model", "a model that is one layer"],
+)
+def test_dynamic_int8_takes_linear_layers(net: nn.Module, layers: int, tmp_path: Path) -> None:
+    net.eval()
     prepared, _, answers = run("int8-dynamic", model_of(net, 2, 8), tmp_path)
-    assert "2 layers quantized dynamically" in prepared.notes
+    assert f"{layers} layers quantized dynamically" in prepared.notes
     with torch.inference_mode():
         assert sqnr_db(answers, [net(*one) for one in model_of(net, 2, 8).inputs]) > 20
 

@@ -316,7 +316,9 @@ def quantize_dynamic(module: Any, backend: str, phases: Phases) -> Quantized:
     kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU}
     torch.backends.quantized.engine = backend
     with quiet(), explained("int8-dynamic"), phases.timed("convert"):
-        made = quantization.quantize_dynamic(copy.deepcopy(module), kinds, dtype=torch.qint8)
+        # It replaces children only, and a model may be one such layer itself.
+        around = torch.nn.Sequential(copy.deepcopy(module))
+        made = quantization.quantize_dynamic(around, kinds, dtype=torch.qint8, inplace=True)[0]
     count = sum(".quantized.dynamic" in type(part).__module__ for part in made.modules())
     if count == 0:
         raise ArmFailed(
