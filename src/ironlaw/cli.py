@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -65,8 +64,6 @@ def program() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command line and exit with its code."""
-    # A recording is many objects that live to the end: at the default of 700, looking at them is a tenth of a report.
-    gc.set_threshold(200_000)
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
 
 

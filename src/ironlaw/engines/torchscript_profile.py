@@ -165,8 +165,8 @@ def _placed(nodes: list[Any], scopes: list[Scope]) -> list[Scope | None]:
     halves = {place for place, node in enumerate(nodes) if _adds_to_product(node)}
     for place in halves:
         kinds[place] = ""
-    linear = {scope.kind for scope in scopes} >= {"linear"} and "linear" not in kinds
-    kinds = ["linear" if linear and kind == "matmul" else kind for kind in kinds]
+    if "linear" not in kinds and any(scope.kind == "linear" for scope in scopes):
+        kinds = ["linear" if kind == "matmul" else kind for kind in kinds]
     sources: dict[str, list[Scope]] = defaultdict(list)
     for scope in scopes:
         sources[scope.kind].append(scope)

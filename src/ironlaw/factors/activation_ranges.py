@@ -114,7 +114,8 @@ def _give(layer: Any, low: float, high: float) -> None:
 
 
 # What torch's own forward does, by the same steps of Python but for the range: its look at the number format, its way
-# to the operator through torch.ops, one argument by keyword. A microsecond less would look like a range not looked for.
+# to the operator through torch.ops, one argument by keyword. A microsecond less would look like a range not looked for,
+# a step more would hide it: hence two functions that one more call could make into one.
 def _forward_plain(torch: Any, layer: Any, scale: float, zero_point: int, x: Any) -> Any:
     if layer._packed_params.dtype != torch.qint8 or layer.version is None:
         raise RuntimeError(_REPACKED)
