@@ -228,6 +228,23 @@ def test_arms_of_experiments_are_folded_and_paper_unfolds_them(browser: Any, tmp
     assert not name.is_displayed()
 
 
+@pytest.mark.parametrize("name", ["with_pmu", "without_pmu"])
+def test_on_paper_everything_has_room(browser: Any, tmp_path: Path, name: str) -> None:
+    sheet = {"width": 690, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sheet)
+        opened(browser, tmp_path, getattr(explanations, name)())
+        shares = browser.execute_script(
+            "return [...document.querySelectorAll('dl.facts dd')].map(dd => dd.offsetWidth / dd.parentNode.offsetWidth)"
+        )
+        assert min(shares) > 0.5
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= sheet["width"]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
 def test_fold_opens_by_keyboard(browser: Any, tmp_path: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 

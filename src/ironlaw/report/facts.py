@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from ironlaw.explanation import Explanation
@@ -61,7 +62,7 @@ def method_facts(explanation: Explanation, recording: Recording | None) -> list[
     facts: list[Fact] = []
     if is_known(explanation.plan):
         facts += _plan_facts(explanation.plan)
-    facts += [(f"timed of {names}", boundary) for names, boundary in boundaries(explanation.arms)]
+    facts += [("timed", f"{boundary} ({names})") for names, boundary in boundaries(explanation.arms)]
     if recording is not None:
         facts += _recording_facts(recording)
     return facts
@@ -94,7 +95,7 @@ def _recording_facts(recording: Recording) -> list[Fact]:
         facts.append(("hardware counters that work", working))
         if counters.groups:
             facts.append(("event groups", "; ".join(", ".join(map(plain, group)) for group in counters.groups)))
-        facts += [(f"lost: {plain(event)}", plain(reason)) for event, reason in counters.lost.items()]
+        facts += _lost_facts(counters.lost)
         if is_known(counters.read_cost_ns):
             facts.append(("cost of reading the counters", amount(counters.read_cost_ns, TIME)))
     facts.append(("readings", str(len(recording.readings))))
@@ -104,3 +105,11 @@ def _recording_facts(recording: Recording) -> list[Fact]:
     else:
         facts.append(("ended", f"{ended.why.value}, after {amount(ended.elapsed_s * 1e9, TIME)}"))
     return facts
+
+
+def _lost_facts(lost: Mapping[str, str]) -> list[Fact]:
+    """The events that are not counted, those of one reason together."""
+    events: dict[str, list[str]] = {}
+    for event, reason in lost.items():
+        events.setdefault(reason, []).append(plain(event))
+    return [("events lost", f"{', '.join(names)}: {plain(reason)}") for reason, names in events.items()]
