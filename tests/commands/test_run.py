@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.cli import run
-from ironlaw.commands.run import Settings, choose_arms, default_out
+from ironlaw.commands.run import Settings, default_out
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
 
@@ -63,9 +63,23 @@ def test_bad_input_is_two_lines_and_exit_code_2(
     assert offered in hint
 
 
-def test_the_first_arm_is_the_control_and_programs_of_one_s_own_come_first() -> None:
-    arms = choose_arms("fp32,int8", ("mine=model.py:net",))
-    assert [arm.name for arm in arms] == ["mine", "fp32", "int8"]
+@pytest.mark.parametrize(
+    ("typed", "arms"),
+    [
+        (["--arms", "fp32,int8", "--arm", "mine=model.py:make"], ["fp32", "int8", "mine"]),
+        (["--arm", "mine=model.py:make", "--arms", "fp32,int8"], ["mine", "fp32", "int8"]),
+        (["--arm", "b=model.py:make", "--seed", "1", "--arm", "a=model.py:make"], ["b", "a"]),
+    ],
+)
+def test_the_first_arm_that_is_typed_is_the_control(
+    typed: list[str], arms: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ironlaw.commands.run import run as command
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(PROGRAM)
+    given = command.make_context("run", typed).params
+    assert [arm.name for arm in Settings.of(given.pop("model"), given).arms] == arms
 
 
 def test_a_model_file_gives_the_recording_a_name_without_its_folder() -> None:

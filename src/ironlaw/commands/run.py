@@ -194,6 +194,11 @@ class _Options:
         assert isinstance(value, tuple)
         return tuple(map(str, value))
 
+    def is_before(self, name: str, other: str) -> bool:
+        """Whether one was typed before the other: click takes options in the order of the command line."""
+        order = list(self._options)
+        return order.index(name) < order.index(other)
+
     def whole(self, name: str) -> int | None:
         value = self._options[name]
         assert value is None or isinstance(value, int)
@@ -229,8 +234,10 @@ def _with_protocol(options: dict[str, object]) -> dict[str, object]:
     return {**options, "arms": ",".join(protocol.NAMES), "inferences": inferences, "experiments": "none"}
 
 
-def choose_arms(variants: str | None, programs: tuple[str, ...], *, model: str = "") -> tuple[Arm, ...]:
-    """The arms asked for: the user's own programs in their order, then variants; the default four without either.
+def choose_arms(
+    variants: str | None, programs: tuple[str, ...], *, model: str = "", variants_first: bool = False
+) -> tuple[Arm, ...]:
+    """The arms asked for: variants and the user's own programs in their orders; the default four without either.
 
     An .onnx file runs in ONNX Runtime as an arm, and as the model in both engines that take one.
 
@@ -249,7 +256,8 @@ def choose_arms(variants: str | None, programs: tuple[str, ...], *, model: str =
     if variants is None and model.endswith(".onnx"):
         return tuple(Arm.of(name) for name in ONNX_ARMS)
     names = DEFAULT_ARMS if variants is None else [text for text in variants.split(",") if text.strip()]
-    return (*own, *(Arm.of(name) for name in names))
+    of_model = [Arm.of(name) for name in names]
+    return (*of_model, *own) if variants_first else (*own, *of_model)
 
 
 def choose_schedule(given: _Options) -> Schedule:
@@ -304,7 +312,7 @@ def wanted_arms(given: _Options, model: str) -> tuple[Arm, ...]:
     """
     named = given.text("arms"), given.texts("programs")
     if not given.flag("search"):
-        return choose_arms(*named, model=model)
+        return choose_arms(*named, model=model, variants_first=given.is_before("arms", "programs"))
     if named != (None, ()):
         raise BadInput("--search chooses the arms itself", hint="leave --arms, --arm and --protocol out")
     return searched_arms()
