@@ -167,3 +167,4 @@ class LayerReading:
     probed_whole: dict[str, int] = field(default_factory=dict)
     probed_alone: dict[str, int] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
+    plain_ns: int = 0  # of as many inferences beside them that ran as in a turn that counts; 0: there were none

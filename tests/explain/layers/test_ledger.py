@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from ironlaw.explain.assemble import explain
 from ironlaw.explain.layers.ledger_doubts import precision_doubts
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
 from ironlaw.fact import Ceilings
-from ironlaw.layer import LayerGraph, Probe
+from ironlaw.layer import LayerGraph, LayerReading, Probe
 from ironlaw.measure.scripted import ArmScript
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
@@ -93,20 +94,26 @@ def test_reading_costs_change_no_row() -> None:
         assert other.changed_ns == pytest.approx(row.changed_ns, abs=100)
 
 
+def slower(one: LayerReading, factor: float) -> LayerReading:
+    """The same turn on a machine that was slower all through it."""
+    return replace(
+        one,
+        wall_ns=round(one.wall_ns * factor),
+        alone_ns=round(one.alone_ns * factor),
+        plain_ns=round(one.plain_ns * factor),
+        calls_ns=tuple(round(value * factor) for value in one.calls_ns),
+        before_ns=tuple(round(value * factor) for value in one.before_ns),
+    )
+
+
+def as_it_was_recorded_once(recording: Recording) -> Recording:
+    """Without the plain inferences that older recordings do not have."""
+    return replace(recording, layer_readings=tuple(replace(one, plain_ns=0) for one in recording.layer_readings))
+
+
 def test_a_slower_machine_while_reading_makes_no_layer_longer() -> None:
     def slowed(recording: Recording) -> Recording:
-        slow = tuple(
-            replace(
-                one,
-                wall_ns=one.wall_ns * 2,
-                alone_ns=one.alone_ns * 2,
-                calls_ns=tuple(value * 2 for value in one.calls_ns),
-                before_ns=tuple(value * 2 for value in one.before_ns),
-            )
-            if one.replicate == 0
-            else one
-            for one in recording.layer_readings
-        )
+        slow = tuple(slower(one, 2) if one.replicate == 0 else one for one in recording.layer_readings)
         counted = tuple(
             replace(one, wall_ns=one.wall_ns * 2, cpu_ns=one.cpu_ns * 2) if one.replicate == 0 else one
             for one in recording.readings
@@ -118,20 +125,36 @@ def test_a_slower_machine_while_reading_makes_no_layer_longer() -> None:
     assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
 
 
-def test_a_machine_that_was_slower_while_one_replicate_was_read_leaves_nothing_unattributed() -> None:
-    recording = recorded(pmu=False, replicates=3)
-    slow = tuple(
-        replace(
-            one,
-            wall_ns=one.wall_ns * 2,
-            alone_ns=one.alone_ns * 2,
-            calls_ns=tuple(value * 2 for value in one.calls_ns),
-        )
-        if one.replicate == 1
-        else one
+@pytest.mark.parametrize("recorded_by", [lambda recording: recording, as_it_was_recorded_once])
+def test_a_machine_that_was_slower_while_one_replicate_was_read_leaves_nothing_unattributed(
+    recorded_by: Callable[[Recording], Recording],
+) -> None:
+    recording = recorded_by(recorded(pmu=False, replicates=3))
+    slow = tuple(slower(one, 2) if one.replicate == 1 else one for one in recording.layer_readings)
+    _, ledger = compared(replace(recording, layer_readings=slow))
+    rest = rows_of(ledger)["unattributed"]
+    assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
+
+
+def test_a_machine_that_was_slower_whenever_layers_were_read_is_told_and_lengthens_no_row() -> None:
+    recording = recorded(pmu=False)
+    slow = tuple(slower(one, 1.25) if one.arm == "fp32" else one for one in recording.layer_readings)
+    _, ledger = compared(replace(recording, layer_readings=slow))
+    _, quiet = compared(recording)
+    for row, other in zip(quiet.rows, ledger.rows, strict=True):
+        assert other.control_ns == pytest.approx(row.control_ns, rel=1e-3, abs=1e3)
+    [note] = [note for note in ledger.notes if "in the seconds in which" in note]
+    assert note.startswith("fp32 ran 25 % slower in the seconds in which its layers were read")
+    assert not [note for note in quiet.notes if "in the seconds in which" in note]
+
+
+def test_what_another_probe_does_to_the_inference_behind_it_is_not_the_arms_time() -> None:
+    recording = as_it_was_recorded_once(recorded(pmu=False))
+    cooled = tuple(
+        replace(one, alone_ns=round(one.alone_ns * 1.12)) if one.probe is Probe.FAULTS else one
         for one in recording.layer_readings
     )
-    _, ledger = compared(replace(recording, layer_readings=slow))
+    _, ledger = compared(replace(recording, layer_readings=cooled))
     rest = rows_of(ledger)["unattributed"]
     assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -185,6 +186,24 @@ def test_layers_and_the_time_between_them_are_within_the_turn(border: Any) -> No
     for name, amounts in reading.probed.items():
         assert sum(amounts) <= reading.probed_whole[name]
     assert reading.alone_ns > 0
+    assert (reading.plain_ns > 0) == isinstance(border, ClockBorder)
+
+
+@pytest.mark.parametrize(("round", "plain_at"), [(0, 0), (1, 4), (2, 4), (3, 0)])
+def test_in_a_third_of_the_turns_plain_inferences_come_first(round: int, plain_at: int) -> None:
+    seen: list[bool] = []
+    made = program(Functional().eval(), torch.randn(2, 16))
+    module, course = made.module, survey(made, "x").course
+
+    def infer(*arguments: Any) -> Any:
+        seen.append(any("forward" in part.__dict__ for part in module.modules()))  # something stands in for a layer
+        return module(*arguments)
+
+    place = replace(HERE, round=round)
+    read_layers(replace(made, infer=infer), course, ClockBorder(), [made.inputs[0]] * 2, place)
+    assert len(seen) == 6
+    assert seen.count(True) == 2
+    assert seen[plain_at : plain_at + 2] == [False, False]
 
 
 def test_reading_changes_no_output() -> None:

@@ -24,7 +24,8 @@ class LayerTimes:
     """One arm, per inference; arrays have one entry per call and behind them one for the framework.
 
     `wall_ns` are parts of the arm's time alone. `cpu_share` is CPU time over wall time, `amounts` what else was
-    probed: page faults, events. `read_ln` is by replicate ln of the time with reading on.
+    probed: page faults, events. `read_ln` is by replicate ln of the time with reading on; `slower_ln` by how much
+    plain inferences were slower in the seconds in which layers were read.
     """
 
     calls: tuple[LayerCall, ...]
@@ -35,6 +36,7 @@ class LayerTimes:
     notes: tuple[str, ...] = ()
     profiled_by: str = ""
     absent: dict[str, Missing] = field(default_factory=dict)
+    slower_ln: float = 0.0
 
 
 def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) -> Maybe[LayerTimes]:
@@ -49,8 +51,9 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
     if not timed:
         return Missing(f"the recording was cut before the layers of {arm} were read")
     cost = graph.costs.get(Probe.CLOCK.value, _FREE) if not graph.profiled_by else _FREE
-    wall_ns = _shares(timed, cost) * _alone_ns(readings, counted_ln)
+    wall_ns = _shares(timed, cost) * _alone_ns(timed, counted_ln)
     absent: dict[str, Missing] = {}
+    plain = [one for one in timed if one.plain_ns > 0]
     return LayerTimes(
         calls=graph.calls,
         wall_ns=wall_ns,
@@ -60,6 +63,7 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
         notes=graph.notes,
         profiled_by=graph.profiled_by,
         absent=absent,
+        slower_ln=_median_apart(_by_replicate(plain, lambda one: one.plain_ns), counted_ln),
     )
 
 
@@ -119,19 +123,35 @@ def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading],
     return {number: float(_steady_mean(np.array(values))) for number, values in found.items()}
 
 
-def _alone_ns(readings: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
-    """The arm's time between what is read, under any probe, as it would be over the replicates that count.
+def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
+    """The arm's time between what is read, as it would be over the replicates that count.
 
-    Replicates differ by luck, and not all of them need have read layers: what counts is by how much the time alone
-    differs from the counted turns of the same process. The median of that: layers are read within two seconds, and a
-    machine that was slower just then makes one replicate's difference ten times what reading does to any.
+    Replicates differ by luck, and not all of them need have read layers: what counts is by how much an inference alone,
+    between those that are read, differs from a plain one.
     """
-    alone = _by_replicate(readings, lambda one: one.alone_ns)
-    shared = alone.keys() & counted_ln.keys()
-    if not shared:
-        return float(np.exp(np.mean(list(alone.values()))))
-    offset = np.median([alone[number] - counted_ln[number] for number in sorted(shared)])
-    return float(np.exp(np.mean(list(counted_ln.values())) + offset))
+    if not counted_ln:
+        return float(np.exp(np.mean(list(_by_replicate(timed, lambda one: one.alone_ns).values()))))
+    return float(np.exp(np.mean(list(counted_ln.values())) + _beside_reading(timed, counted_ln)))
+
+
+def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
+    """By how much the time alone is longer than a plain inference's, in ln.
+
+    Those beside them, within a second: a machine whose CPU is shared ran everything up to 1.4 times slower for some
+    seconds, and so one replicate's layers against its counted turns. Recordings without such turns have only these:
+    the median over replicates. Turns under the clock alone: whatever else is probed before an inference shows in it
+    (of int8 MobileNetV2 on two threads 12 % in that behind reading the page faults).
+    """
+    beside = [float(np.log(one.alone_ns / one.plain_ns)) for one in timed if one.plain_ns > 0]
+    if beside:
+        return float(_steady_mean(np.array(beside)))
+    return _median_apart(_by_replicate(timed, lambda one: one.alone_ns), counted_ln)
+
+
+def _median_apart(read_ln: dict[int, float], counted_ln: dict[int, float]) -> float:
+    """The median over replicates of by how much one is longer than the other, in ln; none where they share none."""
+    shared = sorted(read_ln.keys() & counted_ln.keys())
+    return float(np.median([read_ln[number] - counted_ln[number] for number in shared])) if shared else 0.0
 
 
 def _cpu_share(readings: Sequence[LayerReading], graph: LayerGraph) -> Maybe[Floats]:

@@ -30,6 +30,7 @@ from ironlaw.recording import Recording
 
 FRAMEWORK, UNATTRIBUTED = "framework", "unattributed"
 BOTH, APPEARED, VANISHED = "both", "appeared", "vanished"
+MOST_APART = math.log(1.03)  # ln of an arm's time while its layers were read over that in the turns that count
 _ONE_REPLICATE = Missing("fewer than two replicates read the layers of both arms")
 
 
@@ -74,6 +75,12 @@ def _notes(comparison: Comparison, control: LayerTimes, changed: LayerTimes) -> 
         if times.profiled_by:
             found.append(f"the layers of {name} are told by the profile of {times.profiled_by}: time only")
         found += [f"{name}: {note}" for note in times.notes]
+        if abs(times.slower_ln) > MOST_APART:
+            change = f"{100 * abs(math.expm1(times.slower_ln)):.0f} % {'slower' if times.slower_ln > 0 else 'faster'}"
+            found.append(
+                f"{name} ran {change} in the seconds in which its layers were read than in the turns that count: "
+                "each layer is taken as its share of the time"
+            )
     if not any("cycles:k" in times.amounts for times in (control, changed)):
         found.append("a layer's CPU time is of user and kernel mode together: nothing tells them apart within a layer")
     return tuple(found)

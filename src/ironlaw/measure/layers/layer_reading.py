@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ironlaw.layer import LayerReading
+from ironlaw.layer import LayerReading, Probe
 from ironlaw.measure.layers.layer_probes import Border, Take
 from ironlaw.measure.layers.layer_sites import Site
 from ironlaw.program import Program
@@ -207,22 +207,30 @@ def read_layers(
 ) -> LayerReading:
     """One layer turn: an inference for each of the inputs read at every border, and one not read, in alternation.
 
+    With the clock alone, as many run beside them as they do in a turn that counts.
+
     Raises:
         LayersStrayed: an inference did not run through the course.
     """
     whole = Course()
+    is_clock = border.probe is Probe.CLOCK
+    # Whoever comes first finds the caches cold: each of the three kinds does in a third of the turns.
+    is_plain_first = (place.round + place.replicate) % 3 == 0
+    plain_ns = run_plain(program, inputs) if is_clock and is_plain_first else 0
     take = border.begin()
     read, alone, sequence = Trace(), Trace(), []
     together = max(1, min(_TOGETHER, len(inputs) // 2))
     for number, start in enumerate(range(0, len(inputs), together)):
         some = inputs[start : start + together]
-        # The other way round every second time, also from turn to turn: whoever comes first finds the caches cold.
+        # The other way round every second time, also from turn to turn.
         for is_read in (True, False) if (number + place.round) % 2 == 0 else (False, True):
             with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
                 run_read(program, trace, take, some)
             sequence.append((is_read, len(some)))
     probed = border.taken()
     lost = border.end()
+    if is_clock and not is_plain_first:
+        plain_ns = run_plain(program, inputs)
     _require(read, course, len(inputs))
     times = _rows(read.times, course)
     amounts = {name: _told_apart(taken, sequence, course) for name, taken in probed.items()}
@@ -242,12 +250,20 @@ def read_layers(
         probed_whole={name: _total(rows) for name, (rows, _) in amounts.items()},
         probed_alone={name: _total(rows) for name, (_, rows) in amounts.items()},
         lost=lost,
+        plain_ns=plain_ns,
     )
 
 
 # Inferences of one kind before the other kind takes its turn: putting the readers in place costs as much as a small
 # network's inference, and the speed of a machine changes within seconds.
 _TOGETHER = 3
+
+
+def run_plain(program: Program, inputs: list[tuple[Any, ...]]) -> int:
+    """The time in ns of inferences with nothing between them but what they ask for."""
+    noted = Trace()
+    run_read(program, noted, None, inputs)
+    return _total(_rows(noted.times, Course()))
 
 
 def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tuple[Any, ...]]) -> None:

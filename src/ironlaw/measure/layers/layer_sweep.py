@@ -56,8 +56,11 @@ class Sweeps:
         self.sweeps += 1
         if not readable:
             return
-        each_s = (chance.inference_s[arm.name] * (1 + _COST_OF_READING) + _SHORTEST_S for arm in readable)
-        one_s = sum(each_s) * len(rounds)
+        one_s = sum(
+            chance.inference_s[arm.name] * (1 + _COST_OF_READING + (probe is Probe.CLOCK)) + _SHORTEST_S
+            for arm in readable
+            for probe, _ in rounds
+        )
         # Half of a counted turn read and half alone: as many inferences behind one cold start as in a counted turn.
         inferences = max(1, min(chance.turn_inferences // 2, int(chance.budget_s / one_s)))
         sets = max(1, min(_MOST_SETS, int(chance.budget_s / (one_s * inferences))))

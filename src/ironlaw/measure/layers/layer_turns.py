@@ -13,7 +13,7 @@ from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
 from ironlaw.measure.layers.layer_cost import border_cost
 from ironlaw.measure.layers.layer_probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
-from ironlaw.measure.layers.layer_reading import Course, LayersStrayed, Place, Trace, read_layers, run_read
+from ironlaw.measure.layers.layer_reading import Course, LayersStrayed, Place, read_layers, run_plain
 from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
@@ -77,8 +77,7 @@ class LayerReader:
             LayersStrayed: the engine ran other nodes than in the survey.
         """
         assert self.program.profile is not None, "asked for where there is one"
-        alone = Trace()
-        run_read(self.program, alone, None, inputs)
+        plain_ns = run_plain(self.program, inputs)
         told = self.program.profile(inputs)
         if [call.operator for call in told.calls] != [call.operator for call in self.nodes]:
             raise LayersStrayed(f"{self.engine} ran other nodes than in the surveyed inference")
@@ -90,9 +89,10 @@ class LayerReader:
             probe=Probe.ENGINE,
             inferences=len(inputs),
             wall_ns=told.wall_ns,
-            alone_ns=sum(alone.times[1::2]) - sum(alone.times[0::2]),
+            alone_ns=plain_ns,
             calls_ns=told.calls_ns,
             before_ns=(0,) * len(told.calls),
+            plain_ns=plain_ns,
         )
 
     def _lost(self, error: Exception) -> LayerGraph:

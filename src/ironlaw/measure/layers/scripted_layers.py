@@ -73,6 +73,7 @@ class ScriptedArm:
             probed={name: tuple(round(n * value) for value in values) for name, (values, _) in probed.items()},
             probed_whole={name: round(n * whole) for name, (_, whole) in probed.items()},
             probed_alone={name: round(n * whole) for name, (_, whole) in probed.items()},
+            plain_ns=round(n * alone_ns) if order.probe is Probe.CLOCK else 0,
         )
 
     def _wall_ns(self, cycles: float) -> float:
