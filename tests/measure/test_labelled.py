@@ -21,7 +21,7 @@ def model(batch: int, *, images: bool) -> LoadedModel:
         inputs = [(torch.zeros(batch, 3, 8, 8),)]
     how = Preprocessing(resize=8, crop=8) if images else None
     return LoadedModel(
-        name="net", module=None, inputs=inputs, calibration=[], probes=inputs, weights="", preprocessing=how
+        name="net", module=lambda x: x, inputs=inputs, calibration=[], probes=inputs, weights="", preprocessing=how
     )
 
 
@@ -58,6 +58,18 @@ def test_more_labels_than_inputs_are_refused() -> None:
     check_fit(model(2, images=False), (Label(image=None, number=0, place=3),))
     with pytest.raises(ArmFailed, match="label 5 has no input: net has 4"):
         check_fit(model(2, images=False), (Label(image=None, number=0, place=4),))
+
+
+def test_a_class_that_the_model_has_not_is_found_before_anything_is_measured() -> None:
+    check_fit(model(2, images=False), (Label(image=None, number=3, place=0),))
+    with pytest.raises(ArmFailed, match="a label says class 7, and the model has 4, numbered from 0"):
+        check_fit(model(2, images=False), (Label(image=None, number=7, place=0),))
+
+
+def test_a_model_that_gives_no_classes_is_found_before_anything_is_measured() -> None:
+    label = Label(image=Path(SHIPPED / "cat.jpg"), number=0)
+    with pytest.raises(ArmFailed, match="not one row of classes"):
+        check_fit(model(1, images=True), (label,))
 
 
 def test_labels_of_images_need_a_model_that_takes_images() -> None:

@@ -20,42 +20,50 @@ def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[L
     Raises:
         ArmFailed: the model takes no images, gives no classes, or fewer than a label says.
     """
-    most = max(one.number for one in labels)
     right = total = 0
     for arguments, numbers in _batches(model, labels):
-        given = leaves(program.infer(*arguments))
-        if not given or len(given[0].shape) != 2:
-            raise ArmFailed("its first output is not one row of classes per input", hint="leave --labels out")
-        if most >= given[0].shape[1]:
-            raise ArmFailed(
-                f"a label says class {most}, and the model has {given[0].shape[1]}, numbered from 0",
-                hint="number the classes as the model does",
-            )
-        tops = [int(row.argmax()) for row in given[0]]
+        tops = [int(row.argmax()) for row in _classes(program.infer(*arguments), labels)]
         right += sum(tops[place] == number for place, number in numbers.items())
         total += len(numbers)
     return Labelled(arm=arm, right=right, total=total)
 
 
+def _classes(outputs: Any, labels: tuple[Label, ...]) -> Any:
+    """The first output: a row for each input with a number for each class."""
+    given = leaves(outputs)
+    if not given or len(given[0].shape) != 2:
+        raise ArmFailed("its first output is not one row of classes per input", hint="leave --labels out")
+    most, classes = max(one.number for one in labels), given[0].shape[1]
+    if most >= classes:
+        raise ArmFailed(
+            f"a label says class {most}, and the model has {classes}, numbered from 0",
+            hint="number the classes as the model does",
+        )
+    return given[0]
+
+
 def check_fit(model: LoadedModel, labels: tuple[Label, ...]) -> None:
-    """See before anything is measured that the labels are of inputs that the model has.
+    """See before anything is measured that the labels are of inputs and of classes that the model has.
 
     Raises:
-        ArmFailed: they name images and its factory gives the inputs, or the other way round; or are more than inputs.
+        ArmFailed: they name images and its factory gives the inputs, or the other way round; are more than inputs; or
+            say a class that the model, run once, does not have.
     """
-    if labels[0].image is not None:
-        if model.preprocessing is None:
-            raise ArmFailed(
-                f"{model.name} gives its own inputs, and the labels name images",
-                hint="write one class a line, in the order of the factory's inputs",
-            )
-        return
     inputs = sum(_width(arguments) for arguments in model.probes)
-    if labels[-1].place >= inputs:
+    if labels[0].image is not None and model.preprocessing is None:
+        raise ArmFailed(
+            f"{model.name} gives its own inputs, and the labels name images",
+            hint="write one class a line, in the order of the factory's inputs",
+        )
+    if labels[0].image is None and labels[-1].place >= inputs:
         raise ArmFailed(
             f"label {labels[-1].place + 1} has no input: {model.name} has {inputs}",
             hint="give no more labels than inputs",
         )
+    import torch
+
+    with torch.no_grad():
+        _classes(model.module(*model.inputs[0]), labels)
 
 
 def _width(arguments: tuple[Any, ...]) -> int:
