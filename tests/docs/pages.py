@@ -15,12 +15,13 @@ _TYPED = re.compile(r"^```(\w*)\n(.*?)^```$|`((?:ironlaw|python -m) [a-z][^`]*)`
 # Names that stand for a reader's own file; and fewer simulated runs than tell a coverage.
 STAND_INS = {"FILE": "run.jsonl", "OLD": "old.jsonl", "NEW": "new.jsonl", "PLAN.toml": "plan.toml", "4000": "8"}
 
-CANNOT_RUN = {
-    "pip install": "loads from a package index; tests/test_packaging.py builds the wheel and uses it",
-    "make run": "installs into an environment of its own and measures for minutes",
-    "make test": "runs these tests",
-    "ray start": "leaves daemons behind; tests/sweep/test_ray.py starts such nodes and ends them",
-    "ironlaw sweep plan.toml --ray HEAD:6379": "HEAD is a machine of the reader; tests/sweep/test_ray.py sweeps on Ray",
+# Lines that change more than a reader's folder, by how they start, and the module that runs them where it does no harm.
+APART = {
+    "pip install": "test_installing",
+    "make run": "test_installing",
+    "make test": "test_installing",
+    "ray start": "test_cluster",
+    "ironlaw sweep plan.toml --ray": "test_cluster",
 }
 
 
@@ -77,6 +78,11 @@ def meant(line: str) -> list[str]:
     return [STAND_INS.get(word, word) for word in shlex.split(line)]
 
 
-def why_not(line: str) -> str:
-    """Why a line is not run here; empty when it is."""
-    return next((reason for start, reason in CANNOT_RUN.items() if line.startswith(start)), "")
+def runs_apart(line: str) -> str:
+    """The module that runs a line apart from its page; empty where the page's own test does."""
+    return next((module for start, module in APART.items() if line.startswith(start)), "")
+
+
+def apart(module: str) -> list[str]:
+    """The lines of all pages that a module runs, each once, as a reader meets them."""
+    return list(dict.fromkeys(line for page in PAGES for line in lines(page) if runs_apart(line) == module))

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from ironlaw.cli import COMMANDS, run
-from tests.docs.pages import CANNOT_RUN, FENCE, PAGES, ROOT, SHELLS, block_lines, lines, meant, snippets, why_not
+from tests.docs.pages import APART, FENCE, PAGES, ROOT, SHELLS, apart, block_lines, lines, meant, runs_apart, snippets
 
 in_a_folder = pytest.mark.usefixtures("folder", "scripted", "quick_doctor")
-EVERY_LINE = [line for page in PAGES for line in lines(page)]
 
 
 def check(line: str) -> None:
@@ -33,7 +32,7 @@ def check(line: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_of_a_page_run(page: Path) -> None:
     for line in lines(page):
-        if not why_not(line):
+        if not runs_apart(line):
             check(line)
 
 
@@ -43,15 +42,10 @@ def test_commands_that_are_only_named_are_there(page: Path) -> None:
         assert name in COMMANDS
 
 
-@in_a_folder
-@pytest.mark.parametrize("start", CANNOT_RUN)
-def test_what_is_listed_as_not_run_is_written_somewhere_and_would_not_run(start: str) -> None:
-    found = [line for line in EVERY_LINE if line.startswith(start)]
-    assert found
-    for line in found:
-        if line.startswith("ironlaw "):
-            with pytest.raises(AssertionError):
-                check(line)
+def test_what_runs_apart_is_typed_somewhere_and_run_by_a_module_that_is_there() -> None:
+    for start, module in APART.items():
+        assert any(line.startswith(start) for line in apart(module)), start
+        assert f'apart("{module}")' in (Path(__file__).parent / f"{module}.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -73,6 +67,6 @@ def test_a_wrong_command_would_be_seen() -> None:
 def test_what_the_workflow_keeps_is_there_after_its_steps(folder: Path) -> None:
     [workflow] = snippets("yaml")
     for line in block_lines("yaml", workflow.text):
-        if not why_not(line):
+        if not runs_apart(line):
             check(line)
     assert {path.name for path in folder.glob("speed.*")} == {"speed.jsonl", "speed.html"}
