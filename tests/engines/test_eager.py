@@ -235,6 +235,20 @@ def test_dynamic_int8_takes_linear_layers(net: nn.Module, layers: int, tmp_path:
         assert sqnr_db(answers, [net(*one) for one in model_of(net, 2, 8).inputs]) > 20
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(nn.Linear(8, 4), (2, 8)), (nn.Conv2d(2, 4, 3), (1, 2, 8, 8))],
+    ids=["linear", "convolution"],
+)
+def test_static_int8_takes_a_model_that_is_one_layer(layer: nn.Module, shape: tuple[int, ...], tmp_path: Path) -> None:
+    model = model_of(layer.eval(), *shape)
+    _, program, answers = run("int8", model, tmp_path)
+    assert program.module is not None
+    assert eager_int8.count_int8(program.module) > 0
+    with torch.inference_mode():
+        assert sqnr_db(answers, [layer(*one) for one in model.inputs]) > 20
+
+
 def test_dynamic_int8_of_convolutions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="no Linear, LSTM or GRU"):
         run("int8-dynamic", images_of(Shared), tmp_path)

@@ -198,12 +198,15 @@ def _by_tracing(
     phases: Phases,
     calibrate: bool,
 ) -> Quantized:
+    import torch
     from torch.ao.quantization import quantize_fx
 
-    # Fusing is part of preparing here: the patterns of the backend configuration decide.
+    # Fusing is part of preparing here: the patterns of the backend configuration decide. Children are replaced only,
+    # and a model may be one layer itself.
+    own, layers = copy.deepcopy(module), (torch.nn.Linear, torch.nn.modules.conv._ConvNd)
     with phases.timed("prepare"):
         made: Any = quantize_fx.prepare_fx(
-            copy.deepcopy(module),
+            torch.nn.Sequential(own).eval() if isinstance(own, layers) else own,
             formats.mapping,
             example_inputs=calibration[0],
             backend_config=formats.patterns(),
