@@ -192,8 +192,9 @@ def test_layers_and_the_time_between_them_are_within_the_turn(border: Any) -> No
 @pytest.mark.parametrize(("round", "plain_at"), [(0, 0), (1, 4), (2, 4), (3, 0)])
 def test_in_a_third_of_the_turns_plain_inferences_come_first(round: int, plain_at: int) -> None:
     seen: list[bool] = []
-    made = program(Functional().eval(), torch.randn(2, 16))
-    module, course = made.module, survey(made, "x").course
+    module: Any = Functional().eval()
+    made = program(module, torch.randn(2, 16))
+    course = survey(made, "x").course
 
     def infer(*arguments: Any) -> Any:
         seen.append(any("forward" in part.__dict__ for part in module.modules()))  # something stands in for a layer
