@@ -189,8 +189,12 @@ def test_layers_and_the_time_between_them_are_within_the_turn(border: Any) -> No
     assert (reading.plain_ns > 0) == isinstance(border, ClockBorder)
 
 
-@pytest.mark.parametrize(("round", "plain_at"), [(0, 0), (1, 4), (2, 4), (3, 0)])
-def test_in_a_third_of_the_turns_plain_inferences_come_first(round: int, plain_at: int) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "round", "before"), [(4, 0, 2), (4, 1, 2), (1, 0, 1), (1, 1, 0), (5, 0, 3), (5, 1, 2)]
+)
+def test_plain_inferences_stand_around_those_that_are_read_behind_some_that_warm_the_caches(
+    inputs: int, round: int, before: int
+) -> None:
     seen: list[bool] = []
     module: Any = Functional().eval()
     made = program(module, torch.randn(2, 16))
@@ -201,10 +205,13 @@ def test_in_a_third_of_the_turns_plain_inferences_come_first(round: int, plain_a
         return module(*arguments)
 
     place = replace(HERE, round=round)
-    read_layers(replace(made, infer=infer), course, ClockBorder(), [made.inputs[0]] * 2, place)
-    assert len(seen) == 6
-    assert seen.count(True) == 2
-    assert seen[plain_at : plain_at + 2] == [False, False]
+    read_layers(replace(made, infer=infer), course, ClockBorder(), [made.inputs[0]] * inputs, place)
+    warming = max(1, min(3, inputs // 2))
+    assert len(seen) == warming + 3 * inputs
+    assert seen.count(True) == inputs
+    outer = [*seen[: warming + before], *seen[len(seen) - (inputs - before) :]]
+    assert not any(outer)
+    assert any(seen[warming + before : warming + before + 2 * warming])
 
 
 def test_reading_changes_no_output() -> None:

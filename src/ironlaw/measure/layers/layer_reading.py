@@ -207,30 +207,29 @@ def read_layers(
 ) -> LayerReading:
     """One layer turn: an inference for each of the inputs read at every border, and one not read, in alternation.
 
-    With the clock alone, as many run beside them as they do in a turn that counts.
+    With the clock alone, as many run around them as they do in a turn that counts: half of them before, half behind.
 
     Raises:
         LayersStrayed: an inference did not run through the course.
     """
     whole = Course()
-    is_clock = border.probe is Probe.CLOCK
-    # Whoever comes first finds the caches cold: each of the three kinds does in a third of the turns.
-    is_plain_first = (place.round + place.replicate) % 3 == 0
-    plain_ns = run_plain(program, inputs) if is_clock and is_plain_first else 0
+    together = max(1, min(_TOGETHER, len(inputs) // 2))
+    before, after = _halves(inputs, place.round) if border.probe is Probe.CLOCK else ([], [])
+    if border.probe is Probe.CLOCK:
+        run_plain(program, inputs[:together])  # whoever comes first finds the caches cold
+    plain_ns = run_plain(program, before)
     take = border.begin()
     read, alone, sequence = Trace(), Trace(), []
-    together = max(1, min(_TOGETHER, len(inputs) // 2))
     for number, start in enumerate(range(0, len(inputs), together)):
         some = inputs[start : start + together]
-        # The other way round every second time, also from turn to turn.
+        # The other way round every second time, also from turn to turn: whoever comes first finds the caches cold.
         for is_read in (True, False) if (number + place.round) % 2 == 0 else (False, True):
             with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
                 run_read(program, trace, take, some)
             sequence.append((is_read, len(some)))
     probed = border.taken()
     lost = border.end()
-    if is_clock and not is_plain_first:
-        plain_ns = run_plain(program, inputs)
+    plain_ns += run_plain(program, after)
     _require(read, course, len(inputs))
     times = _rows(read.times, course)
     amounts = {name: _told_apart(taken, sequence, course) for name, taken in probed.items()}
@@ -257,6 +256,12 @@ def read_layers(
 # Inferences of one kind before the other kind takes its turn: putting the readers in place costs as much as a small
 # network's inference, and the speed of a machine changes within seconds.
 _TOGETHER = 3
+
+
+def _halves(inputs: list[tuple[Any, ...]], round: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The inputs in two parts; the odd one in the first part in every second round."""
+    middle = (len(inputs) + 1 - round % 2) // 2
+    return inputs[:middle], inputs[middle:]
 
 
 def run_plain(program: Program, inputs: list[tuple[Any, ...]]) -> int:

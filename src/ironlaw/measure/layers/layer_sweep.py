@@ -20,6 +20,7 @@ from ironlaw.missing import Maybe, Missing
 
 # Of the time that everything else took. Layers may add 30 %; surveys and the last turns are not foreseen exactly.
 SHARE = 0.2
+_AROUND = 1.5  # plain inferences around those under the clock, and the one or few that warm the caches
 _COST_OF_READING = 1.2  # of an inference that is read, with putting the readers in place
 # And however short it is: one of 0.1 us took 3.6 us to be read once and run alone once, 10 us on a busy machine.
 _SHORTEST_S = 10e-6
@@ -57,7 +58,7 @@ class Sweeps:
         if not readable:
             return
         one_s = sum(
-            chance.inference_s[arm.name] * (1 + _COST_OF_READING + (probe is Probe.CLOCK)) + _SHORTEST_S
+            chance.inference_s[arm.name] * (1 + _COST_OF_READING + _AROUND * (probe is Probe.CLOCK)) + _SHORTEST_S
             for arm in readable
             for probe, _ in rounds
         )
