@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 
 BYTES = {
     "float64": 8, "int64": 8, "complex64": 8, "float32": 4, "int32": 4, "qint32": 4, "float16": 2, "bfloat16": 2,
@@ -140,6 +140,9 @@ class LayerGraph:
     profiled_by: str = ""
 
 
+NO_PLAIN = Missing("no plain inferences ran beside those that were read")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReading:
     """What one layer turn gave: `inferences` inferences, sums over them for each call of the graph.
@@ -167,4 +170,10 @@ class LayerReading:
     probed_whole: dict[str, int] = field(default_factory=dict)
     probed_alone: dict[str, int] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
-    plain_ns: int = 0  # of as many inferences beside them that ran as in a turn that counts; 0: there were none
+    plain_ns: Maybe[int] = NO_PLAIN  # of as many inferences beside them that ran as in a turn that counts
+
+    @property
+    def took_ns(self) -> int:
+        """All its inferences together; under an engine's profile those alone are the plain ones."""
+        apart = self.plain_ns if self.probe is not Probe.ENGINE else 0
+        return self.wall_ns + self.alone_ns + (apart if is_known(apart) else 0)

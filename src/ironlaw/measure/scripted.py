@@ -279,7 +279,7 @@ class ScriptedStage:
         slower = math.exp(self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise))
         events = tuple(str(event) for event in self._groups[order.group].events) if order.group >= 0 else ()
         reading = self._scripted_layers(arm, slower=slower).reading(order, events)
-        self._now_s += (reading.wall_ns + reading.alone_ns + reading.plain_ns) / 1e9
+        self._now_s += reading.took_ns / 1e9
         return reading
 
     def _scripted_layers(self, arm: Arm, *, slower: float) -> ScriptedArm:

@@ -14,9 +14,9 @@ from ironlaw.explain.assemble import explain
 from ironlaw.explain.layers.ledger_doubts import precision_doubts
 from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
 from ironlaw.fact import Ceilings
-from ironlaw.layer import LayerGraph, LayerReading, Probe
+from ironlaw.layer import NO_PLAIN, LayerGraph, LayerReading, Probe
 from ironlaw.measure.scripted import ArmScript
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from tests.explain.scripted_layers import FLOAT, FLOAT_ARM, INT8, INT8_ARM, layer, reading_costs, recorded
 
@@ -100,7 +100,7 @@ def slower(one: LayerReading, factor: float) -> LayerReading:
         one,
         wall_ns=round(one.wall_ns * factor),
         alone_ns=round(one.alone_ns * factor),
-        plain_ns=round(one.plain_ns * factor),
+        plain_ns=round(one.plain_ns * factor) if is_known(one.plain_ns) else one.plain_ns,
         calls_ns=tuple(round(value * factor) for value in one.calls_ns),
         before_ns=tuple(round(value * factor) for value in one.before_ns),
     )
@@ -108,7 +108,7 @@ def slower(one: LayerReading, factor: float) -> LayerReading:
 
 def as_it_was_recorded_once(recording: Recording) -> Recording:
     """Without the plain inferences that older recordings do not have."""
-    return replace(recording, layer_readings=tuple(replace(one, plain_ns=0) for one in recording.layer_readings))
+    return replace(recording, layer_readings=tuple(replace(one, plain_ns=NO_PLAIN) for one in recording.layer_readings))
 
 
 def test_a_slower_machine_while_reading_makes_no_layer_longer() -> None:
@@ -146,6 +146,15 @@ def test_a_machine_that_was_slower_whenever_layers_were_read_is_told_and_lengthe
     [note] = [note for note in ledger.notes if "in the seconds in which" in note]
     assert note.startswith("fp32 ran 25 % slower in the seconds in which its layers were read")
     assert not [note for note in quiet.notes if "in the seconds in which" in note]
+
+
+def test_turns_with_nothing_to_compare_them_with_are_not_taken_to_be_as_long_as_those_that_count() -> None:
+    recording = as_it_was_recorded_once(recorded(pmu=False))
+    elsewhere = tuple(replace(slower(one, 0.9), replicate=one.replicate + 100) for one in recording.layer_readings)
+    _, ledger = compared(replace(recording, layer_readings=elsewhere))
+    rest = rows_of(ledger)["unattributed"]
+    assert rest.control_ns == pytest.approx(0.1 * math.fsum(row.control_ns for row in ledger.rows), rel=0.01)
+    assert not [note for note in ledger.notes if "in the seconds in which" in note]
 
 
 def test_what_another_probe_does_to_the_inference_behind_it_is_not_the_arms_time() -> None:

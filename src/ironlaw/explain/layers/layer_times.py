@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ironlaw.explain.turns import Floats
-from ironlaw.layer import BorderCost, LayerCall, LayerGraph, LayerReading, Probe
-from ironlaw.missing import Maybe, Missing
+from ironlaw.layer import NO_PLAIN, BorderCost, LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 
 _FREE = BorderCost(inside_ns=0.0)
@@ -36,7 +36,7 @@ class LayerTimes:
     notes: tuple[str, ...] = ()
     profiled_by: str = ""
     absent: dict[str, Missing] = field(default_factory=dict)
-    slower_ln: float = 0.0
+    slower_ln: Maybe[float] = NO_PLAIN
 
 
 def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) -> Maybe[LayerTimes]:
@@ -53,7 +53,7 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
     cost = graph.costs.get(Probe.CLOCK.value, _FREE) if not graph.profiled_by else _FREE
     wall_ns = _shares(timed, cost) * _alone_ns(timed, counted_ln)
     absent: dict[str, Missing] = {}
-    plain = [one for one in timed if one.plain_ns > 0]
+    plain = [one for one in timed if is_known(one.plain_ns)]
     return LayerTimes(
         calls=graph.calls,
         wall_ns=wall_ns,
@@ -63,7 +63,7 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
         notes=graph.notes,
         profiled_by=graph.profiled_by,
         absent=absent,
-        slower_ln=_median_apart(_by_replicate(plain, lambda one: one.plain_ns), counted_ln),
+        slower_ln=_median_apart(_by_replicate(plain, _plain_ns), counted_ln),
     )
 
 
@@ -129,12 +129,13 @@ def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> fl
     Replicates differ by luck, and not all of them need have read layers: what counts is by how much an inference alone,
     between those that are read, differs from a plain one.
     """
-    if not counted_ln:
+    beside = _beside_reading(timed, counted_ln)
+    if isinstance(beside, Missing):
         return float(np.exp(np.mean(list(_by_replicate(timed, lambda one: one.alone_ns).values()))))
-    return float(np.exp(np.mean(list(counted_ln.values())) + _beside_reading(timed, counted_ln)))
+    return float(np.exp(np.mean(list(counted_ln.values())) + beside))
 
 
-def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
+def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> Maybe[float]:
     """By how much the time alone is longer than a plain inference's, in ln.
 
     Those beside them, within a second: a machine whose CPU is shared ran everything up to 1.4 times slower for some
@@ -142,16 +143,23 @@ def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float])
     the median over replicates. Turns under the clock alone: whatever else is probed before an inference shows in it
     (of int8 MobileNetV2 on two threads 12 % in that behind reading the page faults).
     """
-    beside = [float(np.log(one.alone_ns / one.plain_ns)) for one in timed if one.plain_ns > 0]
-    if beside:
+    beside = [float(np.log(one.alone_ns / one.plain_ns)) for one in timed if is_known(one.plain_ns)]
+    if beside and counted_ln:
         return float(_steady_mean(np.array(beside)))
     return _median_apart(_by_replicate(timed, lambda one: one.alone_ns), counted_ln)
 
 
-def _median_apart(read_ln: dict[int, float], counted_ln: dict[int, float]) -> float:
-    """The median over replicates of by how much one is longer than the other, in ln; none where they share none."""
+def _plain_ns(reading: LayerReading) -> int:
+    assert is_known(reading.plain_ns), "asked for where there is one"
+    return reading.plain_ns
+
+
+def _median_apart(read_ln: dict[int, float], counted_ln: dict[int, float]) -> Maybe[float]:
+    """The median over replicates of by how much one is longer than the other, in ln."""
     shared = sorted(read_ln.keys() & counted_ln.keys())
-    return float(np.median([read_ln[number] - counted_ln[number] for number in shared])) if shared else 0.0
+    if not shared:
+        return Missing("no replicate has both")
+    return float(np.median([read_ln[number] - counted_ln[number] for number in shared]))
 
 
 def _cpu_share(readings: Sequence[LayerReading], graph: LayerGraph) -> Maybe[Floats]:

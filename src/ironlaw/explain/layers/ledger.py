@@ -75,7 +75,7 @@ def _notes(comparison: Comparison, control: LayerTimes, changed: LayerTimes) -> 
         if times.profiled_by:
             found.append(f"the layers of {name} are told by the profile of {times.profiled_by}: time only")
         found += [f"{name}: {note}" for note in times.notes]
-        if abs(times.slower_ln) > MOST_APART:
+        if is_known(times.slower_ln) and abs(times.slower_ln) > MOST_APART:
             change = f"{100 * abs(math.expm1(times.slower_ln)):.0f} % {'slower' if times.slower_ln > 0 else 'faster'}"
             found.append(
                 f"{name} ran {change} in the seconds in which its layers were read than in the turns that count: "

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ironlaw.layer import LayerReading, Probe
+from ironlaw.layer import NO_PLAIN, LayerReading, Probe
 from ironlaw.measure.layers.layer_probes import Border, Take
 from ironlaw.measure.layers.layer_sites import Site
+from ironlaw.missing import Maybe, is_known
 from ironlaw.program import Program
 
 Run = Callable[..., Any]
@@ -214,10 +215,11 @@ def read_layers(
     """
     whole = Course()
     together = max(1, min(_TOGETHER, len(inputs) // 2))
-    before, after = _halves(inputs, place.round) if border.probe is Probe.CLOCK else ([], [])
-    if border.probe is Probe.CLOCK:
+    around = _halves(inputs, place.round) if border.probe is Probe.CLOCK else None
+    plain_ns: Maybe[int] = NO_PLAIN
+    if around is not None:
         run_plain(program, inputs[:together])  # whoever comes first finds the caches cold
-    plain_ns = run_plain(program, before)
+        plain_ns = run_plain(program, around[0])
     take = border.begin()
     read, alone, sequence = Trace(), Trace(), []
     for number, start in enumerate(range(0, len(inputs), together)):
@@ -229,7 +231,8 @@ def read_layers(
             sequence.append((is_read, len(some)))
     probed = border.taken()
     lost = border.end()
-    plain_ns += run_plain(program, after)
+    if around is not None and is_known(plain_ns):
+        plain_ns += run_plain(program, around[1])
     _require(read, course, len(inputs))
     times = _rows(read.times, course)
     amounts = {name: _told_apart(taken, sequence, course) for name, taken in probed.items()}

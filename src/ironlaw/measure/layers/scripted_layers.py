@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ironlaw.layer import BorderCost, LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.layer import NO_PLAIN, BorderCost, LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.messages import LayerTurn
 from ironlaw.missing import Missing
 
@@ -73,7 +73,7 @@ class ScriptedArm:
             probed={name: tuple(round(n * value) for value in values) for name, (values, _) in probed.items()},
             probed_whole={name: round(n * whole) for name, (_, whole) in probed.items()},
             probed_alone={name: round(n * whole) for name, (_, whole) in probed.items()},
-            plain_ns=round(n * alone_ns) if order.probe is Probe.CLOCK else 0,
+            plain_ns=round(n * alone_ns) if order.probe is Probe.CLOCK else NO_PLAIN,
         )
 
     def _wall_ns(self, cycles: float) -> float:
