@@ -31,9 +31,15 @@ def test_a_budget_is_not_overdrawn_by_more_than_one_inference_a_replicate(
 
 
 def test_replicates_that_are_slow_to_start_are_fewer_and_not_hollow() -> None:
-    # 0.95 x 100 x 0.7 / 20 are three, four at least: (95 - 3 x 20) / 4 = 8.75 s each.
+    # 0.95 x 100 x 0.7 / 20 are three beside the one that has started: (95 - 3 x 20) / 4 = 8.75 s each.
     turns = turns_by_budget(Schedule(), replicates_left=12, round_s=0.5, start_s=20.0, left_s=100.0)
     assert turns == (1,) * 10
+
+
+def test_the_replicate_that_has_started_is_not_paid_for_again() -> None:
+    # 0.95 x 60 x 0.7 / 5 are seven, and the first makes eight: (57 - 7 x 5) / 8 = 2.75 s each, three a round.
+    turns = turns_by_budget(Schedule(), replicates_left=8, round_s=0.09, start_s=5.0, left_s=60.0)
+    assert turns == (3,) * 10
 
 
 def test_slow_models_get_fewer_rounds_before_they_get_none() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ironlaw.measure.recorder import Advice
     from ironlaw.recording import Recording
 
-DEFAULT_BUDGET_S = 110.0
+DEFAULT_BUDGET_S = 115.0
 EXPERIMENTS_BUDGET_S = 225.0
 SEARCH_BUDGET_S = 600.0
 ONNX_ARMS = ("given@onnxruntime", "given@openvino")
@@ -60,7 +60,7 @@ class Percentage(click.ParamType[float]):
 @click.option("--replicates", type=int, default=None, help="Fresh interpreters; 12 unless said, without experiments 8.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of one inference.")
 @click.option(
-    "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 110."
+    "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 115."
 )
 @click.option("--batch", type=int, default=1, show_default=True, help="Inputs that one inference takes at once.")
 @click.option("--agreement", type=Percentage(), metavar="P%", help="Least agreement for a recommendation; else 99%.")

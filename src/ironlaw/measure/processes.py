@@ -52,6 +52,7 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
+from ironlaw.models import libraries_for
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.variant import ENGINE
@@ -131,7 +132,8 @@ class ProcessStage:
             if arm.prepared_as() not in self._made:
                 makers.setdefault(arm.prepared_as(), arm)
         if makers:
-            yield from self._open(tuple(makers.values()), replicate=-1, imports={})
+            imports = {arm.name: libraries_for(arm.factory or self._plan.model) for arm in makers.values()}
+            yield from self._open(tuple(makers.values()), replicate=-1, imports=imports)
         for number, (key, arm) in enumerate(makers.items()):
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
             folder.mkdir()

@@ -51,7 +51,7 @@ def turns_by_budget(
     budget ends the run.
     """
     usable_s = min(left_s, 1e9) * USABLE
-    affordable = int(usable_s * MOST_STARTING / max(start_s, 1e-3))
+    affordable = 1 + int(usable_s * MOST_STARTING / max(start_s, 1e-3))  # the first has started already
     replicates = min(replicates_left, max(FEWEST_LEFT, affordable))
     measuring_s = max((usable_s - start_s * (replicates - 1)) / replicates, start_s * LEAST_MEASURING)
     rounds = schedule.rounds

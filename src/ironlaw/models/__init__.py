@@ -1,6 +1,7 @@
 """Where a model, its weights and its inputs come from.
 
 check_source(source), images.check_folder(path)   in the parent, before anything is measured: no torch, no user code
+libraries_for(source)                             in the parent: what a child should import before it forks
 open_model(source, ...)                           in a child: the model with real inputs
 saved.save(model, folder), saved.load(folder)     so that replicates only read
 """
@@ -88,3 +89,10 @@ def check_source(source: str) -> None:
     from ironlaw.models.sources import check
 
     check(source)
+
+
+def libraries_for(source: str) -> tuple[str, ...]:
+    """The slow libraries that opening a source will import; in the parent, without importing them."""
+    from ironlaw.models.sources import libraries_for
+
+    return libraries_for(source)

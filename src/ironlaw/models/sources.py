@@ -99,6 +99,16 @@ _OPENERS = {
 }
 
 
+# What each kind's opener imports first: 1 to 3 s of it.
+_LIBRARIES = {Kind.TORCHVISION: "torchvision", Kind.TIMM: "timm", Kind.HUGGING_FACE: "transformers"}
+
+
+def libraries_for(source: str) -> tuple[str, ...]:
+    """The installed libraries that opening a source imports, of those slow enough to be imported once for all arms."""
+    name = _LIBRARIES.get(kind_of(source))
+    return (name,) if name and importlib.util.find_spec(name) else ()
+
+
 def unknown_name(name: str, known: list[str]) -> BadInput:
     """The error for a name that stands for no model."""
     if name.endswith(_CHECKPOINTS):

@@ -29,7 +29,7 @@ def test_without_buddyinfo_there_is_a_reason_and_no_number(tmp_path: Path) -> No
     assert scattered_bytes(tmp_path) == Missing("/proc/buddyinfo cannot be read: No such file or directory")
 
 
-def test_what_is_scattered_is_held_but_at_most_a_sixteenth_of_what_is_available(tmp_path: Path) -> None:
+def test_what_is_scattered_is_held_within_a_sixteenth_of_what_is_available_and_half_a_gigabyte(tmp_path: Path) -> None:
     put(tmp_path, "proc/buddyinfo", "Node 0, zone   Normal  1000  0  0  0  50\n")
     put(tmp_path, "proc/meminfo", "MemTotal: 99999 kB\nMemAvailable: 8000000 kB\n")
     page = resource.getpagesize()
@@ -38,6 +38,9 @@ def test_what_is_scattered_is_held_but_at_most_a_sixteenth_of_what_is_available(
     assert settle(tmp_path).held_bytes == 8003 * 1024 // 16 // page * page
     put(tmp_path, "proc/meminfo", "MemTotal: 99999 kB\n")
     assert settle(tmp_path).held_bytes == 0
+    put(tmp_path, "proc/meminfo", "MemAvailable: 80000000 kB\n")
+    put(tmp_path, "proc/buddyinfo", "Node 0, zone   Normal  1000000  0  0  0  50\n")
+    assert settle(tmp_path).held_bytes == 512 << 20
 
 
 def test_held_memory_is_resident_until_it_is_given_back() -> None:

@@ -192,6 +192,14 @@ def test_an_event_that_reads_nothing_while_memory_streams_is_lost() -> None:
     assert any("cache-references" in event for group in check.groups for event in group)
 
 
+def test_an_event_that_never_occurs_is_lost_where_any_core_has_some() -> None:
+    idle = "de_no_dispatch_per_slot.no_ops_from_frontend"  # an emulated Arm PMU has such: its stall_* always read 0
+    check = checked(StatedPmu(adds={idle: 0}), machine=ZEN_4)
+    assert "read 0 in a loop and while memory was streamed" in check.lost[idle]
+    assert not any(idle in event for group in check.groups for event in group)
+    assert any("de_no_dispatch_per_slot.backend_stalls" in group for group in check.groups)
+
+
 def test_an_impossible_count_is_lost() -> None:
     check = checked(StatedPmu(adds={"cache-references": 181_761_622_056_841}))
     assert "more than any CPU can do" in check.lost["cache-references"]

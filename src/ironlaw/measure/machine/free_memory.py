@@ -22,6 +22,8 @@ from ironlaw.missing import Maybe, Missing, is_known
 # A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
 SCATTERED_BELOW_ORDER = 4
 MOST_HELD = 1 / 16  # of the memory that is available; taking it costs 0.3 s a GB
+# The kernel hands out single pages first, so a hold that ends here has taken what lies worst.
+MOST_HELD_BYTES = 512 * 1024 * 1024
 COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
 
 
@@ -33,7 +35,7 @@ def settle(root: Path = Path("/")) -> FreeMemory:
     if not is_known(scattered) or not is_known(available):
         return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=0)
     page = resource.getpagesize()
-    hold = min(scattered, int(available * MOST_HELD)) // page * page
+    hold = min(scattered, int(available * MOST_HELD), MOST_HELD_BYTES) // page * page
     return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=hold)
 
 

@@ -24,6 +24,7 @@ class Proof(Enum):
     EQUALS_BRANCHES = "as many as the known loop has branches"
     AT_LEAST_BRANCHES = "at least one for each iteration of the known loop"
     GROWS_WITH_MEMORY = "more than none while memory is streamed"
+    OCCURS = "more than none in the known loop and the streaming together"
     NONE = "nothing: it is only checked for being possible"
 
 
@@ -62,7 +63,7 @@ GENERIC = (
     Extra(event=CACHE_REFERENCES, tells="accesses to the cache the vendor chose", proof=Proof.GROWS_WITH_MEMORY),
     Extra(event=CACHE_MISSES, tells="misses of that cache", proof=Proof.GROWS_WITH_MEMORY),
     Extra(event=BRANCHES, tells="branches retired", proof=Proof.EQUALS_BRANCHES),
-    Extra(event=BRANCH_MISSES, tells="branches predicted wrongly"),
+    Extra(event=BRANCH_MISSES, tells="branches predicted wrongly", proof=Proof.OCCURS),
     Extra(event=L1_LOADS, tells="loads", proof=Proof.GROWS_WITH_MEMORY),
     Extra(event=L1_LOAD_MISSES, tells="loads that missed the first level", proof=Proof.GROWS_WITH_MEMORY),
     Extra(event=DTLB_LOAD_MISSES, tells="loads whose address translation missed"),
@@ -93,7 +94,7 @@ _ZEN_FLOPS = (_raw("fp_ret_sse_avx_ops.all", 0x03, 0xFF, "floating-point operati
 # amdzen2/{core,other}.json. Token stalls overlap each other: an upper bound on cycles stalled in the back end.
 _ZEN_2 = (
     _raw("ex_ret_cops", 0xC1, 0, "micro-ops retired", Proof.AT_LEAST_BRANCHES),
-    _raw("de_dis_uop_queue_empty_di0", 0xA9, 0, "cycles in which the front end had delivered nothing"),
+    _raw("de_dis_uop_queue_empty_di0", 0xA9, 0, "cycles in which the front end had delivered nothing", Proof.OCCURS),
     _raw("de_dis_uops_from_decoder", 0xAA, 0xFF, "micro-ops dispatched", Proof.AT_LEAST_BRANCHES),
     _raw("de_dis_dispatch_token_stalls1", 0xAE, 0xFF, "cycles without a resource for dispatch, part 1"),
     _raw("de_dis_dispatch_token_stalls0", 0xAF, 0x7F, "cycles without a resource for dispatch, part 2"),
@@ -103,7 +104,7 @@ _ZEN_2 = (
 # (amd64_events_fam19h_zen3.h): from the decoders and from the op cache. It is named here as on Zen 2.
 _ZEN_3 = (
     _raw("ex_ret_ops", 0xC1, 0, "macro-ops retired", Proof.AT_LEAST_BRANCHES),
-    _raw("de_dis_uop_queue_empty_di0", 0xA9, 0, "cycles in which the front end had delivered nothing"),
+    _raw("de_dis_uop_queue_empty_di0", 0xA9, 0, "cycles in which the front end had delivered nothing", Proof.OCCURS),
     _raw("de_dis_uops_from_decoder", 0xAA, 0x03, "macro-ops dispatched", Proof.AT_LEAST_BRANCHES),
     _raw("de_dis_cops_from_decoder.disp_op_type.any_fp_dispatch", 0xAB, 0x04, "vector and float ops dispatched"),
     _raw("de_dis_dispatch_token_stalls1", 0xAE, 0xFF, "cycles without a resource for dispatch, part 1"),
@@ -116,11 +117,11 @@ _ZEN_3 = (
 _ZEN_4_AND_5 = (
     _raw("ex_ret_ops", 0xC1, 0, "macro-ops retired", Proof.AT_LEAST_BRANCHES),
     _raw("de_src_op_disp.all", 0xAA, 0x07, "ops dispatched", Proof.AT_LEAST_BRANCHES),
-    _raw("de_no_dispatch_per_slot.no_ops_from_frontend", 0x1A0, 0x01, "slots the front end left empty"),
-    _raw("de_no_dispatch_per_slot.backend_stalls", 0x1A0, 0x1E, "slots the back end could not take"),
+    _raw("de_no_dispatch_per_slot.no_ops_from_frontend", 0x1A0, 0x01, "slots the front end left empty", Proof.OCCURS),
+    _raw("de_no_dispatch_per_slot.backend_stalls", 0x1A0, 0x1E, "slots the back end could not take", Proof.OCCURS),
     _raw("de_no_dispatch_per_slot.smt_contention", 0x1A0, 0x60, "slots given to the other thread of the core"),
     _raw("ex_no_retire.load_not_complete", 0xD6, 0xA2, "cycles without retirement, waiting for a load"),
-    _raw("ex_no_retire.not_complete", 0xD6, 0x02, "cycles without retirement, waiting for any op"),
+    _raw("ex_no_retire.not_complete", 0xD6, 0x02, "cycles without retirement, waiting for any op", Proof.OCCURS),
     _raw("fp_ops_retired_by_type.vector_mac", 0x0A, 0x40, "vector float multiply-add ops retired"),
     _raw("sse_avx_ops_retired.sse_avx_mac", 0x0B, 0x40, "vector integer multiply-add ops retired"),
     _raw("ls_any_fills_from_sys.dram_io_near", 0x44, 0x08, "cache lines filled from memory"),
@@ -194,11 +195,11 @@ def _intel(machine: Machine, root: Path) -> Catalogue:
 _ARM_COMMON = {
     "op_retired": ("operations retired", Proof.AT_LEAST_BRANCHES),
     "op_spec": ("operations issued", Proof.AT_LEAST_BRANCHES),
-    "stall_slot_frontend": ("slots the front end left empty", Proof.NONE),
-    "stall_slot_backend": ("slots the back end could not take", Proof.NONE),
-    "stall_frontend": ("cycles in which the front end delivered nothing", Proof.NONE),
-    "stall_backend": ("cycles in which the back end took nothing", Proof.NONE),
-    "stall_backend_mem": ("cycles in which it waited for memory", Proof.NONE),
+    "stall_slot_frontend": ("slots the front end left empty", Proof.OCCURS),
+    "stall_slot_backend": ("slots the back end could not take", Proof.OCCURS),
+    "stall_frontend": ("cycles in which the front end delivered nothing", Proof.OCCURS),
+    "stall_backend": ("cycles in which the back end took nothing", Proof.OCCURS),
+    "stall_backend_mem": ("cycles in which it waited for memory", Proof.OCCURS),
     "l2d_cache_refill": ("lines the second level had to fetch", Proof.GROWS_WITH_MEMORY),
     "ll_cache_miss_rd": ("reads that missed the last level", Proof.GROWS_WITH_MEMORY),
 }

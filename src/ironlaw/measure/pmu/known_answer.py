@@ -197,7 +197,7 @@ class _Bench:
         if fault:
             lost.update({extra.event.name: fault for extra in extras})
             return False
-        unproven = [extra.event.name for extra in extras if extra.proof is Proof.NONE]
+        unproven = [extra.event.name for extra in extras if extra.proof in (Proof.NONE, Proof.OCCURS)]
         if unproven:
             self.evidence.append(f"{', '.join(unproven)}: opened and possible, without a known answer")
         return True
@@ -310,4 +310,6 @@ def _fault_of_proof(extra: Extra, spun: int, streamed: int) -> str:
         return f"{extra.event.name} read {spun:,} in a loop of {branches:,} iterations"
     if extra.proof is Proof.GROWS_WITH_MEMORY and streamed == 0:
         return f"{extra.event.name} read 0 while memory was streamed: the PMU does not count it"
+    if extra.proof is Proof.OCCURS and spun + streamed == 0:
+        return f"{extra.event.name} read 0 in a loop and while memory was streamed: the PMU does not count it"
     return ""
