@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: run test lint types truth clean
+.PHONY: run test lint types truth emulated counters clean
 
 # pip, not another installer: the machine's pip configuration says where its wheels are.
 $(VENV)/installed: pyproject.toml
@@ -24,6 +24,16 @@ types: $(VENV)/installed
 
 test: lint types
 	$(BIN)/pytest -rs
+
+# A machine with a PMU, emulated: for counting where this one has none. `counters` holds it against perf stat.
+MACHINE := tests.hardware.emulated.machine
+emulated: build/emulated/kernel
+build/emulated/kernel build/emulated-torch/kernel: tests/hardware/emulated/machine.py | $(VENV)/installed
+	$(BIN)/python -m $(MACHINE) build $(if $(findstring torch,$@),--torch) $(@D)
+
+counters: build/emulated-torch/kernel
+	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting
+	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting --threads 2
 
 # One plant to a process: what it is planted with cannot touch the next. ALONE is a command that gives it the machine.
 ALONE ?=

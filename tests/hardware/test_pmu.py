@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ironlaw.fact import CounterCheck, Meter
@@ -60,6 +62,23 @@ def test_the_same_loop_gives_the_same_user_instructions_each_time(check: Counter
         seen.append(counted.value)
     meter.close()
     assert max(seen) - min(seen) <= 0.0005 * min(seen)
+
+
+def test_a_thread_of_the_process_is_counted_too(check: CounterCheck) -> None:
+    loop = MachineLoop()
+    meter = meter_for(check)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(loop.spin, 1).result()  # the thread is there before it is attached to
+        meter.attach()
+        meter.begin(0)
+        meter.start()
+        pool.submit(loop.spin, 2 * ITERATIONS).result()
+        loop.spin(ITERATIONS)
+        meter.stop()
+        counted = next(count for count in meter.finish().counts if count.event == "instructions:u")
+    meter.close()
+    assert is_known(counted.value)
+    assert counted.value == pytest.approx(3 * 2 * ITERATIONS, rel=0.02)
 
 
 def test_a_group_larger_than_the_good_size_is_never_planned(check: CounterCheck) -> None:

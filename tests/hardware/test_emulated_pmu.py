@@ -1,0 +1,31 @@
+"""The tests of the PMU again, on that of an emulated machine: under a real kernel, whatever this machine has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.hardware.emulated import machine
+
+pytestmark = pytest.mark.hardware
+
+FOLDER = "IRONLAW_EMULATED_MACHINE"
+LIMIT_S = 300.0  # it takes 30 s; a machine that hangs must not hang the tests
+
+
+@pytest.fixture(scope="module")
+def emulated() -> Path:
+    if FOLDER not in os.environ:
+        pytest.skip(f"no emulated machine: `python -m tests.hardware.emulated.machine build X`, then {FOLDER}=X")
+    if machine.lacking():
+        pytest.skip(f"no emulator: apt-get install {' '.join(machine.lacking())}")
+    return Path(os.environ[FOLDER])
+
+
+def test_the_tests_of_the_pmu_pass_on_an_emulated_one(emulated: Path) -> None:
+    ended = machine.run(emulated, "python3 -m pytest -p no:cacheprovider tests/hardware/test_pmu.py", limit_s=LIMIT_S)
+    assert ended.status == 0, ended.printed
+    assert "passed" in ended.printed
+    assert "skipped" not in ended.printed, ended.printed
