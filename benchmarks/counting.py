@@ -25,6 +25,7 @@ from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
+from ironlaw.measure.processes import threading_environment
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.variant import GIVEN, PRECISION, Variant
@@ -65,9 +66,11 @@ def by_perf(threads: int, *, inferences: int = 2000) -> float | Missing:
     counted = []
     for repeats in (inferences, 2 * inferences):
         script = [sys.executable, "-c", PLAIN, str(TINY.parent), str(threads), str(repeats)]
-        done = subprocess.run(
-            ["perf", "stat", "-e", "instructions", *script], capture_output=True, text=True, check=True
-        )
+        counting = ["perf", "stat", "-e", "instructions", *script]
+        # Spinning at a barrier is counted: two threads on one CPU spin for 7 of 8 instructions, if told so by OpenMP's
+        # variable, and for 2 % of them if told so by torch.set_num_threads alone.
+        environment = {**os.environ, **threading_environment(threads)}
+        done = subprocess.run(counting, capture_output=True, text=True, check=True, env=environment)
         values = [one.value for one in parse(done.stderr, named="perf").counted if one.event == "instructions"]
         if not values or isinstance(values[0], Missing):
             return values[0] if values else Missing("perf printed no instructions")

@@ -219,7 +219,12 @@ class ProcessStage:
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", "ironlaw.measure.interpreter", str(theirs.fileno())],
-                env={**os.environ, **self._threading(), "IRONLAW_PADDING": "x" * padding, **birth.environment},
+                env={
+                    **os.environ,
+                    **threading_environment(self._plan.threads),
+                    "IRONLAW_PADDING": "x" * padding,
+                    **birth.environment,
+                },
                 pass_fds=[theirs.fileno(), *(post.fd for post in posts)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
@@ -254,9 +259,6 @@ class ProcessStage:
         except LineLost as lost:
             return f"the interpreter did not start: {lost.message}"
         return news if isinstance(news, Born) else _reason(news)
-
-    def _threading(self) -> dict[str, str]:
-        return {name: str(self._plan.threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
 
     def _new_log(self) -> Path:
         self._logs += 1
@@ -311,6 +313,11 @@ class ProcessStage:
             if isinstance(news, Died):
                 twin.home.deaths[news.arm] = news.status
         return _ending(twin.home.deaths[name])
+
+
+def threading_environment(threads: int) -> dict[str, str]:
+    """What tells the thread pools of an arm's process their size, from its start on."""
+    return {name: str(threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def _reason(news: Broken | Died) -> str:
