@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -49,6 +50,18 @@ class CounterCheck:
     evidence: tuple[str, ...] = ()
     read_cost_ns: Maybe[int] = Missing("was not measured")
     events: tuple[Event, ...] = ()
+
+    def lost_together(self) -> dict[str, tuple[str, ...]]:
+        """The lost events by reason. Reasons that differ by the event's own name alone are one, of `each`."""
+        by_reason: dict[str, list[str]] = {}
+        for event, reason in self.lost.items():
+            by_reason.setdefault(reason, []).append(event)
+        alike: dict[str, list[str]] = {}
+        for reason, events in by_reason.items():
+            nameless = re.sub(rf"{re.escape(events[0])}(:[uk])?(?![\w-])", "each", reason)
+            alike.setdefault(nameless if len(events) == 1 else reason, []).extend(events)
+        # Of a single event the reason stays as it was given.
+        return {self.lost[events[0]] if len(events) == 1 else reason: tuple(events) for reason, events in alike.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

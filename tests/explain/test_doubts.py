@@ -109,6 +109,22 @@ def test_each_lost_counter_is_named_with_its_reason() -> None:
     assert doubts(fact, "lost-counter") == [("", "not counted: cache-misses (refused (ENOENT))")]
 
 
+def test_counters_lost_alike_are_named_together() -> None:
+    refused = "the kernel refused {} (ENOENT): this CPU does not expose it"
+    lost = {name: refused.format(name) for name in ("L1-dcache-loads", "L1-dcache-load-misses", "branches:u")}
+    fact = recording(ARMS, lost=lost | {"stalls": "stalls read 0"})
+    assert [text for _, text in doubts(fact, "lost-counter")] == [
+        f"not counted: L1-dcache-loads, L1-dcache-load-misses, branches:u ({refused.format('each')})",
+        "not counted: stalls (stalls read 0)",
+    ]
+
+
+def test_one_refusal_that_loses_them_all_is_quoted_as_it_is() -> None:
+    refused = "the kernel refused instructions:u (ENOENT)"
+    fact = recording(ARMS, lost=dict.fromkeys(("instructions", "cycles"), refused))
+    assert doubts(fact, "lost-counter") == [("", f"not counted: instructions, cycles ({refused})")]
+
+
 def test_few_replicates_and_few_rounds_are_doubts() -> None:
     assert doubts(recording(ARMS, replicates=4), "few-replicates")
     assert not doubts(recording(ARMS, replicates=5), "few-replicates")

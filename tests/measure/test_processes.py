@@ -8,7 +8,7 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.fact import Ended, Ending
-from ironlaw.measure.processes import ProcessStage
+from ironlaw.measure.processes import ProcessStage, user_environment
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
@@ -123,3 +123,12 @@ def _is_of_a_stage(cmdline: Path) -> bool:
     import os
 
     return b"ironlaw.measure.interpreter" in command and int(parent) == os.getpid()
+
+
+def test_a_user_without_a_name_gets_one_for_the_arms_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_001)  # nobody in /etc/passwd
+    assert user_environment() == {"USER": "uid4000001"}
+    monkeypatch.setenv("USER", "ada")
+    assert user_environment() == {}

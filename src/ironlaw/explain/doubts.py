@@ -144,10 +144,7 @@ def _counters(recording: Recording) -> Iterator[Concern]:
             text=f"instructions and cycles were not counted: {why}",
             fix="ironlaw doctor says what would allow them here",
         )
-    by_reason: dict[str, list[str]] = {}
-    for event, reason in counters.lost.items():
-        by_reason.setdefault(reason, []).append(event)
-    for reason, events in by_reason.items():
+    for reason, events in counters.lost_together().items():
         yield Concern(
             slug="lost-counter",
             text=f"not counted: {', '.join(events)} ({reason})",

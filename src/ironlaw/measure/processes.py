@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import random
 import signal
@@ -222,6 +223,7 @@ class ProcessStage:
                 env={
                     **os.environ,
                     **threading_environment(self._plan.threads),
+                    **user_environment(),
                     "IRONLAW_PADDING": "x" * padding,
                     **birth.environment,
                 },
@@ -318,6 +320,15 @@ class ProcessStage:
 def threading_environment(threads: int) -> dict[str, str]:
     """What tells the thread pools of an arm's process their size, from its start on."""
     return {name: str(threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def user_environment() -> dict[str, str]:
+    """A name for a user who has none, as in a container run with --user: torch 2.9's compiler fails without."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        return {"USER": f"uid{os.getuid()}"}
+    return {}
 
 
 def _reason(news: Broken | Died) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields
 
 from ironlaw.explanation import Explanation
+from ironlaw.fact import CounterCheck
 from ironlaw.machine import UNREAD, Machine
 from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan
@@ -95,7 +95,7 @@ def _recording_facts(recording: Recording) -> list[Fact]:
         facts.append(("hardware counters that work", working))
         if counters.groups:
             facts.append(("event groups", "; ".join(", ".join(map(plain, group)) for group in counters.groups)))
-        facts += _lost_facts(counters.lost)
+        facts += _lost_facts(counters)
         if is_known(counters.read_cost_ns):
             facts.append(("cost of reading the counters", amount(counters.read_cost_ns, TIME)))
     facts.append(("readings", str(len(recording.readings))))
@@ -107,9 +107,9 @@ def _recording_facts(recording: Recording) -> list[Fact]:
     return facts
 
 
-def _lost_facts(lost: Mapping[str, str]) -> list[Fact]:
+def _lost_facts(counters: CounterCheck) -> list[Fact]:
     """The events that are not counted, those of one reason together."""
-    events: dict[str, list[str]] = {}
-    for event, reason in lost.items():
-        events.setdefault(reason, []).append(plain(event))
-    return [("events lost", f"{', '.join(names)}: {plain(reason)}") for reason, names in events.items()]
+    return [
+        ("events lost", f"{', '.join(map(plain, events))}: {plain(reason)}")
+        for reason, events in counters.lost_together().items()
+    ]
