@@ -25,7 +25,8 @@ types: $(VENV)/installed
 test: lint types
 	$(BIN)/pytest -rs
 
-# A machine with a PMU, emulated: for counting where this one has none. `counters` holds it against perf stat.
+# A machine with a PMU, emulated: for counting where this one has none. `counters` holds counts against perf stat, and
+# splits a difference that can only be one of instructions: every instruction takes one cycle there.
 MACHINE := tests.hardware.emulated.machine
 emulated: build/emulated/kernel
 build/emulated/kernel build/emulated-torch/kernel: tests/hardware/emulated/machine.py | $(VENV)/installed
@@ -34,6 +35,8 @@ build/emulated/kernel build/emulated-torch/kernel: tests/hardware/emulated/machi
 counters: build/emulated-torch/kernel
 	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting
 	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting --threads 2
+	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m ironlaw run benchmarks/tiny.py:net \
+		--arms fp32,int8 --experiments none --replicates 5 --n 200
 
 # One plant to a process: what it is planted with cannot touch the next. ALONE is a command that gives it the machine.
 ALONE ?=

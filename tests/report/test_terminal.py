@@ -7,9 +7,11 @@ import pytest
 from rich.console import Console
 
 from ironlaw.concern import Concern
-from ironlaw.explanation import Explanation, ReadOnce, Split, SplitTerm, Term
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Comparison, Explanation, ReadOnce, Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.arms import boundaries
+from ironlaw.report.doubts import control_sentence
 from ironlaw.report.terminal import Verbosity, show
 from tests.report import explanations
 
@@ -288,3 +290,11 @@ def test_what_is_timed_is_said_once_for_the_arms_it_holds_for() -> None:
 
     arms = [arm("fp32", "the call"), arm("int8", "the call"), arm("other", "its run"), arm("old", "")]
     assert boundaries(arms) == [("fp32, int8", "the call"), ("other", "its run")]
+
+
+def test_a_control_that_moved_by_a_negligible_amount_is_not_called_equal() -> None:
+    whole = explanations.with_pmu()
+    assert isinstance(whole.control_check, Comparison)
+    moved = replace(whole.control_check, ln_ratio=Estimate(value=-0.0008, low=-0.0013, high=-0.0002))
+    assert "no difference, as it must be" in control_sentence(whole)
+    assert "too little to put a larger difference in doubt" in control_sentence(replace(whole, control_check=moved))

@@ -45,6 +45,8 @@ def control_sentence(explanation: Explanation) -> str:
         return f"No control: {plain(check.ln_ratio.reason)}."
     moved = ratio(check.ln_ratio.through(math.exp))
     name = plain(check.control)
+    if check.difference is Difference.NONE_SHOWN and check.ln_ratio.excludes(0.0):
+        return f"Control: {name} against itself reads {moved}: too little to put a larger difference in doubt."
     if check.difference is Difference.NONE_SHOWN:
         return f"Control: {name} against itself reads {moved}: no difference, as it must be."
     return f"Control: {name} against itself reads {moved}: it moved, so no claim of this recording is proven."
