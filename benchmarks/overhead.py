@@ -7,6 +7,7 @@ events is opened, switched and read in its place: all that counting costs but wr
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 import random
@@ -82,12 +83,12 @@ def metered(program: Program, meter: TurnMeter, group: int) -> Callable[[], tupl
     return turn
 
 
-def compare(kinds: dict[str, Callable[[], tuple[float, float]]]) -> None:
+def compare(kinds: dict[str, Callable[[], tuple[float, float]]], *, blocks: int) -> None:
     """Run the kinds of turn against each other and print the ratios to the bare one."""
     rng = random.Random(0)
     inside: dict[str, list[float]] = {name: [] for name in kinds}
     whole: dict[str, list[float]] = {name: [] for name in kinds}
-    for block in range(BLOCKS + 20):
+    for block in range(blocks + 20):
         for name in rng.sample(list(kinds), len(kinds)):
             inside_ns, whole_ns = kinds[name]()
             if block >= 20:
@@ -95,7 +96,7 @@ def compare(kinds: dict[str, Callable[[], tuple[float, float]]]) -> None:
                 whole[name].append(math.log(whole_ns))
     reference, *others = kinds
     middle_ms = math.exp(statistics.median(inside[reference])) / INFERENCES / 1e6
-    print(f"{BLOCKS} blocks of {INFERENCES} inferences of {middle_ms:.3f} ms each")
+    print(f"{blocks} blocks of {INFERENCES} inferences of {middle_ms:.3f} ms each")
     for name in others:
         # Ranks: one turn in some hundred meets something else on the CPU, and would decide a mean.
         seen = rank_interval([mine - theirs for mine, theirs in zip(inside[name], inside[reference], strict=True)])
@@ -115,6 +116,9 @@ def _percent(found: Estimate | Missing) -> str:
 
 def main() -> None:
     """Compare the meters that work here with the bare loop."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=BLOCKS)
+    blocks = parser.parse_args().blocks
     import torch
 
     torch.set_num_threads(1)
@@ -130,7 +134,7 @@ def main() -> None:
             kinds["meter with software events"] = metered(program, HardwareMeter((GROUP,), kernel=SoftwareKernel()), 0)
         else:
             kinds["meter with counters"] = metered(program, meter_for(check), 0)
-        compare(kinds)
+        compare(kinds, blocks=blocks)
 
 
 if __name__ == "__main__":

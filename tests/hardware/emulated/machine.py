@@ -118,7 +118,7 @@ def run(folder: Path, command: str, *, limit_s: float) -> Ended:
     """Boot on this working tree and run a shell command at its top.
 
     Raises:
-        TimeoutExpired: it took longer than the limit.
+        TimeoutExpired: it took longer than the limit; `console.txt` under the folder has what was printed until then.
         RuntimeError: the machine stopped before the command had ended.
     """
     added = folder / "added"
@@ -131,10 +131,10 @@ def run(folder: Path, command: str, *, limit_s: float) -> Ended:
             with (folder / part).open("rb") as source:
                 shutil.copyfileobj(source, sink)
     boot = [*QEMU, "-kernel", str(folder / "kernel"), "-initrd", str(folder / "files.cpio")]
-    done = subprocess.run(
-        boot, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=limit_s, check=True
-    )
-    printed = done.stdout.replace("\r\n", "\n")
+    console = folder / "console.txt"  # kept when the machine has to be stopped
+    with console.open("wb") as sink:
+        subprocess.run(boot, stdin=subprocess.DEVNULL, stdout=sink, timeout=limit_s, check=True)
+    printed = console.read_text(errors="replace").replace("\r\n", "\n")
     ended = ENDED.search(printed)
     if ended is None:
         raise RuntimeError(f"the machine stopped before the command had ended:\n{printed}")
