@@ -35,6 +35,7 @@ build/emulated/kernel build/emulated-torch/kernel: tests/hardware/emulated/machi
 counters: build/emulated-torch/kernel
 	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting
 	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.counting --threads 2
+	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m benchmarks.overhead --blocks 30
 	$(BIN)/python -m $(MACHINE) run build/emulated-torch python3 -m ironlaw run benchmarks/tiny.py:net \
 		--arms fp32,int8 --experiments none --replicates 5 --n 200
 
