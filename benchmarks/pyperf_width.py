@@ -24,6 +24,7 @@ import numpy as np
 
 import ironlaw
 from ironlaw.arm import Arm
+from ironlaw.commands.run import MOST_REPLICATES
 from ironlaw.estimate import Estimate
 from ironlaw.explain.statistics.interval import t_quantile
 from ironlaw.missing import Missing
@@ -100,7 +101,7 @@ def by_ironlaw(folder: Path) -> None:
     plan = Plan(
         model="mobilenet_v2",
         arms=with_control(tuple(map(Arm.of, ARMS))),
-        schedule=Schedule(replicates=12, rounds=10, budget_s=took_s),
+        schedule=Schedule(replicates=MOST_REPLICATES, rounds=10, budget_s=took_s),
     )
     out = folder / "ironlaw.jsonl"
     out.unlink(missing_ok=True)
