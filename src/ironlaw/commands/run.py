@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET_S = 115.0
 EXPERIMENTS_BUDGET_S = 225.0
 SEARCH_BUDGET_S = 600.0
-# The ratio fp32 to int8+fused of MobileNetV2 varies by 1.6 to 2 % between replicates, and by 1.4 to 4.2 % from second to
-# second within one: a replicate that takes 5 s to start is best measured for 2 to 5 s, so time buys replicates first.
+# The ratio fp32 to int8+fused of MobileNetV2 varies by 1.6 to 2 % between replicates and by 1.4 to 4.2 % over a second
+# within one: a replicate that takes 5 s to start is best measured for 2 to 5 s, so time buys replicates first.
 MOST_REPLICATES = 18
 ONNX_ARMS = ("given@onnxruntime", "given@openvino")
 
@@ -60,7 +60,12 @@ class Percentage(click.ParamType[float]):
 @click.option("--search", is_flag=True, help="Try engines, precisions and more; keep the best.")
 @click.option("--n", "inferences", type=int, metavar="N", help="Inferences per arm; otherwise the budget decides.")
 @click.option("--precision", type=Percentage(), metavar="P%", help="Stop when the interval is that narrow.")
-@click.option("--replicates", type=int, default=None, help="Fresh interpreters; 12 unless said, without experiments 8.")
+@click.option(
+    "--replicates",
+    type=int,
+    default=None,
+    help="Fresh interpreters, as many as the budget can start; without it 12 or, without experiments, 8.",
+)
 @click.option("--threads", type=int, default=1, show_default=True, help="Threads of one inference.")
 @click.option(
     "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 115."
