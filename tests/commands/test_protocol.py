@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw import protocol
-from ironlaw.commands.run import Settings, exit_code, run
+from ironlaw.commands.run import MOST_REPLICATES, Settings, exit_code, run
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.measure.scripted import Burden, Script
 
@@ -58,4 +58,11 @@ def test_an_experiment_that_cannot_run_does_not_make_the_run_incomplete() -> Non
 
 
 def test_experiments_get_more_replicates_than_comparisons_alone() -> None:
-    assert settings().schedule.replicates > settings("--experiments", "none").schedule.replicates
+    by_count = settings("--n", "100").schedule
+    assert by_count.replicates > settings("--n", "100", "--experiments", "none").schedule.replicates
+
+
+def test_a_budget_buys_as_many_replicates_as_it_can_start() -> None:
+    for limit in ((), ("--budget", "300"), ("--experiments", "none")):
+        assert settings(*limit).schedule.replicates == MOST_REPLICATES
+    assert settings("--budget", "300", "--replicates", "5").schedule.replicates == 5
