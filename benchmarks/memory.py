@@ -12,9 +12,11 @@ import tempfile
 import time
 from contextlib import suppress
 from enum import Enum
-from pathlib import Path
 
 import psutil
+
+from ironlaw.measure.twin import peak_rss_bytes
+from ironlaw.missing import is_known
 
 COUNTS = (100, 2000)
 EVERY_S = 0.05
@@ -50,18 +52,13 @@ def peaks(inferences: int, arguments: list[str]) -> dict[Role, int]:
             with suppress(psutil.NoSuchProcess):
                 for process in (recorder, *recorder.children(recursive=True)):
                     with suppress(psutil.NoSuchProcess, OSError):
-                        whose = role(process, recorder)
-                        found[whose] = max(found.get(whose, 0), high_water_bytes(process.pid))
+                        whose, peak = role(process, recorder), peak_rss_bytes(process.pid)
+                        if is_known(peak):
+                            found[whose] = max(found.get(whose, peak), peak)
             time.sleep(EVERY_S)
         if run.returncode not in (0, 3):
             sys.exit(f"ironlaw run ended with {run.returncode}")
     return found
-
-
-def high_water_bytes(pid: int) -> int:
-    """The most that was resident so far; 0 of a process that has ended."""
-    rows = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(row.split()[1]) * 1024 for row in rows if row.startswith("VmHWM:")), 0)
 
 
 def main() -> None:

@@ -280,10 +280,10 @@ def choose_schedule(given: _Options) -> Schedule:
     replicates = given.whole("replicates")
     if replicates is None and precision is not None:
         replicates = 60  # with a precision to reach, the budget is the only other end
-    if replicates is None and inferences is None:
-        replicates = MOST_REPLICATES  # what the budget cannot start is not started
-    if replicates is None:
+    if replicates is None and inferences is not None:
         replicates = 8 if tests_nothing else 12
+    elif replicates is None:
+        replicates = MOST_REPLICATES  # what the budget cannot start is not started
     return Schedule(replicates=replicates, inferences=inferences, precision=precision, budget_s=budget_s)
 
 

@@ -157,7 +157,7 @@ class Twin:
             threads=len(os.listdir("/proc/self/task")),
             cpus=tuple(sorted(os.sched_getaffinity(0))),
             read_back=read_back,
-            peak_rss_bytes=_peak_rss_bytes(),
+            peak_rss_bytes=peak_rss_bytes(),
             boundary=program.boundary,
             working_threads=pool.working,
             thread_cpus=pool.cpus,
@@ -276,11 +276,12 @@ def _elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
     return before if isinstance(before, Missing) else after
 
 
-def _peak_rss_bytes() -> Maybe[int]:
-    for row in Path("/proc/self/status").read_text().splitlines():
+def peak_rss_bytes(process: int | str = "self") -> Maybe[int]:
+    """The most memory that was resident so far; of a process that has ended there is none."""
+    for row in Path(f"/proc/{process}/status").read_text().splitlines():
         if row.startswith("VmHWM:"):
             return int(row.split()[1]) * 1024
-    return Missing("/proc/self/status has no VmHWM")
+    return Missing(f"/proc/{process}/status has no VmHWM")
 
 
 def _where(error: BaseException) -> str:

@@ -23,10 +23,10 @@ from ironlaw.concern import Concern
 from ironlaw.errors import ArmFailed
 from ironlaw.models import LoadedModel
 from ironlaw.models.images import Preprocessing
+from ironlaw.models.sources import LIBRARIES
 from ironlaw.models.weights import first_line
 
 _ABOUT = "about.json"
-_LIBRARIES = ("torchvision", "timm", "transformers")  # slow to import: worth doing once, before twins are forked
 
 
 def save(model: LoadedModel, folder: Path) -> None:
@@ -126,4 +126,4 @@ def _search_paths() -> list[str]:
 def libraries_of(module: Any) -> tuple[str, ...]:
     """The slow libraries whose classes a module is made of; to be imported before twins are forked."""
     roots = {type(part).__module__.partition(".")[0] for part in module.modules()}
-    return tuple(name for name in _LIBRARIES if name in roots)
+    return tuple(name for name in LIBRARIES.values() if name in roots)

@@ -99,13 +99,13 @@ _OPENERS = {
 }
 
 
-# What each kind's opener imports first: 1 to 3 s of it.
-_LIBRARIES = {Kind.TORCHVISION: "torchvision", Kind.TIMM: "timm", Kind.HUGGING_FACE: "transformers"}
+# What each kind's opener imports first: slow to import, so worth doing once, before twins are forked.
+LIBRARIES = {Kind.TORCHVISION: "torchvision", Kind.TIMM: "timm", Kind.HUGGING_FACE: "transformers"}
 
 
 def libraries_for(source: str) -> tuple[str, ...]:
     """The installed libraries that opening a source imports, of those slow enough to be imported once for all arms."""
-    name = _LIBRARIES.get(kind_of(source))
+    name = LIBRARIES.get(kind_of(source))
     return (name,) if name and importlib.util.find_spec(name) else ()
 
 
