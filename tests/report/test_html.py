@@ -178,7 +178,20 @@ def test_term_that_rounds_to_nothing_has_no_sign_in_the_waterfall() -> None:
     steps = split_steps(replace(whole.comparisons[2], split=still), whole)
     said = {step.label: step.said.replace("\N{NO-BREAK SPACE}", " ") for step in steps}
     assert said["clock frequency"] == "0 ms [0, 0]"
-    assert said["instructions"] == "−8.00 ms [7.70, 8.30]"
+    assert said["instructions"] == "−8.00 ms [−8.30, −7.70]"
+
+
+def test_the_split_s_waterfall_says_what_a_term_adds_with_the_ends_of_its_interval_on_the_same_side() -> None:
+    whole = explanations.with_pmu()
+    unsure = SplitTerm(ln=Estimate(value=0.1, low=-0.1, high=0.3), ns=Estimate(value=2e6, low=-6e6, high=10e6))
+    costly = SplitTerm(ln=Estimate(value=-0.2, low=-0.3, high=-0.1), ns=Estimate(value=-4e6, low=-5e6, high=-3e6))
+    split = replace(explanations.SPLIT, terms={**explanations.SPLIT.terms, Term.CPI: unsure, Term.KERNEL: costly})
+    said = [
+        step.said.replace("\N{NO-BREAK SPACE}", " ")
+        for step in split_steps(replace(whole.comparisons[2], split=split), whole)
+    ]
+    assert "−2 ms [−10, +6]" in said
+    assert "+4.0 ms [+3.0, +5.0]" in said
 
 
 def test_accuracy_on_labelled_inputs_stands_in_the_table_with_its_interval_and_only_where_it_is_known() -> None:

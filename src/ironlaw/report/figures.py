@@ -13,7 +13,7 @@ from ironlaw.report import words
 from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
 from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
-from ironlaw.report.quantity import PERCENT, TIME, Scale, number, quantity, scale_for, shown, with_unit
+from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
 from ironlaw.report.verdicts import share_text
 
@@ -122,12 +122,12 @@ def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
     reached = before
     for term, size in terms.items():
         saved = size.value if isinstance(size, Estimate) else size
-        said = _signed(_unsigned(size, scale), "−" if saved > 0 else "+")
+        said = growth(size.negated() if isinstance(size, Estimate) else -size, scale)
         ink = Ink.GOOD if saved > 0 else Ink.BAD
         steps.append(Step(label=term_title(term, terms), start=reached, end=reached - saved, ink=ink, said=said))
         reached -= saved
     if abs(reached - after) > _NEGLIGIBLE * abs(before - after):
-        said = with_unit(number(reached - after, scale), scale)
+        said = growth(after - reached, scale)
         steps.append(Step(label="not known", start=reached, end=after, ink=Ink.UNKNOWN, said=said))
     return [*steps, _total_step(comparison.changed, after, scale, Ink.CHANGED)]
 
@@ -147,17 +147,6 @@ def _term_sizes(comparison: Comparison) -> dict[Term, Estimate | float]:
     if not isinstance(once, Missing):
         return {term: part.ns for term in Term if isinstance(part := once.terms.get(term), OnceTerm)}
     return {}
-
-
-def _unsigned(size: Estimate | float, scale: Scale) -> str:
-    if isinstance(size, Estimate):
-        return quantity(size if size.value >= 0 else size.negated(), scale, null=0.0)
-    return with_unit(number(abs(size), scale), scale)
-
-
-def _signed(text: str, sign: str) -> str:
-    """A size with its sign; what rounds to nothing has none."""
-    return text if not text.partition("\N{NO-BREAK SPACE}")[0].strip("0.") else sign + text
 
 
 def _total_step(arm: str, time_ns: float, scale: Scale, ink: Ink) -> Step:

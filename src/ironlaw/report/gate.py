@@ -10,10 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.estimate import Estimate
 from ironlaw.gate import Gate, Judgement, Quantity, Ruling
 from ironlaw.missing import Missing
-from ironlaw.report.quantity import PERCENT, decimal, ratio, shown, with_unit
+from ironlaw.report.quantity import PERCENT, decimal, growth, ratio, with_unit
 from ironlaw.report.words import plain
 
 SCHEMA = 1
@@ -33,17 +32,7 @@ def change_text(judgement: Judgement) -> str:
         return plain(judgement.reason or change.reason)
     if judgement.rule.quantity is Quantity.CAUSE:
         return f"{ratio(change.through(math.exp))} ({plain(judgement.reason)})"
-    return _growth(change)
-
-
-def _growth(change: Estimate) -> str:
-    text = shown(change.through(math.expm1), PERCENT, null=0.0)
-    value, low, high = (_signed(part) for part in (text.value, text.low, text.high))
-    return f"{with_unit(value, PERCENT)} [{low}, {high}]"
-
-
-def _signed(text: str) -> str:
-    return text if text.startswith("−") or not text.strip("0.") else f"+{text}"
+    return growth(change.through(math.expm1), PERCENT)
 
 
 def broken_sentence(gate: Gate, judgement: Judgement) -> str:

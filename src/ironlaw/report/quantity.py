@@ -151,6 +151,18 @@ def quantity(estimate: Estimate | float, scale: Scale, *, null: float | None = N
     return f"{with_unit(text.value, scale)} {text.interval}"
 
 
+def growth(estimate: Estimate | float, scale: Scale) -> str:
+    """How much something grew, every number with its sign: +0.8 % [−1.0, +2.6]; what rounds to nothing has none."""
+    if isinstance(estimate, float | int):
+        return with_unit(_signed(number(estimate, scale)), scale)
+    text = shown(estimate, scale, null=0.0)
+    return f"{with_unit(_signed(text.value), scale)} [{_signed(text.low)}, {_signed(text.high)}]"
+
+
+def _signed(text: str) -> str:
+    return text if text.startswith(MINUS) or not text.strip("0.") else f"+{text}"
+
+
 def percent(fraction: float, *, digits: int = 2) -> str:
     """A fraction as a percentage: 45 %."""
     return with_unit(number(fraction, PERCENT, digits=digits), PERCENT)
