@@ -18,11 +18,11 @@ import tempfile
 from pathlib import Path
 
 import ironlaw
+from ironlaw.analysis.imported.perf_format import parse
+from ironlaw.analysis.summaries import total_column
+from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.arm import Arm
-from ironlaw.explain.elsewhere.perf_format import parse
-from ironlaw.explain.summaries import total_column
-from ironlaw.explain.turns import ArmTurns, turns_of
-from ironlaw.measure.machine.inspection import inspect_machine
+from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.processes import threading_environment

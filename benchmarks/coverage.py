@@ -1,7 +1,7 @@
 """How often intervals hold the truth, by simulation: the tables of docs/method.md. `python -m benchmarks.coverage`.
 
-Recordings as in tests/explain/test_coverage.py: luck of the replicate that twins share (10 %), luck of each twin, noise
-of a turn (2 %, t with 3 degrees of freedom), a drift of 10 % through each replicate, arms in random order; 10 rounds.
+Recordings as in tests/analysis/test_coverage.py: luck of the replicate that twins share (10 %), luck of each twin,
+noise of a turn (2 %, t with 3 degrees of freedom), a drift of 10 % through each replicate, random order; 10 rounds.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from tests.explain.test_coverage import Luck, Rng, arms
+from tests.analysis.test_coverage import Luck, Rng, arms
 
-from ironlaw.explain.statistics.interval import rank_interval, t_interval, t_quantile
-from ironlaw.explain.statistics.modes import slow_mode
-from ironlaw.explain.statistics.paired import Pairs, pair
-from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
-from ironlaw.explain.turns import Floats
+from ironlaw.analysis.statistics.interval import rank_interval, t_interval, t_quantile
+from ironlaw.analysis.statistics.modes import slow_mode
+from ironlaw.analysis.statistics.paired import Pairs, pair
+from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
+from ironlaw.analysis.turns import Floats
 from ironlaw.missing import is_known
 
 SPREADS = (0.0, 0.02, 0.05)

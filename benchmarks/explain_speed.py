@@ -14,9 +14,9 @@ import tracemalloc
 from pathlib import Path
 
 from rich.console import Console
-from tests.explain.stated import Law, Noise, recording
+from tests.analysis.stated import Law, Noise, recording
 
-from ironlaw.explain.assemble import explain
+from ironlaw.analysis.assemble import explain
 from ironlaw.fact import Fact
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording, RecordingWriter, load

@@ -9,11 +9,11 @@ import sys
 import time
 from dataclasses import replace
 
-from tests.explain.scripted_layers import FLOAT_ARM, INT8_ARM, recorded
+from tests.analysis.scripted_layers import FLOAT_ARM, INT8_ARM, recorded
 
-from ironlaw.explain.assemble import explain
+from ironlaw.analysis.assemble import explain
 from ironlaw.layer import LayerCall
-from ironlaw.measure.layers.scripted_layers import ScriptedLayer
+from ironlaw.measure.layers.scripted import ScriptedLayer
 
 KINDS = ("Conv2d", "BatchNorm2d", "ReLU", "add")
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.tiny import net
+from ironlaw.analysis.statistics.interval import rank_interval
 from ironlaw.estimate import Estimate
 from ironlaw.event import (
     CACHE_MISSES,
@@ -29,9 +30,8 @@ from ironlaw.event import (
     Event,
     EventGroup,
 )
-from ironlaw.explain.statistics.interval import rank_interval
+from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.hardware_meter import HardwareMeter
-from ironlaw.measure.machine.inspection import inspect_machine
 from ironlaw.measure.meter import ClockMeter, TurnMeter, meter_for
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import Opened, SyscallKernel

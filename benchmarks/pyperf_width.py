@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 import ironlaw
+from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.arm import Arm
 from ironlaw.commands.run import MOST_REPLICATES
 from ironlaw.estimate import Estimate
-from ironlaw.explain.statistics.interval import t_quantile
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import ironlaw
+from ironlaw.analysis.statistics.paired import mean_by, pair
+from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.arm import Arm
-from ironlaw.explain.statistics.paired import mean_by, pair
-from ironlaw.explain.turns import ArmTurns, turns_of
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording
 from ironlaw.variant import GIVEN, PRECISION, Variant

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.verdicts.planner import Wanted, propose
 from ironlaw.arm import Arm
-from ironlaw.explain.assemble import explain
-from ironlaw.explain.causes.planner import Wanted, propose
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record

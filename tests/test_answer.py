@@ -10,8 +10,8 @@ import click
 import pytest
 
 import ironlaw
+from ironlaw.analysis.assemble import explain
 from ironlaw.errors import BadInput
-from ironlaw.explain.assemble import explain
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.report.document import to_document

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from ironlaw.analysis.verdicts.planner import CAUSES, Wanted, propose
 from ironlaw.arm import Arm
-from ironlaw.explain.causes.planner import CAUSES, Wanted, propose
 from ironlaw.explanation import Outcome
 from ironlaw.machine import Machine
 from ironlaw.measure.scripted import ArmScript, Burden, Script
@@ -114,7 +114,7 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
 
 
 def test_every_cause_that_has_an_experiment_is_stated_here() -> None:
-    # The engine is a factor of variants, not a switch on a program: explain/test_engine_and_precision states it.
+    # The engine is a factor of variants, not a switch on a program: analysis/test_engine_and_precision states it.
     assert {*STATED, "engine"} == set(CAUSES)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording, encode
-from tests.explain.stated import Law, Noise, recording
+from tests.analysis.stated import Law, Noise, recording
 from tests.golden.make import facts
 
 pytest_plugins = ["pytester"]

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ironlaw.explain.statistics.interval import t_interval
+from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.missing import Missing
 
 HERE = Path(__file__).parent

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ironlaw.analysis.brief import Brief
     from ironlaw.answer import Answer
-    from ironlaw.explain.brief import Brief
     from ironlaw.measure.recorder import Advice, Watcher
     from ironlaw.plan import Plan
     from ironlaw.recording import Recording
@@ -79,8 +79,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     Raises:
         BadInput: an arm of that name is not in the recording.
     """
+    from ironlaw.analysis.assemble import explain as assemble
     from ironlaw.answer import Answer
-    from ironlaw.explain.assemble import explain as assemble
 
     return Answer.of(assemble(recording, control=control, changed=changed), recording)
 
@@ -91,7 +91,7 @@ def differences(recording: Recording) -> Brief:
     Raises:
         RecordingUnreadable: the recording was cut before its plan.
     """
-    from ironlaw.explain.brief import briefly
+    from ironlaw.analysis.brief import briefly
 
     return briefly(recording)
 

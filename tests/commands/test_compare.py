@@ -10,7 +10,7 @@ import pytest
 
 from ironlaw.cli import run
 from ironlaw.recording import encode
-from tests.explain.stated import SPLIT_GROUP, Law, Noise, recording
+from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.golden.make import facts
 
 

@@ -8,15 +8,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ironlaw.commands.doctor import doctor, noise_finding
-from ironlaw.finding import State
-from ironlaw.measure.machine.noise import Noise
-from ironlaw.measure.machine.torch_probe import TorchProbe
+from ironlaw.doctor.finding import State
+from ironlaw.machine.noise import Noise
+from ironlaw.machine.torch_probe import TorchProbe
 
 
 @pytest.fixture(autouse=True)
 def _stated_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = TorchProbe(capability="AVX2", quantized_engines=("x86",), quantized_engine="x86", threads=1)
-    monkeypatch.setattr("ironlaw.measure.machine.torch_probe.probe_torch", lambda: probe)
+    monkeypatch.setattr("ironlaw.machine.torch_probe.probe_torch", lambda: probe)
 
 
 def run(*arguments: str) -> Result:

@@ -15,7 +15,7 @@ from ironlaw import cli
 HERE = Path(__file__).parent
 POST = HERE / "data" / "post.csv"
 GOLDEN = HERE.parent / "golden"
-PERF = HERE.parent / "explain" / "data"
+PERF = HERE.parent / "analysis" / "data"
 MMAP, RETAIN = PERF / "real-6.1-mmap.txt", PERF / "real-6.1-retain.txt"
 WITH_PMU, WITHOUT_PMU = GOLDEN / "with-pmu.jsonl", GOLDEN / "without-pmu.jsonl"
 

@@ -11,8 +11,8 @@ import pytest
 
 from ironlaw import cli
 from ironlaw.recording import encode
-from tests.explain.layers.test_flips import flipped
-from tests.explain.scripted_layers import recorded
+from tests.analysis.layers.test_flips import flipped
+from tests.analysis.scripted_layers import recorded
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import pytest
 from click import Context
 from rich.console import Console
 
+from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES
 from ironlaw.arm import Arm
 from ironlaw.commands.run import Percentage, advise
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
-from ironlaw.explain.assemble import explain
-from ironlaw.explain.statistics.stopping import FEWEST_REPLICATES
 from ironlaw.fact import Ended, Ending, Fact
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage

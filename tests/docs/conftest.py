@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.measure.machine.noise import Noise as MachineNoise
-from ironlaw.measure.machine.torch_probe import TorchProbe, probe_torch
+from ironlaw.machine.noise import Noise as MachineNoise
+from ironlaw.machine.torch_probe import TorchProbe, probe_torch
 from ironlaw.measure.recorder import Advice, Unwatched, Watcher
 from ironlaw.measure.recorder import record as perform
 from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.missing import Maybe
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.recording import Recording, RecordingWriter, encode, load
+from tests.analysis.scripted_layers import FLOAT_ARM, INT8_ARM
+from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.docs.pages import ROOT, snippets
-from tests.explain.scripted_layers import FLOAT_ARM, INT8_ARM
-from tests.explain.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.golden.make import facts
 from tests.history.recordings import Stated, write
 from tests.scripted import SOUND
@@ -66,7 +66,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's folder, entered."""
     shutil.copytree(recordings, tmp_path, dirs_exist_ok=True)
-    data = ROOT / "tests" / "explain" / "data"
+    data = ROOT / "tests" / "analysis" / "data"
     rows = "fp32,89.8063,0.58,20.774,14.2605\nint8,54.4425,0.68,5.987,4.2422\nint8+fused,31.1885,0.97,5.004,3.9436\n"
     (tmp_path / "post.csv").write_text("arm,time_s,ipc,cache_miss_percent,size_mb\n" + rows)
     shutil.copy(data / "real-6.1-mmap.txt", tmp_path / "fp32.txt")
@@ -113,5 +113,5 @@ def torch_s_answer() -> Maybe[TorchProbe]:
 def quick_doctor(torch_s_answer: Maybe[TorchProbe], monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor for real, but for asking torch each time and for the ten seconds of noise."""
     noise = MachineNoise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
-    monkeypatch.setattr("ironlaw.measure.machine.torch_probe.probe_torch", lambda: torch_s_answer)
-    monkeypatch.setattr("ironlaw.measure.machine.noise.measure_noise", lambda seconds, cpu: noise)
+    monkeypatch.setattr("ironlaw.machine.torch_probe.probe_torch", lambda: torch_s_answer)
+    monkeypatch.setattr("ironlaw.machine.noise.measure_noise", lambda seconds, cpu: noise)

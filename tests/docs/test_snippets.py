@@ -11,7 +11,7 @@ import pytest
 from check_jsonschema import main as check_schema
 from click.testing import CliRunner
 
-from ironlaw.explain.causes.planner import parse_wanted
+from ironlaw.analysis.verdicts.planner import parse_wanted
 from ironlaw.sweep.plan_file import read
 from tests.docs.pages import FENCE, PAGES, SHELLS, Snippet, snippets
 

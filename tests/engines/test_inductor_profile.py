@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from ironlaw.analysis.layers.matching import match
+from ironlaw.analysis.layers.work import arithmetic, macs
 from ironlaw.engines import compiled, inductor_profile
 from ironlaw.engines.inductor_profile import Kernel, calls_of
-from ironlaw.explain.layers.matching import match
-from ironlaw.explain.layers.work import arithmetic, macs
 from ironlaw.layer import LayerCall
-from ironlaw.measure.layers.layer_survey import survey
+from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, open_model, saved
 from ironlaw.program import Program

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from ironlaw.analysis.layers.matching import match
+from ironlaw.analysis.layers.work import macs
 from ironlaw.engines import engine
-from ironlaw.explain.layers.matching import match
-from ironlaw.explain.layers.work import macs
 from ironlaw.layer import LayerCall, NodeProfile
-from ironlaw.measure.layers.layer_survey import survey
+from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing
 from ironlaw.models import open_model, saved
 from ironlaw.program import Program

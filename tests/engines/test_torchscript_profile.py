@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from ironlaw.analysis.layers.matching import match
+from ironlaw.analysis.layers.work import arithmetic, macs
 from ironlaw.engines import torchscript as engine
 from ironlaw.engines.torch_profile import _folded
 from ironlaw.engines.torchscript_profile import mark, scopes_of
 from ironlaw.errors import ArmFailed
-from ironlaw.explain.layers.matching import match
-from ironlaw.explain.layers.work import arithmetic, macs
 from ironlaw.layer import NodeProfile
-from ironlaw.measure.layers.layer_survey import survey
+from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel
 from ironlaw.program import Program

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ironlaw.explain.causes.planner import SWITCHES
-from ironlaw.explain.causes.shares import FACTOR_CAUSES
+from ironlaw.analysis.verdicts.planner import SWITCHES
+from ironlaw.analysis.verdicts.shares import FACTOR_CAUSES
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
 from ironlaw.report.causes import CAUSES

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ironlaw.explain.assemble import explain
+from ironlaw.analysis.assemble import explain
 from ironlaw.explanation import Comparison, Difference, Explanation, Term
 from ironlaw.fact import ArmPrepared, Fact, Outputs
 from ironlaw.machine import Machine
@@ -28,7 +28,7 @@ from ironlaw.recording import Recording, encode, load
 from ironlaw.report.columns import arms_table, cell_text
 from ironlaw.report.quantity import TIME, Footnotes, quantity, ratio
 from ironlaw.report.splitting import split_rows
-from tests.explain.stated import SPLIT_GROUP, Law, Noise, recording
+from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 
 FOLDER = Path(__file__).parent
 NAMES = ("with-pmu", "without-pmu", "cut-short")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ironlaw.explain.assemble import explain
+from ironlaw.analysis.assemble import explain
 from ironlaw.recording import load
 from ironlaw.report.terminal import show
 

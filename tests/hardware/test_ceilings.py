@@ -7,8 +7,8 @@ import os
 import pytest
 
 from ironlaw.fact import Ceilings
-from ironlaw.measure.machine.ceilings import measure_ceilings
-from ironlaw.measure.machine.inspection import inspect_machine
+from ironlaw.machine.ceilings import measure_ceilings
+from ironlaw.machine.inspection import inspect_machine
 from ironlaw.missing import is_known
 
 pytestmark = pytest.mark.hardware

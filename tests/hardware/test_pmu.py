@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ironlaw.fact import CounterCheck, Meter
-from ironlaw.measure.machine.inspection import inspect_machine
+from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.meter import groups_of, meter_for
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.known_loop import MachineLoop

@@ -10,7 +10,7 @@ from ironlaw.fact import Fact, Header
 from ironlaw.machine import Machine
 from ironlaw.missing import is_known
 from ironlaw.recording import encode
-from tests.explain.stated import Law, Noise, recording
+from tests.analysis.stated import Law, Noise, recording
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.brief import briefly
 from ironlaw.errors import BadInput
-from ironlaw.explain.assemble import explain
-from ironlaw.explain.brief import briefly
 from ironlaw.history.catalogue import ALONE_BELOW, NAME, catalogue
 from ironlaw.history.queries import Filter, Questions
 from ironlaw.missing import is_known

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ironlaw.analysis.verdicts.planner import parse_wanted
 from ironlaw.errors import BadInput
-from ironlaw.explain.causes.planner import parse_wanted
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.plan_file import SweepPlan, read
 

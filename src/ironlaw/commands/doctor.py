@@ -11,9 +11,9 @@ import msgspec
 from ironlaw.errors import ExitCode
 
 if TYPE_CHECKING:
-    from ironlaw.finding import Finding
+    from ironlaw.doctor.finding import Finding
     from ironlaw.machine import Machine
-    from ironlaw.measure.machine.noise import Noise
+    from ironlaw.machine.noise import Noise
     from ironlaw.missing import Maybe
 
 ASKED_S = 60.0
@@ -46,10 +46,10 @@ def doctor(as_json: bool, seconds: float) -> int:
 
 def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]:
     """The machine, what was found, and its noise over that many seconds."""
-    from ironlaw.measure.machine.diagnosis import diagnose, look_around
-    from ironlaw.measure.machine.inspection import inspect_machine
-    from ironlaw.measure.machine.noise import measure_noise
-    from ironlaw.measure.machine.torch_probe import probe_torch
+    from ironlaw.doctor.diagnosis import diagnose, look_around
+    from ironlaw.machine.inspection import inspect_machine
+    from ironlaw.machine.noise import measure_noise
+    from ironlaw.machine.torch_probe import probe_torch
     from ironlaw.measure.pmu.known_answer import check_counters
     from ironlaw.measure.pmu.perf_event import SyscallKernel
     from ironlaw.missing import Missing
@@ -68,9 +68,9 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
 
 def noise_finding(noise: Maybe[Noise]) -> Finding:
     """What a run of a minute could tell here, with as many replicates as the default schedule puts into one."""
+    from ironlaw.analysis.statistics.smallest import smallest_difference
     from ironlaw.commands.run import DEFAULT_BUDGET_S
-    from ironlaw.explain.statistics.smallest import smallest_difference
-    from ironlaw.measure.machine import findings
+    from ironlaw.doctor import findings
     from ironlaw.missing import Missing
     from ironlaw.plan import Schedule
 

@@ -59,7 +59,7 @@ def _explain_recording(files: tuple[Path, ...], control: str | None, changed: st
 
 
 def _explain_table(files: tuple[Path, ...]) -> Explanation:
-    from ironlaw.explain.elsewhere.published import explain_table
+    from ironlaw.analysis.imported.published import explain_table
 
     if len(files) != 1:
         raise BadInput(_counted(len(files)), hint="ironlaw explain --table FILE.csv")
@@ -69,7 +69,7 @@ def _explain_table(files: tuple[Path, ...]) -> Explanation:
 
 
 def _explain_perf_stat(files: tuple[Path, ...]) -> Explanation:
-    from ironlaw.explain.elsewhere.perf_stat import explain_perf_stat
+    from ironlaw.analysis.imported.perf_stat import explain_perf_stat
 
     if len(files) < 2:
         raise BadInput(f"{_counted(len(files))}; two or more can be compared", hint="--perf-stat A.txt B.txt")

@@ -19,7 +19,7 @@ def judge_recordings(
         BadInput: the recordings cannot be set against each other, or the arm is in neither.
     """
     from ironlaw import explain
-    from ironlaw.explain.gate import check_comparable, judge, side_of
+    from ironlaw.analysis.gate import check_comparable, judge, side_of
 
     if old is not None:
         check_comparable(old, new)

@@ -86,9 +86,9 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
     from rich.console import Console
 
     import ironlaw
+    from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
     from ironlaw.commands.progress import ProgressBar
     from ironlaw.commands.run import default_out, exit_code
-    from ironlaw.explain.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
     from ironlaw.plan import Schedule
     from ironlaw.report.document import flips_document
     from ironlaw.report.flips import show_flips
@@ -132,7 +132,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
     Raises:
         BadInput: the file cannot be written.
     """
-    from ironlaw.explain.layers.ledger_views import timeline
+    from ironlaw.analysis.layers.views import timeline
     from ironlaw.report.trace import to_trace
 
     assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
@@ -147,7 +147,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
 def _show(explanation: Explanation, comparison: Comparison, options: dict[str, object]) -> None:
     from rich.console import Console
 
-    from ironlaw.explain.layers.ledger_views import By, Order, cut, total, viewed
+    from ironlaw.analysis.layers.views import By, Order, cut, total, viewed
     from ironlaw.report.layers import show_ledger, show_work
 
     assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"

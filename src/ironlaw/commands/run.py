@@ -126,7 +126,7 @@ class Settings:
         Raises:
             BadInput: what is wrong, and what to do.
         """
-        from ironlaw.explain.causes.planner import parse_wanted
+        from ironlaw.analysis.verdicts.planner import parse_wanted
         from ironlaw.models import sources
         from ironlaw.models.images import check_folder
         from ironlaw.models.labels import check_labels
@@ -295,8 +295,8 @@ def default_out(model: str) -> Path:
 
 def advise(experiments: tuple[str, ...]) -> Advice:
     """What the recorder is told between replicates: the experiments the readings call for; whether they are enough."""
-    from ironlaw.explain.causes.planner import Wanted, propose
-    from ironlaw.explain.statistics.stopping import is_enough
+    from ironlaw.analysis.statistics.stopping import is_enough
+    from ironlaw.analysis.verdicts.planner import Wanted, propose
     from ironlaw.factors import FACTORS
     from ironlaw.measure.recorder import Advice, Proposal
     from ironlaw.recording import assemble
@@ -329,8 +329,8 @@ def wanted_arms(given: _Options, model: str) -> tuple[Arm, ...]:
 
 def searched_arms() -> tuple[Arm, ...]:
     """The arms a search begins with: those of the engines that are installed."""
+    from ironlaw.analysis.verdicts.search import CANDIDATES, candidates
     from ironlaw.engines import engine
-    from ironlaw.explain.causes.search import CANDIDATES, candidates
     from ironlaw.missing import is_known
 
     # torch is a dependency, and asking TorchScript whether torch has it would import it here.
@@ -342,7 +342,7 @@ def advise_search() -> Advice:
     """What the recorder is told between the replicates of a search: whom to retire, and what else to try."""
     import os
 
-    from ironlaw.explain.causes.search import additions, retirable
+    from ironlaw.analysis.verdicts.search import additions, retirable
     from ironlaw.measure.recorder import Advice, Proposal
     from ironlaw.recording import assemble
 

@@ -36,7 +36,7 @@ def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet:
     A second time it goes on where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the folder
     that the plan names as `out`.
     """
-    from ironlaw.explain.causes.planner import parse_wanted
+    from ironlaw.analysis.verdicts.planner import parse_wanted
     from ironlaw.sweep.plan_file import read
     from ironlaw.sweep.store import Store
 
@@ -62,7 +62,7 @@ class CellRunner:
 
     def inspect(self) -> Machine:
         """The machine this runs on."""
-        from ironlaw.measure.machine.inspection import inspect_machine
+        from ironlaw.machine.inspection import inspect_machine
 
         return inspect_machine()
 

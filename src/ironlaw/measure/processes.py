@@ -32,9 +32,9 @@ from ironlaw.fact import (
     Labelled,
 )
 from ironlaw.machine import Machine
-from ironlaw.measure.machine.ceilings import measure_ceilings
-from ironlaw.measure.machine.free_memory import held, settle
-from ironlaw.measure.machine.inspection import inspect_machine
+from ironlaw.machine.ceilings import measure_ceilings
+from ironlaw.machine.free_memory import held, settle
+from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.messages import (
     Answer,
     Born,

@@ -16,7 +16,7 @@ from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Thrown
 from ironlaw.fact import SCHEMA, ArmPrepared, ArmStarted, CounterCheck, Ended, Ending, Fact, Failure, Header
-from ironlaw.measure.layers.layer_sweep import SHARE, Chance, Sweeps
+from ironlaw.measure.layers.sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count
@@ -211,7 +211,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
 def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:
     """The arms in the order in which they are forked, loaded and warmed up: each in each place equally often.
 
-    A place has an advantage of its own where free memory is scattered (measure/machine/free_memory.py): always started
+    A place has an advantage of its own where free memory is scattered (machine/free_memory.py): always started
     last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight replicates on a Zen 4 guest. Taking turns at it makes
     what compaction leaves of that luck of the replicate, which the interval includes.
     """

@@ -39,7 +39,7 @@ from ironlaw.fact import (
     Reading,
 )
 from ironlaw.machine import Machine
-from ironlaw.measure.layers.scripted_layers import ScriptedArm, ScriptedLayer
+from ironlaw.measure.layers.scripted import ScriptedArm, ScriptedLayer
 from ironlaw.measure.messages import LayerTurn, Survey, Turn
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel

@@ -13,13 +13,13 @@ from ironlaw.engines import Profiled, engine
 from ironlaw.errors import BadInput, IronlawError
 from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
 from ironlaw.factors import FACTORS
+from ironlaw.machine.cgroup import throttled_ns
+from ironlaw.machine.inspection import steal_ns
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.labelled import check_fit, judge_labels
-from ironlaw.measure.layers.layer_turns import LayerReader
-from ironlaw.measure.machine.cgroup import throttled_ns
-from ironlaw.measure.machine.inspection import steal_ns
+from ironlaw.measure.layers.turns import LayerReader
 from ironlaw.measure.messages import (
     Answer,
     LayerTurn,

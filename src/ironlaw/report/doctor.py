@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.finding import Finding, State
+from ironlaw.doctor.finding import Finding, State
 from ironlaw.machine import Machine
 
 # Told apart by shape as well, for readers without colour.

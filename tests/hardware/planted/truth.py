@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 import ironlaw
+from ironlaw.analysis.verdicts.planner import CAUSES
 from ironlaw.arm import Arm
 from ironlaw.commands.run import advise
 from ironlaw.errors import ExitCode
-from ironlaw.explain.causes.planner import CAUSES
 from ironlaw.explanation import CauseVerdict, Explanation, Outcome
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control

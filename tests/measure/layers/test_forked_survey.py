@@ -12,9 +12,9 @@ import pytest
 
 from ironlaw.layer import BorderCost
 from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
-from ironlaw.measure.layers.layer_probes import ClockBorder
-from ironlaw.measure.layers.layer_reading import Place, read_layers
-from ironlaw.measure.layers.layer_survey import survey
+from ironlaw.measure.layers.probes import ClockBorder
+from ironlaw.measure.layers.reading import Place, read_layers
+from ironlaw.measure.layers.survey import survey
 from ironlaw.program import Program
 
 torch = pytest.importorskip("torch")

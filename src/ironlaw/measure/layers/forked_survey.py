@@ -20,9 +20,9 @@ from typing import Any
 
 from ironlaw.layer import BorderCost, LayerGraph
 from ironlaw.measure.interpreter import die_with_parent
-from ironlaw.measure.layers.layer_reading import Course, Trace, run_read
-from ironlaw.measure.layers.layer_sites import find_sites
-from ironlaw.measure.layers.layer_survey import Survey, survey
+from ironlaw.measure.layers.reading import Course, Trace, run_read
+from ironlaw.measure.layers.sites import find_sites
+from ironlaw.measure.layers.survey import Survey, survey
 from ironlaw.measure.process_clock import list_threads
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program

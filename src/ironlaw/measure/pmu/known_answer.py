@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
-from ironlaw.measure.machine.books import lost_books
+from ironlaw.machine.books import lost_books
 from ironlaw.measure.pmu.catalogue import Catalogue, Extra, Proof, catalogue_for, takes_counters
 from ironlaw.measure.pmu.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION, KnownWork, MachineLoop
 from ironlaw.measure.pmu.open_group import OpenGroup

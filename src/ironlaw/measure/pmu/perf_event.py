@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ironlaw.errors import CounterRefused
 from ironlaw.event import Event, Mode, Source
-from ironlaw.measure.machine.cpu_list import parse_cpu_list
+from ironlaw.machine.cpu_list import parse_cpu_list
 from ironlaw.missing import Maybe, Missing, is_known
 
 # __NR_perf_event_open: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h.

@@ -1,0 +1,247 @@
+"""From a recording to its explanation: the one place that knows in which order the parts are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from ironlaw.analysis.concerns.alike import answer_doubts
+from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
+from ironlaw.analysis.concerns.pool import pool_doubts
+from ironlaw.analysis.iron_law.misleading import misleading
+from ironlaw.analysis.layers.doubts import ledger_doubts, precision_doubts
+from ironlaw.analysis.layers.ledger import ledger, reached
+from ironlaw.analysis.statistics.association import associations
+from ironlaw.analysis.statistics.compare import Goal, absent, compare, has_moved, settled
+from ironlaw.analysis.statistics.paired import Pairs
+from ironlaw.analysis.statistics.stopping import seconds_a_replicate
+from ironlaw.analysis.summaries import summarise
+from ironlaw.analysis.turns import ArmTurns, turns_of
+from ironlaw.analysis.verdicts.bench import Bench, bench
+from ironlaw.analysis.verdicts.bounds import context_switch_bound, weight_transfer_evidence
+from ironlaw.analysis.verdicts.consistent import consistent
+from ironlaw.analysis.verdicts.judgement import Family, family, judge
+from ironlaw.analysis.verdicts.mixed import mixed
+from ironlaw.analysis.verdicts.pareto import front
+from ironlaw.analysis.verdicts.recommend import is_fit, recommend
+from ironlaw.analysis.verdicts.scope import counted_in_scope
+from ironlaw.analysis.verdicts.signatures import Observed, observe
+from ironlaw.analysis.verdicts.validity import validity_concerns
+from ironlaw.analysis.verdicts.waterfall import waterfall
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
+from ironlaw.fact import Ceilings, Ending
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What explaining works on: the recording and its readings as tables."""
+
+    recording: Recording
+    turns: dict[str, ArmTurns]
+    replicate_s: Maybe[float]
+    _made: dict[tuple[str, str, Goal], tuple[Comparison, Pairs | None]] = field(default_factory=dict, repr=False)
+
+    def compare(self, control: str, changed: str, *, goal: Goal | None = None) -> tuple[Comparison, Pairs | None]:
+        """Any two arms by the same statistics; with the reason when they cannot be compared."""
+        for name in (control, changed):
+            if not len(self.turns.get(name, ())):
+                return absent(control, changed, self._why_no_turn(name)), None
+        key = (control, changed, goal or self.goal())
+        if key not in self._made:
+            self._made[key] = compare(self.turns[control], self.turns[changed], self.recording.machine, goal=key[2])
+        return self._made[key]
+
+    def goal(self) -> Goal:
+        """The precision that the plan asks for, and how it ended."""
+        return Goal(
+            precision=self.recording.plan.schedule.precision,
+            stopped_on_it=self.stopped_on_precision(),
+            replicate_s=self.replicate_s,
+        )
+
+    def stopped_on_precision(self) -> bool:
+        """Whether the run ended because its intervals were narrow enough."""
+        ended = self.recording.ended
+        return is_known(ended) and ended.why is Ending.PRECISION
+
+    def _why_no_turn(self, name: str) -> str:
+        for failure in self.recording.failures:
+            if failure.arm == name:
+                return f"{name} failed ({failure.stage}): {failure.reason}"
+        return f"{name} took no turn"
+
+
+def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
+    """What a recording says: every arm against the control, with intervals and doubts.
+
+    `control` replaces the plan's first arm, `changed` keeps one comparison only. The arm that repeats another
+    one is compared with the one it repeats; when it differs, every difference is unproven.
+
+    Raises:
+        BadInput: an arm of that name did not take part.
+        RecordingUnreadable: the recording was cut before its plan.
+    """
+    plan = recording.plan
+    names = [arm.name for arm in plan.arms]
+    chosen = _known(control, names) or plan.control.name
+    others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
+    turns = counted_in_scope(recording, turns_of(recording))
+    evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
+    check = _control_check(evidence)
+    concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
+    concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
+    concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
+    rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
+    by_name = {row.arm: row for row in rows}
+    asked = {arm.name for arm in plan.asked()}
+    concerns += answer_doubts(rows, asked, plan.agreement, trained=_is_trained(concerns))
+    concerns += pool_doubts(recording, evidence.turns)
+    on = bench(recording, evidence.turns)
+    seen = observe(recording, evidence.turns)
+    concerns = [*validity_concerns(recording, seen, on, by_name), *concerns]
+    comparisons = []
+    among = None if has_moved(check) else family(on, [(chosen, other) for other in others])
+    for other in others:
+        comparison, pairs = evidence.compare(chosen, other)
+        if pairs is not None:
+            concerns += comparison_doubts(comparison, pairs.left_out)
+        if is_known(comparison.ln_ratio):
+            shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
+            slugs = misleading(by_name[chosen], by_name[other], shown)
+            comparison = replace(comparison, misleading=slugs)
+        comparison = _with_ledger(comparison, pairs, recording)
+        if is_known(comparison.ledger):
+            found = ledger_doubts(comparison, comparison.ledger)
+            concerns += [one for one in found if one not in concerns]  # a control's is the same in every comparison
+        judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
+        judged = _in_time(judged, by_name)
+        judged = _with_signatures(_with_bounds(judged, by_name, recording.ceilings), seen, recording)
+        comparisons.append(judged)
+    concerns += precision_doubts(recording, plan.asked())
+    repeats = {arm.name for arm in plan.arms if arm.repeats}
+    trained = _is_trained(concerns)
+    invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
+    alike = {chosen, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
+    return Explanation(
+        machine=recording.machine,
+        plan=plan,
+        arms=rows,
+        comparisons=tuple(comparisons),
+        concerns=tuple(concerns),
+        front=front(on, by_name),
+        mixed=mixed(recording, on, alike, trusted=not has_moved(check)),
+        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=trained, invalid=invalid),
+        associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
+        control_check=check,
+        was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
+        stopped_on_precision=evidence.stopped_on_precision(),
+        ceilings=reached(recording.ceilings),
+        waterfall=waterfall(on),
+    )
+
+
+def _with_ledger(comparison: Comparison, pairs: Pairs | None, recording: Recording) -> Comparison:
+    if pairs is None or not len(pairs.replicates) or not recording.plan.layers:
+        return comparison
+    return replace(comparison, ledger=ledger(recording, comparison, pairs))
+
+
+def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:
+    ln_ratio = evidence.compare(control, row.arm)[0].ln_ratio
+    return replace(row, speedup=ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else ln_ratio)
+
+
+def _is_trained(concerns: list[Concern]) -> bool:
+    return all(concern.slug != "untrained-weights" for concern in concerns)
+
+
+def _with_causes(comparison: Comparison, on: Bench, among: Family | None) -> Comparison:
+    if isinstance(comparison.ln_ratio, Missing):
+        return comparison
+    judged = judge(on, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
+    return replace(
+        comparison,
+        causes=judged.causes,
+        unexplained=judged.unexplained,
+        unexplained_share=judged.unexplained_share,
+        interaction=judged.interaction,
+    )
+
+
+def _in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:
+    """Shares as ns per inference of the difference; they add up to it, as the shares do to one."""
+    times = [rows[name].wall_ns for name in (comparison.control, comparison.changed)]
+    if not all(is_known(time) for time in times) or isinstance(comparison.unexplained_share, Missing):
+        return comparison
+    control, changed = (time.value for time in times if not isinstance(time, Missing))
+    causes = tuple(
+        verdict
+        if isinstance(verdict.share, Missing)
+        else replace(verdict, saved_ns=verdict.share.value * (control - changed))
+        for verdict in comparison.causes
+    )
+    left = comparison.unexplained_share.value * (control - changed)
+    return replace(comparison, causes=causes, unexplained_ns=left)
+
+
+def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:
+    """The causes of which only a bound is known, and what the weights' bytes can be worth."""
+    if not (comparison.causes and is_known(comparison.ln_ratio)):
+        return comparison
+    control, changed = rows[comparison.control], rows[comparison.changed]
+    transfer = weight_transfer_evidence(control, changed, ceilings)
+    causes = tuple(
+        replace(verdict, evidence={**verdict.evidence, **transfer}) if verdict.cause == "weight-traffic" else verdict
+        for verdict in comparison.causes
+    )
+    bound = context_switch_bound(control, changed, ceilings)
+    return replace(comparison, causes=causes if bound is None else (*causes, bound))
+
+
+def _with_signatures(comparison: Comparison, seen: dict[str, Observed], recording: Recording) -> Comparison:
+    """The causes that are only consistent with what one of the arms shows."""
+    pair = comparison.control, comparison.changed
+    if not is_known(comparison.ln_ratio) or not all(name in seen for name in pair):
+        return comparison
+    found = consistent(comparison, seen[pair[0]], seen[pair[1]], recording.machine)
+    return replace(comparison, causes=(*comparison.causes, *found))
+
+
+def _known(name: str | None, names: list[str]) -> str | None:
+    if name is not None and name not in names:
+        raise BadInput(f"no arm of this recording is called {name!r}", hint=offer_closest(name, names))
+    return name
+
+
+def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
+    """The arms to set against the control: those asked for, unless one is named."""
+    if only is not None:
+        if only == chosen:
+            raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")
+        return [only]
+    asked = {arm.name for arm in recording.plan.asked()}
+    return [name for name in names if name != chosen and name in asked]
+
+
+def _control_check(evidence: Evidence) -> Maybe[Comparison]:
+    for arm in evidence.recording.plan.arms:
+        if arm.repeats:
+            # Not held to the goal: an interval widened to it would hide that the control moved.
+            goal = replace(evidence.goal(), stopped_on_it=False)
+            comparison, pairs = evidence.compare(arm.repeats, arm.name, goal=goal)
+            if pairs is None:
+                assert isinstance(comparison.ln_ratio, Missing)
+                return comparison.ln_ratio
+            return settled(comparison)
+    return Missing("the recording has no control arm")
+
+
+def _unproven_if_moved(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
+    if has_moved(check):
+        return replace(comparison, difference=Difference.UNPROVEN)
+    return comparison

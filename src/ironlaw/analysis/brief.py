@@ -1,0 +1,65 @@
+"""The differences of a recording and nothing behind them: what a history needs of a hundred thousand recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ironlaw.analysis.statistics.compare import Goal, absent, has_moved, judge, settled
+from ironlaw.analysis.statistics.interval import t_interval
+from ironlaw.analysis.statistics.paired import pair
+from ironlaw.analysis.turns import ArmTurns, times_of
+from ironlaw.explanation import Comparison, Difference
+from ironlaw.fact import Ending
+from ironlaw.missing import Missing, is_known
+from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """Every arm that was asked for against the plan's first; the ln-ratios and differences are those of `explain`."""
+
+    comparisons: tuple[Comparison, ...]
+    control_moved: bool
+
+
+def briefly(recording: Recording) -> Brief:
+    """Compare the times of a recording's arms.
+
+    Raises:
+        RecordingUnreadable: the recording was cut before its plan.
+    """
+    plan = recording.plan
+    turns = times_of(recording)
+    goal = Goal(
+        precision=plan.schedule.precision,
+        stopped_on_it=is_known(recording.ended) and recording.ended.why is Ending.PRECISION,
+    )
+    again = next((arm for arm in plan.arms if arm.repeats), None)
+    check = None
+    if again is not None and again.repeats is not None:
+        check = settled(_compared(turns, again.repeats, again.name, goal))
+    moved = check is not None and has_moved(check)
+    comparisons = [
+        _compared(turns, plan.control.name, arm.name, goal) for arm in plan.asked() if arm.name != plan.control.name
+    ]
+    if moved:
+        comparisons = [replace(comparison, difference=Difference.UNPROVEN) for comparison in comparisons]
+    return Brief(comparisons=tuple(comparisons), control_moved=moved)
+
+
+def _compared(turns: dict[str, ArmTurns], control: str, changed: str, goal: Goal) -> Comparison:
+    for name in (control, changed):
+        if not len(turns.get(name, ())):
+            return absent(control, changed, f"{name} took no turn")
+    ratios = pair(turns[control], turns[changed]).ln_ratios
+    if not len(ratios):
+        return absent(control, changed, f"{control} and {changed} share no round")
+    comparison = Comparison(
+        control=control,
+        changed=changed,
+        difference=Difference.UNPROVEN,
+        ln_ratio=goal.applied(t_interval(ratios)),
+        rank=Missing("left out of a history"),
+        replicates=tuple(float(ratio) for ratio in ratios),
+    )
+    return replace(comparison, difference=judge(comparison))

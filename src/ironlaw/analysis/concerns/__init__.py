@@ -1,0 +1,1 @@
+"""Doubts that a recording raises about itself, each beside the number it doubts."""

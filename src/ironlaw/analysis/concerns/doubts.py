@@ -1,0 +1,287 @@
+"""Doubts that the recording itself raises: each with the arm it touches and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ironlaw.analysis.statistics.compare import has_moved
+from ironlaw.analysis.statistics.modes import shape_doubts
+from ironlaw.analysis.turns import ArmTurns
+from ironlaw.concern import Concern, Weight
+from ironlaw.explanation import Comparison
+from ironlaw.fact import Ending, Meter
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Recording
+
+ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
+ENOUGH_ROUNDS = 3
+COSTLY_MEASURING = 0.01  # of a turn
+MUCH_SCATTERED = 0.5  # of the memory that the arms of a replicate take
+NOISY_STEAL = 0.01  # of the wall time of the turns
+MUCH_WAITED = 0.05  # likewise, all threads together: an arm that has its CPUs to itself waits for less than 0.01
+
+
+def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """What is doubtful about the run as a whole."""
+    yield from recording.concerns
+    yield from _length(recording, turns)
+    yield from _counters(recording)
+    yield from _interrupted(turns)
+    yield from _scattered_memory(recording)
+    yield from _cost_of_measuring(recording, turns)
+
+
+def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str]) -> Iterator[Concern]:
+    """What is doubtful about single arms."""
+    yield from _failures(recording)
+    yield from _warm_up(recording, names)
+    yield from _threads(recording, names)
+    for name in names:
+        if name in turns and len(turns[name]):
+            yield from shape_doubts(turns[name])
+        if name in turns and turns[name].impossible:
+            yield Concern(
+                slug="impossible-reading",
+                text=f"{turns[name].impossible} turns read no wall time or no inference and are left out",
+                fix="this is a fault of the meter or its clock; report it with the recording",
+                arm=name,
+            )
+
+
+def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Concern]:
+    """What the control arm says about the recording."""
+    if isinstance(check, Missing):
+        why = f"the control arm could not be compared ({check.reason})" if has_control else "no arm ran twice"
+        yield Concern(
+            slug="no-control",
+            text=f"{why}, so nothing shows what no difference looks like here",
+            fix="record again with a control arm that runs" if has_control else "ironlaw run adds a control by itself",
+        )
+        return
+    moved = check.ln_ratio
+    if is_known(moved) and has_moved(check):
+        yield Concern(
+            slug="control-moved",
+            text=(
+                f"{check.changed} is the same program as {check.control} and yet differs by "
+                f"{moved.value * 100:+.2f} % [{moved.low * 100:+.2f}, {moved.high * 100:+.2f}]; "
+                "every difference of this recording is unproven"
+            ),
+            fix="record again with more replicates, or on a quieter machine (ironlaw doctor names the noise)",
+            arm=check.changed,
+            weight=Weight.INVALIDATES,
+        )
+
+
+def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iterator[Concern]:
+    """What is doubtful about one comparison."""
+    by_t, by_rank = comparison.ln_ratio, comparison.rank
+    if is_known(by_t) and is_known(by_rank) and by_t.excludes(0.0) != by_rank.excludes(0.0):
+        without = "ranks" if by_t.excludes(0.0) else "the t interval"
+        yield Concern(
+            slug="rank-disagrees",
+            text=(
+                f"the two intervals disagree whether {comparison.changed} differs from {comparison.control}: "
+                f"{without} cannot exclude that it does not"
+            ),
+            fix="single replicates carry the difference; record more of them",
+            arm=comparison.changed,
+        )
+    if left_out:
+        listed = ", ".join(str(number) for number in left_out)
+        yield Concern(
+            slug="cut-replicate",
+            text=f"replicate {listed} ended before half of its rounds and is not used",
+            fix="let the run end by itself, or raise --budget",
+            arm=comparison.changed,
+            weight=Weight.NOTES,
+        )
+
+
+def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    if recording.was_cut:
+        yield Concern(
+            slug="cut-recording",
+            text="the recording has no ending: it was cut, and what was read until then is explained",
+            fix="record again, or go on from what there is",
+        )
+    elif is_known(recording.ended) and recording.ended.why in (Ending.INTERRUPTED, Ending.FAILED):
+        yield Concern(
+            slug="cut-recording",
+            text=f"the run ended early ({recording.ended.why.value})",
+            fix="record again, or go on from what there is",
+        )
+    replicates = {int(number) for table in turns.values() for number in np.unique(table.replicate)}
+    if len(replicates) < ENOUGH_REPLICATES:
+        yield Concern(
+            slug="few-replicates",
+            text=f"{len(replicates)} replicates: the intervals are wide, and no rank-based check is possible"
+            if len(replicates) > 1
+            else "1 replicate: there is no interval, and nothing is proven",
+            fix=f"raise --budget; {ENOUGH_REPLICATES} replicates at least, 8 or more are better",
+        )
+    rounds = [len(np.unique(table.round[table.replicate == r])) for table in turns.values() for r in replicates]
+    usual = float(np.median(rounds)) if rounds else 0.0
+    if usual < ENOUGH_ROUNDS:
+        yield Concern(
+            slug="short-recording",
+            text=f"a replicate has {usual:g} round{'s' if usual > 1 else ''}: positions in a round do not balance out",
+            fix="raise --budget",
+        )
+
+
+def _counters(recording: Recording) -> Iterator[Concern]:
+    counters = recording.counters
+    if isinstance(counters, Missing):
+        yield Concern(slug="lost-counter", text=f"no counters: {counters.reason}", fix="record again")
+        return
+    if counters.meter is Meter.CLOCK and not counters.lost:
+        why = counters.slots.reason if isinstance(counters.slots, Missing) else "the PMU was not used"
+        yield Concern(
+            slug="lost-counter",
+            text=f"instructions and cycles were not counted: {why}",
+            fix="ironlaw doctor says what would allow them here",
+        )
+    for reason, events in counters.lost_together().items():
+        yield Concern(
+            slug="lost-counter",
+            text=f"not counted: {', '.join(events)} ({reason})",
+            fix="ironlaw doctor says what would allow it here",
+        )
+
+
+def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """A turn of nothing takes as long as measuring does; where that is much of a real turn, it is in the result."""
+    for name, table in turns.items():
+        empty_ns = [null.wall_ns for null in recording.nulls if null.arm == name]
+        if not empty_ns or not len(table):
+            continue
+        turn_ns = float(np.median(table.wall_ns * table.inferences))
+        share = float(np.median(empty_ns)) / turn_ns
+        if share > COSTLY_MEASURING:
+            yield Concern(
+                slug="costly-measuring",
+                text=f"measuring takes {100 * share:.1f} % of this arm's turns",
+                fix="more inferences per turn: raise --budget or --n",
+                arm=name,
+            )
+
+
+def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """Time that arms did not get, by who took it."""
+    for quantity, least, slug, text, fix in _TAKEN:
+        shares = _shares_above(least, turns, quantity)
+        if shares:
+            yield Concern(slug=slug, text=text.format(shares), fix=fix)
+
+
+# What took time, from which share on it is told, and in which words; shares stand for the braces.
+_TAKEN = (
+    (
+        "steal_ns",
+        NOISY_STEAL,
+        "noisy-host",
+        "other guests of the host took part of the time while arms ran (steal): {}",
+        "record on a quieter machine, or with more replicates",
+    ),
+    (
+        "throttled_ns",
+        NOISY_STEAL,
+        "thread-oversubscription",
+        "the CPU quota of the cgroup stopped arms that had used it up: {}",
+        "raise cpu.max (docker run --cpus), or use fewer threads",
+    ),
+    (
+        "waited_ns",
+        MUCH_WAITED,
+        "noisy-host",
+        "threads that were ready to run waited for a CPU that ran something else, for as much as {} "
+        "time; where several threads work together, all wait for the one that does",
+        "let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
+    ),
+)
+
+
+def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> str:
+    """Which arms a quantity took more than that share of the time of, in words; empty for none."""
+    shares = {}
+    for name, table in turns.items():
+        taken = table.column(quantity)
+        if is_known(taken) and len(taken.turn):
+            shares[name] = float(taken.value.sum() / table.wall_ns[taken.turn].sum())
+    return ", ".join(f"{100 * share:.1f} % of {name}'s" for name, share in shares.items() if share > least)
+
+
+def _scattered_memory(recording: Recording) -> Iterator[Concern]:
+    """Scattered pages go to the arms that start first, so an arm's place in that order is part of its luck."""
+    taken: dict[int, int] = {}
+    for arm in recording.started:
+        peak = arm.peak_rss_bytes
+        taken[arm.replicate] = taken.get(arm.replicate, 0) + (peak if is_known(peak) else 0)
+    for interpreter in recording.interpreters:
+        memory = interpreter.memory
+        if not is_known(memory.scattered_bytes):
+            continue
+        left = memory.scattered_bytes - memory.held_bytes
+        if left > MUCH_SCATTERED * taken.get(interpreter.replicate, 0) > 0:
+            why = f" ({memory.compacted.reason})" if isinstance(memory.compacted, Missing) else ""
+            yield Concern(
+                slug="scattered-memory",
+                text=(
+                    f"{left / 2**30:.1f} GiB of free memory lay in blocks below 64 KiB{why}: the order in which arms "
+                    "start decides who gets them. It changes from replicate to replicate, so intervals are wider, not "
+                    "wrong"
+                ),
+                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory, or run as root, who does it before each replicate",
+                weight=Weight.NOTES,
+            )
+            return
+
+
+def _failures(recording: Recording) -> Iterator[Concern]:
+    """Arms that could not go on; one that was only added for an experiment costs that experiment and nothing else."""
+    added = {arm.name for arm in recording.plan.arms if arm.serves}
+    for failure in recording.failures:
+        where = "while it was prepared" if failure.replicate < 0 else f"in replicate {failure.replicate}"
+        yield Concern(
+            slug="arm-failed",
+            text=f"failed {where} ({failure.stage}): {failure.reason}",
+            fix=failure.hint or "run this arm alone to see its own messages",
+            arm=failure.arm,
+            weight=Weight.NOTES if failure.arm in added else Weight.DOUBTS,
+        )
+
+
+def _warm_up(recording: Recording, names: list[str]) -> Iterator[Concern]:
+    for name in names:
+        never = [fact for fact in recording.started if fact.arm == name and not is_known(fact.steady_at)]
+        if never:
+            listed = ", ".join(str(fact.replicate) for fact in never)
+            yield Concern(
+                slug="cold-start",
+                text=f"never became steady while warming up in replicate {listed}",
+                fix="its times may still hold start-up cost; give it a longer warm-up",
+                arm=name,
+            )
+
+
+def _threads(recording: Recording, names: list[str]) -> Iterator[Concern]:
+    at_start = {(fact.arm, fact.replicate): fact.threads for fact in recording.started}
+    grown = sorted(
+        {
+            (reading.arm, reading.replicate)
+            for reading in recording.readings
+            if reading.threads_after > at_start.get((reading.arm, reading.replicate), reading.threads_after)
+        }
+    )
+    for name in names:
+        listed = ", ".join(str(replicate) for arm, replicate in grown if arm == name)
+        if listed:
+            yield Concern(
+                slug="threads-appeared",
+                text=f"threads appeared after counting began in replicate {listed}; theirs is not counted",
+                fix="set the number of threads before the first inference",
+                arm=name,
+            )

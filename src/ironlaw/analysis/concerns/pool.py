@@ -1,0 +1,54 @@
+"""Whether an arm used the CPUs it was given, as seen from outside: its threads, and CPU time over wall time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ironlaw.analysis.turns import ArmTurns
+from ironlaw.arm import Arm
+from ironlaw.concern import Concern, Weight
+from ironlaw.missing import is_known
+from ironlaw.recording import Recording
+
+# What clocks of threads and of the wall may differ by; one more busy thread shows as a whole.
+SLACK = 0.1
+
+
+def pool_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
+    """The arms asked for that ran on more threads or CPUs than they were given, or on fewer."""
+    for arm in recording.plan.asked():
+        if arm.variant.level("oversubscribe") == "no" and arm.name in turns and len(turns[arm.name]):
+            yield from _of_arm(recording, arm, turns[arm.name])
+
+
+def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern]:
+    given = arm.variant.threads(recording.plan.threads)
+    busy = float(np.sum(table.cpu_ns * table.inferences) / np.sum(table.wall_ns * table.inferences))
+    started = [fact for fact in recording.started if fact.arm == arm.name]
+    working = [fact.working_threads for fact in started if is_known(fact.working_threads)]
+    outside = sorted({cpu for fact in started for cpu in fact.thread_cpus if cpu not in fact.cpus})
+    if busy > given + SLACK:
+        yield Concern(
+            slug="unequal-arms",
+            text=f"kept {busy:.2f} CPUs busy where it was given {given}: its engine takes more threads",
+            fix="set the engine's own number of threads; the comparison is of unequal means",
+            arm=arm.name,
+            weight=Weight.INVALIDATES,
+        )
+    if outside:
+        yield Concern(
+            slug="unequal-arms",
+            text=f"has threads that may run on CPUs {', '.join(map(str, outside))}, which it was not given",
+            fix="let the engine leave its threads where the process is pinned",
+            arm=arm.name,
+        )
+    if working and max(working) < given:
+        yield Concern(
+            slug="idle-threads",
+            text=f"worked with {max(working)} of the {given} threads it was given",
+            fix="its operators are too small to share out, or its engine has no parallel kernel for them",
+            arm=arm.name,
+            weight=Weight.NOTES,
+        )

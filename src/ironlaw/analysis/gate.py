@@ -1,0 +1,264 @@
+"""The gate: whether a new recording breaks a rule that an old one, or its own control, sets.
+
+Clocks of two recordings are not comparable: what else the machine does, its temperature and where memory lies differ
+from run to run by more than the spread inside either. Within a recording all arms share that, so what is compared is
+each arm's time *relative to its control*: the change is ln(new arm / new control) - ln(old arm / old control).
+Instructions do not depend on the clock and are compared directly.
+
+The two recordings are independent, so the interval of the change is made from the two intervals (MOVER: Zou & Donner,
+Statistics in Medicine 27 (2008) 1693). Each is widened to 1 - 0.05/m for m judgements (Bonferroni): a gate whose limits
+are at or above zero fails two recordings of the same thing in at most 2.5 % of the cases, however many rules and arms
+it has. A control that moved against itself widens the interval by as much as it moved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ironlaw.analysis.statistics.compare import has_moved
+from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval, t_quantile
+from ironlaw.analysis.statistics.paired import mean_by
+from ironlaw.analysis.summaries import total_column
+from ironlaw.analysis.turns import Column, turns_of
+from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import CauseVerdict, Comparison, Explanation, Outcome
+from ironlaw.gate import Gate, Judgement, Quantity, Rule, Ruling
+from ironlaw.missing import Maybe, Missing, first_missing, is_known
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One recording as the gate sees it: its explanation, and every arm's ln(instructions per inference)."""
+
+    explanation: Explanation
+    ln_instructions: dict[str, Maybe[Estimate]]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the recording."""
+        assert is_known(self.explanation.plan)
+        return self.explanation.plan
+
+    def arms(self) -> tuple[str, ...]:
+        """The arms that were asked for, the control first."""
+        return tuple(arm.name for arm in self.plan.asked())
+
+    def comparison(self, arm: str) -> Comparison:
+        """The arm against the control."""
+        return next(item for item in self.explanation.comparisons if item.changed == arm)
+
+    def degrees(self, arm: str) -> int:
+        """Degrees of freedom behind the arm's intervals."""
+        items = [item for item in self.explanation.comparisons if arm in (item.changed, item.control)]
+        return max(1, min((len(item.replicates) for item in items), default=2) - 1)
+
+    def control_moved_by(self) -> float:
+        """How far the control was from itself, in ln units; 0 where it held still."""
+        check = self.explanation.control_check
+        if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
+            return 0.0
+        return abs(check.ln_ratio.value)
+
+
+def side_of(recording: Recording, explanation: Explanation) -> Side:
+    """What the gate needs of a recording; instructions of user mode where the modes were counted apart."""
+    counted = {}
+    for name, turns in turns_of(recording).items():
+        user = turns.column("instructions:u")
+        column = user if is_known(user) else total_column(turns, "instructions")
+        counted[name] = column if isinstance(column, Missing) else _ln_mean(column, turns.replicate)
+    return Side(explanation=explanation, ln_instructions=counted)
+
+
+def _ln_mean(column: Column, replicate_of_turn: np.ndarray) -> Maybe[Estimate]:
+    if not (column.value > 0).all():
+        return Missing("instructions read as 0")
+    replicate = replicate_of_turn[column.turn]
+    return t_interval(mean_by(replicate, np.log(column.value), np.unique(replicate)))
+
+
+def check_comparable(old: Recording, new: Recording) -> None:
+    """See that two recordings can be set against each other at all.
+
+    Raises:
+        BadInput: they are of different CPUs, or ran with other threads, or have different controls.
+    """
+    hint = (
+        "record both on one machine with the same options; or both programs as arms of one recording: "
+        "ironlaw run --arm old=OLD.py:F --arm new=NEW.py:F, then ironlaw compare FILE"
+    )
+    machines = (old.machine, new.machine)
+    cpus = [machine.cpu for machine in machines if is_known(machine)]
+    if len(set(cpus)) > 1:
+        raise BadInput(f"the recordings are of different machines: {cpus[0]} and {cpus[1]}", hint=hint)
+    if old.plan.threads != new.plan.threads:
+        threads = f"{old.plan.threads} and {new.plan.threads}"
+        raise BadInput(f"the recordings ran with different numbers of threads: {threads}", hint=hint)
+    if old.plan.control.name != new.plan.control.name:
+        controls = f"{old.plan.control.name} and {new.plan.control.name}"
+        raise BadInput(f"the recordings have different controls: {controls}", hint=hint)
+
+
+def judge(
+    old: Side | None, new: Side, rules: Sequence[Rule], *, arm: str | None = None, raw_clock: bool = False
+) -> Gate:
+    """Every rule on every arm; on one arm when it is named. Without `old`, arms are judged against their control.
+
+    Raises:
+        BadInput: the arm is in neither recording.
+    """
+    control = new.plan.control.name
+    arms = _judged_arms(old, new, raw_clock=raw_clock)
+    if arm is not None:
+        if arm not in arms:
+            raise BadInput(f"no arm called {arm!r} can be judged", hint=offer_closest(arm, list(arms)))
+        arms = (arm,)
+    if not arms:
+        raise BadInput("there is no arm besides the control", hint="record two arms or more")
+    confidence = 1 - (1 - CONFIDENCE) / (len(arms) * len(rules))
+    judged = [
+        _judged(rule, name, old, new, confidence=confidence, raw_clock=raw_clock) for rule in rules for name in arms
+    ]
+    return Gate(
+        control=control,
+        is_raw_clock=raw_clock,
+        is_single=old is None,
+        confidence=confidence,
+        judgements=tuple(judged),
+    )
+
+
+def _judged_arms(old: Side | None, new: Side, *, raw_clock: bool) -> tuple[str, ...]:
+    names = dict.fromkeys((*(old.arms() if old else ()), *new.arms()))
+    return tuple(name for name in names if raw_clock or name != new.plan.control.name)
+
+
+def _judged(rule: Rule, arm: str, old: Side | None, new: Side, *, confidence: float, raw_clock: bool) -> Judgement:
+    for side, called in ((old, "old"), (new, "new")):
+        if side is not None and arm not in side.arms():
+            gap = Missing(f"{arm} is not in the {called} recording")
+            return Judgement(rule=rule, arm=arm, ruling=Ruling.UNKNOWN, change_ln=gap, reason=gap.reason)
+    match rule.quantity:
+        case Quantity.CAUSE:
+            return _judge_cause(rule, arm, old, new, confidence)
+        case Quantity.TIME:
+            change = _time_change(arm, old, new, confidence, raw_clock)
+        case Quantity.INSTRUCTIONS:
+            change = _instruction_change(arm, old, new, confidence)
+    if isinstance(change, Missing):
+        return Judgement(rule=rule, arm=arm, ruling=Ruling.UNKNOWN, change_ln=change, reason=change.reason)
+    if change.low > rule.limit_ln:
+        ruling = Ruling.BROKEN
+    else:
+        ruling = Ruling.HELD if change.high <= rule.limit_ln else Ruling.OPEN
+    return Judgement(rule=rule, arm=arm, ruling=ruling, change_ln=change)
+
+
+def _time_change(arm: str, old: Side | None, new: Side, confidence: float, raw_clock: bool) -> Maybe[Estimate]:
+    """Growth of the arm's time in ln units: relative to its control, or by its own clock."""
+    after = _ln_time(arm, new, confidence, raw_clock)
+    if old is None:
+        return after
+    before = _ln_time(arm, old, confidence, raw_clock)
+    return _minus(after, before)
+
+
+def _ln_time(arm: str, side: Side, confidence: float, raw_clock: bool) -> Maybe[Estimate]:
+    """ln(arm / control), or ln(ns) by the clock, with an interval of that confidence."""
+    if raw_clock:
+        wall = next(row.wall_ns for row in side.explanation.arms if row.arm == arm)
+        value = wall if isinstance(wall, Missing) else wall.through(math.log)
+    else:
+        ratio = side.comparison(arm).ln_ratio
+        value = ratio if isinstance(ratio, Missing) else ratio.negated()
+    if isinstance(value, Missing):
+        return value
+    return _widened(value, side.degrees(arm), confidence, moved=side.control_moved_by())
+
+
+def _instruction_change(arm: str, old: Side | None, new: Side, confidence: float) -> Maybe[Estimate]:
+    """Growth of the arm's instructions in ln units, against the old recording, or against the control's."""
+    before = new.ln_instructions.get(new.plan.control.name) if old is None else old.ln_instructions.get(arm)
+    never = Missing("instructions were not counted: no turn was read")
+    sides = [(new.ln_instructions.get(arm, never), new), (before or never, old or new)]
+    gap = first_missing(*(value for value, _ in sides))
+    if gap is not None:
+        return Missing(f"instructions were not counted: {gap.reason}")
+    after, earlier = (
+        _widened(value, side.degrees(arm), confidence) for value, side in sides if isinstance(value, Estimate)
+    )
+    return _minus(after, earlier)
+
+
+def _widened(estimate: Estimate, degrees: int, confidence: float, *, moved: float = 0.0) -> Estimate:
+    """A 95 % interval of so many degrees of freedom, widened to another confidence and by how far a control moved."""
+    factor = t_quantile(degrees, (1 + confidence) / 2) / t_quantile(degrees, (1 + CONFIDENCE) / 2)
+    value = estimate.value
+    low, high = value - estimate.low, estimate.high - value
+    return Estimate(value=value, low=value - low * factor - moved, high=value + high * factor + moved)
+
+
+def _minus(one: Maybe[Estimate], other: Maybe[Estimate]) -> Maybe[Estimate]:
+    """The difference of two independent estimates, its interval from theirs (MOVER)."""
+    if isinstance(one, Missing):
+        return one
+    if isinstance(other, Missing):
+        return other
+    value = one.value - other.value
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value=value, low=value - below, high=value + above)
+
+
+def _judge_cause(rule: Rule, arm: str, old: Side | None, new: Side, confidence: float) -> Judgement:
+    """Whether what a cause is worth changed by more than what would matter; alone: whether it is confirmed."""
+    sides = [side for side in (old, new) if side is not None]
+    untested = [side for side in sides if not side.comparison(arm).causes]
+    if untested:
+        gap = Missing("no experiment ran" + (" in one of the recordings" if len(sides) > len(untested) else ""))
+        return Judgement(rule=rule, arm=arm, ruling=Ruling.UNKNOWN, change_ln=gap, reason=gap.reason)
+    verdicts = [_verdict(side.comparison(arm).causes, rule.cause) for side in sides]
+    said = " before, ".join("not suspected" if item is None else item.outcome.value for item in verdicts)
+    said += " now" if len(verdicts) > 1 else ""
+    effects = [_effect(verdict, side, arm, confidence) for verdict, side in zip(verdicts, sides, strict=True)]
+    change = effects[0] if len(effects) == 1 else _minus(effects[1], effects[0])
+    if len({verdict.design for verdict in verdicts if verdict}) > 1:
+        change = Missing("it was tested by experiments of different designs")
+    return Judgement(
+        rule=rule, arm=arm, ruling=_cause_ruling(verdicts, change), change_ln=change, reason=f"{rule.cause}: {said}"
+    )
+
+
+def _verdict(causes: Iterable[CauseVerdict], cause: str) -> CauseVerdict | None:
+    return next((verdict for verdict in causes if verdict.cause == cause), None)
+
+
+def _effect(verdict: CauseVerdict | None, side: Side, arm: str, confidence: float) -> Maybe[Estimate]:
+    if verdict is None:
+        return Missing("was not suspected, so it was not tested")
+    if isinstance(verdict.effect, Missing):
+        return verdict.effect
+    return _widened(verdict.effect, side.degrees(arm), confidence, moved=side.control_moved_by())
+
+
+def _cause_ruling(verdicts: Sequence[CauseVerdict | None], change: Maybe[Estimate]) -> Ruling:
+    confirmed = [verdict is not None and verdict.outcome is Outcome.CONFIRMED for verdict in verdicts]
+    if len(verdicts) == 1:
+        return Ruling.BROKEN if confirmed[0] else Ruling.HELD
+    if isinstance(change, Missing):
+        # Tested in one of them only, since nothing pointed to it in the other: a cause came, or went.
+        if any(verdict is None for verdict in verdicts):
+            return Ruling.BROKEN if any(confirmed) else Ruling.HELD
+        same = len({(verdict.outcome, verdict.design) for verdict in verdicts if verdict}) == 1
+        return Ruling.HELD if same else Ruling.UNKNOWN
+    if change.low > SMALLEST_EFFECT or change.high < -SMALLEST_EFFECT:
+        return Ruling.BROKEN
+    return Ruling.HELD if change.lies_within(SMALLEST_EFFECT) else Ruling.OPEN

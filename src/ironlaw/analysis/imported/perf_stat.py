@@ -1,0 +1,303 @@
+"""Saved outputs of `perf stat`: what their counts say about why one run took longer than the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ironlaw.analysis.imported.perf_format import Counted, Output, parse
+from ironlaw.analysis.iron_law.misleading import misleading
+from ironlaw.analysis.single import ONCE, require_distinct
+from ironlaw.analysis.statistics.compare import compare, judge
+from ironlaw.analysis.statistics.interval import t_quantile
+from ironlaw.analysis.summaries import measured_row
+from ironlaw.analysis.turns import MOST_INSTRUCTIONS_PER_CYCLE, ArmTurns, Column
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import BadInput
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import HAS_INTERVAL, ArmSummary, Comparison, Difference, Explanation, Term
+from ironlaw.missing import Maybe, Missing, is_known
+
+SOURCE = "perf stat"
+NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
+# No event happens more often than this per ns of CPU time; a count beyond it was scaled up from a broken reading.
+MOST_PER_NS = 100.0
+UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not tell how many runs it is of")
+WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerfArm:
+    """One saved output as an arm with a single turn."""
+
+    name: str
+    output: Output
+    turns: ArmTurns
+    row: ArmSummary
+    has_cpu_time: bool
+
+
+def explain_perf_stat(texts: list[tuple[str, str]]) -> Explanation:
+    """Compare saved outputs of `perf stat`, each given as (name, text): every one with the one before it.
+
+    Raises:
+        BadInput: an output cannot be read, or has no time elapsed.
+    """
+    require_distinct([name for name, _ in texts], SOURCE)
+    arms = [_arm(name, parse(text, named=name)) for name, text in texts]
+    steps = list(pairwise(arms))
+    if len(arms) > 2:
+        steps.append((arms[0], arms[-1]))
+    return Explanation(
+        machine=Missing("an output of perf stat does not say which machine it was"),
+        plan=Missing("an output of perf stat has no plan"),
+        arms=tuple(arm.row for arm in arms),
+        comparisons=tuple(_compare(control, changed) for control, changed in steps),
+        concerns=tuple(concern for arm in arms for concern in _doubts(arm)) + _doubts_of_all(arms),
+        control_check=Missing("there is no control arm: no output is of the same program as another"),
+    )
+
+
+def _arm(name: str, output: Output) -> PerfArm:
+    if isinstance(output.elapsed_ns, Missing):
+        raise BadInput(
+            f"{name} has no time elapsed: {output.elapsed_ns.reason}",
+            hint="save the text output, or add -e duration_time,task-clock",
+        )
+    if not output.elapsed_ns > 0:
+        raise BadInput(f"{name}, column time elapsed: {output.elapsed_ns:g} must be above 0", hint="run it again")
+    wall_ns = output.elapsed_ns
+    cpu_ns = _cpu_ns(output)
+    turns = _turns(name, output, wall_ns, cpu_ns)
+    row = measured_row(turns)
+    return PerfArm(
+        name=name,
+        output=output,
+        turns=turns,
+        row=replace(
+            row,
+            inferences=Missing("perf stat counts a whole process, not inferences"),
+            wall_ns=_interval(wall_ns, output),
+            wall_ns_once=HAS_INTERVAL if is_known(_interval(wall_ns, output)) else wall_ns,
+            cpu_ns=cpu_ns,
+        ),
+        has_cpu_time=is_known(cpu_ns),
+    )
+
+
+def _cpu_ns(output: Output) -> Maybe[float]:
+    for wanted in ("task-clock", "cpu-clock"):
+        for counted in output.counted:
+            if counted.event.partition(":")[0] == wanted and is_known(counted.value) and counted.value > 0:
+                return counted.value
+    if is_known(output.user_ns) and is_known(output.kernel_ns) and output.user_ns + output.kernel_ns > 0:
+        return output.user_ns + output.kernel_ns
+    return Missing("the output has neither task-clock nor user and sys time")
+
+
+def _turns(name: str, output: Output, wall_ns: float, cpu_ns: Maybe[float]) -> ArmTurns:
+    """The output as one turn of one inference, the whole process being that inference."""
+    busy_ns = cpu_ns if is_known(cpu_ns) else wall_ns
+    values: dict[str, float] = {}
+    absent: dict[str, Missing] = {}
+    for event, value in _by_event(output, busy_ns).items():
+        if isinstance(value, Missing):
+            absent[event] = value
+        else:
+            values[event] = value
+    if is_known(output.user_ns) and is_known(output.kernel_ns):
+        values |= {"user_ns": output.user_ns, "kernel_ns": output.kernel_ns}
+    if "page-faults" not in values and {"minor-faults", "major-faults"} <= values.keys():
+        values["page-faults"] = values["minor-faults"] + values["major-faults"]
+    zero = np.zeros(1, dtype=np.int64)
+    return ArmTurns(
+        arm=name,
+        replicate=zero,
+        round=zero,
+        position=zero,
+        inferences=np.ones(1, dtype=np.int64),
+        wall_ns=np.array([wall_ns]),
+        cpu_ns=np.array([busy_ns]),
+        columns={event: Column(zero, np.array([value])) for event, value in values.items()},
+        absent=absent,
+        otherwise=Missing("the output does not hold it"),
+    )
+
+
+def _by_event(output: Output, busy_ns: float) -> dict[str, Maybe[float]]:
+    """Each event's count; a gap where two PMUs of a hybrid CPU share it, or where it is physically impossible."""
+    found: dict[str, Maybe[float]] = {}
+    for counted in output.counted:
+        earlier = found.get(counted.event)
+        if earlier is None or isinstance(earlier, Missing):
+            found[counted.event] = counted.value if earlier is None or is_known(counted.value) else earlier
+        elif is_known(counted.value) and counted.value > 0 and counted.pmu:
+            found[counted.event] = Missing(
+                f"{counted.event} was counted on two kinds of cores, each scaled to the whole run; they do not add up"
+            )
+    for event, value in found.items():
+        if is_known(value) and _is_count(event) and value > MOST_PER_NS * busy_ns:
+            found[event] = Missing(f"{event} reads {value:.4g} in {busy_ns:.4g} ns: no CPU counts that fast")
+    for mode in ("", ":u", ":k"):
+        instructions, cycles = found.get("instructions" + mode, ONCE), found.get("cycles" + mode, ONCE)
+        if is_known(instructions) and is_known(cycles) and instructions > MOST_INSTRUCTIONS_PER_CYCLE * cycles:
+            why = f"instructions{mode} {instructions:.4g} in {cycles:.4g} cycles: more than any CPU retires"
+            found["instructions" + mode] = found["cycles" + mode] = Missing(why)
+    return found
+
+
+def _is_count(event: str) -> bool:
+    return not event.partition(":")[0].endswith(("-clock", "_time"))
+
+
+def _interval(wall_ns: float, output: Output) -> Maybe[Estimate]:
+    """Mean of the runs with Student's t interval; perf prints the standard error of the mean in percent."""
+    if isinstance(output.elapsed_spread, Missing):
+        return ONCE
+    if isinstance(output.runs, Missing):
+        return UNCOUNTED_RUNS
+    if output.runs < 2:
+        return ONCE
+    half = t_quantile(output.runs - 1, 0.975) * output.elapsed_spread * wall_ns
+    return Estimate(value=wall_ns, low=wall_ns - half, high=wall_ns + half)
+
+
+def _compare(control: PerfArm, changed: PerfArm) -> Comparison:
+    comparison, _ = compare(control.turns, changed.turns, Missing("the machine is not known"))
+    once = comparison.once
+    assert is_known(once)
+    said = tuple(dict.fromkeys((*control.output.assumptions, *changed.output.assumptions)))
+    once = replace(once, assumptions=(*once.assumptions, *said))
+    if not (control.has_cpu_time and changed.has_cpu_time):
+        kept = dict(once.counterfactuals_ns)
+        kept.pop(Term.UTILISATION, None)
+        once = replace(once, terms={**once.terms, Term.UTILISATION: NO_CPU_TIME}, counterfactuals_ns=kept)
+    ln_ratio = _ln_ratio(once.ln_ratio, control.output, changed.output)
+    made = replace(
+        comparison,
+        ln_ratio=ln_ratio,
+        rank=ONCE,
+        replicates=(),
+        split=Missing("perf stat does not tell how counts and time varied together, so no term has an interval"),
+        misleading=misleading(control.row, changed.row, once.ln_ratio),
+        once=once,
+    )
+    return replace(made, difference=judge(made) if is_known(ln_ratio) else Difference.UNPROVEN)
+
+
+def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]:
+    """Welch's interval on ln(control/changed) from both relative standard errors (-r), to first order."""
+    errors = (control.elapsed_spread, changed.elapsed_spread)
+    runs = (control.runs, changed.runs)
+    if not (is_known(errors[0]) and is_known(errors[1])):
+        return ONCE
+    if not (is_known(runs[0]) and is_known(runs[1])):
+        return UNCOUNTED_RUNS
+    if min(runs[0], runs[1]) < 2:
+        return ONCE
+    parts = (errors[0] ** 2, errors[1] ** 2)
+    variance = parts[0] + parts[1]
+    if variance == 0:
+        return Estimate(value=value, low=value, high=value)
+    degrees = variance**2 / (parts[0] ** 2 / (runs[0] - 1) + parts[1] ** 2 / (runs[1] - 1))
+    half = t_quantile(degrees, 0.975) * math.sqrt(variance)
+    return Estimate(value=value, low=value - half, high=value + half)
+
+
+def _doubts(arm: PerfArm) -> list[Concern]:
+    seen = [*_lost(arm), *_scaled(arm)]
+    for line in arm.output.unread:
+        seen.append(
+            Concern(
+                slug="unread-line",
+                text=f"this line is not understood and not used: {line}",
+                fix="save the output without options that add rows",
+                arm=arm.name,
+                weight=Weight.NOTES,
+            )
+        )
+    return seen
+
+
+def _gap(arm: PerfArm, counted: Counted) -> Missing | None:
+    return counted.value if isinstance(counted.value, Missing) else arm.turns.absent.get(counted.event)
+
+
+def _lost(arm: PerfArm) -> list[Concern]:
+    """The events that are not known, in one doubt for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for counted in arm.output.counted:
+        gap = _gap(arm, counted)
+        if gap is not None and counted.event not in by_reason.setdefault(gap.reason, []):
+            by_reason[gap.reason].append(counted.event)
+    return [
+        Concern(
+            slug="lost-counter",
+            text=f"not known: {', '.join(events)} ({reason})",
+            fix="count on a machine whose PMU is open to you, in groups that fit its counters",
+            arm=arm.name,
+        )
+        for reason, events in by_reason.items()
+    ]
+
+
+def _scaled(arm: PerfArm) -> list[Concern]:
+    """The counts that perf extrapolated from part of the time, in one doubt."""
+    counted = [one for one in arm.output.counted if _gap(arm, one) is None and one.share < WHOLE_TIME]
+    if not counted:
+        return []
+    each = ", ".join(f"{one.event} {one.share:.2%}" for one in counted)
+    return [
+        Concern(
+            slug="pmu-misuse",
+            text=f"counted part of the time only, and scaled up to the whole by perf: {each}",
+            fix="count fewer events at once, so that none has to wait: perf stat -e with at most four of the PMU's",
+            arm=arm.name,
+        )
+    ]
+
+
+def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
+    concerns = [
+        Concern(
+            slug="whole-process-counting",
+            text="perf stat counts the whole process: start, imports, loading and warm-up are in every number",
+            fix="run each with two numbers of inferences: the difference is that of the inferences alone",
+        ),
+        Concern(
+            slug="no-control",
+            text="the outputs were made one after the other: what changed on the machine in between looks like a cause",
+            fix="ironlaw run takes turns and runs one arm twice",
+        ),
+    ]
+    gaps = [arm.row.wall_ns for arm in arms if isinstance(arm.row.wall_ns, Missing)]
+    if UNCOUNTED_RUNS in gaps:
+        concerns.append(
+            Concern(slug="few-replicates", text=UNCOUNTED_RUNS.reason, fix="save the text: perf stat -r 10 -o FILE")
+        )
+    if ONCE in gaps:
+        concerns.append(
+            Concern(
+                slug="few-replicates",
+                text="an output is of one run: nothing tells how far another one would differ",
+                fix="perf stat -r 10",
+            )
+        )
+    if any(_user_only(arm) for arm in arms):
+        concerns.append(
+            Concern(
+                slug="user-mode-only",
+                text="instructions, cycles and IPC are of user mode only (:u); the kernel's work is not in them",
+                fix="sudo sysctl kernel.perf_event_paranoid=1, and count without :u",
+            )
+        )
+    return tuple(concerns)
+
+
+def _user_only(arm: PerfArm) -> bool:
+    return is_known(arm.turns.column("instructions:u")) and not (
+        is_known(arm.turns.column("instructions:k")) or is_known(arm.turns.column("instructions"))
+    )

@@ -1,0 +1,255 @@
+"""Someone's published table: what it says when it is split, and what it cannot say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ironlaw.analysis.iron_law.lmdi import Classes, State
+from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.explanation import ArmSummary, Explanation, Term
+from ironlaw.missing import Maybe, Missing, is_known
+
+REQUIRED = ("arm", "time_s", "ipc")
+OPTIONAL = ("cache_miss_percent", "size_mb")
+EXAMPLE = "for example: arm,time_s,ipc,cache_miss_percent,size_mb"
+
+NOT_IN_TABLE = "the table does not hold it"
+ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
+
+# What a table of times and ratios leaves open; each with what would have told it.
+LACKS = (
+    (
+        "repeats: each time stands once, so no difference is proven and nothing has an interval",
+        "time every arm several times, in new processes, in turns",
+    ),
+    ("a control: the same arm twice, to see what no difference looks like", "run one arm under two names"),
+    (
+        "counts of instructions and cycles: their ratios between arms are inferred from time x IPC",
+        "perf stat -e instructions,cycles",
+    ),
+    (
+        "clock frequency and CPU utilisation: an arm that waits more, or runs at a lower clock, seems to execute more",
+        "perf stat -e cycles,task-clock",
+    ),
+    (
+        "user and kernel mode apart, and page faults: what the allocator costs hides in the total",
+        "perf stat -e instructions:u,instructions:k,page-faults",
+    ),
+    (
+        "what was counted: the inferences alone, or imports, loading and warm-up as well",
+        "count only the inferences, and say how many",
+    ),
+    ("the answers: nothing shows that the arms compute the same", "compare the outputs on the same inputs"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One row as read: seconds, instructions per cycle, percent, megabytes of 10^6 bytes."""
+
+    row: int
+    arm: str
+    time_s: float
+    ipc: float
+    cache_miss_percent: Maybe[float]
+    size_mb: Maybe[float]
+
+
+def explain_table(text: str, *, named: str) -> Explanation:
+    """Split each step of a published table, under the assumption that frequency and utilisation are equal.
+
+    With both equal, cycles go with time and instructions with time x IPC, so that
+    ln(t0/t1) = ln(t0 IPC0 / t1 IPC1) + ln(IPC1/IPC0): instructions and CPI.
+
+    Raises:
+        BadInput: a column is missing or unknown, a value is no number or impossible, or two arms have one name.
+    """
+    rows, unused = _rows(text, named)
+    concerns = [_lack(*lack) for lack in LACKS]
+    if any(is_known(row.cache_miss_percent) for row in rows):
+        concerns.insert(0, _rate_without_counts(rows))
+    concerns += [_unused(name, named) for name in unused]
+    return explain_singles([_arm(row) for row in rows], concerns, source=named)
+
+
+def _arm(row: TableRow) -> SingleArm:
+    wall_ns = row.time_s * 1e9
+    no_column = Missing("the table has no such column")
+    return SingleArm(
+        row=ArmSummary(
+            arm=row.arm,
+            inferences=Missing("the table does not say how many"),
+            wall_ns=ONCE,
+            wall_ns_once=wall_ns,
+            user_ns=no_column,
+            kernel_ns=no_column,
+            cpu_ns=no_column,
+            instructions=Missing("the table holds no counts, only their ratio"),
+            cycles=Missing("the table holds no counts, only their ratio"),
+            ipc=row.ipc,
+            cache_references=Missing("the table holds a miss rate without counts"),
+            cache_misses=Missing("the table holds a miss rate without counts"),
+            cache_miss_share=row.cache_miss_percent / 100
+            if is_known(row.cache_miss_percent)
+            else row.cache_miss_percent,
+            size_bytes=round(row.size_mb * 1e6) if not isinstance(row.size_mb, Missing) else row.size_mb,
+        ),
+        state=_state(wall_ns, row.ipc),
+        assumptions=(ASSUMED,),
+        assumed_equal={Term.FREQUENCY: NOT_IN_TABLE, Term.UTILISATION: NOT_IN_TABLE},
+    )
+
+
+def _state(wall_ns: float, ipc: float) -> State:
+    """Time as CPU time, one cycle per ns: any equal values give the same split."""
+    wall = np.array([wall_ns])
+    unknown = Missing(NOT_IN_TABLE)
+    return State(
+        wall_ns=wall,
+        cpu_ns=wall,
+        classes=Classes(
+            instructions=wall * ipc,
+            cycles_per_ns=np.ones(1),
+            kernel_cycles_per_ns=unknown,
+            kernel_instructions=unknown,
+        ),
+    )
+
+
+def _rate_without_counts(rows: list[TableRow]) -> Concern:
+    read = [f"{row.arm} {row.cache_miss_percent:g} %" for row in rows if is_known(row.cache_miss_percent)]
+    return Concern(
+        slug="misleading-metric",
+        text=(
+            f"the cache-miss rate ({', '.join(read)}) is a share of cache references, and the table does not count "
+            "those: misses are rate x references, so the rate can fall while the misses rise. Without the counts it "
+            "cannot carry the explanation that the cache made the difference"
+        ),
+        fix=(
+            "count them: perf stat -e cache-references,cache-misses; "
+            "test it: an arm that differs only in that its weights fit the cache (ironlaw run --experiments cache-fit)"
+        ),
+    )
+
+
+def _lack(what: str, fix: str) -> Concern:
+    return Concern(slug="table-lacks", text=f"the table lacks {what}", fix=fix)
+
+
+def _unused(name: str, named: str) -> Concern:
+    return Concern(
+        slug="unused-column",
+        text=f"the column {name!r} of {named} is not used",
+        fix=f"columns that are: {', '.join((*REQUIRED, *OPTIONAL))}; {offer_closest(name, list(OPTIONAL))}",
+        weight=Weight.NOTES,
+    )
+
+
+def _rows(text: str, named: str) -> tuple[list[TableRow], list[str]]:
+    """The rows, and the columns that nobody here knows."""
+    lines = text.lstrip("\ufeff").splitlines()
+    header_line = next((line for line in lines if line.strip()), "")
+    delimiter = max(",;\t", key=header_line.count)
+    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True)
+    header: list[str] = []
+    rows = []
+    try:
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            if not header:
+                header = _header(fields, named)
+                continue
+            place = _Place(named=named, row=reader.line_num, decimal_comma=delimiter != ",")
+            rows.append(_row(header, fields, place))
+            if namesakes := [row for row in rows[:-1] if row.arm == rows[-1].arm]:
+                raise place.bad("arm", namesakes[0].arm, f"names an arm that row {namesakes[0].row} has")
+    except csv.Error as error:
+        raise BadInput(f"{named}, row {reader.line_num}: {error}", hint="save the table as plain CSV") from None
+    if not header:
+        raise BadInput(f"{named} is empty", hint=EXAMPLE)
+    return rows, [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
+
+
+def _header(fields: list[str], named: str) -> list[str]:
+    names = [field.strip().lower() for field in fields]
+    for name in REQUIRED:
+        if name not in names:
+            raise BadInput(
+                f"{named}, row 1: there is no column {name!r}", hint=f"{offer_closest(name, names)}; {EXAMPLE}"
+            )
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"{named}, row 1: the column {name!r} stands twice", hint="keep one of them")
+    return names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where in the file a value stands, for messages; and how it writes decimals."""
+
+    named: str
+    row: int
+    decimal_comma: bool
+
+    def bad(self, column: str, text: str, should: str) -> BadInput:
+        return BadInput(
+            f"{self.named}, row {self.row}, column {column}: {text!r} {should}",
+            hint="row 1 is the line with the names of the columns; write numbers like 89.8063",
+        )
+
+
+def _row(header: list[str], fields: list[str], place: _Place) -> TableRow:
+    if len(fields) != len(header):
+        raise BadInput(
+            f"{place.named}, row {place.row}: {len(fields)} values for {len(header)} columns "
+            f"(first without a partner: {(header[len(fields) :] or fields[len(header) :])[0]!r})",
+            hint="quote names that hold the separator",
+        )
+    cells = {name: field.strip() for name, field in zip(header, fields, strict=True)}
+    if not cells["arm"]:
+        raise place.bad("arm", "", "names no arm")
+    return TableRow(
+        row=place.row,
+        arm=cells["arm"],
+        time_s=_positive(cells["time_s"], "time_s", place),
+        ipc=_positive(cells["ipc"], "ipc", place),
+        cache_miss_percent=_optional(cells, "cache_miss_percent", place, most=100.0),
+        size_mb=_optional(cells, "size_mb", place),
+    )
+
+
+def _optional(cells: dict[str, str], name: str, place: _Place, *, most: float = math.inf) -> Maybe[float]:
+    if name not in cells:
+        return Missing(f"the table has no column {name}")
+    if not cells[name]:
+        return Missing("the table leaves it empty")
+    value = _number(cells[name], name, place)
+    if not 0 <= value <= most:
+        raise place.bad(name, cells[name], f"is not between 0 and {most:g}" if most < math.inf else "is below 0")
+    return value
+
+
+def _positive(text: str, name: str, place: _Place) -> float:
+    value = _number(text, name, place)
+    if not value > 0:
+        raise place.bad(name, text, "must be above 0")
+    return value
+
+
+def _number(text: str, name: str, place: _Place) -> float:
+    written = text.replace(",", ".") if place.decimal_comma and text.count(",") == 1 and "." not in text else text
+    try:
+        value = float(written)
+    except ValueError:
+        raise place.bad(name, text, "is not a number") from None
+    if not math.isfinite(value) or "_" in written:
+        raise place.bad(name, text, "is not a number")
+    return value

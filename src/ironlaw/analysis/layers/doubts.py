@@ -1,0 +1,95 @@
+"""What speaks against a ledger: reading that changed the answer, unexplained time, layers in another precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ironlaw.analysis.layers.operators import multiplies
+from ironlaw.analysis.layers.work import arithmetic
+from ironlaw.arm import Arm
+from ironlaw.concern import Concern, Weight
+from ironlaw.explanation import Comparison, Ledger
+from ironlaw.factors.int8_blocks import FACTOR as INT8_BLOCKS
+from ironlaw.factors.int8_blocks import paths_of
+from ironlaw.layer import LayerCall
+from ironlaw.missing import Missing
+from ironlaw.recording import Recording
+from ironlaw.variant import PRECISION
+
+MOST_DISTURBED = math.log(1.03)  # ln of the speed-up with layer reading over that without
+MOST_UNATTRIBUTED = 0.03  # of the arm's time
+_NAMED = 3
+_ASKED_INT8 = ("int8", "int8-dynamic")
+
+
+def ledger_doubts(comparison: Comparison, ledger: Ledger) -> list[Concern]:
+    """The doubts of one comparison's ledger."""
+    return [*_disturbed(comparison, ledger), *_unattributed(comparison, ledger)]
+
+
+def _disturbed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
+    read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
+    if isinstance(read, Missing) or isinstance(alone, Missing):
+        return []
+    apart = math.log(read.value / alone.value)
+    if abs(apart) <= MOST_DISTURBED:
+        return []
+    text = (
+        f"reading layers changes the speed-up of {comparison.changed} over {comparison.control} from {alone.value:.3g} "
+        f"to {read.value:.3g} (by {100 * math.expm1(abs(apart)):.1f} %, more than 3 %): its ledger is approximate"
+    )
+    fix = "read fewer, larger layers: a larger input or batch; or a longer --budget if the machine was unsteady"
+    return [Concern(slug="layer-reading-disturbs", text=text, fix=fix, arm=comparison.changed)]
+
+
+def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
+    row = ledger.rows[-1]
+    found = []
+    for arm, rest_ns, whole_ns in (
+        (comparison.control, row.control_ns, math.fsum(one.control_ns for one in ledger.rows)),
+        (comparison.changed, row.changed_ns, math.fsum(one.changed_ns for one in ledger.rows)),
+    ):
+        share = rest_ns / whole_ns if whole_ns > 0 else 0.0
+        if abs(share) > MOST_UNATTRIBUTED:
+            text = f"{100 * share:.1f} % of the time of {arm} is in no layer and not between layers (3 % is the mark)"
+            if share < 0:
+                more = f"{100 * -share:.1f} % more than all of it"
+                text = f"while they were read, the layers of {arm} took {more} (3 % is the mark)"
+            fix = "the machine changed speed between the turns that count and those that read layers: measure longer"
+            found.append(Concern(slug="layers-unattributed", text=text, fix=fix, arm=arm))
+    return found
+
+
+def precision_doubts(recording: Recording, arms: Sequence[Arm]) -> list[Concern]:
+    """Arms that were asked for int8 and ran layers that multiply in another format: the layers' names.
+
+    Not of arms that leave some blocks in float on purpose; `int8-blocks=all`, their reference, has the doubt if any.
+    """
+    found = []
+    for arm in arms:
+        asked = arm.variant.level(PRECISION)
+        if paths_of(arm.variant.level(INT8_BLOCKS.name)):
+            continue
+        graph = next((one for one in reversed(recording.layer_graphs) if one.arm == arm.name), None)
+        if asked not in _ASKED_INT8 or graph is None or isinstance(graph.calls, Missing):
+            continue
+        working = [call for call in graph.calls if multiplies(call) and arithmetic(call)]
+        other = [call for call in working if arithmetic(call) != "int8"]
+        if other:
+            found.append(_ran_otherwise(arm.name, working, other))
+    return found
+
+
+def _ran_otherwise(arm: str, working: Sequence[LayerCall], other: Sequence[LayerCall]) -> Concern:
+    formats = " and ".join(dict.fromkeys(arithmetic(call) for call in other))
+    names = ", ".join(call.name for call in other[:_NAMED])
+    more = f" and {len(other) - _NAMED} more" if len(other) > _NAMED else ""
+    return Concern(
+        slug="asked-int8-ran-float",
+        text=f"{arm} was asked for int8, and {len(other)} of its {len(working)} layers that multiply ran in {formats}: "
+        f"{names}{more}",
+        fix="see which of them have an int8 kernel in this engine; static int8 (int8+fused) covers convolutions too",
+        arm=arm,
+        weight=Weight.NOTES,
+    )

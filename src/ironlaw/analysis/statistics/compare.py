@@ -1,0 +1,132 @@
+"""A comparison of two arms: the paired difference with its intervals, and what may be claimed from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ironlaw.analysis.iron_law.lmdi import decompose
+from ironlaw.analysis.iron_law.split import counterfactuals, read_once, split_with_intervals
+from ironlaw.analysis.iron_law.states import states
+from ironlaw.analysis.statistics.covariate import adjust
+from ironlaw.analysis.statistics.interval import rank_interval, t_interval
+from ironlaw.analysis.statistics.paired import Pairs, pair
+from ironlaw.analysis.statistics.stopping import replicates_needed
+from ironlaw.analysis.turns import ArmTurns
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Comparison, Difference
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe, Missing, is_known
+
+NEGLIGIBLE_MOVE = 0.002  # ln units
+NO_GOAL = Missing("the plan asks for no precision")
+
+
+def compare(
+    control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine], *, goal: Goal | None = None
+) -> tuple[Comparison, Pairs]:
+    """Compare two arms over the rounds they share; also gives the pairs, for whatever looks closer."""
+    goal = goal or Goal()
+    pairs = pair(control, changed)
+    ratios = pairs.ln_ratios
+    ln_ratio = goal.applied(t_interval(ratios))
+    comparison = Comparison(
+        control=control.arm,
+        changed=changed.arm,
+        difference=Difference.UNPROVEN,
+        ln_ratio=ln_ratio,
+        rank=rank_interval(ratios),
+        replicates=tuple(float(ratio) for ratio in ratios),
+    )
+    if not len(ratios):
+        gap = Missing(f"{control.arm} and {changed.arm} share no round")
+        return replace(comparison, ln_ratio=gap, rank=gap, split=gap, once=gap), pairs
+    stand = states(pairs, machine)
+    decomposition = decompose(stand.control, stand.changed)
+    if isinstance(ln_ratio, Missing):
+        once = read_once(decomposition, stand.assumptions)
+        return replace(comparison, split=ln_ratio, once=once), pairs
+    adjusted = adjust(pairs)
+    needed, seconds = goal.distance(ratios.tolist())
+    return replace(
+        comparison,
+        difference=judge(comparison),
+        split=split_with_intervals(decomposition, stand.assumptions),
+        counterfactuals=counterfactuals(decomposition),
+        adjusted=adjusted if isinstance(adjusted, Missing) else adjusted.adjusted,
+        covariate="" if isinstance(adjusted, Missing) else adjusted.name,
+        covariate_is_equal=not isinstance(adjusted, Missing) and adjusted.is_equal,
+        replicates_needed=needed,
+        seconds_needed=seconds,
+    ), pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """The precision a plan asks for, and whether the run stopped because it was reached."""
+
+    precision: float | None = None
+    stopped_on_it: bool = False
+    replicate_s: Maybe[float] = NO_GOAL  # how long one replicate takes
+
+    def distance(self, replicate_means: list[float]) -> tuple[Maybe[int], Maybe[float]]:
+        """What it would still take to reach the goal: replicates, and seconds for them."""
+        if self.precision is None:
+            return NO_GOAL, NO_GOAL
+        needed = replicates_needed(replicate_means, self.precision)
+        if isinstance(needed, Missing) or isinstance(self.replicate_s, Missing):
+            return needed, needed if isinstance(needed, Missing) else self.replicate_s
+        return needed, needed * self.replicate_s
+
+    def applied(self, estimate: Maybe[Estimate]) -> Maybe[Estimate]:
+        """The interval, not narrower than the goal where the run stopped on it; see stopping."""
+        if isinstance(estimate, Missing) or self.precision is None or not self.stopped_on_it:
+            return estimate
+        half = math.log1p(self.precision)
+        return replace(
+            estimate, low=min(estimate.low, estimate.value - half), high=max(estimate.high, estimate.value + half)
+        )
+
+
+def absent(control: str, changed: str, reason: str) -> Comparison:
+    """The comparison that could not be made, and why."""
+    gap = Missing(reason)
+    return Comparison(
+        control=control,
+        changed=changed,
+        difference=Difference.UNPROVEN,
+        ln_ratio=gap,
+        rank=gap,
+        replicates=(),
+        split=gap,
+        once=gap,
+    )
+
+
+def settled(check: Comparison) -> Comparison:
+    """The control's comparison with itself; one that moved by less than what would matter counts as not moved.
+
+    The longer a recording, the smaller a difference its interval excludes zero for, and the place of an arm in its
+    round alone makes some: a move whose whole interval is inside +-0.2 % puts no larger difference in doubt.
+    """
+    if is_known(check.ln_ratio) and check.ln_ratio.lies_within(NEGLIGIBLE_MOVE):
+        return replace(check, difference=Difference.NONE_SHOWN)
+    return check
+
+
+NO_GAIN = Missing("the control arm moved, so no gain is proven")
+
+
+def has_moved(check: Maybe[Comparison]) -> bool:
+    """Whether the control differs from itself, so that nothing in the recording is proven."""
+    return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
+
+
+def judge(comparison: Comparison) -> Difference:
+    """What the interval allows to claim, as long as the control held still."""
+    estimate = comparison.ln_ratio
+    if not is_known(estimate):
+        return Difference.UNPROVEN
+    if not estimate.excludes(0.0):
+        return Difference.NONE_SHOWN
+    return Difference.FASTER if estimate.value > 0 else Difference.SLOWER

@@ -1,0 +1,206 @@
+"""The bench: what experiments measured, as per-replicate means that can be added and subtracted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ironlaw.analysis.statistics.paired import LEAST_SHARE_OF_ROUNDS
+from ironlaw.analysis.turns import ArmTurns, turns_of
+from ironlaw.analysis.verdicts.signatures import Observed, observe
+from ironlaw.experiment import Switch
+from ironlaw.explanation import Design
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording
+
+# Half-width, in ln units, of what would not matter to anyone: a cause inside it is refuted.
+SMALLEST_EFFECT = 0.015
+# The cause that moves with everything else that is changed about a process.
+NUISANCE = "page-faults"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The plan and, per arm, ln(wall) averaged over the rounds of each replicate, and what it shows."""
+
+    plan: Plan
+    ln_wall: dict[str, dict[int, float]]
+    seen: Mapping[str, Observed] = field(default_factory=dict)
+    smallest: float = SMALLEST_EFFECT
+
+    def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
+        """The arm that ran as `arm` with the switches thrown; itself where it was spared all; None where none ran."""
+        own = [entry for entry in self.plan.experiments if entry.arm == arm]
+        spared = {entry.switches for entry in own if entry.spared}
+        needed = {switch for switch in switches if (switch,) not in spared}
+        if not needed:
+            return arm
+        for entry in own:
+            if not entry.spared and set(entry.switches) == needed:
+                return entry.thrown if entry.thrown in self.ln_wall else None
+        return None
+
+    def bear_alike(self, control: str, changed: str, switch: Switch) -> bool:
+        """Whether both arms have as much of what the switch takes away, or of what it gets at."""
+        if control not in self.seen or changed not in self.seen:
+            return False
+        return self.seen[control].bears_as_much_as(self.seen[changed], switch.cause)
+
+    def world(self, control: str, changed: str) -> tuple[Switch, ...]:
+        """The switches under which the other experiments of a comparison were made.
+
+        The allocator's mood moves page faults with everything else that is changed, so where an arm has page faults,
+        other causes are tested with the allocator held still.
+        """
+        for entry in self.plan.experiments:
+            if len(entry.switches) > 1 and entry.arm in (control, changed):
+                still = tuple(switch for switch in entry.switches if switch.cause == NUISANCE)
+                if still:
+                    return still
+        return ()
+
+    def series(self, *terms: tuple[float, str]) -> dict[int, float]:
+        """A weighted sum of arms' ln(wall), per replicate in which all of them ran."""
+        tables = [self.ln_wall.get(name, {}) for _, name in terms]
+        shared = set.intersection(*(set(table) for table in tables)) if tables else set()
+        return {
+            replicate: sum(weight * table[replicate] for (weight, _), table in zip(terms, tables, strict=True))
+            for replicate in sorted(shared)
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """One cause's part of ln(C/X), per replicate, with the arms it was read from.
+
+    `in_time` is its part of C - X over the geometric mean of both. A cost that both arms bear alike leaves C - X as it
+    is and still changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference moves both.
+    Empty where the part is the whole of a comparison, which cannot differ in sign.
+    """
+
+    cause: str
+    switches: tuple[Switch, ...]
+    control: str
+    changed: str
+    parts: dict[int, float]
+    sign: int  # of the part, as predicted
+    in_time: dict[int, float] = field(default_factory=dict)
+    note: str = ""
+    design: Design = Design.PAIR
+    others: tuple[str, str] | None = None
+
+
+def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Bench:
+    """The arms of a recording, ready for verdicts: only rounds that all arms of a replicate ran."""
+    tables = turns_of(recording) if turns is None else turns
+    ln_wall = {name: _by_replicate(table) for name, table in tables.items()}
+    return Bench(plan=recording.plan, ln_wall=ln_wall, seen=observe(recording, tables))
+
+
+def _by_replicate(table: ArmTurns) -> dict[int, float]:
+    """Means over turns; a replicate that was cut before half of its turns is left out, as in comparisons."""
+    ln = np.log(table.wall_ns)
+    numbers, turns = np.unique(table.replicate, return_counts=True)
+    full = numbers[turns >= LEAST_SHARE_OF_ROUNDS * turns.max()]
+    return {int(number): float(ln[table.replicate == number].mean()) for number in full}
+
+
+def contributions(on: Bench, control: str, changed: str) -> Iterable[Contribution]:
+    """Every switch that was thrown on both sides of the comparison, or on one while the other was spared.
+
+    A factor in which the two arms differ is left to the comparison itself, which is its experiment.
+    """
+    differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
+    world = on.world(control, changed)
+    thrown = (entry for entry in on.plan.experiments if entry.arm in (control, changed))
+    for switch in dict.fromkeys(switch for entry in thrown for switch in entry.switches):
+        held = tuple(other for other in world if other != switch)
+        before = on.stand_in(control, held), on.stand_in(changed, held)
+        after = on.stand_in(control, (*held, switch)), on.stand_in(changed, (*held, switch))
+        if switch.factor in differing or None in before or None in after or before == after:
+            continue  # one side says nothing about a difference
+        yield _contribution(on, switch, (control, changed), (_both(before), _both(after)))
+
+
+def _both(arms: tuple[str | None, str | None]) -> tuple[str, str]:
+    assert arms[0] is not None
+    assert arms[1] is not None
+    return arms[0], arms[1]
+
+
+def _contribution(
+    on: Bench, switch: Switch, asked: tuple[str, str], arms: tuple[tuple[str, str], tuple[str, str]]
+) -> Contribution:
+    before, after = arms
+    spared = [
+        f"{entry.arm} was spared: {entry.spared}"
+        for entry in on.plan.experiments
+        if entry.spared and entry.switches == (switch,) and entry.arm in asked
+    ]
+    sides = [side for side in (0, 1) if before[side] != after[side]]
+    return Contribution(
+        cause=switch.cause,
+        switches=(switch,),
+        control=before[sides[0]],
+        changed=after[sides[0]],
+        parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
+        sign=_predicted(on, switch, before, after),
+        in_time=_in_time(on, before, after),
+        note="; ".join(spared),
+        design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
+        others=(before[1], after[1]) if len(sides) > 1 else None,
+    )
+
+
+def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], thrown: tuple[str, str]) -> int:
+    """The sign that the cause gives to its part of ln(C/X).
+
+    Of what is taken away: the arm on which the switch does more is the one that has the cause, and it changes as
+    predicted. Of what is put in the way: the faster arm loses by it more than the slower one.
+    """
+    if switch.adds:
+        return -1 if mean_of(on.series((1.0, arms[0]), (-1.0, arms[1]))) < 0 else 1
+    gains = [
+        mean_of(on.series((1.0, arm), (-1.0, with_it))) if arm != with_it else 0.0
+        for arm, with_it in zip(arms, thrown, strict=True)
+    ]
+    side = 1 if abs(gains[0]) >= abs(gains[1]) else -1
+    return -side if switch.slows() else side
+
+
+def _in_time(on: Bench, arms: tuple[str, str], thrown: tuple[str, str]) -> dict[int, float]:
+    """Per replicate, (C - X) - (C' - X') over the geometric mean of C and X."""
+    tables = [on.ln_wall.get(name, {}) for name in (*arms, *thrown)]
+    parts = {}
+    for replicate in sorted(set.intersection(*map(set, tables))):
+        lns = [table[replicate] for table in tables]
+        usual = (lns[0] + lns[1]) / 2
+        control, changed, control_thrown, changed_thrown = (math.exp(ln - usual) for ln in lns)
+        parts[replicate] = (control - changed) - (control_thrown - changed_thrown)
+    return parts
+
+
+def mean_of(parts: dict[int, float]) -> float:
+    """The mean over replicates; 0 where nothing ran."""
+    return float(np.mean(list(parts.values()))) if parts else 0.0
+
+
+def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
+    """Per comparison, widest first, the causes that look real so far, largest first: which to throw together?"""
+    on = bench(recording)
+    control = recording.plan.control.name
+    found = []
+    for arm in recording.plan.asked()[1:]:
+        sized = []
+        for item in contributions(on, control, arm.name):
+            scales = (item.parts, item.in_time)
+            signed = [item.sign * part for scale in scales for part in scale.values()]
+            # With two replicates no interval means anything; that they agree on something large has to do.
+            if item.cause != NUISANCE and signed and min(signed) > 0 and mean_of(item.parts) ** 2 > on.smallest**2:
+                sized.append((sum(signed) / len(signed), item.cause))
+        width = abs(mean_of(on.series((1.0, control), (-1.0, arm.name))))
+        found.append((width, (control, arm.name, [cause for _, cause in sorted(sized, reverse=True)])))
+    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]

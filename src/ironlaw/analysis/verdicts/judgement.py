@@ -1,0 +1,225 @@
+"""Verdicts: what the experiments of a recording say about why two arms differ, and what each cause is worth.
+
+For a cause with a switch, let C', X' be control and changed arm with the switch thrown. Its contribution to the
+comparison is ln(C/X) - ln(C'/X'): how much of the advantage goes away with it. Contributions are formed per replicate,
+so each has an interval that includes the spread between processes, and all of them add up with the unexplained rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, contributions, mean_of
+from ironlaw.analysis.verdicts.family import adjusted, p_value
+from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import CauseVerdict, Outcome
+from ironlaw.factor import Direction
+from ironlaw.missing import Maybe, Missing
+
+FEWEST_REPLICATES = 3
+CACHE_FIT = "cache-fit"
+NO_WHOLE = Missing("no difference is shown that it could be a share of")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The causes of one comparison, and what they leave over, in ln units."""
+
+    causes: tuple[CauseVerdict, ...] = ()
+    unexplained: Maybe[Estimate] = Missing("no experiment ran")
+    unexplained_share: Maybe[Estimate] = Missing("no experiment ran")
+    interaction: dict[str, Estimate] = field(default_factory=dict)
+
+
+# By comparison and cause.
+Family = Mapping[tuple[str, str, str], float]
+
+
+def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
+    """How likely luck alone would give each experiment of a recording, judged among all of them."""
+    raw: dict[tuple[str, str, str], float] = {}
+    for control, changed in comparisons:
+        found = [*contributions(on, control, changed)]
+        likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
+        through, _ = factor_contributions(on, control, changed, likely)
+        raw |= {(control, changed, item.cause): _p_value(item) for item in (*found, *through)}
+    return adjusted(raw)
+
+
+def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Family | None) -> Judgement:
+    """Verdicts on every cause that was tested for one comparison, whose ln-ratio is `whole`.
+
+    `among` is the recording's family of experiments; None in a recording whose control moved: then nothing is
+    confirmed.
+    """
+    judged = _Judge(on=on, arms=(control, changed), among=among)
+    found = [*contributions(on, control, changed)]
+    verdicts = [judged.verdict(item) for item in found]
+    confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
+    total = on.series((1.0, control), (-1.0, changed))
+    shared = share_out_causes(on, control, changed, confirmed)
+    through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
+    for item in through:
+        verdict = judged.verdict(item)
+        verdicts.append(verdict)
+        if verdict.outcome is Outcome.CONFIRMED and (shared or not confirmed):
+            shared[item.cause] = (item.parts, None)
+    causes = tuple(_with_share(verdict, shared.get(verdict.cause), whole, total) for verdict in verdicts)
+    left, left_share = _left_over(total, whole, shared, verdicts)
+    return Judgement(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
+
+
+def _p_value(item: Contribution) -> float:
+    """On both scales where the part must show on both; see Contribution."""
+    return max(p_value(list(scale.values())) for scale in (item.parts, item.in_time) if scale or scale is item.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What the experiments of one comparison are judged by."""
+
+    on: Bench
+    arms: tuple[str, str]
+    among: Family | None
+
+    def verdict(self, item: Contribution) -> CauseVerdict:
+        """The outcome of one experiment, with its numbers."""
+        values = [item.sign * part for part in item.parts.values()]
+        effect = t_interval(values)
+        outcome, reason = self._decide(item, effect)
+        return CauseVerdict(
+            cause=item.cause,
+            outcome=outcome,
+            control=item.control,
+            changed=item.changed,
+            design=item.design,
+            others=item.others,
+            predicts=_direction(item),
+            effect=effect,
+            evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
+            reason="; ".join(part for part in (reason, item.note) if part),
+        )
+
+    def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str]:
+        """Confirmed: unlikely by luck among all experiments, and in the predicted direction on both scales."""
+        if isinstance(effect, Missing):
+            return Outcome.UNDECIDED, ""  # the effect itself says why
+        if self.among is None:
+            return Outcome.UNDECIDED, "the control arm moved: nothing is confirmed in this recording"
+        if len(item.parts) < FEWEST_REPLICATES:
+            return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
+        if effect.lies_within(self.on.smallest):
+            return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %"
+        in_time = _in_time(item)
+        if in_time is not None and in_time.lies_within(self.on.smallest):
+            most = f"±{100 * self.on.smallest:.1f} %"
+            return Outcome.REFUTED, f"it costs both alike: the gap between their times stays to {most}"
+        if effect.high < 0:
+            return Outcome.UNDECIDED, "the effect goes against the prediction"
+        if effect.low <= 0:
+            return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
+        if in_time is not None and in_time.low <= 0:
+            return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
+        if any(self.on.bear_alike(*self.arms, switch) for switch in item.switches):
+            return Outcome.UNDECIDED, "both arms have it alike: that it costs one more is an interaction with a cause"
+        if item.cause == CACHE_FIT and self._slower_fits(item):
+            return (
+                Outcome.UNDECIDED,
+                "the cold takes time from the slower arm too: what it uses was in the caches as well",
+            )
+        # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
+        by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
+        if by_luck >= 1 - CONFIDENCE:
+            return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
+        return Outcome.CONFIRMED, ""
+
+    def _slower_fits(self, item: Contribution) -> bool:
+        """Whether the slower arm loses by cold caches: one whose data exceed them has nothing to lose."""
+        sides = [(item.control, item.changed), *([item.others] if item.others else [])]
+        warm, cold = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
+        loss = t_interval(list(self.on.series((1.0, cold), (-1.0, warm)).values()))
+        return isinstance(loss, Estimate) and loss.low > self.on.smallest
+
+
+def _in_time(item: Contribution) -> Estimate | None:
+    """The part on the scale of time, positive as predicted; None where it has none. See Contribution."""
+    estimate = t_interval([item.sign * part for part in item.in_time.values()])
+    return estimate if isinstance(estimate, Estimate) else None
+
+
+def _direction(item: Contribution) -> Direction:
+    """What is predicted for the changed arm of the experiment."""
+    slows = item.switches[0].slows() if item.switches else item.sign < 0
+    return Direction.SLOWER if slows else Direction.FASTER
+
+
+def _with_share(
+    verdict: CauseVerdict,
+    part: tuple[dict[int, float], tuple[float, float] | None] | None,
+    whole: Estimate,
+    total: dict[int, float],
+) -> CauseVerdict:
+    if verdict.outcome is not Outcome.CONFIRMED:
+        return verdict
+    if part is None:
+        gap = Missing("it overlaps with another confirmed cause, and the two were not measured together")
+        return replace(verdict, share=gap)
+    if not whole.excludes(0.0):
+        return replace(verdict, share=NO_WHOLE)
+    share = share_of(part[0], total, whole.value)
+    if isinstance(share, Missing):
+        return replace(verdict, share=share)
+    edges = [edge / whole.value for edge in part[1] or ()]
+    evidence = {**verdict.evidence}
+    if edges:
+        evidence |= {"least share over orders": min(edges), "largest share over orders": max(edges)}
+    widened = replace(share, low=min(share.low, *edges, share.value), high=max(share.high, *edges, share.value))
+    return replace(verdict, share=widened, evidence=evidence)
+
+
+def share_of(parts: dict[int, float], total: dict[int, float], whole: float) -> Maybe[Estimate]:
+    """A part over the whole with its 95 % interval, by the linearised variance of a ratio of means.
+
+    The replicates of part and whole go together, so what both share cancels. Source: Cochran, Sampling Techniques,
+    3rd ed., section 2.11.
+    """
+    share = mean_of(parts) / whole
+    residuals = [(part - share * total[key]) / whole for key, part in parts.items() if key in total]
+    spread = t_interval(residuals)
+    if isinstance(spread, Missing):
+        return spread
+    return Estimate(value=share, low=share - spread.half_width, high=share + spread.half_width)
+
+
+def _left_over(
+    total: dict[int, float], whole: Estimate, shared: Shares, verdicts: list[CauseVerdict]
+) -> tuple[Maybe[Estimate], Maybe[Estimate]]:
+    """What no confirmed cause accounts for, and its share; with all of their parts it adds up to `whole`.
+
+    Experiments may have fewer replicates than the comparison, so the interval is theirs, moved to the value that
+    adds up.
+    """
+    if not verdicts:
+        gap = Missing("no experiment ran")
+        return gap, gap
+    if any(verdict.outcome is Outcome.CONFIRMED for verdict in verdicts) and not shared:
+        gap = Missing("confirmed causes overlap and were not measured together")
+        return gap, gap
+    rest = total
+    for parts, _ in shared.values():
+        rest = {key: value - parts[key] for key, value in rest.items() if key in parts}
+    left = t_interval(list(rest.values()))
+    if isinstance(left, Missing):
+        return left, left
+    value = whole.value - sum(mean_of(parts) for parts, _ in shared.values())
+    estimate = Estimate(value=value, low=value - left.half_width, high=value + left.half_width)
+    if not whole.excludes(0.0):
+        return estimate, NO_WHOLE
+    spread = share_of(rest, total, whole.value)
+    if isinstance(spread, Missing):
+        return estimate, spread
+    share = value / whole.value
+    return estimate, Estimate(value=share, low=share - spread.half_width, high=share + spread.half_width)

@@ -1,0 +1,103 @@
+"""What to change next: every arm that ran and could be deployed, ranked by its measured gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+
+from ironlaw.analysis.concerns.alike import answers_alike
+from ironlaw.analysis.statistics.compare import NO_GAIN
+from ironlaw.analysis.statistics.interval import t_interval
+from ironlaw.analysis.verdicts.bench import Bench
+from ironlaw.arm import HANDED_OVER, Arm
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Recommendation
+from ironlaw.factors import FACTORS
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.variant import ENGINE, Variant
+
+MOST_NEXT = 4
+
+
+def recommend(
+    on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool, invalid: Collection[str]
+) -> Maybe[Recommendation]:
+    """The fastest arm that answers as the control does, and what else was tried.
+
+    Gains over a control among the `invalid` arms answer another question, and an invalid arm is never recommended.
+
+    An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
+    `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
+    """
+    if not trusted:
+        return NO_GAIN
+    control = on.plan.control
+    if control.name in invalid:
+        return Missing(f"{control.name} is no fair control, so no gain over it is one")
+    by_name = {row.arm: row for row in rows}
+    gains: list[tuple[Estimate, str]] = []
+    tried, unlike = [], []
+    for arm in on.plan.arms[1:]:
+        if arm.repeats or _base(on, arm) in invalid or not _deployable(arm.variant):
+            continue
+        ln_gain = t_interval(list(on.series((1.0, control.name), (-1.0, arm.name)).values()))
+        if isinstance(ln_gain, Missing):
+            continue
+        if ln_gain.low <= 0:
+            tried.append(arm.name)
+        elif not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
+            unlike.append(arm.name)
+        else:
+            gains.append((ln_gain, arm.name))
+    if not gains:
+        return Missing("nothing that was tried is shown to be faster and to answer alike")
+    gains.sort(key=lambda pair: -pair[0].low)
+    best, *others = [_option(on, gain, name) for gain, name in gains]
+    return Recommendation(
+        arm=best.arm,
+        gain=best.gain,
+        how=best.how,
+        tried=tuple(tried),
+        unlike=tuple(unlike),
+        next_best=tuple(others[:MOST_NEXT]),
+    )
+
+
+def _base(on: Bench, arm: Arm) -> str:
+    """The arm that was asked for, of which an experiment is a form."""
+    return next((entry.arm for entry in on.plan.experiments if entry.thrown == arm.name and not entry.spared), arm.name)
+
+
+def _deployable(variant: Variant) -> bool:
+    return all(FACTORS[name].remedy(level) for name, level in variant.changed)
+
+
+def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
+    """Whether its answers allow to recommend an arm; of untrained weights only that they are numbers can be asked."""
+    if row is None:
+        return False
+    return answers_alike(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
+
+
+def _program(on: Bench, arm: Arm) -> str:
+    """To use the program of an arm, by its source, or by the name that Python code gave it under."""
+    if arm.factory is None or not arm.factory.endswith(HANDED_OVER):
+        return f"use {arm.factory}"
+    given = next(other.name for other in on.plan.arms if other.factory == arm.factory and not other.serves)
+    return f"use the program that was given as {given!r}"
+
+
+def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
+    control, arm = on.plan.control, on.plan.arm(name)
+    levels = [
+        (factor, arm.variant.level(factor))
+        for factor in control.variant.differing(arm.variant)
+        if FACTORS[factor].remedy(arm.variant.level(factor))
+    ]
+    how = "; ".join(FACTORS[factor].remedy(level) for factor, level in levels)
+    if arm.variant.level(ENGINE) != FACTORS[ENGINE].plain and not arm.factory:
+        # The remedies of precisions are eager PyTorch's; another engine quantizes by tools of its own.
+        how = f"ironlaw export {name} -o DIR writes the model and the script that runs it"
+    if arm.factory and arm.factory != control.factory:
+        how = "; ".join(part for part in (_program(on, arm), how) if part)
+    return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how)

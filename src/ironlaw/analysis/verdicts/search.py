@@ -1,0 +1,135 @@
+"""Searching for the best arm: which to try, and which to retire after each replicate (successive halving).
+
+All live arms take turns in the same paired rounds. After a replicate the slower half of them is retired, save those
+that no other arm beats in time, size and agreement together. What survives is judged by the replicates after the last
+retirement only: the turns that chose an arm would flatter it.
+
+Source: Karnin, Koren & Somekh, ICML 2013 (sequential halving).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from ironlaw.analysis.agreement import agreements
+from ironlaw.analysis.concerns.alike import agreement_of
+from ironlaw.analysis.verdicts.bench import bench, mean_of
+from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
+from ironlaw.arm import Arm
+from ironlaw.explanation import ArmSummary
+from ironlaw.missing import Missing, is_known
+from ironlaw.recording import Recording
+from ironlaw.variant import ENGINE
+
+# Precision (and fusion) by engine: what people would pick.
+CANDIDATES: Mapping[str, tuple[str, ...]] = {
+    "eager": ("fp32", "fp32+fused", "bf16", "int8", "int8+fused", "int8-dynamic"),
+    "torchscript": ("fp32@torchscript", "int8@torchscript"),
+    "onnxruntime": ("fp32@onnxruntime", "int8@onnxruntime", "int8-dynamic@onnxruntime"),
+    "openvino": ("fp32@openvino", "bf16@openvino", "int8@openvino"),
+    "compiled": ("fp32@compiled", "bf16@compiled", "int8@compiled"),
+}
+KEPT = 4  # arms that are left to be judged, besides the control
+# What is tried on the best arms once the first half is gone: factor, level, the engines it does something to.
+VARIATIONS = (
+    ("malloc", "retain", ("eager", "torchscript", "compiled")),
+    ("layout", "channels_last", ("eager",)),
+)
+VARIED = 2  # arms that are varied
+MIXED_BEFORE = 4  # replicates after which a mixed arm is not begun any more: it needs some to be judged by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One arm as the replicates so far have it; ln of its time over the control's, agreement None where not known."""
+
+    name: str
+    ln_wall: float
+    size_bytes: int
+    agreement: float | None
+
+
+def candidates(engines: Collection[str]) -> tuple[Arm, ...]:
+    """The arms to begin with, control first, of the engines that are installed."""
+    return tuple(Arm.of(text) for engine, texts in CANDIDATES.items() if engine in engines for text in texts)
+
+
+def retirable(recording: Recording) -> tuple[str, ...]:
+    """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them.
+
+    Not those that show what mixed precision is worth: that needs an interval, and there are two of them. Nor those
+    that tell the factors of the leading arm apart, the engine from the quantization.
+    """
+    spared = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
+    standings = [one for one in _standings(recording) if one.name not in spared]
+    keep = max(KEPT, -(-len(standings) // 2))
+    ranked = sorted(standings, key=lambda one: (_unfit(recording, one), one.ln_wall))
+    if ranked:
+        corners = recording.plan.control.variant.corners(recording.plan.arm(ranked[0].name).variant)
+        spared |= {str(variant) for variant in corners.values()}
+    slower = [one for one in ranked[keep:] if one.name not in spared]
+    return tuple(one.name for one in slower if any(beats(other, one) for other in standings))
+
+
+def beats(one: Standing, other: Standing) -> bool:
+    """Whether one arm is at least as good in time, size and agreement, and better in one of them."""
+    first = (one.ln_wall, one.size_bytes, -(one.agreement or 0.0))
+    second = (other.ln_wall, other.size_bytes, -(other.agreement or 0.0))
+    return first != second and all(mine <= theirs for mine, theirs in zip(first, second, strict=True))
+
+
+def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
+    """The best arms with one further factor changed each, as far as the engine has it; more threads where CPUs are."""
+    known = {arm.name for arm in recording.plan.arms}
+    best = sorted(_standings(recording), key=lambda one: (_unfit(recording, one), one.ln_wall))[:VARIED]
+    made: dict[str, Arm] = {}
+    for standing in best:
+        arm = recording.plan.arm(standing.name)
+        levels = [(f, level) for f, level, engines in VARIATIONS if arm.variant.level(ENGINE) in engines]
+        if cpus > recording.plan.threads:
+            levels.append(("threads", str(cpus)))
+        for factor, level in levels:
+            varied = arm.variant.with_level(factor, level)
+            made.setdefault(str(varied), replace(arm, name=str(varied), variant=varied))
+    return tuple(arm for name, arm in made.items() if name not in known)
+
+
+def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
+    """The arms to add now: variations behind the first replicate, and a mixed arm once those have run as well."""
+    last = max(reading.replicate for reading in recording.readings)
+    if last == 0:
+        return variations(recording, cpus)
+    return mixtures(recording) if last < MIXED_BEFORE else ()
+
+
+def _unfit(recording: Recording, one: Standing) -> bool:
+    trained = all(concern.slug != "untrained-weights" for concern in recording.concerns)
+    return trained and (one.agreement is None or one.agreement < recording.plan.agreement)
+
+
+def _standings(recording: Recording) -> list[Standing]:
+    """The arms that are still asked for and ran."""
+    on = bench(recording)
+    answers = agreements(recording.outputs, control=recording.plan.control.name)
+    sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
+    failed = {failure.arm for failure in recording.failures}
+    found = []
+    for arm in recording.plan.asked():
+        table = on.ln_wall.get(arm.name)
+        if not table or arm.name in failed or arm.name in recording.plan.retired:
+            continue
+        row = ArmSummary(arm=arm.name, inferences=0, wall_ns=_NOT_ASKED)
+        agreement = agreement_of(replace(row, **answers[arm.name]) if arm.name in answers else row)
+        found.append(
+            Standing(
+                name=arm.name,
+                ln_wall=mean_of(on.series((1.0, arm.name), (-1.0, recording.plan.control.name))),
+                size_bytes=sizes.get(arm.name, 0),
+                agreement=agreement if is_known(agreement) else None,
+            )
+        )
+    return found
+
+
+_NOT_ASKED = Missing("not asked for here")

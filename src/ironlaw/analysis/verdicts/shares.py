@@ -1,0 +1,192 @@
+"""Shares: what confirmed causes are worth together, and the factors in which two arms differ.
+
+Source: Shapley values of ln-ratios, Shorrocks, Journal of Economic Inequality 11 (2013) 99.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import factorial
+
+from ironlaw.analysis.statistics.interval import t_interval
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, mean_of
+from ironlaw.estimate import Estimate
+from ironlaw.experiment import Switch
+from ironlaw.explanation import Design
+from ironlaw.factor import Direction
+from ironlaw.factors import FACTORS
+from ironlaw.variant import PRECISION
+
+# A factor that two arms differ in is itself a cause of the catalogue, under this name.
+FACTOR_CAUSES = {
+    "fusion": "fusion",
+    "layout": "layout",
+    "engine": "engine",
+    "threads": "thread-scaling",
+    "malloc": "page-faults",
+    "mode": "train-mode",
+    "grad": "autograd",
+    "input": "constant-input",
+    "calibration": "uncalibrated",
+    "denormals": "denormals",
+    "weights": "weight-traffic",
+    "cache": "cache-fit",
+    "isa": "simd-density",
+    "quantized-engine": "quantized-engine",
+    "oversubscribe": "thread-oversubscription",
+    "dispatch": "dispatch-overhead",
+    "scope": "whole-process-counting",
+    "convolution": "reference-kernel",
+    "activation-ranges": "dynamic-quantization",
+}
+
+
+Shares = dict[str, tuple[dict[int, float], tuple[float, float] | None]]
+
+
+def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Shares:
+    """Each confirmed cause's part when all are thrown together: Shapley values over the orders of throwing.
+
+    What holds the allocator still is thrown first, since the others were tested in that world. Of causes that were
+    not all measured together, the largest ones that were; the others have no part of their own. With the parts comes
+    the range of their means over orders.
+    """
+    world = on.world(control, changed)
+    first = [item for item in confirmed if world and set(item.switches) <= set(world)]
+    ranked = sorted((item for item in confirmed if item not in first), key=lambda item: -abs(mean_of(item.parts)))
+    shares: Shares = {item.cause: (item.parts, None) for item in first}
+    while ranked:
+        removed = _removed(on, (control, changed), ranked, world)
+        if removed is not None:
+            return {**shares, **_shapley(ranked, removed)}
+        ranked.pop()
+    return shares
+
+
+Removed = dict[frozenset[int], dict[int, float]]
+
+
+def _removed(
+    on: Bench, arms: tuple[str, str], confirmed: list[Contribution], world: tuple[Switch, ...]
+) -> Removed | None:
+    """What each set of causes, thrown together, takes off the difference; None when a needed arm did not run."""
+    removed: Removed = {frozenset(): {}}
+    start = [on.stand_in(arm, world) for arm in arms]
+    for size in range(1, len(confirmed) + 1):
+        for group in combinations(range(len(confirmed)), size):
+            switches = [*world, *(switch for player in group for switch in confirmed[player].switches)]
+            ins = [on.stand_in(arm, switches) for arm in arms]
+            if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
+                return None
+            removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))
+    return removed
+
+
+def _shapley(confirmed: list[Contribution], removed: Removed) -> Shares:
+    players = range(len(confirmed))
+    shares: Shares = {}
+    for player in players:
+        others = [other for other in players if other != player]
+        value: dict[int, float] = {}
+        steps = []
+        for size in range(len(others) + 1):
+            weight = factorial(size) * factorial(len(players) - size - 1) / factorial(len(players))
+            for group in combinations(others, size):
+                step = _minus(removed[frozenset((*group, player))], removed[frozenset(group)])
+                steps.append(mean_of(step))
+                value = {key: value.get(key, 0.0) + weight * part for key, part in step.items()}
+        shares[confirmed[player].cause] = (value, (min(steps), max(steps)))
+    return shares
+
+
+def _minus(left: dict[int, float], right: dict[int, float]) -> dict[int, float]:
+    return {key: value - right.get(key, 0.0) for key, value in left.items()}
+
+
+def factor_contributions(
+    on: Bench, control: str, changed: str, confirmed: list[Contribution]
+) -> tuple[list[Contribution], dict[str, Estimate]]:
+    """The catalogued factors in which the arms differ, with confirmed causes out of the way, and their interaction.
+
+    With several factors all 2^k arms are needed; the part of each is its mean over orders (Shapley), and with two
+    factors the interaction is what one changes in the other's effect.
+    """
+    first, last = on.plan.arm(control), on.plan.arm(changed)
+    if first.factory or last.factory:
+        return [], {}
+    factors = first.variant.differing(last.variant)
+    plain = _corners(on, control, changed)
+    if plain is None:
+        return [], {}
+    # All corners in one world: only causes that were thrown (or spared) at every corner are out of the way.
+    world = on.world(control, changed)
+    away = [item for item in confirmed if all(on.stand_in(arm, item.switches) for arm in plain.values())]
+    switches = list(dict.fromkeys([*world, *(switch for item in away for switch in item.switches)]))
+    moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
+    corners = {corner: arm for corner, arm in moved.items() if arm is not None}
+    if len(corners) < len(plain):
+        switches, corners = [], plain
+    held = f"with {' and '.join(map(str, switches))}" if switches else ""
+    found = []
+    for factor in factors:
+        if factor == PRECISION or factor not in FACTOR_CAUSES:
+            continue
+        parts = _factor_part(on, corners, factor, factors)
+        found.append(
+            Contribution(
+                cause=FACTOR_CAUSES[factor],
+                switches=(),
+                control=corners[frozenset()],
+                changed=corners[frozenset([factor])],
+                parts=parts,
+                sign=_factor_sign(factor, first.variant.level(factor), last.variant.level(factor)),
+                design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
+                note=" ".join(
+                    part for part in ("" if len(factors) == 1 else f"over {' and '.join(factors)}", held) if part
+                ),
+            )
+        )
+    return found, _interaction(on, corners, factors)
+
+
+def _corners(on: Bench, control: str, changed: str) -> dict[frozenset[str], str] | None:
+    """The arm at each corner of the factorial; None when one did not run."""
+    named = {str(arm.variant): arm.name for arm in on.plan.arms if not arm.factory and not arm.repeats}
+    wanted = on.plan.arm(control).variant.corners(on.plan.arm(changed).variant)
+    corners = {group: named[str(variant)] for group, variant in wanted.items() if str(variant) in named}
+    ran = all(name in on.ln_wall for name in corners.values())
+    return corners if ran and len(corners) == len(wanted) else None
+
+
+def _factor_part(
+    on: Bench, corners: dict[frozenset[str], str], factor: str, factors: Sequence[str]
+) -> dict[int, float]:
+    others = [other for other in factors if other != factor]
+    value: dict[int, float] = {}
+    for size in range(len(others) + 1):
+        weight = factorial(size) * factorial(len(factors) - size - 1) / factorial(len(factors))
+        for group in combinations(others, size):
+            step = on.series((1.0, corners[frozenset(group)]), (-1.0, corners[frozenset((*group, factor))]))
+            value = {key: value.get(key, 0.0) + weight * part for key, part in step.items()}
+    return value
+
+
+def _factor_sign(factor: str, control: str, changed: str) -> int:
+    """The sign predicted for ln(control/changed): what the changed level predicts, or the reverse of the control's."""
+    for level, sign in ((changed, 1), (control, -1)):
+        for test in FACTORS[factor].tests:
+            if test.level == level:
+                return -sign if test.predicts is Direction.SLOWER else sign
+    return 1
+
+
+def _interaction(on: Bench, corners: dict[frozenset[str], str], factors: Sequence[str]) -> dict[str, Estimate]:
+    if len(factors) != 2:
+        return {}
+    one, two = factors
+    none, both = corners[frozenset()], corners[frozenset(factors)]
+    alone = corners[frozenset([one])], corners[frozenset([two])]
+    parts = on.series((-1.0, none), (1.0, alone[0]), (1.0, alone[1]), (-1.0, both))
+    estimate = t_interval(list(parts.values()))
+    return {f"{one} x {two}": estimate} if isinstance(estimate, Estimate) else {}

@@ -1,0 +1,370 @@
+"""One finding for each thing the doctor looks at, from facts alone."""
+
+from __future__ import annotations
+
+from ironlaw.doctor.finding import Finding, State
+from ironlaw.fact import CounterCheck, Meter
+from ironlaw.machine import Machine
+from ironlaw.machine.cgroup import quota_cpus
+from ironlaw.machine.torch_probe import TorchProbe
+from ironlaw.missing import Maybe, Missing, is_known
+
+_DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+_GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
+_CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
+_CALM_LOAD = 0.3  # of one CPU: beyond that, somebody else runs most of the time while an arm is measured
+_QUIET = 0.02  # what most changes of a model or a library are above
+_LEAST_MEMORY_BYTES = 2 << 30  # an interpreter with torch and five twins of a small model
+_MUCH_SCATTERED_BYTES = 1 << 30  # what five twins of a small model take
+_MALLOC = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_TOP_PAD_=67108864"
+
+
+def _good(topic: str, text: str) -> Finding:
+    return Finding(topic=topic, state=State.GOOD, text=text)
+
+
+def _costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
+    return Finding(topic=topic, state=State.COSTS, text=text, cost=cost, fix=fix)
+
+
+def _unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
+    return Finding(topic=topic, state=State.UNKNOWN, text=gap.reason, cost=cost)
+
+
+def counters(check: CounterCheck) -> tuple[Finding, ...]:
+    """What the known-answer test of the counters found, and what getrusage does not count."""
+    found = [_hardware_counters(check)]
+    if check.meter is Meter.HARDWARE:
+        found.append(_kernel_mode(check))
+        extras = sorted(name for name in check.lost if ":" not in name and name not in _BOOKS)
+        if extras:
+            found.append(
+                _costs(
+                    "events",
+                    f"not counted: {', '.join(extras)}",
+                    cost=f"nothing is said that needs them; {extras[0]}: {check.lost[extras[0]]}",
+                    fix="ironlaw doctor --json gives the reason for each",
+                )
+            )
+    for name in sorted(_BOOKS & set(check.lost)):
+        found.append(
+            _costs(name, check.lost[name], cost=f"{name} are not known", fix="run outside the sandbox (gVisor: runc)")
+        )
+    return tuple(found)
+
+
+_BOOKS = frozenset({"page-faults", "context-switches"})
+
+
+def _hardware_counters(check: CounterCheck) -> Finding:
+    if check.meter is Meter.HARDWARE:
+        modes = "user and kernel mode apart" if "instructions:k" not in check.lost else "user mode only"
+        return _good("counters", f"{check.slots} counters count right at a time, {modes}, {len(check.groups)} groups")
+    reason = check.slots.reason if isinstance(check.slots, Missing) else "no event group could be used"
+    what, fix = _what_and_fix(reason)
+    return _costs(
+        "counters",
+        what,
+        cost="no instructions, cycles or cache misses; times, page faults and experiments remain",
+        fix=fix,
+    )
+
+
+def _kernel_mode(check: CounterCheck) -> Finding:
+    if "instructions:k" not in check.lost:
+        return _good("kernel mode", "counted apart")
+    what, fix = _what_and_fix(check.lost["instructions:k"])
+    return _costs("kernel mode", what, cost="the kernel's share of instructions and cycles is not known", fix=fix)
+
+
+def _what_and_fix(reason: str) -> tuple[str, str]:
+    """The two halves of a reason from the counter check; without a second one there is little to be done."""
+    what, _, fix = reason.partition("; ")
+    return what, fix or "measure on another machine: this one's counters cannot be believed"
+
+
+def paranoid(machine: Machine) -> Finding:
+    """What the kernel lets a process without privileges count."""
+    level = machine.perf_event_paranoid
+    if isinstance(level, Missing):
+        return _unknown("paranoid", level)
+    if level <= 1:
+        return _good("paranoid", f"perf_event_paranoid is {level}: user and kernel mode may be counted")
+    lost = "kernel mode is not counted" if level == 2 else "nothing is counted"
+    return _costs(
+        "paranoid",
+        f"perf_event_paranoid is {level}",
+        cost=f"without root or CAP_PERFMON {lost}",
+        fix="sudo sysctl kernel.perf_event_paranoid=1",
+    )
+
+
+def container(kind: Maybe[str], check: CounterCheck) -> Finding:
+    """Whether a container stands between the process and the counters."""
+    if isinstance(kind, Missing):
+        return _unknown("container", kind)
+    if not kind:
+        return _good("container", "none seen")
+    if check.meter is Meter.HARDWARE:
+        return _good("container", f"{kind}; the counters are let through")
+    return _costs(
+        "container",
+        kind,
+        cost="its seccomp filter forbids counters by default, whatever the hardware has",
+        fix=f"{kind} run --cap-add PERFMON --security-opt seccomp=unconfined",
+    )
+
+
+def dot_products(machine: Machine) -> Finding:
+    """Whether the CPU multiplies and adds int8 in one instruction."""
+    present = [flag for flag in _DOT_PRODUCTS if machine.has_isa(flag)]
+    if present:
+        return _good("int8", f"dot products in hardware: {', '.join(present)}")
+    if not machine.isa:
+        return _unknown("int8", Missing("/proc/cpuinfo tells no instruction-set extensions"))
+    return _costs(
+        "int8",
+        "no int8 dot product (VNNI, AMX, or dotprod on Arm)",
+        cost="int8 takes three instructions where one would do: expect 1.2 to 1.9x, not 2 to 4x",
+        fix="deploy on Cascade Lake, Zen 4, Neoverse or later, or keep fp32",
+    )
+
+
+def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
+    """Whether torch uses what the CPU has."""
+    if isinstance(probe, Missing):
+        return _costs("torch", probe.reason, cost="no torch arm can run", fix="pip install torch torchvision")
+    capped = [f"{name}={machine.other_settings[name]}" for name in _CAPS if name in machine.other_settings]
+    if capped:
+        return _costs(
+            "torch",
+            f"capped by {', '.join(capped)}",
+            cost="arms run slower kernels than this CPU has",
+            fix=f"unset {' '.join(setting.partition('=')[0] for setting in capped)}",
+        )
+    best = "AVX512" if machine.has_isa("avx512f") else "AVX2" if machine.has_isa("avx2") else probe.capability
+    text = f"kernels for {probe.capability}; quantizes with {probe.quantized_engine}"
+    if best not in probe.capability and probe.capability in ("DEFAULT", "NO AVX", "AVX2"):
+        return _costs(
+            "torch",
+            f"{text}, though the CPU has {best}",
+            cost="float and int8 kernels run below what this CPU can do",
+            fix="install a build of torch for this CPU: pip install --upgrade torch",
+        )
+    return _good("torch", text)
+
+
+def engines(machine: Machine) -> Finding:
+    """Which engines besides eager torch are installed."""
+    wanted = ("onnxruntime", "openvino")
+    present = [f"{name} {machine.versions[name]}" for name in wanted if name in machine.versions]
+    absent = [name for name in wanted if name not in machine.versions]
+    if not absent:
+        return _good("engines", ", ".join(present))
+    return _costs(
+        "engines",
+        f"not installed: {', '.join(absent)}",
+        cost=f"no arms {', '.join('@' + name for name in absent)}, so a weak float baseline may pass unseen",
+        fix=f"pip install {' '.join(absent)}",
+    )
+
+
+def governor(machine: Machine) -> Finding:
+    """Whether the frequency may follow the load."""
+    if isinstance(machine.governor, Missing):
+        return _unknown("governor", machine.governor, cost="frequency is only known where cycles are counted")
+    if machine.governor == "performance":
+        return _good("governor", "performance")
+    return _costs(
+        "governor",
+        machine.governor,
+        cost="the frequency follows the load: short turns run slower than long ones",
+        fix="sudo cpupower frequency-set -g performance",
+    )
+
+
+def turbo(machine: Machine) -> Finding:
+    """Whether the frequency may rise while the chip is cool."""
+    if isinstance(machine.turbo, Missing):
+        return _unknown("turbo", machine.turbo)
+    if machine.turbo == "off":
+        return _good("turbo", "off")
+    switch = "0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"
+    if machine.vendor == "GenuineIntel":
+        switch = "1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
+    return _costs(
+        "turbo",
+        "on",
+        cost="the frequency depends on heat and neighbours: intervals get wider, interleaving keeps them fair",
+        fix=f"echo {switch}",
+    )
+
+
+def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Finding:
+    """Whether two of the CPUs that may be used share a core."""
+    if isinstance(cores, Missing):
+        return _unknown("SMT", cores)
+    shared = [sorted(core) for core in cores if len(core & set(machine.cpus_allowed)) > 1]
+    if not shared:
+        outside = [core for core in cores if core & set(machine.cpus_allowed)]
+        return _good("SMT", "one allowed CPU per core" if outside else "no CPU shares its core")
+    first = ",".join(str(min(core)) for core in shared)
+    return _costs(
+        "SMT",
+        f"{len(shared)} cores run two threads each, for example CPUs {' and '.join(map(str, shared[0]))}",
+        cost="two threads of one core get little more than one: thread scaling looks worse than it is",
+        fix=f"taskset -c {first} ironlaw run ...",
+    )
+
+
+def numa(machine: Machine) -> Finding:
+    """Whether memory may be far from the CPU that uses it."""
+    if isinstance(machine.numa_nodes, Missing):
+        return _unknown("NUMA", machine.numa_nodes)
+    if machine.numa_nodes == 1:
+        return _good("NUMA", "one node")
+    return _costs(
+        "NUMA",
+        f"{machine.numa_nodes} nodes",
+        cost="memory may lie on another node than the CPU: bandwidth differs between replicates",
+        fix="numactl --cpunodebind=0 --membind=0 ironlaw run ...",
+    )
+
+
+def quota(machine: Machine) -> Finding:
+    """Whether the container may use all the CPUs it sees."""
+    if isinstance(machine.cgroup_cpu_max, Missing):
+        return _unknown("CPU quota", machine.cgroup_cpu_max)
+    cpus = quota_cpus(machine.cgroup_cpu_max)
+    allowed = len(machine.cpus_allowed)
+    if cpus >= allowed:
+        return _good("CPU quota", "none" if cpus == float("inf") else f"{cpus:g} CPUs, at least what is allowed")
+    return _costs(
+        "CPU quota",
+        f"{cpus:g} CPUs' worth of time on {allowed} {'CPU' if allowed == 1 else 'CPUs'}",
+        cost="a pool of more threads than that is stopped for the rest of every period",
+        fix=f"ironlaw run --threads {max(1, int(cpus))}, or docker run --cpus {allowed}",
+    )
+
+
+def allocator(machine: Machine) -> Finding:
+    """Whether freed memory goes back to the system."""
+    name = machine.allocator
+    if isinstance(name, Missing):
+        return _unknown("allocator", name)
+    keeps = [setting for setting in machine.other_settings if setting.startswith("MALLOC_MMAP_MAX_")]
+    if "glibc" not in name or keeps:
+        return _good("allocator", f"{name}, with {', '.join(keeps)}" if keeps else name)
+    return _costs(
+        "allocator",
+        f"{name}: gives large tensors back and faults them in again at each inference",
+        cost="page faults and kernel time, mostly in fp32; the arm +malloc=retain measures how much",
+        fix=f"env {_MALLOC} python your_program.py",
+    )
+
+
+def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
+    """Whether the arms fit into memory."""
+    if isinstance(available, Missing):
+        return _unknown("memory", available)
+    text = f"{available / 2**30:.1f} GiB available"
+    if available < _LEAST_MEMORY_BYTES:
+        return _costs(
+            "memory",
+            text,
+            cost="arms may be ended by the kernel, or wait for the disk",
+            fix="end other programs, or run fewer arms at a time (--arms)",
+        )
+    if is_known(swapped) and swapped > 0:
+        text += f", {swapped / 2**20:.0f} MiB swapped out"
+    return _good("memory", text)
+
+
+def scattered(found: Maybe[int]) -> Finding:
+    """Whether the first processes to start get worse pages than later ones."""
+    if isinstance(found, Missing):
+        return _unknown("free memory", found)
+    text = f"{found / 2**30:.1f} GiB lie in blocks below 64 KiB"
+    if found < _MUCH_SCATTERED_BYTES:
+        return _good("free memory", text)
+    return _costs(
+        "free memory",
+        text,
+        cost="programs that start first get scattered pages and run some per cent slower: intervals get wider",
+        fix="echo 1 | sudo tee /proc/sys/vm/compact_memory (ironlaw run does it where it may)",
+    )
+
+
+def load(machine: Machine) -> Finding:
+    """Whether others run here."""
+    if isinstance(machine.load_average, Missing):
+        return _unknown("load", machine.load_average)
+    cpus = len(machine.cpus_allowed)
+    text = f"{machine.load_average:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}"
+    if machine.load_average <= _CALM_LOAD:
+        return _good("load", text)
+    return _costs(
+        "load",
+        text,
+        cost="others take caches, bandwidth and time: intervals get wider",
+        fix="end or pause them (top shows them), or raise --budget",
+    )
+
+
+def clock(source: Maybe[str]) -> Finding:
+    """Whether reading the clock is cheap and steady."""
+    if isinstance(source, Missing):
+        return _unknown("clock", source)
+    if source in _GOOD_CLOCKS:
+        return _good("clock", source)
+    return _costs(
+        "clock",
+        source,
+        cost="reading it is a system call of a microsecond or more",
+        fix="boot with tsc=reliable if the CPU's counter is steady",
+    )
+
+
+def time_split(machine: Machine, check: CounterCheck) -> Finding:
+    """How exactly user and kernel time are told apart."""
+    split = machine.cpu_time_split
+    if isinstance(split, Missing):
+        return _unknown("user/kernel time", split)
+    if split == "exact" or (check.meter is Meter.HARDWARE and "instructions:k" not in check.lost):
+        return _good("user/kernel time", "exact" if split == "exact" else "cycles tell them apart")
+    return _costs(
+        "user/kernel time",
+        split,
+        cost="their split is right on average over a recording, and coarse in a single turn",
+        fix="count cycles in both modes, or boot with nohz_full= for the CPUs that are measured on",
+    )
+
+
+def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding:
+    """What the machine's noise hides: the smallest difference that a run of that length tells from none."""
+    if isinstance(smallest, Missing):
+        return _unknown("noise", smallest)
+    text = f"differences below {100 * smallest:.1f} % of steady work cannot be told here in {seconds:.0f} s"
+    text += f" ({replicates} replicates); a model's own luck comes on top"
+    if smallest <= _QUIET:
+        return _good("noise", text)
+    return _costs(
+        "noise",
+        text,
+        cost="smaller differences come out undecided",
+        fix="four times --budget halves it; so does a quieter machine",
+    )
+
+
+def hypervisor(machine: Machine) -> Finding:
+    """Whether others share the hardware."""
+    if isinstance(machine.hypervisor, Missing):
+        return _unknown("virtual machine", machine.hypervisor)
+    if machine.hypervisor == "none":
+        return _good("virtual machine", "none")
+    return _costs(
+        "virtual machine",
+        machine.hypervisor,
+        cost="neighbours move the last cache, memory bandwidth and frequency without being seen",
+        fix="trust the control arm; measure on a dedicated host to see less of them",
+    )

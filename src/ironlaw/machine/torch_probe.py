@@ -1,0 +1,58 @@
+"""What torch makes of this CPU, asked in a process of its own.
+
+Run as `python -m ironlaw.machine.torch_probe`; the answer is one JSON object.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import msgspec
+
+from ironlaw.missing import Maybe, Missing
+
+_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TorchProbe:
+    """The kernels torch chooses, the engines it can quantize for, and the threads it would start."""
+
+    capability: str  # of ATen's own kernels: DEFAULT, AVX2, AVX512, SVE256 ...
+    quantized_engines: tuple[str, ...]
+    quantized_engine: str
+    threads: int
+
+
+def probe_torch() -> Maybe[TorchProbe]:
+    """What torch says of itself here; takes as long as importing it."""
+    command = [sys.executable, "-m", "ironlaw.machine.torch_probe"]
+    try:
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S)
+        return msgspec.json.decode(answer.stdout.splitlines()[-1], type=TorchProbe)
+    except subprocess.TimeoutExpired:
+        return Missing(f"importing torch took longer than {_LIMIT_S:.0f} s")
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Missing(f"torch cannot be imported: {last}")
+    except (msgspec.DecodeError, IndexError):
+        return Missing("torch gave no answer")
+
+
+def main() -> None:
+    """Answer for this process."""
+    import torch
+
+    probe = TorchProbe(
+        capability=torch.backends.cpu.get_cpu_capability(),
+        quantized_engines=tuple(torch.backends.quantized.supported_engines),
+        quantized_engine=torch.backends.quantized.engine,
+        threads=torch.get_num_threads(),
+    )
+    sys.stdout.write(msgspec.json.encode(probe).decode() + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The layer turns of one twin: its layers surveyed once, then read by one border after the other.
+
+Whatever goes wrong here is the layers' and not the arm's: it becomes the reason why there are none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ironlaw.fact import CounterCheck
+from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.measure.layers.cost import border_cost
+from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
+from ironlaw.measure.layers.probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
+from ironlaw.measure.layers.reading import Course, LayersStrayed, Place, read_layers, run_plain
+from ironlaw.measure.messages import LayerTurn, Survey
+from ironlaw.measure.meter import groups_of
+from ironlaw.missing import Missing
+from ironlaw.program import Program
+
+EAGER = "eager"
+
+
+@dataclass(slots=True)
+class LayerReader:
+    """Surveys and reads the layers of an arm's program."""
+
+    program: Program
+    check: CounterCheck
+    arm: str
+    replicate: int
+    engine: str
+    course: Course | None = None
+    nodes: tuple[LayerCall, ...] = ()  # as the engine's profile told them at the survey
+
+    def survey(self, order: Survey) -> LayerGraph:
+        """The arm's layers, with the prices of reading them that were asked for."""
+        try:
+            return self._survey(order)
+        except Exception as error:  # noqa: BLE001  # the border to a user's code: the reason why there are no layers
+            return self._lost(error)
+
+    def _survey(self, order: Survey) -> LayerGraph:
+        if self.program.profile is not None:
+            told = self.program.profile(self.program.inputs[:1])
+            self.nodes = told.calls
+            return LayerGraph(arm=self.arm, calls=told.calls, notes=told.notes, profiled_by=self.engine)
+        if self.program.module is None and self.engine != EAGER:
+            reason = f"{self.engine} runs the model as one call and shows no layers"
+            return LayerGraph(arm=self.arm, calls=Missing(reason))
+        wanted = Wanted(
+            program=self.program,
+            arm=self.arm,
+            library=_library(),
+            prices=lambda: {probe.value: border_cost(self._border(probe, 0)) for probe in order.prices},
+        )
+        found = survey_aside(wanted)
+        self.course = found.course
+        return found.graph
+
+    def turn(self, order: LayerTurn, inputs: list[tuple[Any, ...]]) -> LayerReading | LayerGraph:
+        """One layer turn, or why the arm cannot be read."""
+        place = Place(arm=self.arm, replicate=self.replicate, round=order.round, position=order.position)
+        try:
+            if self.program.profile is not None:
+                return self._profiled(order, inputs, place)
+            assert self.course is not None, "a layer turn is ordered after a survey that told layers"
+            return read_layers(self.program, self.course, self._border(order.probe, order.group), inputs, place)
+        except Exception as error:  # noqa: BLE001  # as above
+            return self._lost(error)
+
+    def _profiled(self, order: LayerTurn, inputs: list[tuple[Any, ...]], place: Place) -> LayerReading:
+        """A turn under the engine's own profiler, and as many inferences without it.
+
+        Raises:
+            LayersStrayed: the engine ran other nodes than in the survey.
+        """
+        assert self.program.profile is not None, "asked for where there is one"
+        plain_ns = run_plain(self.program, inputs)
+        told = self.program.profile(inputs)
+        if [call.operator for call in told.calls] != [call.operator for call in self.nodes]:
+            raise LayersStrayed(f"{self.engine} ran other nodes than in the surveyed inference")
+        return LayerReading(
+            arm=place.arm,
+            replicate=place.replicate,
+            round=place.round,
+            position=place.position,
+            probe=Probe.ENGINE,
+            inferences=len(inputs),
+            wall_ns=told.wall_ns,
+            alone_ns=plain_ns,
+            calls_ns=told.calls_ns,
+            before_ns=(0,) * len(told.calls),
+            plain_ns=plain_ns,
+        )
+
+    def _lost(self, error: Exception) -> LayerGraph:
+        return LayerGraph(arm=self.arm, calls=Missing(f"reading layers failed: {type(error).__name__}: {error}"))
+
+    def _border(self, probe: Probe, group: int) -> Border:
+        match probe:
+            case Probe.CPU:
+                return CpuBorder()
+            case Probe.FAULTS:
+                return FaultBorder()
+            case Probe.GROUP:
+                return GroupBorder(group, groups_of(self.check)[group])
+            case _:
+                return ClockBorder()
+
+
+def _library() -> str:
+    """The library that int8 weights are packed for in this process."""
+    import torch
+
+    return str(torch.backends.quantized.engine)

@@ -1,0 +1,76 @@
+"""Free memory: read from stated files, and compacted through a stated switch."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from ironlaw.machine.free_memory import compact, held, scattered_bytes, settle
+from ironlaw.missing import Missing
+
+
+def put(root: Path, name: str, text: str) -> Path:
+    file = root / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_only_blocks_below_sixteen_pages_are_scattered_and_all_zones_count(tmp_path: Path) -> None:
+    rows = ["Node 0, zone      DMA      3      0      0      0      9      9", "Node 1, zone   Normal 5 2 1 1 7 1000"]
+    put(tmp_path, "proc/buddyinfo", "\n".join(rows) + "\n")
+    assert scattered_bytes(tmp_path) == (3 + 5 + 2 * 2 + 4 + 8) * resource.getpagesize()
+
+
+def test_without_buddyinfo_there_is_a_reason_and_no_number(tmp_path: Path) -> None:
+    assert scattered_bytes(tmp_path) == Missing("/proc/buddyinfo cannot be read: No such file or directory")
+
+
+def test_what_is_scattered_is_held_within_a_sixteenth_of_what_is_available_and_half_a_gigabyte(tmp_path: Path) -> None:
+    put(tmp_path, "proc/buddyinfo", "Node 0, zone   Normal  1000  0  0  0  50\n")
+    put(tmp_path, "proc/meminfo", "MemTotal: 99999 kB\nMemAvailable: 8000000 kB\n")
+    page = resource.getpagesize()
+    assert settle(tmp_path).held_bytes == 1000 * page
+    put(tmp_path, "proc/meminfo", "MemAvailable: 8003 kB\n")
+    assert settle(tmp_path).held_bytes == 8003 * 1024 // 16 // page * page
+    put(tmp_path, "proc/meminfo", "MemTotal: 99999 kB\n")
+    assert settle(tmp_path).held_bytes == 0
+    put(tmp_path, "proc/meminfo", "MemAvailable: 80000000 kB\n")
+    put(tmp_path, "proc/buddyinfo", "Node 0, zone   Normal  1000000  0  0  0  50\n")
+    assert settle(tmp_path).held_bytes == 512 << 20
+
+
+def test_held_memory_is_resident_until_it_is_given_back() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = resident()
+    with held(64 << 20):
+        assert resident() - before >= 60 << 20
+    assert resident() - before < 30 << 20
+
+
+def test_compacting_writes_one_to_the_kernel_s_switch(tmp_path: Path) -> None:
+    switch = put(tmp_path, "proc/sys/vm/compact_memory", "")
+    assert compact(tmp_path) is True
+    assert switch.read_text() == "1"
+
+
+def test_a_kernel_without_the_switch_is_named(tmp_path: Path) -> None:
+    found = compact(tmp_path)
+    assert found == Missing("/proc/sys/vm/compact_memory: No such file or directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_who_may_not_compact_is_told_so(tmp_path: Path) -> None:
+    put(tmp_path, "proc/sys/vm/compact_memory", "").chmod(0o444)
+    assert compact(tmp_path) == Missing("/proc/sys/vm/compact_memory: Permission denied")
+
+
+def test_a_compaction_without_end_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "proc/sys/vm").mkdir(parents=True)
+    os.mkfifo(tmp_path / "proc/sys/vm/compact_memory")  # opening it waits for a reader that never comes
+    assert compact(tmp_path, limit_s=0.2) == Missing("compacting memory took more than 0.2 s and was given up")
