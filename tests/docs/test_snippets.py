@@ -82,7 +82,7 @@ def test_factor_of_the_docs_is_one(folder: Path) -> None:
 def test_engine_of_the_docs_prepares_and_runs_a_model(folder: Path) -> None:
     import torch
 
-    from ironlaw.engines import eager
+    from ironlaw.engines.eager import execution as eager
     from ironlaw.models import open_model
     from ironlaw.variant import Variant
 

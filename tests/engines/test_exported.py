@@ -11,7 +11,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from ironlaw.engines import eager, exported, onnxruntime, openvino, torchscript
+from ironlaw.engines import exported
+from ironlaw.engines.eager import execution as eager
+from ironlaw.engines.onnxruntime import execution as onnxruntime
+from ironlaw.engines.openvino import execution as openvino
+from ironlaw.engines.torchscript import execution as torchscript
 from ironlaw.errors import BadInput
 from ironlaw.variant import Variant
 

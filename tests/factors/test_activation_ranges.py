@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ironlaw.engines import eager_int8
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.errors import ArmFailed
 from ironlaw.factors.activation_ranges import FACTOR, range_finders
 from ironlaw.measure.census import take_census

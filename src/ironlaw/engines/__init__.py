@@ -1,4 +1,4 @@
-"""Engines: what turns a variant of a model into something to call. One file each; heavy imports inside functions."""
+"""Engines: what turns a variant of a model into something to call. One folder each; heavy imports inside functions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ironlaw.models import LoadedModel
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import Variant
 
-# Level of the factor `engine` -> the module here that implements it.
-_MODULES = {name: name for name in ("eager", "compiled", "torchscript", "onnxruntime", "openvino")}
+# What makes a folder here an engine, of the folder's name: the module that offers what `Engine` asks for.
+_EXECUTION = "execution"
+_FOUND = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob(f"*/{_EXECUTION}.py")))
 
 
 class Engine(Protocol):
@@ -50,7 +51,7 @@ def engine(name: str) -> Engine:
     Raises:
         BadInput: there is none.
     """
-    if name not in _MODULES:
-        raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(_MODULES)))
-    module: Engine = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    if name not in _FOUND:
+        raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(_FOUND)))
+    module: Engine = importlib.import_module(f"{__name__}.{name}.{_EXECUTION}")
     return module

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.onnxruntime import session_entries
+from ironlaw.engines.onnxruntime.execution import session_entries
 from ironlaw.errors import BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.models import saved
@@ -121,7 +121,7 @@ def _of_engine(variant: Variant, prepared: Path) -> Mapping[str, Any]:
             given = about["backend"] if variant.level(PRECISION) in ("int8", "int8-dynamic") else "none"
             return {"quantized_engine": given, "search": paths}
         case "torchscript":
-            from ironlaw.engines.eager_int8 import preferred_backend
+            from ironlaw.engines.torch_modules.int8 import preferred_backend
 
             return {"quantized_engine": preferred_backend() if variant.level(PRECISION) == "int8" else "none"}
         case _:

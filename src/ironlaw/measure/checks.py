@@ -64,7 +64,7 @@ def _has_foreign_engine(program: Program) -> Maybe[bool]:
         return Missing("the engine does not show its modules")
     import torch
 
-    from ironlaw.engines.eager_int8 import preferred_backend
+    from ironlaw.engines.torch_modules.int8 import preferred_backend
 
     return str(torch.backends.quantized.engine) != preferred_backend()
 

@@ -51,8 +51,8 @@ def image(size: int = 32) -> Any:
 
 
 def in_int8(module: Any, example: Any, *, fused: bool) -> Any:
-    from ironlaw.engines.eager_int8 import preferred_backend, quantize_static
-    from ironlaw.engines.phases import Phases
+    from ironlaw.engines.border.phases import Phases
+    from ironlaw.engines.torch_modules.int8 import preferred_backend, quantize_static
 
     with torch.inference_mode(False), torch.no_grad():
         made = quantize_static(module, [(example,)], fused=fused, backend=preferred_backend(), phases=Phases())

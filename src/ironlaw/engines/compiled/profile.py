@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.torch_profile import marked, settle
+from ironlaw.engines.torch_modules.marks import marked, settle
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import Form, LayerCall, NodeProfile, Origin
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ironlaw.engines.failures import explained
+from ironlaw.engines.border.failures import explained
 from ironlaw.errors import ArmFailed
 
 CONVERTER = """Check 'false' failed at src/frontends/common_translators/src/unconverted_ops_report.cpp:151:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ironlaw.engines import openvino as engine
+from ironlaw.engines.openvino import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
 
-from . import small
+from .. import small
 
 pytest.importorskip("openvino")
 pytestmark = pytest.mark.filterwarnings("ignore")

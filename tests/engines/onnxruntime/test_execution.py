@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from ironlaw import models
-from ironlaw.engines import onnxruntime as engine
+from ironlaw.engines.onnxruntime import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
 from ironlaw.models import LoadedModel
 from ironlaw.program import PreparedModel
 
-from . import small
+from .. import small
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore")  # exporters and quantizers warn of their own ways

@@ -18,12 +18,12 @@ from typing import Any
 
 import msgspec
 
-from ironlaw.engines import inductor_profile
-from ironlaw.engines.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
-from ironlaw.engines.failures import explained, innermost, quiet
-from ironlaw.engines.inductor_profile import INT8_KERNELS
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.failures import explained, innermost, quiet
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.compiled import profile as inductor_profile
+from ironlaw.engines.compiled.profile import INT8_KERNELS
+from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing

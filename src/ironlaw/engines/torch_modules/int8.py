@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ironlaw.engines.failures import explained, quiet
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.failures import explained, quiet
+from ironlaw.engines.border.phases import Phases
 from ironlaw.errors import ArmFailed
 from ironlaw.factors.int8_blocks import ALL, BUT, NONE, paths_of
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from ironlaw.engines import torchscript as engine
+from ironlaw.engines.torchscript import execution as engine
 from ironlaw.errors import ArmFailed
 
-from . import small
+from .. import small
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ironlaw.engines import eager_int8, weight_only
-from ironlaw.engines.applicable import refuse_idle
-from ironlaw.engines.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.applicable import refuse_idle
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.eager import weight_only
+from ironlaw.engines.torch_modules import int8 as eager_int8
+from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe

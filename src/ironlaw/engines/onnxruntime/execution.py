@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines import onnx_files, onnx_profile
-from ironlaw.engines.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.failures import explained
-from ironlaw.engines.onnx_files import Int8
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.failures import explained
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime import files as onnx_files
+from ironlaw.engines.onnxruntime import profile as onnx_profile
+from ironlaw.engines.onnxruntime.files import Int8
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ironlaw.engines import compiled as engine
+from ironlaw.engines.compiled import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Missing
 
-from . import small
+from .. import small
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),

@@ -10,8 +10,9 @@ import pytest
 
 from ironlaw.analysis.layers.matching import match
 from ironlaw.analysis.layers.work import arithmetic, macs
-from ironlaw.engines import compiled, inductor_profile
-from ironlaw.engines.inductor_profile import Kernel, calls_of
+from ironlaw.engines.compiled import execution as compiled
+from ironlaw.engines.compiled import profile as inductor_profile
+from ironlaw.engines.compiled.profile import Kernel, calls_of
 from ironlaw.layer import LayerCall
 from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing
@@ -207,7 +208,7 @@ def test_a_kernel_without_a_mark_is_said_to_be_framework_time(
 
 
 def _marks(names: tuple[str, ...], spent_ns: tuple[int, ...]) -> Any:
-    from ironlaw.engines.torch_profile import Marks
+    from ironlaw.engines.torch_modules.marks import Marks
 
     return Marks(names=names, spent_ns=spent_ns, wall_ns=100)
 

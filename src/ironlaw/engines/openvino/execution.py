@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines import onnx_files, openvino_profile
-from ironlaw.engines.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.failures import explained, quiet
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.failures import explained, quiet
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime import files as onnx_files
+from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing

@@ -13,9 +13,9 @@ import torch
 
 from ironlaw.analysis.layers.matching import match
 from ironlaw.analysis.layers.work import arithmetic, macs
-from ironlaw.engines import torchscript as engine
-from ironlaw.engines.torch_profile import _folded
-from ironlaw.engines.torchscript_profile import mark, scopes_of
+from ironlaw.engines.torch_modules.marks import _folded
+from ironlaw.engines.torchscript import execution as engine
+from ironlaw.engines.torchscript.profile import mark, scopes_of
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.measure.layers.survey import survey
@@ -23,7 +23,7 @@ from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel
 from ironlaw.program import Program
 
-from . import small
+from .. import small
 
 
 @pytest.fixture(autouse=True)

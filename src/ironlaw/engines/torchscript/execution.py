@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from ironlaw.engines import eager_int8, torchscript_profile
-from ironlaw.engines.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.failures import explained, quiet
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.failures import explained, quiet
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.torch_modules import int8 as eager_int8
+from ironlaw.engines.torchscript import profile as torchscript_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing

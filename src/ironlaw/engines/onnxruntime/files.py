@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.failures import explained, failure, quiet
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.failures import explained, failure, quiet
+from ironlaw.engines.border.phases import Phases
 from ironlaw.errors import ArmFailed
 
 _INPUTS = "inputs.json"

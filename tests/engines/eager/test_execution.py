@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from ironlaw.engines import eager, eager_int8
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.eager import execution as eager
+from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
 from ironlaw.models import LoadedModel, saved

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ironlaw.engines import eager_int8
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.variant import Variant

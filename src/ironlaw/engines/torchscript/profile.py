@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.engines.torch_profile import marked, settle
+from ironlaw.engines.torch_modules.marks import marked, settle
 from ironlaw.layer import Form, LayerCall, NodeProfile, Origin
 
 _MARK = "ironlaw:"

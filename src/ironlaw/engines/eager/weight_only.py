@@ -7,9 +7,9 @@ import importlib.util
 import warnings
 from typing import Any
 
-from ironlaw.engines.eager_int8 import Quantized
-from ironlaw.engines.failures import explained, quiet
-from ironlaw.engines.phases import Phases
+from ironlaw.engines.border.failures import explained, quiet
+from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.torch_modules.int8 import Quantized
 from ironlaw.errors import ArmFailed
 
 IMPORTS = ("torchao",)  # the classes of its tensors, which a saved module names

@@ -1,0 +1,1 @@
+"""Inductor, ahead of time."""
