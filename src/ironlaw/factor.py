@@ -1,6 +1,7 @@
 """A factor: something about a model's execution that can be varied while everything else stays.
 
-Each file under factors/ defines one subclass and one instance named FACTOR; nothing else has to be touched to add one.
+Each file under factors/ defines a subclass and an instance named FACTOR, or a small family of one engine and a tuple
+named FACTORS; nothing else has to be touched to add one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Every factor ironlaw can vary: one file each, found by looking into this folder."""
+"""Every factor ironlaw can vary: one file each, or one a family, found by looking into this folder."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 
 from ironlaw.factor import Factor
 
@@ -13,10 +14,17 @@ _FIRST = ("precision", "engine", "fusion")
 
 def _found() -> dict[str, Factor]:
     modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
-    factors: list[Factor] = [module.FACTOR for module in modules]
+    factors: list[Factor] = [factor for module in modules for factor in _declared(module)]
     rank = {name: place for place, name in enumerate(_FIRST)}
     factors.sort(key=lambda factor: (rank.get(factor.name, len(rank)), factor.name))
     return {factor.name: factor for factor in factors}
+
+
+def _declared(module: ModuleType) -> tuple[Factor, ...]:
+    """The factor of a file, FACTOR, or those of a family in one file, FACTORS."""
+    alone: Factor | None = getattr(module, "FACTOR", None)
+    family: tuple[Factor, ...] = () if alone is not None else module.FACTORS
+    return family if alone is None else (alone,)
 
 
 FACTORS: dict[str, Factor] = _found()

@@ -1,0 +1,45 @@
+"""quantization.*: how ONNX Runtime's own tools write int8 into a file."""
+
+from __future__ import annotations
+
+from ironlaw.factor import Direction, Factor, Test
+
+
+class Format(Factor):
+    """qdq: float operators between quantize-dequantize pairs, fused when loaded; qoperator: int8 operators as such."""
+
+    name = "quantization.format"
+    summary = "how int8 is written into an ONNX file"
+    plain = "qdq"
+    levels = ("qdq", "qoperator")
+    shapes_model = True
+    engines = ("onnxruntime",)
+    may_move = "which operators compute in int8"
+
+
+class Granularity(Factor):
+    """Plain is a scale per output channel, as in eager PyTorch's default."""
+
+    name = "quantization.granularity"
+    summary = "what shares one scale of int8 weights"
+    plain = "channel"
+    levels = ("channel", "tensor")
+    shapes_model = True
+    engines = ("onnxruntime",)
+    may_move = "the answers; the kernels where an engine has faster ones for one scale"
+
+
+class Signs(Factor):
+    """Plain is unsigned activations and signed weights, as in eager PyTorch's default."""
+
+    name = "quantization.signs"
+    summary = "signs of int8 activations and weights"
+    plain = "u8s8"
+    levels = ("u8s8", "s8s8")
+    shapes_model = True
+    engines = ("onnxruntime",)
+    may_move = "the kernels; saturation where the CPU has no dot product instruction"
+    tests = (Test(cause="signedness", level="s8s8", predicts=Direction.SLOWER),)
+
+
+FACTORS = (Format(), Granularity(), Signs())
