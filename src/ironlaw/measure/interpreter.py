@@ -5,7 +5,6 @@ Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recor
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import signal
@@ -15,14 +14,8 @@ import time
 
 import msgspec
 
+from ironlaw.measure.children import die_with_parent
 from ironlaw.measure.messages import Born, Broken, Died, Line, Post, Staff
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends, so that a killed recorder leaves nothing running."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def main() -> None:

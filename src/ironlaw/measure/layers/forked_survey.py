@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ironlaw.layer import BorderCost, LayerGraph
-from ironlaw.measure.interpreter import die_with_parent
+from ironlaw.measure.children import die_with_parent
 from ironlaw.measure.layers.reading import Course, Trace, run_read
 from ironlaw.measure.layers.sites import find_sites
 from ironlaw.measure.layers.survey import Survey, survey
