@@ -119,6 +119,7 @@ class ArmStarted:
     working_threads: Maybe[int] = Missing("was not read")  # that spent CPU time while the arm inferred
     thread_cpus: tuple[int, ...] = ()  # CPUs that any thread of the process may use
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
+    training_layers: Maybe[tuple[str, ...]] = Missing("was not recorded")  # that compute as in training
     between_ns: int = 0  # spent before each inference, outside the clock
 
 

@@ -12,7 +12,7 @@ from ironlaw.program import Program
 
 
 class Grad(Factor):
-    """Plain is off (inference_mode) for models that ironlaw prepares, and untouched for a program of one's own."""
+    """Plain is off (inference_mode) for modules, and untouched for a callable of one's own."""
 
     name = "grad"
     summary = "autograd recording"

@@ -10,36 +10,18 @@ from ironlaw.program import Program
 def check_program(program: Program) -> dict[str, Maybe[bool]]:
     """What the program does that a fair inference does not; read from the program, not from what was asked.
 
-    training: the program, or a BatchNorm or dropout layer in it, is in train mode. records_graph: the output
-    requires grad, so autograd ran. constant_input: every input tensor holds one value only. channels_last: its images
-    lie in that order. scripted: Python does not run between its operators. foreign_quantized_engine: int8 operators
-    run by another library than torch prefers on this CPU.
+    records_graph: the output requires grad, so autograd ran. constant_input: every input tensor holds one value only.
+    channels_last: its images lie in that order. scripted: Python does not run between its operators.
+    foreign_quantized_engine: int8 operators run by another library than torch prefers on this CPU.
     """
     answers = leaves(program.infer(*program.inputs[0]))
     return {
-        "training": _is_training(program),
         "records_graph": any(bool(getattr(leaf, "requires_grad", False)) for leaf in answers),
         "constant_input": _is_constant(program),
         "channels_last": _is_channels_last(program),
         "scripted": _is_scripted(program),
         "foreign_quantized_engine": _has_foreign_engine(program),
     }
-
-
-def _is_training(program: Program) -> Maybe[bool]:
-    if program.module is None or not hasattr(program.module, "modules"):
-        return Missing("the engine does not show its modules")
-    import torch
-
-    # Conversion makes new modules, which are born in train mode and mean nothing by it: what counts is the program
-    # itself and the layers that compute something else while training.
-    differing = (torch.nn.modules.batchnorm._NormBase, torch.nn.modules.dropout._DropoutNd)
-    layers = (
-        module
-        for module in program.module.modules()
-        if isinstance(module, differing) and not type(module).__module__.startswith("torch.ao.")
-    )
-    return bool(program.module.training) or any(layer.training for layer in layers)
 
 
 def _is_channels_last(program: Program) -> Maybe[bool]:

@@ -35,6 +35,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import observe_pool
 from ironlaw.measure.process_clock import waited_ns
+from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
@@ -78,6 +79,8 @@ class Twin:
             return [self._failure("input", error.message, error.hint)]
         except IronlawError as error:
             return [self._failure(str(stage), error.message, error.hint)]
+        except SystemExit as error:  # user code: a script's sys.exit() must not end its process unexplained
+            return [self._failure(str(stage), f"it called sys.exit({error.code!r})", _where(error))]
         except Exception as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
             traceback.print_exc()
             return [self._failure(str(stage), f"{type(error).__name__}: {error}", _where(error))]
@@ -142,7 +145,8 @@ class Twin:
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
         between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
-        checks = check_program(program)
+        training = layers_as_in_training(program)
+        checks = {"training": training if isinstance(training, Missing) else bool(training), **check_program(program)}
         pool = observe_pool(self._one_inference_ns)
         meter = meter_for(post.check)
         meter.attach()
@@ -162,6 +166,7 @@ class Twin:
             working_threads=pool.working,
             thread_cpus=pool.cpus,
             checks=checks,
+            training_layers=training,
             between_ns=between_ns,
         )
 

@@ -33,7 +33,7 @@ class Made:
 def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
     """The model that a user's function makes; its own inputs, or photographs where it gives none.
 
-    The module is left as the factory made it, training mode included: a program of one's own is run as it is.
+    The module is left as the factory made it, training mode included; a callable is run as it is, autograd included.
 
     Raises:
         BadInput: the module has no such function, or the images cannot be used.

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Maybe
-from tests.scripted import SOUND, SOUND_CENSUS, explained, own
+from tests.scripted import SOUND, SOUND_CENSUS, explained, own, recorded
 
 Facts = dict[str, Maybe[bool]]
 Counts = dict[str, Maybe[float]]
@@ -43,6 +44,20 @@ def test_a_fault_is_named_for_the_arm_that_has_it_with_a_fix(slug: str, law: Arm
     found = concerns(law)
     assert slug in found
     assert found[slug].fix
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        (("1 (BatchNorm2d)",), "runs in train mode: 1 (BatchNorm2d) computes as in training"),
+        (("1 (Dropout)", "2 (Dropout)"), "2 of its layers compute as in training, the first 1 (Dropout)"),
+    ],
+)
+def test_the_layers_that_compute_as_in_training_are_named(layers: tuple[str, ...], said: str) -> None:
+    recording = recorded((own("a"), own("b")), Script(arms={"a": SOUND, "b": showing(checks={"training": True})}))
+    started = tuple(replace(one, training_layers=layers) if one.arm == "b" else one for one in recording.started)
+    (found,) = [one for one in explain(replace(recording, started=started)).concerns if one.slug == "train-mode"]
+    assert said in found.text
 
 
 @pytest.mark.parametrize("slug", ["train-mode", "autograd", "constant-input", "uncalibrated", "simulated-quantization"])

@@ -15,6 +15,7 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import execution as eager
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.missing import is_known
 from ironlaw.models import LoadedModel, saved
 from ironlaw.program import PreparedModel, Program
@@ -268,6 +269,21 @@ def test_a_given_program_is_run_as_it_is_training_mode_included(tmp_path: Path) 
     _, program, _ = run("given", model_of(module, 1, 4), tmp_path)
     assert program.module is not None
     assert program.module.training
+
+
+def test_a_given_module_is_called_under_inference_mode_and_a_callable_as_it_is(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(4, 4))
+    for program, requires_grad in ((module, False), (module.forward, True)):
+        _, loaded, (answer, *_) = run("given", model_of(program, 1, 4), tmp_path / str(requires_grad))
+        assert answer.requires_grad is requires_grad
+        assert ("inference_mode" in loaded.boundary) is not requires_grad
+
+
+def test_autograd_records_a_given_module_where_it_is_asked_for(tmp_path: Path) -> None:
+    _, program, _ = run("given", model_of(nn.Sequential(nn.Linear(4, 4)), 1, 4), tmp_path)
+    recording = FACTORS["grad"].change("on", program)
+    with recording.guard():
+        assert recording.infer(*recording.inputs[0]).requires_grad
 
 
 def test_a_given_callable_is_run(tmp_path: Path) -> None:

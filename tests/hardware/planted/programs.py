@@ -1,13 +1,14 @@
 """Small real programs, each with one cause planted in it, and its counterpart without; `file.py:factory` of each.
 
-A factory takes nothing and returns (module, inputs). Sizes are chosen so that the planted cause is a seventh of the
-time or more on a current x86 CPU, and one inference takes some milliseconds.
+A factory takes nothing and returns (module or callable, inputs). Sizes are chosen so that the planted cause is a
+seventh of the time or more on a current x86 CPU, and one inference takes some milliseconds.
 """
 
 from __future__ import annotations
 
 import copy
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import nn
 # torch leaves its quantization untyped, and is moving it elsewhere.
 quantization: Any = importlib.import_module("torch.ao.quantization")
 
-Made = tuple[nn.Module, list[tuple[Any, ...]]]
+Made = tuple[Callable[..., Any], list[tuple[Any, ...]]]
 
 
 def drawn(*shape: int, count: int = 8) -> list[tuple[Any, ...]]:
@@ -30,14 +31,24 @@ def for_inference(module: nn.Module) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-class Forgotten(nn.Module):
-    """What its author forgot to leave out: every inference records a graph."""
+class Renamed(nn.Module):
+    """The same layers by other names."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def forward(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+class Calling:
+    """A callable of one's own around a module, without inference_mode: where weights require grad, a graph is made."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        self.inner = inner
+
+    def __call__(self, x: Any) -> Any:
         return self.inner(x)
 
 
@@ -149,11 +160,11 @@ def in_eval_mode() -> Made:
 
 
 def recording_a_graph() -> Made:
-    return Forgotten(_tiny()).eval(), drawn(1, 16)
+    return Calling(_tiny().eval()), drawn(1, 16)
 
 
 def recording_nothing() -> Made:
-    return for_inference(Forgotten(_tiny())), drawn(1, 16)
+    return Calling(for_inference(_tiny())), drawn(1, 16)
 
 
 # int8 by one engine or another
@@ -274,7 +285,7 @@ def greedy() -> Made:
 
 
 def modest() -> Made:
-    return for_inference(Forgotten(convolutions())), drawn(1, 64, 28, 28)
+    return for_inference(Renamed(convolutions())), drawn(1, 64, 28, 28)
 
 
 # comparisons that answer another question than the one asked

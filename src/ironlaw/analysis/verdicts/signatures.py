@@ -35,6 +35,7 @@ class Observed:
     checks: dict[str, bool]
     census: dict[str, float]
     cpus: int
+    training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = FRAME_BYTES + 1  # of the model; where nothing tells it, large enough to be suspected
 
     @property
@@ -124,7 +125,7 @@ class Observed:
         says, counted, int8 = self.checks.get, self.census, self.computes_int8
         return (
             ("page-faults", True, f"it has {self.page_faults:.2g} page faults an inference"),
-            ("train-mode", says("training") is False, "its modules are in eval mode"),
+            ("train-mode", says("training") is False, "no layer of it computes as in training"),
             ("autograd", says("records_graph") is False, "it records no graph"),
             ("constant-input", says("constant_input") is False, "its inputs are not constant"),
             ("denormals", "subnormal_share" in counted, "it computes no subnormal numbers"),
@@ -167,6 +168,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
                 name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)
             },
             cpus=len(fact.cpus),
+            training_layers=() if isinstance(fact.training_layers, Missing) else fact.training_layers,
             size_bytes=sizes.get(arm.name, FRAME_BYTES + 1),
         )
     return seen

@@ -42,7 +42,7 @@ def _state(arm: Observed, on: Bench) -> Iterator[Concern]:
     if arm.shows("train-mode"):
         yield Concern(
             slug="train-mode",
-            text=f"runs in train mode: BatchNorm uses batch statistics, dropout drops{_cost(on, name, 'train-mode')}",
+            text=f"runs in train mode: {_training(arm.training_layers)}{_cost(on, name, 'train-mode')}",
             fix="call module.eval() before inferring",
             arm=name,
             weight=_weight(meant["mode"] == "train"),
@@ -72,6 +72,14 @@ def _state(arm: Observed, on: Bench) -> Iterator[Concern]:
             arm=name,
             weight=_weight(meant["calibration"] == "none"),
         )
+
+
+def _training(layers: tuple[str, ...]) -> str:
+    if not layers:
+        return "BatchNorm uses batch statistics, dropout drops"
+    if len(layers) == 1:
+        return f"{layers[0]} computes as in training"
+    return f"{len(layers)} of its layers compute as in training, the first {layers[0]}"
 
 
 def _weight(was_asked_for: bool) -> Weight:

@@ -22,7 +22,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 IMPORTS = ("torch",)
 BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
-GIVEN_BOUNDARY = "call of the program as it is, training mode and autograd included, until it returns"
+CALLABLE_BOUNDARY = "call of the program as it is, autograd included, until it returns"
 _ABOUT = "eager.json"
 _MODULE = "prepared.pt"
 
@@ -234,13 +234,14 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
         torch.backends.quantized.engine = about["backend"]
     module = _read(path, about)
     infer = between_float32(module) if variant.level(PRECISION) == "bf16" else module
-    given = variant.level(PRECISION) == GIVEN
+    # Who hands over a module leaves calling it to whoever runs it; what a callable does around it is its own.
+    is_module = isinstance(module, torch.nn.Module)
     return Program(
         infer=infer,
         inputs=model.inputs,
-        module=module if isinstance(module, torch.nn.Module) else None,
-        guard=contextlib.nullcontext if given else torch.inference_mode,
-        boundary=GIVEN_BOUNDARY if given else BOUNDARY,
+        module=module if is_module else None,
+        guard=torch.inference_mode if is_module else contextlib.nullcontext,
+        boundary=BOUNDARY if is_module else CALLABLE_BOUNDARY,
     )
 
 
