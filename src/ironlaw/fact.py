@@ -174,12 +174,13 @@ class Ceilings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullReading:
-    """A turn of an empty program: what measuring itself costs."""
+    """A turn of an empty program, of as many inferences as the arm's own turns: what measuring itself costs."""
 
     arm: str
     replicate: int
-    wall_ns: int
+    wall_ns: int  # over the whole turn
     counts: tuple[Count, ...] = ()
+    inferences: Maybe[int] = Missing("was not recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ironlaw.commands.doctor import doctor, noise_finding
+from ironlaw.commands.run import Settings
+from ironlaw.commands.run import run as command
 from ironlaw.doctor.finding import State
 from ironlaw.machine.noise import Noise
 from ironlaw.machine.torch_probe import TorchProbe
@@ -56,14 +58,16 @@ def test_the_pinning_of_the_test_is_undone() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-def test_noise_is_told_for_the_replicates_of_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ironlaw.commands.run.DEFAULT_BUDGET_S", 100.0)
-    # Eight replicates in a hundred seconds: five in sixty. Means +-1 %, s = 1.069 %, t for 4 degrees 2.776:
-    # 2.776 * 0.01069 / sqrt(5) = 0.01327, and e^0.01327 - 1 = 1.34 %.
+def test_noise_is_that_of_a_plain_run_with_as_many_replicates_as_it_may_make() -> None:
+    given = command.make_context("run", []).params
+    schedule = Settings.of(given.pop("model"), given).schedule
+    # Means +-1 %, s = 1.069 %, t for 17 degrees 2.110: 2.110 * 0.01069 / sqrt(18) = 0.00532.
     noise = Noise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
     found = noise_finding(noise)
     assert found.state is State.GOOD
-    assert "differences below 1.3 % of steady work cannot be told here in 60 s (5 replicates)" in found.text
+    assert schedule.replicates == 18
+    said = f"differences below 0.5 % of steady work cannot be shown here by a run of {schedule.budget_s:.0f} s"
+    assert f"{said} (up to 18 replicates)" in found.text
 
 
 def test_seconds_below_zero_are_refused() -> None:

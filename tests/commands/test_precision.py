@@ -128,11 +128,21 @@ def test_a_moved_control_is_not_hidden_by_the_precision_asked_for() -> None:
 
 @pytest.mark.parametrize(("text", "fraction"), [("2%", 0.02), ("0.02", 0.02), (" 1.5% ", 0.015)])
 def test_a_precision_is_a_percentage_or_a_fraction(text: str, fraction: float) -> None:
-    assert Percentage().convert(text, None, Context(run_command)) == pytest.approx(fraction)
+    assert Percentage("2%").convert(text, None, Context(run_command)) == pytest.approx(fraction)
 
 
 @pytest.mark.parametrize("text", ["2", "100%", "0", "-1%", "nan", "inf", "two", "%"])
 def test_a_precision_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        Percentage().convert(text, None, Context(run_command))
+        Percentage("2%").convert(text, None, Context(run_command))
     assert "%" in caught.value.hint or "%" in caught.value.message
+
+
+@pytest.mark.parametrize("option", ["--precision", "--agreement"])
+@pytest.mark.parametrize("text", ["7", "0", "seven"])
+def test_a_share_that_is_none_is_refused_under_the_name_of_its_option(option: str, text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        run_command.make_context("run", [option, text])
+    assert option in caught.value.hint
+    (other,) = {"--precision", "--agreement"} - {option}
+    assert other not in caught.value.message + caught.value.hint

@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ironlaw.arm import HANDED_OVER
 from ironlaw.cli import run
-from ironlaw.commands.run import Settings, default_out
+from ironlaw.commands.run import Settings, _source, default_out
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
+from tests.scripted import own
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +83,25 @@ def test_the_first_arm_that_is_typed_is_the_control(
     (tmp_path / "model.py").write_text(PROGRAM)
     given = command.make_context("run", typed).params
     assert [arm.name for arm in Settings.of(given.pop("model"), given).arms] == arms
+
+
+def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ironlaw.commands.run import run as command
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("net.onnx", "net_q.onnx"):
+        (tmp_path / name).write_bytes(b"some")
+    given = command.make_context("run", ["--arm", "a=net.onnx", "--arm", "b=net_q.onnx"]).params
+    settings = Settings.of(given.pop("model"), given)
+    assert settings.plan().model == "net.onnx, net_q.onnx"
+    assert settings.out.name.startswith("a-b-")
+
+
+def test_programs_handed_over_from_python_are_named_by_their_arms() -> None:
+    arms = tuple(replace(own(name), factory=f"/gone/{name}{HANDED_OVER}") for name in ("a", "b"))
+    assert [_source(arm) for arm in arms] == ["a", "b"]
 
 
 def test_a_model_file_gives_the_recording_a_name_without_its_folder() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.fact import Ended, Ending
+from ironlaw.fact import Ended, Ending, Failure, FreeMemory
+from ironlaw.measure import processes
 from ironlaw.measure.processes import ProcessStage, user_environment
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
@@ -16,7 +17,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
 
 PROGRAMS = '''
-import os, signal
+import os, signal, sys
 
 class Program:
     """Does nothing, until a call of a turn: warming up takes fewer than 100."""
@@ -41,14 +42,18 @@ def hang():
 def leave():
     os._exit(7)
 
+def leave_politely():
+    sys.exit(0)
+
 def well(): return Program(), [(1,), (2,)]
 def segfault(): return Program(end_badly), [(1,), (2,)]
 def raising(): return Program(raise_it), [(1,), (2,)]
 def hanging(): return Program(hang), [(1,), (2,)]
 def leaving(): return Program(leave), [(1,), (2,)]
+def exiting(): return Program(leave_politely), [(1,), (2,)]
 def refusing(): raise RuntimeError("cannot be made")
 '''
-BAD = ("segfault", "raising", "hanging", "leaving", "refusing")
+BAD = ("segfault", "raising", "hanging", "leaving", "exiting", "refusing")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,7 @@ def test_an_arm_that_ends_badly_costs_no_other_arm_a_reading(recording: Recordin
         ("raising", "turn", "ValueError: no more"),
         ("hanging", "turn", "it was stopped"),
         ("leaving", "turn", "exited with 7"),
+        ("exiting", "turn", "it called sys.exit(0)"),
         ("refusing", "prepare", "cannot be made"),
     ],
 )
@@ -132,3 +138,23 @@ def test_a_user_without_a_name_gets_one_for_the_arms_processes(monkeypatch: pyte
     assert user_environment() == {"USER": "uid4000001"}
     monkeypatch.setenv("USER", "ada")
     assert user_environment() == {}
+
+
+def test_a_twin_that_is_gone_fails_in_the_replicate_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "settle", FreeMemory)
+    arm = Arm.of("fp32")
+    stage = ProcessStage(Plan(model="", arms=(arm,), schedule=Schedule(), counters=False))
+    try:
+        assert list(stage.start(3, (), {})) == []
+        (failure,) = stage.answer(arm)
+    finally:
+        stage.close()
+    assert isinstance(failure, Failure)
+    assert failure.replicate == 3
+
+
+def test_an_empty_turn_is_measured_as_often_as_an_arm_answers(recording: Recording) -> None:
+    nulls = [null for null in recording.nulls if null.arm == "well"]
+    assert len({null.inferences for null in nulls} | {1000}) == 1
+    assert len(nulls) == 5
+    assert all(null.wall_ns > 0 for null in nulls)

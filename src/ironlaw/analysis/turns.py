@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ironlaw.bounds import MOST_CYCLES_PER_NS, MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.event import Count
 from ironlaw.fact import Reading
 from ironlaw.missing import Maybe, Missing, is_known
@@ -20,8 +21,6 @@ Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
 NEVER_READ = Missing("no turn read it")
-MOST_INSTRUCTIONS_PER_CYCLE = 20  # no CPU retires as many; a count beyond it is a broken counter
-MOST_CYCLES_PER_NS = 12  # the fastest CPU clock ever shown ran at 9.1 GHz
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ironlaw.machine.noise import Noise
     from ironlaw.missing import Maybe
 
-ASKED_S = 60.0
 SCHEMA = 1
 
 
@@ -67,13 +66,12 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
 
 
 def noise_finding(noise: Maybe[Noise]) -> Finding:
-    """What a run of a minute could tell here, with as many replicates as the default schedule puts into one."""
+    """What a plain `ironlaw run` could tell here at best: with all the replicates it may make, if they fit."""
     from ironlaw.analysis.statistics.smallest import smallest_difference
-    from ironlaw.commands.run import DEFAULT_BUDGET_S
+    from ironlaw.commands.run import EXPERIMENTS_BUDGET_S, MOST_REPLICATES
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing
-    from ironlaw.plan import Schedule
 
-    replicates = max(2, round(ASKED_S * Schedule().replicates / DEFAULT_BUDGET_S))
-    smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=replicates)
-    return findings.noise(smallest, seconds=ASKED_S, replicates=replicates)
+    most = MOST_REPLICATES
+    smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=most)
+    return findings.noise(smallest, seconds=EXPERIMENTS_BUDGET_S, replicates=most)

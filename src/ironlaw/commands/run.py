@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ironlaw import protocol
-from ironlaw.arm import Arm
+from ironlaw.arm import HANDED_OVER, Arm
 from ironlaw.commands.showing import Display, check_writable, show, write_report
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
@@ -36,18 +36,24 @@ class Percentage(click.ParamType[float]):
 
     name = "percentage"
 
+    def __init__(self, example: str) -> None:
+        self.example = example
+
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The fraction."""
         if isinstance(value, float):
             return value
         text = str(value).strip()
+        option = param.opts[0] if param is not None else "the share"
         try:
             fraction = float(text[:-1]) / 100 if text.endswith("%") else float(text)
         except ValueError:
-            raise BadInput(f"{text!r} is not a percentage", hint="for example --precision 2%") from None
+            raise BadInput(f"{text!r} is not a percentage", hint=f"for example {option} {self.example}") from None
         if not 0 < fraction < 1:
-            hint = f"--precision {text}%, or as a fraction: 0.02" if fraction >= 1 else "for example --precision 2%"
-            raise BadInput(f"--precision {text} is not between 0 and 100 %", hint=hint)
+            meant = (
+                f"{option} {text}%, or as a fraction" if 1 <= fraction < 100 else f"for example {option} {self.example}"
+            )
+            raise BadInput(f"{option} {text} is not between 0 and 100 %", hint=meant)
         return fraction
 
 
@@ -59,7 +65,7 @@ class Percentage(click.ParamType[float]):
 @click.option("--labels", metavar="FILE", help="The right class of each image: name,class a line.")
 @click.option("--search", is_flag=True, help="Try engines, precisions and more; keep the best.")
 @click.option("--n", "inferences", type=int, metavar="N", help="Inferences per arm; otherwise the budget decides.")
-@click.option("--precision", type=Percentage(), metavar="P%", help="Stop when the interval is that narrow.")
+@click.option("--precision", type=Percentage("2%"), metavar="P%", help="Stop when the interval is that narrow.")
 @click.option(
     "--replicates",
     type=int,
@@ -71,7 +77,9 @@ class Percentage(click.ParamType[float]):
     "--budget", type=float, metavar="S", help="Seconds for the whole run; without --n 225, without experiments 115."
 )
 @click.option("--batch", type=int, default=1, show_default=True, help="Inputs that one inference takes at once.")
-@click.option("--agreement", type=Percentage(), metavar="P%", help="Least agreement for a recommendation; else 99%.")
+@click.option(
+    "--agreement", type=Percentage("99%"), metavar="P%", help="Least agreement for a recommendation; else 99%."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
 @click.option("--no-layers", is_flag=True, help="Do not read single layers.")
@@ -145,6 +153,10 @@ class Settings:
         if report is not None:
             check_writable(report)
         out = given.path("out") or default_out(model)
+        if all(arm.factory is not None for arm in arms):
+            # Nothing runs the model: the recording is of the programs.
+            model = ", ".join(dict.fromkeys(map(_source, arms)))
+            out = given.path("out") or default_out("-".join(arm.name for arm in arms))
         return cls(
             model=model,
             arms=arms,
@@ -185,6 +197,11 @@ class Settings:
             ceilings=bool(self.experiments),
             layers=self.layers,
         )
+
+
+def _source(arm: Arm) -> str:
+    """Where a program comes from; one that Python code handed over lies in a folder that is gone afterwards."""
+    return arm.name if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
 
 
 class _Options:

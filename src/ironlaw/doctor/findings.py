@@ -344,8 +344,8 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
     """What the machine's noise hides: the smallest difference that a run of that length tells from none."""
     if isinstance(smallest, Missing):
         return _unknown("noise", smallest)
-    text = f"differences below {100 * smallest:.1f} % of steady work cannot be told here in {seconds:.0f} s"
-    text += f" ({replicates} replicates); a model's own luck comes on top"
+    text = f"differences below {100 * smallest:.1f} % of steady work cannot be shown here by a run of {seconds:.0f} s"
+    text += f" (up to {replicates} replicates); a model's own luck comes on top"
     if smallest <= _QUIET:
         return _good("noise", text)
     return _costs(

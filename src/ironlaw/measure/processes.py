@@ -30,6 +30,7 @@ from ironlaw.fact import (
     FreeMemory,
     InterpreterStarted,
     Labelled,
+    NullReading,
 )
 from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
@@ -62,6 +63,7 @@ PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes;
 START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 WARM_UP_LIMIT_NS = 2_000_000_000
+_GO_BEFORE = Concern | Census | Labelled | NullReading  # facts that are followed by the answer to an order
 # What libraries read once, when they are imported; numpy's own pool is not what is measured.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -102,6 +104,7 @@ class ProcessStage:
         self._twins: dict[str, _Twin] = {}
         self._interpreters: list[_Interpreter] = []
         self._logs = 0
+        self._replicate = -1  # whose twins there are; -1 while models are prepared
         self._allowed = sorted(os.sched_getaffinity(0))
 
     def now_s(self) -> float:
@@ -128,6 +131,7 @@ class ProcessStage:
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """One interpreter; one twin for each model that has not been made yet."""
+        self._replicate = -1
         makers: dict[str, Arm] = {}
         for arm in arms:
             if arm.prepared_as() not in self._made:
@@ -140,7 +144,7 @@ class ProcessStage:
             folder.mkdir()
             # A model that an experiment alone runs has no layers read.
             layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
-            facts = self._ask(arm, Prepare(str(folder), layers), PREPARE_LIMIT_S, replicate=-1)
+            facts = self._ask(arm, Prepare(str(folder), layers), PREPARE_LIMIT_S)
             yield from facts[:-1]
             self._made[key] = facts[-1]
         self.stop()
@@ -151,12 +155,13 @@ class ProcessStage:
 
     def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
         """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
+        self._replicate = replicate
         imports = {arm.name: models[arm.name].imports for arm in arms}
         self._memory = memory = settle()
         with held(memory.held_bytes):
             yield from self._open(arms, replicate=replicate, imports=imports)
             for arm in arms:
-                yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S, replicate=replicate)[-1]
+                yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S)[-1]
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """The arm's reading."""
@@ -284,16 +289,16 @@ class ProcessStage:
             log=str(log),
         )
 
-    def _ask(self, arm: Arm, order: Order, limit_s: float, *, replicate: int = 0) -> list[Fact]:
+    def _ask(self, arm: Arm, order: Order, limit_s: float) -> list[Fact]:
         """The facts an order brings; its last one is the answer or a Failure. A twin that fails has left the stage."""
-        stage = str(type(order).__struct_config__.tag)
+        stage, replicate = str(type(order).__struct_config__.tag), self._replicate
         twin = self._twins.get(arm.name)
         if twin is None:
             return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process is gone")]
         facts: list[Fact] = []
         try:
             twin.line.send_order(order)
-            while not facts or isinstance(facts[-1], Concern | Census | Labelled):
+            while not facts or isinstance(facts[-1], _GO_BEFORE):
                 facts.append(twin.line.receive_fact(timeout_s=limit_s))
         except LineLost as lost:
             reason = self._lost(arm.name, twin, lost)

@@ -252,8 +252,7 @@ def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:
         if arm.name in run.failed:
             continue
         order = Turn(round=number, position=position, group=group, inferences=_fitting(run, arm, inferences))
-        fact = run.stage.turn(arm, order)
-        run.keep(replace(fact, replicate=replicate) if isinstance(fact, Failure) else fact)
+        run.keep(run.stage.turn(arm, order))
 
 
 def _fitting(run: _Run, arm: Arm, inferences: int) -> int:

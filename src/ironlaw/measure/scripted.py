@@ -35,6 +35,7 @@ from ironlaw.fact import (
     Failure,
     InterpreterStarted,
     Meter,
+    NullReading,
     Outputs,
     Reading,
 )
@@ -45,6 +46,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel
 from ironlaw.variant import Variant
 
+_NULL_INFERENCES = 100
 EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)
 
 
@@ -100,6 +102,7 @@ class ArmScript:
     layers: tuple[ScriptedLayer, ...] = ()  # their parts of the amounts above; what they leave is the framework's
     reading_inside_ns: float = 0.0  # what reading a layer adds to its own interval, and between it and the next
     reading_between_ns: float = 0.0
+    measuring_ns: float = 0.0  # what measuring adds to a turn's time, as an empty turn shows it, an inference
 
     def under(self, variant: Variant) -> ArmScript:
         """The law with the burdens that an arm of that variant bears."""
@@ -306,7 +309,13 @@ class ScriptedStage:
         cells = array("f", (shared.gauss(0, 1) + own.gauss(0, 1) * noise for _ in range(640)))
         data = base64.b64encode(zlib.compress(cells.tobytes())).decode()
         outputs = Outputs(arm=arm.name, shape=(64, 10), data=data, input_digest="scripted")
-        return [Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
+        return [*self._nulls(arm), Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
+
+    def _nulls(self, arm: Arm) -> list[Fact]:
+        """Empty turns, where the script states what measuring costs."""
+        wall_ns = round(self._law(arm).measuring_ns * _NULL_INFERENCES)
+        one = NullReading(arm=arm.name, replicate=self._replicate, wall_ns=wall_ns, inferences=_NULL_INFERENCES)
+        return [one] if wall_ns else []
 
     def stop(self) -> None:
         """Nothing runs."""

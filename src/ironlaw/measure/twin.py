@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ironlaw.engines import Profiled, engine
 from ironlaw.errors import BadInput, IronlawError
-from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, Outputs, Reading
+from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, NullReading, Outputs, Reading
 from ironlaw.factors import FACTORS
 from ironlaw.machine.cgroup import throttled_ns
 from ironlaw.machine.inspection import steal_ns
@@ -43,6 +43,8 @@ from ironlaw.models.labels import read_labels
 from ironlaw.program import Program
 from ironlaw.variant import ENGINE
 
+_NULLS = 5  # their median is not one interruption's
+
 
 def serve(post: Post) -> None:
     """Answer orders until the recorder hangs up. What an arm's code raises becomes a Failure, told and not raised."""
@@ -69,6 +71,7 @@ class Twin:
         self._guard: contextlib.AbstractContextManager[object] | None = None
         self._next_input = 0
         self._layers: LayerReader | None = None
+        self._last: Turn | None = None
 
     def obey(self, order: Order) -> list[Fact]:
         """Do what was ordered and return what became known by it; the last fact answers the order."""
@@ -94,7 +97,7 @@ class Twin:
             case Turn():
                 return [self._turn(order)]
             case Answer():
-                return [self._take_census(), *self._judge(), self._answer()]
+                return [*self._nulls(), self._take_census(), *self._judge(), self._answer()]
             case Survey():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -189,6 +192,7 @@ class Twin:
         program, meter = self._program, self._meter
         assert program is not None, "a turn is ordered after a start"
         assert meter is not None, "a turn is ordered after a start"
+        self._last = order
         inputs = [self._take_input() for _ in range(order.inferences)]
         stolen_before, throttled_before, waited_before = steal_ns(), throttled_ns(), waited_ns()
         meter.begin(order.group)
@@ -217,6 +221,29 @@ class Twin:
             waited_ns=_elapsed(waited_before, waited_after),
         )
 
+    def _nulls(self) -> list[NullReading]:
+        """Turns like the last one, of a program that does nothing."""
+        program, meter, order = self._program, self._meter, self._last
+        if program is None or meter is None or order is None:
+            return []
+        empty = Program(infer=_nothing, inputs=[], before_each=[_nothing for _ in program.before_each])
+        inputs = [self._take_input() for _ in range(order.inferences)]
+        nulls = []
+        for _ in range(_NULLS):
+            meter.begin(order.group)
+            wall_ns = run_paused(empty, meter, inputs) if empty.before_each else run(empty, meter, inputs)
+            counts = meter.finish().counts
+            nulls.append(
+                NullReading(
+                    arm=self._post.arm.name,
+                    replicate=self._post.replicate,
+                    wall_ns=wall_ns,
+                    counts=counts,
+                    inferences=order.inferences,
+                )
+            )
+        return nulls
+
     def _layer_reader(self) -> LayerReader:
         assert self._program is not None, "a survey is ordered after a start"
         if self._layers is None:
@@ -244,6 +271,10 @@ class Twin:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
         return answer_probes(self._post.arm.name, self._program, saved.load(self._folder, probes=True).probes)
+
+
+def _nothing(*arguments: object) -> None:
+    """An inference that is none."""
 
 
 def run(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:

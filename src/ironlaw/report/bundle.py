@@ -69,10 +69,10 @@ def _pinned(package: str, version: str) -> str:
 
 def _command(plan: Plan) -> list[str]:
     asked = [arm for arm in plan.arms if arm.repeats is None and not arm.serves]
-    command = ["ironlaw", "run", plan.model]
+    command = ["ironlaw", "run"]
     variants = [arm.name for arm in asked if arm.factory is None]
     if variants:
-        command += ["--arms", ",".join(variants)]
+        command += [plan.model, "--arms", ",".join(variants)]
     for arm in asked:
         if arm.factory is not None:
             command += ["--arm", f"{arm.name}={arm.factory}"]

@@ -8,9 +8,11 @@ import pytest
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.fact import Ended, Ending, Failure, FreeMemory, InterpreterStarted, NullReading
+from ironlaw.measure.scripted import Script
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from tests.analysis.stated import Law, Noise, recording
+from tests.scripted import SOUND, explained, own
 
 ARMS = {"fp32": Law(page_faults=3000), "int8": Law(instructions=10e6)}
 
@@ -158,6 +160,26 @@ def test_measuring_that_costs_more_than_one_percent_of_a_turn_is_a_doubt() -> No
     cheap = replace(fact, nulls=(NullReading(arm="fp32", replicate=0, wall_ns=turn_ns // 2000),))
     assert [arm for arm, _ in doubts(dear, "costly-measuring")] == ["fp32"]
     assert not doubts(cheap, "costly-measuring")
+
+
+def test_an_empty_turn_counts_an_inference_whatever_its_own_length() -> None:
+    fact = recording(ARMS)
+    of_fp32 = next(one for one in fact.readings if one.arm == "fp32")
+    each_ns = of_fp32.wall_ns // of_fp32.inferences
+    for share, said in ((20, ["fp32"]), (2000, [])):
+        null = NullReading(arm="fp32", replicate=0, wall_ns=each_ns * 1000 // share, inferences=1000)
+        assert [arm for arm, _ in doubts(replace(fact, nulls=(null,)), "costly-measuring")] == said
+
+
+def test_a_run_whose_empty_turns_are_long_says_that_measuring_costs_too_much() -> None:
+    said = {}
+    for cost_ns in (0.0, 2e6):
+        script = Script(arms={"a": replace(SOUND, measuring_ns=cost_ns), "b": SOUND})
+        concerns = explained((own("a"), own("b")), script, replicates=3).concerns
+        said[cost_ns] = {one.arm: one.text for one in concerns if one.slug == "costly-measuring"}
+    assert said[0.0] == {}
+    assert set(said[2e6]) == {"a"}
+    assert "measuring takes" in said[2e6]["a"]
 
 
 def test_one_wild_replicate_makes_the_two_intervals_disagree_and_that_is_said() -> None:

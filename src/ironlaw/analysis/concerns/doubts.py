@@ -153,13 +153,22 @@ def _counters(recording: Recording) -> Iterator[Concern]:
 
 
 def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """A turn of nothing takes as long as measuring does; where that is much of a real turn, it is in the result."""
+    """A turn of nothing takes as long as measuring does; where that is much of a real turn, it is in the result.
+
+    The empty turn may have had another length than the arm's: what measuring costs grows with the inferences.
+    """
+    asked = {arm.name for arm in recording.plan.asked()}  # what is true of an arm is true of its experiments
     for name, table in turns.items():
-        empty_ns = [null.wall_ns for null in recording.nulls if null.arm == name]
-        if not empty_ns or not len(table):
+        if name not in asked:
             continue
-        turn_ns = float(np.median(table.wall_ns * table.inferences))
-        share = float(np.median(empty_ns)) / turn_ns
+        nulls = [null for null in recording.nulls if null.arm == name]
+        if not nulls or not len(table):
+            continue
+        lengths = [
+            float(np.median(table.inferences)) if isinstance(n.inferences, Missing) else n.inferences for n in nulls
+        ]
+        empty_ns = [null.wall_ns / max(length, 1) for null, length in zip(nulls, lengths, strict=True)]
+        share = float(np.median(empty_ns)) / float(np.median(table.wall_ns))
         if share > COSTLY_MEASURING:
             yield Concern(
                 slug="costly-measuring",

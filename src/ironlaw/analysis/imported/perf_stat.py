@@ -14,7 +14,8 @@ from ironlaw.analysis.single import ONCE, require_distinct
 from ironlaw.analysis.statistics.compare import compare, judge
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
-from ironlaw.analysis.turns import MOST_INSTRUCTIONS_PER_CYCLE, ArmTurns, Column
+from ironlaw.analysis.turns import ArmTurns, Column
+from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
@@ -23,8 +24,6 @@ from ironlaw.missing import Maybe, Missing, is_known
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
-# No event happens more often than this per ns of CPU time; a count beyond it was scaled up from a broken reading.
-MOST_PER_NS = 100.0
 UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not tell how many runs it is of")
 WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
@@ -139,7 +138,7 @@ def _by_event(output: Output, busy_ns: float) -> dict[str, Maybe[float]]:
                 f"{counted.event} was counted on two kinds of cores, each scaled to the whole run; they do not add up"
             )
     for event, value in found.items():
-        if is_known(value) and _is_count(event) and value > MOST_PER_NS * busy_ns:
+        if is_known(value) and _is_count(event) and value > most_per_ns(event) * busy_ns:
             found[event] = Missing(f"{event} reads {value:.4g} in {busy_ns:.4g} ns: no CPU counts that fast")
     for mode in ("", ":u", ":k"):
         instructions, cycles = found.get("instructions" + mode, ONCE), found.get("cycles" + mode, ONCE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
@@ -28,7 +29,6 @@ MOST_SLOTS = 8  # no core has more programmable counters for one thread
 USER_TOLERANCE = 0.002
 # Counted in both modes, the interrupts of the loop come on top: two timer ticks of some 10 thousand instructions.
 BOTH_TOLERANCE = 0.02
-_MOST_INSTRUCTIONS_PER_CYCLE = 16
 
 SYSTEM_CALLS = 5_000
 _LEAST_PER_CALL, _MOST_PER_CALL = 20, 20_000  # kernel instructions of a trivial system call: 50 to 2000 on real kernels
@@ -296,7 +296,7 @@ def _fault_of_spin(trial: Trial) -> str:
                 return f"{count.event} read {count.raw:,} in a loop of {known:,}"
         if name == "instructions" and mode == "k" and count.raw > known * BOTH_TOLERANCE:
             return f"{count.event} read {count.raw:,} in a loop that never calls the kernel"
-        if name == "cycles" and mode != "k" and count.raw * _MOST_INSTRUCTIONS_PER_CYCLE < known:
+        if name == "cycles" and mode != "k" and count.raw * MOST_INSTRUCTIONS_PER_CYCLE < known:
             return f"{count.event} read {count.raw:,} for {known:,} instructions"
     return ""
 

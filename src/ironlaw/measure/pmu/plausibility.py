@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
+from ironlaw.bounds import most_per_ns
 from ironlaw.event import Count
 from ironlaw.missing import Missing
-
-# No CPU has been sold above 6.2 GHz, none retires more than 12 instructions a cycle: half as much again is impossible.
-MOST_CYCLES_PER_NS = 10.0
-_MOST_PER_CYCLE = {"cycles": 1.0, "ref-cycles": 1.0, "instructions": 16.0, "branches": 16.0, "branch-misses": 16.0}
-_MOST_OF_ANY_PER_CYCLE = 128.0  # floating-point operations: two 512-bit units with 32 half-precision lanes, two each
 
 # The counted window is longer than the CPU time read around it by system calls at most, the shortest turn far longer.
 _SLACK_NS = 100_000
@@ -26,7 +22,7 @@ def implausible(count: Count, cpu_ns: int) -> Missing | None:
         return Missing(f"{count.event} read 0 in {cpu_ns / 1e6:.1f} ms of CPU time: the counter does not work")
     if count.raw < 0:
         return Missing(f"{count.event} ran backwards, by {-count.raw}")
-    most = (cpu_ns + _SLACK_NS) * MOST_CYCLES_PER_NS * _MOST_PER_CYCLE.get(name, _MOST_OF_ANY_PER_CYCLE)
+    most = (cpu_ns + _SLACK_NS) * most_per_ns(count.event)
     if count.raw > most:
         read = f"{count.event} read {count.raw} in {cpu_ns / 1e6:.1f} ms of CPU time"
         return Missing(f"{read}, more than any CPU can do ({most:.2g})")
