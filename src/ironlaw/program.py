@@ -11,22 +11,32 @@ if TYPE_CHECKING:
     from ironlaw.layer import NodeProfile
 
 
+def _as_they_are(*arguments: Any) -> tuple[Any, ...]:
+    return arguments
+
+
 @dataclass(slots=True, kw_only=True)
 class Program:
     """A model ready to be called.
 
-    `infer(*inputs[i])` is one inference with its output fetched; it is what the clock sees. `guard` is entered once
+    `infer(*feed(*inputs[i]))` is one inference with its output fetched; the clock sees `infer` alone, and `feed` puts
+    the tensors of an input into what the engine takes (arrays) before it starts. `guard` is entered once
     around all turns (torch.inference_mode for torch arms). `before_each` runs between inferences, outside the clock.
     `profile` runs inferences under the engine's own profiler, where it has one that tells nodes apart.
     """
 
     infer: Callable[..., Any]
     inputs: list[tuple[Any, ...]]
+    feed: Callable[..., tuple[Any, ...]] = _as_they_are
     module: Any | None = None  # the torch module inside, when there is one
     guard: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
     before_each: list[Callable[[], None]] = field(default_factory=list)
     profile: Callable[[list[tuple[Any, ...]]], NodeProfile] | None = None
     boundary: str = "call with the input in memory until the output is in memory"
+
+    def answer(self, *arguments: Any) -> Any:
+        """The output for an input of the model, where nothing is timed."""
+        return self.infer(*self.feed(*arguments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

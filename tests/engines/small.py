@@ -52,6 +52,33 @@ class Two(nn.Module):
         return {"logits": z, "mean": z.mean(1)}
 
 
+class Words(nn.Module):
+    """Token numbers, as many as there are, each seen by every other one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, 16)
+        self.head = nn.Linear(16, 8)
+
+    def forward(self, ids: torch.Tensor) -> Any:
+        x = self.embed(ids)
+        rows, tokens, width = x.shape
+        x = x.view(rows, tokens, 2, width // 2).transpose(1, 2)
+        mixed = nn.functional.scaled_dot_product_attention(x, x, x)
+        return self.head(mixed.transpose(1, 2).reshape(rows, tokens, width).mean(1))
+
+
+class OneLength(nn.Module):
+    """Counts its tokens in Python: what is traced or exported from it holds for one number of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, 16)
+
+    def forward(self, ids: torch.Tensor) -> Any:
+        return sum((self.embed(ids[:, place]) for place in range(int(ids.shape[1]))), torch.zeros(1, 16))
+
+
 class Eigen(nn.Module):
     """Eigenvalues, for which ONNX has no operator; and nothing in it has an int8 kernel."""
 
@@ -65,6 +92,13 @@ def seeing(count: int = 12) -> LoadedModel:
 
 def reading(count: int = 12) -> LoadedModel:
     return _model(Reading(), [(torch.randint(0, 50, (2, 7), generator=_chance(i)),) for i in range(count)])
+
+
+def words(module: nn.Module | None = None) -> LoadedModel:
+    """Sentences of several lengths, the shortest first."""
+    lengths = (5, 9, 7, 5, 12)
+    ids = [(torch.randint(0, 50, (1, length), generator=_chance(i)),) for i, length in enumerate(lengths)]
+    return _model(module or Words(), ids)
 
 
 def two(count: int = 12) -> LoadedModel:
@@ -95,7 +129,7 @@ def run(engine: ModuleType, text: str, model: LoadedModel, folder: Path) -> tupl
     saved.save(model, folder)
     program: Program = engine.load(variant, prepared, saved.load(folder))
     with program.guard():
-        return prepared, program, [first_of(program.infer(*arguments)) for arguments in program.inputs]
+        return prepared, program, [first_of(program.answer(*arguments)) for arguments in program.inputs]
 
 
 def first_of(output: Any) -> torch.Tensor:

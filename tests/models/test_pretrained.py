@@ -42,7 +42,7 @@ def top_class(text: str, model: LoadedModel, shown: tuple[Any, ...], folder: Pat
     saved.save(replace(model, inputs=[shown], probes=[]), folder)
     program = made.load(variant, prepared, saved.load(folder))
     with program.guard():
-        output = program.infer(*shown)
+        output = program.answer(*shown)
     return int(torch.as_tensor(output[0] if isinstance(output, list | tuple) else output).reshape(-1).argmax())
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import Direction, Factor, Test
 from ironlaw.missing import Maybe
+from ironlaw.models import shapes
 from ironlaw.program import Program
 
 
@@ -23,7 +24,11 @@ class Dispatch(Factor):
     tests = (Test(cause="dispatch-overhead", level="traced", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
-        """Trace on the first input."""
+        """Trace on the first input.
+
+        Raises:
+            ArmFailed: it is no torch module, or what was traced holds for the first input's shape only.
+        """
         import torch
 
         if program.module is None:
@@ -32,6 +37,7 @@ class Dispatch(Factor):
         torch._C._jit_set_texpr_fuser_enabled(False)
         with torch.inference_mode():
             traced = torch.jit.trace(program.module, program.inputs[0], check_trace=False)  # type: ignore[no-untyped-call]  # torch does not type it
+            shapes.refuse_fixed_shape(traced, program.module, program.inputs)
         return replace(program, infer=traced)
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:

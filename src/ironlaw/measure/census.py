@@ -53,7 +53,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     try:
         # Modes cannot look into inference tensors' views, so the census runs without autograd instead.
         with torch.inference_mode(False), torch.no_grad(), Counting():  # type: ignore[no-untyped-call]  # as above
-            program.infer(*_plain(program.inputs[0]))
+            program.answer(*_plain(program.inputs[0]))
     except (RuntimeError, NotImplementedError, TypeError) as error:
         gap = Missing(f"the dispatcher could not be watched: {type(error).__name__}")
         return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}

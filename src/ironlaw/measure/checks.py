@@ -14,7 +14,7 @@ def check_program(program: Program) -> dict[str, Maybe[bool]]:
     channels_last: its images lie in that order. scripted: Python does not run between its operators.
     foreign_quantized_engine: int8 operators run by another library than torch prefers on this CPU.
     """
-    answers = leaves(program.infer(*program.inputs[0]))
+    answers = leaves(program.answer(*program.inputs[0]))
     return {
         "records_graph": any(bool(getattr(leaf, "requires_grad", False)) for leaf in answers),
         "constant_input": _is_constant(program),

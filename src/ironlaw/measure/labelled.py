@@ -22,7 +22,7 @@ def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[L
     """
     right = total = 0
     for arguments, numbers in _batches(model, labels):
-        tops = [int(row.argmax()) for row in _classes(program.infer(*arguments), labels)]
+        tops = [int(row.argmax()) for row in _classes(program.answer(*arguments), labels)]
         right += sum(tops[place] == number for place, number in numbers.items())
         total += len(numbers)
     return Labelled(arm=arm, right=right, total=total)

@@ -177,7 +177,7 @@ class Twin:
         assert self._program is not None
         for prepare in self._program.before_each:
             prepare()
-        inputs = self._take_input()
+        inputs = self._take_fed()
         began_ns = time.perf_counter_ns()
         self._program.infer(*inputs)
         return time.perf_counter_ns() - began_ns
@@ -188,12 +188,17 @@ class Twin:
         self._next_input += 1
         return taken
 
+    def _take_fed(self) -> tuple[object, ...]:
+        """The next input as the engine takes it: converting it is no part of an inference."""
+        assert self._program is not None
+        return self._program.feed(*self._take_input())
+
     def _turn(self, order: Turn) -> Reading:
         program, meter = self._program, self._meter
         assert program is not None, "a turn is ordered after a start"
         assert meter is not None, "a turn is ordered after a start"
         self._last = order
-        inputs = [self._take_input() for _ in range(order.inferences)]
+        inputs = [self._take_fed() for _ in range(order.inferences)]
         stolen_before, throttled_before, waited_before = steal_ns(), throttled_ns(), waited_ns()
         meter.begin(order.group)
         wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)

@@ -105,7 +105,7 @@ def test_a_pool_of_threads_does_not_keep_the_child_waiting() -> None:
     torch.set_num_threads(2)
     try:
         asked = wanted(nn.Sequential(nn.Conv2d(8, 32, 3), nn.Linear(62, 256)), torch.randn(1, 8, 64, 64))
-        asked.program.infer(*asked.program.inputs[0])
+        asked.program.answer(*asked.program.inputs[0])
         assert survey_aside(asked).graph.notes == ()
     finally:
         torch.set_num_threads(before)

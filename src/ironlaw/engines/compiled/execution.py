@@ -27,7 +27,7 @@ from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfl
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, shapes
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
@@ -63,17 +63,19 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     phases, package = Phases(), folder / _PACKAGE
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
-        arguments = model.inputs[0]
+        arguments = shapes.example(model)
         module = model.form.eval()
         if precision == "bf16":
             refuse_emulated()
             module, arguments = in_bfloat16(module), in_bfloat16(arguments)
         with phases.timed("export"):
-            exported: Any = torch.export.export(module, arguments)
+            exported: Any = _exported(module, arguments, model)
         if precision == "int8":
-            exported = torch.export.export(_quantized(exported.module(), model.calibration, phases), arguments)
+            module = _quantized(exported.module(), model.calibration, phases)
+            exported = _exported(module, arguments, model)
         with phases.timed("compile"):
             _compile(exported, package)
+        _refuse_fixed_shape(package, module, model, precision)
     _keep(exported, folder)
     if precision == "int8" and not _holds_int8(package):
         raise ArmFailed(
@@ -87,6 +89,24 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         weights=model.weights,
         notes=("size is that of the package: machine code and weights", *((NOTE,) if precision == "bf16" else ())),
     )
+
+
+def _exported(module: Any, arguments: tuple[Any, ...], model: LoadedModel) -> Any:
+    """The graph of a module, with the sizes left open in which the model's inputs differ."""
+    import torch
+
+    open_sizes = shapes.dynamic_shapes(module, arguments, model)
+    return torch.export.export(module, arguments, dynamic_shapes=open_sizes)
+
+
+def _refuse_fixed_shape(package: Path, module: Any, model: LoadedModel, precision: str) -> None:
+    """The package checks no shapes by itself: what it holds for one of them it computes for any."""
+    import torch
+
+    wrapped = between_float32 if precision == "bf16" else lambda package: package
+    if len(shapes.of_each_shape(model.inputs)) > 1:
+        opened: Any = torch._inductor.aoti_load_package(str(package))
+        shapes.refuse_fixed_shape(wrapped(opened), wrapped(module), model.inputs)
 
 
 def _compile(exported: Any, package: Path, **config: Any) -> None:

@@ -16,7 +16,7 @@ from ironlaw.engines.onnxruntime.files import Int8
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
@@ -86,9 +86,29 @@ def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to have it exported")
     elif isinstance(model.module, torch.nn.Module):
-        onnx_files.export(model.form, model.inputs[0], to, phases)
+        onnx_files.export(model, to, phases)
+        _refuse_fixed_shape(to, model)
     else:
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+
+
+def _refuse_fixed_shape(path: Path, model: LoadedModel) -> None:
+    """Hold the exported float file against its module, where inputs have several shapes."""
+    import onnxruntime
+    import torch
+
+    if len(shapes.of_each_shape(model.inputs)) < 2:
+        return
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it raises becomes the arm's failure
+    with explained("loading"):
+        session, places = _open(path, options), onnx_files.read_places(path)
+    accepted = {entry.name for entry in session.get_inputs()}
+    taken = {name: place for name, place in places.items() if name in accepted}
+    with torch.no_grad():
+        shapes.refuse_fixed_shape(
+            lambda *arguments: session.run(None, onnx_files.feed(taken, arguments)), model.form, model.inputs
+        )
 
 
 def _how(variant: Variant) -> Int8:
@@ -151,7 +171,7 @@ def _open(path: Path, options: Any) -> Any:
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
-    """A session on the prepared file, called with the model's tensors as arrays."""
+    """A session on the prepared file, called with the model's tensors as arrays, which share their memory."""
     refuse_idle(variant, reads=_reads(variant))
     path = Path(prepared.path)
     with explained("loading"):
@@ -163,20 +183,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
         runs = [onnx_files.feed(places, arguments) for arguments in inputs]
         return onnx_profile.profile(lambda options: _open(path, options), _options(variant), path, runs)
 
-    return Program(infer=caller(session.run, places), inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+    def feed(*arguments: Any) -> tuple[Any, ...]:
+        return None, onnx_files.feed(places, arguments)
 
-
-def caller(run: Any, places: dict[str, int]) -> Any:
-    """A call of session.run with torch tensors; nothing is copied."""
-    if list(places.values()) == [0]:
-        (name,) = places
-
-        def infer_one(tensor: Any) -> Any:
-            return run(None, {name: tensor.numpy()})
-
-        return infer_one
-
-    def infer(*arguments: Any) -> Any:
-        return run(None, onnx_files.feed(places, arguments))
-
-    return infer
+    return Program(infer=session.run, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)

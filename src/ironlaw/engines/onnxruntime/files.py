@@ -10,6 +10,7 @@ from typing import Any
 from ironlaw.engines.border.failures import explained, failure, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.errors import ArmFailed
+from ironlaw.models import LoadedModel, shapes
 
 _INPUTS = "inputs.json"
 
@@ -24,26 +25,29 @@ class Int8:
     seven_bits: bool = False  # of the weights, where the CPU would saturate in int8 products
 
 
-def export(module: Any, arguments: tuple[Any, ...], path: Path, phases: Phases) -> None:
-    """Write a module as an ONNX file with fixed shapes, by torch's exporter, which folds BatchNorm.
+def export(model: LoadedModel, path: Path, phases: Phases) -> None:
+    """Write a model as an ONNX file by torch's exporter, which folds BatchNorm; sizes in which inputs differ are open.
 
     Raises:
         ArmFailed: torch cannot export it; names the operator.
     """
     import torch
 
+    module, arguments = model.form.eval(), shapes.example(model)
     tensors = tensor_places(arguments)
+    open_sizes = shapes.dynamic_shapes(module, arguments, model)
     names = [f"input{place}" for place in tensors]
     try:
         with quiet(), phases.timed("export"):
             torch.onnx.export(
-                module.eval(),
+                module,
                 arguments,
                 str(path),
                 input_names=names,
                 dynamo=True,
                 verbose=False,
                 external_data=False,
+                dynamic_shapes=open_sizes,
             )
     except Exception as error:  # noqa: BLE001  # the border to the exporter: the arm's failure
         hint = "replace that operator, or name an .onnx file that you exported yourself"

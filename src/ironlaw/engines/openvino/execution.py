@@ -15,7 +15,7 @@ from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
@@ -59,7 +59,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
             converted = _compressed(converted, phases)
         openvino.save_model(converted, str(path), compress_to_fp16=False)
         with phases.timed("compile"):
-            _compile(variant, path)
+            compiled = _compile(variant, path)
+        _refuse_fixed_shape(compiled, places, model, precision)
     (folder / _PLACES).write_text(json.dumps(places))
     return PreparedModel(
         path=str(path),
@@ -92,8 +93,25 @@ def _converted(model: LoadedModel, precision: str) -> Any:
             # Exporting unrolls a recurrent layer into its time steps; traced, it becomes one operator of OpenVINO's.
             converted = openvino.convert_model(module, example_input=tuple(_tensors(model, model.inputs[0])))
         else:
-            converted = openvino.convert_model(torch.export.export(module, model.inputs[0]))
+            arguments = shapes.example(model)
+            open_sizes = shapes.dynamic_shapes(module, arguments, model)
+            converted = openvino.convert_model(torch.export.export(module, arguments, dynamic_shapes=open_sizes))
     return _in_fixed_shapes(converted, model)
+
+
+def _refuse_fixed_shape(compiled: Any, places: list[int], model: LoadedModel, precision: str) -> None:
+    """Float models that were converted from a module are held against it; int8 ones begin as such."""
+    import torch
+
+    if isinstance(model.module, OnnxModel) or precision.startswith("int8"):
+        return
+    request = compiled.create_infer_request()
+
+    def infer(*arguments: Any) -> Any:
+        return request.infer([arguments[place].numpy() for place in places]).to_tuple()
+
+    with torch.no_grad():
+        shapes.refuse_fixed_shape(infer, model.form, model.inputs)
 
 
 def _tensors(model: LoadedModel, arguments: tuple[Any, ...]) -> list[Any]:
@@ -106,12 +124,12 @@ def _in_fixed_shapes(converted: Any, model: LoadedModel) -> Any:
     OpenVINO's converter leaves every size open, and its CPU plugin then fuses less and prepares less ahead: int8
     MobileNetV2 took 4 to 5 % longer so than the same network with its shapes given (Zen 4, one thread).
     """
-    shapes = {
+    forms = {
         tuple(tuple(tensor.shape) for tensor in _tensors(model, arguments))
         for arguments in (*model.inputs, *model.calibration, *model.probes)
     }
-    if len(shapes) == 1:
-        converted.reshape(dict(enumerate(shapes.pop())))
+    if len(forms) == 1:
+        converted.reshape(dict(enumerate(forms.pop())))
     return converted
 
 
@@ -182,16 +200,19 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     places: list[int] = json.loads(path.with_name(_PLACES).read_text())
     run = request.infer
 
-    def infer(*arguments: Any) -> Any:
-        return run([arguments[place].numpy() for place in places], share_inputs=True).to_tuple()
+    def feed(*arguments: Any) -> tuple[Any, ...]:
+        return ([arguments[place].numpy() for place in places],)
+
+    def infer(arrays: list[Any]) -> Any:
+        return run(arrays, share_inputs=True).to_tuple()
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         compiled = _compile(variant, path, is_profiled=True)
         counted = compiled.create_infer_request()
 
         def one(*arguments: Any) -> Any:
-            return counted.infer([arguments[place].numpy() for place in places], share_inputs=True).to_tuple()
+            return counted.infer(*feed(*arguments), share_inputs=True).to_tuple()
 
         return openvino_profile.profile(compiled, one, counted, inputs)
 
-    return Program(infer=infer, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+    return Program(infer=infer, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)

@@ -16,7 +16,7 @@ from ironlaw.engines.torchscript import profile as torchscript_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, shapes
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
@@ -40,7 +40,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     """Trace on the first input, freeze (which folds BatchNorm), and save.
 
     Raises:
-        ArmFailed: the model cannot be quantized or traced; names the operator.
+        ArmFailed: the model cannot be quantized or traced (names the operator), or what was traced holds for the
+            first input's shape only.
     """
     import torch
 
@@ -61,6 +62,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         with phases.timed("freeze"):
             frozen = jit.freeze(traced.eval())
         jit.save(frozen, str(script))
+        shapes.refuse_fixed_shape(frozen, made.module, model.inputs)
     (folder / _SCOPES).write_bytes(msgspec.json.encode(torchscript_profile.scopes_of(frozen, model.form)))
     return PreparedModel(
         path=str(script),

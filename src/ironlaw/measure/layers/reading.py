@@ -278,7 +278,7 @@ def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tup
     """The hot loop of a layer turn: its inferences one after the other, start and end of each noted."""
     infer, mark, clock = program.infer, trace.times.append, time.perf_counter_ns
     probe = take or _nothing
-    for arguments in inputs:
+    for arguments in [program.feed(*given) for given in inputs]:
         for prepare in program.before_each:
             prepare()
         probe()

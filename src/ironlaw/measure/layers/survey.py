@@ -197,7 +197,7 @@ def _discover(program: Program, sites: Sites, library: str) -> _Discovery:
             undo.enter_context(standing_in(site.module, noting(number)))
         undo.enter_context(state.log)
         undo.enter_context(Discovering())
-        program.infer(*program.inputs[0])
+        program.answer(*program.inputs[0])
     state.forget_plain_functions()
     state.watched.clear()
     return state
@@ -262,7 +262,7 @@ def _operators(program: Program, course: Course) -> tuple[list[str], list[tuple[
             return func(*args, **(kwargs or {}))
 
     with course.standing(lambda: marks.append(len(names))) as trace, Census():  # type: ignore[no-untyped-call]  # torch does not type it
-        program.infer(*program.inputs[0])
+        program.answer(*program.inputs[0])
     if tuple(trace.seen) != course.order:
         return names, None
     return names, [tuple(names[marks[at] : marks[at + 1]]) for at in range(0, len(marks), 2)]
