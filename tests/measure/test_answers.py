@@ -44,3 +44,8 @@ def test_an_output_that_is_not_one_per_input_is_one_row() -> None:
 def test_an_output_without_arrays_is_refused_with_its_type() -> None:
     with pytest.raises(ArmFailed, match="the output is a str"):
         answered(lambda x: "yes")
+
+
+def test_an_engine_that_takes_other_things_than_tensors_is_fed_them() -> None:
+    program = Program(infer=lambda array: array * 2, feed=lambda x: (x.numpy(),), inputs=PROBES)
+    assert answer_probes("arm", program, PROBES).shape == (8, 3)

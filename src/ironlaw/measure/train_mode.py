@@ -140,7 +140,7 @@ def _answers(program: Program) -> list[Any]:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return [leaf.clone() if hasattr(leaf, "clone") else leaf for leaf in leaves(program.infer(*program.inputs[0]))]
+        return [leaf.clone() if hasattr(leaf, "clone") else leaf for leaf in leaves(program.answer(*program.inputs[0]))]
 
 
 def _same(one: list[Any], other: list[Any]) -> bool:
