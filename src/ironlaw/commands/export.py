@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.plan import Plan, Schedule
@@ -140,7 +140,8 @@ def example(prepared: Path, folder: Path) -> list[object]:
         ArmFailed: that process failed.
     """
     ran = subprocess.run(
-        [sys.executable, "-m", "ironlaw.engines.exported", str(prepared), str(folder)],
+        child.command("ironlaw.engines.exported", str(prepared), str(folder)),
+        env=child.environment(),
         capture_output=True,
         text=True,
         timeout=EXAMPLE_LIMIT_S,

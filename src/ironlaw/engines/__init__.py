@@ -10,6 +10,7 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import Maybe
 from ironlaw.models import LoadedModel
 from ironlaw.program import PreparedModel, Program
+from ironlaw.telemetry import TelemetryOff, together
 from ironlaw.variant import Variant
 
 # What makes a folder here an engine, of the folder's name: the module that offers what `Engine` asks for.
@@ -43,6 +44,19 @@ class Profiled(Protocol):
 
     def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
         """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """What an engine offers besides that reports its use to its makers unless it is kept from it."""
+
+    TELEMETRY_OFF: TelemetryOff
+
+
+def telemetry_off() -> TelemetryOff:
+    """What keeps every engine from reporting, for each child process: user code may import any of them in any arm."""
+    found = [engine(name) for name in _FOUND]
+    return together(one.TELEMETRY_OFF for one in found if isinstance(one, Reporting))
 
 
 def engine(name: str) -> Engine:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from ironlaw import child
 from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
 from ironlaw.machine.free_memory import available_bytes
@@ -44,9 +45,9 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
     Whatever cannot be measured is Missing with its reason; so is everything when the process fails.
     """
     request = Request(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
-    command = [sys.executable, "-m", "ironlaw.machine.ceilings", msgspec.json.encode(request).decode()]
+    command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
     try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S)
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S, env=child.environment())
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Ceilings)
     except subprocess.TimeoutExpired:
         return no_ceilings(threads, f"measuring the ceilings took longer than {LIMIT_S:.0f} s")

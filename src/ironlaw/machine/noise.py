@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ironlaw import child
 from ironlaw.missing import Maybe, Missing
 
 REPLICATES = 8
@@ -52,14 +53,14 @@ def measure_noise(seconds: float, *, cpu: int, seed: int = 0) -> Maybe[Noise]:
     found = []
     for _ in range(REPLICATES):
         environment = {
-            **os.environ,
+            **child.environment(),
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "IRONLAW_PADDING": "x" * rng.randrange(4096),  # moves the stack, as luck would
         }
         asked = [str(each_s), str(rng.getrandbits(32)), str(cpu)]
-        command = [sys.executable, "-m", "ironlaw.machine.noise", *asked]
+        command = child.command("ironlaw.machine.noise", *asked)
         try:
             answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=environment)
             found.append(tuple(json.loads(answer.stdout)))

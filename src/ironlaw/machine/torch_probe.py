@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ironlaw import child
 from ironlaw.missing import Maybe, Missing
 
 _LIMIT_S = 60.0
@@ -28,9 +29,9 @@ class TorchProbe:
 
 def probe_torch() -> Maybe[TorchProbe]:
     """What torch says of itself here; takes as long as importing it."""
-    command = [sys.executable, "-m", "ironlaw.machine.torch_probe"]
+    command = child.command("ironlaw.machine.torch_probe")
     try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S)
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.environment())
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=TorchProbe)
     except subprocess.TimeoutExpired:
         return Missing(f"importing torch took longer than {_LIMIT_S:.0f} s")

@@ -16,6 +16,7 @@ import msgspec
 
 from ironlaw.measure.children import die_with_parent
 from ironlaw.measure.messages import Born, Broken, Died, Line, Post, Staff
+from ironlaw.telemetry import withhold
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     line = Line(socket.socket(fileno=int(sys.argv[1])))
     staff = msgspec.json.decode(line.receive(), type=Staff)
     started_ns = time.perf_counter_ns()
+    withhold(staff.withheld)
     try:
         for name in staff.imports:
             importlib.import_module(name)

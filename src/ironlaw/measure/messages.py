@@ -88,6 +88,7 @@ class Staff:
 
     imports: tuple[str, ...]
     posts: tuple[Post, ...]
+    withheld: tuple[str, ...] = ()  # modules that must not be imported: see ironlaw.telemetry
 
 
 class Born(msgspec.Struct, tag="born", frozen=True):

@@ -8,7 +8,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
-from ironlaw.engines import engine
+from ironlaw.engines import engine, telemetry_off
 from ironlaw.fact import (
     ArmPrepared,
     Ceilings,
@@ -54,9 +54,10 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
-from ironlaw.models import libraries_for
+from ironlaw.models import hub, libraries_for
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
+from ironlaw.telemetry import together
 from ironlaw.variant import ENGINE
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
@@ -105,6 +106,7 @@ class ProcessStage:
         self._interpreters: list[_Interpreter] = []
         self._logs = 0
         self._replicate = -1  # whose twins there are; -1 while models are prepared
+        self._telemetry_off = together((telemetry_off(), hub.TELEMETRY_OFF))
         self._allowed = sorted(os.sched_getaffinity(0))
 
     def now_s(self) -> float:
@@ -224,9 +226,10 @@ class ProcessStage:
         )
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ironlaw.measure.interpreter", str(theirs.fileno())],
+                child.command("ironlaw.measure.interpreter", str(theirs.fileno())),
                 env={
-                    **os.environ,
+                    **child.environment(),
+                    **self._telemetry_off.variables,
                     **threading_environment(self._plan.threads),
                     **user_environment(),
                     "IRONLAW_PADDING": "x" * padding,
@@ -243,7 +246,7 @@ class ProcessStage:
             end.close()
         home = _Interpreter(process, Line(ours), log)
         self._interpreters.append(home)
-        reason = self._born(home, Staff(imports=birth.imports, posts=posts))
+        reason = self._born(home, Staff(imports=birth.imports, posts=posts, withheld=self._telemetry_off.withheld))
         if isinstance(reason, str):
             for arm in arms:
                 yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=_tail(log))

@@ -6,8 +6,11 @@ import os
 
 from ironlaw.errors import BadInput
 from ironlaw.models.weights import unreachable
+from ironlaw.telemetry import TelemetryOff
 
 ADDRESS = "https://huggingface.co"
+# Read by huggingface_hub when it is imported; transformers, timm and sentence-transformers report through it.
+TELEMETRY_OFF = TelemetryOff(variables={"HF_HUB_DISABLE_TELEMETRY": "1"})
 
 
 def offline() -> str | None:

@@ -109,9 +109,12 @@ def load_module(path: Path) -> Any:
 
 
 def search_in(folder: str) -> None:
-    """Let user code import what lies beside it, here and in the replicates that read its modules back."""
+    """Let user code import what lies beside it, here and in the replicates that read its modules back.
+
+    The folder is searched last: what is in it must not replace a module that torch or an engine imports later.
+    """
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     if folder not in _USER_FOLDERS:
         _USER_FOLDERS.append(folder)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, neighbours
 
 
 class Kind(Enum):
@@ -166,6 +166,7 @@ def _check_file(source: str) -> None:
     defined = _top_level_names(tree)
     if name not in defined and "*" not in defined:
         raise BadInput(f"{where} defines no {name!r}", hint=offer_closest(name, sorted(defined)))
+    neighbours.refuse_hidden(path, path.resolve().parent)
 
 
 def _top_level_names(tree: ast.Module) -> set[str]:
@@ -215,8 +216,11 @@ def _check_package(source: str) -> None:
     if not name.isidentifier() or not all(part.isidentifier() for part in parts):
         raise BadInput(f"{source!r} is neither file.py:factory nor package.module:factory", hint="mind the spelling")
     # Only the first part: finding a submodule would import its package, which is user code.
-    beside = Path(parts[0])
-    if beside.is_dir() or beside.with_suffix(".py").exists():
+    beside = next((one for one in (Path(parts[0], "__init__.py"), Path(f"{parts[0]}.py")) if one.is_file()), None)
+    if beside is not None:
+        neighbours.refuse_installed(parts[0], beside, Path.cwd())
+        neighbours.refuse_hidden(beside, Path.cwd())
+    if beside is not None or Path(parts[0]).is_dir():
         return
     if importlib.util.find_spec(parts[0]) is None:
         raise BadInput(

@@ -19,9 +19,12 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
+from ironlaw.telemetry import TelemetryOff
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 IMPORTS = ("torch", "onnxruntime")
+# Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.
+TELEMETRY_OFF = TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"})
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _OFFERED = ("fp32", "int8", "int8-dynamic", GIVEN)
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"

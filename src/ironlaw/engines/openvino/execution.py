@@ -18,9 +18,13 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
+from ironlaw.telemetry import TelemetryOff
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 IMPORTS = ("torch", "openvino")
+# OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt-out, opt_in_out --opt_out,
+# writes to the user's home and reports the opting out.
+TELEMETRY_OFF = TelemetryOff(withheld=("openvino_telemetry",))
 BOUNDARY = (
     "infer() of one request with input arrays in memory (shared, not copied) until its output arrays are copied out"
 )
