@@ -16,10 +16,10 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def environment(**more: str) -> Mapping[str, str]:
-    """This process's environment and `more`; where ironlaw runs from the folder it lies in, with that folder named."""
+def environment() -> Mapping[str, str]:
+    """This process's environment; where ironlaw runs from the folder it lies in, with that folder named."""
     source = str(Path(__file__).resolve().parents[1])
     if source != os.getcwd() or source in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-        return {**os.environ, **more}
+        return os.environ
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
