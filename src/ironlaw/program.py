@@ -46,7 +46,8 @@ class PreparedModel:
     `size_bytes` is the size of the saved state_dict (or of the model file where there is none); `phases_ns` are the
     one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from.
     `imports` are modules that this model's classes live in: a replicate's interpreter imports them once, before its
-    twins are forked, like the engine's IMPORTS.
+    twins are forked, like the engine's IMPORTS. `settings` are torch's own that the model's code changed while it was
+    made (models/torch_settings.py); every replicate is given them.
     """
 
     path: str
@@ -55,3 +56,4 @@ class PreparedModel:
     weights: str
     notes: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    settings: dict[str, bool | int | str] = field(default_factory=dict)

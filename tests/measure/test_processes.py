@@ -158,3 +158,37 @@ def test_an_empty_turn_is_measured_as_often_as_an_arm_answers(recording: Recordi
     assert len({null.inferences for null in nulls} | {1000}) == 1
     assert len(nulls) == 5
     assert all(null.wall_ns > 0 for null in nulls)
+
+
+SETTING = """
+import torch
+
+class Reporting(torch.nn.Module):
+    def forward(self, x):
+        assert x.dtype is torch.get_default_dtype() is torch.float64
+        assert torch.get_num_threads() == 2
+        assert torch.are_deterministic_algorithms_enabled()
+        return x
+
+def build():
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    return Reporting(), [(torch.ones(1, 2),), (torch.zeros(1, 2),)]
+"""
+
+
+def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp_path: Path) -> None:
+    (tmp_path / "setting.py").write_text(SETTING)
+    arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/setting.py:build")
+    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
+    kept, stage = Kept(), ProcessStage(plan)
+    try:
+        record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+    finally:
+        stage.close()
+    recorded = assemble(kept)
+    assert recorded.failures == ()
+    (prepared,) = recorded.prepared
+    assert prepared.prepared.settings == {"default dtype": "float64", "threads": 2, "deterministic algorithms": "on"}
+    assert any("sets torch's threads to 2" in note for note in prepared.prepared.notes)

@@ -42,7 +42,7 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
         raise BadInput("enough seen", hint="none")
 
     monkeypatch.setattr(twin, "open_model", refuse)
-    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self: None)
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
     (fact,) = twin.Twin(post_of(batch=8)).obey(Prepare("nowhere"))
     assert asked == [("net", 8)]
     assert isinstance(fact, Failure)
@@ -68,7 +68,7 @@ def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(mo
         pool.start()
         return {}
 
-    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self: None)
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
     monkeypatch.setattr(twin, "engine", lambda name: NoEngine())
     monkeypatch.setattr(saved, "load", lambda folder: None)
     monkeypatch.setattr(twin, "check_program", look)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import ClassVar
 
@@ -29,7 +28,7 @@ class Grad(Factor):
         """Another guard around all turns."""
         import torch
 
-        return replace(program, guard=torch.inference_mode if level == "off" else contextlib.nullcontext)
+        return replace(program, guard=torch.inference_mode if level == "off" else torch.enable_grad)
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """What torch says while the arm runs."""

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from ironlaw.engines import Profiled, engine
@@ -40,6 +41,7 @@ from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved
 from ironlaw.models.labels import read_labels
+from ironlaw.models.torch_settings import Settings, apply_settings, changed_since, read_settings, settings_notes
 from ironlaw.program import Program
 from ironlaw.variant import ENGINE
 
@@ -109,8 +111,10 @@ class Twin:
 
     def _prepare(self, order: Prepare) -> list[Fact]:
         post = self._post
-        self._enter_process()
+        self._enter_process({})
+        before = read_settings()
         model = open_model(post.arm.factory or post.model, images=post.images, batch=post.batch, seed=post.seed)
+        settings = changed_since(before)
         if post.labels is not None:
             check_fit(model, read_labels(post.labels, images=post.images))
         folder = Path(order.folder)
@@ -119,18 +123,22 @@ class Twin:
         prepared = by.prepare(post.arm.variant, model, folder)
         if order.layers and isinstance(by, Profiled):
             by.prepare_profile(model, folder)
+        prepared = replace(prepared, settings=settings, notes=(*prepared.notes, *settings_notes(settings)))
         return [*model.concerns, ArmPrepared(arm=post.arm.name, prepared=prepared)]
 
-    def _enter_process(self) -> None:
+    def _enter_process(self, settings: Settings) -> None:
+        """Make the process the arm's: torch as the run, the model's own code and the arm's factors want it, in this
+        order."""
         import torch
 
         torch.set_num_threads(self._post.threads)
+        apply_settings(settings)
         for name, level in self._post.arm.variant.changed:
             FACTORS[name].enter(level)
 
     def _start(self, order: Start) -> ArmStarted:
         post = self._post
-        self._enter_process()
+        self._enter_process(order.prepared.settings)
         began_ns = time.perf_counter_ns()
         self._folder = Path(order.prepared.path).parent
         program = engine(post.arm.variant.level(ENGINE)).load(
