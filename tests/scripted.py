@@ -51,8 +51,8 @@ def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceil
     )
 
     def more_arms(facts: Sequence[Fact]) -> Proposal:
-        added, thrown = propose(assemble(facts), Wanted())
-        return Proposal(arms=added, experiments=thrown)
+        added, experiments = propose(assemble(facts), Wanted())
+        return Proposal(arms=added, experiments=experiments)
 
     kept = Kept()
     record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=Advice(more_arms=more_arms))

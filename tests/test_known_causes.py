@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.analysis.verdicts.planner import CAUSES, Wanted, propose
+from ironlaw.analysis.verdicts.planner import Wanted, propose
 from ironlaw.arm import Arm
+from ironlaw.causes import TESTED
 from ironlaw.explanation import Outcome
 from ironlaw.machine import Machine
 from ironlaw.measure.scripted import ArmScript, Burden, Script
@@ -115,7 +116,7 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
 
 def test_every_cause_that_has_an_experiment_is_stated_here() -> None:
     # The engine is a factor of variants, not a switch on a program: analysis/test_engine_and_precision states it.
-    assert {*STATED, "engine"} == set(CAUSES)
+    assert {*STATED, "engine"} == set(TESTED)
 
 
 @pytest.mark.parametrize("cause", STATED)
@@ -218,7 +219,7 @@ def test_an_arm_quantized_dynamically_has_the_layout_of_its_float_convolutions()
     dynamic = replace(SOUND, census={**INT8, "dynamic_operators": 3.0})
     (comparison,) = explained((own("a"), own("b")), stated(bearing(layout), bearing(layout, law=dynamic))).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "layout")
-    assert "spared" not in verdict.reason
+    assert "left as it is" not in verdict.reason
     assert confirmed(comparison) == set()
 
 
@@ -231,7 +232,7 @@ def test_more_of_what_both_arms_have_is_a_cause() -> None:
     assert confirmed(comparison) == {"page-faults"}
 
 
-def test_weights_that_aliasing_would_not_shrink_are_spared_it() -> None:
+def test_weights_that_aliasing_would_not_shrink_are_not_tested() -> None:
     small = replace(SOUND, size_bytes=100_000)
     (comparison,) = explained((own("a"), own("b")), stated(small, small)).comparisons
     assert "weight-traffic" not in {one.cause for one in comparison.causes}
@@ -260,7 +261,7 @@ def test_an_arm_is_not_slow_by_dynamic_quantization_when_ranges_given_beforehand
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "dynamic-quantization")
     assert verdict.outcome is Outcome.REFUTED
-    assert "a was spared: it finds no ranges at each call" in verdict.reason
+    assert "a was left as it is: it finds no ranges at each call" in verdict.reason
     assert confirmed(comparison) == set()
 
 
@@ -337,9 +338,9 @@ def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -
         machine=Machine(architecture="x86_64", cpu="scripted"),
         plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
     )
-    _, thrown = propose(seen, Wanted(causes=("quantized-engine",)))
-    assert "b+quantized-engine=onednn" in {entry.thrown for entry in thrown}
-    assert [entry.arm for entry in thrown if entry.spared] == ["a"]
+    _, experiments = propose(seen, Wanted(causes=("quantized-engine",)))
+    assert "b+quantized-engine=onednn" in {entry.applied for entry in experiments}
+    assert [entry.arm for entry in experiments if entry.excluded] == ["a"]
 
 
 def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_own_library() -> None:
@@ -353,8 +354,8 @@ def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_ow
         machine=Machine(architecture="x86_64", cpu="scripted"),
         plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
     )
-    _, thrown = propose(seen, Wanted(causes=("quantized-engine",)))
-    assert {(entry.arm, str(entry.switches[0]), entry.spared == "") for entry in thrown} == {
+    _, experiments = propose(seen, Wanted(causes=("quantized-engine",)))
+    assert {(entry.arm, str(entry.switches[0]), entry.excluded == "") for entry in experiments} == {
         ("float", "quantized-engine=x86", False),
         ("foreign", "quantized-engine=x86", True),
         ("lacking", "quantized-engine=x86", False),

@@ -1,8 +1,10 @@
-"""An experiment: the switch that would remove a suspected cause, thrown on both sides of a comparison."""
+"""An experiment: an arm beside another one, which differs in the switches that would take a suspected cause away."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import msgspec
 
 from ironlaw.factor import Direction
 from ironlaw.variant import Variant
@@ -23,26 +25,26 @@ class Switch:
     predicts: Direction = Direction.FASTER
 
     def on(self, variant: Variant) -> Variant:
-        """The variant with the switch thrown."""
+        """The variant with the switch applied."""
         return variant.with_level(self.factor, self.level)
 
     def slows(self) -> bool:
-        """Whether the arm that has the cause is predicted to become slower with the switch thrown."""
+        """Whether the arm that has the cause is predicted to become slower by the switch."""
         return self.adds or self.predicts is Direction.SLOWER
 
     def __str__(self) -> str:
         return f"{self.factor}={self.level}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thrown:
-    """An arm that stands for another one with switches thrown; `spared` where it is the other one itself.
+# Recordings call the arm `thrown` and the reason `spared`.
+class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "thrown", "excluded": "spared"}.get):
+    """The arm `applied`, which is `arm` with the switches applied; `arm` itself where its readings exclude the cause.
 
-    An arm whose readings show nothing that the switch could remove (no page faults to save) is spared the
-    experiment, and counts as its own result.
+    An arm that shows nothing the switch could remove (no page faults to save) needs no arm beside it, and counts as
+    its own result. `excluded` is the reason; empty where a second arm runs.
     """
 
     arm: str
     switches: tuple[Switch, ...]
-    thrown: str
-    spared: str = ""  # why no arm of its own was needed; empty: there is one
+    applied: str
+    excluded: str = ""

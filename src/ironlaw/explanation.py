@@ -47,8 +47,8 @@ class Outcome(Enum):
 class Design(Enum):
     """How the effect of a cause on a comparison was read."""
 
-    PAIR = "pair"  # one switch on one arm; the other arm was spared or is the experiment itself
-    BOTH_SIDES = "both sides"  # the switch thrown on both arms: how much of the difference goes away
+    PAIR = "pair"  # one switch on one arm; the other arm has nothing of it, or is the experiment itself
+    BOTH_SIDES = "both sides"  # the switch applied to both arms: how much of the difference goes away
     FACTORIAL = "factorial"  # all combinations of the factors that differ: the mean over their orders
 
 

@@ -7,7 +7,6 @@ named FACTORS; nothing else has to be touched to add one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
     from ironlaw.program import Program
 
 
+# Engines whose arms an experiment can change by any factor that names no engine: they run torch modules in Python.
+_SWITCHED = ("eager", "torchscript")
+
+
 class Direction(Enum):
     """What an experiment predicts for the time of the changed arm against its control."""
 
@@ -24,22 +27,8 @@ class Direction(Enum):
     SLOWER = "slower"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """Which cause a level of a factor tests, and what it predicts if the cause is real.
-
-    The experiment is `base` against `base` with the level; `base` names the side of a comparison it starts from.
-    """
-
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    cause: str
-    level: str
-    predicts: Direction
-
-
 class Factor:
-    """Levels, how each is applied, what it may move besides, and which causes it tests.
+    """Levels, how each is applied, and what it may move besides. Which cause a level tests stands in the cause's file.
 
     The hooks do nothing unless a factor overrides them. `shapes_model` says that engines read the factor when they
     prepare the model, so that arms differing only in other factors share one prepared model.
@@ -54,7 +43,10 @@ class Factor:
     shapes_model: bool = False
     engines: tuple[str, ...] = ()  # the engines it does something to; empty: every one
     may_move: str = "nothing else that we know of"
-    tests: tuple[Test, ...] = ()
+
+    def applies_in(self, engine: str) -> bool:
+        """Whether an experiment can change the factor in an arm of that engine."""
+        return engine in (self.engines or _SWITCHED)
 
     def accepts(self, level: str) -> bool:
         """Whether the level exists; factors with open levels (threads=N) override this."""

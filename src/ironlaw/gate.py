@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.errors import BadInput
+from ironlaw.causes import CAUSES
+from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe
 
@@ -41,13 +42,15 @@ class Rule:
         """The rule as it is written: time>+3%, instructions>+1%, cause:page-faults.
 
         Raises:
-            BadInput: it is none of these.
+            BadInput: it is none of these, or names no cause of the catalogue.
         """
         if limit := _LIMIT.fullmatch(text.strip()):
             fraction = float(limit["percent"]) / 100
             if fraction > -1:
                 return cls(text=text.strip(), quantity=Quantity(limit["quantity"]), limit_ln=math.log1p(fraction))
         if cause := _CAUSE.fullmatch(text.strip()):
+            if cause["cause"] not in CAUSES:
+                raise BadInput(f"{cause['cause']!r} is no cause", hint=offer_closest(cause["cause"], list(CAUSES)))
             return cls(text=text.strip(), quantity=Quantity.CAUSE, cause=cause["cause"])
         raise BadInput(
             f"{text!r} is not a rule",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.experiment import Thrown
+from ironlaw.experiment import Experiment
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 
@@ -53,7 +53,7 @@ class Plan:
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
-    experiments: tuple[Thrown, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     retired: tuple[str, ...] = ()  # arms of a search that take no further turns
     layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
 

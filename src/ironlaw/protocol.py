@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ironlaw.arm import Arm
+from ironlaw.causes import cause_behind
 
 INFERENCES = 5000  # images in the post's table
 
@@ -37,26 +38,33 @@ NAMES = (*_FLOAT, *_INT8, _UNFUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing set right: the arms before and after it on either side; None on a side that it does not touch."""
+    """One thing set right, by one factor: the arms before and after it on either side; None on a side it leaves."""
 
-    cause: str
+    factor: str
     control: tuple[str, str] | None = None
     changed: tuple[str, str] | None = None
+
+    @property
+    def cause(self) -> str:
+        """The cause that a difference in the factor is."""
+        cause = cause_behind(self.factor)
+        assert cause is not None, "each step of the protocol is a cause of the catalogue"
+        return cause.slug
 
 
 # From the post's speed-up down to the honest one ...
 FAULTS = (
-    Step(cause="whole-process-counting", control=_FLOAT[0:2], changed=_INT8[0:2]),
-    Step(cause="train-mode", control=_FLOAT[1:3]),
-    Step(cause="autograd", control=_FLOAT[2:4]),
-    Step(cause="constant-input", control=_FLOAT[3:5], changed=_INT8[1:3]),
-    Step(cause="uncalibrated", changed=_INT8[2:4]),
+    Step(factor="scope", control=_FLOAT[0:2], changed=_INT8[0:2]),
+    Step(factor="mode", control=_FLOAT[1:3]),
+    Step(factor="grad", control=_FLOAT[2:4]),
+    Step(factor="input", control=_FLOAT[3:5], changed=_INT8[1:3]),
+    Step(factor="calibration", changed=_INT8[2:4]),
 )
 # ... and what that is made of.
 PARTS = (
-    Step(cause="page-faults", control=_FLOAT[4:6], changed=_INT8[3:5]),
-    Step(cause="layout", control=_FLOAT[5:7]),
-    Step(cause="fusion", control=_FLOAT[6:8]),
+    Step(factor="malloc", control=_FLOAT[4:6], changed=_INT8[3:5]),
+    Step(factor="layout", control=_FLOAT[5:7]),
+    Step(factor="fusion", control=_FLOAT[6:8]),
 )
 LAST = (_FLOAT[-1], _INT8[-1])  # what differs when all of that is set equal: the precision
 POSTS = (_FLOAT[0], _INT8[0])

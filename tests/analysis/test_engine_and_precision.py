@@ -40,8 +40,8 @@ def recorded(engine: float, precision: float, together: float) -> Recording:
     script = Script(arms=laws, turn_noise=0.002, shared_spread=0.01)
 
     def more(facts: Sequence[Fact]) -> Proposal:
-        arms, thrown = propose(assemble(facts), Wanted(causes=("engine",)))
-        return Proposal(arms=arms, experiments=thrown)
+        arms, experiments = propose(assemble(facts), Wanted(causes=("engine",)))
+        return Proposal(arms=arms, experiments=experiments)
 
     arms = with_control((Arm.of("fp32"), Arm.of("int8@onnxruntime")))
     schedule = Schedule(replicates=8, rounds=6, inferences=8 * 60, budget_s=None)

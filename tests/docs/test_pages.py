@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import ironlaw
+from ironlaw.causes import CAUSES
 from ironlaw.recording import load
-from ironlaw.report.causes import CAUSES
 from ironlaw.report.document import to_document
 from tests.docs.pages import PAGES, ROOT
 

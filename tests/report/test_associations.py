@@ -63,7 +63,7 @@ def test_it_is_called_association_and_the_experiment_is_named() -> None:
     found = Estimate(value=0.9, low=0.5, high=0.99)
     text = shown(with_associations(item("cache-misses", "rounds", "fp32", 1e6, found))).replace("\n", " ")
     assert "association, not cause" in text
-    assert "--experiments with one of: cache-fit, weight-traffic." in text
+    assert "--experiments with one of: weight-traffic, cache-fit." in text
 
 
 def test_without_anything_that_varied_that_is_said() -> None:

@@ -10,14 +10,14 @@ from ironlaw.fact import Ceilings
 from ironlaw.measure.scripted import Burden, Script
 from ironlaw.missing import Missing
 from ironlaw.report.document import to_document
-from ironlaw.report.guesses import NOT_TESTED, Guess, guesses
+from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess, guesses
 
 from ..scripted import SOUND, SOUND_CENSUS, bearing, explained, own
 
 INT8 = replace(SOUND, census={**SOUND_CENSUS, "int8_operators": 20.0}, size_bytes=300_000)
 
 
-def answered(explanation: Explanation) -> dict[str, Guess]:
+def answered(explanation: Explanation) -> dict[str, AnsweredGuess]:
     return {guess.guess.split(",")[0]: guess for guess in guesses(explanation)}
 
 

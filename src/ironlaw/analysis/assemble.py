@@ -18,14 +18,13 @@ from ironlaw.analysis.statistics.stopping import seconds_a_replicate
 from ironlaw.analysis.summaries import summarise
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench
-from ironlaw.analysis.verdicts.bounds import context_switch_bound, weight_transfer_evidence
-from ironlaw.analysis.verdicts.consistent import consistent
 from ironlaw.analysis.verdicts.judgement import Family, family, judge
 from ironlaw.analysis.verdicts.mixed import mixed
+from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.analysis.verdicts.pareto import front
 from ironlaw.analysis.verdicts.recommend import is_fit, recommend
 from ironlaw.analysis.verdicts.scope import counted_in_scope
-from ironlaw.analysis.verdicts.signatures import Observed, observe
+from ironlaw.analysis.verdicts.unswitched import consistent, with_bounds
 from ironlaw.analysis.verdicts.validity import validity_concerns
 from ironlaw.analysis.verdicts.waterfall import waterfall
 from ironlaw.concern import Concern, Weight
@@ -34,6 +33,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
 from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.observed import Observed
 from ironlaw.recording import Recording
 
 
@@ -190,17 +190,11 @@ def _in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:
 
 
 def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:
-    """The causes of which only a bound is known, and what the weights' bytes can be worth."""
+    """The causes of which only a bound is known, and what ceilings add to the others."""
     if not (comparison.causes and is_known(comparison.ln_ratio)):
         return comparison
     control, changed = rows[comparison.control], rows[comparison.changed]
-    transfer = weight_transfer_evidence(control, changed, ceilings)
-    causes = tuple(
-        replace(verdict, evidence={**verdict.evidence, **transfer}) if verdict.cause == "weight-traffic" else verdict
-        for verdict in comparison.causes
-    )
-    bound = context_switch_bound(control, changed, ceilings)
-    return replace(comparison, causes=causes if bound is None else (*causes, bound))
+    return replace(comparison, causes=with_bounds(comparison.causes, control, changed, ceilings))
 
 
 def _with_signatures(comparison: Comparison, seen: dict[str, Observed], recording: Recording) -> Comparison:

@@ -12,6 +12,7 @@ import click
 
 from ironlaw import protocol
 from ironlaw.arm import HANDED_OVER, Arm
+from ironlaw.causes import TESTED
 from ironlaw.commands.showing import Display, check_writable, show, write_report
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
@@ -83,7 +84,12 @@ class Percentage(click.ParamType[float]):
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice.")
 @click.option("--no-counters", is_flag=True, help="Leave the PMU alone.")
 @click.option("--no-layers", is_flag=True, help="Do not read single layers.")
-@click.option("--experiments", default="all", metavar="all|none|SLUG,...", help="Causes to test; all unless said.")
+@click.option(
+    "--experiments",
+    default="all",
+    metavar="all|none|SLUG,...",
+    help=f"Causes to test; all unless said. {', '.join(TESTED)}.",
+)
 @click.option("--protocol", type=click.Choice(["post"]), help="The post's own protocol, each of its faults an arm.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
 @click.option("--force", is_flag=True, help="Replace the recording if it exists.")
@@ -323,8 +329,8 @@ def advise(experiments: tuple[str, ...]) -> Advice:
     wanted = Wanted(causes=experiments, possible=lambda switch: FACTORS[switch.factor].possible(switch.level))
 
     def more_arms(facts: Sequence[Fact]) -> Proposal:
-        arms, thrown = propose(assemble(facts), wanted)
-        return Proposal(arms=arms, experiments=thrown)
+        arms, experiments = propose(assemble(facts), wanted)
+        return Proposal(arms=arms, experiments=experiments)
 
     # Six arms more are usual where five were asked for, and caches are evicted between the inferences of two of them.
     return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -34,7 +34,6 @@ class ActivationRanges(Factor):
     }
     engines = ("eager",)
     may_move = "the answers, where an input lies outside of the range that was seen; quantizing at each call stays"
-    tests = (Test(cause="dynamic-quantization", level="fixed", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Find each layer's range over the arm's inputs, and give it to the layer."""

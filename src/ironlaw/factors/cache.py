@@ -6,7 +6,7 @@ import mmap
 import re
 from pathlib import Path
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -24,7 +24,6 @@ class Cache(Factor):
     plain = "warm"
     levels = ("warm", "cold")
     may_move = "the TLB and the page walker's caches, which are evicted as well"
-    tests = (Test(cause="cache-fit", level="cold", predicts=Direction.SLOWER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Evict before each inference."""

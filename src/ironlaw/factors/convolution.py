@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -32,7 +32,6 @@ class Convolution(Factor):
         "with zeros in its weights",
     }
     may_move = "arithmetic and weight bytes, both upwards: against what is predicted"
-    tests = (Test(cause="reference-kernel", level="dense", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Replace the layers in place."""

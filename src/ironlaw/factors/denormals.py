@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -19,7 +19,6 @@ class Denormals(Factor):
     levels = ("kept", "flushed")
     remedies: ClassVar = {"flushed": "torch.set_flush_denormal(True) before the first inference"}
     may_move = "the answers, by less than 1.2e-38"
-    tests = (Test(cause="denormals", level="flushed", predicts=Direction.FASTER),)
 
     def enter(self, level: str) -> None:
         """Set the CPU's mode."""

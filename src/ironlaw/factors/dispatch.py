@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.models import shapes
 from ironlaw.program import Program
@@ -21,7 +21,6 @@ class Dispatch(Factor):
     levels = ("python", "traced")
     remedies: ClassVar = {"traced": "torch.jit.trace(model, example), or torch.compile(model)"}
     may_move = "the profiling executor may fuse pointwise operators; it is switched off, and freezing is not used"
-    tests = (Test(cause="dispatch-overhead", level="traced", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Trace on the first input.

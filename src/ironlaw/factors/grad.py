@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -19,10 +19,6 @@ class Grad(Factor):
     levels = ("plain", "off", "on")
     remedies: ClassVar = {"off": "with torch.inference_mode(): ..."}
     may_move = "how long activations live: a recorded graph keeps them until the output is dropped"
-    tests = (
-        Test(cause="autograd", level="off", predicts=Direction.FASTER),
-        Test(cause="autograd", level="on", predicts=Direction.SLOWER),
-    )
 
     def change(self, level: str, program: Program) -> Program:
         """Another guard around all turns."""

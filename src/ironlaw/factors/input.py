@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -18,7 +18,6 @@ class Input(Factor):
     plain = "given"
     levels = ("given", "ones", "random")
     may_move = "the answers; the time only through subnormal numbers, sparsity or early exits"
-    tests = (Test(cause="constant-input", level="random", predicts=Direction.SLOWER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Floating-point inputs replaced; whole numbers (token ids) stay, since other ones may not exist."""

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -32,7 +32,6 @@ class Isa(Factor):
     plain = "all"
     levels = ("all", "avx2", "avx512", "avx512_vnni")
     may_move = "frequency (wide vectors lower it on some CPUs), the shapes of the kernels picked"
-    tests = (Test(cause="simd-density", level="avx2", predicts=Direction.SLOWER),)
 
     def possible(self, level: str) -> Maybe[bool]:
         """A cap below what the CPU has."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -25,7 +25,6 @@ class Layout(Factor):
     may_move = (
         "the convolution kernels that the engine picks, reorders at the borders of operators without NHWC kernels"
     )
-    tests = (Test(cause="layout", level="channels_last", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Weights and 4-dimensional inputs in channels_last."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -47,11 +47,6 @@ class Malloc(Factor):
         "tcmalloc": "LD_PRELOAD=libtcmalloc_minimal.so.4",
     }
     may_move = "resident memory; addresses of large tensors (heap instead of mappings), and with them huge pages"
-    tests = (
-        Test(cause="page-faults", level="retain", predicts=Direction.FASTER),
-        Test(cause="page-faults", level="jemalloc", predicts=Direction.FASTER),
-        Test(cause="page-faults", level="tcmalloc", predicts=Direction.FASTER),
-    )
 
     def possible(self, level: str) -> Maybe[bool]:
         """retain needs glibc; the others need their library."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -19,10 +19,6 @@ class Mode(Factor):
     levels = ("plain", "eval", "train")
     remedies: ClassVar = {"eval": "model.eval()"}
     may_move = "the answers: batch statistics instead of learned ones, dropout"
-    tests = (
-        Test(cause="train-mode", level="eval", predicts=Direction.FASTER),
-        Test(cause="train-mode", level="train", predicts=Direction.SLOWER),
-    )
 
     def change(self, level: str, program: Program) -> Program:
         """Switch every module."""

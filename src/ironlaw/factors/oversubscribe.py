@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -17,7 +17,6 @@ class Oversubscribe(Factor):
     plain = "no"
     levels = ("no", "yes")
     may_move = "context switches; with spinning thread pools the time grows out of proportion"
-    tests = (Test(cause="thread-oversubscription", level="yes", predicts=Direction.SLOWER),)
 
     def enter(self, level: str) -> None:
         """Grow the pool before it starts."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -29,7 +29,6 @@ class Pages(Factor):
     levels = ("default", "huge")
     remedies: ClassVar = {"huge": f"GLIBC_TUNABLES={_TUNABLE} in the environment"}
     may_move = "page faults (512 pages come with one), resident memory, which cache sets tensors fall into"
-    tests = (Test(cause="address-translation", level="huge", predicts=Direction.FASTER),)
 
     def possible(self, level: str) -> Maybe[bool]:
         """huge needs a glibc that can ask for huge pages, and a kernel that may give them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 
 
 class Format(Factor):
@@ -39,7 +39,6 @@ class Signs(Factor):
     shapes_model = True
     engines = ("onnxruntime",)
     may_move = "the kernels; saturation where the CPU has no dot product instruction"
-    tests = (Test(cause="signedness", level="s8s8", predicts=Direction.SLOWER),)
 
 
 FACTORS = (Format(), Granularity(), Signs())

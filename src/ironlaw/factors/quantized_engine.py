@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -23,15 +23,6 @@ class QuantizedEngine(Factor):
         for name in ("fbgemm", "x86", "onednn", "qnnpack")
     }
     may_move = "how weights are packed, whether activations use 7 or 8 bits, and so the answers"
-    tests = tuple(
-        Test(cause="quantized-engine", level=level, predicts=direction)
-        for level, direction in (
-            ("fbgemm", Direction.FASTER),
-            ("x86", Direction.FASTER),
-            ("onednn", Direction.FASTER),
-            ("qnnpack", Direction.SLOWER),
-        )
-    )
 
     def enter(self, level: str) -> None:
         """Choose the library before anything is packed."""

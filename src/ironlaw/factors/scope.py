@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 
 
 class Scope(Factor):
@@ -17,7 +17,6 @@ class Scope(Factor):
     plain = "inference"
     levels = ("inference", "process")
     may_move = "nothing that runs: the same readings, counted otherwise"
-    tests = (Test(cause="whole-process-counting", level="process", predicts=Direction.SLOWER),)
 
 
 FACTOR = Scope()

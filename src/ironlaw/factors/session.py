@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 
 
 class Arena(Factor):
@@ -14,7 +14,6 @@ class Arena(Factor):
     levels = ("on", "off")
     engines = ("onnxruntime",)
     may_move = "page faults and kernel time, as malloc's settings allow"
-    tests = (Test(cause="page-faults", level="off", predicts=Direction.SLOWER),)
 
 
 class Optimization(Factor):
@@ -26,7 +25,6 @@ class Optimization(Factor):
     levels = ("all", "extended", "basic", "none")
     engines = ("onnxruntime",)
     may_move = "operator count, layout, fusion, and so rounding"
-    tests = (Test(cause="fusion", level="none", predicts=Direction.SLOWER),)
 
 
 class Prepacking(Factor):
@@ -38,7 +36,6 @@ class Prepacking(Factor):
     levels = ("on", "off")
     engines = ("onnxruntime",)
     may_move = "memory held by the session"
-    tests = (Test(cause="prepacking", level="off", predicts=Direction.SLOWER),)
 
 
 class Qdq(Factor):
@@ -50,7 +47,6 @@ class Qdq(Factor):
     levels = ("fused", "kept")
     engines = ("onnxruntime",)
     may_move = "which operators compute in int8, and so the answers by rounding"
-    tests = (Test(cause="unfused-qdq", level="kept", predicts=Direction.SLOWER),)
 
 
 class Spinning(Factor):
@@ -62,7 +58,6 @@ class Spinning(Factor):
     levels = ("on", "off")
     engines = ("onnxruntime",)
     may_move = "CPU time of the pool, context switches"
-    tests = (Test(cause="thread-oversubscription", level="off", predicts=Direction.FASTER),)
 
 
 FACTORS = (Arena(), Optimization(), Prepacking(), Qdq(), Spinning())

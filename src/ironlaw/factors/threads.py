@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.program import Program
 
 
@@ -17,7 +17,6 @@ class Threads(Factor):
     levels = ("run", "1", "2", "4")
     remedies: ClassVar = {str(count): f"torch.set_num_threads({count})" for count in range(1, 257)}
     may_move = "CPUs used, cache shares, frequency, context switches"
-    tests = (Test(cause="thread-scaling", level="2", predicts=Direction.FASTER),)
 
     def accepts(self, level: str) -> bool:
         """Any whole number above zero."""

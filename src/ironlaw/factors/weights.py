@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Direction, Factor, Test
+from ironlaw.factor import Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -30,7 +30,6 @@ class Weights(Factor):
     plain = "own"
     levels = ("own", "mapped", "aliased")
     may_move = "the answers (weights repeat every 256 KiB); pages of 4 KiB instead of huge ones (see weights=mapped)"
-    tests = (Test(cause="weight-traffic", level="aliased", predicts=Direction.FASTER),)
 
     def change(self, level: str, program: Program) -> Program:
         """Move every floating-point weight into the mapping."""

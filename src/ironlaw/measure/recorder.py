@@ -14,7 +14,7 @@ from typing import Protocol
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
-from ironlaw.experiment import Thrown
+from ironlaw.experiment import Experiment
 from ironlaw.fact import SCHEMA, ArmPrepared, ArmStarted, CounterCheck, Ended, Ending, Fact, Failure, Header
 from ironlaw.measure.layers.sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import Turn
@@ -51,7 +51,7 @@ class Proposal:
     """Arms to add to the plan, what they are for, and arms that take no further turns."""
 
     arms: tuple[Arm, ...] = ()
-    experiments: tuple[Thrown, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
     retired: tuple[str, ...] = ()
 
 

@@ -6,20 +6,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ironlaw.causes import CAUSES, TESTED
 from ironlaw.explanation import Association, Explanation
 from ironlaw.missing import Missing
 from ironlaw.report.columns import added_arms, ordered_arms
 from ironlaw.report.quantity import COUNT, MILLISECONDS, MINUS, Footnotes, number, scale_for, with_unit
 from ironlaw.report.words import plain, unit_of_work
 
-# What would test whether a counter that goes with time also causes it: the experiments' slugs.
-_TESTED_BY = {
-    "page-faults": ("page-faults",),
-    "cache-misses": ("cache-fit", "weight-traffic"),
-    "cache-references": ("weight-traffic",),
-    "instructions": ("simd-density", "dispatch-overhead"),
-    "context-switches": ("thread-oversubscription",),
-}
 _TITLES = {"steal_ns": "steal time (ns)", "throttled_ns": "quota stops (ns)"}
 _STILL = Missing("it did not vary")
 _WIDEST_NAME = 24
@@ -99,7 +92,8 @@ def caveats(explanation: Explanation) -> list[str]:
         "This is association, not cause: what moves time can move a counter along with it, and both can follow a "
         f"third. Of the {_judged(explanation)} intervals one in twenty excludes zero by luck alone."
     )
-    slugs = dict.fromkeys(slug for name in counters for slug in _TESTED_BY.get(name.partition(":")[0], ()))
+    events = {name.partition(":")[0] for name in counters}
+    slugs = [slug for slug in TESTED if events.intersection(CAUSES[slug].events)]
     if slugs:
         said.append(f"What tests it is an experiment, ironlaw run --experiments with one of: {', '.join(slugs)}.")
     return said

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Missing
@@ -113,7 +114,7 @@ def together(concerns: Iterable[Concern]) -> list[Doubt]:
 # What several arms of a busy machine have, each in numbers of its own; those stay in the JSON document.
 _OF_SEVERAL = {
     "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates",
-    "process-layout": "the replicates of each differ, and something counted in them goes with that; the JSON says "
+    PROCESS_LAYOUT.slug: "the replicates of each differ, and something counted in them goes with that; the JSON says "
     "what, and how far",
     "layer-reading-disturbs": "reading layers changes their speed-ups by more than 3 %: their ledgers are approximate; "
     "ironlaw layers FILE --changed ARM says by how much",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Association, Comparison, Explanation, OnceTerm, Outcome, SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
-from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
 from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
@@ -172,7 +172,7 @@ def cause_steps(comparison: Comparison) -> list[Step]:
         if verdict.outcome is Outcome.CONFIRMED and isinstance(share, Estimate):
             ink = Ink.GOOD if share.value >= 0 else Ink.BAD
             said = share_text(share)
-            label = cause_title(verdict.cause)
+            label = cause_of(verdict.cause).title
             steps.append(Step(label=label, start=reached, end=reached + share.value, ink=ink, said=said))
             reached += share.value
     if steps and abs(1 - reached) > _NEGLIGIBLE:

@@ -1,14 +1,15 @@
 """The usual guesses about a quantized network, each answered by name for the widest comparison of a recording.
 
-They are those of the blog post that this project grew from: fewer cache misses since parameters are smaller, less
-parameter transfer, fusion as graph reduction, a higher IPC since operations are lighter, fewer context switches.
+They are those of the blog post that this project grew from; the causes that answer each name it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ironlaw.cause import Guess
+from ironlaw.causes import CAUSES
 from ironlaw.explanation import (
     NOT_RECORDED,
     SAVED_BYTES,
@@ -22,14 +23,15 @@ from ironlaw.explanation import (
     Outcome,
     Term,
 )
+from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import BYTES, TIME, amount, percent, quantity, ratio, scale_for
 from ironlaw.report.verdicts import brief_sentence
-from ironlaw.report.words import OUTCOME_WORDS
+from ironlaw.report.words import OUTCOME_WORDS, TERM_TITLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guess:
+class AnsweredGuess:
     """A guess, what became of it, and on which evidence."""
 
     guess: str
@@ -40,73 +42,75 @@ class Guess:
 NOT_TESTED = "not tested"
 
 
-def guesses(explanation: Explanation) -> tuple[Guess, ...]:
+def guesses(explanation: Explanation) -> tuple[AnsweredGuess, ...]:
     """The guesses and their answers; none where nothing was tested."""
     tested = [item for item in explanation.comparisons if item.causes and is_known(item.ln_ratio)]
     if not tested:
         return ()
     widest = max(tested, key=lambda item: abs(item.ln_ratio.value) if not isinstance(item.ln_ratio, Missing) else 0)
     verdicts = {verdict.cause: verdict for verdict in widest.causes}
-    return (
-        _from_verdicts(
-            "fewer cache misses, because the parameters are smaller", verdicts, "cache-fit", "weight-traffic"
-        ),
-        _transfer(verdicts),
-        _fusion(explanation, verdicts),
-        _lighter(widest),
-        _from_verdicts("fewer context switches", verdicts, "context-switches"),
+    by_guess: dict[Guess, list[CauseVerdict]] = {}
+    for slug, cause in CAUSES.items():
+        for guess in cause.guesses:
+            by_guess.setdefault(guess, []).extend([verdicts[slug]] if slug in verdicts else [])
+    return tuple(
+        _answered(guess, by_guess[guess], explanation, widest) for guess in sorted(by_guess, key=lambda one: one.place)
     )
 
 
-def _from_verdicts(guess: str, verdicts: dict[str, CauseVerdict], *causes: str) -> Guess:
-    found = [verdicts[cause] for cause in causes if cause in verdicts]
-    if not found:
-        return Guess(guess=guess, answer=NOT_TESTED, evidence=("no experiment of this recording tests it.",))
+def _answered(guess: Guess, found: list[CauseVerdict], explanation: Explanation, widest: Comparison) -> AnsweredGuess:
+    if guess.term is not None:
+        return _by_term(guess.text, widest, guess.term)
+    answer, evidence = _by_verdicts(found)
+    if guess.counts_bytes:
+        evidence += [said for verdict in found if (said := _bytes_sentence(verdict))]
+    if guess.level is not None:
+        evidence += _steps(explanation, *guess.level)
+    if guess.beyond and answer == OUTCOME_WORDS[Outcome.CONFIRMED]:
+        answer = OUTCOME_WORDS[Outcome.CONSISTENT]
+        evidence.append(guess.beyond)
+    untested = "no experiment of this recording tests it."
+    if guess.level is not None:
+        untested = f"no pair of arms differs in {guess.level[0]} alone."
+    return AnsweredGuess(guess=guess.text, answer=answer, evidence=tuple(evidence) or (untested,))
+
+
+def _by_verdicts(found: list[CauseVerdict]) -> tuple[str, list[str]]:
+    """One mechanism confirmed is enough for a guess; all must be refuted for it to be."""
     outcomes = {verdict.outcome for verdict in found}
-    # One mechanism confirmed is enough for the guess; all must be refuted for it to be.
-    for outcome in (Outcome.CONFIRMED, Outcome.UNDECIDED, Outcome.CONSISTENT, Outcome.REFUTED):
-        if outcome in outcomes:
-            return Guess(guess=guess, answer=OUTCOME_WORDS[outcome], evidence=tuple(map(brief_sentence, found)))
-    raise AssertionError("a verdict has one of four outcomes")
+    order = (Outcome.CONFIRMED, Outcome.UNDECIDED, Outcome.CONSISTENT, Outcome.REFUTED)
+    answer = next((OUTCOME_WORDS[outcome] for outcome in order if outcome in outcomes), NOT_TESTED)
+    return answer, [brief_sentence(verdict) for verdict in found]
 
 
-def _transfer(verdicts: dict[str, CauseVerdict]) -> Guess:
-    guess = _from_verdicts("less time to transfer parameters", verdicts, "weight-traffic")
-    evidence = verdicts["weight-traffic"].evidence if "weight-traffic" in verdicts else {}
-    told = [evidence.get(name, NOT_RECORDED) for name in (SAVED_BYTES, SAVED_NS, SAVED_SHARE)]
-    if any(isinstance(value, Missing) for value in told):
-        return guess
-    saved, took_ns, share = (value for value in told if not isinstance(value, Missing))
+def _bytes_sentence(verdict: CauseVerdict) -> str:
+    """How long the bytes that are saved would take to read; empty where bandwidth or sizes are unknown."""
+    known = [verdict.evidence.get(name, NOT_RECORDED) for name in (SAVED_BYTES, SAVED_NS, SAVED_SHARE)]
+    if any(isinstance(value, Missing) for value in known):
+        return ""
+    saved, took_ns, share = (value for value in known if not isinstance(value, Missing))
     said = (
         f"Reading the {amount(saved, BYTES)} of weights that are saved takes {amount(took_ns, TIME)} at the measured "
         f"bandwidth, if none of them is in a cache: {percent(share)} of the time saved."
     )
-    worth = verdicts["weight-traffic"].saved_ns
+    worth = verdict.saved_ns
     if not isinstance(worth, Missing) and worth > took_ns:
         said += f" Aliasing them saved {amount(worth, TIME)}, more than that: it is not bandwidth alone."
-    return replace(guess, evidence=(*guess.evidence, said))
+    return said
 
 
-def _fusion(explanation: Explanation, verdicts: dict[str, CauseVerdict]) -> Guess:
+def _steps(explanation: Explanation, factor: str, level: str) -> list[str]:
+    """A sentence for each pair of arms that differ in that level alone."""
     rows = {row.arm: row for row in explanation.arms}
-    evidence = [brief_sentence(verdicts["fusion"])] if "fusion" in verdicts else []
-    steps = [(rows[name], rows[f"{name}+fused"]) for name in rows if f"{name}+fused" in rows and "=" not in name]
-    for before, after in steps:
-        evidence += _reduction(before, after)
-    answer = OUTCOME_WORDS[verdicts["fusion"].outcome] if "fusion" in verdicts else NOT_TESTED
-    if "fusion" in verdicts and verdicts["fusion"].outcome is Outcome.CONFIRMED:
-        # That fusing helps is shown; that it does so by there being fewer operators is the guess, and is not.
-        answer = OUTCOME_WORDS[Outcome.CONSISTENT]
-        evidence.append("That it helps is shown; whether by fewer calls or by fewer stores, no experiment tells apart.")
-    return Guess(
-        guess="fusion is plain graph reduction",
-        answer=answer,
-        evidence=tuple(evidence) or ("no pair of arms differs in fusion alone.",),
-    )
+    part = FACTORS[factor].alone.get(level, f"{factor}={level}")
+    pairs = [
+        (row, rows[f"{name}+{part}"]) for name, row in rows.items() if f"{name}+{part}" in rows and "=" not in name
+    ]
+    return [sentence for before, after in pairs for sentence in _reduction(before, after)]
 
 
 def _reduction(before: ArmSummary, after: ArmSummary) -> list[str]:
-    """A sentence on what fusing changed; none where nothing is known of one of the two."""
+    """A sentence on what the level changed; none where nothing is known of one of the two."""
     parts = []
     if is_known(before.operators) and is_known(after.operators):
         parts.append(f"operators {before.operators:.0f} to {after.operators:.0f}")
@@ -118,23 +122,24 @@ def _reduction(before: ArmSummary, after: ArmSummary) -> list[str]:
     return [f"{before.arm} to {after.arm}: {', '.join(parts)}."] if parts else []
 
 
-def _lighter(comparison: Comparison) -> Guess:
-    guess = "IPC rose, because the operations are lighter"
+def _by_term(guess: str, comparison: Comparison, term: Term) -> AnsweredGuess:
+    """The split's answer: the guess is that this term made the changed arm faster."""
     if isinstance(comparison.split, Missing) or comparison.difference is Difference.UNPROVEN:
-        return Guess(guess=guess, answer=NOT_TESTED, evidence=("there is no split to read it from.",))
-    cpi = comparison.split.terms.get(Term.CPI)
-    if cpi is None or isinstance(cpi, Missing):
-        reason = "cycles per instruction were not counted" if cpi is None else cpi.reason
-        return Guess(guess=guess, answer=NOT_TESTED, evidence=(f"{reason}.",))
-    moved = ratio(cpi.ln.through(math.exp))
-    if not cpi.ln.excludes(0.0):
-        return Guess(guess=guess, answer="undecided", evidence=(f"cycles per instruction changed by {moved}.",))
-    risen = cpi.ln.value > 0
-    return Guess(
+        return AnsweredGuess(guess=guess, answer=NOT_TESTED, evidence=("there is no split to read it from.",))
+    title = TERM_TITLES[term]
+    part = comparison.split.terms.get(term)
+    if part is None or isinstance(part, Missing):
+        reason = f"{title} were not counted" if part is None else part.reason
+        return AnsweredGuess(guess=guess, answer=NOT_TESTED, evidence=(f"{reason}.",))
+    moved = ratio(part.ln.through(math.exp))
+    if not part.ln.excludes(0.0):
+        return AnsweredGuess(guess=guess, answer="undecided", evidence=(f"{title} changed by {moved}.",))
+    has_fallen = part.ln.value > 0
+    return AnsweredGuess(
         guess=guess,
-        answer="consistent" if risen else "refuted",
+        answer="consistent" if has_fallen else "refuted",
         evidence=(
-            f"cycles per instruction {'fell' if risen else 'rose'} by a factor of {moved}; the split says how much "
+            f"{title} {'fell' if has_fallen else 'rose'} by a factor of {moved}; the split says how much "
             "time that is, and not why: see the causes.",
         ),
     )

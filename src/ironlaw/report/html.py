@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ironlaw.causes import cause_of
 from ironlaw.concern import Weight
 from ironlaw.explanation import NOT_RECORDED, Association, Comparison, Explanation, Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
@@ -17,7 +18,6 @@ from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
 from ironlaw.report.arms import failure_sentence
 from ironlaw.report.associations import counter_title, covariance_text
-from ironlaw.report.causes import cause_mechanism, cause_title
 from ironlaw.report.columns import (
     ArmsTable,
     added_arms,
@@ -145,8 +145,7 @@ def environment() -> jinja2.Environment:
         splitting=splitting,
         **{said.__name__: said for said in _SAID},
         FRONT_HEADING=FRONT_HEADING,
-        cause_title=cause_title,
-        cause_mechanism=cause_mechanism,
+        cause_of=cause_of,
         correlation_text=_correlation_text,
         covariance_text=covariance_text,
         counter_title=counter_title,

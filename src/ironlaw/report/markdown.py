@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ironlaw.causes import cause_of
 from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.arms import failure_sentence
-from ironlaw.report.causes import cause_title
 from ironlaw.report.columns import arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
@@ -115,7 +115,7 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
         rows = [
             [
                 f"{words.OUTCOME_SIGNS[verdict.outcome]} {words.OUTCOME_WORDS[verdict.outcome]}",
-                cause_title(verdict.cause),
+                cause_of(verdict.cause).title,
                 prediction_text(verdict) or "no experiment",
                 effect_text(verdict) or "–",
                 share_text(verdict.share) or "–",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 
+from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, CauseVerdict, Comparison, Design, Difference, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
 from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, plain, sentence
 
 
 def cause_sentence(verdict: CauseVerdict) -> str:
     """What was found out about one suspected cause."""
-    title = cause_title(verdict.cause)
+    title = cause_of(verdict.cause).title
     if verdict.outcome is Outcome.CONSISTENT:
         why = f": {plain(verdict.reason)}" if verdict.reason else ""
         return f"Consistent with {title}{why}. No experiment tested it."
@@ -43,7 +43,7 @@ def interaction_sentences(comparison: Comparison) -> list[str]:
 
 def brief_sentence(verdict: CauseVerdict) -> str:
     """The outcome of a cause and the size of its effect, where the whole sentence stands elsewhere."""
-    title = cause_title(verdict.cause)
+    title = cause_of(verdict.cause).title
     start = f"{title[:1].upper() + title[1:]}: {OUTCOME_WORDS[verdict.outcome]}"
     if isinstance(verdict.effect, Missing):
         return f"{start}; {ended(plain(verdict.reason or verdict.effect.reason))}"
@@ -52,7 +52,7 @@ def brief_sentence(verdict: CauseVerdict) -> str:
 
 def told_sentence(verdict: CauseVerdict) -> str:
     """One that rests on an experiment that was told before, for another comparison."""
-    title = cause_title(verdict.cause)
+    title = cause_of(verdict.cause).title
     return f"{title[:1].upper()}{title[1:]}: {OUTCOME_WORDS[verdict.outcome]} by the same experiment."
 
 
@@ -98,7 +98,7 @@ def prediction_text(verdict: CauseVerdict) -> str:
 def shares_sentence(comparison: Comparison) -> str:
     """How much of the difference each confirmed cause is; empty when none has a share."""
     parts = [
-        f"{_share(verdict.share)} is {cause_title(verdict.cause)}{_in_time(verdict.saved_ns)}"
+        f"{_share(verdict.share)} is {cause_of(verdict.cause).title}{_in_time(verdict.saved_ns)}"
         for verdict in comparison.causes
         if verdict.outcome is Outcome.CONFIRMED and is_known(verdict.share)
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ironlaw.causes import cause_of
 from ironlaw.explanation import Comparison, Explanation, WaterfallStep
 from ironlaw.missing import Missing
-from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import DASH, ratio
 from ironlaw.report.words import plain
 
@@ -42,6 +42,6 @@ def told_with_waterfall(explanation: Explanation, comparisons: tuple[Comparison,
 
 
 def _row(step: WaterfallStep) -> WaterfallRow:
-    name = _WHOLES.get(step.name) or f"  of which {_PARTS.get(step.name) or cause_title(step.name)}"
+    name = _WHOLES.get(step.name) or f"  of which {_PARTS.get(step.name) or cause_of(step.name).title}"
     factor = f"{DASH} ({plain(step.ln.reason)})" if isinstance(step.ln, Missing) else ratio(step.ln.through(math.exp))
     return WaterfallRow(name=name, factor=factor, is_whole=step.is_whole)

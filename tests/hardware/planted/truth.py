@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 import ironlaw
-from ironlaw.analysis.verdicts.planner import CAUSES
 from ironlaw.arm import Arm
+from ironlaw.causes import TESTED
 from ironlaw.commands.run import advise
 from ironlaw.errors import ExitCode
 from ironlaw.explanation import CauseVerdict, Explanation, Outcome
@@ -48,7 +48,7 @@ def measured(plant: Plant, folder: Path) -> Path:
     out = folder / f"{plant.name}.jsonl"
     schedule = Schedule(replicates=7, rounds=6, budget_s=BUDGET_S)
     plan = Plan(model="planted", arms=with_control(arms), schedule=schedule)
-    ironlaw.record(plan, out, force=True, advice=advise(CAUSES))
+    ironlaw.record(plan, out, force=True, advice=advise(TESTED))
     return out
 
 

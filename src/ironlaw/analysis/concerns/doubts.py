@@ -9,6 +9,9 @@ import numpy as np
 from ironlaw.analysis.statistics.compare import has_moved
 from ironlaw.analysis.statistics.modes import shape_doubts
 from ironlaw.analysis.turns import ArmTurns
+from ironlaw.causes.cold_start import CAUSE as COLD_START
+from ironlaw.causes.noisy_host import CAUSE as NOISY_HOST
+from ironlaw.causes.thread_oversubscription import CAUSE as THREAD_OVERSUBSCRIPTION
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison
 from ironlaw.fact import Ending, Meter
@@ -191,21 +194,21 @@ _TAKEN = (
     (
         "steal_ns",
         NOISY_STEAL,
-        "noisy-host",
+        NOISY_HOST.slug,
         "other guests of the host took part of the time while arms ran (steal): {}",
         "record on a quieter machine, or with more replicates",
     ),
     (
         "throttled_ns",
         NOISY_STEAL,
-        "thread-oversubscription",
+        THREAD_OVERSUBSCRIPTION.slug,
         "the CPU quota of the cgroup stopped arms that had used it up: {}",
         "raise cpu.max (docker run --cpus), or use fewer threads",
     ),
     (
         "waited_ns",
         MUCH_WAITED,
-        "noisy-host",
+        NOISY_HOST.slug,
         "threads that were ready to run waited for a CPU that ran something else, for as much as {} "
         "time; where several threads work together, all wait for the one that does",
         "let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
@@ -269,7 +272,7 @@ def _warm_up(recording: Recording, names: list[str]) -> Iterator[Concern]:
         if never:
             listed = ", ".join(str(fact.replicate) for fact in never)
             yield Concern(
-                slug="cold-start",
+                slug=COLD_START.slug,
                 text=f"never became steady while warming up in replicate {listed}",
                 fix="its times may still hold start-up cost; give it a longer warm-up",
                 arm=name,

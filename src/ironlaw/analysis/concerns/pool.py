@@ -8,6 +8,7 @@ import numpy as np
 
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.arm import Arm
+from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
 from ironlaw.concern import Concern, Weight
 from ironlaw.missing import is_known
 from ironlaw.recording import Recording
@@ -31,7 +32,7 @@ def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern
     outside = sorted({cpu for fact in started for cpu in fact.thread_cpus if cpu not in fact.cpus})
     if busy > given + SLACK:
         yield Concern(
-            slug="unequal-arms",
+            slug=UNEQUAL_ARMS.slug,
             text=f"kept {busy:.2f} CPUs busy where it was given {given}: its engine takes more threads",
             fix="set the engine's own number of threads; the comparison is of unequal means",
             arm=arm.name,
@@ -39,7 +40,7 @@ def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern
         )
     if outside:
         yield Concern(
-            slug="unequal-arms",
+            slug=UNEQUAL_ARMS.slug,
             text=f"has threads that may run on CPUs {', '.join(map(str, outside))}, which it was not given",
             fix="let the engine leave its threads where the process is pinned",
             arm=arm.name,

@@ -16,6 +16,8 @@ from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
 from ironlaw.analysis.turns import ArmTurns, Column
 from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
+from ironlaw.causes.pmu_misuse import CAUSE as PMU_MISUSE
+from ironlaw.causes.whole_process_counting import CAUSE as WHOLE_PROCESS_COUNTING
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
@@ -251,7 +253,7 @@ def _scaled(arm: PerfArm) -> list[Concern]:
     each = ", ".join(f"{one.event} {one.share:.2%}" for one in counted)
     return [
         Concern(
-            slug="pmu-misuse",
+            slug=PMU_MISUSE.slug,
             text=f"counted part of the time only, and scaled up to the whole by perf: {each}",
             fix="count fewer events at once, so that none has to wait: perf stat -e with at most four of the PMU's",
             arm=arm.name,
@@ -262,7 +264,7 @@ def _scaled(arm: PerfArm) -> list[Concern]:
 def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
     concerns = [
         Concern(
-            slug="whole-process-counting",
+            slug=WHOLE_PROCESS_COUNTING.slug,
             text="perf stat counts the whole process: start, imports, loading and warm-up are in every number",
             fix="run each with two numbers of inferences: the difference is that of the inferences alone",
         ),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ironlaw.analysis.iron_law.lmdi import Classes, State
 from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
+from ironlaw.causes.misleading_metric import CAUSE as MISLEADING_METRIC
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explanation import ArmSummary, Explanation, Term
@@ -126,7 +127,7 @@ def _state(wall_ns: float, ipc: float) -> State:
 def _rate_without_counts(rows: list[TableRow]) -> Concern:
     read = [f"{row.arm} {row.cache_miss_percent:g} %" for row in rows if is_known(row.cache_miss_percent)]
     return Concern(
-        slug="misleading-metric",
+        slug=MISLEADING_METRIC.slug,
         text=(
             f"the cache-miss rate ({', '.join(read)}) is a share of cache references, and the table does not count "
             "those: misses are rate x references, so the rate can fall while the misses rise. Without the counts it "

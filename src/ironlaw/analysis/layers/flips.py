@@ -10,6 +10,8 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.layers.operators import is_multiplying_kind
 from ironlaw.analysis.layers.views import OUTSIDE, By, Order, viewed
 from ironlaw.arm import Arm
+from ironlaw.causes.not_quantized import CAUSE as NOT_QUANTIZED
+from ironlaw.causes.precision_islands import CAUSE as PRECISION_ISLANDS
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
@@ -99,7 +101,7 @@ def flips(recording: Recording) -> Flips:
 
 def _is_on_purpose(concern: Concern, plan: Plan) -> bool:
     """Whether a concern is that an arm holds float, of one that was made to hold it."""
-    return concern.slug in ("not-quantized", "precision-islands") and any(
+    return concern.slug in (NOT_QUANTIZED.slug, PRECISION_ISLANDS.slug) and any(
         arm.name == concern.arm and arm.variant.level(FACTOR) != _ALL for arm in plan.arms
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from ironlaw.analysis.statistics.covariate import best_explanation, quantities
 from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.turns import ArmTurns, Floats, Ints
+from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
 from ironlaw.concern import Concern, Weight
 
 # Largest gap between neighbouring replicates over the spread inside both groups: what 1 % of recordings with one
@@ -30,7 +31,7 @@ def shape_doubts(turns: ArmTurns) -> Iterator[Concern]:
         yield _bimodal(turns.arm, replicates, means, slow, _because(turns, replicates, explained, slow))
     elif explained is not None and float(means.std(ddof=1)) > WIDE_SPREAD:
         yield Concern(
-            slug="process-layout",
+            slug=PROCESS_LAYOUT.slug,
             text=(
                 f"its replicates differ by {_percent(float(np.ptp(means)))} %, and {explained[0]} per inference "
                 f"goes with that (r = {explained[1]:+.2f})"

@@ -10,16 +10,16 @@ import numpy as np
 
 from ironlaw.analysis.statistics.paired import LEAST_SHARE_OF_ROUNDS
 from ironlaw.analysis.turns import ArmTurns, turns_of
-from ironlaw.analysis.verdicts.signatures import Observed, observe
+from ironlaw.analysis.verdicts.observation import observe
+from ironlaw.causes import cause_of
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
+from ironlaw.observed import Observed
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 
 # Half-width, in ln units, of what would not matter to anyone: a cause inside it is refuted.
 SMALLEST_EFFECT = 0.015
-# The cause that moves with everything else that is changed about a process.
-NUISANCE = "page-faults"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,34 +32,34 @@ class Bench:
     smallest: float = SMALLEST_EFFECT
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
-        """The arm that ran as `arm` with the switches thrown; itself where it was spared all; None where none ran."""
+        """The arm that ran as `arm` with the switches applied; itself where all are excluded; None where none ran."""
         own = [entry for entry in self.plan.experiments if entry.arm == arm]
-        spared = {entry.switches for entry in own if entry.spared}
-        needed = {switch for switch in switches if (switch,) not in spared}
+        excluded = {entry.switches for entry in own if entry.excluded}
+        needed = {switch for switch in switches if (switch,) not in excluded}
         if not needed:
             return arm
         for entry in own:
-            if not entry.spared and set(entry.switches) == needed:
-                return entry.thrown if entry.thrown in self.ln_wall else None
+            if not entry.excluded and set(entry.switches) == needed:
+                return entry.applied if entry.applied in self.ln_wall else None
         return None
 
-    def bear_alike(self, control: str, changed: str, switch: Switch) -> bool:
-        """Whether both arms have as much of what the switch takes away, or of what it gets at."""
+    def is_equal_in(self, control: str, changed: str, switch: Switch) -> bool:
+        """Whether both arms have as much of what the switch takes away, or of what it acts on."""
         if control not in self.seen or changed not in self.seen:
             return False
-        return self.seen[control].bears_as_much_as(self.seen[changed], switch.cause)
+        return cause_of(switch.cause).is_equal_in(self.seen[control], self.seen[changed])
 
-    def world(self, control: str, changed: str) -> tuple[Switch, ...]:
-        """The switches under which the other experiments of a comparison were made.
+    def held(self, control: str, changed: str) -> tuple[Switch, ...]:
+        """The switches that were held while the other causes of a comparison were tested.
 
-        The allocator's mood moves page faults with everything else that is changed, so where an arm has page faults,
-        other causes are tested with the allocator held still.
+        A confounder (page faults, which the allocator moves with anything else that is changed about a process) is
+        taken away on both sides where an arm shows it.
         """
         for entry in self.plan.experiments:
             if len(entry.switches) > 1 and entry.arm in (control, changed):
-                still = tuple(switch for switch in entry.switches if switch.cause == NUISANCE)
-                if still:
-                    return still
+                held = tuple(switch for switch in entry.switches if cause_of(switch.cause).is_confounder)
+                if held:
+                    return held
         return ()
 
     def series(self, *terms: tuple[float, str]) -> dict[int, float]:
@@ -76,7 +76,7 @@ class Bench:
 class Contribution:
     """One cause's part of ln(C/X), per replicate, with the arms it was read from.
 
-    `in_time` is its part of C - X over the geometric mean of both. A cost that both arms bear alike leaves C - X as it
+    `in_time` is its part of C - X over the geometric mean of both. A cost that is equal in both arms leaves C - X as it
     is and still changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference moves both.
     Empty where the part is the whole of a comparison, which cannot differ in sign.
     """
@@ -109,15 +109,15 @@ def _by_replicate(table: ArmTurns) -> dict[int, float]:
 
 
 def contributions(on: Bench, control: str, changed: str) -> Iterable[Contribution]:
-    """Every switch that was thrown on both sides of the comparison, or on one while the other was spared.
+    """Every switch that was applied on both sides of the comparison, or on one while the other excludes its cause.
 
     A factor in which the two arms differ is left to the comparison itself, which is its experiment.
     """
     differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
-    world = on.world(control, changed)
-    thrown = (entry for entry in on.plan.experiments if entry.arm in (control, changed))
-    for switch in dict.fromkeys(switch for entry in thrown for switch in entry.switches):
-        held = tuple(other for other in world if other != switch)
+    confounders = on.held(control, changed)
+    own = (entry for entry in on.plan.experiments if entry.arm in (control, changed))
+    for switch in dict.fromkeys(switch for entry in own for switch in entry.switches):
+        held = tuple(other for other in confounders if other != switch)
         before = on.stand_in(control, held), on.stand_in(changed, held)
         after = on.stand_in(control, (*held, switch)), on.stand_in(changed, (*held, switch))
         if switch.factor in differing or None in before or None in after or before == after:
@@ -135,10 +135,10 @@ def _contribution(
     on: Bench, switch: Switch, asked: tuple[str, str], arms: tuple[tuple[str, str], tuple[str, str]]
 ) -> Contribution:
     before, after = arms
-    spared = [
-        f"{entry.arm} was spared: {entry.spared}"
+    excluded = [
+        f"{entry.arm} was left as it is: {entry.excluded}"
         for entry in on.plan.experiments
-        if entry.spared and entry.switches == (switch,) and entry.arm in asked
+        if entry.excluded and entry.switches == (switch,) and entry.arm in asked
     ]
     sides = [side for side in (0, 1) if before[side] != after[side]]
     return Contribution(
@@ -149,13 +149,13 @@ def _contribution(
         parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
         sign=_predicted(on, switch, before, after),
         in_time=_in_time(on, before, after),
-        note="; ".join(spared),
+        note="; ".join(excluded),
         design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
         others=(before[1], after[1]) if len(sides) > 1 else None,
     )
 
 
-def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], thrown: tuple[str, str]) -> int:
+def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], applied: tuple[str, str]) -> int:
     """The sign that the cause gives to its part of ln(C/X).
 
     Of what is taken away: the arm on which the switch does more is the one that has the cause, and it changes as
@@ -165,21 +165,21 @@ def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], thrown: tuple[s
         return -1 if mean_of(on.series((1.0, arms[0]), (-1.0, arms[1]))) < 0 else 1
     gains = [
         mean_of(on.series((1.0, arm), (-1.0, with_it))) if arm != with_it else 0.0
-        for arm, with_it in zip(arms, thrown, strict=True)
+        for arm, with_it in zip(arms, applied, strict=True)
     ]
     side = 1 if abs(gains[0]) >= abs(gains[1]) else -1
     return -side if switch.slows() else side
 
 
-def _in_time(on: Bench, arms: tuple[str, str], thrown: tuple[str, str]) -> dict[int, float]:
+def _in_time(on: Bench, arms: tuple[str, str], applied: tuple[str, str]) -> dict[int, float]:
     """Per replicate, (C - X) - (C' - X') over the geometric mean of C and X."""
-    tables = [on.ln_wall.get(name, {}) for name in (*arms, *thrown)]
+    tables = [on.ln_wall.get(name, {}) for name in (*arms, *applied)]
     parts = {}
     for replicate in sorted(set.intersection(*map(set, tables))):
         lns = [table[replicate] for table in tables]
         usual = (lns[0] + lns[1]) / 2
-        control, changed, control_thrown, changed_thrown = (math.exp(ln - usual) for ln in lns)
-        parts[replicate] = (control - changed) - (control_thrown - changed_thrown)
+        control, changed, control_applied, changed_applied = (math.exp(ln - usual) for ln in lns)
+        parts[replicate] = (control - changed) - (control_applied - changed_applied)
     return parts
 
 
@@ -189,7 +189,7 @@ def mean_of(parts: dict[int, float]) -> float:
 
 
 def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
-    """Per comparison, widest first, the causes that look real so far, largest first: which to throw together?"""
+    """Per comparison, widest first, the causes that look real so far, largest first: which to apply together?"""
     on = bench(recording)
     control = recording.plan.control.name
     found = []
@@ -199,7 +199,8 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
             scales = (item.parts, item.in_time)
             signed = [item.sign * part for scale in scales for part in scale.values()]
             # With two replicates no interval means anything; that they agree on something large has to do.
-            if item.cause != NUISANCE and signed and min(signed) > 0 and mean_of(item.parts) ** 2 > on.smallest**2:
+            is_large = mean_of(item.parts) ** 2 > on.smallest**2
+            if not cause_of(item.cause).is_confounder and signed and min(signed) > 0 and is_large:
                 sized.append((sum(signed) / len(signed), item.cause))
         width = abs(mean_of(on.series((1.0, control), (-1.0, arm.name))))
         found.append((width, (control, arm.name, [cause for _, cause in sorted(sized, reverse=True)])))

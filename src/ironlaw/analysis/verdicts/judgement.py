@@ -1,6 +1,6 @@
 """Verdicts: what the experiments of a recording say about why two arms differ, and what each cause is worth.
 
-For a cause with a switch, let C', X' be control and changed arm with the switch thrown. Its contribution to the
+For a cause with a switch, let C', X' be control and changed arm with the switch applied. Its contribution to the
 comparison is ln(C/X) - ln(C'/X'): how much of the advantage goes away with it. Contributions are formed per replicate,
 so each has an interval that includes the spread between processes, and all of them add up with the unexplained rest.
 """
@@ -14,13 +14,13 @@ from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, contributions, mean_of
 from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
+from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CauseVerdict, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
 FEWEST_REPLICATES = 3
-CACHE_FIT = "cache-fit"
 NO_WHOLE = Missing("no difference is shown that it could be a share of")
 
 
@@ -123,24 +123,21 @@ class _Judge:
             return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
         if in_time is not None and in_time.low <= 0:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
-        if any(self.on.bear_alike(*self.arms, switch) for switch in item.switches):
+        if any(self.on.is_equal_in(*self.arms, switch) for switch in item.switches):
             return Outcome.UNDECIDED, "both arms have it alike: that it costs one more is an interaction with a cause"
-        if item.cause == CACHE_FIT and self._slower_fits(item):
-            return (
-                Outcome.UNDECIDED,
-                "the cold takes time from the slower arm too: what it uses was in the caches as well",
-            )
-        # What is judged can differ from what the family was made of by the world it was read in: the worse one counts.
+        if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
+            return Outcome.UNDECIDED, reason
+        # What is judged can differ from what the family was made of by the switches held: the worse one counts.
         by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
         if by_luck >= 1 - CONFIDENCE:
             return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
         return Outcome.CONFIRMED, ""
 
-    def _slower_fits(self, item: Contribution) -> bool:
-        """Whether the slower arm loses by cold caches: one whose data exceed them has nothing to lose."""
+    def _slower_loses(self, item: Contribution) -> bool:
+        """Whether the slower arm loses by the switch as well: one that lacks the cause has nothing to lose."""
         sides = [(item.control, item.changed), *([item.others] if item.others else [])]
-        warm, cold = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
-        loss = t_interval(list(self.on.series((1.0, cold), (-1.0, warm)).values()))
+        without, applied = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
+        loss = t_interval(list(self.on.series((1.0, applied), (-1.0, without)).values()))
         return isinstance(loss, Estimate) and loss.low > self.on.smallest
 
 

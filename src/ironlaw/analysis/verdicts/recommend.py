@@ -65,7 +65,9 @@ def recommend(
 
 def _base(on: Bench, arm: Arm) -> str:
     """The arm that was asked for, of which an experiment is a form."""
-    return next((entry.arm for entry in on.plan.experiments if entry.thrown == arm.name and not entry.spared), arm.name)
+    return next(
+        (entry.arm for entry in on.plan.experiments if entry.applied == arm.name and not entry.excluded), arm.name
+    )
 
 
 def _deployable(variant: Variant) -> bool:

@@ -11,53 +11,28 @@ from math import factorial
 
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, mean_of
+from ironlaw.cause import Cause
+from ironlaw.causes import cause_behind
 from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
-from ironlaw.factor import Direction
-from ironlaw.factors import FACTORS
-from ironlaw.variant import PRECISION
-
-# A factor that two arms differ in is itself a cause of the catalogue, under this name.
-FACTOR_CAUSES = {
-    "fusion": "fusion",
-    "layout": "layout",
-    "engine": "engine",
-    "threads": "thread-scaling",
-    "malloc": "page-faults",
-    "mode": "train-mode",
-    "grad": "autograd",
-    "input": "constant-input",
-    "calibration": "uncalibrated",
-    "denormals": "denormals",
-    "weights": "weight-traffic",
-    "cache": "cache-fit",
-    "isa": "simd-density",
-    "quantized-engine": "quantized-engine",
-    "oversubscribe": "thread-oversubscription",
-    "dispatch": "dispatch-overhead",
-    "scope": "whole-process-counting",
-    "convolution": "reference-kernel",
-    "activation-ranges": "dynamic-quantization",
-}
-
 
 Shares = dict[str, tuple[dict[int, float], tuple[float, float] | None]]
 
 
 def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Shares:
-    """Each confirmed cause's part when all are thrown together: Shapley values over the orders of throwing.
+    """Each confirmed cause's part when all are taken away together: Shapley values over the orders of doing so.
 
-    What holds the allocator still is thrown first, since the others were tested in that world. Of causes that were
-    not all measured together, the largest ones that were; the others have no part of their own. With the parts comes
-    the range of their means over orders.
+    Confounders go first, since the others were tested without them. Of causes that were not all measured together, the
+    largest ones that were; the others have no part of their own. With the parts comes the range of their means over
+    orders.
     """
-    world = on.world(control, changed)
-    first = [item for item in confirmed if world and set(item.switches) <= set(world)]
+    held = on.held(control, changed)
+    first = [item for item in confirmed if held and set(item.switches) <= set(held)]
     ranked = sorted((item for item in confirmed if item not in first), key=lambda item: -abs(mean_of(item.parts)))
     shares: Shares = {item.cause: (item.parts, None) for item in first}
     while ranked:
-        removed = _removed(on, (control, changed), ranked, world)
+        removed = _removed(on, (control, changed), ranked, held)
         if removed is not None:
             return {**shares, **_shapley(ranked, removed)}
         ranked.pop()
@@ -68,14 +43,14 @@ Removed = dict[frozenset[int], dict[int, float]]
 
 
 def _removed(
-    on: Bench, arms: tuple[str, str], confirmed: list[Contribution], world: tuple[Switch, ...]
+    on: Bench, arms: tuple[str, str], confirmed: list[Contribution], held: tuple[Switch, ...]
 ) -> Removed | None:
-    """What each set of causes, thrown together, takes off the difference; None when a needed arm did not run."""
+    """What each set of causes, taken away together, takes off the difference; None when a needed arm did not run."""
     removed: Removed = {frozenset(): {}}
-    start = [on.stand_in(arm, world) for arm in arms]
+    start = [on.stand_in(arm, held) for arm in arms]
     for size in range(1, len(confirmed) + 1):
         for group in combinations(range(len(confirmed)), size):
-            switches = [*world, *(switch for player in group for switch in confirmed[player].switches)]
+            switches = [*held, *(switch for player in group for switch in confirmed[player].switches)]
             ins = [on.stand_in(arm, switches) for arm in arms]
             if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
                 return None
@@ -119,31 +94,32 @@ def factor_contributions(
     plain = _corners(on, control, changed)
     if plain is None:
         return [], {}
-    # All corners in one world: only causes that were thrown (or spared) at every corner are out of the way.
-    world = on.world(control, changed)
+    # All corners under the same switches: only causes whose switch was applied (or excluded) at every corner are away.
+    held = on.held(control, changed)
     away = [item for item in confirmed if all(on.stand_in(arm, item.switches) for arm in plain.values())]
-    switches = list(dict.fromkeys([*world, *(switch for item in away for switch in item.switches)]))
+    switches = list(dict.fromkeys([*held, *(switch for item in away for switch in item.switches)]))
     moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
     corners = {corner: arm for corner, arm in moved.items() if arm is not None}
     if len(corners) < len(plain):
         switches, corners = [], plain
-    held = f"with {' and '.join(map(str, switches))}" if switches else ""
+    under = f"with {' and '.join(map(str, switches))}" if switches else ""
     found = []
     for factor in factors:
-        if factor == PRECISION or factor not in FACTOR_CAUSES:
+        cause = cause_behind(factor)
+        if cause is None:
             continue
         parts = _factor_part(on, corners, factor, factors)
         found.append(
             Contribution(
-                cause=FACTOR_CAUSES[factor],
+                cause=cause.slug,
                 switches=(),
                 control=corners[frozenset()],
                 changed=corners[frozenset([factor])],
                 parts=parts,
-                sign=_factor_sign(factor, first.variant.level(factor), last.variant.level(factor)),
+                sign=_factor_sign(cause, factor, first.variant.level(factor), last.variant.level(factor)),
                 design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
                 note=" ".join(
-                    part for part in ("" if len(factors) == 1 else f"over {' and '.join(factors)}", held) if part
+                    part for part in ("" if len(factors) == 1 else f"over {' and '.join(factors)}", under) if part
                 ),
             )
         )
@@ -172,12 +148,12 @@ def _factor_part(
     return value
 
 
-def _factor_sign(factor: str, control: str, changed: str) -> int:
+def _factor_sign(cause: Cause, factor: str, control: str, changed: str) -> int:
     """The sign predicted for ln(control/changed): what the changed level predicts, or the reverse of the control's."""
     for level, sign in ((changed, 1), (control, -1)):
-        for test in FACTORS[factor].tests:
-            if test.level == level:
-                return -sign if test.predicts is Direction.SLOWER else sign
+        for switch in cause.levels():
+            if (switch.factor, switch.level) == (factor, level):
+                return -sign if switch.slows() else sign
     return 1
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ironlaw.break_even import THE_GAIN, Absent, Axis, BreakEvenMap, Gain, Holding, HostOutcome, Place, SignTurn
+from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Difference
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.causes import cause_title
 from ironlaw.report.quantity import COUNT, TIME, TIMES, amount, decimal, significant_decimals
 from ironlaw.report.quantity import ratio as ratio_text
 from ironlaw.report.words import plain
@@ -101,7 +101,7 @@ def holding_sentence(holding: Holding) -> str:
         said = f"{holding.changed} is faster than {holding.control} on {holding.model}"
     else:
         what = f"{holding.changed} against {holding.control} on {holding.model}"
-        said = f"{cause_title(holding.cause)}, as a cause of {what}"
+        said = f"{cause_of(holding.cause).title}, as a cause of {what}"
     hosts = "; ".join(f"{host}: {_host_text(outcome)}" for host, outcome in holding.hosts.items())
     if not any(outcome.holds for outcome in holding.hosts.values()):
         said = f"Nowhere shown: {said}"

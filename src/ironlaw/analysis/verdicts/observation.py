@@ -1,0 +1,35 @@
+"""What is known of every arm of a recording, as the signatures of causes read it."""
+
+from __future__ import annotations
+
+from ironlaw.analysis.turns import ArmTurns
+from ironlaw.fact import ArmStarted
+from ironlaw.missing import Missing
+from ironlaw.observed import SUSPECTED_BYTES, Observed
+from ironlaw.recording import Recording
+
+
+def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Observed]:
+    """What is known of every arm that took a turn."""
+    started: dict[str, ArmStarted] = {fact.arm: fact for fact in recording.started}
+    censuses = {fact.arm: fact.counts for fact in recording.censuses}
+    sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
+    seen = {}
+    for arm in recording.plan.arms:
+        table = turns.get(arm.name)
+        if table is None or not len(table) or arm.name not in started:
+            continue
+        fact = started[arm.name]
+        seen[arm.name] = Observed(
+            arm=arm,
+            wall_ns=float(table.wall_ns.mean()),
+            page_faults=table.mean("page-faults"),
+            checks={name: found for name, found in fact.checks.items() if not isinstance(found, Missing)},
+            census={
+                name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)
+            },
+            cpus=len(fact.cpus),
+            training_layers=() if isinstance(fact.training_layers, Missing) else fact.training_layers,
+            size_bytes=sizes.get(arm.name, SUSPECTED_BYTES),
+        )
+    return seen

@@ -1,0 +1,47 @@
+"""What is known of causes without an experiment: bounds, and what readings are consistent with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
+from ironlaw.causes import CAUSES, cause_of
+from ironlaw.explanation import ArmSummary, CauseVerdict, Comparison, Difference, Outcome
+from ironlaw.fact import Ceilings
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+
+def with_bounds(
+    causes: tuple[CauseVerdict, ...], control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]
+) -> tuple[CauseVerdict, ...]:
+    """The verdicts with what the ceilings add to each, and behind them the causes of which only a bound is known."""
+    completed = (
+        replace(verdict, evidence={**verdict.evidence, **more})
+        if (more := cause_of(verdict.cause).evidence(control, changed, ceilings))
+        else verdict
+        for verdict in causes
+    )
+    bounds = (cause.bound(control, changed, ceilings, smallest=SMALLEST_EFFECT) for cause in CAUSES.values())
+    return (*completed, *(bound for bound in bounds if bound is not None))
+
+
+def consistent(
+    comparison: Comparison, control: Observed, changed: Observed, machine: Maybe[Machine]
+) -> tuple[CauseVerdict, ...]:
+    """Verdicts for signatures of the slower arm, or of either where no difference is shown.
+
+    An arm that is faster in spite of what it shows does not owe its time to it.
+    """
+    slower = {
+        Difference.FASTER: (control,),
+        Difference.SLOWER: (changed,),
+    }.get(comparison.difference, (control, changed))
+    tested = {verdict.cause for verdict in comparison.causes}
+    found: dict[str, str] = {}
+    for arm in slower:
+        for slug, cause in CAUSES.items():
+            if slug not in tested and (reason := cause.consistent(arm, machine)):
+                found.setdefault(slug, reason)
+    return tuple(CauseVerdict(cause=slug, outcome=Outcome.CONSISTENT, reason=reason) for slug, reason in found.items())

@@ -1,0 +1,158 @@
+"""A cause: why one arm may be faster than another, how that shows in readings, and what would take it away.
+
+Each file under causes/ defines one instance named CAUSE, of a subclass where readings have to be judged; nothing else
+has to be touched to add one. A cause is pure: it judges what was read, and reads nothing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.experiment import Switch
+from ironlaw.explanation import ArmSummary, CauseVerdict, Term
+from ironlaw.fact import Ceilings
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.observed import Observed
+
+# Relative difference below which two arms bear equally much of a cause: page faults of equal arms differ by less.
+SAME_BURDEN = 0.05
+
+
+class Part(Enum):
+    """The parts of the catalogue."""
+
+    FALSE_CONCLUSION = "A"
+    FASTER = "B"
+    SLOWER = "C"
+
+
+class Reach(Enum):
+    """Which arms a cause is tested on."""
+
+    SHOWING = "every arm that shows it"  # a defect, wherever it is
+    WIDEST = "both sides of the widest comparison"  # no more than a suspicion: where it matters most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """An experiment on a factor that is no switch: where the widest comparison differs in it and in `factor` alone, the
+    two missing corners of both run as well. Only between `levels`, which exist with every level of the cause's own.
+    """
+
+    factor: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """A guess that people publish, which verdicts on one or several causes answer.
+
+    `term`: the split answers it. `level`: a factor's level whose arms, with and without it, are set beside the answer.
+    `beyond`: what the guess claims besides and no experiment shows. `counts_bytes`: bytes over bandwidth answer it too.
+    """
+
+    place: int
+    text: str
+    term: Term | None = None
+    level: tuple[str, str] | None = None
+    beyond: str = ""
+    counts_bytes: bool = False
+
+
+class Cause:
+    """Words, signature, experiments and, where there is none, what readings can say without one.
+
+    The hooks claim nothing unless a cause overrides them.
+    """
+
+    slug: str
+    title: str  # a noun phrase that can be the subject of a sentence
+    mechanism: str  # how it works, as a clause
+    part: Part
+    example: str  # in the catalogue: a command with what it showed, or where to look
+    order: int = 1000  # in the report, among the experiments of a recording, and within a part of the catalogue
+    counted_in: str = ""  # what `burden` counts; empty for a cause that is there or is not
+
+    switches: tuple[Switch, ...] = ()  # the planner applies them to arms whose engine can
+    other_levels: tuple[Switch, ...] = ()  # test it too, in arms that are asked for by name
+    factors: tuple[str, ...] = ()  # a difference between two arms in one of them is this cause
+    crossed: Crossed | None = None
+    reach: Reach = Reach.SHOWING
+    # Moves with anything else that is changed about a process: other causes are tested with it taken away.
+    is_confounder: bool = False
+    # Of a switch that adds: why a slower arm that loses by it as well leaves the cause undecided. Empty: it does not.
+    if_slower_loses: str = ""
+    events: tuple[str, ...] = ()  # whose association with time points to it
+    guesses: tuple[Guess, ...] = ()
+
+    def shows(self, arm: Observed) -> bool:
+        """Whether an arm's readings call for the experiment."""
+        return False
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """How much of the cause the arm has, in `counted_in`."""
+        return 1.0
+
+    def excludes(self, arm: Observed) -> str:
+        """Why nothing of this cause can be in the arm, where its readings exclude it; empty otherwise."""
+        return ""
+
+    def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
+        """The switch with the level, or the levels for different arms, that this machine calls for."""
+        return (switch,)
+
+    def suits(self, switch: Switch, arm: Observed) -> bool:
+        """Whether the switch, at its level, would change what the arm shows."""
+        return True
+
+    def may_divide(self, control: Observed, changed: Observed) -> bool:
+        """Whether the cause could be what two arms differ by, as far as their kind is known."""
+        return True
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """What of a slow arm is consistent with the cause, where nothing switches it off; empty: nothing."""
+        return ""
+
+    def bound(
+        self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings], *, smallest: float
+    ) -> CauseVerdict | None:
+        """What it can be worth at most, refuted below `smallest` in ln units; None where no bound is known."""
+        return None
+
+    def evidence(self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]) -> dict[str, Maybe[float]]:
+        """Numbers beside the experiment's own, by name with unit."""
+        return {}
+
+    def concern(self, arm: Observed, cost: str) -> Concern | None:
+        """The fault in an arm that makes its comparison answer another question; None where it has none.
+
+        `cost` is what an experiment measured it to cost, as a clause that follows the fault; empty without one.
+        """
+        return None
+
+    # What follows from the above.
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the planner has an experiment for it."""
+        return bool(self.switches) or self.crossed is not None
+
+    def levels(self) -> tuple[Switch, ...]:
+        """Every level that is known to test it."""
+        return (*self.switches, *self.other_levels)
+
+    def is_equal_in(self, one: Observed, other: Observed) -> bool:
+        """Whether both arms show the cause, and neither more of it than the other: then it does not set them apart."""
+        burdens = self.burden(one), self.burden(other)
+        if not (self.shows(one) and self.shows(other) and all(map(is_known, burdens))):
+            return False
+        first, second = (burden for burden in burdens if not isinstance(burden, Missing))
+        return abs(first - second) <= SAME_BURDEN * max(first, second)
+
+
+def noted_if(asked_for: bool) -> Weight:
+    """The weight of a fault that invalidates a comparison, unless the arm was asked for with it."""
+    return Weight.NOTES if asked_for else Weight.INVALIDATES

@@ -1,0 +1,41 @@
+"""Every cause ironlaw knows: one file each, found by looking into this folder."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from ironlaw.cause import Cause
+from ironlaw.experiment import Switch
+
+
+def _found() -> dict[str, Cause]:
+    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    causes: list[Cause] = [module.CAUSE for module in modules]
+    causes.sort(key=lambda cause: (cause.order, cause.slug))
+    return {cause.slug: cause for cause in causes}
+
+
+CAUSES: dict[str, Cause] = _found()
+# Those with an experiment, in the order of the report.
+TESTED: tuple[str, ...] = tuple(slug for slug, cause in CAUSES.items() if cause.is_tested)
+
+
+def cause_of(slug: str) -> Cause:
+    """The cause of that name; one of another version's recording is its slug, spelled out."""
+    if slug in CAUSES:
+        return CAUSES[slug]
+    unknown = Cause()
+    unknown.slug, unknown.title, unknown.mechanism = slug, slug.replace("-", " "), ""
+    return unknown
+
+
+def cause_behind(factor: str) -> Cause | None:
+    """The cause that a difference in the factor is; None where the catalogue has no single one."""
+    return next((cause for cause in CAUSES.values() if factor in cause.factors), None)
+
+
+def switch_at(factor: str, level: str) -> Switch | None:
+    """What the level of a factor is known to test; None where it tests nothing."""
+    known = (switch for cause in CAUSES.values() for switch in cause.levels())
+    return next((one for one in known if (one.factor, one.level) == (factor, level)), None)

@@ -1,0 +1,45 @@
+"""constant-input: ones or zeros reward sparsity, prediction and avoid denormals."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Part, noted_if
+from ironlaw.concern import Concern
+from ironlaw.experiment import Switch
+from ironlaw.factor import Direction
+from ironlaw.observed import Observed
+
+
+class ConstantInput(Cause):
+    """Ones or zeros reward sparsity, prediction and avoid denormals."""
+
+    slug = "constant-input"
+    title = "constant input"
+    mechanism = "ones or zeros reward sparsity, prediction and avoid denormals"
+    part = Part.FALSE_CONCLUSION
+    order = 70
+    example = "`ironlaw run --arms fp32+input=ones,fp32+input=random`: what feeding `torch.ones` is worth"
+    switches = (Switch(cause=slug, factor="input", level="random", predicts=Direction.SLOWER),)
+    factors = ("input",)
+
+    def shows(self, arm: Observed) -> bool:
+        """Every element of its inputs is the same."""
+        return arm.checks.get("constant_input", False)
+
+    def excludes(self, arm: Observed) -> str:
+        """They differ."""
+        return "its inputs are not constant" if arm.checks.get("constant_input") is False else ""
+
+    def concern(self, arm: Observed, cost: str) -> Concern | None:
+        """The arm may be fast for this input alone."""
+        if not self.shows(arm):
+            return None
+        return Concern(
+            slug=self.slug,
+            text=f"is fed one value only{cost}; its speed may be that of a special case",
+            fix="feed real inputs: --images, or return them from the factory",
+            arm=arm.arm.name,
+            weight=noted_if(arm.level("input") == "ones"),
+        )
+
+
+CAUSE = ConstantInput()

@@ -1,0 +1,47 @@
+"""dispatch-overhead: the framework's cost per operator, whatever the operator does."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Part, Reach
+from ironlaw.experiment import Switch
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+# An operator of eager PyTorch costs some microseconds before it computes; above this, that is a small part.
+MOST_NS_PER_OPERATOR = 30_000.0
+
+
+class DispatchOverhead(Cause):
+    """The framework's cost per operator, whatever the operator does."""
+
+    slug = "dispatch-overhead"
+    title = "dispatch overhead"
+    mechanism = "the framework's cost per operator, whatever the operator does"
+    part = Part.FASTER
+    order = 270
+    example = (
+        "`ironlaw run --experiments dispatch-overhead`: the same kernels, traced, without the framework's cost per "
+        "operator"
+    )
+    counted_in = "operators"
+    switches = (Switch(cause=slug, factor="dispatch", level="traced"),)
+    factors = ("dispatch",)
+    reach = Reach.WIDEST
+    events = ("instructions",)
+
+    def shows(self, arm: Observed) -> bool:
+        """Python calls its operators, and each takes little time."""
+        operators = arm.census.get("operators", 0.0)
+        is_scripted = arm.checks.get("scripted", False)
+        return operators > 0 and not is_scripted and arm.wall_ns / operators < MOST_NS_PER_OPERATOR
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """How many it calls."""
+        return arm.census.get("operators", 0.0)
+
+    def excludes(self, arm: Observed) -> str:
+        """Nothing but the engine runs between them."""
+        return "no Python runs between its operators" if arm.checks.get("scripted") is True else ""
+
+
+CAUSE = DispatchOverhead()

@@ -1,0 +1,48 @@
+"""fusion: fewer kernels run, and intermediate results are not stored."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Guess, Part
+from ironlaw.causes.train_mode import CAUSE as TRAIN_MODE
+from ironlaw.experiment import Switch
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+
+class Fusion(Cause):
+    """Fewer kernels run, and intermediate results are not stored."""
+
+    slug = "fusion"
+    title = "fusion"
+    mechanism = "fewer kernels run, and intermediate results are not stored"
+    part = Part.FASTER
+    order = 220
+    example = "`ironlaw run --arms fp32,fp32+fused,int8,int8+fused`: all four are needed to tell fusion from precision"
+    counted_in = "BatchNorm operators in float"
+    switches = (Switch(cause=slug, factor="fusion", level="fused"),)
+    other_levels = (Switch(cause=slug, factor="session.optimization", level="none", adds=True),)
+    factors = ("fusion",)
+    guesses = (
+        Guess(
+            place=3,
+            text="fusion is plain graph reduction",
+            level=("fusion", "fused"),
+            # That fusing helps is shown; that it does so by there being fewer operators is the guess, and is not.
+            beyond="That it helps is shown; whether by fewer calls or by fewer stores, no experiment tells apart.",
+        ),
+    )
+
+    def shows(self, arm: Observed) -> bool:
+        """A user's own program executes BatchNorm with fixed statistics, which can be folded away."""
+        return arm.is_given and arm.census.get("norm_operators", 0.0) > 0 and not TRAIN_MODE.shows(arm)
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """How many it executes."""
+        return arm.census.get("norm_operators", 0.0)
+
+    def excludes(self, arm: Observed) -> str:
+        """It executes none."""
+        return "it executes no BatchNorm in float" if arm.census.get("norm_operators") == 0 else ""
+
+
+CAUSE = Fusion()

@@ -1,0 +1,61 @@
+"""thread-oversubscription: the thread pool is larger than the CPUs it may use, or another pool spins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.cause import Cause, Part
+from ironlaw.concern import Concern
+from ironlaw.experiment import Switch
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+
+class ThreadOversubscription(Cause):
+    """The thread pool is larger than the CPUs it may use, or another pool spins."""
+
+    slug = "thread-oversubscription"
+    title = "too many threads"
+    mechanism = "the thread pool is larger than the CPUs it may use, or another pool spins"
+    part = Part.FALSE_CONCLUSION
+    order = 100
+    example = "`ironlaw run --arms fp32,fp32+threads=4` on two CPUs; or `fp32+oversubscribe=yes`"
+    counted_in = "threads of the pool"
+    switches = (Switch(cause=slug, factor="threads", level="1"),)
+    other_levels = (
+        Switch(cause=slug, factor="oversubscribe", level="yes", adds=True),
+        Switch(cause=slug, factor="session.spinning", level="off"),
+    )
+    factors = ("oversubscribe",)
+    events = ("context-switches",)
+
+    def shows(self, arm: Observed) -> bool:
+        """The pool is larger than the CPUs it may use."""
+        return arm.census.get("threads", 0.0) > arm.cpus
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """Its threads."""
+        return arm.census.get("threads", 0.0)
+
+    def excludes(self, arm: Observed) -> str:
+        """Every thread has a CPU."""
+        return "its threads have a CPU each" if "threads" in arm.census and not self.shows(arm) else ""
+
+    def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
+        """As many threads as CPUs."""
+        return (replace(switch, level=str(control.cpus)),)
+
+    def concern(self, arm: Observed, cost: str) -> Concern | None:
+        """Threads wait for each other's CPU."""
+        if not self.shows(arm):
+            return None
+        return Concern(
+            slug=self.slug,
+            text=f"its pool has {arm.census['threads']:.0f} threads for {arm.cpus} CPUs{cost}",
+            fix="torch.set_num_threads(number of CPUs it may use)",
+            arm=arm.arm.name,
+        )
+
+
+CAUSE = ThreadOversubscription()

@@ -1,0 +1,69 @@
+"""weight-traffic: fewer bytes of weights come from memory."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Guess, Part, Reach
+from ironlaw.causes.cache_fit import FEWER_MISSES
+from ironlaw.experiment import Switch
+from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary
+from ironlaw.fact import Ceilings
+from ironlaw.factors.weights import FRAME_BYTES
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.observed import Observed
+
+UPPER_BOUND = "its packed int8 weights cannot be aliased; what they cost is not deducted, so the part is an upper bound"
+
+
+class WeightTraffic(Cause):
+    """Fewer bytes of weights come from memory."""
+
+    slug = "weight-traffic"
+    title = "weight traffic"
+    mechanism = "fewer bytes of weights come from memory"
+    part = Part.FASTER
+    order = 230
+    example = (
+        "`ironlaw run --experiments weight-traffic`: all weights in one small buffer, same arithmetic; 1.049× [1.015,"
+        " 1.083] here"
+    )
+    counted_in = "bytes of the model"
+    switches = (Switch(cause=slug, factor="weights", level="aliased"),)
+    factors = ("weights",)
+    reach = Reach.WIDEST
+    events = ("cache-misses", "cache-references")
+    guesses = (FEWER_MISSES, Guess(place=2, text="less time to transfer parameters", counts_bytes=True))
+
+    def shows(self, arm: Observed) -> bool:
+        """It computes in float, by operators that could be seen, with more weights than aliasing leaves."""
+        return not arm.computes_int8 and "operators" in arm.census and arm.size_bytes > FRAME_BYTES
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """The size of its model."""
+        return float(arm.size_bytes)
+
+    def excludes(self, arm: Observed) -> str:
+        """Its weights are packed, or few."""
+        if arm.computes_int8:
+            return UPPER_BOUND
+        few = "its weights are no larger than what aliasing leaves"
+        return few if arm.size_bytes <= FRAME_BYTES else ""
+
+    def evidence(self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]) -> dict[str, Maybe[float]]:
+        """What streaming the difference in model size once an inference would take at the measured bandwidth, in ns.
+
+        A bound from above only if weights came from memory each time; caches make it smaller.
+        """
+        if isinstance(ceilings, Missing):
+            return {}
+        before, after, rate = control.size_bytes, changed.size_bytes, ceilings.read_bytes_per_s
+        if not (is_known(before) and is_known(after) and is_known(rate)):
+            return {}
+        saved_bytes = before - after
+        saved_ns = saved_bytes / rate * 1e9
+        found: dict[str, Maybe[float]] = {SAVED_BYTES: float(saved_bytes), SAVED_NS: saved_ns}
+        if is_known(control.wall_ns) and is_known(changed.wall_ns) and control.wall_ns.value != changed.wall_ns.value:
+            found[SAVED_SHARE] = saved_ns / (control.wall_ns.value - changed.wall_ns.value)
+        return found
+
+
+CAUSE = WeightTraffic()
