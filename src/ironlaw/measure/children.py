@@ -1,13 +1,200 @@
-"""What processes are to each other: a child that ends with its parent."""
+"""What processes are to each other: children that end with their parent, and what they leave running behind them.
+
+A process group or a session is known by the number of its leader. That number is not given to another process while the
+leader waits to be reaped, so whoever ends a group does it before reaping its leader; and who is no parent of a process
+ends it by its descriptor, behind which the number cannot change hands.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
+import select
 import signal
+import time
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
+_MOST_LETTERS = 60  # of a command line that is named
 
 
-def die_with_parent() -> None:
+def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
     """Ask the kernel to end this process when its parent ends, so that a killed recorder leaves nothing running."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, so that none escapes by outliving it."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, by its exit code; a negative one is the signal that killed it."""
+    if code >= 0:
+        return f"exited with {code}"
+    meaning = " (often: out of memory)" if -code == signal.SIGKILL else ""
+    return f"killed by {_signal_name(-code)}{meaning}"
+
+
+def _signal_name(number: int) -> str:
+    """Of a real-time signal, which only its distance from the first one names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        distance = number - signal.SIGRTMIN
+        return f"SIGRTMIN+{distance}" if distance > 0 else f"signal {number}"
+
+
+class ChildEnds:
+    """Wakes this process whenever a child of it ends, or another signal with a handler comes."""
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(writer, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def wait(self, *others: int, timeout_s: float | None = None) -> list[int]:
+        """Wait until a child ends, one of the other descriptors is readable, or time is up; those that are readable."""
+        poll = select.poll()
+        for descriptor in (self._reader, *others):
+            poll.register(descriptor, select.POLLIN)
+        ready = [descriptor for descriptor, _ in poll.poll(None if timeout_s is None else max(0.0, timeout_s) * 1000)]
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._reader, 4096):
+                pass
+        return [descriptor for descriptor in ready if descriptor != self._reader]
+
+
+def ended_child() -> int | None:
+    """A child that has ended and is not reaped; None where none has.
+
+    Raises:
+        ChildProcessError: there is no child.
+    """
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return None if ended is None else ended.si_pid
+
+
+def end_group(leader: int, ends: ChildEnds, *, grace_s: float, limit_s: float) -> tuple[str, ...]:
+    """End what still runs in a group whose leader has ended and is not reaped; the commands that had to be ended.
+
+    What ends by itself within `grace_s` is not among them: helpers that notice by a closed pipe that they are done.
+    `limit_s` is how long the ended ones may take to be gone.
+    """
+    _wait_until_gone(leader, ends, grace_s)
+    left = tuple(_command(pid) for pid in _members(leader))
+    if left:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+        _wait_until_gone(leader, ends, limit_s)
+    return left
+
+
+def _wait_until_gone(group: int, ends: ChildEnds, limit_s: float) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while _members(group) and time.monotonic() < deadline_s:
+        ends.wait(timeout_s=deadline_s - time.monotonic())
+
+
+def end_children(ends: ChildEnds, *, grace_s: float, limit_s: float) -> tuple[str, ...]:
+    """End and reap every child of this process, also those that it adopts by that; the commands that had to be ended.
+
+    `grace_s` and `limit_s` are as in `end_group`.
+    """
+    _reap_while_running(ends, grace_s)
+    left: dict[int, str] = {}
+    deadline_s = time.monotonic() + limit_s
+    while (children := _children()) and time.monotonic() < deadline_s:
+        for pid in children:  # only this process reaps them: each number is still that child's
+            left.setdefault(pid, _command(pid))
+            os.kill(pid, signal.SIGKILL)
+        ends.wait(timeout_s=deadline_s - time.monotonic())
+        _reap()
+    return tuple(left.values())
+
+
+def _reap_while_running(ends: ChildEnds, limit_s: float) -> None:
+    deadline_s = time.monotonic() + limit_s
+    while _reap() and time.monotonic() < deadline_s:
+        ends.wait(timeout_s=deadline_s - time.monotonic())
+
+
+def _reap() -> bool:
+    """Reap what has ended; whether children are left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def end_session(leader: int, *, limit_s: float) -> None:
+    """End what still runs in a session whose leader has ended and is not reaped, though its parent is another."""
+    deadline_s = time.monotonic() + limit_s
+    while (found := _running(_SESSION, leader)) and time.monotonic() < deadline_s:
+        for pid in found:
+            _end_member(pid, leader, deadline_s)
+
+
+def _end_member(pid: int, session: int, deadline_s: float) -> None:
+    """End a process that is no child of this one, unless its number has come to be another's meanwhile."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return
+    try:
+        if _holds(pid, _SESSION, session):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(max(0.0, deadline_s - time.monotonic()) * 1000)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+# Places in /proc/PID/stat behind the command, which is in parentheses and may hold anything (proc(5)).
+_STATE, _PARENT, _GROUP, _SESSION = 0, 1, 2, 3
+
+
+def _members(group: int) -> list[int]:
+    """What runs in a process group."""
+    return _running(_GROUP, group)
+
+
+def _children() -> list[int]:
+    """The children of this process that run."""
+    return _running(_PARENT, os.getpid())
+
+
+def _running(place: int, value: int) -> list[int]:
+    """The processes that have a value in that place of their state, by number."""
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal() and _holds(int(name), place, value)]
+
+
+def _holds(pid: int, place: int, value: int) -> bool:
+    """Whether a process runs, and has a value in that place of its state."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:  # it has ended since
+        return False
+    return fields[_STATE] not in "ZX" and int(fields[place]) == value
+
+
+def _command(pid: int) -> str:
+    """The command line of a process, as one printable line; one that is this process's own is a fork without exec."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return "a process that had just ended"
+    if raw == Path("/proc/self/cmdline").read_bytes():
+        return "a fork of its own process"
+    words = raw.decode(errors="replace").rstrip("\0").split("\0")
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(words))
+    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 1]}…"

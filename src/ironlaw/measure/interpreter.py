@@ -5,24 +5,31 @@ Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recor
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import socket
 import sys
 import time
+import traceback
 
 import msgspec
 
-from ironlaw.measure.children import die_with_parent
-from ironlaw.measure.messages import Born, Broken, Died, Line, Post, Staff
+from ironlaw.measure.children import ChildEnds, adopt_orphans, die_with_parent, end_children, end_group, ended_child
+from ironlaw.measure.messages import Born, Broken, Died, Left, Line, LineLost, News, Post, Staff
 from ironlaw.telemetry import withhold
+
+GRACE_S = 1.0  # for what an arm started: helpers that see a closed pipe end within some milliseconds
+_GONE_S = 5.0  # until what was killed has given its memory back
 
 
 def main() -> None:
     """Import, fork, then report every twin's end until none is left."""
-    die_with_parent()
+    die_with_parent(signal.SIGTERM)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever inherits it as ignored cannot wait for a child
     line = Line(socket.socket(fileno=int(sys.argv[1])))
     staff = msgspec.json.decode(line.receive(), type=Staff)
     started_ns = time.perf_counter_ns()
@@ -30,28 +37,80 @@ def main() -> None:
     try:
         for name in staff.imports:
             importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001  # the border to the engines: recorded as these arms' failure
+    except BaseException as error:  # noqa: BLE001  # the border to the engines, which may also call sys.exit
         line.send_news(Broken(f"importing {name} failed: {type(error).__name__}: {error}"))
         return
     import_ns = time.perf_counter_ns() - started_ns
-    pids = {post.arm.name: _fork(post, staff) for post in staff.posts}
+    names = {_fork(post, staff): post.arm.name for post in staff.posts}
     for post in staff.posts:
         os.close(post.fd)
-    line.send_news(Born(pids, import_ns))
-    names = {pid: name for name, pid in pids.items()}
-    while names:
-        pid, status = os.wait()
-        if pid in names:
-            line.send_news(Died(names.pop(pid), status))
+    line.send_news(Born(import_ns))
+    _Supervisor(line, names).run()
+
+
+class _Supervisor:
+    """Reports every twin's end, and sees that nothing outlives it.
+
+    It alone reaps the twins, so that it alone can end one by its number without the risk of meeting another process.
+    """
+
+    def __init__(self, line: Line, names: dict[int, str]) -> None:
+        self._line = line
+        self._names = names
+        self._is_over = False
+        signal.signal(signal.SIGTERM, self._end_all)  # its own recorder's end, by die_with_parent
+        self._ends = ChildEnds()
+
+    def run(self) -> None:
+        """Until no twin is left; they all end when the recorder is gone."""
+        self._report_ended()  # those that ended before anybody listened
+        while self._names:
+            listening = () if self._is_over else (self._line.fileno(),)
+            if self._ends.wait(*listening):
+                self._obey()
+            self._report_ended()
+        self._send(Left(end_children(self._ends, grace_s=GRACE_S, limit_s=_GONE_S)))
+
+    def _obey(self) -> None:
+        try:
+            self._line.fill()
+        except LineLost:
+            self._end_all()
+        while (order := self._line.take_end()) is not None:
+            for pid, name in self._names.items():
+                if name == order.arm:
+                    os.kill(pid, signal.SIGKILL)
+
+    def _end_all(self, *_: object) -> None:
+        self._is_over = True
+        for pid in self._names:
+            os.kill(pid, signal.SIGKILL)
+
+    def _report_ended(self) -> None:
+        while self._names and (pid := ended_child()) is not None:
+            if pid not in self._names:
+                os.waitpid(pid, 0)  # an orphan that was adopted
+                continue
+            left = end_group(pid, self._ends, grace_s=GRACE_S, limit_s=_GONE_S)
+            name = self._names.pop(pid)
+            _, status = os.waitpid(pid, 0)
+            self._send(Died(name, status, left))
+
+    def _send(self, news: News) -> None:
+        with contextlib.suppress(LineLost):  # the recorder is gone; what it left is still ended
+            self._line.send_news(news)
 
 
 def _fork(post: Post, staff: Staff) -> int:
     pid = os.fork()
     if pid:
+        _lead_group(pid)
         return pid
     status = 1
     try:
         die_with_parent()
+        _lead_group(0)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for other in staff.posts:
             if other.fd != post.fd:
                 os.close(other.fd)
@@ -61,10 +120,22 @@ def _fork(post: Post, staff: Staff) -> int:
 
         serve(post)
         status = 0
+    except BaseException:  # noqa: BLE001  # the border to a child process: its log is the hint on its end
+        traceback.print_exc()
     finally:
         # Not sys.exit: the parent's exit handlers and buffers are the parent's.
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):  # an arm may have closed what it prints to
+            sys.stderr.flush()
         os._exit(status)
+
+
+def _lead_group(pid: int) -> None:
+    """Make a twin the leader of a group of its own, which what it starts is known by; both sides do, whoever is first.
+
+    A program that signals its own group, as some do at their end, then reaches no other arm.
+    """
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
 
 
 def _print_to(log: str) -> None:

@@ -5,8 +5,11 @@ The recorder sends orders. What comes back are facts, ready for the recording.
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
 
@@ -94,15 +97,21 @@ class Staff:
 class Born(msgspec.Struct, tag="born", frozen=True):
     """The interpreter has imported everything and forked its twins."""
 
-    pids: dict[str, int]
     import_ns: int
 
 
 class Died(msgspec.Struct, tag="died", frozen=True):
-    """A twin ended; `status` is what waitpid gave."""
+    """A twin ended; `status` is what waitpid gave, `left` are the commands that it left running and that were ended."""
 
     arm: str
     status: int
+    left: tuple[str, ...] = ()
+
+
+class Left(msgspec.Struct, tag="left", frozen=True):
+    """Every twin has ended; what ran on in sessions of its own, whichever arm's it was, and was ended."""
+
+    commands: tuple[str, ...]
 
 
 class Broken(msgspec.Struct, tag="broken", frozen=True):
@@ -111,17 +120,34 @@ class Broken(msgspec.Struct, tag="broken", frozen=True):
     reason: str
 
 
-News = Born | Died | Broken
+class End(msgspec.Struct, tag="end", frozen=True):
+    """Recorder to interpreter: end that arm's twin. Only its parent knows that its number is still its own."""
+
+    arm: str
+
+
+News = Born | Died | Left | Broken
 _ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _NEWS: msgspec.json.Decoder[News] = msgspec.json.Decoder(News)
+_ENDS: msgspec.json.Decoder[End] = msgspec.json.Decoder(End)
+_MOST_BYTES = 1 << 30  # in a line; the outputs of every probe are some 100 MB at most
+_SHOWN_BYTES = 40
+
+
+class Loss(Enum):
+    """How a line was lost."""
+
+    GONE = "gone"  # the other end was closed
+    SLOW = "slow"  # nothing came in time
+    GARBLED = "garbled"  # what came is no message
 
 
 class LineLost(IronlawError):
-    """The other end is gone, or did not answer within its time."""
+    """The other end is gone, did not answer within its time, or sent what is no message."""
 
-    def __init__(self, message: str, *, timed_out: bool) -> None:
+    def __init__(self, message: str, *, loss: Loss) -> None:
         super().__init__(message, hint="see the arm's own output for the reason")
-        self.timed_out = timed_out
+        self.loss = loss
 
 
 class Line:
@@ -129,7 +155,13 @@ class Line:
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        self._socket.settimeout(None)
         self._waiting = bytearray()
+        self._searched = 0  # bytes that wait and hold no newline
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._socket.fileno()
 
     def send(self, message: bytes) -> None:
         """Send one line.
@@ -138,31 +170,49 @@ class Line:
             LineLost: the other end is gone.
         """
         try:
-            self._socket.settimeout(None)
             self._socket.sendall(message + b"\n")
         except OSError:
-            raise LineLost("the other end is gone", timed_out=False) from None
+            raise LineLost("the other end is gone", loss=Loss.GONE) from None
 
     def receive(self, *, timeout_s: float | None = None) -> bytes:
-        """The next line, without its newline.
+        """The next line, without its newline; `timeout_s` is for the whole of it.
 
         Raises:
-            LineLost: the other end is gone, or nothing came in time.
+            LineLost: the other end is gone, nothing came in time, or more came than a line can hold.
         """
-        self._socket.settimeout(timeout_s)
-        while (end := self._waiting.find(b"\n")) < 0:
-            try:
-                piece = self._socket.recv(1 << 20)
-            except TimeoutError:
-                raise LineLost(f"no answer within {timeout_s:.0f} s", timed_out=True) from None
-            except OSError:
-                piece = b""
-            if not piece:
-                raise LineLost("the other end is gone", timed_out=False)
-            self._waiting += piece
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while (line := self.take()) is None:
+            if not first_readable(self, deadline_s=deadline_s):
+                raise LineLost(f"no answer within {timeout_s:.0f} s", loss=Loss.SLOW)
+            self.fill()
+        return line
+
+    def take(self) -> bytes | None:
+        """A line that has come whole, without its newline; None where none has."""
+        end = self._waiting.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._waiting)
+            return None
         line = bytes(self._waiting[:end])
         del self._waiting[: end + 1]
+        self._searched = 0
         return line
+
+    def fill(self) -> None:
+        """Read what has come; waits where nothing has.
+
+        Raises:
+            LineLost: the other end is gone, or more came than a line can hold.
+        """
+        try:
+            piece = self._socket.recv(1 << 20)
+        except OSError:
+            piece = b""
+        if not piece:
+            raise LineLost("the other end is gone", loss=Loss.GONE)
+        self._waiting += piece
+        if self._searched > _MOST_BYTES:
+            raise garbled(bytes(self._waiting[:_SHOWN_BYTES]))
 
     def send_order(self, order: Order) -> None:
         """Recorder to twin."""
@@ -176,20 +226,66 @@ class Line:
         """Twin to recorder."""
         self.send(encode(fact))
 
-    def receive_fact(self, *, timeout_s: float | None) -> Fact:
-        """Recorder, from twin."""
-        fact = decode(self.receive(timeout_s=timeout_s))
-        assert fact is not None, "twins run the same version as the recorder"
-        return fact
-
     def send_news(self, news: News) -> None:
         """Interpreter to recorder."""
         self.send(msgspec.json.encode(news))
 
     def receive_news(self, *, timeout_s: float | None) -> News:
-        """Recorder, from interpreter."""
-        return _NEWS.decode(self.receive(timeout_s=timeout_s))
+        """Recorder, from interpreter.
+
+        Raises:
+            LineLost: as `receive`, or what came is no news.
+        """
+        return decode_news(self.receive(timeout_s=timeout_s))
+
+    def take_end(self) -> End | None:
+        """Interpreter, from recorder: an order that has come whole."""
+        line = self.take()
+        return None if line is None else _ENDS.decode(line)
 
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+
+def first_readable(*lines: Line, deadline_s: float | None) -> Line | None:
+    """The first of the lines on which something has come or that was closed; None when time is up before."""
+    poll = select.poll()
+    for line in lines:
+        poll.register(line.fileno(), select.POLLIN)
+    timeout_ms = None if deadline_s is None else max(0.0, deadline_s - time.monotonic()) * 1000
+    ready = {descriptor for descriptor, _ in poll.poll(timeout_ms)}
+    return next((line for line in lines if line.fileno() in ready), None)
+
+
+def decode_fact(line: bytes, *, arm: str) -> Fact:
+    """A fact that an arm's twin sent.
+
+    Raises:
+        LineLost: it is no fact of that arm, since the program wrote to a descriptor that is not its own.
+    """
+    try:
+        fact = decode(line)
+    except (msgspec.MsgspecError, StopIteration, UnicodeDecodeError):
+        fact = None
+    if fact is None or getattr(fact, "arm", arm) not in (arm, ""):
+        raise garbled(line)
+    return fact
+
+
+def decode_news(line: bytes) -> News:
+    """News that an interpreter sent.
+
+    Raises:
+        LineLost: it is none.
+    """
+    try:
+        return _NEWS.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise garbled(line) from None
+
+
+def garbled(line: bytes) -> LineLost:
+    """What to raise about a line that is no message."""
+    shown = ascii(line[:_SHOWN_BYTES].decode("latin-1"))
+    return LineLost(f"it wrote {shown} to a descriptor that is not its own", loss=Loss.GARBLED)

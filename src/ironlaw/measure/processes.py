@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import random
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import msgspec
 
 from ironlaw import child
 from ironlaw.arm import Arm
@@ -36,24 +34,10 @@ from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
-from ironlaw.measure.messages import (
-    Answer,
-    Born,
-    Broken,
-    Died,
-    LayerTurn,
-    Line,
-    LineLost,
-    Order,
-    Post,
-    Prepare,
-    Staff,
-    Start,
-    Survey,
-    Turn,
-)
+from ironlaw.measure.messages import Answer, LayerTurn, Line, LineLost, Order, Post, Prepare, Staff, Start, Survey, Turn
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
+from ironlaw.measure.supervised import Interpreter, TwinProcess
 from ironlaw.models import hub, libraries_for
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
@@ -63,10 +47,13 @@ from ironlaw.variant import ENGINE
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
 START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
+HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
 _GO_BEFORE = Concern | Census | Labelled | NullReading  # facts that are followed by the answer to an order
 # What libraries read once, when they are imported; numpy's own pool is not what is measured.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +61,6 @@ class _Birth:
     replicate: int
     environment: dict[str, str]
     imports: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Interpreter:
-    process: subprocess.Popen[bytes]
-    line: Line
-    log: Path
-    deaths: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Twin:
-    line: Line
-    home: _Interpreter
-    pid: int
-    log: Path
 
 
 class ProcessStage:
@@ -102,8 +73,8 @@ class ProcessStage:
         self._check: CounterCheck | None = None
         self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
-        self._twins: dict[str, _Twin] = {}
-        self._interpreters: list[_Interpreter] = []
+        self._twins: dict[str, TwinProcess] = {}
+        self._interpreters: list[Interpreter] = []
         self._logs = 0
         self._replicate = -1  # whose twins there are; -1 while models are prepared
         self._telemetry_off = together((telemetry_off(), hub.TELEMETRY_OFF))
@@ -143,13 +114,12 @@ class ProcessStage:
             yield from self._open(tuple(makers.values()), replicate=-1, imports=imports)
         for number, (key, arm) in enumerate(makers.items()):
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
-            folder.mkdir()
             # A model that an experiment alone runs has no layers read.
             layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
             facts = self._ask(arm, Prepare(str(folder), layers), PREPARE_LIMIT_S)
             yield from facts[:-1]
             self._made[key] = facts[-1]
-        self.stop()
+        yield from self.stop()
         for arm in arms:
             fact = self._made[arm.prepared_as()]
             assert isinstance(fact, ArmPrepared | Failure)
@@ -181,19 +151,16 @@ class ProcessStage:
         """What one inference executes, and the arm's outputs on the probes."""
         return self._ask(arm, Answer(), START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S)
 
-    def stop(self) -> None:
-        """Hang up on every twin, and end what does not end by itself."""
+    def stop(self) -> list[Fact]:
+        """Hang up on every twin, and end what does not end by itself; what arms had left running."""
         for twin in self._twins.values():
             twin.line.close()
+        left: list[Fact] = []
         for interpreter in self._interpreters:
-            try:
-                interpreter.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                interpreter.process.kill()
-                interpreter.process.wait()
-            interpreter.line.close()
+            left.extend(interpreter.dismiss(limit_s=HANG_UP_LIMIT_S))
         self._twins.clear()
         self._interpreters.clear()
+        return left
 
     def close(self) -> None:
         """Stop, and remove the prepared models."""
@@ -216,43 +183,16 @@ class ProcessStage:
 
     def _open_one(self, arms: tuple[Arm, ...], birth: _Birth) -> Iterator[Fact]:
         began_ns = time.monotonic_ns()
-        ours, theirs = socket.socketpair()
-        ends = {arm.name: socket.socketpair() for arm in arms}
         padding = self._rng.randrange(4096)
-        log, *own = [self._new_log() for _ in range(1 + len(arms))]
-        logs = dict(zip([arm.name for arm in arms], own, strict=True))
-        posts = tuple(
-            self._post(arm, birth.replicate, fd=ends[arm.name][1].fileno(), log=logs[arm.name]) for arm in arms
-        )
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                child.command("ironlaw.measure.interpreter", str(theirs.fileno())),
-                env={
-                    **child.environment(),
-                    **self._telemetry_off.variables,
-                    **threading_environment(self._plan.threads),
-                    **user_environment(),
-                    "IRONLAW_PADDING": "x" * padding,
-                    **birth.environment,
-                },
-                pass_fds=[theirs.fileno(), *(post.fd for post in posts)],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        theirs.close()
-        for _, end in ends.values():
-            end.close()
-        home = _Interpreter(process, Line(ours), log)
-        self._interpreters.append(home)
-        reason = self._born(home, Staff(imports=birth.imports, posts=posts, withheld=self._telemetry_off.withheld))
-        if isinstance(reason, str):
+        log = self._new_log()
+        try:
+            reason = self._launch(arms, birth, log=log, padding=padding)
+        except OSError as error:
+            reason = f"the interpreter did not start: {error.strerror}"
+        if reason:
             for arm in arms:
                 yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=_tail(log))
             return
-        for arm in arms:
-            self._twins[arm.name] = _Twin(Line(ends[arm.name][0]), home, reason.pids[arm.name], logs[arm.name])
         yield InterpreterStarted(
             replicate=birth.replicate,
             arms=tuple(arm.name for arm in arms),
@@ -262,13 +202,43 @@ class ProcessStage:
             memory=self._memory,
         )
 
-    def _born(self, home: _Interpreter, staff: Staff) -> Born | str:
-        try:
-            home.line.send(msgspec.json.encode(staff))
-            news = home.line.receive_news(timeout_s=START_LIMIT_S)
-        except LineLost as lost:
-            return f"the interpreter did not start: {lost.message}"
-        return news if isinstance(news, Born) else _reason(news)
+    def _launch(self, arms: tuple[Arm, ...], birth: _Birth, *, log: Path, padding: int) -> str:
+        """Start an interpreter with these twins; empty, or why it could not.
+
+        Raises:
+            OSError: there are not enough descriptors, processes or space for it.
+        """
+        with contextlib.ExitStack() as theirs:
+            line, end = _line(theirs)
+            lines, posts = {}, []
+            for arm in arms:
+                lines[arm.name], other = _line(theirs)
+                posts.append(self._post(arm, birth.replicate, fd=other.fileno(), log=self._new_log()))
+            process = subprocess.Popen(
+                child.command("ironlaw.measure.interpreter", str(end.fileno())),
+                env={
+                    **child.environment(),
+                    **self._telemetry_off.variables,
+                    **threading_environment(self._plan.threads),
+                    **user_environment(),
+                    "IRONLAW_PADDING": "x" * padding,
+                    **birth.environment,
+                },
+                pass_fds=[end.fileno(), *(post.fd for post in posts)],
+                stdin=subprocess.DEVNULL,
+                stdout=theirs.enter_context(log.open("wb")),
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            home = Interpreter(process, line, log, tuple(lines))
+            self._interpreters.append(home)
+        staff = Staff(imports=birth.imports, posts=tuple(posts), withheld=self._telemetry_off.withheld)
+        reason = home.give_birth(staff, limit_s=START_LIMIT_S)
+        if not reason:
+            for post in posts:
+                name = post.arm.name
+                self._twins[name] = TwinProcess(name, lines[name], home, Path(post.log))
+        return reason
 
     def _new_log(self) -> Path:
         self._logs += 1
@@ -300,29 +270,23 @@ class ProcessStage:
             return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process is gone")]
         facts: list[Fact] = []
         try:
-            twin.line.send_order(order)
+            twin.send(order)
             while not facts or isinstance(facts[-1], _GO_BEFORE):
-                facts.append(twin.line.receive_fact(timeout_s=limit_s))
+                facts.append(twin.receive(limit_s=limit_s))
         except LineLost as lost:
-            reason = self._lost(arm.name, twin, lost)
+            reason = twin.explain(lost)
             facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.log)))
         if isinstance(facts[-1], Failure):
             twin.line.close()
             del self._twins[arm.name]
         return facts
 
-    def _lost(self, name: str, twin: _Twin, lost: LineLost) -> str:
-        if lost.timed_out:
-            os.kill(twin.pid, signal.SIGKILL)
-            return f"{lost.message}; it was stopped"
-        while name not in twin.home.deaths:
-            try:
-                news = twin.home.line.receive_news(timeout_s=5)
-            except LineLost:
-                return "its process ended, nobody knows how"
-            if isinstance(news, Died):
-                twin.home.deaths[news.arm] = news.status
-        return _ending(twin.home.deaths[name])
+
+def _line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:
+    """A new line, and its other end, which this process closes with `theirs`."""
+    ours, end = socket.socketpair()
+    theirs.enter_context(end)
+    return Line(ours), end
 
 
 def threading_environment(threads: int) -> dict[str, str]:
@@ -339,18 +303,12 @@ def user_environment() -> dict[str, str]:
     return {}
 
 
-def _reason(news: Broken | Died) -> str:
-    return news.reason if isinstance(news, Broken) else _ending(news.status)
-
-
-def _ending(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        meaning = " (often: out of memory)" if number == signal.SIGKILL else ""
-        return f"killed by {signal.Signals(number).name}{meaning}"
-    return f"exited with {os.waitstatus_to_exitcode(status)}"
-
-
 def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    """The last line of what a process printed, of which there may be gigabytes."""
+    try:
+        with log.open("rb") as printed:
+            printed.seek(max(0, printed.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = printed.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
     return lines[-1][:300] if lines else "it printed nothing"

@@ -129,7 +129,9 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
     finally:
-        stage.stop()
+        left = stage.stop()
+    for fact in left:
+        run.keep(fact)
     run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
     return ending
 
@@ -190,7 +192,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
         run.keep(fact)
     arms = run.alive()
     if not arms:
-        run.stage.stop()
+        _stop(run)
         return
     start_s = run.elapsed_s() - began_s
     _size(run, replicate, start_s=start_s)
@@ -205,7 +207,12 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     # Behind the turns: the probes are large, and freeing them moves malloc's thresholds for what comes after.
     gone = run.sweeps.gone if run.sweeps else set()
     _answer(run, tuple(arm for arm in run.alive() if arm.name not in gone))
-    run.stage.stop()
+    _stop(run)
+
+
+def _stop(run: _Run) -> None:
+    for fact in run.stage.stop():
+        run.keep(fact)
 
 
 def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:

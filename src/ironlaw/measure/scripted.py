@@ -317,8 +317,9 @@ class ScriptedStage:
         one = NullReading(arm=arm.name, replicate=self._replicate, wall_ns=wall_ns, inferences=_NULL_INFERENCES)
         return [one] if wall_ns else []
 
-    def stop(self) -> None:
-        """Nothing runs."""
+    def stop(self) -> list[Fact]:
+        """Nothing runs, and nothing is left."""
+        return []
 
     def _law(self, arm: Arm) -> ArmScript:
         return self._script.arms[_scripted(arm, list(self._script.arms))].under(arm.variant)

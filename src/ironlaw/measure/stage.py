@@ -45,8 +45,8 @@ class Stage(Protocol):
     def answer(self, arm: Arm) -> list[Fact]:
         """A Census and Outputs, or a Failure."""
 
-    def stop(self) -> None:
-        """End the replicate: its processes are gone when this returns."""
+    def stop(self) -> list[Fact]:
+        """End the replicate: its processes are gone when this returns, and what had to be ended is a Concern."""
 
     def now_s(self) -> float:
         """Seconds on the clock that the budget is counted in."""

@@ -53,10 +53,14 @@ def serve(post: Post) -> None:
     line = Line(socket.socket(fileno=post.fd))
     os.sched_setaffinity(0, post.cpus)
     twin = Twin(post)
+    own = os.getpid()
     try:
         while True:
             order = line.receive_order()
-            for fact in twin.obey(order):
+            facts = twin.obey(order)
+            if os.getpid() != own:
+                os._exit(0)  # the program forked, and its child returned from the call as well
+            for fact in facts:
                 line.send_fact(fact)
     except LineLost:
         pass
@@ -84,10 +88,11 @@ class Twin:
             return [self._failure("input", error.message, error.hint)]
         except IronlawError as error:
             return [self._failure(str(stage), error.message, error.hint)]
-        except SystemExit as error:  # user code: a script's sys.exit() must not end its process unexplained
+        except SystemExit as error:
             return [self._failure(str(stage), f"it called sys.exit({error.code!r})", _where(error))]
-        except Exception as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
-            traceback.print_exc()
+        except BaseException as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
+            with contextlib.suppress(OSError, ValueError):  # the program may have closed what it prints to
+                traceback.print_exc()
             return [self._failure(str(stage), f"{type(error).__name__}: {error}", _where(error))]
 
     def _obeyed(self, order: Order) -> list[Fact]:
@@ -118,6 +123,7 @@ class Twin:
         if post.labels is not None:
             check_fit(model, read_labels(post.labels, images=post.images))
         folder = Path(order.folder)
+        folder.mkdir(exist_ok=True)
         saved.save(model, folder)
         by = engine(post.arm.variant.level(ENGINE))
         prepared = by.prepare(post.arm.variant, model, folder)
