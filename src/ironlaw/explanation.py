@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.account import Account, Executed
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.factor import Direction
@@ -16,6 +17,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 
 NOT_RECORDED = Missing("was not recorded")
+NOT_SAMPLED = Missing("code was not sampled")
 NOT_SEARCHED = Missing("nothing was searched")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
@@ -103,6 +105,7 @@ class ArmSummary:
     first_inference_ns: Maybe[float] = NOT_RECORDED
     operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
+    executed: Maybe[Executed] = NOT_SAMPLED
     failure: str = ""  # why it could not go on; empty when it did
 
 
@@ -291,6 +294,7 @@ class Comparison:
     unexplained_ns: Maybe[float] = NOT_RECORDED  # that share of control minus changed; with the causes' it is the whole
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
+    account: Maybe[Account] = NOT_SAMPLED
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
     seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far
     once: Maybe[ReadOnce] = HAS_INTERVAL

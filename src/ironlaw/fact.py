@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
 from ironlaw.layer import LayerGraph, LayerReading
@@ -261,6 +262,7 @@ Fact = (
     | Labelled
     | LayerGraph
     | LayerReading
+    | CodeSamples
     | Failure
     | Concern
     | Ended

@@ -55,6 +55,7 @@ class Plan:
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
     experiments: tuple[Experiment, ...] = ()
     retired: tuple[str, ...] = ()  # arms of a search that take no further turns
+    code: bool = False  # sample what code the arms that were asked for execute, behind the turns that count
     layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
 
     def __post_init__(self) -> None:

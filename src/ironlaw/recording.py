@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
+from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable
 from ironlaw.fact import (
@@ -54,6 +55,7 @@ KINDS: dict[str, type] = {
     "labelled": Labelled,
     "layers": LayerGraph,
     "layer-reading": LayerReading,
+    "code": CodeSamples,
     "failure": Failure,
     "concern": Concern,
     "ended": Ended,
@@ -86,6 +88,7 @@ class Recording:
     layer_graphs: tuple[LayerGraph, ...] = ()
     layer_readings: tuple[LayerReading, ...] = ()
     labelled: tuple[Labelled, ...] = ()
+    code_samples: tuple[CodeSamples, ...] = ()
     was_cut: bool = False  # the last line was incomplete, or there was no ending
 
     @property
@@ -231,6 +234,7 @@ def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> R
         ceilings=_last(by_kind[Ceilings], "the ceilings of the machine were not measured"),
         layer_graphs=tuple(by_kind[LayerGraph]),
         layer_readings=tuple(by_kind[LayerReading]),
+        code_samples=tuple(by_kind[CodeSamples]),
         was_cut=bool(by_kind[_Cut]) or not ended,
     )
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
+from ironlaw.account import Executed
+from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.analysis.concerns.alike import answer_doubts
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.pool import pool_doubts
@@ -97,6 +100,8 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
     concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
     rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
+    samples = {row.arm: sampled(recording, row.arm, evidence.turns.get(row.arm)) for row in rows}
+    rows = tuple(replace(row, executed=_executed(samples[row.arm])) for row in rows)
     by_name = {row.arm: row for row in rows}
     asked = {arm.name for arm in plan.asked()}
     concerns += answer_doubts(rows, asked, plan.agreement, trained=_is_trained(concerns))
@@ -115,6 +120,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
             slugs = misleading(by_name[chosen], by_name[other], shown)
             comparison = replace(comparison, misleading=slugs)
         comparison = _with_ledger(comparison, pairs, recording)
+        comparison = _with_account(comparison, samples, by_name)
         if is_known(comparison.ledger):
             found = ledger_doubts(comparison, comparison.ledger)
             concerns += [one for one in found if one not in concerns]  # a control's is the same in every comparison
@@ -149,6 +155,25 @@ def _with_ledger(comparison: Comparison, pairs: Pairs | None, recording: Recordi
     if pairs is None or not len(pairs.replicates) or not recording.plan.layers:
         return comparison
     return replace(comparison, ledger=ledger(recording, comparison, pairs))
+
+
+def _executed(arm: Maybe[Sampled]) -> Maybe[Executed]:
+    return arm if isinstance(arm, Missing) else arm.executed
+
+
+def _with_account(
+    comparison: Comparison, samples: dict[str, Maybe[Sampled]], rows: dict[str, ArmSummary]
+) -> Comparison:
+    control, changed = (rows[name].wall_ns for name in (comparison.control, comparison.changed))
+    if isinstance(control, Missing) or isinstance(changed, Missing):
+        return comparison
+    found = account(
+        samples[comparison.control],
+        samples[comparison.changed],
+        control_ns=control.value,
+        changed_ns=changed.value,
+    )
+    return replace(comparison, account=found)
 
 
 def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:

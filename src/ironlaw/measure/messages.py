@@ -64,7 +64,15 @@ class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
     inferences: int
 
 
-Order = Prepare | Start | Turn | Answer | Survey | LayerTurn
+class CodeTurn(msgspec.Struct, tag="code", frozen=True):
+    """Run inferences while the arm's threads are sampled; with `plain` as many that are not."""
+
+    round: int
+    inferences: int
+    plain: bool = False
+
+
+Order = Prepare | Start | Turn | Answer | Survey | LayerTurn | CodeTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

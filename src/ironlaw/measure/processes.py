@@ -34,7 +34,20 @@ from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
-from ironlaw.measure.messages import Answer, LayerTurn, Line, LineLost, Order, Post, Prepare, Staff, Start, Survey, Turn
+from ironlaw.measure.messages import (
+    Answer,
+    CodeTurn,
+    LayerTurn,
+    Line,
+    LineLost,
+    Order,
+    Post,
+    Prepare,
+    Staff,
+    Start,
+    Survey,
+    Turn,
+)
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.supervised import Interpreter, TwinProcess
@@ -145,6 +158,10 @@ class ProcessStage:
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
         """The arm's layers, read."""
+        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+
+    def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
+        """Where the arm's code was."""
         return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
 
     def answer(self, arm: Arm) -> list[Fact]:

@@ -17,12 +17,18 @@ from ironlaw.errors import BadInput
 from ironlaw.experiment import Experiment
 from ironlaw.fact import SCHEMA, ArmPrepared, ArmStarted, CounterCheck, Ended, Ending, Fact, Failure, Header
 from ironlaw.measure.layers.sweep import SHARE, Chance, Sweeps
-from ironlaw.measure.messages import Turn
+from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count
 from ironlaw.measure.stage import Stage
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
+
+# Sampling turns may take this share of what the rest of a replicate took, and at least so long an arm: 60 samples.
+CODE_SHARE = 0.15
+CODE_LEAST_S = 0.2
+# What sampling adds is measured in the first replicates: there each turn has as many inferences without it.
+CODE_PLAIN_REPLICATES = 3
 
 
 class Sink(Protocol):
@@ -203,7 +209,9 @@ def _run_replicate(run: _Run, replicate: int) -> None:
         _run_round(run, replicate, number, [arms[place] for place in order])
         doing = f"replicate {replicate + 1} of {run.replicates()}, round {number + 1} of {len(run.turns)}"
         run.watcher.progressed(_share(run, replicate + (number + 1) / len(run.turns)), doing)
-    _sweep(run, replicate, counted_s=run.elapsed_s() - began_s)
+    counted_s = run.elapsed_s() - began_s
+    _sweep(run, replicate, counted_s=counted_s)
+    _sample_code(run, replicate, counted_s=counted_s)
     # Behind the turns: the probes are large, and freeing them moves malloc's thresholds for what comes after.
     gone = run.sweeps.gone if run.sweeps else set()
     _answer(run, tuple(arm for arm in run.alive() if arm.name not in gone))
@@ -249,6 +257,21 @@ def _sweep(run: _Run, replicate: int, *, counted_s: float) -> None:
     )
     run.sweeps.sweep(arms, replicate, chance)
     run.swept_s += run.elapsed_s() - began_s
+
+
+def _sample_code(run: _Run, replicate: int, *, counted_s: float) -> None:
+    """Sample the code of the arms that were asked for: one turn each, in a share of the replicate's time."""
+    gone = run.sweeps.gone if run.sweeps else set()
+    arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in gone]
+    if not run.plan.code or not arms:
+        return
+    run.watcher.progressed(_share(run, replicate + 1), "sampling code")
+    random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
+    each_s = max(counted_s * CODE_SHARE / len(arms), CODE_LEAST_S)
+    for arm in arms:
+        inferences = max(1, round(each_s / _inference_s(run.started[arm.name])))
+        order = CodeTurn(round=replicate, inferences=inferences, plain=replicate < CODE_PLAIN_REPLICATES)
+        run.keep(run.stage.code_turn(arm, order))
 
 
 def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:

@@ -11,10 +11,12 @@ import math
 import random
 import zlib
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
+from ironlaw.code import CodeSamples, CodeSite, SampledBy
 from ironlaw.event import (
     BRANCH_MISSES,
     BRANCHES,
@@ -41,7 +43,8 @@ from ironlaw.fact import (
 )
 from ironlaw.machine import Machine
 from ironlaw.measure.layers.scripted import ScriptedArm, ScriptedLayer
-from ironlaw.measure.messages import LayerTurn, Survey, Turn
+from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
+from ironlaw.measure.sampling.turns import PERIOD_NS
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel
 from ironlaw.variant import Variant
@@ -100,6 +103,7 @@ class ArmScript:
     fails_in: int | None = None  # the replicate in which it crashes
     burdens: tuple[Burden, ...] = ()
     layers: tuple[ScriptedLayer, ...] = ()  # their parts of the amounts above; what they leave is the framework's
+    code: tuple[CodeSite, ...] = ()  # where its time goes; counts are weights
     reading_inside_ns: float = 0.0  # what reading a layer adds to its own interval, and between it and the next
     reading_between_ns: float = 0.0
     measuring_ns: float = 0.0  # what measuring adds to a turn's time, as an empty turn shows it, an inference
@@ -284,6 +288,28 @@ class ScriptedStage:
         reading = self._scripted_layers(arm, slower=slower).reading(order, events)
         self._now_s += reading.took_ns / 1e9
         return reading
+
+    def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
+        """Samples drawn from the stated sites, as many as the stated time gives."""
+        law = self._law(arm)
+        wall_ns = round(law.cpu_s() / law.utilisation * math.exp(self._luck[arm.name]) * order.inferences * 1e9)
+        self._now_s += wall_ns / 1e9 * (2 if order.plain else 1)
+        taken = round(wall_ns / PERIOD_NS)
+        weights = [site.count for site in law.code]
+        drawn = Counter(self._rng.choices(range(len(law.code)), weights, k=taken)) if law.code else Counter()
+        sites = tuple(replace(law.code[place], count=count) for place, count in sorted(drawn.items()))
+        return CodeSamples(
+            arm=arm.name,
+            replicate=self._replicate,
+            round=order.round,
+            inferences=order.inferences,
+            wall_ns=wall_ns,
+            plain_ns=wall_ns if order.plain else 0,
+            cpu_ns=wall_ns,
+            period_ns=PERIOD_NS,
+            by=SampledBy.CPU_CLOCK,
+            sites=sites if law.code else Missing("the script states no code"),
+        )
 
     def _scripted_layers(self, arm: Arm, *, slower: float) -> ScriptedArm:
         law = self._law(arm)

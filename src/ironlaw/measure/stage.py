@@ -8,7 +8,7 @@ from typing import Protocol
 from ironlaw.arm import Arm
 from ironlaw.fact import Ceilings, CounterCheck, Fact
 from ironlaw.machine import Machine
-from ironlaw.measure.messages import LayerTurn, Survey, Turn
+from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
 from ironlaw.program import PreparedModel
 
 
@@ -41,6 +41,9 @@ class Stage(Protocol):
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
         """A LayerReading; a LayerGraph that says why the arm cannot be read; or a Failure as above."""
+
+    def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
+        """CodeSamples, with samples or with the reason why there are none; or a Failure as above."""
 
     def answer(self, arm: Arm) -> list[Fact]:
         """A Census and Outputs, or a Failure."""

@@ -23,6 +23,7 @@ from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
 from ironlaw.measure.messages import (
     Answer,
+    CodeTurn,
     LayerTurn,
     Line,
     LineLost,
@@ -36,6 +37,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import observe_pool
 from ironlaw.measure.process_clock import waited_ns
+from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
@@ -78,6 +80,7 @@ class Twin:
         self._next_input = 0
         self._layers: LayerReader | None = None
         self._last: Turn | None = None
+        self._code: CodeReader | None = None
 
     def obey(self, order: Order) -> list[Fact]:
         """Do what was ordered and return what became known by it; the last fact answers the order."""
@@ -110,6 +113,9 @@ class Twin:
             case LayerTurn():
                 inputs = [self._take_input() for _ in range(order.inferences)]
                 return [self._layer_reader().turn(order, inputs)]
+            case CodeTurn():
+                inputs = [self._take_input() for _ in range(order.inferences)]
+                return [self._code_reader().turn(order, inputs)]
 
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
         return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
@@ -272,6 +278,12 @@ class Twin:
                 self._program, post.check, arm=post.arm.name, replicate=post.replicate, engine=engine_name
             )
         return self._layers
+
+    def _code_reader(self) -> CodeReader:
+        assert self._program is not None, "code is sampled after a start"
+        if self._code is None:
+            self._code = CodeReader(self._program, self._post.arm.name, self._post.replicate)
+        return self._code
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"

@@ -53,7 +53,7 @@ class MachineLoop:
         code = _MACHINE_CODE.get(platform.machine())
         if code is None:
             raise OSError(errno.ENOEXEC, f"there is no known loop for {platform.machine()}")
-        self._loop = ctypes.CFUNCTYPE(None, ctypes.c_int64)(_map_executable(code))
+        self._loop = ctypes.CFUNCTYPE(None, ctypes.c_int64)(map_executable(code))
         self._system_call = ctypes.CDLL(None).getppid
         self._streamed = bytearray(_STREAMED_BYTES)
 
@@ -79,7 +79,7 @@ class MachineLoop:
         return time.perf_counter_ns()
 
 
-def _map_executable(code: bytes) -> int:
+def map_executable(code: bytes) -> int:
     """The address of the code, never writable and executable at once.
 
     It is mapped from a file: only then does the kernel make the instruction cache of an Arm core see what was written.

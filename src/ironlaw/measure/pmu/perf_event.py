@@ -18,7 +18,7 @@ from ironlaw.machine.cpu_list import parse_cpu_list
 from ironlaw.missing import Maybe, Missing, is_known
 
 # __NR_perf_event_open: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h.
-_SYSCALL_NUMBERS = {"x86_64": 298, "aarch64": 241, "riscv64": 241}
+PERF_SYSCALL_NUMBERS = {"x86_64": 298, "aarch64": 241, "riscv64": 241}
 
 # linux/perf_event.h: attr.read_format, bits of attr, ioctls, flags of the call.
 _FORMAT = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3  # TOTAL_TIME_ENABLED, TOTAL_TIME_RUNNING, ID, GROUP
@@ -102,7 +102,7 @@ class SyscallKernel:
 
     def open(self, event: Event, *, thread: int, leader: int) -> Opened:
         """Open a counter on a thread of this process, whatever CPU it is on."""
-        number = _SYSCALL_NUMBERS.get(platform.machine())
+        number = PERF_SYSCALL_NUMBERS.get(platform.machine())
         if number is None:
             raise refusal(event, errno.ENOSYS)
         packed = pack_attributes(event, is_leader=leader == -1, pmu_type=self._type_for(event))

@@ -1,0 +1,67 @@
+"""The account: times and their difference by what code executed. It locates time; it explains none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ironlaw.code import InstructionClass
+from ironlaw.estimate import Estimate
+from ironlaw.missing import Maybe
+
+
+class Category(Enum):
+    """What a piece of code is for. Every sample falls into one; the order is that of the report."""
+
+    MATRIX = "matrix kernels"
+    DEPTHWISE = "depth-wise kernels"
+    NORMALIZATION = "normalization"
+    ELEMENTWISE = "elementwise"
+    QUANTIZE = "quantize and dequantize"
+    REORDER = "reorder and copy"
+    ALLOCATOR = "allocator"
+    PAGE_FAULTS = "page faults"
+    KERNEL = "other kernel"
+    INTERPRETER = "interpreter"
+    FRAMEWORK = "framework"
+    EXCEPTIONS = "exceptions"
+    WAITING = "waiting"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """One category (for matrix and depth-wise kernels one instruction class of it) in two arms, in ns per inference.
+
+    `saved_ns` is control minus changed. The values of all rows add up to the clock's difference exactly.
+    """
+
+    category: Category
+    instructions: InstructionClass | None  # None: the row is of the whole category
+    control_ns: Estimate
+    changed_ns: Estimate
+    saved_ns: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A comparison by what code executed: rows from the largest to the smallest difference."""
+
+    rows: tuple[AccountRow, ...]
+    total_ns: float  # control minus changed by the clock: what the rows add up to
+    samples: tuple[int, int]  # of control and changed
+    unmatched: tuple[tuple[str, float], ...] = ()  # largest symbols no rule takes, with their share of both arms' time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """What one arm executed: shares of its time, by category and by instruction class, each adding up to 1.
+
+    `adds` is how much longer a sampled inference took than one beside it that was not, as a fraction.
+    """
+
+    samples: int
+    classes: dict[InstructionClass, float]
+    categories: dict[Category, float]
+    adds: Maybe[Estimate]
+    kernel_seen: bool

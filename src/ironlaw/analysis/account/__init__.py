@@ -1,0 +1,1 @@
+"""What executed: samples put into categories, and the difference of two arms by them."""

@@ -1,0 +1,240 @@
+"""Which category a piece of code falls into: one table of rules, the first that fits decides.
+
+Each rule has the example it was made from: a site as it was recorded. What no rule takes is *other*, and is shown with
+its largest symbols, so that a rule can be added.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from ironlaw.account import Category
+from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+
+_GENERATED = r"^\[generated\]$"
+_ANY = ""
+_COMPUTES = (LoopWork.MULTIPLY_ADD,)
+_LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
+_PYTHON = r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|\.abi3\.so$|^array\.cpython"
+_ENGINES = r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libgomp|^libiomp|^libomp|ggml|llama|torchao"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a site must match; an empty pattern or tuple matches every site. Patterns are searched, not anchored.
+
+    `near` is tried on the symbol before a site that has none.
+    """
+
+    category: Category
+    object: str = _ANY
+    symbol: str = _ANY
+    near: str = _ANY
+    instructions: tuple[InstructionClass, ...] = ()
+    work: tuple[LoopWork, ...] = ()
+    mode: SampleMode = SampleMode.USER
+    example: tuple[str, str] = field(default=("", ""))  # object and symbol as they were recorded
+
+    def takes(self, site: CodeSite) -> bool:
+        """Whether the site is of this rule."""
+        return (
+            site.mode is self.mode
+            and (not self.instructions or site.instructions in self.instructions)
+            and (not self.work or site.work in self.work)
+            and _found(self.object, site.object)
+            and _found(self.symbol, site.symbol)
+            and (not self.near or (not site.symbol and _found(self.near, site.near)))
+        )
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _found(pattern: str, text: str) -> bool:
+    return not pattern or _compiled(pattern).search(text) is not None
+
+
+def _kernel(category: Category, symbol: str, example: str) -> Rule:
+    return Rule(category=category, symbol=symbol, mode=SampleMode.KERNEL, example=("[kernel]", example))
+
+
+RULES = (
+    # The kernel's code.
+    _kernel(
+        Category.PAGE_FAULTS,
+        r"page_fault|fault_around|handle_mm_fault|do_anonymous_page|clear_page|charge|folio_(add|prep|alloc)|vma_lookup"
+        r"|unmap_|zap_|free_unref|release_pages|alloc_pages|rmqueue|lruvec|lru_|pte_|pmd_|pud_|tlb|memcg|mem_cgroup"
+        r"|__list_del_entry|rmap|swap|madvise|mmap|munmap|brk|get_page_from_freelist|zone|buddy|folio",
+        "do_anonymous_page",
+    ),
+    _kernel(Category.WAITING, r"futex|schedule|hrtimer_nanosleep|do_nanosleep|idle|yield", "futex_wait_queue"),
+    _kernel(Category.KERNEL, _ANY, "irqentry_exit_to_user_mode"),
+    # Waiting in user mode: pools that spin, locks.
+    Rule(
+        category=Category.WAITING,
+        object=r"gomp|iomp5|libomp|tbb",
+        symbol=r"wait|spin|barrier|sleep|yield|pause|^$",
+        example=("libgomp.so.1", "gomp_team_barrier_wait_end"),
+    ),
+    Rule(
+        category=Category.WAITING,
+        symbol=r"SpinPause|WorkerLoop|futex|pthread_cond_(timed)?wait|sched_yield|nanosleep|ggml_barrier|spin_wait",
+        example=("libc.so.6", "pthread_cond_wait"),
+    ),
+    # C++ exceptions: the unwinder, and what searches its tables.
+    Rule(
+        category=Category.EXCEPTIONS,
+        object=r"^libgcc_s",
+        example=("libgcc_s.so.1", "_Unwind_Find_FDE"),
+    ),
+    Rule(
+        category=Category.EXCEPTIONS,
+        symbol=r"_Unwind_|__cxa_(throw|begin_catch|end_catch|allocate_exception|free_exception|rethrow|get_globals)"
+        r"|gxx_personality|dl_iterate_phdr|_dl_find_object|__cxa_demangle",
+        example=("libstdc++.so.6", "__gxx_personality_v0"),
+    ),
+    Rule(
+        category=Category.EXCEPTIONS,
+        object=r"^libstdc\+\+",
+        near=r"__cxa_|__gxx_personality|__cxa_get_globals",
+        example=("libstdc++.so.6", "__cxa_get_globals"),
+    ),
+    # The allocator. C libraries are stripped: their inner functions lie behind the exported ones of the same file.
+    Rule(
+        category=Category.ALLOCATOR,
+        symbol=r"^_*(libc_)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|mallopt)\b"
+        r"|operator (new|delete)|_int_(malloc|free|realloc)|tcache|je_|mi_(malloc|free)|tc_(malloc|free|new|delete)",
+        example=("libc.so.6", "cfree"),
+    ),
+    Rule(
+        category=Category.ALLOCATOR,
+        object=_LIBC,
+        near=r"^(__)?(libc_)?(malloc|calloc|realloc|c?free|memalign|valloc|pvalloc|mall|default_morecore|sbrk)",
+        example=("libc.so.6", "__default_morecore"),
+    ),
+    Rule(
+        category=Category.ALLOCATOR,
+        object=r"torch|c10|onnxruntime|openvino|ggml",
+        symbol=r"alloc_cpu|free_cpu|DefaultCPUAllocator|StorageImpl::release|BFCArena|CPUAllocator|posix_memalign",
+        example=("libc10.so", "c10::alloc_cpu(unsigned long)"),
+    ),
+    # Matrix kernels by name.
+    Rule(
+        category=Category.DEPTHWISE,
+        symbol=r"(?i)depth_?wise|dwconv|dw_conv",
+        example=("libtorch_cpu.so", "void fbgemm::depthwise_2d_<3, true, true>(int)"),
+    ),
+    Rule(
+        category=Category.NORMALIZATION,
+        symbol=r"(?i)batch_?norm|layer_?norm|group_?norm|rms_?norm|softmax|instance_?norm|MeanVarianceNormalization",
+        example=("libtorch_cpu.so", "at::native::(anonymous namespace)::batch_norm_cpu_kernel(at::Tensor&)"),
+    ),
+    Rule(
+        category=Category.QUANTIZE,
+        symbol=r"(?i)quantize|requant|dequant|qparams|minmax|find_?min_?max|Q8_[01K]|cvt.*(int8|u8|s8)",
+        example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
+    ),
+    Rule(
+        category=Category.REORDER,
+        symbol=r"(?i)memcpy|memmove|memset|bcopy|copy_kernel|direct_copy|reorder|transpose|permute|im2col|col2im|_copyan"
+        r"|_copybn|scopy|pack_?[ab]|PackA|PackB|cat_serial|cat_contig|interleave|Im2Col|gather",
+        example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_scopy_right8_ea"),
+    ),
+    Rule(
+        category=Category.MATRIX,
+        symbol=r"(?i)gemm|gemv|matmul|brgemm|sgemm|conv(olution)?[_:d2-]|convolution|winograd|inner_product|vec_dot"
+        r"|mlas.*kernel|addmm|bmm|dot_kernel|mkl_blas",
+        work=(LoopWork.MULTIPLY_ADD, LoopWork.MOVE, LoopWork.ARITHMETIC, LoopWork.CONVERSION),
+        example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0"),
+    ),
+    Rule(
+        category=Category.ELEMENTWISE,
+        object=_ENGINES,
+        symbol=r"(?i)vectorized_loop|VectorizedLoop2d|cpu_kernel_vec|basic_loop|relu|sigmoid|silu|gelu|tanh|hardswish"
+        r"|qadd|qmul|binary_kernel|unary_kernel|eltwise|clamp|function_ref<void \(char\*\*|pool2d|avg_pool|max_pool"
+        r"|mean_kernel|sum_kernel|reduce|upsample|interpolate|embedding|sleef|Sleef_|vml|mkl_vml",
+        example=("libtorch_cpu.so", "void at::native::AVX2::vectorized_loop<at::native::qadd_kernel<false>>()"),
+    ),
+    # Generated code without a name, and stripped libraries: by what the loop does.
+    Rule(
+        category=Category.MATRIX,
+        object=_GENERATED + "|onnxruntime|openvino|libtorch_cpu|ggml",
+        symbol=r"^$|^loop |^kernel_",
+        work=_COMPUTES,
+        example=("[generated]", "loop fac47db6"),
+    ),
+    Rule(
+        category=Category.QUANTIZE,
+        object=_GENERATED + "|onnxruntime|openvino|ggml",
+        symbol=r"^$|^loop ",
+        work=(LoopWork.CONVERSION,),
+        example=("[generated]", "loop 10c41101"),
+    ),
+    Rule(
+        category=Category.ELEMENTWISE,
+        object=_GENERATED + "|onnxruntime|openvino|ggml",
+        symbol=r"^$|^loop ",
+        instructions=(
+            InstructionClass.AVX512,
+            InstructionClass.AVX2,
+            InstructionClass.NEON,
+            InstructionClass.SVE,
+            InstructionClass.AVX512_FP16,
+        ),
+        work=(LoopWork.ARITHMETIC,),
+        example=("[generated]", "loop 7a3f1472"),
+    ),
+    Rule(
+        category=Category.REORDER,
+        object=_GENERATED + "|onnxruntime|openvino|ggml",
+        symbol=r"^$|^loop ",
+        instructions=(
+            InstructionClass.AVX512,
+            InstructionClass.AVX2,
+            InstructionClass.NEON,
+            InstructionClass.SVE,
+            InstructionClass.AMX,
+        ),
+        work=(LoopWork.MOVE,),
+        example=("[generated]", "loop e5783fed"),
+    ),
+    Rule(
+        category=Category.REORDER,
+        object=_LIBC,
+        near=r"nss_database_lookup|mem(cpy|move|set)|str|bcopy|bzero",
+        work=(LoopWork.MOVE, LoopWork.CONTROL, LoopWork.ARITHMETIC),
+        example=("libc.so.6", "__nss_database_lookup"),
+    ),
+    # The interpreter: Python itself and the modules written in C that belong to it.
+    Rule(
+        category=Category.INTERPRETER,
+        object=_PYTHON,
+        example=("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault"),
+    ),
+    # Everything else in an engine's libraries and the C and C++ run time is what calling a kernel takes.
+    Rule(
+        category=Category.FRAMEWORK,
+        object=_ENGINES + r"|^libstdc\+\+|" + _LIBC + r"|^\[vdso\]|pthread",
+        example=("libtorch_cpu.so", "at::RecordFunction::RecordFunction(at::RecordScope)"),
+    ),
+    Rule(
+        category=Category.FRAMEWORK,
+        object=_GENERATED,
+        work=(LoopWork.CONTROL,),
+        example=("[generated]", "loop 06c6f570"),
+    ),
+    Rule(
+        category=Category.ELEMENTWISE,
+        object=_GENERATED,
+        example=("[generated]", "loop 37a0b39a"),
+    ),
+)
+
+
+def category_of(site: CodeSite) -> Category:
+    """The category of a site: that of the first rule that takes it."""
+    return next((rule.category for rule in RULES if rule.takes(site)), Category.OTHER)

@@ -1,0 +1,95 @@
+"""What executed: samples of the instruction pointer, resolved to object, symbol and instruction class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ironlaw.missing import Maybe, Missing
+
+
+class InstructionClass(Enum):
+    """The widest kind of arithmetic in the loop around a sample; the value is its name in machine-readable output."""
+
+    AMX = "amx"
+    VNNI = "vnni"  # dot products of bytes or words: VPDPBUSD and its family, EVEX and VEX
+    AVX512_BF16 = "avx512-bf16"
+    AVX512_FP16 = "avx512-fp16"
+    AVX512 = "avx512"
+    AVX2 = "avx2"  # 256 bits, with or without FMA
+    SSE = "sse"  # 128 bits, or scalar floating point
+    SVE = "sve"
+    I8MM = "i8mm"
+    DOT_PRODUCT = "dot-product"  # SDOT, UDOT
+    BF16 = "bf16"  # BFMMLA, BFDOT
+    NEON = "neon"
+    INTEGER = "integer"  # general-purpose registers only
+    UNKNOWN = "unknown"  # the kernel's code, or bytes that could not be read or decoded
+
+
+class LoopWork(Enum):
+    """What the loop around a sample does, by the most telling of its instructions."""
+
+    MULTIPLY_ADD = "multiply-add"  # fused multiply-adds, dot products, matrix tiles
+    CONVERSION = "conversion"  # between number formats
+    ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
+    MOVE = "move"  # loads, stores and shuffles of vectors alone
+    CONTROL = "control"  # general-purpose registers alone
+    UNKNOWN = "unknown"
+
+
+class SampleMode(Enum):
+    """In which mode the CPU was."""
+
+    USER = "user"
+    KERNEL = "kernel"
+
+
+class SampledBy(Enum):
+    """What took the samples."""
+
+    CPU_CLOCK = "cpu-clock"  # the kernel's software clock, by perf_event_open
+    TIMER = "timer"  # a CPU-time timer whose signal handler stores the pointer; limited to the kernel's tick
+    CYCLES = "cycles"  # the PMU's cycle counter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSite:
+    """Samples that fell into one symbol, in loops of one instruction class.
+
+    `offset` is where most of them fell, from the symbol's start, or from the object's where it has no symbol there.
+    """
+
+    object: str  # file name without its folder; "[kernel]", "[generated]", "[stack]" ... for what no file backs
+    symbol: str  # demangled; empty where none is known
+    near: str = ""  # without a symbol: the exported one before it, which tells the part of the library
+    offset: int
+    instructions: InstructionClass
+    work: LoopWork
+    mode: SampleMode
+    count: int
+    called_by_turn: bool = True  # by the thread that ran the inference; False: by another thread of the pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSamples:
+    """One sampling turn: where the threads of an arm were while it inferred.
+
+    Times in ns over the whole turn. `wall_ns` is that of the sampled inferences, `plain_ns` that of as many inferences
+    in the same turn without sampling (0 where there were none), `cpu_ns` the CPU time of all threads while sampled.
+    `period_ns` is the CPU time of one thread between two samples. `lost` samples were dropped by the kernel.
+    """
+
+    arm: str
+    replicate: int
+    round: int
+    inferences: int
+    wall_ns: int
+    plain_ns: int
+    cpu_ns: int
+    period_ns: int
+    by: SampledBy
+    kernel_seen: Maybe[bool] = True  # whether samples in the kernel's code were taken too
+    threads: int = 1  # that spent CPU time
+    lost: int = 0
+    sites: Maybe[tuple[CodeSite, ...]] = Missing("were not taken")

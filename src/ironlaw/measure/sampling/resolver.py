@@ -1,0 +1,168 @@
+"""From instruction pointers to code sites: object, symbol, instruction class and kind of work, and how often."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, Region
+from ironlaw.measure.sampling.cpu_clock import Sample
+from ironlaw.measure.sampling.decoder import Loop, LoopFinder, decoder
+from ironlaw.measure.sampling.symbols import ElfFile, SymbolTable, kernel_symbols, parse_perf_map
+from ironlaw.missing import Maybe, Missing
+
+KERNEL = "[kernel]"
+UNMAPPED = "[unmapped]"  # what was mapped when the sample was taken, and is not when it is resolved
+_FINGERPRINT_BYTES = 64  # of a generated loop, by which it is known in another process
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What samples are counted by; all but the offset of a CodeSite."""
+
+    object: str
+    symbol: str
+    near: str
+    instructions: InstructionClass
+    work: LoopWork
+    mode: SampleMode
+    is_callers: bool
+
+
+class Resolver:
+    """Resolves pointers of this process; what it read of files is kept from turn to turn."""
+
+    def __init__(self, perf_map: Path | None = None) -> None:
+        """`perf_map` is where an engine writes the names of the code it generates, if it does."""
+        self._files: dict[str, ElfFile | None] = {}
+        self._perf_map = perf_map
+        found = decoder()
+        self._loops = None if isinstance(found, Missing) else LoopFinder(found)
+
+    def resolve(self, samples: Iterable[Sample], *, caller: int) -> tuple[CodeSite, ...]:
+        """The sites of all samples, the most frequent first; `caller` is the thread that ran the inferences."""
+        space = AddressSpace.of_this_process()
+        names = self._generated_names()
+        counts: dict[_Place, Counter[int]] = {}
+        pointers = Counter((one.pointer, one.in_kernel, one.thread == caller) for one in samples)
+        for (pointer, in_kernel, is_callers), count in pointers.items():
+            place, offset = (
+                self._in_kernel(pointer, is_callers=is_callers)
+                if in_kernel
+                else self._in_user(pointer, space, names, is_callers=is_callers)
+            )
+            counts.setdefault(place, Counter())[offset] += count
+        sites = [
+            CodeSite(
+                object=place.object,
+                symbol=place.symbol,
+                near=place.near,
+                offset=offsets.most_common(1)[0][0],
+                instructions=place.instructions,
+                work=place.work,
+                mode=place.mode,
+                count=offsets.total(),
+                called_by_turn=place.is_callers,
+            )
+            for place, offsets in counts.items()
+        ]
+        return tuple(sorted(sites, key=lambda site: (-site.count, site.object, site.symbol, site.offset)))
+
+    def _in_kernel(self, pointer: int, *, is_callers: bool) -> tuple[_Place, int]:
+        table = kernel_symbols()
+        found = None if isinstance(table, Missing) else table.at(pointer)
+        place = _Place(
+            object=KERNEL,
+            symbol=found.name if found else "",
+            near="",
+            instructions=InstructionClass.UNKNOWN,
+            work=LoopWork.UNKNOWN,
+            mode=SampleMode.KERNEL,
+            is_callers=is_callers,
+        )
+        return place, found.offset if found else 0
+
+    def _in_user(
+        self, pointer: int, space: AddressSpace, names: SymbolTable | None, *, is_callers: bool
+    ) -> tuple[_Place, int]:
+        region = space.region(pointer)
+        if region is None:
+            return _user(UNMAPPED, "", "", Missing("not mapped"), is_callers), 0
+        loop = self._loop(pointer, space, region)
+        if region.is_file:
+            return self._in_file(pointer, region, loop, is_callers)
+        found = names.at(pointer) if names is not None and region.name == GENERATED else None
+        if found is not None:
+            return _user(region.name, found.name, "", loop, is_callers), found.offset
+        return _user(region.name, _fingerprint(loop, space, region), "", loop, is_callers), pointer - region.start
+
+    def _in_file(self, pointer: int, region: Region, loop: Maybe[Loop], is_callers: bool) -> tuple[_Place, int]:
+        offset = pointer - region.start + region.offset
+        file = self._file(region.path)
+        found = file.at(offset) if file else None
+        if found is not None:
+            return _user(region.name, found.name, "", loop, is_callers), found.offset
+        near = file.before(offset) if file else ""
+        # Without a symbol the loop is the smallest thing that can be named, and it stays where it is in the file.
+        begin = offset - (pointer - loop.start) if isinstance(loop, Loop) and loop.is_loop else offset
+        return _user(region.name, "", near, loop, is_callers), begin
+
+    def _loop(self, pointer: int, space: AddressSpace, region: Region) -> Maybe[Loop]:
+        if self._loops is None:
+            return Missing("the code of this machine is not decoded")
+
+        def read(address: int, length: int) -> Maybe[bytes]:
+            if not region.start <= address < region.end:
+                return Missing("the branch leaves its mapping")
+            return space.bytes_from(address, length, region)
+
+        return self._loops.around(pointer, read)
+
+    def _file(self, path: str) -> ElfFile | None:
+        from elftools.common.exceptions import ELFError
+
+        if path not in self._files:
+            try:
+                self._files[path] = ElfFile(path)
+            except (OSError, ELFError):
+                self._files[path] = None
+        return self._files[path]
+
+    def _generated_names(self) -> SymbolTable | None:
+        try:
+            return parse_perf_map(self._perf_map.read_text(errors="replace")) if self._perf_map else None
+        except OSError:
+            return None
+
+
+def _user(name: str, symbol: str, near: str, loop: Maybe[Loop], is_callers: bool) -> _Place:
+    kind = (InstructionClass.UNKNOWN, LoopWork.UNKNOWN) if isinstance(loop, Missing) else (loop.instructions, loop.work)
+    return _Place(
+        object=name,
+        symbol=symbol,
+        near=near,
+        instructions=kind[0],
+        work=kind[1],
+        mode=SampleMode.USER,
+        is_callers=is_callers,
+    )
+
+
+def _fingerprint(loop: Maybe[Loop], space: AddressSpace, region: Region) -> str:
+    """A name for a loop of generated code by its first bytes: the same in every process that generates it."""
+    if isinstance(loop, Missing):
+        return ""
+    code = space.bytes_from(loop.start, min(_FINGERPRINT_BYTES, loop.end - loop.start), region)
+    if isinstance(code, Missing):
+        return ""
+    return f"loop {hashlib.blake2s(code, digest_size=4).hexdigest()}"
+
+
+def perf_map_path(pid: int | None = None) -> Path:
+    """Where compilers write the names of what they generate, by the convention of the kernel's tools/perf."""
+    return Path(f"/tmp/perf-{os.getpid() if pid is None else pid}.map")

@@ -1,0 +1,123 @@
+"""Sampling turns: inferences of an arm with its threads' instruction pointers sampled."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ironlaw.code import CodeSamples, SampledBy
+from ironlaw.measure.messages import CodeTurn
+from ironlaw.measure.process_clock import cpu_ns_by_thread
+from ironlaw.measure.sampling.cpu_clock import CpuClockSampler, Sample, SamplingRefused
+from ironlaw.measure.sampling.resolver import Resolver
+from ironlaw.measure.sampling.timer_signal import TimerSampler
+from ironlaw.missing import Maybe, Missing
+from ironlaw.program import Program
+
+# A prime number of nanoseconds, so that no loop of the program keeps step with it: 333 samples a second of CPU time.
+# 1000 a second made inferences 3 % slower on a virtual machine, where each sample leaves the guest; a third of it 1 %.
+PERIOD_NS = 3_000_017
+_WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
+
+
+class Sampler(Protocol):
+    """What takes samples; see cpu_clock and timer_signal."""
+
+    kernel: bool
+    lost: int
+    period_ns: int
+
+    def attach(self) -> None:
+        """Prepare to sample every thread of this process."""
+
+    def start(self) -> None:
+        """Sample from now on."""
+
+    def stop(self) -> None:
+        """Sample no longer."""
+
+    def take(self) -> list[Sample]:
+        """The samples since the last call."""
+
+    def close(self) -> None:
+        """Give back what `attach` took."""
+
+
+@dataclass(slots=True)
+class CodeReader:
+    """Samples one arm's program in its own process."""
+
+    program: Program
+    arm: str
+    replicate: int
+    resolver: Resolver = field(default_factory=Resolver)
+    sampler: Maybe[tuple[Sampler, SampledBy]] | None = None  # None: was not tried yet
+
+    def turn(self, order: CodeTurn, inputs: list[tuple[Any, ...]]) -> CodeSamples:
+        """One sampling turn; without samples, and with the reason, where this process may not be sampled."""
+        from ironlaw.measure.layers.reading import run_plain
+
+        if self.sampler is None:
+            self.sampler = open_sampler()
+        if isinstance(self.sampler, Missing):
+            return self._fact(order, plain_ns=0, wall_ns=0, cpu_ns=0, threads=1, sites=self.sampler)
+        sampler, by = self.sampler
+        run_plain(self.program, inputs[:1])  # the caches and predictors are those of this arm again
+        plain_ns = run_plain(self.program, inputs) if order.plain and order.round % 2 == 0 else 0
+        sampler.attach()
+        sampler.take()
+        before = cpu_ns_by_thread()
+        sampler.start()
+        try:
+            wall_ns = run_plain(self.program, inputs)
+        finally:
+            sampler.stop()
+        after = cpu_ns_by_thread()
+        samples = sampler.take()
+        if order.plain and order.round % 2 == 1:
+            plain_ns = run_plain(self.program, inputs)
+        spent = [after[thread] - before.get(thread, 0) for thread in after]
+        return self._fact(
+            order,
+            plain_ns=plain_ns,
+            wall_ns=wall_ns,
+            cpu_ns=sum(spent),
+            threads=sum(1 for one in spent if one > _WORKS_FROM * max(spent)) or 1,
+            sites=self.resolver.resolve(samples, caller=os.getpid()),
+            by=by,
+            sampler=sampler,
+        )
+
+    def _fact(self, order: CodeTurn, *, sampler: Sampler | None = None, **known: Any) -> CodeSamples:
+        known.setdefault("by", SampledBy.CPU_CLOCK)
+        return CodeSamples(
+            arm=self.arm,
+            replicate=self.replicate,
+            round=order.round,
+            inferences=order.inferences,
+            period_ns=sampler.period_ns if sampler else PERIOD_NS,
+            kernel_seen=sampler.kernel if sampler else False,
+            lost=sampler.lost if sampler else 0,
+            **known,
+        )
+
+
+def open_sampler(period_ns: int = PERIOD_NS) -> Maybe[tuple[Sampler, SampledBy]]:
+    """The best way to sample that this process is allowed: the CPU clock with the kernel, without it, a timer."""
+    reasons = []
+    for kernel in (True, False):
+        clock = CpuClockSampler(period_ns=period_ns, kernel=kernel)
+        try:
+            clock.attach()
+        except SamplingRefused as refused:
+            clock.close()
+            reasons.append(refused.message)
+        else:
+            return clock, SampledBy.CPU_CLOCK
+    try:
+        timer = TimerSampler(period_ns=period_ns)
+        timer.attach()
+    except SamplingRefused as refused:
+        return Missing("; ".join(dict.fromkeys([*reasons, refused.message])))
+    return timer, SampledBy.TIMER

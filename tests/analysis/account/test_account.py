@@ -1,0 +1,103 @@
+"""The account adds up, is empty between equal arms, and puts a difference where the script put it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ironlaw.account import Category
+from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.executed import Sampled, sampled
+from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.missing import Maybe, Missing
+from tests.analysis.stated import Law, Noise, recording
+
+SYMBOLS = {
+    "gemm": ("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_0_b0", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
+    "vnni": ("[generated]", "loop 01020304", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
+    "norm": ("libtorch_cpu.so", "at::native::batch_norm_cpu_kernel()", InstructionClass.AVX2, LoopWork.MULTIPLY_ADD),
+    "malloc": ("libc.so.6", "malloc", InstructionClass.INTEGER, LoopWork.CONTROL),
+}
+
+
+def site(name: str, count: int) -> CodeSite:
+    where, symbol, instructions, work = SYMBOLS[name]
+    return CodeSite(
+        object=where, symbol=symbol, offset=0, instructions=instructions, work=work, mode=SampleMode.USER, count=count
+    )
+
+
+def samples(arm: str, counts: dict[str, int], *, replicate: int = 0, busy: float = 1.0) -> CodeSamples:
+    return CodeSamples(
+        arm=arm, replicate=replicate, round=0, inferences=1, wall_ns=10**9, plain_ns=0, cpu_ns=round(busy * 1e9),
+        period_ns=3_000_017, by=SampledBy.CPU_CLOCK, sites=tuple(site(name, count) for name, count in counts.items()),
+    )  # fmt: skip
+
+
+def of(arm: str, facts: list[CodeSamples]) -> Maybe[Sampled]:
+    from dataclasses import replace
+
+    base = recording({"control": Law(), "changed": Law()}, Noise())
+    return sampled(replace(base, code_samples=tuple(facts)), arm, None)
+
+
+counts = st.dictionaries(st.sampled_from(sorted(SYMBOLS)), st.integers(20, 500), min_size=2)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(
+    control=st.lists(counts, min_size=2, max_size=6),
+    changed=st.lists(counts, min_size=2, max_size=6),
+    busy=st.floats(0.2, 1.0),
+    times=st.tuples(st.floats(1e3, 1e9), st.floats(1e3, 1e9)),
+)
+def test_rows_add_up_to_the_times_and_to_their_difference(
+    control: list[dict[str, int]], changed: list[dict[str, int]], busy: float, times: tuple[float, float]
+) -> None:
+    one = of("control", [samples("control", row, replicate=r, busy=busy) for r, row in enumerate(control)])
+    other = of("changed", [samples("changed", row, replicate=r) for r, row in enumerate(changed)])
+    found = account(one, other, control_ns=times[0], changed_ns=times[1])
+    assert not isinstance(found, Missing)
+    assert math.isclose(math.fsum(row.control_ns.value for row in found.rows), times[0], rel_tol=1e-9)
+    assert math.isclose(math.fsum(row.changed_ns.value for row in found.rows), times[1], rel_tol=1e-9)
+    saved = math.fsum(row.saved_ns.value for row in found.rows)
+    assert math.isclose(saved, found.total_ns, rel_tol=1e-9, abs_tol=1e-9 * max(times))
+
+
+def test_time_off_the_cpu_is_waiting() -> None:
+    arm = of("control", [samples("control", {"gemm": 100}, replicate=r, busy=0.75) for r in range(3)])
+    assert not isinstance(arm, Missing)
+    assert arm.executed.categories[Category.WAITING] == pytest.approx(0.25)
+
+
+def test_a_row_of_two_equal_arms_never_excludes_zero() -> None:
+    rows = [{"gemm": 300, "norm": 100}, {"gemm": 310, "norm": 92}, {"gemm": 290, "norm": 111}]
+    one = of("control", [samples("control", row, replicate=r) for r, row in enumerate(rows)])
+    other = of("changed", [samples("changed", row, replicate=r) for r, row in enumerate(reversed(rows))])
+    found = account(one, other, control_ns=1e6, changed_ns=1e6)
+    assert not isinstance(found, Missing)
+    assert not any(row.saved_ns.excludes(0.0) for row in found.rows)
+
+
+def test_a_category_that_one_arm_alone_has_is_its_whole_difference() -> None:
+    one = of("control", [samples("control", {"gemm": 600, "norm": 200}, replicate=r) for r in range(4)])
+    other = of("changed", [samples("changed", {"vnni": 600}, replicate=r) for r in range(4)])
+    found = account(one, other, control_ns=8e6, changed_ns=2e6)
+    assert not isinstance(found, Missing)
+    saved = {(row.category, row.instructions): row.saved_ns for row in found.rows}
+    assert saved[Category.MATRIX, InstructionClass.AVX512].value == pytest.approx(6e6)
+    assert saved[Category.MATRIX, InstructionClass.VNNI].value == pytest.approx(-2e6)
+    assert saved[Category.NORMALIZATION, None].value == pytest.approx(2e6)
+    assert saved[Category.NORMALIZATION, None].excludes(0.0)
+
+
+def test_without_samples_the_account_is_missing_with_the_reason() -> None:
+    refused = CodeSamples(
+        arm="control", replicate=0, round=0, inferences=1, wall_ns=1, plain_ns=0, cpu_ns=0, period_ns=1,
+        by=SampledBy.CPU_CLOCK, sites=Missing("the kernel refused"),
+    )  # fmt: skip
+    assert of("control", [refused]) == Missing("the kernel refused")
+    assert account(Missing("why"), Missing("no"), control_ns=1.0, changed_ns=1.0) == Missing("why")

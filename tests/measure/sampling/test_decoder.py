@@ -1,0 +1,117 @@
+"""Loops of known instructions, as bytes: each must be read as its class, wherever the sample fell."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ironlaw.code import InstructionClass, LoopWork
+from ironlaw.measure.sampling.decoder import Decode, Loop, LoopFinder, decode_arm, decode_x86
+from ironlaw.missing import Maybe, Missing
+
+START = 0x7F00_0000_1000
+DEC_JNZ = "48ffcf 75"  # dec rdi; jnz back; the displacement follows
+
+
+def x86_loop(body: str) -> bytes:
+    """The instructions, then dec rdi; jnz to their start; ret."""
+    code = bytes.fromhex(body + DEC_JNZ)
+    return code + struct.pack("b", -(len(code) + 1)) + b"\xc3"
+
+
+X86 = {
+    "tdpbusd": ("c4e268 5ec1", InstructionClass.AMX, LoopWork.MULTIPLY_ADD),  # tdpbusd tmm0,tmm1,tmm2
+    "vpdpbusd zmm": ("62f2754850c2 62f2754850da", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
+    "vpdpbusd vex": ("c4e27550c2", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
+    "vdpbf16ps": ("62f2764852c2", InstructionClass.AVX512_BF16, LoopWork.MULTIPLY_ADD),
+    "vfmadd231ph": ("62f67548b8c2", InstructionClass.AVX512_FP16, LoopWork.MULTIPLY_ADD),
+    "vfmadd231ps zmm": ("62f27548b8c2", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
+    "vfmadd231ps ymm": ("c4e275b8c2", InstructionClass.AVX2, LoopWork.MULTIPLY_ADD),
+    "mulss addss": ("f30f59c1 f30f58d0", InstructionClass.SSE, LoopWork.ARITHMETIC),
+    "vmovups ymm": ("c5fc1006 c5fc1107", InstructionClass.AVX2, LoopWork.MOVE),
+    "vcvtps2dq zmm": ("62f17d485bc1", InstructionClass.AVX512, LoopWork.CONVERSION),
+    "add": ("4801f8", InstructionClass.INTEGER, LoopWork.CONTROL),
+}
+ARM_BACK = 0x54FFFFC1  # b.ne two instructions back
+ARM = {
+    "sdot": (0x4E829420, InstructionClass.DOT_PRODUCT, LoopWork.MULTIPLY_ADD),
+    "smmla": (0x4E82A420, InstructionClass.I8MM, LoopWork.MULTIPLY_ADD),
+    "bfmmla": (0x6E42EC20, InstructionClass.BF16, LoopWork.MULTIPLY_ADD),
+    "fmla v": (0x4E22CC20, InstructionClass.NEON, LoopWork.MULTIPLY_ADD),
+    "fmla z": (0x65A20020, InstructionClass.SVE, LoopWork.MULTIPLY_ADD),
+    "add x": (0x8B020020, InstructionClass.INTEGER, LoopWork.CONTROL),
+}
+
+
+def reader(code: bytes, start: int = START):  # type: ignore[no-untyped-def]
+    """Bytes of one mapping."""
+
+    def read(address: int, length: int) -> Maybe[bytes]:
+        at = address - start
+        return code[at : at + length] if 0 <= at < len(code) else Missing("outside")
+
+    return read
+
+
+def around(code: bytes, offset: int, decode: Decode = decode_x86) -> Loop:
+    found = LoopFinder(decode).around(START + offset, reader(code))
+    assert isinstance(found, Loop), found
+    return found
+
+
+@pytest.mark.parametrize(("body", "expected", "work"), X86.values(), ids=X86)
+def test_a_loop_is_of_the_class_of_its_arithmetic(body: str, expected: InstructionClass, work: LoopWork) -> None:
+    code = x86_loop(body)
+    for offset in (0, len(code) - 6):  # at its first instruction, and at the decrement, which is integer by itself
+        loop = around(code, offset)
+        assert (loop.instructions, loop.work, loop.is_loop) == (expected, work, True)
+        assert (loop.start, loop.end) == (START, START + len(code) - 1)
+
+
+@pytest.mark.parametrize(("word", "expected", "work"), ARM.values(), ids=ARM)
+def test_arm_loops_are_read_alike(word: int, expected: InstructionClass, work: LoopWork) -> None:
+    code = struct.pack("<IIII", word, 0xF1000400, ARM_BACK, 0xD65F03C0)  # ...; subs x0, x0, #1; b.ne; ret
+    for offset in (0, 4, 8):
+        loop = around(code, offset, decode_arm)
+        assert (loop.instructions, loop.work, loop.is_loop) == (expected, work, True)
+
+
+def test_the_inner_of_two_loops_is_found_and_not_taken_for_the_outer_one() -> None:
+    inner = x86_loop(X86["vpdpbusd zmm"][0])[:-1]
+    outer_body = bytes.fromhex("f30f59c1") + inner  # mulss, then the inner loop
+    back = len(outer_body) + 3 + 2
+    code = outer_body + bytes.fromhex("48ffce 75") + struct.pack("b", -back) + b"\xc3"  # dec rsi; jnz; ret
+    finder = LoopFinder(decode_x86)
+    outer = finder.around(START, reader(code))
+    found = finder.around(START + 4, reader(code))
+    assert isinstance(outer, Loop)
+    assert isinstance(found, Loop)
+    assert (found.start, found.instructions) == (START + 4, InstructionClass.VNNI)
+    assert outer.start == START
+    assert outer.end > found.end
+
+
+def test_code_in_no_loop_is_judged_by_what_follows_it() -> None:
+    loop = around(bytes.fromhex("f30f59c1 f30f58d0 c3"), 0)
+    assert (loop.instructions, loop.is_loop) == (InstructionClass.SSE, False)
+
+
+def test_a_branch_that_leads_behind_the_pointer_makes_no_loop() -> None:
+    code = bytes.fromhex("f30f59c1") + x86_loop(X86["vfmadd231ps zmm"][0])
+    assert around(code, 0).is_loop is False
+
+
+def test_bytes_that_are_no_code_are_missing() -> None:
+    found = LoopFinder(decode_x86).around(START, reader(b"\x06"))  # push es does not exist in 64-bit mode
+    assert isinstance(found, Missing)
+    assert isinstance(LoopFinder(decode_x86).around(START - 1, reader(b"\x90")), Missing)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(code=st.binary(min_size=1, max_size=200), offset=st.integers(0, 199))
+def test_any_bytes_are_a_loop_around_the_pointer_or_missing(code: bytes, offset: int) -> None:
+    found = LoopFinder(decode_x86).around(START + offset, reader(code))
+    assert isinstance(found, Missing) or not found.is_loop or found.start <= START + offset < found.end

@@ -1,0 +1,81 @@
+"""Symbols by hand-made tables, and of the C library this test runs with."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, parse_maps
+from ironlaw.measure.sampling.symbols import (
+    ElfFile,
+    Found,
+    demangled,
+    parse_kernel_symbols,
+    parse_perf_map,
+)
+from ironlaw.missing import Missing
+
+MAPS = """\
+00400000-00401000 r-xp 00000000 08:01 12 /usr/bin/a program
+7f0000000000-7f0000002000 r-xp 00001000 08:01 13 /lib/libx.so.1
+7f0000002000-7f0000003000 r--p 00003000 08:01 13 /lib/libx.so.1
+7f0000010000-7f0000011000 rwxp 00000000 00:00 0
+7f0000020000-7f0000021000 r-xp 00000000 00:01 9 /memfd:jit (deleted)
+7ffd00000000-7ffd00001000 r-xp 00000000 00:00 0 [vdso]
+"""
+
+
+def test_mappings_that_run_code_are_known_by_file_or_kind() -> None:
+    space = AddressSpace(MAPS)
+    names = [region.name for region in parse_maps(MAPS)]
+    assert names == ["a program", "libx.so.1", GENERATED, GENERATED, "[vdso]"]
+    region = space.region(0x7F0000001FFF)
+    assert region is not None
+    assert (region.offset, region.is_file) == (0x1000, True)
+    assert space.region(0x7F0000002000) is None  # mapped, but not executable
+    assert space.region(0x10) is None
+
+
+def test_a_perf_map_names_what_lies_in_a_symbol_and_nothing_behind_it() -> None:
+    table = parse_perf_map("7f10 20 jit:one\nnonsense\n0x7f40 0x8 jit two\n")
+    assert table.at(0x7F10) == Found("jit:one", 0)
+    assert table.at(0x7F2F) == Found("jit:one", 0x1F)
+    assert table.at(0x7F30) is None
+    assert table.at(0x7F41) == Found("jit two", 1)
+    assert table.at(0x1) is None
+    assert table.before(0x9999) == "jit two"
+
+
+def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing() -> None:
+    table = parse_kernel_symbols("ffffffff81000000 T start\nffffffff81000100 t inner [mod]\nffffffff81000200 D data\n")
+    assert not isinstance(table, Missing)
+    assert table.at(0xFFFFFFFF81000180) == Found("inner", 0x80)
+    assert isinstance(parse_kernel_symbols("0000000000000000 T start\n"), Missing)
+
+
+def test_cxx_names_are_shown_as_they_were_written() -> None:
+    assert demangled("_ZN2at4addmEv") == "at::addm()"
+    assert demangled("_ZN2at4addmEv.isra.0") == "at::addm().isra.0"
+    assert demangled("malloc") == "malloc"
+    assert demangled("_Znot mangled") == "_Znot mangled"
+
+
+def test_an_exported_function_of_the_c_library_is_found_where_it_lies() -> None:
+    address = ctypes.cast(ctypes.CDLL(None).getppid, ctypes.c_void_p).value
+    assert address is not None
+    region = AddressSpace.of_this_process().region(address)
+    assert region is not None
+    found = ElfFile(region.path).at(address - region.start + region.offset)
+    assert found is not None
+    assert "getppid" in found.name
+    assert found.offset == 0
+
+
+def test_a_file_that_is_no_elf_file_is_refused(tmp_path: Path) -> None:
+    from elftools.common.exceptions import ELFError
+
+    (tmp_path / "text").write_text("not an ELF file")
+    with pytest.raises(ELFError):
+        ElfFile(str(tmp_path / "text"))
