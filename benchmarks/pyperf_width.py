@@ -25,10 +25,10 @@ import numpy as np
 import ironlaw
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.arm import Arm
-from ironlaw.commands.run import MOST_REPLICATES
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.running.planning import MOST_REPLICATES
 
 ARMS = ("fp32", "int8+fused")
 # Run by pyperf in each of its processes: prepares nothing, loads what was prepared once.

@@ -89,7 +89,7 @@ MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 @pytest.mark.parametrize("module", MODULES, ids=str)
 def test_modules_import_only_what_their_folder_may(module: Path) -> None:
-    if str(module) in COMPOSERS:
+    if str(module) in COMPOSERS or module.parts[0] == "running":
         return
     folder = module.parts[0] if len(module.parts) > 1 else ""
     assert breaches((ROOT / module).read_text(), folder) == []
@@ -127,6 +127,7 @@ def test_a_breach_would_be_seen(source: str, folder: str) -> None:
         "import ironlaw",
         "import ironlaw.cli",
         "import ironlaw.commands.run",
+        "import ironlaw.running",
         "import ironlaw.commands.sweep",
         "import ironlaw.commands.history",
     ],

@@ -67,7 +67,7 @@ def test_run_measures_and_check_judges_what_it_measured(
 
     monkeypatch.setattr(ironlaw, "record", record)
     body = (
-        "explanation = ironlaw.run('mobilenet_v2', arms='fp32,int8', budget=30, options=('--threads', '2'))\n"
+        "explanation = ironlaw.run('mobilenet_v2', arms='fp32,int8', budget=30, threads=2)\n"
         "    assert [item.changed for item in explanation.comparisons] == ['int8']\n"
         "    ironlaw.check('time>-60%')"
     )

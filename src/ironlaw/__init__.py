@@ -11,17 +11,20 @@ Importing the package loads neither torch nor numpy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from typing import Unpack
 
     from ironlaw.analysis.brief import Brief
     from ironlaw.answer import Answer
     from ironlaw.measure.recorder import Advice, Watcher
     from ironlaw.plan import Plan
     from ironlaw.recording import Recording
+    from ironlaw.running.settings import Options
 
 __all__ = ["compare", "differences", "explain", "load", "record"]
 
@@ -98,11 +101,13 @@ def differences(recording: Recording) -> Brief:
 
 def compare(
     model: str | Mapping[str, Any] = "mobilenet_v2",
-    arms: Sequence[str] = (),
+    arms: str | Sequence[str] = (),
     *,
     inputs: Any = None,
     out: Path | str | None = None,
-    **options: object,
+    force: bool = False,
+    quiet: bool = False,
+    **options: Unpack[Options],
 ) -> Answer:
     """Measure a model's arms and explain the difference, as `ironlaw run` does; a notebook shows the report.
 
@@ -110,14 +115,23 @@ def compare(
     pickled here and run as they are, in processes of their own only. `inputs` is what each is called with: a tensor or
     array, a tuple of arguments, a list of such tuples, or a dict of them by name; without any, photographs.
 
-    `options` are those of the command line: budget=60, experiments="none", threads=2, images="photos" and so on. The
-    recording is kept under ./ironlaw-runs/ unless `out` names a file.
+    `options` are those of `ironlaw run` that say what is measured: budget=60, experiments="none", threads=2,
+    images="photos" and so on. The recording is kept under ./ironlaw-runs/ unless `out` names a file; `force` replaces
+    one that exists, `quiet` shows no progress.
 
     Raises:
         BadInput: the model, a program, an arm or an option cannot be used; nothing was measured.
     """
-    from ironlaw.answer import measure, measure_programs
+    from ironlaw.answer import EXAMPLE, Request, measure_model, measure_programs
+    from ironlaw.errors import BadInput
 
+    request = Request(out=out, force=force, quiet=quiet)
     if isinstance(model, str):
-        return explain(measure(model, arms, out=out, options=options))
-    return explain(measure_programs(model, inputs=inputs, out=out, options=options))
+        if inputs is not None:
+            raise BadInput("inputs are given, but a model named as text brings its own", hint=EXAMPLE)
+        return explain(measure_model(model, arms, request, options))
+    if not isinstance(model, Mapping):
+        raise BadInput(f"the model is a {type(model).__name__}, neither text nor programs by name", hint=EXAMPLE)
+    if len(arms):
+        raise BadInput("arms are given, but each program is an arm of its own", hint=EXAMPLE)
+    return explain(measure_programs(model, inputs, request, options))

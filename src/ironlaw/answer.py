@@ -11,6 +11,9 @@ from ironlaw.explanation import Explanation
 
 if TYPE_CHECKING:
     from ironlaw.recording import Recording
+    from ironlaw.running.settings import Settings
+
+EXAMPLE = 'compare({"fp32": module, "int8": quantized}, inputs=x)'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,20 @@ class Answer(Explanation):
         return to_fragment(self, self.recording)
 
 
+def measure_model(model: str, arms: str | Sequence[str], request: Request, options: Mapping[str, object]) -> Recording:
+    """Record a model's arms; a recording that may be cut.
+
+    Raises:
+        BadInput: the model, an arm or an option cannot be used.
+    """
+    from ironlaw.running.planning import variants_named
+    from ironlaw.running.settings import Settings
+
+    return request.measured(Settings.of(options, model=model, arms=variants_named(arms) if arms else ()))
+
+
 def measure_programs(
-    programs: Mapping[str, Any], *, inputs: Any, out: Path | str | None, options: dict[str, object]
+    programs: Mapping[str, Any], inputs: Any, request: Request, options: Mapping[str, object]
 ) -> Recording:
     """Record programs of this session, each as an arm under its name; they are opened in other processes only.
 
@@ -72,36 +87,36 @@ def measure_programs(
     from ironlaw.arm import HANDED_OVER
     from ironlaw.errors import BadInput
     from ironlaw.models import handed_over
+    from ironlaw.running.planning import own_arm
+    from ironlaw.running.settings import Settings
 
-    example = 'compare({"fp32": module, "int8": quantized}, inputs=x)'
-    if not programs or any("=" in name for name in programs):
-        raise BadInput("programs need names, without an equals sign", hint=example)
+    if not programs or any(not isinstance(name, str) or not name or "=" in name for name in programs):
+        raise BadInput("programs need names, without an equals sign", hint=EXAMPLE)
     with tempfile.TemporaryDirectory(prefix="ironlaw-") as folder:
-        words = []
+        arms = []
         for place, (name, program) in enumerate(programs.items()):
             source = program if isinstance(program, str) else str(Path(folder) / f"{place}{HANDED_OVER}")
             if not isinstance(program, str):
                 handed_over.keep(program, inputs, Path(source), name=name)
-            words += ["--arm", f"{name}={source}"]
-        return _measured([*words, *_words(out, options)])
+            arms.append(own_arm(name, source))
+        return request.measured(Settings.of(options, arms=tuple(arms)))
 
 
-def measure(model: str, arms: Sequence[str], *, out: Path | str | None, options: dict[str, object]) -> Recording:
-    """Record as `ironlaw run` does with these options, named as on the command line; a recording that may be cut."""
-    return _measured([model, *(["--arms", ",".join(arms)] if arms else []), *_words(out, options)])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Where a recording goes, and what is seen meanwhile."""
 
+    out: Path | str | None = None
+    force: bool = False
+    quiet: bool = False
 
-def _words(out: Path | str | None, options: dict[str, object]) -> list[str]:
-    words = [] if out is None else ["--out", str(out)]
-    for name, value in options.items():
-        option = "--" + name.replace("_", "-")
-        words += [option] if value is True else [] if value in (None, False) else [option, str(value)]
-    return words
+    def measured(self, settings: Settings) -> Recording:
+        """Measure, with a bar that shows how far it is."""
+        from rich.console import Console
 
+        from ironlaw.report.progress import ProgressBar
+        from ironlaw.running import measure, out_for
 
-def _measured(words: list[str]) -> Recording:
-    from ironlaw.commands.run import Settings, measured
-    from ironlaw.commands.run import run as command
-
-    params = dict(command.make_context("run", words).params)
-    return measured(Settings.of(params.pop("model"), params))
+        out = out_for(settings) if self.out is None else Path(self.out)
+        with ProgressBar(Console(stderr=True), quiet=self.quiet) as bar:
+            return measure(settings, out, force=self.force, watcher=bar)

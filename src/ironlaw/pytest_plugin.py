@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
     from ironlaw.explanation import Explanation
+    from ironlaw.running.settings import Options
+
+BUDGET_S = 60.0
 
 
 class Ironlaw:
@@ -23,20 +29,21 @@ class Ironlaw:
         self._folder = folder
         self.recording: Path | None = None
 
-    def run(
-        self, model: str, *, arms: str, budget: float = 60.0, experiments: str = "none", options: tuple[str, ...] = ()
-    ) -> Explanation:
+    def run(self, model: str, *, arms: str | Sequence[str], **options: Unpack[Options]) -> Explanation:
         """Measure the model's arms as `ironlaw run` does, keep the recording for `check`, and explain it.
 
-        `options` are further words of the command line, for example ("--threads", "2").
+        `options` are those of `ironlaw.compare`; without others a run takes 60 s and makes no experiments.
         """
+        from rich.console import Console
+
         import ironlaw
-        from ironlaw.commands.run import run
+        from ironlaw.report.terminal import Verbosity, show
 
         self.recording = self._folder / "run.jsonl"
-        words = ["--arms", arms, "--budget", f"{budget:g}", "--experiments", experiments, "--quiet", "--force"]
-        run.main([model, *words, *options, "--out", str(self.recording)], standalone_mode=False)
-        return ironlaw.explain(ironlaw.load(self.recording))
+        given: Options = {"budget": BUDGET_S, "experiments": "none", **options}
+        explanation = ironlaw.compare(model, arms, out=self.recording, force=True, quiet=True, **given)
+        show(explanation, Console(), verbosity=Verbosity.QUIET)
+        return explanation
 
     def check(
         self, *rules: str, recording: Path | str | None = None, old: Path | str | None = None, if_missing: str = "fail"

@@ -8,11 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ironlaw.commands.doctor import doctor, noise_finding
-from ironlaw.commands.run import Settings
-from ironlaw.commands.run import run as command
 from ironlaw.doctor.finding import State
 from ironlaw.machine.noise import Noise
 from ironlaw.machine.torch_probe import TorchProbe
+from ironlaw.running import Settings, schedule_of
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +58,7 @@ def test_the_pinning_of_the_test_is_undone() -> None:
 
 
 def test_noise_is_that_of_a_plain_run_with_as_many_replicates_as_it_may_make() -> None:
-    given = command.make_context("run", []).params
-    schedule = Settings.of(given.pop("model"), given).schedule
+    schedule = schedule_of(Settings())
     # Means +-1 %, s = 1.069 %, t for 17 degrees 2.110: 2.110 * 0.01069 / sqrt(18) = 0.00532.
     noise = Noise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
     found = noise_finding(noise)

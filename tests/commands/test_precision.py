@@ -7,13 +7,12 @@ import math
 import re
 
 import pytest
-from click import Context
 from rich.console import Console
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES
 from ironlaw.arm import Arm
-from ironlaw.commands.run import Percentage, advise
+from ironlaw.commands.run import Request
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ended, Ending, Fact
@@ -23,6 +22,7 @@ from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.report.terminal import show
+from ironlaw.running import Settings, advise
 
 
 class Kept(list[Fact]):
@@ -128,13 +128,13 @@ def test_a_moved_control_is_not_hidden_by_the_precision_asked_for() -> None:
 
 @pytest.mark.parametrize(("text", "fraction"), [("2%", 0.02), ("0.02", 0.02), (" 1.5% ", 0.015)])
 def test_a_precision_is_a_percentage_or_a_fraction(text: str, fraction: float) -> None:
-    assert Percentage("2%").convert(text, None, Context(run_command)) == pytest.approx(fraction)
+    assert Settings.of({"precision": text}).precision == pytest.approx(fraction)
 
 
 @pytest.mark.parametrize("text", ["2", "100%", "0", "-1%", "nan", "inf", "two", "%"])
 def test_a_precision_that_is_none_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        Percentage("2%").convert(text, None, Context(run_command))
+        Settings.of({"precision": text})
     assert "%" in caught.value.hint or "%" in caught.value.message
 
 
@@ -142,7 +142,7 @@ def test_a_precision_that_is_none_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize("text", ["7", "0", "seven"])
 def test_a_share_that_is_none_is_refused_under_the_name_of_its_option(option: str, text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        run_command.make_context("run", [option, text])
+        Request.of(run_command.make_context("run", [option, text]).params)
     assert option in caught.value.hint
     (other,) = {"--precision", "--agreement"} - {option}
     assert other not in caught.value.message + caught.value.hint

@@ -7,30 +7,37 @@ from dataclasses import replace
 import pytest
 
 from ironlaw import protocol
-from ironlaw.commands.run import MOST_REPLICATES, Settings, exit_code, run
+from ironlaw.commands.run import Request, exit_code, run
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.measure.scripted import Burden, Script
+from ironlaw.plan import Schedule
+from ironlaw.running import Settings, plan_of
+from ironlaw.running.planning import MOST_REPLICATES, experiments_of
 
 from ..scripted import SOUND, bearing, own, recorded
 
 
 def settings(*arguments: str) -> Settings:
     with run.make_context("run", list(arguments)) as context:
-        model = str(context.params.pop("model"))
-        return Settings.of(model, context.params)
+        return Request.of(context.params).settings
+
+
+def schedule(*arguments: str) -> Schedule:
+    return plan_of(settings(*arguments)).schedule
 
 
 def test_the_protocol_runs_its_own_arms_over_five_thousand_images() -> None:
     made = settings("--protocol", "post")
-    assert [arm.name for arm in made.arms] == list(protocol.NAMES)
-    assert made.schedule.inferences == 5000
-    assert made.schedule.budget_s is None
-    assert made.experiments == ()
+    plan = plan_of(made)
+    assert [arm.name for arm in plan.asked()] == list(protocol.NAMES)
+    assert plan.schedule.inferences == 5000
+    assert plan.schedule.budget_s is None
+    assert experiments_of(made) == ()
 
 
 def test_a_count_of_ones_own_or_a_budget_replaces_the_posts() -> None:
-    assert settings("--protocol", "post", "--n", "200").schedule.inferences == 200
-    limited = settings("--protocol", "post", "--budget", "60").schedule
+    assert schedule("--protocol", "post", "--n", "200").inferences == 200
+    limited = schedule("--protocol", "post", "--budget", "60")
     assert (limited.inferences, limited.budget_s) == (None, 60.0)
 
 
@@ -58,11 +65,11 @@ def test_an_experiment_that_cannot_run_does_not_make_the_run_incomplete() -> Non
 
 
 def test_experiments_get_more_replicates_than_comparisons_alone() -> None:
-    by_count = settings("--n", "100").schedule
-    assert by_count.replicates > settings("--n", "100", "--experiments", "none").schedule.replicates
+    by_count = schedule("--n", "100")
+    assert by_count.replicates > schedule("--n", "100", "--experiments", "none").replicates
 
 
 def test_a_budget_buys_as_many_replicates_as_it_can_start() -> None:
     for limit in ((), ("--budget", "300"), ("--experiments", "none")):
-        assert settings(*limit).schedule.replicates == MOST_REPLICATES
-    assert settings("--budget", "300", "--replicates", "5").schedule.replicates == 5
+        assert schedule(*limit).replicates == MOST_REPLICATES
+    assert schedule("--budget", "300", "--replicates", "5").replicates == 5

@@ -13,9 +13,10 @@ import pytest
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.cli import run
-from ironlaw.commands.run import Settings, _source, default_out
+from ironlaw.commands.run import Request
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
+from ironlaw.running import Settings, default_out, plan_of
 from tests.scripted import own
 
 
@@ -82,7 +83,7 @@ def test_the_first_arm_that_is_typed_is_the_control(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.py").write_text(PROGRAM)
     given = command.make_context("run", typed).params
-    assert [arm.name for arm in Settings.of(given.pop("model"), given).arms] == arms
+    assert [arm.name for arm in Request.of(given).settings.arms] == arms
 
 
 def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
@@ -94,14 +95,14 @@ def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
     for name in ("net.onnx", "net_q.onnx"):
         (tmp_path / name).write_bytes(b"some")
     given = command.make_context("run", ["--arm", "a=net.onnx", "--arm", "b=net_q.onnx"]).params
-    settings = Settings.of(given.pop("model"), given)
-    assert settings.plan().model == "net.onnx, net_q.onnx"
-    assert settings.out.name.startswith("a-b-")
+    request = Request.of(given)
+    assert plan_of(request.settings).model == "net.onnx, net_q.onnx"
+    assert request.out.name.startswith("a-b-")
 
 
 def test_programs_handed_over_from_python_are_named_by_their_arms() -> None:
     arms = tuple(replace(own(name), factory=f"/gone/{name}{HANDED_OVER}") for name in ("a", "b"))
-    assert [_source(arm) for arm in arms] == ["a", "b"]
+    assert plan_of(Settings(arms=arms)).model == "a, b"
 
 
 def test_a_model_file_gives_the_recording_a_name_without_its_folder() -> None:
@@ -112,7 +113,7 @@ def test_experiments_can_be_chosen_by_their_cause() -> None:
     from ironlaw.commands.run import run as command
 
     given = command.make_context("run", ["--experiments", "page-faults,denormals"]).params
-    assert Settings.of(given.pop("model"), given).experiments == ("page-faults", "denormals")
+    assert Request.of(given).settings.experiments == ("page-faults", "denormals")
 
 
 # A shell that starts tests behind itself has them, and what they start, ignore Ctrl-C.

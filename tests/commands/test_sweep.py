@@ -13,7 +13,7 @@ from ironlaw import cli
 from ironlaw.commands import sweep as command
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
-from ironlaw.sweep.cell import Cell
+from ironlaw.sweep.cell import Cell, Model
 from ironlaw.sweep.cluster import CellWatcher, Unwatched
 from tests.sweep.scripted import ScriptedRunner, entries, plan
 
@@ -130,6 +130,6 @@ def test_a_wrong_plan_is_exit_code_2_with_its_line(run: Run, tmp_path: Path) -> 
 def test_a_recording_that_was_interrupted_is_not_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     recording = replace(load(GOLDEN), ended=Ended(why=Ending.INTERRUPTED, elapsed_s=1.0))
     monkeypatch.setattr("ironlaw.record", lambda *_, **__: recording)
-    cell = next(plan(tmp_path).cells())
+    cell = replace(next(plan(tmp_path).cells()), model=Model(source="mobilenet_v2", name="net"))
     with pytest.raises(KeyboardInterrupt):
         command.CellRunner().measure(cell, tmp_path / "out.jsonl", Unwatched())

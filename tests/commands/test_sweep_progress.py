@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from ironlaw.commands.sweep_progress import SweepProgress
-from ironlaw.plan import Schedule
 from tests.sweep.scripted import plan
 from tests.sweep.simulated import node
 
@@ -19,8 +18,7 @@ def started(folder: Path, budget_s: float | None, there: int = 0) -> tuple[Sweep
     from dataclasses import replace
 
     wanted = plan(folder)
-    schedule = Schedule(budget_s=budget_s, inferences=10)
-    wanted = replace(wanted, setting=replace(wanted.setting, schedule=schedule))
+    wanted = replace(wanted, shared=replace(wanted.shared, budget_s=budget_s, inferences=10))
     told = io.StringIO()
     return SweepProgress(Console(file=told, width=200), wanted, there=there, quiet=False), told
 

@@ -11,9 +11,9 @@ from ironlaw.errors import ArmFailed
 from ironlaw.machine import Machine
 from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
-from ironlaw.plan import Schedule
 from ironlaw.recording import RecordingWriter
-from ironlaw.sweep.cell import Cell, Model, Setting
+from ironlaw.running import Settings, plan_of
+from ironlaw.sweep.cell import Cell, Model
 from ironlaw.sweep.cluster import CellWatcher
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.plan_file import SweepPlan
@@ -52,7 +52,7 @@ class ScriptedRunner:
             self._note("blocked", cell)
             self.gate.read_bytes()
         sink = RecordingWriter(out)
-        record(cell.plan(), _StageOn(self.script, self.machine), sink, watcher=watcher, advice=Advice())
+        record(plan_of(cell.settings()), _StageOn(self.script, self.machine), sink, watcher=watcher, advice=Advice())
         sink.close()
         self._note("end", cell)
 
@@ -102,8 +102,5 @@ def plan(
         threads=threads,
         batches=batches,
         hosts=tuple(Host.parse(host) for host in hosts),
-        setting=Setting(
-            arms=(Arm.of("fp32"), Arm.of("int8")),
-            schedule=Schedule(replicates=5, rounds=2, inferences=10, budget_s=None),
-        ),
+        shared=Settings(arms=(Arm.of("fp32"), Arm.of("int8")), replicates=5, inferences=10, experiments=()),
     )

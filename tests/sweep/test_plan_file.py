@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ironlaw.analysis.verdicts.planner import parse_wanted
 from ironlaw.errors import BadInput
+from ironlaw.running import plan_of
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.plan_file import SweepPlan, read
 
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 def understood(folder: Path, text: str) -> SweepPlan:
     (folder / "plan.toml").write_text(text)
-    return read(folder / "plan.toml", parse_experiments=parse_wanted)
+    return read(folder / "plan.toml")
 
 
 def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:
@@ -42,8 +42,9 @@ def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:
     assert plan.count == len(cells) == 2 * 2 * 3 * 2
     assert len({cell.id for cell in cells}) == len(cells)
     assert plan.hosts == (Host(key="isa", value="avx512_vnni"), Host(key="arch", value="aarch64"))
-    assert [arm.name for arm in cells[0].plan().arms] == ["fp32", "int8+fused", "fp32 (again)"]
-    assert {(cell.plan().threads, cell.plan().batch) for cell in cells} == {
+    assert [arm.name for arm in plan_of(cells[0].settings()).arms] == ["fp32", "int8+fused", "fp32 (again)"]
+    plans = [plan_of(cell.settings()) for cell in cells]
+    assert {(plan.threads, plan.batch) for plan in plans} == {
         (threads, batch) for threads in (1, 2) for batch in (1, 8, 32)
     }
 
@@ -60,8 +61,8 @@ def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:
         ("[1, 8, 8]", "[1, 8, 32]", 9, "8 occurs twice"),
         ("[1, 8, true]", "[1, 8, 32]", 9, "True is not a whole number"),
         ('"isa=avx2"', '"arch:aarch64"', 10, "'isa=avx2' is not a host"),
-        ("budget = -1", "budget = 60", 11, "--budget is -1"),
-        ('budget = "long"', "budget = 60", 11, "'long' is not a number"),
+        ("budget = -1", "budget = 60", 11, "budget is -1"),
+        ('budget = "long"', "budget = 60", 11, "budget is 'long', which is not a number"),
         ('"fp32", "fp32"', '"fp32", "int8+fused"', 7, "occurs twice"),
         ("net.py:built", "net.py:build", 5, "defines no 'built'"),
     ],
@@ -107,7 +108,7 @@ def test_what_a_plan_cannot_do_without_is_named(folder: Path, missing: str) -> N
 
 
 def test_a_precision_is_a_percentage(folder: Path) -> None:
-    assert understood(folder, GOOD + 'precision = "2%"\n').setting.schedule.precision == pytest.approx(0.02)
+    assert understood(folder, GOOD + 'precision = "2%"\n').shared.precision == pytest.approx(0.02)
 
 
 def test_a_cell_is_named_after_what_is_measured_and_not_after_how_it_is_shown(folder: Path) -> None:

@@ -68,9 +68,9 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
 def noise_finding(noise: Maybe[Noise]) -> Finding:
     """What a plain `ironlaw run` could tell here at best: with all the replicates it may make, if they fit."""
     from ironlaw.analysis.statistics.smallest import smallest_difference
-    from ironlaw.commands.run import EXPERIMENTS_BUDGET_S, MOST_REPLICATES
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing
+    from ironlaw.running.planning import EXPERIMENTS_BUDGET_S, MOST_REPLICATES
 
     most = MOST_REPLICATES
     smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=most)

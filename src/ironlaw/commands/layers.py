@@ -87,11 +87,12 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
 
     import ironlaw
     from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
-    from ironlaw.commands.progress import ProgressBar
-    from ironlaw.commands.run import default_out, exit_code
+    from ironlaw.commands.run import exit_code
     from ironlaw.plan import Schedule
     from ironlaw.report.document import flips_document
     from ironlaw.report.flips import show_flips
+    from ironlaw.report.progress import ProgressBar
+    from ironlaw.running import default_out
 
     if not is_of_flips(recording.plan):
         comparison = chosen(ironlaw.explain(recording, control=control, changed=changed))

@@ -36,11 +36,10 @@ def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet:
     A second time it goes on where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the folder
     that the plan names as `out`.
     """
-    from ironlaw.analysis.verdicts.planner import parse_wanted
     from ironlaw.sweep.plan_file import read
     from ironlaw.sweep.store import Store
 
-    wanted = read(plan, parse_experiments=parse_wanted)
+    wanted = read(plan)
     store = Store(wanted.out, only_look=only_map)
     try:
         if not only_map:
@@ -68,11 +67,10 @@ class CellRunner:
 
     def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
         """Record the cell's plan, with the experiments it asks for."""
-        import ironlaw
-        from ironlaw.commands.run import advise
         from ironlaw.fact import Ended, Ending
+        from ironlaw.running import measure
 
-        ended = ironlaw.record(cell.plan(), out, watcher=watcher, advice=advise(cell.setting.experiments)).ended
+        ended = measure(cell.settings(), out, watcher=watcher).ended
         if isinstance(ended, Ended) and ended.why is Ending.INTERRUPTED:
             raise KeyboardInterrupt
 

@@ -27,7 +27,7 @@ class SweepProgress:
         self._done = there
         self._ended = 0
         self._within = 0.0  # of the cell that runs here; 0 on a cluster
-        self._budget_s = plan.setting.schedule.budget_s
+        self._budget_s = plan.shared.budget_s
         self._began_s = time.monotonic()
         self._running: dict[str, str] = {}  # node id -> what it does
         self._bar = Progress(

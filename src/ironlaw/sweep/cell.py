@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import msgspec
 
-from ironlaw.arm import Arm
-from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.running.settings import Settings
 from ironlaw.sweep.hosts import Host
 
 
@@ -25,32 +24,29 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What all cells of a sweep share. `contents` is a digest of the user's files that take part."""
-
-    arms: tuple[Arm, ...]
-    schedule: Schedule
-    seed: int = 0
-    experiments: tuple[str, ...] = ()
-    images: str | None = None
-    counters: bool = True
-    contents: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One recording to be made: all arms of one model, at one number of threads and one batch, on one host."""
+    """One recording to be made: all arms of one model, at one number of threads and one batch, on one host.
+
+    `shared` is what all cells of a sweep have in common; its model, threads and batch are not read. `contents` is a
+    digest of the user's files that take part.
+    """
 
     model: Model
     threads: int
     batch: int
     host: Host
-    setting: Setting
+    shared: Settings
+    contents: str = ""
 
     @property
     def id(self) -> str:
         """A digest of everything that decides what is measured, and of nothing else."""
-        content = (self.model.source, self.threads, self.batch, str(self.host), self.setting)
+        settings = self.settings()
+        # Only what was chosen, so that a setting which ironlaw gains later leaves the ids of today's cells alone.
+        chosen = {
+            field.name: value for field in fields(Settings) if (value := getattr(settings, field.name)) != field.default
+        }
+        content = (chosen, settings.experiments, str(self.host), self.contents)
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:16]
 
     @property
@@ -63,20 +59,9 @@ class Cell:
         shape = f" {self.model.shape}" if self.model.shape else ""
         return f"{self.model.name}{shape}, threads {self.threads}, batch {self.batch}, host {self.host}"
 
-    def plan(self) -> Plan:
-        """What the recorder is to do."""
-        setting = self.setting
-        return Plan(
-            model=self.model.source,
-            arms=with_control(setting.arms),
-            schedule=setting.schedule,
-            seed=setting.seed,
-            threads=self.threads,
-            batch=self.batch,
-            images=setting.images,
-            counters=setting.counters,
-            ceilings=bool(setting.experiments),
-        )
+    def settings(self) -> Settings:
+        """What to measure, as for any other run."""
+        return replace(self.shared, model=self.model.source, threads=self.threads, batch=self.batch)
 
 
 def _safe(word: str) -> str:

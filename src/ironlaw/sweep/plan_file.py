@@ -14,19 +14,15 @@ from ironlaw.errors import BadInput
 from ironlaw.models import check_source
 from ironlaw.models.images import check_folder
 from ironlaw.models.sources import Kind, kind_of
-from ironlaw.plan import Schedule
-from ironlaw.sweep.cell import Cell, Model, Setting
+from ironlaw.running.planning import own_arm, plan_of
+from ironlaw.running.settings import Settings, options
+from ironlaw.sweep.cell import Cell, Model
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.toml_lines import KeyPath, TomlFile
-from ironlaw.variant import GIVEN, PRECISION, Variant
 
 T = TypeVar("T")
-KEYS = (
-    "models", "arms", "programs", "threads", "batch", "hosts", "budget", "replicates", "n", "precision",
-    "experiments", "seed", "images", "counters", "out",
-)  # fmt: skip
-DEFAULT_REPLICATES = 8
-MOST_REPLICATES = 60  # where a precision is to be reached the budget ends a cell, as in ironlaw run
+SETTINGS = ("budget", "replicates", "n", "precision", "experiments", "seed")  # each as for a single run
+KEYS = ("models", "arms", "programs", "threads", "batch", "hosts", *SETTINGS, "images", "counters", "out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +36,8 @@ class SweepPlan:
     threads: tuple[int, ...]
     batches: tuple[int, ...]
     hosts: tuple[Host, ...]
-    setting: Setting
+    shared: Settings  # by all cells
+    contents: str = ""  # a digest of the user's files that take part
 
     @property
     def count(self) -> int:
@@ -57,24 +54,29 @@ class SweepPlan:
         for model in self.models:
             for batch in self.batches:
                 for threads in self.threads:
-                    yield Cell(model=model, threads=threads, batch=batch, host=host, setting=self.setting)
+                    yield Cell(
+                        model=model,
+                        threads=threads,
+                        batch=batch,
+                        host=host,
+                        shared=self.shared,
+                        contents=self.contents,
+                    )
 
     def own_files(self) -> tuple[Path, ...]:
         """The user's files and folders that the cells need, as written in the plan."""
-        sources = [model.source for model in self.models] + [arm.factory for arm in self.setting.arms if arm.factory]
+        sources = [model.source for model in self.models] + [arm.factory for arm in self.shared.arms if arm.factory]
         files = [Path(source) for source in map(_file_of, sources) if source is not None]
-        return (*files, *([Path(self.setting.images)] if self.setting.images else []))
+        return (*files, *([Path(self.shared.images)] if self.shared.images else []))
 
 
-def read(path: Path, *, parse_experiments: Callable[[str], tuple[str, ...]]) -> SweepPlan:
+def read(path: Path) -> SweepPlan:
     """Read a plan and check all of it: models, arms, hosts, numbers, files. Nothing is run or imported.
-
-    `parse_experiments` understands "all", "none" and names of causes.
 
     Raises:
         BadInput: the first thing that is wrong, with its line.
     """
-    return _Reader(TomlFile(path), path.absolute().parent).plan(parse_experiments)
+    return _Reader(TomlFile(path), path.absolute().parent).plan()
 
 
 class _Reader:
@@ -84,10 +86,9 @@ class _Reader:
         self._file = file
         self._folder = folder
 
-    def plan(self, parse_experiments: Callable[[str], tuple[str, ...]]) -> SweepPlan:
+    def plan(self) -> SweepPlan:
         self._file.require_known(self._file.values, KEYS)
         models, arms = self._models(), self._arms()
-        experiments = self._experiments(parse_experiments)
         images = self._text("images")
         if images is not None:
             self._checked(("images",), lambda: check_folder(str(self._folder / images)))
@@ -99,17 +100,12 @@ class _Reader:
             threads=self._wholes("threads"),
             batches=self._wholes("batch"),
             hosts=tuple(self._each("hosts", ["any"], str, Host.parse)),
-            setting=Setting(
-                arms=arms,
-                schedule=self._schedule(),
-                seed=self._number("seed", int) or 0,
-                experiments=experiments,
-                images=images,
-                counters=self._flag("counters", otherwise=True),
-            ),
+            shared=self._shared(arms, images),
         )
         # The laws of a plan of one recording: names that occur twice, numbers out of range.
-        self._checked(("arms" if "arms" in self._file.values else "models",), next(plan.cells()).plan)
+        self._checked(
+            ("arms" if "arms" in self._file.values else "models",), lambda: plan_of(next(plan.cells()).settings())
+        )
         return _with_contents(plan)
 
     def _models(self) -> tuple[Model, ...]:
@@ -144,30 +140,24 @@ class _Reader:
             if not isinstance(source, str):
                 raise self._file.error(where, f"{source!r} is not a source", hint="file.py:factory")
             self._checked(where, partial(check_source, self._absolute(source)))
-            own.append(Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source))
+            own.append(own_arm(name, source))
         if "arms" not in self._file.values and own:
             return tuple(own)
         return (*own, *self._each("arms", None, str, Arm.of))
 
-    def _experiments(self, parse: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
-        asked = self._file.values.get("experiments", "none")
-        text = ",".join(map(str, asked)) if isinstance(asked, list) else str(asked)
-        return self._checked(("experiments",), lambda: parse(text))
-
-    def _schedule(self) -> Schedule:
+    def _shared(self, arms: tuple[Arm, ...], images: str | None) -> Settings:
         values = self._file.values
-        budget_s, inferences = self._number("budget", float), self._number("n", int)
-        if budget_s is None and inferences is None:
+        if "budget" not in values and "n" not in values:
             raise BadInput(f"{self._file.path} says neither budget nor n", hint="budget = 60, seconds for each cell")
-        precision = self._percentage("precision")
-        replicates = self._number("replicates", int)
-        if replicates is None:
-            replicates = DEFAULT_REPLICATES if precision is None else MOST_REPLICATES
-        named = next(key for key in ("budget", "n") if key in values)
-        return self._checked(
-            (named,),
-            lambda: Schedule(replicates=replicates, inferences=inferences, precision=precision, budget_s=budget_s),
-        )
+        by_keyword = {option.keyword: (name, option) for name, option in options().items()}
+        given: dict[str, Any] = {"experiments": ()}
+        for keyword in SETTINGS:
+            name, option = by_keyword[keyword]
+            if keyword in values:
+                given[name] = self._checked((keyword,), partial(option.read, values[keyword], typed=False))
+        # A map has no place for layers.
+        counters = self._flag("counters", otherwise=True)
+        return Settings(arms=arms, images=images, counters=counters, layers=False, **given)
 
     def _wholes(self, key: str) -> tuple[int, ...]:
         def above_0(number: int) -> int:
@@ -209,20 +199,6 @@ class _Reader:
             raise self._file.error((key,), f"{value!r} is neither true nor false", hint=f"{key} = true")
         return value
 
-    def _number(self, key: str, kind: Callable[[Any], T]) -> T | None:
-        value = self._file.values.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or kind(value) != value:
-            raise self._file.error((key,), f"{value!r} is not {_KIND_WORDS[kind]}", hint=f"{key} = 60")
-        return kind(value)
-
-    def _percentage(self, key: str) -> float | None:
-        value = self._file.values.get(key)
-        if isinstance(value, str) and value.endswith("%"):
-            return self._checked((key,), lambda: _fraction(value))
-        return self._number(key, float)
-
     def _absolute(self, source: str) -> str:
         return source if _file_of(source) is None else str(self._folder / source)
 
@@ -233,14 +209,7 @@ class _Reader:
             raise self._file.error(key, error.message, hint=error.hint) from None
 
 
-_KIND_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text"}
-
-
-def _fraction(text: str) -> float:
-    try:
-        return float(text[:-1]) / 100
-    except ValueError:
-        raise BadInput(f"{text!r} is not a percentage", hint='precision = "2%"') from None
+_KIND_WORDS: dict[Any, str] = {int: "a whole number", str: "text"}
 
 
 def _file_of(source: str) -> str | None:
@@ -265,4 +234,4 @@ def _with_contents(plan: SweepPlan) -> SweepPlan:
                 with file.open("rb") as content:
                     digest.update(hashlib.file_digest(content, "sha256").digest())
     contents = digest.hexdigest() if plan.own_files() else ""
-    return replace(plan, setting=replace(plan.setting, contents=contents))
+    return replace(plan, contents=contents)

@@ -15,12 +15,12 @@ import click
 import ironlaw
 from ironlaw.arm import Arm
 from ironlaw.causes import TESTED
-from ironlaw.commands.run import advise
 from ironlaw.errors import ExitCode
 from ironlaw.explanation import CauseVerdict, Explanation, Outcome
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.report.verdicts import effect_text
+from ironlaw.running import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 from .plants import BY_NAME, PLANTS, Plant

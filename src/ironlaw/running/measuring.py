@@ -1,0 +1,58 @@
+"""Settings -> recording."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ironlaw.running.advice import advice_for
+from ironlaw.running.planning import arms_of, plan_of
+from ironlaw.running.settings import Settings
+
+if TYPE_CHECKING:
+    from ironlaw.measure.recorder import Watcher
+    from ironlaw.recording import Recording
+
+
+def check(settings: Settings) -> None:
+    """See before anything starts that the programs, images and labels that the settings name are there.
+
+    Raises:
+        BadInput: what is wrong, and what to do.
+    """
+    from ironlaw.models import sources
+    from ironlaw.models.images import check_folder
+    from ironlaw.models.labels import check_labels
+
+    for arm in arms_of(settings):
+        sources.check(arm.factory or settings.model)
+    if settings.images is not None:
+        check_folder(settings.images)
+    if settings.labels is not None:
+        check_labels(settings.labels, images=settings.images)
+
+
+def measure(settings: Settings, out: Path, *, force: bool = False, watcher: Watcher | None = None) -> Recording:
+    """Measure what the settings ask for into a recording at `out`, with their experiments; it may be cut short.
+
+    Raises:
+        BadInput: something cannot be used, or `out` exists (without force); nothing was measured.
+    """
+    import ironlaw
+
+    check(settings)
+    return ironlaw.record(plan_of(settings), out, force=force, watcher=watcher, advice=advice_for(settings))
+
+
+def out_for(settings: Settings) -> Path:
+    """A new file under ./ironlaw-runs/, named after the model, or the programs where nothing runs it, and the time."""
+    arms = arms_of(settings)
+    runs_model = any(arm.factory is None for arm in arms)
+    return default_out(settings.model if runs_model else "-".join(arm.name for arm in arms))
+
+
+def default_out(model: str) -> Path:
+    """A new file under ./ironlaw-runs/, named after the model and the time."""
+    stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(model).name)
+    return Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"

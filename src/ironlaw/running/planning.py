@@ -1,0 +1,134 @@
+"""The one mapping from settings to a plan: which arms, how much is measured, what is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ironlaw import protocol
+from ironlaw.arm import HANDED_OVER, Arm
+from ironlaw.errors import BadInput
+from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
+from ironlaw.running.settings import Settings
+from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
+
+DEFAULT_BUDGET_S = 115.0
+EXPERIMENTS_BUDGET_S = 225.0
+SEARCH_BUDGET_S = 600.0
+# The ratio fp32 to int8+fused of MobileNetV2 varies by 1.6 to 2 % between replicates and by 1.4 to 4.2 % over a second
+# within one: a replicate that takes 5 s to start is best measured for 2 to 5 s, so time buys replicates first.
+MOST_REPLICATES = 18
+ONNX_ARMS = ("given@onnxruntime", "given@openvino")
+
+
+def plan_of(settings: Settings) -> Plan:
+    """What to run.
+
+    Raises:
+        BadInput: a number is out of range, or two arms have one name.
+    """
+    return Plan(
+        model=model_of(settings),
+        arms=with_control(arms_of(settings)),
+        schedule=schedule_of(settings),
+        seed=settings.seed,
+        threads=settings.threads,
+        batch=settings.batch,
+        agreement=settings.agreement,
+        images=settings.images,
+        labels=settings.labels,
+        counters=settings.counters,
+        ceilings=bool(experiments_of(settings)),
+        layers=settings.layers,
+    )
+
+
+def model_of(settings: Settings) -> str:
+    """The model, or the programs where nothing runs the model."""
+    arms = arms_of(settings)
+    if any(arm.factory is None for arm in arms):
+        return settings.model
+    return ", ".join(dict.fromkeys(map(_source, arms)))
+
+
+def _source(arm: Arm) -> str:
+    """Where a program comes from; one that Python code handed over lies in a folder that is gone afterwards."""
+    return arm.name if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
+
+
+def arms_of(settings: Settings) -> tuple[Arm, ...]:
+    """The arms asked for; without any those that the model, the search or the protocol has of its own."""
+    if settings.search:
+        return searched_arms()
+    if settings.protocol is not None:
+        return protocol.arms()
+    if settings.arms:
+        return settings.arms
+    # An .onnx file runs in both engines that take one.
+    names = ONNX_ARMS if settings.model.endswith(".onnx") else DEFAULT_ARMS
+    return tuple(Arm.of(name) for name in names)
+
+
+def experiments_of(settings: Settings) -> tuple[str, ...]:
+    """The causes to test; a search tests none, and a protocol's arms are its experiments."""
+    return () if settings.search or settings.protocol is not None else settings.experiments
+
+
+def schedule_of(settings: Settings) -> Schedule:
+    """How much is measured; with a number of inferences only the count ends the run, unless a budget is given too."""
+    inferences, budget_s, replicates = settings.inferences, settings.budget_s, settings.replicates
+    if settings.protocol is not None and inferences is None and budget_s is None:
+        inferences = protocol.INFERENCES
+    tests_nothing = settings.protocol is not None or not settings.experiments
+    if budget_s is None and inferences is None and settings.search:
+        budget_s = SEARCH_BUDGET_S
+    elif budget_s is None and inferences is None:
+        budget_s = DEFAULT_BUDGET_S if tests_nothing else EXPERIMENTS_BUDGET_S
+    if replicates is None and settings.precision is not None:
+        replicates = 60  # with a precision to reach, the budget is the only other end
+    if replicates is None and inferences is not None:
+        replicates = 8 if tests_nothing else 12
+    elif replicates is None:
+        replicates = MOST_REPLICATES  # what the budget cannot start is not started
+    return Schedule(replicates=replicates, inferences=inferences, precision=settings.precision, budget_s=budget_s)
+
+
+def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:
+    """Arms from variants: a list of them, or one text with commas between.
+
+    Raises:
+        BadInput: one is not a variant, or there is none.
+    """
+    arms = tuple(Arm.of(name) for name in (names.split(",") if isinstance(names, str) else names) if name.strip())
+    if not arms:
+        raise BadInput("there is no arm to run", hint="fp32,int8 names two")
+    return arms
+
+
+def own_arm(name: str, source: str) -> Arm:
+    """An arm that runs a program of the user's; an .onnx file runs in ONNX Runtime."""
+    engine = "onnxruntime" if Path(source).suffix == ".onnx" else "eager"
+    return Arm(name=name, variant=Variant.of({PRECISION: GIVEN, ENGINE: engine}), factory=source)
+
+
+def parse_own_arm(text: str) -> Arm:
+    """An arm from NAME=SOURCE.
+
+    Raises:
+        BadInput: it is not that.
+    """
+    name, equals, source = text.partition("=")
+    if not (name and equals and source):
+        raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY", hint="--arm a=model.py:build")
+    return own_arm(name, source)
+
+
+def searched_arms() -> tuple[Arm, ...]:
+    """The arms a search begins with: those of the engines that are installed."""
+    from ironlaw.analysis.verdicts.search import CANDIDATES, candidates
+    from ironlaw.engines import engine
+    from ironlaw.missing import is_known
+
+    # torch is a dependency, and asking TorchScript whether torch has it would import it here.
+    there = [name for name in CANDIDATES if name in ("eager", "torchscript") or is_known(engine(name).missing_extra())]
+    return candidates(there)

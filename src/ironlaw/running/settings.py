@@ -1,0 +1,169 @@
+"""The settings of a run: one table, from which the command line takes its options and Python its keywords."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from os import PathLike
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
+
+from ironlaw.arm import Arm
+from ironlaw.causes import TESTED
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.running.option import Kind, Option
+
+DEFAULT_MODEL = "mobilenet_v2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is asked for; `plan_of` makes it a plan. What is None is chosen there, as `--help` says.
+
+    Without arms the model's default ones take part. `experiments` are the causes to test.
+    """
+
+    model: str = DEFAULT_MODEL
+    arms: tuple[Arm, ...] = ()
+    images: Annotated[
+        str | None,
+        Option(
+            flag="--images", kind=Kind.PATH, metavar="DIR", example="photos",
+            help="A folder of JPEG or PNG photographs instead of the shipped ones.",
+        ),
+    ] = None  # fmt: skip
+    labels: Annotated[
+        str | None,
+        Option(
+            flag="--labels", kind=Kind.PATH, metavar="FILE", example="labels.csv",
+            help="The right class of each image: name,class a line.",
+        ),
+    ] = None  # fmt: skip
+    search: Annotated[
+        bool,
+        Option(
+            flag="--search", kind=Kind.SWITCH, example="True", help="Try engines, precisions and more; keep the best."
+        ),
+    ] = False  # fmt: skip
+    inferences: Annotated[
+        int | None,
+        Option(
+            flag="--n", kind=Kind.COUNT, metavar="N", example="5000",
+            help="Inferences per arm; otherwise the budget decides.",
+        ),
+    ] = None  # fmt: skip
+    precision: Annotated[
+        float | None,
+        Option(
+            flag="--precision", kind=Kind.SHARE, metavar="P%", example="2%",
+            help="Stop when the interval is that narrow.",
+        ),
+    ] = None  # fmt: skip
+    replicates: Annotated[
+        int | None,
+        Option(
+            flag="--replicates", kind=Kind.COUNT, example="8", why="at least 5 give an interval worth having",
+            help="Fresh interpreters, as many as the budget can start; without it 12 or, without experiments, 8.",
+        ),
+    ] = None  # fmt: skip
+    threads: Annotated[
+        int, Option(flag="--threads", kind=Kind.COUNT, example="1", help="Threads of one inference.")
+    ] = 1
+    budget_s: Annotated[
+        float | None,
+        Option(
+            flag="--budget", kind=Kind.SECONDS, metavar="S", example="100",
+            help="Seconds for the whole run; without --n 225, without experiments 115.",
+        ),
+    ] = None  # fmt: skip
+    batch: Annotated[
+        int, Option(flag="--batch", kind=Kind.COUNT, example="1", help="Inputs that one inference takes at once.")
+    ] = 1
+    agreement: Annotated[
+        float,
+        Option(
+            flag="--agreement", kind=Kind.SHARE, metavar="P%", example="99%",
+            help="Least agreement for a recommendation; else 99%.",
+        ),
+    ] = 0.99  # fmt: skip
+    seed: Annotated[int, Option(flag="--seed", kind=Kind.WHOLE, example="0", help="Of every random choice.")] = 0
+    counters: Annotated[
+        bool, Option(flag="--no-counters", kind=Kind.SWITCH, example="True", help="Leave the PMU alone.")
+    ] = True
+    layers: Annotated[
+        bool, Option(flag="--no-layers", kind=Kind.SWITCH, example="True", help="Do not read single layers.")
+    ] = True
+    experiments: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--experiments", kind=Kind.CAUSES, metavar="all|none|SLUG,...", example="none",
+            help=f"Causes to test; all unless said. {', '.join(TESTED)}.",
+        ),
+    ] = TESTED  # fmt: skip
+    protocol: Annotated[
+        str | None,
+        Option(
+            flag="--protocol", kind=Kind.CHOICE, choices=("post",),
+            help="The post's own protocol, each of its faults an arm.",
+        ),
+    ] = None  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.arms and self.protocol is not None:
+            raise BadInput("the protocol has arms of its own", hint="name no arms, or leave the protocol out")
+        if self.search and (self.arms or self.protocol is not None):
+            raise BadInput("a search chooses the arms itself", hint="name neither arms nor a protocol with it")
+
+    @classmethod
+    def of(
+        cls,
+        given: Mapping[str, object],
+        *,
+        model: str = DEFAULT_MODEL,
+        arms: tuple[Arm, ...] = (),
+        typed: bool = False,
+    ) -> Settings:
+        """Settings from options by their keywords; those that are None are not given.
+
+        `typed` says that they were typed on a command line, which is how messages then name them.
+
+        Raises:
+            BadInput: an option is unknown, or does not take its value.
+        """
+        known = {option.keyword: (name, option) for name, option in options().items()}
+        values: dict[str, Any] = {}
+        for keyword, value in given.items():
+            if keyword not in known:
+                raise BadInput(f"there is no option {keyword!r}", hint=offer_closest(keyword, list(known)))
+            name, option = known[keyword]
+            if value is not None:
+                values[name] = option.read(value, typed=typed)
+        return cls(model=model, arms=arms, **values)
+
+
+class Options(TypedDict, total=False):
+    """The table's keywords for type checkers; what is None is not given."""
+
+    images: str | PathLike[str] | None
+    labels: str | PathLike[str] | None
+    search: bool
+    n: int | None
+    precision: float | str | None
+    replicates: int | None
+    threads: int
+    budget: float | None
+    batch: int
+    agreement: float | str | None
+    seed: int
+    no_counters: bool
+    no_layers: bool
+    experiments: str | tuple[str, ...] | list[str]
+    protocol: Literal["post"] | None
+
+
+@functools.cache
+def options() -> dict[str, Option]:
+    """The option of each setting that has one, by the setting's name, in the order of `--help`."""
+    hints = get_type_hints(Settings, include_extras=True)
+    marks = {field.name: getattr(hints[field.name], "__metadata__", ()) for field in fields(Settings)}
+    return {name: option for name, found in marks.items() for option in found if isinstance(option, Option)}
