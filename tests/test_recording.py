@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.errors import BadInput, RecordingUnreadable
-from ironlaw.fact import Ending
+from ironlaw.concern import Concern
+from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
+from ironlaw.fact import SCHEMA, Ending, Header
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
@@ -99,3 +103,82 @@ def test_scripted_runs_end_complete(tmp_path: Path) -> None:
     write_scripted(tmp_path / "run.jsonl")
     ended = load(tmp_path / "run.jsonl").ended
     assert getattr(ended, "why", None) is Ending.COMPLETE
+
+
+HEADER = Header(schema=SCHEMA, ironlaw="0", started_utc="2030-01-01T00:00:00+00:00")
+
+
+def concern(number: int) -> Concern:
+    return Concern(slug="stated", text=f"doubt {number}", fix="none")
+
+
+@contextmanager
+def room_for(size_bytes: int) -> Iterator[None]:
+    """A limit on the size of files, which the kernel enforces as a full disk: it writes what fits and then refuses."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_whole_lines_and_names_the_file(tmp_path: Path) -> None:
+    sink = RecordingWriter(tmp_path / "run.jsonl")
+    sink.write(HEADER)
+
+    def fill() -> None:
+        for number in range(100):
+            sink.write(concern(number))
+
+    with room_for(200), pytest.raises(RunIncomplete, match="cannot write") as raised:
+        fill()
+    assert f"ironlaw explain {tmp_path / 'run.jsonl'}" in raised.value.hint
+    content = (tmp_path / "run.jsonl").read_bytes()
+    assert content.endswith(b"}\n")
+    sink.write(concern(-1))  # there is room again
+    sink.close()
+    kept = load(tmp_path / "run.jsonl").concerns
+    assert kept == (*(concern(number) for number in range(len(kept) - 1)), concern(-1))
+    assert len(kept) > 1
+
+
+def test_a_recording_that_is_being_written_is_not_replaced_by_force(tmp_path: Path) -> None:
+    sink = RecordingWriter(tmp_path / "run.jsonl")
+    sink.write(HEADER)
+    with pytest.raises(BadInput, match="another run writes"):
+        RecordingWriter(tmp_path / "run.jsonl", force=True)
+    sink.write(concern(1))
+    sink.close()
+    assert load(tmp_path / "run.jsonl").concerns == (concern(1),)
+    RecordingWriter(tmp_path / "run.jsonl", force=True).close()
+
+
+def test_a_recording_deleted_while_it_is_written_is_there_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    sink = RecordingWriter(folder / "run.jsonl")
+    sink.write(HEADER)
+    (folder / "run.jsonl").unlink()
+    folder.rmdir()
+    sink.write(concern(1))
+    sink.close()
+    assert load(folder / "run.jsonl").concerns == (concern(1),)
+
+
+@pytest.mark.parametrize("how", ["replaced", "emptied", "appended"])
+def test_a_recording_overwritten_while_it_is_written_is_kept_beside_it(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "run.jsonl"
+    sink = RecordingWriter(path)
+    sink.write(HEADER)
+    if how == "replaced":
+        (tmp_path / "other").write_text("another program's")
+        (tmp_path / "other").rename(path)
+    else:
+        with path.open("a" if how == "appended" else "w") as other:
+            other.write("another program's")
+    sink.write(concern(1))
+    with pytest.raises(RunIncomplete, match="overwritten") as raised:
+        sink.close()
+    assert f"ironlaw explain {tmp_path / 'run-2.jsonl'}" in raised.value.hint
+    assert load(tmp_path / "run-2.jsonl").concerns == (concern(1),)
+    assert "another program's" in path.read_text()

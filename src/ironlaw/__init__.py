@@ -37,30 +37,17 @@ def record(
     watcher: Watcher | None = None,
     advice: Advice | None = None,
 ) -> Recording:
-    """Measure a plan on this machine, write the recording to `out`, and return it.
+    """Measure a plan on this machine, write the recording to `out`, and return it; after Ctrl-C, what there is of it.
 
     Raises:
-        BadInput: `out` exists (without force) or cannot be written, or the model or its inputs do not exist; nothing
-        was
-            measured and no file is left.
+        BadInput: `out` exists (without force), another run writes it, or it cannot be written, or the model or its
+            inputs do not exist; nothing was measured and no file is left.
+        RunIncomplete: the disk is full, `out` was overwritten, or SIGTERM or SIGHUP came; the hint names what is kept.
     """
-    from ironlaw.errors import BadInput
-    from ironlaw.measure.processes import ProcessStage
+    from ironlaw.measure.kept import record_to
     from ironlaw.measure.recorder import Advice, Unwatched
-    from ironlaw.measure.recorder import record as run
-    from ironlaw.recording import RecordingWriter
 
-    sink = RecordingWriter(Path(out), force=force)
-    stage = ProcessStage(plan)
-    try:
-        run(plan, stage, sink, watcher=watcher or Unwatched(), advice=advice or Advice())
-    except BadInput:
-        Path(out).unlink()
-        raise
-    finally:
-        sink.close()
-        stage.close()
-    return load(out)
+    return record_to(Path(out), plan, force=force, watcher=watcher or Unwatched(), advice=advice or Advice())
 
 
 def load(path: Path | str) -> Recording:

@@ -6,17 +6,22 @@ the schema version. Facts are written the moment they are known; nothing is ever
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import itertools
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
-from ironlaw.errors import BadInput, RecordingUnreadable
+from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import (
     SCHEMA,
     ArmPrepared,
@@ -135,34 +140,145 @@ def _make_folder(folder: Path) -> None:
 
 
 class RecordingWriter:
-    """Appends facts to a file, each flushed when it is written: what a crash leaves behind is readable."""
+    """Appends facts to a file, each as soon as it is known: what a crash leaves behind is readable.
+
+    The file is locked while it is written, so that no other run replaces it. It holds whole lines only, also on a full
+    disk. Should it be deleted or overwritten all the same, `close` writes everything once more, to `path`.
+    """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
         """Open a new file.
 
         Raises:
-            BadInput: the file exists (without force), or cannot be written.
+            BadInput: the file exists (without force), another run writes it, or it cannot be written.
         """
         self.path = path
+        self._kept: list[Fact] = []
+        self._whole_bytes = 0
         try:
             _make_folder(path.parent)
-            self._file: IO[bytes] = path.open("wb" if force else "xb")
+            self._file = _open_alone(path, force=force)
         except FileExistsError:
             raise BadInput(f"{path} exists already", hint="name another --out, or add --force to replace it") from None
+        except BlockingIOError:
+            raise BadInput(
+                f"another run writes {path}", hint="name another --out, or wait until it has ended"
+            ) from None
         except OSError as error:
             raise BadInput(
                 f"cannot write {path}: {error.strerror}", hint="name a folder you may write to with --out"
             ) from None
 
     def write(self, fact: Fact) -> None:
-        """Append one fact."""
-        self._file.write(encode(fact) + b"\n")
-        self._file.flush()
+        """Append one fact.
+
+        Raises:
+            RunIncomplete: it cannot be written; the facts before it are kept.
+        """
+        try:
+            self._append(encode(fact) + b"\n")
+        except OSError as error:
+            raise RunIncomplete(
+                f"cannot write {self.path}: {error.strerror}",
+                hint=f"what was recorded before is kept there; make room, then: ironlaw explain {self.path}",
+            ) from None
+        self._kept.append(fact)
+
+    def _append(self, line: bytes) -> None:
+        """Write a line whole or, when that fails or is interrupted, not at all."""
+        begun = self._whole_bytes
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+            self._whole_bytes += len(line)
+        finally:
+            if self._whole_bytes == begun:
+                with contextlib.suppress(OSError):  # a device has no length; there is nothing to take back
+                    os.ftruncate(self._file, begun)
 
     def close(self) -> None:
-        """Make the file durable and close it."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Make the file durable and close it; `path` is where everything is.
+
+        Raises:
+            RunIncomplete: the file was replaced, or it was deleted and cannot be written anew.
+        """
+        wanted = self.path
+        try:
+            with contextlib.suppress(OSError):  # a device cannot be made durable
+                os.fsync(self._file)
+            if not self._is_in_place():
+                self.path = self._write_anew()
+        except OSError as error:
+            raise RunIncomplete(
+                f"{wanted} was changed while it was written, and cannot be written anew: {error.strerror}",
+                hint="record again, with an --out that nothing else touches",
+            ) from None
+        finally:
+            os.close(self._file)
+        if self.path != wanted:
+            raise RunIncomplete(
+                f"{wanted} was overwritten by another program while it was written",
+                hint=f"the recording is kept in {self.path}: ironlaw explain {self.path}",
+            )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no fact has been written."""
+        return not self._kept
+
+    def discard(self) -> None:
+        """Close, and leave no file: nothing was measured."""
+        if self._is_in_place():
+            self.path.unlink()
+        os.close(self._file)
+
+    def _is_in_place(self) -> bool:
+        """Whether the file still stands under its name, with what was written to it and nothing else."""
+        ours = os.fstat(self._file)
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return False
+        if not stat.S_ISREG(ours.st_mode):
+            return True
+        return os.path.samestat(ours, there) and there.st_size == self._whole_bytes
+
+    def _write_anew(self) -> Path:
+        """Write all facts under the file's own name if it is free, else under the next one that is."""
+        _make_folder(self.path.parent)
+        for number in itertools.count(1):
+            path = self.path if number == 1 else self.path.with_stem(f"{self.path.stem}-{number}")
+            with contextlib.suppress(FileExistsError), path.open("xb") as file:
+                file.writelines(encode(fact) + b"\n" for fact in self._kept)
+                file.flush()
+                os.fsync(file.fileno())
+                return path
+        raise AssertionError("numbers do not end")
+
+
+def _open_alone(path: Path, *, force: bool) -> int:
+    """A descriptor of a new, or with `force` emptied, file that no other run writes.
+
+    Raises:
+        OSError: it exists, cannot be opened, or (BlockingIOError) is locked by another run.
+    """
+    new = os.O_CREAT if force else os.O_CREAT | os.O_EXCL
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | new, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            os.ftruncate(file, 0)
+    except BlockingIOError:
+        os.close(file)
+        raise
+    except OSError as error:
+        # A file system without locks still keeps the file; only two runs on it are not kept apart.
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            os.close(file)
+            raise
+        os.ftruncate(file, 0)
+    return file
 
 
 def load(path: Path | str) -> Recording:

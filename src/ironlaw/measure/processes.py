@@ -18,6 +18,7 @@ from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.engines import engine, telemetry_off
+from ironlaw.errors import BadInput
 from ironlaw.fact import (
     ArmPrepared,
     Ceilings,
@@ -80,9 +81,14 @@ class ProcessStage:
     """Runs the arms of a plan in processes of their own."""
 
     def __init__(self, plan: Plan) -> None:
+        """Make a folder for what is prepared.
+
+        Raises:
+            BadInput: no temporary folder can be made.
+        """
         self._plan = plan
         self._rng = random.Random(plan.seed)
-        self._folder = tempfile.TemporaryDirectory(prefix="ironlaw-")
+        self._folder = _temporary_folder()
         self._check: CounterCheck | None = None
         self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
@@ -297,6 +303,17 @@ class ProcessStage:
             twin.line.close()
             del self._twins[arm.name]
         return facts
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        # What another user's process keeps from being removed is no reason to lose the run at its end.
+        return tempfile.TemporaryDirectory(prefix="ironlaw-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise BadInput(
+            f"cannot make a temporary folder: {error.strerror}",
+            hint="name one with room in it: TMPDIR=FOLDER ironlaw run",
+        ) from None
 
 
 def _line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:

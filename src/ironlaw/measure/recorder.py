@@ -134,12 +134,19 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
         ending = _run_replicates(run)
     except KeyboardInterrupt:
         ending = Ending.INTERRUPTED
-    finally:
-        left = stage.stop()
-    for fact in left:
-        run.keep(fact)
-    run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
+    except BaseException:
+        stage.stop()
+        raise
+    try:
+        _end(run, ending)
+    except KeyboardInterrupt:  # it had come to its end anyway
+        _end(run, ending)
     return ending
+
+
+def _end(run: _Run, ending: Ending) -> None:
+    _stop(run)
+    run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
 
 
 def _open(run: _Run) -> None:

@@ -1,0 +1,49 @@
+"""The signals that end a run: Ctrl-C, SIGTERM, SIGHUP. The first ends it; none disturbs its end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+
+_HANDLED = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+
+
+class Interruption:
+    """While it is entered, the first of the signals raises KeyboardInterrupt and those that follow only count.
+
+    A signal that somebody handles, or ignores as nohup does, stays theirs. Outside the main thread, which alone gets
+    signals, nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.first: signal.Signals | None = None
+        self._is_closing = False
+        self._taken: list[signal.Signals] = []
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            self._taken = [number for number, default in _HANDLED.items() if signal.getsignal(number) == default]
+        for number in self._taken:
+            signal.signal(number, self._come)
+        return self
+
+    def close(self) -> None:
+        """From here on no signal is raised: what was measured is being kept."""
+        self._is_closing = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number in self._taken:
+            signal.signal(number, _HANDLED[number])
+
+    def _come(self, number: int, frame: FrameType | None) -> None:
+        if self.first is not None:
+            return
+        self.first = signal.Signals(number)
+        if not self._is_closing:
+            raise KeyboardInterrupt

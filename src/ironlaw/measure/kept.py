@@ -1,0 +1,49 @@
+"""A plan measured on this machine into a file: however the run ends, the file is kept and no process is left."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from ironlaw.errors import BadInput, RunIncomplete
+from ironlaw.measure.interruption import Interruption
+from ironlaw.measure.processes import ProcessStage
+from ironlaw.measure.recorder import Advice, Watcher, record
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording, RecordingWriter, load
+
+
+def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: Advice) -> Recording:
+    """Measure a plan, write the recording to `out`, and return it; after Ctrl-C, what there is of it.
+
+    Raises:
+        BadInput: `out` exists (without force), is being written or cannot be, or the model or its inputs do not exist;
+            nothing was measured and no file is left.
+        RunIncomplete: the disk is full, the recording was overwritten, or a signal ended the run; what was recorded is
+            kept where the hint says.
+        KeyboardInterrupt: Ctrl-C was pressed before anything was recorded.
+    """
+    with Interruption() as interruption:
+        sink = RecordingWriter(out, force=force)
+        try:
+            stage = ProcessStage(plan)
+            try:
+                record(plan, stage, sink, watcher=watcher, advice=advice)
+            finally:
+                interruption.close()
+                stage.close()
+        except BadInput:
+            sink.discard()
+            raise
+        except BaseException:
+            if sink.is_empty:
+                sink.discard()
+            else:
+                sink.close()
+            raise
+        sink.close()
+    if interruption.first in (signal.SIGTERM, signal.SIGHUP):
+        raise RunIncomplete(
+            f"{interruption.first.name} ended the run", hint=f"what was recorded is kept: ironlaw explain {out}"
+        )
+    return load(sink.path)
