@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 import ironlaw
+import ironlaw.event
+from ironlaw.causes import CAUSES
+from ironlaw.explanation import Term
+from ironlaw.factors import FACTORS
 
 ROOT = Path(ironlaw.__file__).parent
 HEAVY = (
@@ -37,6 +42,11 @@ FORBIDDEN = {
     "engines": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.commands"),
     "factors": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
     "models": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
+    "causes": (
+        "ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.models",
+        "ironlaw.commands", *READ_HERE,
+        "torch", "numpy", "time", "os", "subprocess", "socket", "pathlib", "random", "datetime",
+    ),
     "": (
         "ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.commands", *READ_HERE,
     ),
@@ -149,3 +159,57 @@ def test_every_factor_is_in_a_file_named_after_it_or_its_family() -> None:
 
     files = {path.stem for path in (ROOT / "factors").glob("*.py")} - {"__init__"}
     assert {name.partition(".")[0].replace("-", "_") for name in FACTORS} == files
+
+
+def slugs_written(source: str) -> list[str]:
+    """The slugs of causes that a file writes out, alone or in a command, where no factor, event or term has the name.
+
+    A name that a cause shares is one of a cause where a `cause` or `slug` takes it, or is compared with it.
+    """
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    written = [
+        slug
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        for slug in OWN_SLUGS
+        if node.value == slug or re.search(rf"(experiments |cause:){slug}\b", node.value)
+    ]
+    named = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in ("cause", "slug")]
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Compare)
+            and isinstance(node.left, ast.Attribute)
+            and node.left.attr in ("cause", "slug")
+        ):
+            named += [each for side in node.comparators for each in (getattr(side, "elts", None) or [side])]
+    return written + [node.value for node in named if isinstance(node, ast.Constant) and node.value in CAUSES]
+
+
+EVENTS = {event.name for event in vars(ironlaw.event).values() if isinstance(event, ironlaw.event.Event)}
+OWN_SLUGS = set(CAUSES) - set(FACTORS) - EVENTS - {term.value for term in Term}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.parts[0] != "causes"], ids=str)
+def test_no_module_outside_of_causes_writes_the_name_of_a_cause(module: Path) -> None:
+    assert slugs_written((ROOT / module).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 'weight-traffic'",
+        "print('try --experiments weight-traffic')",
+        "Switch(cause='page-faults', factor='malloc')",
+        "Concern(slug='fusion')",
+        "verdict.cause == 'layout'",
+        "concern.slug in ('denormals', 'no-control')",
+    ],
+)
+def test_the_name_of_a_cause_would_be_seen(source: str) -> None:
+    assert slugs_written(source)
+
+
+@pytest.mark.parametrize("source", ["variant.level('fusion')", "table.mean('page-faults')", "'int8 weight traffic'"])
+def test_names_of_factors_and_events_are_no_names_of_causes(source: str) -> None:
+    assert slugs_written(source) == []

@@ -10,6 +10,8 @@ import ironlaw.causes
 from ironlaw.cause import Cause
 from ironlaw.causes import CAUSES, TESTED, cause_behind, cause_of
 from ironlaw.factors import FACTORS
+from ironlaw.report.catalogue import page
+from tests.docs.pages import ROOT
 
 EACH = pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
 
@@ -62,3 +64,8 @@ def test_a_cause_of_another_version_is_its_slug_spelled_out() -> None:
 def test_guesses_that_several_causes_answer_stand_at_one_place() -> None:
     guesses = {guess for cause in CAUSES.values() for guess in cause.guesses}
     assert len({guess.text for guess in guesses}) == len({guess.place for guess in guesses}) == len(guesses)
+
+
+def test_the_catalogue_page_is_the_one_that_the_causes_make() -> None:
+    """`python -m ironlaw.report.catalogue > docs/catalogue.md` makes it again."""
+    assert (ROOT / "docs/catalogue.md").read_text(encoding="utf-8") == page()

@@ -11,6 +11,7 @@ import numpy as np
 
 from ironlaw.analysis.iron_law.lmdi import Classes, State
 from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
+from ironlaw.causes.cache_fit import CAUSE as CACHE_FIT
 from ironlaw.causes.misleading_metric import CAUSE as MISLEADING_METRIC
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
@@ -135,7 +136,8 @@ def _rate_without_counts(rows: list[TableRow]) -> Concern:
         ),
         fix=(
             "count them: perf stat -e cache-references,cache-misses; "
-            "test it: an arm that differs only in that its weights fit the cache (ironlaw run --experiments cache-fit)"
+            "test it: an arm that differs only in that its weights fit the cache "
+            f"(ironlaw run --experiments {CACHE_FIT.slug})"
         ),
     )
 

@@ -1,0 +1,82 @@
+"""The page of the catalogue, made of the causes: `python -m ironlaw.report.catalogue > docs/catalogue.md`."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Part
+from ironlaw.causes import CAUSES, TESTED
+from ironlaw.experiment import Switch
+from ironlaw.factors import FACTORS
+from ironlaw.variant import ENGINE
+
+_INTRODUCTION = """# The catalogue of causes
+
+What makes an int8, fused or compiled network faster or slower than its float version on a CPU, and what makes people
+believe so wrongly. The slug is the id in machine-readable output. Numbers in the examples are of
+[the machine of the post revisited](post.md).
+
+A cause with a switch is tested in every run whose readings point to it, and can be confirmed; the column *tested by*
+names the switch and the engines whose arms it can change. One cause alone is asked for by name:
+
+```sh
+ironlaw run --experiments {two}
+ironlaw run --experiments none
+```
+
+A level *by name* tests the cause in arms that are asked for: `--arms int8,int8+FACTOR=LEVEL`. What cannot be switched
+is at most *consistent with* the readings, or bounded. The page is made from the files of `src/ironlaw/causes/`: see
+[how to add a cause](causes.md).
+"""
+_HEADINGS = {
+    Part.FALSE_CONCLUSION: "False conclusions, checked first",
+    Part.FASTER: "Why it is faster",
+    Part.SLOWER: "Why it is slower, or gains nothing",
+}
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    faster = [slug for slug in TESTED if CAUSES[slug].part is Part.FASTER]
+    return (
+        "\n".join([_INTRODUCTION.format(two=",".join(faster[:2])), "\n\n".join(_table(part) for part in Part)]) + "\n"
+    )
+
+
+def _table(part: Part) -> str:
+    rows = [
+        f"| `{cause.slug}` | {cause.mechanism} | {tested_by(cause)} | {cause.example} |"
+        for cause in CAUSES.values()
+        if cause.part is part
+    ]
+    head = ["| cause | how it works | tested by | an example |", "|---|---|---|---|"]
+    return "\n".join([f"## {_HEADINGS[part]}", "", *head, *rows])
+
+
+def tested_by(cause: Cause) -> str:
+    """What tests a cause and where, or what is known of it without an experiment."""
+    said = [f"`{switch}` in {_engines(switch)}" for switch in cause.switches]
+    if cause.crossed is not None:
+        said += [f"`{factor}` crossed with `{cause.crossed.factor}`" for factor in cause.factors]
+    if cause.other_levels:
+        said.append("by name: " + ", ".join(f"`{switch}`" for switch in cause.other_levels))
+    if not said and cause.factors:
+        said.append("by name: " + ", ".join(f"`{factor}`" for factor in cause.factors))
+    if _overrides(cause, "concern"):
+        said.append("a check of every arm")
+    if _overrides(cause, "bound"):
+        said.append("a bound, no experiment")
+    if _overrides(cause, "consistent"):
+        said.append("what else shows it is consistent with it" if cause.is_tested else "readings consistent with it")
+    return "; ".join(said) or ("a check of the recording" if cause.part is Part.FALSE_CONCLUSION else "no experiment")
+
+
+def _engines(switch: Switch) -> str:
+    factor = FACTORS[switch.factor]
+    return ", ".join(engine for engine in FACTORS[ENGINE].levels if factor.applies_in(engine))
+
+
+def _overrides(cause: Cause, hook: str) -> bool:
+    return getattr(type(cause), hook) is not getattr(Cause, hook)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
