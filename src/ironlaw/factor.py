@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from ironlaw.program import Program
 
 
-# Engines whose arms an experiment can change by any factor that names no engine: they run torch modules in Python.
-_SWITCHED = ("eager", "torchscript")
-
-
 class Direction(Enum):
     """What an experiment predicts for the time of the changed arm against its control."""
 
     FASTER = "faster"
     SLOWER = "slower"
+
+
+class ActsOn(Enum):
+    """What a factor needs of an engine to do something."""
+
+    PROCESS = "process"  # nothing: it changes the process, the inputs, or what is counted
+    MODULE = "module"  # a torch module within reach
+    ENGINE = "engine"  # that the engine reads it: the engine's declaration names it
 
 
 class Factor:
@@ -41,12 +45,8 @@ class Factor:
     alone: ClassVar[Mapping[str, str]] = {}  # level -> the word that stands for factor=level in a variant's name
     remedies: ClassVar[Mapping[str, str]] = {}  # level -> what a user changes to get it; only levels one would deploy
     shapes_model: bool = False
-    engines: tuple[str, ...] = ()  # the engines it does something to; empty: every one
+    acts_on: ActsOn = ActsOn.PROCESS
     may_move: str = "nothing else that we know of"
-
-    def applies_in(self, engine: str) -> bool:
-        """Whether an experiment can change the factor in an arm of that engine."""
-        return engine in (self.engines or _SWITCHED)
 
     def accepts(self, level: str) -> bool:
         """Whether the level exists; factors with open levels (threads=N) override this."""

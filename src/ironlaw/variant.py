@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from ironlaw.engines import ENGINES
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.factor import Factor
 from ironlaw.factors import FACTORS
@@ -77,6 +78,10 @@ class Variant:
     def with_level(self, factor: str, level: str) -> Variant:
         """The same variant with one level replaced."""
         return Variant.of({**dict(self.changed), factor: level})
+
+    def takes(self, factor: str) -> bool:
+        """Whether a factor does something to an arm of this variant's engine, in its precision."""
+        return ENGINES[self.level(ENGINE)].takes(FACTORS[factor], self.level(PRECISION))
 
     def shaping(self) -> Variant:
         """Only the levels that engines read when they prepare the model."""

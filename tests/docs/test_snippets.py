@@ -88,7 +88,7 @@ def test_engine_of_the_docs_prepares_and_runs_a_model(folder: Path) -> None:
     [text] = [item.text for item in snippets("python") if "def prepare(" in item.text]
     defined: dict[str, Any] = {"__name__": "snippet"}
     exec(compile(text, "extending", "exec"), defined)
-    assert set(defined) >= {name for name in ("IMPORTS", "missing_extra", "prepare", "load") if hasattr(eager, name)}
+    assert set(defined) >= {name for name in ("prepare", "load") if hasattr(eager, name)}
     model = open_model("model.py:build")
     variant = Variant()
     made = defined["load"](variant, defined["prepare"](variant, model, folder / "made"), model)

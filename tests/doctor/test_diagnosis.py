@@ -121,12 +121,12 @@ def test_torch_below_its_cpu_is_found() -> None:
 
 def test_torch_that_cannot_be_imported_is_no_gap_but_a_loss() -> None:
     found = findings.torch_kernels(CALM, Missing("torch cannot be imported: no module"))
-    assert (found.state, found.fix) == (State.COSTS, "pip install torch torchvision")
+    assert (found.state, found.fix) == (State.COSTS, "pip install 'ironlaw[torch]'")
 
 
 def test_missing_engines_come_with_their_command() -> None:
     found = findings.engines(machine(versions={"openvino": "2025.0"}))
-    assert found.fix == "pip install onnxruntime"
+    assert found.fix == "pip install 'ironlaw[onnxruntime]'"
 
 
 @pytest.mark.parametrize(("vendor", "command"), [("GenuineIntel", "no_turbo"), ("AuthenticAMD", "cpufreq/boost")])

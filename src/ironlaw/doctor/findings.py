@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.doctor.finding import Finding, State
+from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.cgroup import quota_cpus
@@ -133,7 +134,7 @@ def dot_products(machine: Machine) -> Finding:
 def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
     """Whether torch uses what the CPU has."""
     if isinstance(probe, Missing):
-        return _costs("torch", probe.reason, cost="no torch arm can run", fix="pip install torch torchvision")
+        return _costs("torch", probe.reason, cost="no torch arm can run", fix="pip install 'ironlaw[torch]'")
     capped = [f"{name}={machine.other_settings[name]}" for name in _CAPS if name in machine.other_settings]
     if capped:
         return _costs(
@@ -155,17 +156,24 @@ def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
 
 
 def engines(machine: Machine) -> Finding:
-    """Which engines besides eager torch are installed."""
-    wanted = ("onnxruntime", "openvino")
-    present = [f"{name} {machine.versions[name]}" for name in wanted if name in machine.versions]
-    absent = [name for name in wanted if name not in machine.versions]
+    """Which engines are installed, of those with packages of their own: those that need only torch go with it."""
+    plain = ENGINES[PLAIN].packages()
+    packages = {
+        name: own
+        for name, declared in ENGINES.items()
+        if (own := {module.partition(".")[0] for module in declared.loads} - set(plain))
+    }
+    absent = [name for name, needed in packages.items() if not needed <= machine.versions.keys()]
+    present = dict.fromkeys(f"{one} {machine.versions[one]}" for needed in packages.values() for one in sorted(needed)
+                            if one in machine.versions)  # fmt: skip
     if not absent:
         return _good("engines", ", ".join(present))
+    extras = dict.fromkeys(ENGINES[name].extra for name in absent)
     return _costs(
         "engines",
         f"not installed: {', '.join(absent)}",
         cost=f"no arms {', '.join('@' + name for name in absent)}, so a weak float baseline may pass unseen",
-        fix=f"pip install {' '.join(absent)}",
+        fix=f"pip install 'ironlaw[{','.join(extras)}]'",
     )
 
 

@@ -1,31 +1,41 @@
-"""Engines: what turns a variant of a model into something to call. One folder each; heavy imports inside functions."""
+"""Engines: what turns a variant of a model into something to call.
+
+One folder each, found by looking into this one: `declaration.py` says what the engine is, offers and needs, and is all
+that planners, help and reports know of it; `execution.py` prepares and loads, and imports what is heavy inside its
+functions. border/ and torch_modules/ hold what several of them share.
+"""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ironlaw.engine import Declaration
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.missing import Maybe
-from ironlaw.models import LoadedModel
-from ironlaw.program import PreparedModel, Program
 from ironlaw.telemetry import TelemetryOff, together
-from ironlaw.variant import Variant
 
-# What makes a folder here an engine, of the folder's name: the module that offers what `Engine` asks for.
-_EXECUTION = "execution"
-_FOUND = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob(f"*/{_EXECUTION}.py")))
+if TYPE_CHECKING:
+    from ironlaw.models import LoadedModel
+    from ironlaw.program import PreparedModel, Program
+    from ironlaw.variant import Variant
+
+
+def _found() -> dict[str, Declaration]:
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/declaration.py"))
+    declared: dict[str, Declaration] = {
+        name: importlib.import_module(f"{__name__}.{name}.declaration").DECLARATION for name in folders
+    }
+    return dict(sorted(declared.items(), key=lambda item: (not item[1].is_plain, item[0])))
+
+
+# By name; first the one of a variant that names none.
+ENGINES: dict[str, Declaration] = _found()
+PLAIN = next(iter(ENGINES))
 
 
 class Engine(Protocol):
-    """What every engine's module offers, as functions."""
-
-    # Modules that a replicate's interpreter imports once, before its twins are forked.
-    IMPORTS: tuple[str, ...]
-
-    def missing_extra(self) -> Maybe[bool]:
-        """True when the engine is installed; otherwise Missing with the extra to install."""
+    """What the module `execution` of every engine offers, as functions."""
 
     def prepare(self, variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
         """Make the variant and save it under the folder; everything that is done once per arm.
@@ -46,26 +56,23 @@ class Profiled(Protocol):
         """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
 
 
-@runtime_checkable
-class Reporting(Protocol):
-    """What an engine offers besides that reports its use to its makers unless it is kept from it."""
-
-    TELEMETRY_OFF: TelemetryOff
-
-
 def telemetry_off() -> TelemetryOff:
     """What keeps every engine from reporting, for each child process: user code may import any of them in any arm."""
-    found = [engine(name) for name in _FOUND]
-    return together(one.TELEMETRY_OFF for one in found if isinstance(one, Reporting))
+    return together(declared.telemetry_off for declared in ENGINES.values())
 
 
 def engine(name: str) -> Engine:
-    """The engine of that name.
+    """The engine of that name, imported.
 
     Raises:
         BadInput: there is none.
     """
-    if name not in _FOUND:
-        raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(_FOUND)))
-    module: Engine = importlib.import_module(f"{__name__}.{name}.{_EXECUTION}")
+    if name not in ENGINES:
+        raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(ENGINES)))
+    module: Engine = importlib.import_module(f"{__name__}.{name}.execution")
     return module
+
+
+def engines_of_file(source: str) -> tuple[str, ...]:
+    """The engines that run a model file of this name as it is; none for what is no model file."""
+    return tuple(name for name, declared in ENGINES.items() if source.endswith(declared.files or ("\0",)))

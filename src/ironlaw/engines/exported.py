@@ -14,12 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ironlaw import engines
+from ironlaw.engines import ENGINES
 from ironlaw.engines.onnxruntime.execution import session_entries
 from ironlaw.errors import BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.models import saved
-from ironlaw.telemetry import TelemetryOff
 from ironlaw.variant import ENGINE, PRECISION, Variant
 
 EXAMPLE = "example.npz"
@@ -90,16 +89,10 @@ def script(named: Named, prepared: Path, arguments: list[Any]) -> str:
         file=model_files(variant)[0],
         arguments=repr(tuple(arguments)),
         **levels,
-        telemetry_off=_telemetry_off(engine),
+        telemetry_off=ENGINES[engine].telemetry_off,
         **_of_engine(variant, prepared),
     )
     return _without_gaps(text)
-
-
-def _telemetry_off(name: str) -> TelemetryOff:
-    """What the script does before it imports the engine."""
-    found = engines.engine(name)
-    return found.TELEMETRY_OFF if isinstance(found, engines.Reporting) else TelemetryOff()
 
 
 def _of_engine(variant: Variant, prepared: Path) -> Mapping[str, Any]:

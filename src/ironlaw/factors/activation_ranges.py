@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -32,7 +32,7 @@ class ActivationRanges(Factor):
     remedies: ClassVar = {
         "fixed": "quantize statically, so that ranges are known beforehand, and calibrate on real inputs",
     }
-    engines = ("eager",)
+    acts_on = ActsOn.MODULE
     may_move = "the answers, where an input lies outside of the range that was seen; quantizing at each call stays"
 
     def change(self, level: str, program: Program) -> Program:

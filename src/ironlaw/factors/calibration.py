@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 
 
 class Calibration(Factor):
@@ -13,6 +13,7 @@ class Calibration(Factor):
     plain = "images"
     levels = ("images", "none")
     shapes_model = True
+    acts_on = ActsOn.ENGINE
     may_move = "the answers, entirely; the time only where it depends on values"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -31,6 +31,7 @@ class Convolution(Factor):
         "convolution by half its kernel in the layer itself, or leave the layer in float, or write it as a dense one "
         "with zeros in its weights",
     }
+    acts_on = ActsOn.MODULE
     may_move = "arithmetic and weight bytes, both upwards: against what is predicted"
 
     def change(self, level: str, program: Program) -> Program:

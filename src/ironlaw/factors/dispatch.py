@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe
 from ironlaw.models import shapes
 from ironlaw.program import Program
@@ -20,6 +20,7 @@ class Dispatch(Factor):
     plain = "python"
     levels = ("python", "traced")
     remedies: ClassVar = {"traced": "torch.jit.trace(model, example), or torch.compile(model)"}
+    acts_on = ActsOn.MODULE
     may_move = "the profiling executor may fuse pointwise operators; it is switched off, and freezing is not used"
 
     def change(self, level: str, program: Program) -> Program:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
+from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.factor import Factor
 
 
 class Engine(Factor):
-    """eager PyTorch unless said otherwise; written after an @: int8@onnxruntime."""
+    """The plain one unless a variant names another behind an @, as in int8@NAME."""
 
     name = "engine"
     summary = "what executes the model"
-    plain = "eager"
-    levels = ("eager", "compiled", "torchscript", "onnxruntime", "openvino")
-    remedies: ClassVar = {
-        "eager": "run it in eager PyTorch",
-        "compiled": "torch.compile(model)",
-        "torchscript": "torch.jit.freeze(torch.jit.trace(model, example))",
-        "onnxruntime": "export with torch.onnx.export and run it in ONNX Runtime",
-        "openvino": "convert with openvino.convert_model and compile it for CPU",
-    }
+    plain = PLAIN
+    levels = tuple(ENGINES)
+    remedies = {name: declared.remedy for name, declared in ENGINES.items()}  # noqa: RUF012
     shapes_model = True
     may_move = "kernels, layout, allocator, fusion, dispatch"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 
 
 class Fusion(Factor):
@@ -20,6 +20,7 @@ class Fusion(Factor):
         "fused": "fuse Conv+BN(+ReLU): torch.ao.quantization.fuse_modules, or torch.fx.experimental.optimization.fuse",
     }
     shapes_model = True
+    acts_on = ActsOn.ENGINE
     may_move = "operator count, intermediate stores, and the rounding of the folded weights"
 
 

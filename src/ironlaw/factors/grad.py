@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -18,6 +18,7 @@ class Grad(Factor):
     plain = "plain"
     levels = ("plain", "off", "on")
     remedies: ClassVar = {"off": "with torch.inference_mode(): ..."}
+    acts_on = ActsOn.MODULE
     may_move = "how long activations live: a recorded graph keeps them until the output is dropped"
 
     def change(self, level: str, program: Program) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 
 ALL, NONE, ONLY, BUT = "all", "none", "only:", "but:"
 _BETWEEN = ":"  # a module's path may hold dots; commas and + part arms and their factors
@@ -23,7 +23,7 @@ class Int8Blocks(Factor):
     plain = "written"
     levels = ("written", ALL, NONE, "only:PATH", "but:PATH")
     shapes_model = True
-    engines = ("eager",)
+    acts_on = ActsOn.ENGINE
     may_move = "conversions at the border of the block, and what can be fused across it"
 
     def accepts(self, level: str) -> bool:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -31,6 +31,7 @@ class Isa(Factor):
     summary = "widest vector instructions allowed"
     plain = "all"
     levels = ("all", "avx2", "avx512", "avx512_vnni")
+    acts_on = ActsOn.ENGINE
     may_move = "frequency (wide vectors lower it on some CPUs), the shapes of the kernels picked"
 
     def possible(self, level: str) -> Maybe[bool]:

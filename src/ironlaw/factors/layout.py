@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -22,6 +22,7 @@ class Layout(Factor):
     remedies: ClassVar = {
         "channels_last": "model.to(memory_format=torch.channels_last), and the input tensor likewise",
     }
+    acts_on = ActsOn.MODULE
     may_move = (
         "the convolution kernels that the engine picks, reorders at the borders of operators without NHWC kernels"
     )

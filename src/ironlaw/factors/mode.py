@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
@@ -18,6 +18,7 @@ class Mode(Factor):
     plain = "plain"
     levels = ("plain", "eval", "train")
     remedies: ClassVar = {"eval": "model.eval()"}
+    acts_on = ActsOn.MODULE
     may_move = "the answers: batch statistics instead of learned ones, dropout"
 
     def change(self, level: str, program: Program) -> Program:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 
 
 class Format(Factor):
@@ -13,7 +13,7 @@ class Format(Factor):
     plain = "qdq"
     levels = ("qdq", "qoperator")
     shapes_model = True
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "which operators compute in int8"
 
 
@@ -25,7 +25,7 @@ class Granularity(Factor):
     plain = "channel"
     levels = ("channel", "tensor")
     shapes_model = True
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "the answers; the kernels where an engine has faster ones for one scale"
 
 
@@ -37,7 +37,7 @@ class Signs(Factor):
     plain = "u8s8"
     levels = ("u8s8", "s8s8")
     shapes_model = True
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "the kernels; saturation where the CPU has no dot product instruction"
 
 

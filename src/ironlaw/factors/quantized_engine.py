@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -22,6 +22,7 @@ class QuantizedEngine(Factor):
         name: f'torch.backends.quantized.engine = "{name}" before preparing and loading'
         for name in ("fbgemm", "x86", "onednn", "qnnpack")
     }
+    acts_on = ActsOn.ENGINE
     may_move = "how weights are packed, whether activations use 7 or 8 bits, and so the answers"
 
     def enter(self, level: str) -> None:

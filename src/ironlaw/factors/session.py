@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 
 
 class Arena(Factor):
@@ -12,7 +12,7 @@ class Arena(Factor):
     summary = "whether ONNX Runtime keeps freed memory"
     plain = "on"
     levels = ("on", "off")
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "page faults and kernel time, as malloc's settings allow"
 
 
@@ -23,7 +23,7 @@ class Optimization(Factor):
     summary = "which rewrites ONNX Runtime applies to the graph"
     plain = "all"
     levels = ("all", "extended", "basic", "none")
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "operator count, layout, fusion, and so rounding"
 
 
@@ -34,7 +34,7 @@ class Prepacking(Factor):
     summary = "whether ONNX Runtime lays out weights for its kernels once, when it loads"
     plain = "on"
     levels = ("on", "off")
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "memory held by the session"
 
 
@@ -45,7 +45,7 @@ class Qdq(Factor):
     summary = "whether ONNX Runtime turns quantize-dequantize pairs into int8 operators"
     plain = "fused"
     levels = ("fused", "kept")
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "which operators compute in int8, and so the answers by rounding"
 
 
@@ -56,7 +56,7 @@ class Spinning(Factor):
     summary = "whether ONNX Runtime's idle pool threads spin"
     plain = "on"
     levels = ("on", "off")
-    engines = ("onnxruntime",)
+    acts_on = ActsOn.ENGINE
     may_move = "CPU time of the pool, context switches"
 
 

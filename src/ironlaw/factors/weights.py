@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factor import Factor
+from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
@@ -29,6 +29,7 @@ class Weights(Factor):
     summary = "physical memory behind the weights"
     plain = "own"
     levels = ("own", "mapped", "aliased")
+    acts_on = ActsOn.MODULE
     may_move = "the answers (weights repeat every 256 KiB); pages of 4 KiB instead of huge ones (see weights=mapped)"
 
     def change(self, level: str, program: Program) -> Program:

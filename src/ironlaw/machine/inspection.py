@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+from ironlaw.engines import ENGINES
 from ironlaw.factors.pages import huge_page_setting
 from ironlaw.machine import Machine
 from ironlaw.machine.cgroup import cpu_max
@@ -14,16 +15,10 @@ from ironlaw.machine.cpu_identity import cpu_identity
 from ironlaw.machine.cpu_list import parse_cpu_list
 from ironlaw.missing import Maybe, Missing, is_known
 
-ENGINE_PACKAGES = (
+# Whose versions a recording keeps besides those that engines name: what ironlaw has no engine for but may be compared.
+OTHER_PACKAGES = (
     "ironlaw",
-    "torch",
-    "torchvision",
-    "torchao",
     "numpy",
-    "onnx",
-    "onnxruntime",
-    "openvino",
-    "nncf",
     "intel-extension-for-pytorch",
     "executorch",
     "ai-edge-litert",
@@ -151,7 +146,8 @@ def cpu_time_split(root: Path = Path("/")) -> Maybe[str]:
 def installed_versions() -> dict[str, str]:
     """Versions of the engines and libraries that run models, without importing any of them."""
     found = {"python": platform.python_version()}
-    for package in ENGINE_PACKAGES:
+    of_engines = (package for declared in ENGINES.values() for package in declared.packages())
+    for package in dict.fromkeys((*of_engines, *OTHER_PACKAGES)):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
-from ironlaw.engines import engine, telemetry_off
+from ironlaw.engines import ENGINES, telemetry_off
 from ironlaw.errors import BadInput
 from ironlaw.fact import (
     ArmPrepared,
@@ -56,7 +56,7 @@ from ironlaw.models import hub, libraries_for
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.telemetry import together
-from ironlaw.variant import ENGINE
+from ironlaw.variant import ENGINE, PRECISION
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
 START_LIMIT_S = 180.0
@@ -199,7 +199,11 @@ class ProcessStage:
         for arm in arms:
             by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
         for environment, members in by_environment.items():
-            of_engines = [name for arm in members for name in engine(arm.variant.level(ENGINE)).IMPORTS]
+            of_engines = [
+                name
+                for variant in (arm.variant for arm in members)
+                for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
+            ]
             of_models = [name for arm in members for name in imports.get(arm.name, ())]
             birth = _Birth(replicate, dict(environment), tuple(dict.fromkeys(of_engines + of_models)))
             yield from self._open_one(tuple(members), birth)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ironlaw import protocol
 from ironlaw.arm import HANDED_OVER, Arm
-from ironlaw.errors import BadInput
+from ironlaw.engines import ENGINES, PLAIN, engines_of_file
+from ironlaw.errors import BadInput, offer_closest
+from ironlaw.missing import is_known
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.running.settings import Settings
 from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
@@ -18,7 +20,6 @@ SEARCH_BUDGET_S = 600.0
 # The ratio fp32 to int8+fused of MobileNetV2 varies by 1.6 to 2 % between replicates and by 1.4 to 4.2 % over a second
 # within one: a replicate that takes 5 s to start is best measured for 2 to 5 s, so time buys replicates first.
 MOST_REPLICATES = 18
-ONNX_ARMS = ("given@onnxruntime", "given@openvino")
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -64,9 +65,11 @@ def arms_of(settings: Settings) -> tuple[Arm, ...]:
         return protocol.arms()
     if settings.arms:
         return settings.arms
-    # An .onnx file runs in both engines that take one.
-    names = ONNX_ARMS if settings.model.endswith(".onnx") else DEFAULT_ARMS
-    return tuple(Arm.of(name) for name in names)
+    of_file = engines_of_file(settings.model)
+    if not of_file:
+        return tuple(Arm.of(name) for name in DEFAULT_ARMS)
+    installed = [name for name in of_file if is_known(ENGINES[name].installed())]
+    return tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file)
 
 
 def experiments_of(settings: Settings) -> tuple[str, ...]:
@@ -106,8 +109,22 @@ def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:
 
 
 def own_arm(name: str, source: str) -> Arm:
-    """An arm that runs a program of the user's; an .onnx file runs in ONNX Runtime."""
-    engine = "onnxruntime" if Path(source).suffix == ".onnx" else "eager"
+    """An arm that runs a program of the user's as it is.
+
+    A model file runs in the engine that is named behind it, as in net.onnx@NAME, else in the first that takes one.
+
+    Raises:
+        BadInput: the engine that is named does not run such a file.
+    """
+    file, at, engine = source.rpartition("@")
+    if at and engines_of_file(file):
+        if engine not in engines_of_file(file):
+            raise BadInput(
+                f"{engine} runs no {Path(file).suffix} files", hint=offer_closest(engine, list(engines_of_file(file)))
+            )
+        source = file
+    else:
+        engine = next(iter(engines_of_file(source)), PLAIN)
     return Arm(name=name, variant=Variant.of({PRECISION: GIVEN, ENGINE: engine}), factory=source)
 
 
@@ -119,16 +136,12 @@ def parse_own_arm(text: str) -> Arm:
     """
     name, equals, source = text.partition("=")
     if not (name and equals and source):
-        raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY", hint="--arm a=model.py:build")
+        raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY or NAME=MODEL.onnx", hint="--arm a=model.py:build")
     return own_arm(name, source)
 
 
 def searched_arms() -> tuple[Arm, ...]:
     """The arms a search begins with: those of the engines that are installed."""
-    from ironlaw.analysis.verdicts.search import CANDIDATES, candidates
-    from ironlaw.engines import engine
-    from ironlaw.missing import is_known
+    from ironlaw.analysis.verdicts.search import candidates
 
-    # torch is a dependency, and asking TorchScript whether torch has it would import it here.
-    there = [name for name in CANDIDATES if name in ("eager", "torchscript") or is_known(engine(name).missing_extra())]
-    return candidates(there)
+    return candidates([name for name, declared in ENGINES.items() if is_known(declared.installed())])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ironlaw.engines import ENGINES
 from ironlaw.engines.compiled import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Missing
@@ -16,7 +17,7 @@ from .. import small
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.skipif(isinstance(engine.missing_extra(), Missing), reason="no C++ compiler"),
+    pytest.mark.skipif(isinstance(ENGINES["compiled"].installed(), Missing), reason="no C++ compiler"),
 ]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ironlaw.analysis.layers.matching import match
 from ironlaw.analysis.layers.work import arithmetic, macs
+from ironlaw.engines import ENGINES
 from ironlaw.engines.compiled import execution as compiled
 from ironlaw.engines.compiled import profile as inductor_profile
 from ironlaw.engines.compiled.profile import Kernel, calls_of
@@ -214,7 +215,7 @@ def _marks(names: tuple[str, ...], spent_ns: tuple[int, ...]) -> Any:
 
 
 @pytest.mark.hardware
-@pytest.mark.skipif(isinstance(compiled.missing_extra(), Missing), reason="no C++ compiler")
+@pytest.mark.skipif(isinstance(ENGINES["compiled"].installed(), Missing), reason="no C++ compiler")
 def test_a_compiled_package_tells_its_kernels_as_they_were_recorded(model: LoadedModel, tmp_path: Path) -> None:
     variant = Variant.parse("fp32@compiled")
     prepared = compiled.prepare(variant, model, tmp_path)

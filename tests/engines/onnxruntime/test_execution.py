@@ -10,6 +10,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from ironlaw import models
+from ironlaw.engines import ENGINES
 from ironlaw.engines.onnxruntime import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
@@ -36,7 +37,7 @@ def seeing() -> LoadedModel:
 
 
 def test_the_engine_is_here() -> None:
-    assert is_known(engine.missing_extra())
+    assert is_known(ENGINES["onnxruntime"].installed())
 
 
 def test_float_answers_as_the_module_does_with_batch_norm_folded(seeing: LoadedModel, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves
 
+from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import execution as engine
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_the_engine_is_here() -> None:
-    assert is_known(engine.missing_extra())
+    assert is_known(ENGINES["openvino"].installed())
 
 
 @pytest.mark.parametrize("build", [small.seeing, small.reading, small.two])

@@ -19,7 +19,7 @@ from ironlaw.explanation import Flip, Flips, Ledger
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import Recording
-from ironlaw.variant import ENGINE, PRECISION, Variant
+from ironlaw.variant import Variant
 
 FACTOR = "int8-blocks"
 _ALL, _NONE, _ONLY, _BUT = "all", "none", "only:", "but:"
@@ -43,7 +43,7 @@ def flip_plan(source: Plan, changed: str, blocks: Sequence[str], schedule: Sched
         BadInput: the arm is not static int8 in eager PyTorch, where single modules can be left in float; or no block.
     """
     base = source.arm(changed)
-    if base.factory or base.variant.level(PRECISION) != "int8" or base.variant.level(ENGINE) != "eager":
+    if base.factory or not base.variant.takes(FACTOR):
         raise BadInput(
             f"{changed} cannot be flipped block by block: only static int8 in eager PyTorch can be mixed with float",
             hint="name such an arm by --changed, for example --changed int8+fused",

@@ -23,7 +23,7 @@ from ironlaw.factors.int8_blocks import ALL, BUT, FACTOR, leaving_float, paths_o
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.variant import ENGINE, PRECISION
+from ironlaw.variant import PRECISION
 
 DEPTH = 2  # of a block's path, as ironlaw layers --flip cuts them
 # What an int8 arm and the float arm that it is held against may differ in.
@@ -134,9 +134,7 @@ def _int8_arms(recording: Recording) -> list[Arm]:
     return [
         arm
         for arm in recording.plan.asked()
-        if not arm.factory
-        and (arm.variant.level(PRECISION), arm.variant.level(ENGINE)) == ("int8", "eager")
-        and not is_mixing(arm)
+        if not arm.factory and arm.variant.takes(FACTOR.name) and not is_mixing(arm)
     ]
 
 

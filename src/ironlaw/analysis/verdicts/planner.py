@@ -14,11 +14,10 @@ from ironlaw.cause import Cause, Reach
 from ironlaw.causes import CAUSES, TESTED, cause_of
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.experiment import Experiment, Switch
-from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, is_known
 from ironlaw.observed import Observed
 from ironlaw.recording import Recording
-from ironlaw.variant import ENGINE, Variant
+from ironlaw.variant import Variant
 
 # Replicates after which joint arms are chosen: enough to see which causes are large, early enough to measure them.
 JOINT_AFTER = 4
@@ -28,7 +27,7 @@ MOST_JOINT = 2
 
 def applies(switch: Switch, variant: Variant) -> bool:
     """Whether the variant's engine can apply the switch to an arm that it has loaded."""
-    return FACTORS[switch.factor].applies_in(variant.level(ENGINE))
+    return variant.takes(switch.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ Source: Karnin, Koren & Somekh, ICML 2013 (sequential halving).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ironlaw.analysis.agreement import agreements
@@ -17,25 +17,13 @@ from ironlaw.analysis.concerns.alike import agreement_of
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
 from ironlaw.arm import Arm
+from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.variant import ENGINE
 
-# Precision (and fusion) by engine: what people would pick.
-CANDIDATES: Mapping[str, tuple[str, ...]] = {
-    "eager": ("fp32", "fp32+fused", "bf16", "int8", "int8+fused", "int8-dynamic"),
-    "torchscript": ("fp32@torchscript", "int8@torchscript"),
-    "onnxruntime": ("fp32@onnxruntime", "int8@onnxruntime", "int8-dynamic@onnxruntime"),
-    "openvino": ("fp32@openvino", "bf16@openvino", "int8@openvino"),
-    "compiled": ("fp32@compiled", "bf16@compiled", "int8@compiled"),
-}
 KEPT = 4  # arms that are left to be judged, besides the control
-# What is tried on the best arms once the first half is gone: factor, level, the engines it does something to.
-VARIATIONS = (
-    ("malloc", "retain", ("eager", "torchscript", "compiled")),
-    ("layout", "channels_last", ("eager",)),
-)
 VARIED = 2  # arms that are varied
 MIXED_BEFORE = 4  # replicates after which a mixed arm is not begun any more: it needs some to be judged by
 
@@ -52,7 +40,8 @@ class Standing:
 
 def candidates(engines: Collection[str]) -> tuple[Arm, ...]:
     """The arms to begin with, control first, of the engines that are installed."""
-    return tuple(Arm.of(text) for engine, texts in CANDIDATES.items() if engine in engines for text in texts)
+    begun = [(name, text) for name, declared in ENGINES.items() if name in engines for text in declared.candidates]
+    return tuple(Arm.of(text if name == PLAIN else f"{text}@{name}") for name, text in begun)
 
 
 def retirable(recording: Recording) -> tuple[str, ...]:
@@ -86,7 +75,7 @@ def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
     made: dict[str, Arm] = {}
     for standing in best:
         arm = recording.plan.arm(standing.name)
-        levels = [(f, level) for f, level, engines in VARIATIONS if arm.variant.level(ENGINE) in engines]
+        levels = list(ENGINES[arm.variant.level(ENGINE)].variations)
         if cpus > recording.plan.threads:
             levels.append(("threads", str(cpus)))
         for factor, level in levels:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from ironlaw.engines import ENGINES
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 
 
-def refuse_idle(variant: Variant, *, reads: tuple[str, ...]) -> None:
-    """Refuse a variant with a level that its engine does not read; `reads` names the shaping factors it does.
+def refuse_idle(variant: Variant) -> None:
+    """Refuse a variant with a level that does nothing to an arm of its engine in its precision.
 
     Raises:
         ArmFailed: names the level.
     """
-    engine = variant.level(ENGINE)
+    precision = variant.level(PRECISION)
     for name, level in variant.changed:
-        factor = FACTORS[name]
-        if name in (PRECISION, ENGINE):
+        if name in (PRECISION, ENGINE) or variant.takes(name):
             continue
-        elsewhere = bool(factor.engines) and engine not in factor.engines
-        if elsewhere or (factor.shapes_model and name not in reads):
-            said = factor.alone.get(level, f"{name}={level}")
-            raise ArmFailed(
-                f"{said} changes nothing in {variant.level(PRECISION)} on {engine}",
-                hint=f"leave +{said} out" + (f"; it is for {', '.join(factor.engines)}" if elsewhere else ""),
-            )
+        said = FACTORS[name].alone.get(level, f"{name}={level}")
+        elsewhere = [one for one, declared in ENGINES.items() if declared.takes(FACTORS[name], precision)]
+        raise ArmFailed(
+            f"{said} changes nothing in {precision} on {variant.level(ENGINE)}",
+            hint=f"leave +{said} out" + (f"; it is for {', '.join(elsewhere)}" if elsewhere else ""),
+        )
 
 
-def refuse_precision(variant: Variant, offered: tuple[str, ...]) -> None:
+def refuse_precision(variant: Variant) -> None:
     """Refuse a precision that the engine does not offer.
 
     Raises:
         ArmFailed: names those it does.
     """
-    precision = variant.level(PRECISION)
-    if precision not in offered:
+    precision, offers = variant.level(PRECISION), ENGINES[variant.level(ENGINE)].offers
+    if precision not in offers:
         what = "a user's own program as it is" if precision == GIVEN else precision
-        raise ArmFailed(f"{variant.level(ENGINE)} cannot run {what}", hint=f"it offers {', '.join(offered)}")
+        raise ArmFailed(f"{variant.level(ENGINE)} cannot run {what}", hint=f"it offers {', '.join(offers)}")

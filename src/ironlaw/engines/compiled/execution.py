@@ -26,25 +26,14 @@ from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
-from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
-IMPORTS = ("torch", "torch._inductor")
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
-_OFFERED = ("fp32", "bf16", "int8")
 _PACKAGE = "prepared.pt2"
 _EXPORTED = "exported.pt2"
 _PROFILED, _CALLS = "profiled.pt2", "profiled.json"
-
-
-def missing_extra() -> Maybe[bool]:
-    """True when there is a C++ compiler, which Inductor needs to make kernels."""
-    compilers = (os.environ.get("CXX"), "g++", "clang++")
-    if not any(shutil.which(name) for name in compilers if name):
-        return Missing("no C++ compiler found: install g++, for example sudo apt-get install g++")
-    return True
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
@@ -55,8 +44,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     """
     import torch
 
-    refuse_precision(variant, _OFFERED)
-    refuse_idle(variant, reads=())
+    refuse_precision(variant)
+    refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     if not isinstance(model.module, torch.nn.Module):
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
@@ -226,7 +215,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     """The package, ready to be called; nothing is traced or compiled."""
     import torch
 
-    refuse_idle(variant, reads=())
+    refuse_idle(variant)
     with quiet(), explained("loading"):
         package: Any = torch._inductor.aoti_load_package(prepared.path)
     wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ironlaw.engines.border.applicable import refuse_idle
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
-from ironlaw.missing import Maybe
 from ironlaw.models import LoadedModel, saved
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
-IMPORTS = ("torch",)
 BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
 CALLABLE_BOUNDARY = "call of the program as it is, autograd included, until it returns"
 _ABOUT = "eager.json"
 _MODULE = "prepared.pt"
-
-
-def missing_extra() -> Maybe[bool]:
-    """torch is a dependency: eager is always there."""
-    return True
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
@@ -38,7 +30,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     Raises:
         ArmFailed: torch cannot make this variant of this model; names the operator or layer.
     """
-    refuse_idle(variant, reads=_reads(variant))
+    refuse_precision(variant)
+    refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     precision = variant.level(PRECISION)
     if precision == GIVEN:
@@ -46,20 +39,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     phases = Phases()
     made = _make(variant, model, phases)
     backend = _backend(variant) if precision in ("int8", "int8-dynamic") else "none"
-    kept = _keep(made, model, folder, phases=phases, about={"backend": backend})
-    if precision == "int8-weights":
-        return replace(kept, imports=(*kept.imports, *weight_only.IMPORTS))
-    return kept
-
-
-def _reads(variant: Variant) -> tuple[str, ...]:
-    """The factors shaping a model that a precision takes notice of."""
-    reads = {
-        "int8": ("fusion", "calibration", "quantized-engine", "int8-blocks"),
-        "int8-dynamic": ("fusion", "quantized-engine"),
-        GIVEN: ("fusion", "quantized-engine"),
-    }
-    return reads.get(variant.level(PRECISION), ("fusion",))
+    return _keep(made, model, folder, phases=phases, about={"backend": backend})
 
 
 def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Quantized:
@@ -104,10 +84,7 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return weight_only.quantize_weights(made.module, phases)
         case other:
-            raise ArmFailed(
-                f"eager PyTorch has no {other} here",
-                hint="use fp32, int8, int8-dynamic, int8-weights or bf16, or another engine",
-            )
+            raise AssertionError(f"{other} is declared and not made")
 
 
 def _backend(variant: Variant) -> str:
@@ -226,7 +203,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     """The saved module, ready to be called on the model's inputs; nothing is built or converted again."""
     import torch
 
-    refuse_idle(variant, reads=_reads(variant))
+    refuse_idle(variant)
     path = Path(prepared.path)
     about = json.loads((path.parent / _ABOUT).read_text())
     if about["backend"] != "none":

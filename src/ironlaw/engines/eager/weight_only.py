@@ -12,8 +12,6 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.torch_modules.int8 import Quantized
 from ironlaw.errors import ArmFailed
 
-IMPORTS = ("torchao",)  # the classes of its tensors, which a saved module names
-
 
 def quantize_weights(module: Any, phases: Phases) -> Quantized:
     """A copy whose Linear layers keep their weights in int8 and widen them at each call.

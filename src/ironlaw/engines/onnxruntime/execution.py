@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,27 +14,13 @@ from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime.files import Int8
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
-from ironlaw.telemetry import TelemetryOff
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
-IMPORTS = ("torch", "onnxruntime")
-# Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.
-TELEMETRY_OFF = TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"})
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
-_OFFERED = ("fp32", "int8", "int8-dynamic", GIVEN)
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
-
-
-def missing_extra() -> Maybe[bool]:
-    """True when ONNX Runtime, onnx and torch's exporter are installed."""
-    lacking = [name for name in ("onnxruntime", "onnx", "onnxscript") if importlib.util.find_spec(name) is None]
-    if lacking:
-        return Missing(f"{' and '.join(lacking)} not installed: pip install 'ironlaw[onnxruntime]'")
-    return True
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
@@ -45,8 +30,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         ArmFailed: the model cannot be exported, quantized or loaded; names the operator.
     """
     precision = variant.level(PRECISION)
-    refuse_precision(variant, _OFFERED)
-    refuse_idle(variant, reads=_reads(variant))
+    refuse_precision(variant)
+    refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     phases, notes = Phases(), list[str]()
     float_file, final = folder / _FLOAT, folder / _FINAL
@@ -71,12 +56,6 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
         weights=model.weights,
         notes=tuple(notes),
     )
-
-
-def _reads(variant: Variant) -> tuple[str, ...]:
-    if variant.level(PRECISION) != "int8":
-        return ()
-    return ("quantization.format", "quantization.granularity", "quantization.signs")
 
 
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
@@ -175,7 +154,7 @@ def _open(path: Path, options: Any) -> Any:
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
     """A session on the prepared file, called with the model's tensors as arrays, which share their memory."""
-    refuse_idle(variant, reads=_reads(variant))
+    refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
         session = _open(path, _options(variant))

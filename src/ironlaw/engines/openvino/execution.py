@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -14,30 +13,15 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.models.onnx_model import OnnxModel
 from ironlaw.program import PreparedModel, Program
-from ironlaw.telemetry import TelemetryOff
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
-IMPORTS = ("torch", "openvino")
-# OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt-out, opt_in_out --opt_out,
-# writes to the user's home and reports the opting out.
-TELEMETRY_OFF = TelemetryOff(withheld=("openvino_telemetry",))
 BOUNDARY = (
     "infer() of one request with input arrays in memory (shared, not copied) until its output arrays are copied out"
 )
-_OFFERED = ("fp32", "bf16", "int8", "int8-weights", GIVEN)
 _MODEL, _PLACES = "prepared.xml", "places.json"
-
-
-def missing_extra() -> Maybe[bool]:
-    """True when OpenVINO and NNCF are installed."""
-    lacking = [name for name in ("openvino", "nncf") if importlib.util.find_spec(name) is None]
-    if lacking:
-        return Missing(f"{' and '.join(lacking)} not installed: pip install 'ironlaw[openvino]'")
-    return True
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
@@ -49,8 +33,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     import openvino
 
     precision = variant.level(PRECISION)
-    refuse_precision(variant, _OFFERED)
-    refuse_idle(variant, reads=())
+    refuse_precision(variant)
+    refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     phases, path = Phases(), folder / _MODEL
     places = _places(model)
@@ -197,7 +181,7 @@ def _compile(variant: Variant, path: Path, *, is_profiled: bool = False) -> Any:
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
     """One inference request on the saved model, called with the model's tensors as arrays."""
-    refuse_idle(variant, reads=())
+    refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
         request = _compile(variant, path).create_infer_request()

@@ -15,25 +15,15 @@ from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torchscript import profile as torchscript_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
-IMPORTS = ("torch",)
 BOUNDARY = (
     "call of the frozen script with its input tensors in memory until it returns; inference_mode entered once outside"
 )
-_OFFERED = ("fp32", "int8")
 _SCRIPT = "prepared.torchscript"
 _SCOPES = "scopes.json"
-
-
-def missing_extra() -> Maybe[bool]:
-    """True while torch ships TorchScript."""
-    import torch
-
-    return True if hasattr(torch.jit, "freeze") else Missing("this torch no longer ships TorchScript")
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
@@ -45,8 +35,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     """
     import torch
 
-    refuse_precision(variant, _OFFERED)
-    refuse_idle(variant, reads=())
+    refuse_precision(variant)
+    refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     if not isinstance(model.module, torch.nn.Module):
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
@@ -77,7 +67,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     """The script, optimised for this machine, ready to be called."""
     import torch
 
-    refuse_idle(variant, reads=())
+    refuse_idle(variant)
     torch.backends.quantized.engine = eager_int8.preferred_backend()
     with quiet(), explained("loading"), torch.no_grad():
         jit: Any = torch.jit

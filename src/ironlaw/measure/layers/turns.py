@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ironlaw.engines import ENGINES
 from ironlaw.fact import CounterCheck
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.cost import border_cost
@@ -18,8 +19,6 @@ from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
 from ironlaw.program import Program
-
-EAGER = "eager"
 
 
 @dataclass(slots=True)
@@ -46,7 +45,7 @@ class LayerReader:
             told = self.program.profile(self.program.inputs[:1])
             self.nodes = told.calls
             return LayerGraph(arm=self.arm, calls=told.calls, notes=told.notes, profiled_by=self.engine)
-        if self.program.module is None and self.engine != EAGER:
+        if self.program.module is None and not ENGINES[self.engine].shows_module:
             reason = f"{self.engine} runs the model as one call and shows no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
         wanted = Wanted(

@@ -1,0 +1,113 @@
+"""An engine as its folder declares it: known to planners, help and reports before anything of it is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ironlaw.factor import ActsOn, Factor
+from ironlaw.missing import Maybe, Missing
+from ironlaw.telemetry import TelemetryOff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A precision that an engine offers.
+
+    `reads` names the factors that preparing takes notice of there; `loads` the modules that every process of such an
+    arm imports, `makes` the packages that only preparing needs, `extra` the extra of ironlaw that holds these
+    (empty: the engine's own).
+    """
+
+    reads: tuple[str, ...] = ()
+    loads: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What an engine is, offers and needs; its name is that of its folder.
+
+    `offers` are its precisions. `options` names the factors that it reads whenever it loads a model, in any precision.
+    `shows_module` says that its programs keep the torch module inside within reach, so that factors can change it.
+    `files` are the suffixes of model files that it runs as they are. `loads` are modules that every process of its arms
+    imports; `tools` are commands of which it needs one, and `tools_hint` installs one. `recorded` are further packages
+    whose versions a recording keeps. `candidates` are the arms a search begins with, without the engine's name, and
+    `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
+    `telemetry_off` what keeps it from reporting its use to its makers.
+    """
+
+    title: str
+    remedy: str
+    offers: Mapping[str, Offer]
+    extra: str
+    loads: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    shows_module: bool = False
+    files: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    tools_hint: str = ""
+    recorded: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    variations: tuple[tuple[str, str], ...] = ()
+    telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
+    is_plain: bool = False  # the engine of a variant that names none
+
+    def takes(self, factor: Factor, precision: str) -> bool:
+        """Whether a factor does something to an arm of this engine in a precision."""
+        match factor.acts_on:
+            case ActsOn.PROCESS:
+                return True
+            case ActsOn.MODULE:
+                return self.shows_module
+            case ActsOn.ENGINE:
+                return factor.name in self.reads(precision)
+
+    def reads(self, precision: str) -> tuple[str, ...]:
+        """The factors that the engine itself reads in a precision."""
+        offer = self.offers.get(precision, Offer())
+        return (*offer.reads, *self.options)
+
+    def imports(self, precision: str) -> tuple[str, ...]:
+        """What a replicate's interpreter imports for such an arm, before its twins are forked."""
+        return (*self.loads, *self.offers.get(precision, Offer()).loads)
+
+    def packages(self) -> tuple[str, ...]:
+        """Every package that the engine may use."""
+        imported = (name for offer in self.offers.values() for name in (*offer.loads, *offer.makes))
+        roots = (name.partition(".")[0] for name in (*self.loads, *imported, *self.recorded))
+        return tuple(dict.fromkeys(roots))
+
+    def lacks(self, precision: str) -> tuple[str, ...]:
+        """The packages that an arm in a precision needs and this environment does not have."""
+        needed = (*self.imports(precision), *self.offers.get(precision, Offer()).makes)
+        return tuple(dict.fromkeys(name for name in map(_root, needed) if importlib.util.find_spec(name) is None))
+
+    def remedy_for(self, lacking: tuple[str, ...], precision: str) -> str:
+        """The command that installs packages which are lacking."""
+        offer = self.offers.get(precision, Offer())
+        own = {_root(name) for name in self.loads}
+        extra = offer.extra if offer.extra and not own & set(lacking) else self.extra
+        return f"pip install 'ironlaw[{extra}]'"
+
+    def installed(self) -> Maybe[bool]:
+        """True when the engine can run some precision here; otherwise what it lacks, and the command for that."""
+        lacking = {precision: self.lacks(precision) for precision in self.candidate_precisions()}
+        if all(lacking.values()):
+            precision, names = next(iter(lacking.items()))
+            return Missing(f"{' and '.join(names)} not installed: {self.remedy_for(names, precision)}")
+        if self.tools and not any(shutil.which(os.path.expandvars(tool)) for tool in self.tools):
+            return Missing(self.tools_hint)
+        return True
+
+    def candidate_precisions(self) -> tuple[str, ...]:
+        """The precisions in which a search begins, or all where it has none."""
+        return tuple(dict.fromkeys(text.partition("+")[0] for text in self.candidates)) or tuple(self.offers)
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]

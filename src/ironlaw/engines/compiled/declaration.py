@@ -1,0 +1,18 @@
+"""What Inductor is and offers."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+
+DECLARATION = Declaration(
+    title="torch.compile's Inductor",
+    remedy="torch.compile(model)",
+    extra="compiled",
+    loads=("torch", "torch._inductor"),
+    offers={"fp32": Offer(), "bf16": Offer(), "int8": Offer(makes=("torchao",))},
+    options=("isa",),
+    tools=("$CXX", "g++", "clang++"),
+    tools_hint="no C++ compiler found: install g++, for example sudo apt-get install g++",
+    candidates=("fp32", "bf16", "int8"),
+    variations=(("malloc", "retain"),),
+)

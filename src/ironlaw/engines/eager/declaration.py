@@ -1,0 +1,28 @@
+"""What eager PyTorch is and offers; a user's own program runs here as it is, which needs torch only if it does."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+
+_TORCH = ("torch",)
+
+DECLARATION = Declaration(
+    title="eager PyTorch",
+    remedy="run it in eager PyTorch",
+    extra="torch",
+    offers={
+        "fp32": Offer(reads=("fusion",), loads=_TORCH),
+        "int8": Offer(reads=("fusion", "calibration", "quantized-engine", "int8-blocks"), loads=_TORCH),
+        "int8-dynamic": Offer(reads=("fusion", "quantized-engine"), loads=_TORCH),
+        # torchao holds the classes of its tensors, which a saved module names.
+        "int8-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
+        "bf16": Offer(reads=("fusion",), loads=_TORCH),
+        "given": Offer(reads=("fusion", "quantized-engine")),
+    },
+    options=("isa",),
+    shows_module=True,
+    recorded=("torchvision",),
+    candidates=("fp32", "fp32+fused", "bf16", "int8", "int8+fused", "int8-dynamic"),
+    variations=(("malloc", "retain"), ("layout", "channels_last")),
+    is_plain=True,
+)

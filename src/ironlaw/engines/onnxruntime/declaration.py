@@ -1,0 +1,29 @@
+"""What ONNX Runtime is and offers."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+from ironlaw.telemetry import TelemetryOff
+
+DECLARATION = Declaration(
+    title="ONNX Runtime",
+    remedy="export with torch.onnx.export and run it in ONNX Runtime",
+    extra="onnxruntime",
+    loads=("onnxruntime",),
+    offers={
+        "fp32": Offer(),
+        "int8": Offer(
+            reads=("quantization.format", "quantization.granularity", "quantization.signs"),
+            makes=("onnx",),
+            extra="onnx",
+        ),
+        "int8-dynamic": Offer(makes=("onnx",), extra="onnx"),
+        "given": Offer(),
+    },
+    options=("session.arena", "session.optimization", "session.prepacking", "session.qdq", "session.spinning"),
+    files=(".onnx",),
+    recorded=("onnx", "onnxscript"),
+    # Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.
+    telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),
+    candidates=("fp32", "int8", "int8-dynamic"),
+)

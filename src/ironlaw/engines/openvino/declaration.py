@@ -1,0 +1,27 @@
+"""What OpenVINO is and offers."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+from ironlaw.telemetry import TelemetryOff
+
+_NNCF = ("nncf",)
+
+DECLARATION = Declaration(
+    title="OpenVINO",
+    remedy="convert with openvino.convert_model and compile it for CPU",
+    extra="openvino",
+    loads=("openvino",),
+    offers={
+        "fp32": Offer(),
+        "bf16": Offer(),
+        "int8": Offer(makes=_NNCF),
+        "int8-weights": Offer(makes=_NNCF),
+        "given": Offer(),
+    },
+    files=(".onnx", ".xml"),
+    # OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt_in_out --opt_out
+    # writes to the user's home and reports the opting out.
+    telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),
+    candidates=("fp32", "bf16", "int8"),
+)

@@ -1,0 +1,16 @@
+"""What TorchScript is and offers."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+
+DECLARATION = Declaration(
+    title="TorchScript",
+    remedy="torch.jit.freeze(torch.jit.trace(model, example))",
+    extra="torch",
+    loads=("torch",),
+    offers={"fp32": Offer(), "int8": Offer()},
+    options=("isa",),
+    candidates=("fp32", "int8"),
+    variations=(("malloc", "retain"),),
+)
