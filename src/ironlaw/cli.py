@@ -10,6 +10,7 @@ from importlib.metadata import version
 import click
 
 from ironlaw.errors import ExitCode, IronlawError, offer_closest
+from ironlaw.text import plain
 
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
 COMMANDS = {
@@ -95,6 +96,6 @@ def _usage_hint(error: click.UsageError) -> str:
 
 
 def _tell(message: str, hint: str, code: ExitCode) -> int:
-    click.echo(f"ironlaw: {message}", err=True)
-    click.echo(f"   hint: {hint}", err=True)
+    click.echo(f"ironlaw: {plain(message)}", err=True)
+    click.echo(f"   hint: {plain(hint)}", err=True)
     return int(code)

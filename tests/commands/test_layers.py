@@ -18,9 +18,13 @@ from tests.analysis.scripted_layers import recorded
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording with layers."""
+    return with_layers(tmp_path_factory.mktemp("layers") / "run.jsonl")
+
+
+def with_layers(path: Path) -> Path:
+    """The path, where a recording with layers was written."""
     recording = recorded(turn_noise=0.001, pmu=False)
     assert recording.plans
-    path = tmp_path_factory.mktemp("layers") / "run.jsonl"
     facts = [
         recording.header,
         recording.machine,

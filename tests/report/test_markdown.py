@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 
@@ -31,7 +32,7 @@ from tests.report.test_terminal import ALL
         ("fixes #12", r"fixes \#12"),
         ("# title", r"\# title"),
         ("2.70× [2.60, 2.80]", "2.70× [2.60, 2.80]"),
-        ("two\nlines", "two\N{REPLACEMENT CHARACTER}lines"),
+        ("two\nlines", r"two\\nlines"),
     ],
 )
 def test_nothing_in_a_name_is_markup(text: str, expected: str) -> None:
@@ -116,7 +117,7 @@ def test_reproduction_pins_released_versions() -> None:
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"with_hostile_names"}))
 def test_nothing_of_our_own_is_replaced(name: str) -> None:
-    assert "\N{REPLACEMENT CHARACTER}" not in to_markdown(ALL[name]())
+    assert not re.search(r"\\\\(x|u|n)", to_markdown(ALL[name]()))
 
 
 def test_arms_of_experiments_are_folded_below_those_asked_for() -> None:

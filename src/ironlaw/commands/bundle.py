@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.commands.showing import check_writable, write_text
+from ironlaw.commands.showing import check_writable, say, write_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,8 +24,8 @@ def bundle(file: Path, out: Path | None) -> int:
     from ironlaw.report.bundle import to_bundle
 
     out = out or file.with_suffix(".bundle.md")
-    check_writable(out)
+    check_writable(out, keeping=[file])
     recording = ironlaw.load(file)
     write_text(to_bundle(ironlaw.explain(recording), recording), out)
-    click.echo(f"Bundle: {out}", err=True)
+    say(f"Bundle: {out}", err=True)
     return 0

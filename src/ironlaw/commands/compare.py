@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from ironlaw.commands.showing import say_json
 from ironlaw.errors import BadInput, ExitCode, GateFailed
 from ironlaw.gate import Rule, Ruling
 
@@ -64,7 +64,7 @@ def compare(files: tuple[Path, ...], rules: tuple[str, ...], **options: object) 
     failing = (Ruling.BROKEN,) if options["if_missing"] == "pass" else (Ruling.BROKEN, Ruling.UNKNOWN)
     failed = [judgement for judgement in gate.judgements if judgement.ruling in failing]
     if options["as_json"]:
-        click.echo(json.dumps(words.to_document(gate, passed=not failed), ensure_ascii=False, indent=2))
+        say_json(words.to_document(gate, passed=not failed))
     else:
         words.show(gate, Console())
     if failed:

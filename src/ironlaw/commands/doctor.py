@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ironlaw.commands.showing import say_json
 from ironlaw.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def doctor(as_json: bool, seconds: float) -> int:
     machine, findings, noise = examine(seconds)
     if as_json:
         answer = {"schema": SCHEMA, "machine": machine, "findings": findings, "noise": noise}
-        click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+        say_json(msgspec.to_builtins(answer))
     else:
         from ironlaw.report.doctor import show
 

@@ -12,6 +12,8 @@ import click
 
 from ironlaw import child
 from ironlaw.arm import Arm
+from ironlaw.commands.consent import require_consent, run_its_code
+from ironlaw.commands.showing import say
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.plan import Plan, Schedule
 
@@ -39,17 +41,20 @@ class Wish:
 @click.option("--model", metavar="MODEL", help="Any model instead; ARM is then a variant such as int8@onnxruntime.")
 @click.option("--threads", type=int, metavar="T", help="Threads of one inference; else those of the recording.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
-def export(arm: str, folder: Path, recording: str | None, model: str | None, threads: int | None, force: bool) -> int:
+@run_its_code
+def export(arm: str, folder: Path, recording: str | None, model: str | None, **options: object) -> int:
     """Write ARM of a recording as files: the model, an example, and infer.py, which needs no ironlaw."""
-    plan = of_model(arm, model) if model else of_recording(arm, recording)
+    threads, force = options["threads"], bool(options["force"])
+    assert threads is None or isinstance(threads, int)
+    plan = of_model(arm, model) if model else of_recording(arm, recording, trusted=bool(options["run_its_code"]))
     if threads is not None:
         plan = Plan(model=plan.model, arms=plan.arms, schedule=plan.schedule, seed=plan.seed, threads=threads)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
         raise BadInput(f"{folder} is there and not empty", hint="name another folder, or add --force")
     written = write(Wish(plan=plan, folder=folder))
     for name in written:
-        click.echo(folder / name)
-    click.echo(f"Try it: python {folder / 'infer.py'}", err=True)
+        say(str(folder / name))
+    say(f"Try it: python {folder / 'infer.py'}", err=True)
     return 0
 
 
@@ -61,19 +66,20 @@ def of_model(text: str, model: str) -> Plan:
     return Plan(model=model, arms=(Arm.of(text),), schedule=Schedule())
 
 
-def of_recording(name: str, path: str | None) -> Plan:
+def of_recording(name: str, path: str | None, *, trusted: bool = False) -> Plan:
     """A recording's plan with only the arm of that name.
 
     Raises:
-        BadInput: there is no recording, or it has no such arm.
+        BadInput: there is no recording, it has no such arm, or the arm is a program and not `trusted`.
     """
     import ironlaw
 
-    plan = ironlaw.load(newest() if path is None else Path(path)).plan
+    file = newest() if path is None else Path(path)
+    plan = ironlaw.load(file).plan
     names = [arm.name for arm in plan.arms if not arm.repeats]
     if name not in names:
         raise BadInput(f"no arm of this recording is called {name!r}", hint=offer_closest(name, names))
-    return Plan(
+    chosen = Plan(
         model=plan.model,
         arms=(plan.arm(name),),
         schedule=Schedule(),
@@ -82,6 +88,8 @@ def of_recording(name: str, path: str | None) -> Plan:
         batch=plan.batch,
         images=plan.images,
     )
+    require_consent(chosen, file, given=trusted)
+    return chosen
 
 
 def newest() -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ironlaw.commands.showing import say, say_json
 from ironlaw.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
         raise BadInput("--sql excludes --trend and the filters", hint="write them into the SELECT")
     found = catalogue(folder, reading=_tell_reading)
     if not found.is_kept:
-        click.echo(f"ironlaw: {folder} cannot be written, so the catalogue is made anew each time", err=True)
+        say(f"ironlaw: {folder} cannot be written, so the catalogue is made anew each time", err=True)
     questions = Questions(found)
     if sql is not None:
         _answer_sql(questions, sql, as_json=as_json)
@@ -54,7 +54,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
 
 
 def _tell_reading(count: int) -> None:
-    click.echo(f"reading {count:,} recordings that are new or changed", err=True)
+    say(f"reading {count:,} recordings that are new or changed", err=True)
 
 
 def _answer_sql(questions: Questions, sql: str, *, as_json: bool) -> None:
@@ -105,12 +105,12 @@ def _show_list(questions: Questions, chosen: Filter, *, limit: int, as_json: boo
         return
     if newest.rows:
         show_list(newest, Console())
-    click.echo(f"{comparisons:,} comparisons in {recordings:,} recordings; the newest {len(newest.rows)} are shown.")
+    say(f"{comparisons:,} comparisons in {recordings:,} recordings; the newest {len(newest.rows)} are shown.")
     for problem in problems[:5]:
-        click.echo(f"not a recording: {problem['file']}: {problem['problem']}", err=True)
+        say(f"not a recording: {problem['file']}: {problem['problem']}", err=True)
     if len(problems) > 5:
-        click.echo(f"and {len(problems) - 5} files more that cannot be read (--json names all)", err=True)
+        say(f"and {len(problems) - 5} files more that cannot be read (--json names all)", err=True)
 
 
 def _print_json(document: dict[str, object]) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    say_json(document, default=str)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.commands.showing import check_writable
+from ironlaw.commands.consent import require_consent, run_its_code
+from ironlaw.commands.showing import check_writable, say, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Missing
@@ -38,16 +39,17 @@ FLIP_DEPTH = 2
 @click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Blocks to flip.")
 @click.option("--budget", type=float, default=FLIP_BUDGET_S, show_default=True, metavar="S", help="Seconds for --flip.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording of --flip.")
+@run_its_code
 def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
     """Say which layers of the recording FILE won and lost, in milliseconds that add up to the difference."""
     import ironlaw
 
     trace = options["trace"]
     if isinstance(trace, Path):
-        check_writable(trace)
+        check_writable(trace, keeping=[file])
     recording = ironlaw.load(file)
     if options["flip"]:
-        return flip(recording, control, changed, options)
+        return flip(recording, control, changed, {**options, "file": file})
     explanation = ironlaw.explain(recording, control=control, changed=changed)
     comparison = chosen(explanation)
     if isinstance(trace, Path):
@@ -59,7 +61,7 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     elif options["as_json"]:
         from ironlaw.report.document import ledger_document
 
-        click.echo(json.dumps(ledger_document(comparison), ensure_ascii=False, indent=2))
+        say_json(ledger_document(comparison))
     else:
         _show(explanation, comparison, options)
     return 0
@@ -103,13 +105,16 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
         assert isinstance(budget_s, float)
         blocks = blocks_to_flip(comparison.ledger, depth=depth, most=most)
         plan = flip_plan(recording.plan, comparison.changed, blocks, Schedule(budget_s=budget_s))
+        file = options["file"]
+        assert isinstance(file, Path)
+        require_consent(plan, file, given=bool(options["run_its_code"]))
         out = options["out"] if isinstance(options["out"], Path) else default_out(f"{plan.model}-flips")
         with ProgressBar(Console(stderr=True), quiet=False) as bar:
             recording = ironlaw.record(plan, out, watcher=bar)
-        click.echo(f"Recording: {out}", err=True)
+        say(f"Recording: {out}", err=True)
     found = flips(recording)
     if options["as_json"]:
-        click.echo(json.dumps(flips_document(found), ensure_ascii=False, indent=2))
+        say_json(flips_document(found))
     else:
         show_flips(found, Console())
     return int(exit_code(recording))
@@ -142,7 +147,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
         path.write_text(json.dumps(to_trace(comparison, *spans)), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
-    click.echo(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
+    say(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
 
 
 def _show(explanation: Explanation, comparison: Comparison, options: dict[str, object]) -> None:

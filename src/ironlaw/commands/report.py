@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.commands.showing import check_writable, write_report, write_text
+from ironlaw.commands.showing import check_writable, say, write_report, write_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +17,7 @@ def report(file: Path, out: Path, control: str | None) -> int:
     """Write what the recording FILE says to OUT: HTML, or Markdown or CSV by its ending."""
     import ironlaw
 
-    check_writable(out)
+    check_writable(out, keeping=[file])
     recording = ironlaw.load(file)
     explanation = ironlaw.explain(recording, control=control)
     match out.suffix.lower():
@@ -31,5 +31,5 @@ def report(file: Path, out: Path, control: str | None) -> int:
             write_text(arms_csv(explanation), out)
         case _:
             write_report(explanation, recording, out)
-    click.echo(f"Report: {out}", err=True)
+    say(f"Report: {out}", err=True)
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ironlaw.arm import Arm
-from ironlaw.commands.showing import Display, check_writable, show, write_report
+from ironlaw.commands.showing import Display, check_writable, say, show, write_report
 from ironlaw.errors import ExitCode
 from ironlaw.running.option import Kind, Option
 from ironlaw.running.planning import parse_own_arm, variants_named
@@ -101,16 +101,24 @@ class Request:
         settings = Settings.of(given, model=words["model"], arms=_named_arms(words), typed=True)
         plan_of(settings)
         check(settings)
-        report = words["report"]
+        out, report = words["out"] or out_for(settings), words["report"]
         if report is not None:
-            check_writable(report)
+            check_writable(report, keeping=[out, *_files_read(settings)])
         return cls(
             settings=settings,
-            out=words["out"] or out_for(settings),
+            out=out,
             force=words["force"],
             report=report,
             display=Display(as_json=words["as_json"], quiet=words["quiet"], verbose=words["verbose"]),
         )
+
+
+def _files_read(settings: Settings) -> list[Path]:
+    """The files of the user's own that a run reads: labels, models and programs."""
+    from ironlaw.models.sources import file_of
+
+    sources = dict.fromkeys((settings.model, *(arm.factory for arm in settings.arms if arm.factory)))
+    return [Path(name) for name in (settings.labels, *map(file_of, sources)) if name is not None]
 
 
 def _named_arms(words: dict[str, Any]) -> tuple[Arm, ...]:
@@ -137,7 +145,7 @@ def execute(request: Request) -> int:
     if request.report is not None:
         write_report(explanation, recording, request.report)
     if not display.as_json:
-        click.echo(f"Recording: {out}", err=True)
+        say(f"Recording: {out}", err=True)
     return int(exit_code(recording, searched=request.settings.search))
 
 

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ironlaw.errors import BadInput
+from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
     from ironlaw.explanation import Explanation
     from ironlaw.recording import Recording
 
@@ -27,8 +31,6 @@ class Display:
 
 def show(explanation: Explanation, *, display: Display, n: int | None = None) -> None:
     """Print the explanation; `n` is the number of inferences that the table gives a time for besides one."""
-    import json
-
     from rich.console import Console
 
     from ironlaw.report.associations import show_associations
@@ -37,7 +39,7 @@ def show(explanation: Explanation, *, display: Display, n: int | None = None) ->
     from ironlaw.report.terminal import show as show_terminal
 
     if display.as_json:
-        click.echo(json.dumps(to_document(explanation), ensure_ascii=False, indent=2))
+        say_json(to_document(explanation))
         return
     console = Console()
     if display.correlate:
@@ -45,6 +47,18 @@ def show(explanation: Explanation, *, display: Display, n: int | None = None) ->
         return
     verbosity = Verbosity.QUIET if display.quiet else Verbosity.VERBOSE if display.verbose else Verbosity.NORMAL
     show_terminal(explanation, console, n=n, verbosity=verbosity)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line of which parts, such as paths, come from outside."""
+    click.echo(plain(text), err=err)
+
+
+def say_json(document: object, *, default: Callable[[Any], str] | None = None) -> None:
+    """Print one JSON object; what a terminal would obey is escaped in it."""
+    import json
+
+    click.echo(plain_json(json.dumps(document, ensure_ascii=False, indent=2, default=default)))
 
 
 def write_report(explanation: Explanation, recording: Recording, path: Path) -> None:
@@ -70,14 +84,26 @@ def write_text(text: str, path: Path) -> None:
         raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
 
 
-def check_writable(path: Path) -> None:
-    """See before measuring that a report can be written where it is wanted.
+def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
+    """See before measuring that a report can be written where it is wanted, and overwrites nothing that is read.
 
     Raises:
-        BadInput: its folder does not exist or cannot be written.
+        BadInput: its folder does not exist or cannot be written, or it is one of the files `keeping`, by any name.
     """
     import os
+
+    for kept in keeping:
+        if _is_same_file(path, kept):
+            raise BadInput(f"{path} would overwrite {kept}", hint="name another file: what is read is never replaced")
 
     folder = path.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
         raise BadInput(f"cannot write {path}", hint="name a file in a folder that you may write to")
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name one file: by symbolic or hard link, however spelled, and also before it exists."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()

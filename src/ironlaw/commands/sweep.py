@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ironlaw.commands.showing import say, say_json
 from ironlaw.errors import BadInput, ExitCode, offer_closest
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ MAP_NAME = "break-even"
 @click.option("--map", "only_map", is_flag=True, help="Measure nothing; show what is there so far.")
 @click.option("--json", "as_json", is_flag=True, help="Print the map as one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet: bool) -> int:
+@click.option("--out-anywhere", is_flag=True, help="Let the plan's `out` lie outside the folder of the plan.")
+def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> int:
     """Measure every cell of PLAN.toml: models x threads x batch sizes x hosts, all arms in each.
 
     A second time it goes on where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the folder
@@ -39,7 +41,10 @@ def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet:
     from ironlaw.sweep.plan_file import read
     from ironlaw.sweep.store import Store
 
+    as_json, quiet = options["as_json"], options["quiet"]
     wanted = read(plan)
+    if not options["out_anywhere"]:
+        _require_inside(wanted)
     store = Store(wanted.out, only_look=only_map)
     try:
         if not only_map:
@@ -48,11 +53,25 @@ def sweep(plan: Path, address: str | None, only_map: bool, as_json: bool, quiet:
     except KeyboardInterrupt:
         there = sum(store.has(cell) for cell in wanted.cells())
         ray = f" --ray {address}" if address else ""
-        click.echo(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
-        click.echo(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
+        say(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
+        say(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
         return int(ExitCode.INCOMPLETE)
     finally:
         store.close()
+
+
+def _require_inside(wanted: SweepPlan) -> None:
+    """See that the plan file, which may come from elsewhere, writes below its own folder, links followed.
+
+    Raises:
+        BadInput: it does not.
+    """
+    out, folder = wanted.out.resolve(), wanted.folder.resolve()
+    if not out.is_relative_to(folder):
+        raise BadInput(
+            f"{wanted.file} writes its recordings to {out}, which is outside its own folder",
+            hint="name a folder in it as out, or add --out-anywhere",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +122,8 @@ def _cluster(wanted: SweepPlan, address: str | None, watcher: CellWatcher) -> It
     cluster = RayCluster(address, CellRunner(), wanted)
     try:
         for concern in node_version_concerns(cluster.machines):
-            click.echo(f"ironlaw: {concern.text}", err=True)
-            click.echo(f"   hint: {concern.fix}", err=True)
+            say(f"ironlaw: {concern.text}", err=True)
+            say(f"   hint: {concern.fix}", err=True)
         yield cluster
     finally:
         cluster.close()
@@ -143,10 +162,10 @@ def _show(wanted: SweepPlan, store: Store, *, as_json: bool) -> ExitCode:
     drawn = survey(wanted, store)
     written = _write(drawn, wanted)
     if as_json:
-        click.echo(document.to_json(drawn))
+        say_json(document.to_document(drawn))
     else:
         terminal.show(drawn, Console())
-        click.echo(f"Map: {written}", err=True)
+        say(f"Map: {written}", err=True)
     return ExitCode.INCOMPLETE if drawn.absent else ExitCode.DONE
 
 

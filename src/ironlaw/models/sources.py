@@ -48,6 +48,22 @@ def kind_of(source: str) -> Kind:
     return Kind.TIMM if in_timm else Kind.TORCHVISION
 
 
+def file_of(source: str) -> str | None:
+    """The file that a source names; None where it names an installed or published model."""
+    match kind_of(source):
+        case Kind.FILE:
+            return source.rpartition(":")[0] or source
+        case Kind.ONNX | Kind.HANDED_OVER:
+            return source
+        case _:
+            return None
+
+
+def runs_own_code(source: str) -> bool:
+    """Whether opening the source runs a program that some user wrote, and not a library's model or a graph."""
+    return kind_of(source) in (Kind.FILE, Kind.PACKAGE, Kind.HANDED_OVER)
+
+
 def check(source: str) -> None:
     """See that a source can exist, without importing torch and without running user code.
 

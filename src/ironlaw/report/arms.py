@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
-from ironlaw.report.words import ended, plain
+from ironlaw.report.words import ended
+from ironlaw.text import plain
 
 
 def agreement(arm: ArmSummary) -> str:

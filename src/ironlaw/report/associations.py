@@ -11,7 +11,8 @@ from ironlaw.explanation import Association, Explanation
 from ironlaw.missing import Missing
 from ironlaw.report.columns import added_arms, ordered_arms
 from ironlaw.report.quantity import COUNT, MILLISECONDS, MINUS, Footnotes, number, scale_for, with_unit
-from ironlaw.report.words import plain, unit_of_work
+from ironlaw.report.words import unit_of_work
+from ironlaw.text import plain
 
 _TITLES = {"steal_ns": "steal time (ns)", "throttled_ns": "quota stops (ns)"}
 _STILL = Missing("it did not vary")

@@ -24,7 +24,7 @@ from ironlaw.report.markdown import (
     table,
 )
 from ironlaw.report.quantity import number
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 
 def to_bundle(explanation: Explanation, recording: Recording) -> str:

@@ -24,7 +24,8 @@ from ironlaw.report.quantity import (
     scale_for,
     shown,
 )
-from ironlaw.report.words import plain, unit_of_work
+from ironlaw.report.words import unit_of_work
+from ironlaw.text import plain
 
 CONTROL_CELL = "1 (control)"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ironlaw.explanation import Explanation
 from ironlaw.report.document import to_document
+from ironlaw.text import plain
 
 # What a spreadsheet would run as a formula when a name begins with it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -71,9 +72,9 @@ def _written(records: list[dict[str, Any]]) -> str:
 
 
 def spreadsheet_safe(value: Any) -> Any:
-    """A cell that a spreadsheet does not run as a formula; a gap is empty."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
+    """A cell that neither a spreadsheet runs as a formula nor a terminal obeys; a gap is empty."""
+    if isinstance(value, str):
+        return "'" + plain(value) if value.startswith(_FORMULA) else plain(value)
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else value

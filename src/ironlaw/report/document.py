@@ -36,6 +36,7 @@ from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
 from ironlaw.report.verdicts import cause_sentence
+from ironlaw.text import plain_json
 
 SCHEMA = 1
 _NO_INTERVAL = {"missing": "read once, so there is no interval"}
@@ -94,7 +95,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
 def to_json(explanation: Explanation) -> str:
     """The document as text, indented, keys in the documented order."""
     encoded = msgspec.json.encode(to_document(explanation))
-    return msgspec.json.format(encoded, indent=2).decode()
+    return plain_json(msgspec.json.format(encoded, indent=2).decode())
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,8 @@ from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Missing
 from ironlaw.report.gaps import Gap
 from ironlaw.report.quantity import percent, ratio
-from ironlaw.report.words import WEIGHT_WORDS, ended, plain
+from ironlaw.report.words import WEIGHT_WORDS, ended
+from ironlaw.text import plain
 
 
 def stopped_sentence(explanation: Explanation) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.report.arms import boundaries
 from ironlaw.report.quantity import BYTES, TIME, amount, percent
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 Fact = tuple[str, str]
 

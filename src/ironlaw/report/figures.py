@@ -16,6 +16,7 @@ from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_line
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
 from ironlaw.report.verdicts import share_text
+from ironlaw.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +107,7 @@ def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: s
     caption = "Bars to the left save time; hatched bars to the right cost time."
     if any(step.ink is Ink.UNKNOWN for step in steps):
         caption += " What no known term holds is shown as not known."
-    title = f"From {words.plain(comparison.control)} to {words.plain(comparison.changed)}, by the iron law"
+    title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by the iron law"
     axis = f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}"
     return _waterfall(steps, scale, name=name, title=title, caption=caption, axis=axis)
 
@@ -158,7 +159,7 @@ def cause_waterfall(comparison: Comparison, *, name: str) -> Drawing | None:
     steps = cause_steps(comparison)
     if not steps:
         return None
-    title = f"From {words.plain(comparison.control)} to {words.plain(comparison.changed)}, by cause"
+    title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by cause"
     caption = "Shares of the logarithm of the speed-up: these add up to 100 %. Hatched bars work against it."
     axis = f"share of the {words.difference_word(comparison)}, %"
     return _waterfall(steps, PERCENT, name=name, title=title, caption=caption, axis=axis)

@@ -9,9 +9,9 @@ from rich.text import Text
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Flips
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report import words
 from ironlaw.report.doubts import together
 from ironlaw.report.quantity import MILLISECONDS, decimal, shown
+from ironlaw.text import plain
 
 
 def show_flips(found: Flips, console: Console) -> None:
@@ -23,7 +23,7 @@ def show_flips(found: Flips, console: Console) -> None:
     for title in ("alone in int8 [95 %]", "lost when left in float [95 %]"):
         grid.add_column(Text(title, justify="right"), justify="right")
     for row in found.rows:
-        grid.add_row(Text(words.plain(row.block)), Text(_estimate(row.alone)), Text(_estimate(row.left_float)))
+        grid.add_row(Text(plain(row.block)), Text(_estimate(row.alone)), Text(_estimate(row.left_float)))
     grid.add_row(Text("sum of these"), Text(_sum(found.sum_alone)), Text(_sum(found.sum_left_float)), style="bold")
     grid.add_row(Text("all of the network"), Text(_estimate(found.whole)), Text(""), style="bold")
     console.print(grid)
@@ -36,7 +36,7 @@ def show_flips(found: Flips, console: Console) -> None:
     )
     gaps = {gap.reason for row in found.rows for gap in (row.alone, row.left_float) if isinstance(gap, Missing)}
     for reason in sorted(gaps):
-        console.print(Text(f"–: {words.plain(reason)}."), style="dim")
+        console.print(Text(f"–: {plain(reason)}."), style="dim")
     for doubt in together(found.concerns):
         console.print(Text(doubt.sentence), style="dim")
 

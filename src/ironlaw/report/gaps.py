@@ -10,6 +10,7 @@ from ironlaw.missing import Missing
 from ironlaw.report import words
 from ironlaw.report.columns import Lost
 from ironlaw.report.splitting import lost_terms, split_of
+from ironlaw.text import plain
 
 # What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
 _REMEDIES: tuple[tuple[str, str], ...] = (
@@ -59,7 +60,7 @@ def gap_sentence(gap: Gap) -> str:
     terms = f"{words.joined(list(gap.terms))} of the splits" if gap.terms else ""
     what = "; nor ".join(part for part in (lost, terms) if part)
     step = remedy(gap.reason)
-    return f"Not known: {what}: {words.plain(gap.reason)}." + (f" To get it: {step}." if step else "")
+    return f"Not known: {what}: {plain(gap.reason)}." + (f" To get it: {step}." if step else "")
 
 
 def remedy(reason: str) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from ironlaw.gate import Gate, Judgement, Quantity, Ruling
 from ironlaw.missing import Missing
 from ironlaw.report.quantity import PERCENT, decimal, growth, ratio, with_unit
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 SCHEMA = 1
 # Told apart by shape as well, for readers without colour.

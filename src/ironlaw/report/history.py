@@ -12,7 +12,7 @@ from rich.text import Text
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Missing
 from ironlaw.report.quantity import decimal, ratio, significant_decimals
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 if TYPE_CHECKING:
     from ironlaw.history.queries import Answer

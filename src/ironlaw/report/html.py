@@ -47,6 +47,7 @@ from ironlaw.report.recommendation import (
 )
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
+from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:
     import jinja2
@@ -117,7 +118,7 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
         "control": control_name(explanation),
         "machine": machine_facts(explanation),
         "method": method_facts(explanation, recording),
-        "document": Markup(_inside_script(json.dumps(to_document(explanation), ensure_ascii=False))),
+        "document": Markup(_inside_script(plain_json(json.dumps(to_document(explanation), ensure_ascii=False)))),
         **fragment_content(explanation, recording, prefix=""),
     }
     raw = None if recording is None else packed(recording)
@@ -137,7 +138,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["plain"] = words.plain
+    made.filters["plain"] = plain
     made.filters["breakable"] = _breakable
     made.filters["with_code"] = _with_code
     made.globals.update(
@@ -179,7 +180,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "waterfall_heading": waterfall_heading().rstrip(":"),
         "gaps": [gap_sentence(gap) for gap in gaps(table.lost, asked)],
         "doubts": doubts(explanation),
-        "doubted": {words.plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},
+        "doubted": {plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},
     }
 
 
@@ -215,7 +216,7 @@ def _breakable(name: str) -> Any:
     """A name that may be broken before a plus or behind a dot."""
     from markupsafe import Markup, escape
 
-    return Markup(str(escape(words.plain(name))).replace("+", "<wbr>+").replace(".", ".<wbr>"))
+    return Markup(str(escape(plain(name))).replace("+", "<wbr>+").replace(".", ".<wbr>"))
 
 
 def _with_code(text: str) -> Any:
@@ -235,8 +236,8 @@ def _inside_script(text: str) -> str:
 
 
 def _title(explanation: Explanation) -> str:
-    model = words.plain(explanation.plan.model) if is_known(explanation.plan) else "a published table"
-    return f"{model} on {words.plain(explanation.machine.cpu)}" if is_known(explanation.machine) else model
+    model = plain(explanation.plan.model) if is_known(explanation.plan) else "a published table"
+    return f"{model} on {plain(explanation.machine.cpu)}" if is_known(explanation.machine) else model
 
 
 # The field of the JSON document that each column of the table of arms shows.
@@ -289,7 +290,7 @@ def _section(
 
 def _why_not(part: object) -> str:
     """Why a part is not there; empty when it is, or when nobody asked for it."""
-    return words.plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
+    return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 
 def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
@@ -327,7 +328,7 @@ def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
 
 def _correlation_text(correlation: Any) -> str:
     if isinstance(correlation, Missing):
-        return f"not known: {words.plain(correlation.reason)}"
+        return f"not known: {plain(correlation.reason)}"
     return str(shown(correlation, null=0.0))
 
 

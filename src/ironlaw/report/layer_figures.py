@@ -11,6 +11,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened, stairs
 from ironlaw.report.quantity import TIME, Scale, scale_for
+from ironlaw.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,7 +153,7 @@ def _roofs(ax: Axes, ceilings: Ceilings) -> None:
         style = ("-", "--", "-.", ":")[place % 4]
         knee = low if isinstance(slope, Missing) else peak / slope
         ax.plot([max(low, knee), high], [peak / 1e9] * 2, color=Ink.TEXT.value, linewidth=1.1, linestyle=style)
-        ax.annotate(words.plain(kind), (high, peak / 1e9), xytext=(4, 0), textcoords="offset points", va="center")
+        ax.annotate(plain(kind), (high, peak / 1e9), xytext=(4, 0), textcoords="offset points", va="center")
         if not isinstance(slope, Missing) and knee > low:
             ends = [low * slope / 1e9, peak / 1e9]
             ax.plot([low, knee], ends, color=Ink.TEXT.value, linewidth=1.1, linestyle=style)

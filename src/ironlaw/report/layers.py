@@ -14,6 +14,7 @@ from ironlaw.report import words
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
+from ironlaw.text import plain
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye
 _ABBREVIATED: dict[Term, str] = {
@@ -33,9 +34,9 @@ def show_ledger(
     """The rows, their total, and what is known about how far to trust them."""
     ledger = comparison.ledger
     if isinstance(ledger, Missing):
-        console.print(Text(f"No ledger: {words.plain(ledger.reason)}."), soft_wrap=False)
+        console.print(Text(f"No ledger: {plain(ledger.reason)}."), soft_wrap=False)
         return
-    changed, control = words.plain(comparison.changed), words.plain(comparison.control)
+    changed, control = plain(comparison.changed), plain(comparison.control)
     console.print(Text(headline(comparison, explanation), style="bold"))
     console.print(Text(f"Milliseconds of one inference; saved: what {changed} takes less than {control}."))
     console.print()
@@ -51,7 +52,7 @@ def _table(rows: Sequence[LedgerRow], total: LedgerRow, comparison: Comparison, 
     beside = 11 * 2 + 8 + 9 + 8 * len(terms)
     grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(14, width - beside))
     for title in (comparison.control, comparison.changed, "saved", "factor", *(_ABBREVIATED[term] for term in terms)):
-        grid.add_column(Text(words.plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=10)
+        grid.add_column(Text(plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=10)
     for row in rows:
         grid.add_row(*_cells(row, terms), style="" if row.fate in ("both", "appeared", "vanished") else "dim")
     grid.add_row(*("" for _ in range(5 + len(terms))))
@@ -65,7 +66,7 @@ _ABSENT = Missing("is not a term of this row")
 def _cells(row: LedgerRow, terms: Sequence[Term]) -> list[Text]:
     times = [_ms(ns) for ns in (row.control_ns, row.changed_ns, row.saved_ns)]
     return [
-        Text(words.plain(row.layer)),
+        Text(plain(row.layer)),
         *map(Text, times),
         Text(_factor(row)),
         *(Text(_ms(row.terms.get(term, _ABSENT))) for term in terms),
@@ -89,15 +90,15 @@ def disturbance_sentence(ledger: Ledger) -> str:
     """What reading the layers did to the speed-up."""
     read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
     if isinstance(read, Missing):
-        return f"Whether reading layers changes the speed-up is not known: {words.plain(read.reason)}."
+        return f"Whether reading layers changes the speed-up is not known: {plain(read.reason)}."
     if isinstance(alone, Missing):
-        return f"Whether reading layers changes the speed-up is not known: {words.plain(alone.reason)}."
+        return f"Whether reading layers changes the speed-up is not known: {plain(alone.reason)}."
     return f"Speed-up without reading layers {shown(alone)}, with it {shown(read)}."
 
 
 def ledger_notes(ledger: Ledger) -> list[str]:
     """What stands below a ledger wherever it is shown: reading's own effect, and what could not be told."""
-    return [disturbance_sentence(ledger), *(f"Note: {words.plain(note)}." for note in ledger.notes)]
+    return [disturbance_sentence(ledger), *(f"Note: {plain(note)}." for note in ledger.notes)]
 
 
 def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, total: LedgerRow) -> list[str]:
@@ -107,10 +108,8 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
     for term, value in total.terms.items():
         if isinstance(value, Missing) and "stand in its place" not in value.reason:
             lost.setdefault(value.reason, []).append(words.TERM_TITLES[term])
-    said += [
-        f"Not told layer by layer: {', '.join(titles)} ({words.plain(reason)})." for reason, titles in lost.items()
-    ]
-    said += [f"Note: {words.plain(note)}." for note in ledger.notes]
+    said += [f"Not told layer by layer: {', '.join(titles)} ({plain(reason)})." for reason, titles in lost.items()]
+    said += [f"Note: {plain(note)}." for note in ledger.notes]
     about = {comparison.control, comparison.changed}
     said += [
         concern_sentence(concern) for concern in explanation.concerns if concern.slug in _ABOUT and concern.arm in about
@@ -121,7 +120,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
 def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
     """What each row had to do in the changed arm, how fast, by what, and how far it is from this machine's ceiling."""
     console.print()
-    console.print(Text(f"Work of {words.plain(comparison.changed)} (of the control, where it vanished):"))
+    console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where it vanished):"))
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=20)
     grid.add_column("kind", overflow="ellipsis", no_wrap=True, max_width=12)
@@ -140,18 +139,18 @@ def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Consol
         if isinstance(value, Missing)
     }
     for reason in sorted(gaps):
-        console.print(Text(f"–: {words.plain(reason)}."), style="dim")
+        console.print(Text(f"–: {plain(reason)}."), style="dim")
 
 
 def _work_cells(row: LedgerRow, work: dict[str, Maybe[float]]) -> list[str]:
     return [
-        words.plain(row.layer),
+        plain(row.layer),
         row.kind,
         _counted(work.get("macs", _ABSENT)),
         _plain(work.get("gmac_per_s", _ABSENT)),
         _share(work.get("share_of_ceiling", _ABSENT)),
         _ms(work.get("gap_ns", _ABSENT)),
-        words.plain(_briefly(row.executed[1] or row.executed[0])),
+        plain(_briefly(row.executed[1] or row.executed[0])),
     ]
 
 

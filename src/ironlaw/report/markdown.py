@@ -27,6 +27,7 @@ from ironlaw.report.recommendation import (
 )
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
+from ironlaw.text import plain
 
 
 def to_markdown(explanation: Explanation, recording: Recording | None = None, *, n: int | None = None) -> str:
@@ -58,7 +59,7 @@ def _listed(sentences: Sequence[str]) -> str:
 
 def escaped(text: str) -> str:
     """Text in which nothing is markup and nobody is mentioned."""
-    text = words.plain(text).replace("&", "&amp;")
+    text = plain(text).replace("&", "&amp;")
     text = re.sub(r"([\\`*<>|~])", r"\\\1", text)
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word an underscore is one
     text = re.sub(r"\](?=[(\[])", r"\\]", text)
@@ -76,7 +77,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right_from:
 
 def code_block(text: str) -> str:
     """Text set as code, behind a fence that it does not contain."""
-    shown = "\n".join(words.plain(line) for line in text.splitlines())
+    shown = "\n".join(plain(line) for line in text.splitlines())
     longest = max((len(ticks) for ticks in re.findall(r"`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{shown}\n{fence}"
@@ -109,7 +110,7 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
 
 def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[str]:
     """One comparison: the answer, its causes, its split, its counterfactuals."""
-    heading = f"{words.plain(comparison.changed)} against {words.plain(comparison.control)}"
+    heading = f"{plain(comparison.changed)} against {plain(comparison.control)}"
     blocks = [f"### {escaped(heading)}", escaped(paragraph(comparison, explanation))]
     if comparison.causes:
         rows = [

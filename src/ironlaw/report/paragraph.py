@@ -24,7 +24,8 @@ from ironlaw.report.quantity import (
     with_unit,
 )
 from ironlaw.report.verdicts import interaction_sentences, shares_sentence, unexplained_sentence
-from ironlaw.report.words import ended, plain, unit_of_work
+from ironlaw.report.words import ended, unit_of_work
+from ironlaw.text import plain
 
 
 def headline(comparison: Comparison, explanation: Explanation) -> str:

@@ -7,7 +7,8 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
 from ironlaw.report.columns import moved_by
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
-from ironlaw.report.words import ended, plain
+from ironlaw.report.words import ended
+from ironlaw.text import plain
 
 
 def recommendation_sentence(recommendation: Recommendation) -> str:

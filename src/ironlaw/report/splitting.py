@@ -20,7 +20,8 @@ from ironlaw.report.quantity import (
     significant_decimals,
     with_unit,
 )
-from ironlaw.report.words import TERM_TITLES, plain, unit_of_work
+from ironlaw.report.words import TERM_TITLES, unit_of_work
+from ironlaw.text import plain
 
 MODES_APART = (
     "Instructions and cycles per instruction are those of user mode; the kernel's are in the kernel time"  # said once

@@ -52,6 +52,7 @@ from ironlaw.report.recommendation import (
 )
 from ironlaw.report.verdicts import cause_sentence, told_sentence
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
+from ironlaw.text import plain
 
 _LEDGER_TOP = 5
 _WIDEST_NAME = 24
@@ -147,7 +148,7 @@ def _show_table(table: ArmsTable, console: Console) -> None:
         if rest:
             console.print()
     for mark, reason in footnotes.lines():
-        _say(console, f"{mark} {words.plain(reason)}", style="dim")
+        _say(console, f"{mark} {plain(reason)}", style="dim")
 
 
 def _fitting(table: ArmsTable, columns: list[Column], console: Console) -> tuple[int, int]:
@@ -242,15 +243,15 @@ def _show_cause(verdict: CauseVerdict, console: Console, *, verbosity: Verbosity
     _say(console, text, indent=2, hanging=2)
     if verbosity is Verbosity.VERBOSE:
         for name, value in verdict.evidence.items():
-            said = words.plain(value.reason) if isinstance(value, Missing) else number(value)
-            _say(console, f"{words.plain(name)}: {said}", style="dim", indent=6)
+            said = plain(value.reason) if isinstance(value, Missing) else number(value)
+            _say(console, f"{plain(name)}: {said}", style="dim", indent=6)
 
 
 def _show_split(comparison: Comparison, console: Console, *, told: set[Told]) -> None:
     split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         if split != NOT_RECORDED:
-            _say(console, f"No split: {words.plain(split.reason)}.", indent=2)
+            _say(console, f"No split: {plain(split.reason)}.", indent=2)
         return
     rows = splitting.split_rows(split)
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
@@ -282,10 +283,10 @@ def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, ve
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("layer", overflow="fold")
     for title in (comparison.control, comparison.changed, "saved"):
-        grid.add_column(Text(f"{words.plain(title)}\n{scale.unit}", justify="right"), justify="right")
+        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
     for row in shown:
         times = (row.control_ns, row.changed_ns, row.control_ns - row.changed_ns)
-        grid.add_row(Text(words.plain(row.layer)), *(Text(number(time, scale)) for time in times))
+        grid.add_row(Text(plain(row.layer)), *(Text(number(time, scale)) for time in times))
     title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
     _say(console, title, indent=2)
     console.print(Padding(grid, (0, 0, 0, 4)))
@@ -324,10 +325,10 @@ def _show_agreement(explanation: Explanation, console: Console, *, all_arms: boo
     reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
     for arm in ordered_arms(explanation):
         if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm)):
-            said.setdefault(answer, []).append(words.plain(arm.arm))
+            said.setdefault(answer, []).append(plain(arm.arm))
     if said:
         console.print()
-        named = "the control" if reference == control_name(explanation) else words.plain(reference)
+        named = "the control" if reference == control_name(explanation) else plain(reference)
         _say(console, f"Same answers as {named}?", style="bold")
     for answer, names in said.items():
         _say(console, f"{', '.join(names)}: {answer}", indent=2, hanging=2)
@@ -347,7 +348,7 @@ def _show_concerns(explanation: Explanation, console: Console, *, told: Sequence
             continue
         _say(console, doubt.sentence, style=_WEIGHT_STYLES[doubt.concern.weight])
         if doubt.concern.fix:
-            _say(console, f"fix: {words.plain(doubt.concern.fix)}", indent=2, hanging=2)
+            _say(console, f"fix: {plain(doubt.concern.fix)}", indent=2, hanging=2)
     for slug, items in listed.items():
         _show_listed(slug, items, console)
 
@@ -357,8 +358,8 @@ def _show_listed(slug: str, concerns: list[Concern], console: Console) -> None:
     weight = concerns[0].weight
     _say(console, f"{words.WEIGHT_WORDS[weight]}: {words.LISTED[slug]}", style=_WEIGHT_STYLES[weight])
     for concern in concerns:
-        rest = words.plain(concern.text).removeprefix(words.LISTED[slug]).strip()
-        _say(console, f"- {rest}. To get it: {words.plain(concern.fix)}", indent=2, hanging=2)
+        rest = plain(concern.text).removeprefix(words.LISTED[slug]).strip()
+        _say(console, f"- {rest}. To get it: {plain(concern.fix)}", indent=2, hanging=2)
 
 
 def _show_boundaries(explanation: Explanation, console: Console) -> None:
@@ -393,7 +394,7 @@ def _show_recommendation(explanation: Explanation, console: Console) -> None:
         console.print()
         _say(console, recommendation_sentence(recommendation), style="bold")
         if recommendation.how:
-            _say(console, words.plain(recommendation.how), indent=2)
+            _say(console, plain(recommendation.how), indent=2)
         if others := next_best_sentences(recommendation, explanation):
             _say(console, "Next:", indent=2)
         for said in others:

@@ -10,7 +10,8 @@ from ironlaw.explanation import NOT_RECORDED, CauseVerdict, Comparison, Design, 
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
-from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, plain, sentence
+from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, sentence
+from ironlaw.text import plain
 
 
 def cause_sentence(verdict: CauseVerdict) -> str:

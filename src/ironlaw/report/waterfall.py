@@ -9,7 +9,7 @@ from ironlaw.causes import cause_of
 from ironlaw.explanation import Comparison, Explanation, WaterfallStep
 from ironlaw.missing import Missing
 from ironlaw.report.quantity import DASH, ratio
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 _WHOLES = {"post": "the speed-up as the post measured it", "honest": "the honest speed-up, which is made of"}
 _PARTS = {"precision": "precision: what is left when all of that is equal"}

@@ -1,4 +1,4 @@
-"""The words that every output uses alike, and strings from outside made harmless."""
+"""The words that every output uses alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ironlaw.concern import Weight
 from ironlaw.explanation import Comparison, Difference, Outcome, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.text import plain
 
 TERM_TITLES: dict[Term, str] = {
     Term.INSTRUCTIONS: "instructions",
@@ -39,14 +40,6 @@ WEIGHT_WORDS: dict[Weight, str] = {
 
 # Concerns that come many at a time and begin alike, with that beginning: shown as one list.
 LISTED: dict[str, str] = {"table-lacks": "the table lacks"}
-
-
-def plain(text: str) -> str:
-    """A string from outside without control characters, so that it cannot drive a terminal."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
 
 
 def unit_of_work(plan: Maybe[Plan]) -> str:

@@ -13,7 +13,7 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.models import check_source
 from ironlaw.models.images import check_folder
-from ironlaw.models.sources import Kind, kind_of
+from ironlaw.models.sources import file_of
 from ironlaw.running.planning import own_arm, plan_of
 from ironlaw.running.settings import Settings, options
 from ironlaw.sweep.cell import Cell, Model
@@ -66,7 +66,7 @@ class SweepPlan:
     def own_files(self) -> tuple[Path, ...]:
         """The user's files and folders that the cells need, as written in the plan."""
         sources = [model.source for model in self.models] + [arm.factory for arm in self.shared.arms if arm.factory]
-        files = [Path(source) for source in map(_file_of, sources) if source is not None]
+        files = [Path(source) for source in map(file_of, sources) if source is not None]
         return (*files, *([Path(self.shared.images)] if self.shared.images else []))
 
 
@@ -200,7 +200,7 @@ class _Reader:
         return value
 
     def _absolute(self, source: str) -> str:
-        return source if _file_of(source) is None else str(self._folder / source)
+        return source if file_of(source) is None else str(self._folder / source)
 
     def _checked(self, key: KeyPath, check: Callable[[], T]) -> T:
         try:
@@ -210,17 +210,6 @@ class _Reader:
 
 
 _KIND_WORDS: dict[Any, str] = {int: "a whole number", str: "text"}
-
-
-def _file_of(source: str) -> str | None:
-    """The file a source names; None for names of published models and of installed modules."""
-    match kind_of(source):
-        case Kind.FILE:
-            return source.rpartition(":")[0] or source
-        case Kind.ONNX:
-            return source
-        case _:
-            return None
 
 
 def _with_contents(plan: SweepPlan) -> SweepPlan:

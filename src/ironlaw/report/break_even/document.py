@@ -14,6 +14,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.delimited import spreadsheet_safe
 from ironlaw.report.quantity import MILLISECONDS
+from ironlaw.text import plain_json
 
 SCHEMA = 1
 
@@ -34,7 +35,7 @@ def to_document(drawn: BreakEvenMap) -> dict[str, Any]:
 
 def to_json(drawn: BreakEvenMap) -> str:
     """The document as text."""
-    return json.dumps(to_document(drawn), ensure_ascii=False, indent=2)
+    return plain_json(json.dumps(to_document(drawn), ensure_ascii=False, indent=2))
 
 
 def to_csv(drawn: BreakEvenMap) -> str:

@@ -9,7 +9,7 @@ from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.report.break_even import sentences
 from ironlaw.report.palette import page_palette
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 _CLASSES = {
     Difference.FASTER: "faster",

@@ -11,7 +11,7 @@ from ironlaw.explanation import Difference
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.quantity import COUNT, TIME, TIMES, amount, decimal, significant_decimals
 from ironlaw.report.quantity import ratio as ratio_text
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 _MOST_FACTS = 4
 _AXIS_WORDS = {Axis.BATCH: "batch", Axis.THREADS: "threads", Axis.SHAPE: "shape"}

@@ -13,7 +13,7 @@ from ironlaw.explanation import Difference
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.doubts import concern_sentence
-from ironlaw.report.words import plain
+from ironlaw.text import plain
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
 

@@ -1,0 +1,35 @@
+"""Text from outside, made harmless: names, paths and reasons that must not drive a terminal or turn a line around."""
+
+from __future__ import annotations
+
+_KEPT = "\N{NO-BREAK SPACE}"
+
+
+def plain(text: str) -> str:
+    """A name or sentence on one line: control characters and bidi marks as \\x1b, \\n, \\u202e."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in _KEPT else _escape(letter) for letter in text)
+
+
+def plain_lines(text: str) -> str:
+    """A whole document, whose newlines and tabs are its own."""
+    return "\n".join("\t".join(map(plain, line.split("\t"))) for line in text.split("\n"))
+
+
+def plain_json(text: str) -> str:
+    """A JSON document that means the same: what cannot be printed stands within strings only, and is escaped there."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in "\n" + _KEPT else _escape_json(letter) for letter in text
+    )
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _escape_json(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
