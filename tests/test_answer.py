@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,37 @@ def test_what_does_not_exist_is_refused_before_anything_is_measured(planned: lis
         ironlaw.compare("mobilenet_v2", ["fp32"], bugdet=30)  # type: ignore[call-arg]
     assert "budget" in caught.value.hint
     assert planned == []
+
+
+def program(number: float) -> float:
+    return number
+
+
+@pytest.mark.parametrize(
+    ("call", "said", "offered"),
+    [
+        (lambda: ironlaw.compare({"a": program}, inputs=1.0, threads=0), "threads is 0", "threads=1"),
+        (lambda: ironlaw.compare("mobilenet_v2", ["fp32"], inputs=[1.0]), "inputs are given", "inputs=x"),
+        (lambda: ironlaw.compare({"a": program}, ["fp32"]), "arms are given", "compare({"),
+        (lambda: ironlaw.compare({"a": program}, inputs=1.0, seed="a"), "seed is 'a'", "seed=0"),  # type: ignore[arg-type]
+        (lambda: ironlaw.compare(program), "the model is a function", "compare({"),  # type: ignore[arg-type]
+        (lambda: ironlaw.compare("mobilenet_v2", [1]), "the arms are [1]", "fp32"),  # type: ignore[list-item]
+        (lambda: ironlaw.compare("mobilenet_v2", []), "there is no arm", "fp32"),
+        (lambda: ironlaw.compare({}, inputs=1.0), "programs need names", "compare({"),
+        (lambda: ironlaw.compare("mobilenet_v2", verbose=True), "no option 'verbose'", "known: "),  # type: ignore[call-arg]
+        (lambda: ironlaw.compare({"a": program}, inputs=1.0, search=True), "a search chooses", "name neither"),
+    ],
+)
+def test_nothing_is_ignored_and_what_cannot_be_used_is_bad_input(
+    planned: list[Plan], call: Callable[[], object], said: str, offered: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        call()
+    assert said in caught.value.message
+    assert offered in caught.value.hint
+    assert planned == []
+
+
+def test_arms_may_be_one_text_as_on_the_command_line(planned: list[Plan]) -> None:
+    ironlaw.compare("mobilenet_v2", "fp32,int8", quiet=True)
+    assert [arm.name for arm in planned[0].asked()] == ["fp32", "int8"]

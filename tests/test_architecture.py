@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -105,6 +106,47 @@ def test_modules_import_only_what_their_folder_may(module: Path) -> None:
         return
     folder = module.parts[0] if len(module.parts) > 1 else ""
     assert breaches((ROOT / module).read_text(), folder) == []
+
+
+OUTSIDE_COMMANDS = [module for module in MODULES if module.parts[0] != "commands"]
+LAUNCHERS = {"cli.py", "__main__.py"}  # they hand the words of a shell over
+
+
+def drives_a_command(source: str) -> list[str]:
+    """What a file does to run one of ironlaw's own commands by words: imports its parser, parses, or starts ironlaw."""
+    found = [
+        name for name in imports(source, inside_functions=True) if name.startswith(("ironlaw.commands", "ironlaw.cli"))
+    ]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "make_context":
+            found.append("make_context")
+        if isinstance(node, ast.List | ast.Tuple):
+            words = [word.value if isinstance(word, ast.Constant) else None for word in node.elts]
+            found += ["-m ironlaw" for pair in itertools.pairwise(words) if pair in _STARTS]
+    return found
+
+
+_STARTS = {("-m", "ironlaw"), ("-m", "ironlaw.cli")}
+
+
+@pytest.mark.parametrize("module", OUTSIDE_COMMANDS, ids=str)
+def test_nothing_outside_the_commands_drives_one_by_words(module: Path) -> None:
+    if str(module) in LAUNCHERS:
+        return
+    assert drives_a_command((ROOT / module).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from ironlaw.commands.run import run",
+        "def f():\n    from ironlaw import cli\n    cli.run(['run'])",
+        "params = command.make_context('run', words).params",
+        "subprocess.run([sys.executable, '-m', 'ironlaw', 'run'])",
+    ],
+)
+def test_a_command_driven_by_words_would_be_seen(source: str) -> None:
+    assert drives_a_command(source)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

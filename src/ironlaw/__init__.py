@@ -119,6 +119,6 @@ def compare(
         return explain(measure_model(model, arms, request, options))
     if not isinstance(model, Mapping):
         raise BadInput(f"the model is a {type(model).__name__}, neither text nor programs by name", hint=EXAMPLE)
-    if len(arms):
+    if arms != ():
         raise BadInput("arms are given, but each program is an arm of its own", hint=EXAMPLE)
     return explain(measure_programs(model, inputs, request, options))

@@ -71,7 +71,7 @@ def measure_model(model: str, arms: str | Sequence[str], request: Request, optio
     from ironlaw.running.planning import variants_named
     from ironlaw.running.settings import Settings
 
-    return request.measured(Settings.of(options, model=model, arms=variants_named(arms) if arms else ()))
+    return request.measured(Settings.of(options, model=model, arms=() if arms == () else variants_named(arms)))
 
 
 def measure_programs(

@@ -54,9 +54,9 @@ class Ironlaw:
         test or passes, as `if_missing` says: "fail", "skip", "pass".
         """
         from ironlaw import load
-        from ironlaw.commands.gating import judge_recordings
         from ironlaw.gate import Rule, Ruling
         from ironlaw.report.gate import broken_sentence
+        from ironlaw.running.gating import judge_recordings
 
         __tracebackhide__ = True
         if if_missing not in ("fail", "skip", "pass"):

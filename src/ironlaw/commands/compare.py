@@ -42,8 +42,8 @@ def compare(files: tuple[Path, ...], rules: tuple[str, ...], **options: object) 
     from rich.console import Console
 
     from ironlaw import load
-    from ironlaw.commands.gating import judge_recordings
     from ironlaw.report import gate as words
+    from ironlaw.running.gating import judge_recordings
 
     if len(files) not in (1, 2):
         raise BadInput(f"{len(files)} recordings are named", hint="ironlaw compare OLD NEW --fail-if 'time>+3%'")

@@ -102,7 +102,10 @@ def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:
     Raises:
         BadInput: one is not a variant, or there is none.
     """
-    arms = tuple(Arm.of(name) for name in (names.split(",") if isinstance(names, str) else names) if name.strip())
+    parts = names.split(",") if isinstance(names, str) else names
+    if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+        raise BadInput(f"the arms are {names!r}, not names of variants", hint='for example ["fp32", "int8"]')
+    arms = tuple(Arm.of(name) for name in parts if name.strip())
     if not arms:
         raise BadInput("there is no arm to run", hint="fp32,int8 names two")
     return arms

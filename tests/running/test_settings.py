@@ -1,0 +1,140 @@
+"""One table of settings: the command line, Python and a sweep's plan file read the same options."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironlaw.arm import Arm
+from ironlaw.causes import TESTED
+from ironlaw.commands.run import Request, run
+from ironlaw.errors import BadInput
+from ironlaw.running import Options, Settings, plan_of
+from ironlaw.running.advice import advice_for
+from ironlaw.running.settings import options
+from ironlaw.sweep.plan_file import read
+
+CASES: dict[str, tuple[list[str], str, dict[str, Any]]] = {
+    "a budget": (["--budget", "60"], "budget = 60", {"budget": 60}),
+    "a count": (["--n", "200"], "n = 200", {"n": 200}),
+    "a count and a budget": (["--n", "200", "--budget", "9.5"], "n = 200\nbudget = 9.5", {"n": 200, "budget": 9.5}),
+    "a precision": (
+        ["--budget", "60", "--precision", "2%"],
+        'budget = 60\nprecision = "2%"',
+        {"budget": 60, "precision": 0.02},
+    ),
+    "replicates": (
+        ["--budget", "60", "--replicates", "5"],
+        "budget = 60\nreplicates = 5",
+        {"budget": 60, "replicates": 5},
+    ),
+    "experiments": (
+        ["--budget", "60", "--experiments", "page-faults,fusion"],
+        'budget = 60\nexperiments = ["page-faults", "fusion"]',
+        {"budget": 60, "experiments": ["page-faults", "fusion"]},
+    ),
+    "a seed without counters": (
+        ["--budget", "60", "--seed", "7", "--no-counters"],
+        "budget = 60\nseed = 7\ncounters = false",
+        {"budget": 60, "seed": 7, "no_counters": True},
+    ),
+}  # fmt: skip
+# What a plan file leaves out has other defaults there: no experiments, and never layers.
+SAID = ["--no-layers"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_run_sweep_and_python_make_equal_plans_of_equal_settings(case: str, tmp_path: Path) -> None:
+    typed, written, passed = CASES[case]
+    none = [] if "experiments" in passed else ["--experiments", "none"]
+    words = ["resnet18", "--arms", "fp32,int8", "--threads", "2", "--batch", "8", *typed, *SAID, *none]
+    ran = Request.of(run.make_context("run", words).params).settings
+    file = tmp_path / "plan.toml"
+    file.write_text(f'models = ["resnet18"]\narms = ["fp32", "int8"]\nthreads = [2]\nbatch = [8]\n{written}\n')
+    [cell] = read(file).cells()
+    given = {"experiments": "none", "no_layers": True, "threads": 2, "batch": 8, **passed}
+    called = Settings.of(given, model="resnet18", arms=(Arm.of("fp32"), Arm.of("int8")))
+    assert ran == cell.settings() == called
+    assert plan_of(ran) == plan_of(cell.settings()) == plan_of(called)
+    assert advice_for(ran).growth == advice_for(cell.settings()).growth
+
+
+def test_type_checkers_know_every_keyword_of_the_table_and_no_other() -> None:
+    assert list(Options.__annotations__) == [option.keyword for option in options().values()]
+
+
+def test_every_option_of_the_table_is_one_of_the_command_line_with_its_help() -> None:
+    shown = {flag: parameter for parameter in run.params for flag in parameter.opts}
+    for option in options().values():
+        assert getattr(shown[option.flag], "help", None) == option.help
+
+
+def test_what_is_not_given_is_the_default_on_both_sides() -> None:
+    assert Request.of(run.make_context("run", []).params).settings == Settings() == Settings.of({})
+    assert Settings().experiments == TESTED
+
+
+WRONG = [
+    ("threads", 0, "threads is 0", "threads=1"),
+    ("threads", 1.5, "threads is 1.5", "threads=1"),
+    ("threads", True, "threads is True", "threads=1"),
+    ("seed", "a", "seed is 'a'", "seed=0"),
+    ("n", -1, "n is -1", "n=5000"),
+    ("budget", float("nan"), "budget is nan", "budget=100"),
+    ("budget", "60", "budget is '60'", "budget=100"),
+    ("precision", 7, "precision 7", "precision='7%'"),
+    ("agreement", "most", "'most' is not a percentage", "agreement='99%'"),
+    ("no_counters", 1, "no_counters is 1", "no_counters=True"),
+    ("images", 3, "images is 3", "images='photos'"),
+    ("experiments", 3, "experiments is 3", "experiments='none'"),
+    ("experiments", ["page-fault"], "'page-fault'", "page-faults"),
+    ("protocol", "past", "protocol is 'past'", "post"),
+    ("bugdet", 60, "there is no option 'bugdet'", "did you mean budget?"),
+]
+
+
+@pytest.mark.parametrize(("keyword", "value", "said", "offered"), WRONG, ids=lambda part: str(part)[:20])
+def test_a_wrong_value_is_refused_under_its_keyword(keyword: str, value: object, said: str, offered: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        Settings.of({keyword: value})
+    assert said in caught.value.message
+    assert offered in caught.value.hint
+    assert "--" not in caught.value.message + caught.value.hint
+
+
+ANYTHING = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.binary(),
+    st.lists(st.text() | st.integers()),
+    st.complex_numbers(),
+)
+
+
+@given(keyword=st.sampled_from([option.keyword for option in options().values()]), value=ANYTHING)
+def test_any_value_is_taken_or_refused_with_bad_input(keyword: str, value: object) -> None:
+    with contextlib.suppress(BadInput):
+        plan_of(Settings.of({keyword: value}))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    import numpy as np
+
+    settings = Settings.of({"threads": np.int64(2), "budget": np.float32(1.5)})
+    assert (settings.threads, settings.budget_s) == (2, 1.5)
+    assert (type(settings.threads), type(settings.budget_s)) == (int, float)
+
+
+def test_a_search_and_a_protocol_choose_their_arms_themselves() -> None:
+    for asked in ({"search": True}, {"protocol": "post"}):
+        with pytest.raises(BadInput):
+            Settings.of(asked, arms=(Arm.of("fp32"),))
+    with pytest.raises(BadInput):
+        Settings.of({"search": True, "protocol": "post"})
