@@ -29,6 +29,7 @@ from ironlaw.explanation import (
     Term,
 )
 from ironlaw.missing import Maybe, Missing
+from ironlaw.report.account import account_document, executed_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.guesses import guesses
@@ -168,6 +169,7 @@ def _arm(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
         "boundary": arm.boundary or None,
         "phases_ms": {name: ns / ms for name, ns in arm.phases_ns.items()},
         "first_inference_ms": _number(arm.first_inference_ns, unit=ms),
+        "executed": executed_document(arm.executed),
         "failure": arm.failure or None,
     }
 
@@ -196,6 +198,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
+        "account": account_document(comparison.account),
         "text": paragraph(comparison, explanation),
     }
 

@@ -41,6 +41,7 @@ def plan_of(settings: Settings) -> Plan:
         counters=settings.counters,
         ceilings=bool(experiments_of(settings)),
         layers=settings.layers,
+        code=settings.code,
     )
 
 

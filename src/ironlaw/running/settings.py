@@ -93,6 +93,9 @@ class Settings:
     layers: Annotated[
         bool, Option(flag="--no-layers", kind=Kind.SWITCH, example="True", help="Do not read single layers.")
     ] = True
+    code: Annotated[
+        bool, Option(flag="--no-code", kind=Kind.SWITCH, example="True", help="Do not sample what code executes.")
+    ] = True
     experiments: Annotated[
         tuple[str, ...],
         Option(
@@ -157,6 +160,7 @@ class Options(TypedDict, total=False):
     seed: int
     no_counters: bool
     no_layers: bool
+    no_code: bool
     experiments: str | tuple[str, ...] | list[str]
     protocol: Literal["post"] | None
 

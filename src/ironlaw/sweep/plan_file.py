@@ -155,9 +155,9 @@ class _Reader:
             name, option = by_keyword[keyword]
             if keyword in values:
                 given[name] = self._checked((keyword,), partial(option.read, values[keyword], typed=False))
-        # A map has no place for layers.
+        # A map has no place for layers or code.
         counters = self._flag("counters", otherwise=True)
-        return Settings(arms=arms, images=images, counters=counters, layers=False, **given)
+        return Settings(arms=arms, images=images, counters=counters, layers=False, code=False, **given)
 
     def _wholes(self, key: str) -> tuple[int, ...]:
         def above_0(number: int) -> int:
