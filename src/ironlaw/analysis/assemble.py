@@ -79,6 +79,29 @@ class Evidence:
         return f"{name} took no turn"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every comparison of an explanation stands on: its control, and what is known of each arm."""
+
+    evidence: Evidence
+    control: str
+    check: Maybe[Comparison]
+    rows: tuple[ArmSummary, ...]
+    samples: dict[str, Maybe[Sampled]]
+    bench: Bench
+    seen: dict[str, Observed]
+
+    @property
+    def recording(self) -> Recording:
+        """The recording."""
+        return self.evidence.recording
+
+    @property
+    def by_name(self) -> dict[str, ArmSummary]:
+        """The arms' rows by their names."""
+        return {row.arm: row for row in self.rows}
+
+
 def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
     """What a recording says: every arm against the control, with intervals and doubts.
 
@@ -93,59 +116,86 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     names = [arm.name for arm in plan.arms]
     chosen = _known(control, names) or plan.control.name
     others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
+    ground = _ground(recording, chosen)
+    concerns = _doubts_of_arms(ground)
+    among = None if has_moved(ground.check) else family(ground.bench, [(chosen, other) for other in others])
+    comparisons = []
+    for other in others:
+        comparison, doubts = _comparison(ground, other, among)
+        concerns += [doubt for doubt in doubts if doubt not in concerns]  # a control's is the same in every comparison
+        comparisons.append(comparison)
+    concerns += precision_doubts(recording, plan.asked())
+    return _concluded(ground, tuple(comparisons), concerns)
+
+
+def _ground(recording: Recording, control: str) -> Ground:
     turns = counted_in_scope(recording, turns_of(recording))
     evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
-    check = _control_check(evidence)
-    concerns: list[Concern] = [*recording_doubts(recording, evidence.turns)]
-    concerns += arm_doubts(recording, evidence.turns, [arm.name for arm in plan.arms if not arm.serves])
-    concerns += control_doubts(check, any(arm.repeats for arm in plan.arms))
-    rows = tuple(_with_speedup(row, evidence, chosen) for row in summarise(recording, evidence.turns, names))
-    samples = {row.arm: sampled(recording, row.arm, evidence.turns.get(row.arm)) for row in rows}
-    rows = tuple(replace(row, executed=_executed(samples[row.arm])) for row in rows)
-    by_name = {row.arm: row for row in rows}
+    rows = summarise(recording, turns, [arm.name for arm in recording.plan.arms])
+    samples = {row.arm: sampled(recording, row.arm, turns.get(row.arm)) for row in rows}
+    return Ground(
+        evidence=evidence,
+        control=control,
+        check=_control_check(evidence),
+        rows=tuple(
+            replace(_with_speedup(row, evidence, control), executed=_executed(samples[row.arm])) for row in rows
+        ),
+        samples=samples,
+        bench=bench(recording, turns),
+        seen=observe(recording, turns),
+    )
+
+
+def _doubts_of_arms(ground: Ground) -> list[Concern]:
+    """The doubts that are about the recording or single arms, those about validity first."""
+    recording, plan, turns = ground.recording, ground.recording.plan, ground.evidence.turns
+    concerns = [*recording_doubts(recording, turns)]
+    concerns += arm_doubts(recording, turns, [arm.name for arm in plan.arms if not arm.serves])
+    concerns += control_doubts(ground.check, any(arm.repeats for arm in plan.arms))
     asked = {arm.name for arm in plan.asked()}
-    concerns += answer_doubts(rows, asked, plan.agreement, trained=_is_trained(concerns))
-    concerns += pool_doubts(recording, evidence.turns)
-    on = bench(recording, evidence.turns)
-    seen = observe(recording, evidence.turns)
-    concerns = [*validity_concerns(recording, seen, on, by_name), *concerns]
-    comparisons = []
-    among = None if has_moved(check) else family(on, [(chosen, other) for other in others])
-    for other in others:
-        comparison, pairs = evidence.compare(chosen, other)
-        if pairs is not None:
-            concerns += comparison_doubts(comparison, pairs.left_out)
-        if is_known(comparison.ln_ratio):
-            shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
-            slugs = misleading(by_name[chosen], by_name[other], shown)
-            comparison = replace(comparison, misleading=slugs)
-        comparison = _with_ledger(comparison, pairs, recording)
-        comparison = _with_account(comparison, samples, by_name)
-        if is_known(comparison.ledger):
-            found = ledger_doubts(comparison, comparison.ledger)
-            concerns += [one for one in found if one not in concerns]  # a control's is the same in every comparison
-        judged = _with_causes(_unproven_if_moved(comparison, check), on, among)
-        judged = _in_time(judged, by_name)
-        judged = _with_signatures(_with_bounds(judged, by_name, recording.ceilings), seen, recording)
-        comparisons.append(judged)
-    concerns += precision_doubts(recording, plan.asked())
+    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=_is_trained(concerns))
+    concerns += pool_doubts(recording, turns)
+    return [*validity_concerns(recording, ground.seen, ground.bench, ground.by_name), *concerns]
+
+
+def _comparison(ground: Ground, other: str, among: Family | None) -> tuple[Comparison, list[Concern]]:
+    """One arm against the control, with its ledger, account and causes; and the doubts about it."""
+    comparison, pairs = ground.evidence.compare(ground.control, other)
+    recording, rows = ground.recording, ground.by_name
+    doubts = [] if pairs is None else [*comparison_doubts(comparison, pairs.left_out)]
+    if is_known(comparison.ln_ratio):
+        shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
+        comparison = replace(comparison, misleading=misleading(rows[ground.control], rows[other], shown))
+    comparison = _with_ledger(comparison, pairs, recording)
+    comparison = _with_account(comparison, ground.samples, rows)
+    if is_known(comparison.ledger):
+        doubts += ledger_doubts(comparison, comparison.ledger)
+    comparison = _with_causes(_unproven_if_moved(comparison, ground.check), ground.bench, among)
+    comparison = _with_bounds(_in_time(comparison, rows), rows, recording.ceilings)
+    return _with_signatures(comparison, ground.seen, recording), doubts
+
+
+def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: list[Concern]) -> Explanation:
+    """The explanation: the comparisons, and what follows from all arms and all doubts together."""
+    recording, plan, rows, on = ground.recording, ground.recording.plan, ground.rows, ground.bench
+    trusted, trained = not has_moved(ground.check), _is_trained(concerns)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
-    trained = _is_trained(concerns)
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
-    alike = {chosen, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
+    alike = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
+    turns = {name: table for name, table in ground.evidence.turns.items() if name not in repeats}
     return Explanation(
         machine=recording.machine,
         plan=plan,
         arms=rows,
-        comparisons=tuple(comparisons),
+        comparisons=comparisons,
         concerns=tuple(concerns),
-        front=front(on, by_name),
-        mixed=mixed(recording, on, alike, trusted=not has_moved(check)),
-        recommendation=recommend(on, rows, trusted=not has_moved(check), trained=trained, invalid=invalid),
-        associations=associations({name: table for name, table in evidence.turns.items() if name not in repeats}),
-        control_check=check,
+        front=front(on, ground.by_name),
+        mixed=mixed(recording, on, alike, trusted=trusted),
+        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid),
+        associations=associations(turns),
+        control_check=ground.check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
-        stopped_on_precision=evidence.stopped_on_precision(),
+        stopped_on_precision=ground.evidence.stopped_on_precision(),
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
     )
