@@ -65,6 +65,9 @@ def program() -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command line and exit with its code."""
+    from ironlaw.commands.streams import make_streams_last
+
+    make_streams_last()
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
 
 
@@ -84,7 +87,7 @@ def run(argv: list[str]) -> int:
     except click.ClickException as error:
         return _tell(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
-        return _tell("interrupted", "nothing had been measured yet", ExitCode.INCOMPLETE)
+        return _tell("interrupted", "what had been recorded is kept; run the command again", ExitCode.INCOMPLETE)
     return result if isinstance(result, int) else ExitCode.DONE
 
 

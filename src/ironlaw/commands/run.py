@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ironlaw.arm import Arm
-from ironlaw.commands.showing import Display, check_writable, say, show, write_report
+from ironlaw.commands.showing import Display, check_writable, keeping_measured, say, show, write_report
 from ironlaw.errors import ExitCode
 from ironlaw.running.option import Kind, Option
 from ironlaw.running.planning import parse_own_arm, variants_named
@@ -140,12 +140,13 @@ def execute(request: Request) -> int:
     display, out = request.display, request.out
     with ProgressBar(Console(stderr=True), quiet=display.quiet) as bar:
         recording = measure(request.settings, out, force=request.force, watcher=bar)
-    explanation = ironlaw.explain(recording)
-    show(explanation, display=display, n=recording.plan.schedule.inferences)
-    if request.report is not None:
-        write_report(explanation, recording, request.report)
-    if not display.as_json:
-        say(f"Recording: {out}", err=True)
+    with keeping_measured(out):
+        explanation = ironlaw.explain(recording)
+        if request.report is not None:
+            write_report(explanation, recording, request.report)
+        show(explanation, display=display, n=recording.plan.schedule.inferences)
+        if not display.as_json:
+            say(f"Recording: {out}", err=True)
     return int(exit_code(recording, searched=request.settings.search))
 
 

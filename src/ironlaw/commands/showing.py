@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.errors import BadInput
+from ironlaw.errors import BadInput, IronlawError, RunIncomplete
 from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
     """See before measuring that a report can be written where it is wanted, and overwrites nothing that is read.
 
     Raises:
-        BadInput: its folder does not exist or cannot be written, or it is one of the files `keeping`, by any name.
+        BadInput: it cannot be opened for writing, or it is one of the files `keeping`, by any name.
     """
     import os
 
@@ -96,9 +98,14 @@ def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
         if _is_same_file(path, kept):
             raise BadInput(f"{path} would overwrite {kept}", hint="name another file: what is read is never replaced")
 
-    folder = path.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
-        raise BadInput(f"cannot write {path}", hint="name a file in a folder that you may write to")
+    is_new = not os.path.exists(path)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666))
+        if is_new:
+            os.unlink(os.path.realpath(path))
+    except OSError as error:
+        hint = "name a file in a folder that you may write to"
+        raise BadInput(f"cannot write {path}: {error.strerror}", hint=hint) from None
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
@@ -107,3 +114,19 @@ def _is_same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return one.resolve() == other.resolve()
+
+
+@contextmanager
+def keeping_measured(recording: Path) -> Iterator[None]:
+    """What goes wrong, or is interrupted, after measuring has cost no measurement: the error names the recording.
+
+    Raises:
+        RunIncomplete: instead of another error, with what to do with the recording.
+    """
+    hint = f"the recording is kept: ironlaw explain {recording}"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise RunIncomplete("interrupted", hint=hint) from None
+    except IronlawError as error:
+        raise RunIncomplete(error.message, hint=hint) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +55,11 @@ def out_for(settings: Settings) -> Path:
 
 
 def default_out(model: str) -> Path:
-    """A new file under ./ironlaw-runs/, named after the model and the time."""
+    """A new file under ./ironlaw-runs/, named after the model, the time and this process.
+
+    Runs that start in the same second, here or in another process, get different names.
+    """
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(model).name)
-    return Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"
+    path = Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.jsonl"
+    others = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], others) if not one.exists())
