@@ -25,6 +25,8 @@ SHARED_OUT_FROM = 0.01
 # Names of evidence about weights that need not be read: what they weigh, what reading them takes at most.
 SAVED_BYTES = "bytes of weights saved"
 SAVED_NS = "ns to stream them at the measured bandwidth"
+OPPOSED = Missing("parts work against each other: what each saves or costs is given in time, not as a share")
+ITSELF = Missing("the arms differ in nothing else: the comparison itself is this experiment")
 SAVED_SHARE = "share of the time saved that this is"
 
 
@@ -195,6 +197,9 @@ class CauseVerdict:
     effect: Maybe[Estimate] = Missing("no experiment was run")
     share: Maybe[Estimate] = Missing("only confirmed causes have a share")
     saved_ns: Maybe[float] = Missing("only confirmed causes have a share")  # its share in ns per inference
+    saved_interval_ns: Maybe[Estimate] = Missing(
+        "only confirmed causes have a share"
+    )  # the same, as far as it is known
     evidence: dict[str, Maybe[float]] = field(default_factory=dict)  # the signature's numbers, by name with unit
     reason: str = ""  # why undecided, or what the signature was
 
@@ -291,6 +296,7 @@ class Comparison:
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = NOT_RECORDED  # ln units, after the confirmed causes
     unexplained_share: Maybe[Estimate] = NOT_RECORDED  # of the comparison's ln-ratio
+    unexplained_interval_ns: Maybe[Estimate] = NOT_RECORDED
     unexplained_ns: Maybe[float] = NOT_RECORDED  # that share of control minus changed; with the causes' it is the whole
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED

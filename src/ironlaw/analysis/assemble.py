@@ -21,6 +21,7 @@ from ironlaw.analysis.statistics.stopping import seconds_a_replicate
 from ironlaw.analysis.summaries import summarise
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench
+from ironlaw.analysis.verdicts.in_time import in_time
 from ironlaw.analysis.verdicts.judgement import Family, family, judge
 from ironlaw.analysis.verdicts.mixed import mixed
 from ironlaw.analysis.verdicts.observation import observe
@@ -171,7 +172,7 @@ def _comparison(ground: Ground, other: str, among: Family | None) -> tuple[Compa
     if is_known(comparison.ledger):
         doubts += ledger_doubts(comparison, comparison.ledger)
     comparison = _with_causes(_unproven_if_moved(comparison, ground.check), ground.bench, among)
-    comparison = _with_bounds(_in_time(comparison, rows), rows, recording.ceilings)
+    comparison = _with_bounds(in_time(comparison, rows), rows, recording.ceilings)
     return _with_signatures(comparison, ground.seen, recording), doubts
 
 
@@ -246,22 +247,6 @@ def _with_causes(comparison: Comparison, on: Bench, among: Family | None) -> Com
         unexplained_share=judged.unexplained_share,
         interaction=judged.interaction,
     )
-
-
-def _in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:
-    """Shares as ns per inference of the difference; they add up to it, as the shares do to one."""
-    times = [rows[name].wall_ns for name in (comparison.control, comparison.changed)]
-    if not all(is_known(time) for time in times) or isinstance(comparison.unexplained_share, Missing):
-        return comparison
-    control, changed = (time.value for time in times if not isinstance(time, Missing))
-    causes = tuple(
-        verdict
-        if isinstance(verdict.share, Missing)
-        else replace(verdict, saved_ns=verdict.share.value * (control - changed))
-        for verdict in comparison.causes
-    )
-    left = comparison.unexplained_share.value * (control - changed)
-    return replace(comparison, causes=causes, unexplained_ns=left)
 
 
 def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:

@@ -22,7 +22,7 @@ class _Setting:
     """How one setting is read, and made so."""
 
     read: Callable[[], Value]
-    apply: Callable[[Any], None]
+    apply: Callable[[Any], object]
 
 
 def read_settings() -> Settings:
@@ -64,6 +64,7 @@ def _settings() -> dict[str, _Setting]:
 
     cuda, mkldnn = torch.backends.cuda, torch.backends.mkldnn  # CPU attention asks the flags of the former
     quantized: Any = torch.backends.quantized
+    filling: Any = torch.utils.deterministic
     return {
         "threads": _Setting(torch.get_num_threads, torch.set_num_threads),
         "threads between operators": _Setting(torch.get_num_interop_threads, torch.set_num_interop_threads),
@@ -74,8 +75,8 @@ def _settings() -> dict[str, _Setting]:
         "float32 matmul precision": _Setting(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
         "deterministic algorithms": _Setting(_determinism, _set_determinism),
         "filling of uninitialized memory": _Setting(
-            lambda: torch.utils.deterministic.fill_uninitialized_memory,
-            lambda value: setattr(torch.utils.deterministic, "fill_uninitialized_memory", value),
+            lambda: bool(filling.fill_uninitialized_memory),
+            lambda value: setattr(filling, "fill_uninitialized_memory", value),
         ),
         "flushing of subnormals": _Setting(_flushes_subnormals, torch.set_flush_denormal),
         "quantized engine": _Setting(lambda: str(quantized.engine), lambda name: setattr(quantized, "engine", name)),

@@ -136,6 +136,13 @@ def _value_and_interval(name: str, estimate: Estimate | float | Missing, *, unit
     return {name: _finite(estimate.value / unit), f"{name}_interval": ends}
 
 
+def _interval(estimate: Maybe[Estimate]) -> Any:
+    """The ends of an interval of ns, in ms."""
+    if isinstance(estimate, Missing):
+        return _gap(estimate)
+    return [_finite(end / MILLISECONDS.size) for end in (estimate.low, estimate.high)]
+
+
 def _arm(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
     ms = MILLISECONDS.size
     return {
@@ -195,6 +202,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "unexplained_ln": _estimate(comparison.unexplained),
         "unexplained_share": _estimate(comparison.unexplained_share),
         "unexplained_ms": _number(comparison.unexplained_ns, unit=MILLISECONDS.size),
+        "unexplained_ms_interval": _interval(comparison.unexplained_interval_ns),
         "interaction_ln": {name: _estimate(value) for name, value in comparison.interaction.items()},
         "ledger": _ledger(comparison.ledger),
         **_ledger_check(comparison.ledger),
@@ -261,6 +269,7 @@ def _cause(verdict: CauseVerdict) -> dict[str, Any]:
         "effect_ln": _estimate(verdict.effect),
         **_value_and_interval("share", verdict.share),
         "saved_ms": _number(verdict.saved_ns, unit=MILLISECONDS.size),
+        "saved_ms_interval": _interval(verdict.saved_interval_ns),
         "evidence": {name: _number(value) for name, value in verdict.evidence.items()},
         "reason": verdict.reason or None,
         "text": cause_sentence(verdict),

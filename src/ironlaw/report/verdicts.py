@@ -6,7 +6,7 @@ import math
 
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import NOT_RECORDED, CauseVerdict, Comparison, Design, Difference, Outcome
+from ironlaw.explanation import ITSELF, NOT_RECORDED, OPPOSED, CauseVerdict, Comparison, Design, Difference, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
@@ -97,16 +97,39 @@ def prediction_text(verdict: CauseVerdict) -> str:
 
 
 def shares_sentence(comparison: Comparison) -> str:
-    """How much of the difference each confirmed cause is; empty when none has a share."""
+    """How much of the difference each confirmed cause is; in time where they oppose each other, empty without any."""
+    confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
+    if any(verdict.share == OPPOSED for verdict in confirmed):
+        return _opposed_sentence(comparison, confirmed)
     parts = [
         f"{_share(verdict.share)} is {cause_of(verdict.cause).title}{_in_time(verdict.saved_ns)}"
-        for verdict in comparison.causes
-        if verdict.outcome is Outcome.CONFIRMED and is_known(verdict.share)
+        for verdict in confirmed
+        if is_known(verdict.share)
     ]
     if not parts:
         return ""
     parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
     return ", ".join(parts) + "."
+
+
+def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> str:
+    """Effects that work against each other, each by what it saves or costs."""
+    parts = [
+        f"{cause_of(verdict.cause).title} {_saving(verdict.saved_interval_ns)}"
+        for verdict in confirmed
+        if is_known(verdict.saved_interval_ns)
+    ]
+    if is_known(comparison.unexplained_interval_ns):
+        parts.append(f"what is unexplained {_saving(comparison.unexplained_interval_ns)}")
+    return f"Effects work against each other: {', '.join(parts)}." if parts else ""
+
+
+def _saving(saved: Maybe[Estimate]) -> str:
+    assert not isinstance(saved, Missing)
+    size = saved if saved.value >= 0 else saved.negated()
+    scale = scale_for(TIME, [size.value])
+    text = shown(size, scale)
+    return f"{'saves' if saved.value >= 0 else 'costs'} {with_unit(text.value, scale)} {text.interval}"
 
 
 def _in_time(saved_ns: Maybe[float]) -> str:
@@ -133,7 +156,7 @@ def unexplained_sentence(comparison: Comparison) -> str:
     """What the confirmed causes leave over; empty when that was not computed, or can be nothing by its definition."""
     rest = comparison.unexplained
     if isinstance(rest, Missing):
-        if rest == NOT_RECORDED:
+        if rest in (NOT_RECORDED, ITSELF):  # the comparison itself is the experiment: it leaves nothing over
             return ""
         return f"What remains unexplained is not known: {plain(rest.reason)}."
     confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
@@ -142,16 +165,17 @@ def unexplained_sentence(comparison: Comparison) -> str:
         return f"No tested cause is confirmed{': all of it is unexplained' if told else ''}."
     pair = (comparison.control, comparison.changed)
     if [(verdict.control, verdict.changed) for verdict in confirmed] == [pair]:
-        return ""  # the comparison itself is the experiment: what it leaves over is zero, not measured to be
+        return ""
+    if comparison.unexplained_share == OPPOSED:
+        return ""  # it stands among the effects that work against each other
     factor = ratio(rest.through(math.exp))
     if not rest.excludes(0.0):
         return f"What is left over is not shown to be anything: {factor}."
-    whole = comparison.ln_ratio
-    part = ""
+    whole, part = comparison.ln_ratio, ""
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
         share = comparison.unexplained_share
         if not isinstance(share, Missing):
             part = f", {_share(share)} of the {difference_word(comparison)}{_in_time(comparison.unexplained_ns)}"
-        elif is_known(whole):
+        elif is_known(whole) and 0 <= rest.value / whole.value <= 1:
             part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
     return f"Unexplained: a factor of {factor}{part}."

@@ -16,7 +16,7 @@ from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import CauseVerdict, Outcome
+from ironlaw.explanation import ITSELF, CauseVerdict, Design, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
@@ -62,13 +62,19 @@ def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Fami
     total = on.series((1.0, control), (-1.0, changed))
     shared = share_out_causes(on, control, changed, confirmed)
     through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
+    itself = [judged.verdict(item) for item in through if item.design is Design.PAIR]
     for item in through:
+        if item.design is Design.PAIR:
+            continue  # the only factor in which the arms differ: the comparison is that switch, and no part of itself
         verdict = judged.verdict(item)
         verdicts.append(verdict)
         if verdict.outcome is Outcome.CONFIRMED and (shared or not confirmed):
             shared[item.cause] = (item.parts, None)
     causes = tuple(_with_share(verdict, shared.get(verdict.cause), whole, total) for verdict in verdicts)
     left, left_share = _left_over(total, whole, shared, verdicts)
+    if itself and not shared:
+        left = left_share = ITSELF
+    causes += tuple(replace(verdict, share=ITSELF) for verdict in itself)
     return Judgement(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
 
 
