@@ -37,16 +37,6 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crossed:
-    """An experiment on a factor that is no switch: where the widest comparison differs in it and in `factor` alone, the
-    two missing corners of both run as well. Only between `levels`, which exist with every level of the cause's own.
-    """
-
-    factor: str
-    levels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
     """A guess that people publish, which verdicts on one or several causes answer.
 
@@ -79,7 +69,9 @@ class Cause:
     switches: tuple[Switch, ...] = ()  # the planner applies them to arms whose engine can
     other_levels: tuple[Switch, ...] = ()  # test it too, in arms that are asked for by name
     factors: tuple[str, ...] = ()  # a difference between two arms in one of them is this cause
-    crossed: Crossed | None = None
+    # Of a factor that is no switch: where the widest comparison differs in it and in this one alone, the other two
+    # corners of both are run, if the engines offer them.
+    crossed: str = ""
     reach: Reach = Reach.SHOWING
     # Moves with anything else that is changed about a process: other causes are tested with it taken away.
     is_confounder: bool = False
@@ -138,7 +130,7 @@ class Cause:
     @property
     def is_tested(self) -> bool:
         """Whether the planner has an experiment for it."""
-        return bool(self.switches) or self.crossed is not None
+        return bool(self.switches) or bool(self.crossed)
 
     def levels(self) -> tuple[Switch, ...]:
         """Every level that is known to test it."""

@@ -83,6 +83,10 @@ class Variant:
         """Whether a factor does something to an arm of this variant's engine, in its precision."""
         return ENGINES[self.level(ENGINE)].takes(FACTORS[factor], self.level(PRECISION))
 
+    def is_offered(self) -> bool:
+        """Whether its engine offers its precision."""
+        return self.level(PRECISION) in ENGINES[self.level(ENGINE)].offers
+
     def shaping(self) -> Variant:
         """Only the levels that engines read when they prepare the model."""
         return Variant(tuple((name, level) for name, level in self.changed if FACTORS[name].shapes_model))

@@ -18,6 +18,7 @@ from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from tests import scripted
 
 NAMES = ("fp32", "int8", "fp32@onnxruntime", "int8@onnxruntime")
 
@@ -66,6 +67,14 @@ def test_both_other_corners_are_run_without_being_asked_for() -> None:
     recording = recorded(3.0, 1.0, 3.0)
     assert {arm.name for arm in recording.plan.arms} == {*NAMES, "fp32 (again)"}
     assert [arm.name for arm in recording.plan.asked()] == ["fp32", "int8@onnxruntime"]
+
+
+def test_no_corner_is_run_where_an_engine_does_not_offer_one() -> None:
+    arms = Arm.of("bf16"), Arm.of("fp32@torchscript")
+    script = Script(arms={arm.name: ArmScript() for arm in arms}, turn_noise=0.002)
+    names = {arm.name for arm in scripted.recorded(arms, script).plan.arms}
+    assert "fp32" not in names
+    assert "bf16@torchscript" not in names
 
 
 def test_all_of_the_gain_is_the_engines_where_precision_changes_nothing() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.causes import CAUSES, TESTED
+from ironlaw.engines import ENGINES
 from ironlaw.experiment import Switch
 from ironlaw.factors import FACTORS
-from ironlaw.variant import ENGINE
 
 _INTRODUCTION = """# The catalogue of causes
 
@@ -54,8 +54,8 @@ def _table(part: Part) -> str:
 def tested_by(cause: Cause) -> str:
     """What tests a cause and where, or what is known of it without an experiment."""
     said = [f"`{switch}` in {_engines(switch)}" for switch in cause.switches]
-    if cause.crossed is not None:
-        said += [f"`{factor}` crossed with `{cause.crossed.factor}`" for factor in cause.factors]
+    if cause.crossed:
+        said += [f"`{factor}` crossed with `{cause.crossed}`" for factor in cause.factors]
     if cause.other_levels:
         said.append("by name: " + ", ".join(f"`{switch}`" for switch in cause.other_levels))
     if not said and cause.factors:
@@ -70,8 +70,10 @@ def tested_by(cause: Cause) -> str:
 
 
 def _engines(switch: Switch) -> str:
+    """The engines that take the switch in some precision."""
     factor = FACTORS[switch.factor]
-    return ", ".join(engine for engine in FACTORS[ENGINE].levels if factor.applies_in(engine))
+    taking = [name for name, engine in ENGINES.items() if any(engine.takes(factor, one) for one in engine.offers)]
+    return "every engine" if len(taking) == len(ENGINES) else ", ".join(taking)
 
 
 def _overrides(cause: Cause, hook: str) -> bool:

@@ -144,20 +144,23 @@ def _excluded(arm: Observed, cause: Cause, switch: Switch) -> Experiment:
 
 
 def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:
-    """The other two corners of the cause's factor and the one it is crossed with: see Crossed."""
+    """The other two corners of the cause's factor and the one it is crossed with, to share out a change of both.
+
+    None where an engine does not offer one of them.
+    """
     one, other = scene.control.arm, scene.focus.arm
-    if cause.crossed is None or one.factory or other.factory:
+    if not cause.crossed or one.factory or other.factory:
         return []
     (factor,) = cause.factors
-    differing = one.variant.differing(other.variant)
-    crossed = {arm.variant.level(cause.crossed.factor) for arm in (one, other)}
-    if set(differing) != {factor, cause.crossed.factor} or not crossed <= set(cause.crossed.levels):
+    if set(one.variant.differing(other.variant)) != {factor, cause.crossed}:
         return []
-    switches = [
+    turned = [
         (arm, Switch(cause=cause.slug, factor=factor, level=facing.variant.level(factor)))
         for arm, facing in ((one, other), (other, one))
     ]
-    return [Experiment(arm=arm.name, switches=(switch,), applied=named(arm, (switch,))) for arm, switch in switches]
+    if not all(switch.on(arm.variant).is_offered() for arm, switch in turned):
+        return []
+    return [Experiment(arm=arm.name, switches=(switch,), applied=named(arm, (switch,))) for arm, switch in turned]
 
 
 def _joint(recording: Recording) -> list[Experiment]:
