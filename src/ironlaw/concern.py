@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+# The slug of the concern that an arm does not answer as the control does. Where it invalidates, the arm computes
+# something else; where it is a doubt, it is less precise than was asked for.
+OTHER_ANSWERS = "other-answers"
+
 
 class Weight(Enum):
     """What a concern does to a conclusion."""

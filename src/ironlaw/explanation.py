@@ -12,6 +12,7 @@ from ironlaw.account import Account, Executed
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.factor import Direction
+from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
@@ -101,6 +102,7 @@ class ArmSummary:
     identical_outputs: Maybe[bool] = NOT_RECORDED  # bit for bit the control's
     cosine: Maybe[float] = NOT_RECORDED  # of the outputs with the control's, mean over inputs
     not_finite: Maybe[int] = NOT_RECORDED  # outputs that are no numbers, over all shared inputs
+    likeness: Maybe[Likeness] = NOT_RECORDED  # output by output, and column by column
     accuracy: Maybe[Estimate] = NOT_RECORDED  # share of labelled inputs with the right top class
     boundary: str = ""  # what the clock sees of an inference
     phases_ns: dict[str, float] = field(default_factory=dict)  # one-time costs: fuse, calibrate, convert, load ...

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -192,12 +195,37 @@ class Census:
     counts: dict[str, Maybe[float]]
 
 
+@functools.lru_cache(maxsize=64)
+def kept_places(width: int, kept: int, *, first: int = 0) -> Sequence[int]:
+    """The places of the numbers that are kept of a row, in order: the `first` ones, and the rest spread over the row.
+
+    They are multiples of a step that has no factor in common with the width, so that all columns of an output are met
+    equally often, whatever its shape.
+    """
+    if kept >= width:
+        return range(width)
+    step = round(0.618 * width)
+    while math.gcd(step, width) != 1:
+        step += 1
+    wanted, places = set(range(min(first, kept))), (place * step % width for place in range(width))
+    for place in places:
+        if len(wanted) == kept:
+            break
+        wanted.add(place)
+    return sorted(wanted)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What an arm answered on the shared inputs: float32, row per input, base64 of zlib of little-endian bytes.
+    """What an arm answered on shared inputs of one shape: float32, row per input, base64 of zlib of its bytes.
 
     `classes` is how many numbers at the start of a row are scores of classes: those of the first output, where it has
     one row of them per input. Missing: the whole row is.
+
+    `probes` are the places among the shared inputs of those that the rows answer, in order (a batch has several rows);
+    `forms` the shapes of the outputs that lie one after the other in a row, `input_forms` those of an input. Where
+    outputs are large a row holds some of their numbers only, those at `kept_places`. Recordings older than these fields
+    hold whole rows, and one of these facts an arm.
     """
 
     arm: str
@@ -206,6 +234,21 @@ class Outputs:
     input_digest: str
     classes: Maybe[int] = Missing("was not recorded")
     labels: tuple[str, ...] = ()
+    probes: tuple[int, ...] = ()
+    forms: tuple[tuple[int, ...], ...] = ()
+    input_forms: tuple[tuple[int, ...], ...] = ()
+    digest: Maybe[str] = Missing("was not recorded")  # of all numbers, those that are not kept included
+    following: int = 0  # further facts of the arm's answers, for inputs of other shapes
+
+    @property
+    def width(self) -> int:
+        """How many numbers the outputs for one row have, whether kept or not."""
+        return sum(map(math.prod, self.forms)) if self.forms else self.shape[1]
+
+    def kept_places(self) -> Sequence[int]:
+        """Where in a whole row the numbers of a kept one stand."""
+        first = self.classes if isinstance(self.classes, int) else 0
+        return kept_places(self.width, self.shape[1], first=first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ PROBES = [(torch.ones(4, 3),), (torch.zeros(4, 3),)]
 
 
 def answered(infer: Any) -> Any:
-    return answer_probes("arm", Program(infer=infer, inputs=PROBES), PROBES)
+    (found,) = answer_probes("arm", Program(infer=infer, inputs=PROBES), PROBES)
+    return found
 
 
 def test_a_batch_of_four_is_four_rows_of_classes() -> None:
@@ -48,4 +49,29 @@ def test_an_output_without_arrays_is_refused_with_its_type() -> None:
 
 def test_an_engine_that_takes_other_things_than_tensors_is_fed_them() -> None:
     program = Program(infer=lambda array: array * 2, feed=lambda x: (x.numpy(),), inputs=PROBES)
-    assert answer_probes("arm", program, PROBES).shape == (8, 3)
+    assert answer_probes("arm", program, PROBES)[0].shape == (8, 3)
+
+
+def test_inputs_of_two_shapes_are_two_facts_that_know_their_inputs() -> None:
+    probes = [(torch.ones(1, 3),), (torch.ones(1, 5),), (torch.ones(1, 3),)]
+    found = answer_probes("arm", Program(infer=lambda x: x[:, :, None] * torch.ones(2), inputs=probes), probes)
+    assert [(fact.probes, fact.forms, fact.input_forms) for fact in found] == [
+        ((0, 2), ((3, 2),), ((1, 3),)),
+        ((1,), ((5, 2),), ((1, 5),)),
+    ]
+    assert [fact.following for fact in found] == [1, 0]
+    assert len({fact.input_digest for fact in found}) == 1
+
+
+def test_of_large_outputs_a_part_is_kept_classes_first_and_the_digest_is_of_all() -> None:
+    probes = [(torch.zeros(1, 4),)]
+
+    def large(seed: int) -> Any:
+        made = torch.randn(1, 3000, generator=torch.Generator().manual_seed(seed))
+        made[:, :400] = 0
+        return answer_probes("arm", Program(infer=lambda x: (made[:, :10], made), inputs=probes), probes, most=100)[0]
+
+    one, other = large(1), large(2)
+    assert one.shape == (1, 100)
+    assert (one.width, list(one.kept_places())[:10]) == (3010, list(range(10)))
+    assert one.digest != other.digest

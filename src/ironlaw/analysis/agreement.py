@@ -11,9 +11,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ironlaw.analysis.turns import Floats
+from ironlaw.analysis.likeness import Pair, likeness, other_shapes
 from ironlaw.fact import Outputs
-from ironlaw.missing import Maybe, Missing
+from ironlaw.likeness import Likeness, words_of
+from ironlaw.missing import Maybe, Missing, is_known
 
 
 class Agreement(TypedDict):
@@ -25,69 +26,118 @@ class Agreement(TypedDict):
     identical_outputs: Maybe[bool]
     cosine: Maybe[float]
     not_finite: Maybe[int]
+    likeness: Maybe[Likeness]
 
 
 def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreement]:
     """Per arm that answered, how its answers compare with the control's on the same inputs."""
-    by_arm = {fact.arm: fact for fact in outputs}
+    by_arm: dict[str, list[Outputs]] = {}
+    for fact in outputs:
+        by_arm.setdefault(fact.arm, []).append(fact)
     if control not in by_arm:
         return {arm: _nothing(f"{control} gave no outputs to compare with") for arm in by_arm}
-    return {arm: _compare(by_arm[control], fact) for arm, fact in by_arm.items()}
+    return {arm: _compare(by_arm[control], facts) for arm, facts in by_arm.items()}
 
 
-def _compare(control: Outputs, changed: Outputs) -> Agreement:
-    if control.input_digest != changed.input_digest:
+def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:
+    if control[0].input_digest != changed[0].input_digest:
         return _nothing("it answered other inputs than the control")
+    if odd := other_shapes(control, changed):
+        first = odd[0]
+        reason = f"its outputs have shapes {words_of(first.given)}, the control's {words_of(first.control)}"
+        return {**_nothing(reason), "likeness": Likeness(shapes=odd)}
+    answered = {fact.probes: fact for fact in changed}
+    if {fact.probes for fact in control} != set(answered):
+        return _nothing("the recording was cut before all of its answers")
+    pairs = []
+    for one in control:
+        pair = _pair(one, answered[one.probes])
+        if isinstance(pair, Missing):
+            return _nothing(pair.reason)
+        pairs.append(pair)
+    return _agreement(pairs, is_same=_are_identical([(one, answered[one.probes]) for one in control]))
+
+
+def _pair(control: Outputs, changed: Outputs) -> Maybe[Pair]:
     if control.shape != changed.shape:
-        return _nothing(f"its outputs have shape {changed.shape}, the control's {control.shape}")
-    raw_expected, raw_given = _decoded(control), _decoded(changed)
-    if isinstance(raw_expected, Missing):
-        return _nothing(raw_expected.reason)
-    if isinstance(raw_given, Missing):
-        return _nothing(raw_given.reason)
-    expected, given = raw_expected.astype(np.float64), raw_given.astype(np.float64)
-    rows = len(expected)
-    whole, told = expected.reshape(rows, -1), given.reshape(rows, -1)
-    finite = bool(np.isfinite(expected).all() and np.isfinite(given).all())
-    gap = Missing("an output is not finite")
-    return Agreement(
-        top1_agreement=_top1(whole, told, control.classes),
-        cosine=_cosine(whole, told) if finite else gap,
-        sqnr_db=sqnr_db(expected, given) if finite else gap,
-        largest_difference=float(np.abs(expected - given).max()) if finite and expected.size else gap,
-        identical_outputs=raw_expected.tobytes() == raw_given.tobytes(),
-        not_finite=int((~np.isfinite(given)).sum()),
+        return Missing(f"its outputs have shape {changed.shape}, the control's {control.shape}")
+    expected, given = _decoded(control), _decoded(changed)
+    if isinstance(expected, Missing):
+        return expected
+    if isinstance(given, Missing):
+        return given
+    return Pair(about=control, expected=expected.astype(np.float64), given=given.astype(np.float64))
+
+
+def _are_identical(facts: list[tuple[Outputs, Outputs]]) -> bool:
+    """By the digest of all numbers; where that was not recorded all numbers were kept."""
+    return all(
+        one.digest == other.digest if is_known(one.digest) else _bytes(one) == _bytes(other) for one, other in facts
     )
 
 
-def _top1(expected: Floats, given: Floats, classes: Maybe[int]) -> Maybe[float]:
+def _bytes(fact: Outputs) -> bytes | None:
+    decoded = _decoded(fact)
+    return None if isinstance(decoded, Missing) else decoded.tobytes()
+
+
+def _agreement(pairs: list[Pair], *, is_same: bool) -> Agreement:
+    finite = all(np.isfinite(pair.expected).all() and np.isfinite(pair.given).all() for pair in pairs)
+    gap = Missing("an output is not finite")
+    has_columns = finite and all(pair.about.forms for pair in pairs)
+    why_not = _NOT_SAID if finite else gap
+    return Agreement(
+        top1_agreement=_top1(pairs),
+        cosine=_cosine(pairs) if finite else gap,
+        sqnr_db=_sqnr_db(pairs) if finite else gap,
+        largest_difference=max(float(np.abs(pair.expected - pair.given).max()) for pair in pairs)
+        if finite and all(pair.expected.size for pair in pairs)
+        else gap,
+        identical_outputs=is_same,
+        not_finite=sum(int((~np.isfinite(pair.given)).sum()) for pair in pairs),
+        likeness=likeness(pairs) if has_columns else why_not,
+    )
+
+
+def _top1(pairs: list[Pair]) -> Maybe[float]:
     """The share of inputs with the control's top class; an input with an answer that is no number does not agree."""
-    if isinstance(classes, Missing) and classes != _NOT_SAID:
-        return classes
-    count = expected.shape[1] if isinstance(classes, Missing) else classes
-    if not len(expected) or count < 2:
-        return Missing("the outputs are not classes")
-    scores, told = expected[:, :count], given[:, :count]
-    numbers = np.isfinite(scores).all(axis=1) & np.isfinite(told).all(axis=1)
-    return float((numbers & (scores.argmax(axis=1) == told.argmax(axis=1))).mean())
+    agree = []
+    for pair in pairs:
+        classes = pair.about.classes
+        if isinstance(classes, Missing) and classes != _NOT_SAID:
+            return classes
+        rows = len(pair.expected)
+        expected, given = pair.expected.reshape(rows, -1), pair.given.reshape(rows, -1)
+        count = expected.shape[1] if isinstance(classes, Missing) else classes
+        if not rows or count < 2:
+            return Missing("the outputs are not classes")
+        scores, told = expected[:, :count], given[:, :count]
+        numbers = np.isfinite(scores).all(axis=1) & np.isfinite(told).all(axis=1)
+        agree.append(numbers & (scores.argmax(axis=1) == told.argmax(axis=1)))
+    return float(np.concatenate(agree).mean())
 
 
 # Recordings older than this field hold classes only.
 _NOT_SAID = Missing("was not recorded")
 
 
-def _cosine(expected: Floats, given: Floats) -> Maybe[float]:
+def _cosine(pairs: list[Pair]) -> Maybe[float]:
     """The mean over inputs of the cosine between the arm's outputs and the control's."""
-    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(given, axis=1)
-    if not lengths.size or not lengths.all():
-        return Missing("an output is all zero")
-    return float(((expected * given).sum(axis=1) / lengths).mean())
+    found = []
+    for pair in pairs:
+        rows = len(pair.expected)
+        expected, given = pair.expected.reshape(rows, -1), pair.given.reshape(rows, -1)
+        lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(given, axis=1)
+        if not lengths.size or not lengths.all():
+            return Missing("an output is all zero")
+        found.append((expected * given).sum(axis=1) / lengths)
+    return float(np.concatenate(found).mean())
 
 
-def sqnr_db(expected: Floats, given: Floats) -> Maybe[float]:
+def _sqnr_db(pairs: list[Pair]) -> Maybe[float]:
     """Signal to quantization noise, 10 log10(sum expected^2 / sum (expected - given)^2), in dB."""
-    noise = float(np.square(expected - given).sum())
-    signal = float(np.square(expected).sum())
+    noise = sum(float(np.square(pair.expected - pair.given).sum()) for pair in pairs)
+    signal = sum(float(np.square(pair.expected).sum()) for pair in pairs)
     if noise == 0:
         return Missing("the outputs are equal: there is no noise")
     if signal == 0:
@@ -112,4 +162,5 @@ def _nothing(reason: str) -> Agreement:
         identical_outputs=gap,
         cosine=gap,
         not_finite=gap,
+        likeness=gap,
     )

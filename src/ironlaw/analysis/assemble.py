@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ironlaw.account import Executed
 from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
-from ironlaw.analysis.concerns.alike import answer_doubts
+from ironlaw.analysis.concerns.alike import answer_doubts, strays_among
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
@@ -31,6 +31,7 @@ from ironlaw.analysis.verdicts.scope import counted_in_scope
 from ironlaw.analysis.verdicts.unswitched import consistent, with_bounds
 from ironlaw.analysis.verdicts.validity import validity_concerns
 from ironlaw.analysis.verdicts.waterfall import waterfall
+from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
@@ -39,6 +40,7 @@ from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.recording import Recording
+from ironlaw.variant import GIVEN, PRECISION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,13 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
     ground = _ground(recording, chosen)
     concerns = _doubts_of_arms(ground)
-    among = None if has_moved(ground.check) else family(ground.bench, [(chosen, other) for other in others])
+    strays = strays_among(concerns)
+    alike = [(chosen, other) for other in others if not {chosen, other} & strays]
+    among: Maybe[Family] = _MOVED if has_moved(ground.check) else family(ground.bench, alike)
     comparisons = []
     for other in others:
-        comparison, doubts = _comparison(ground, other, among)
+        judged_among = among if (chosen, other) in alike else _otherwise(chosen, other, strays)
+        comparison, doubts = _comparison(ground, other, judged_among)
         concerns += [doubt for doubt in doubts if doubt not in concerns]  # a control's is the same in every comparison
         comparisons.append(comparison)
     concerns += precision_doubts(recording, plan.asked())
@@ -154,12 +159,13 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     concerns += arm_doubts(recording, turns, [arm.name for arm in plan.arms if not arm.serves])
     concerns += control_doubts(ground.check, any(arm.repeats for arm in plan.arms))
     asked = {arm.name for arm in plan.asked()}
-    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=_is_trained(concerns))
+    exact = {arm.name for arm in plan.arms if _is_in_format_of(plan.control, arm)}
+    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=_is_trained(concerns), exact=exact)
     concerns += pool_doubts(recording, turns)
     return [*validity_concerns(recording, ground.seen, ground.bench, ground.by_name), *concerns]
 
 
-def _comparison(ground: Ground, other: str, among: Family | None) -> tuple[Comparison, list[Concern]]:
+def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Comparison, list[Concern]]:
     """One arm against the control, with its ledger, account and causes; and the doubts about it."""
     comparison, pairs = ground.evidence.compare(ground.control, other)
     recording, rows = ground.recording, ground.by_name
@@ -182,7 +188,8 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
     trusted, trained = not has_moved(ground.check), _is_trained(concerns)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
-    alike = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))}
+    strays = strays_among(concerns)
+    alike = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))} - strays
     turns = {name: table for name, table in ground.evidence.turns.items() if name not in repeats}
     return Explanation(
         machine=recording.machine,
@@ -192,7 +199,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         concerns=tuple(concerns),
         front=front(on, ground.by_name),
         mixed=mixed(recording, on, alike, trusted=trusted),
-        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid),
+        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid, strays=strays),
         associations=associations(turns),
         control_check=ground.check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
@@ -236,7 +243,22 @@ def _is_trained(concerns: list[Concern]) -> bool:
     return all(concern.slug != "untrained-weights" for concern in concerns)
 
 
-def _with_causes(comparison: Comparison, on: Bench, among: Family | None) -> Comparison:
+_MOVED = Missing("the control arm moved: nothing is confirmed in this recording")
+
+
+def _otherwise(control: str, changed: str, strays: set[str]) -> Missing:
+    """Level 0 of the ladder: between arms that do not compute the same, no cause of their difference is confirmed."""
+    name = changed if changed in strays else control
+    return Missing(f"{name} answers otherwise: nothing is confirmed for it")
+
+
+def _is_in_format_of(control: Arm, arm: Arm) -> bool:
+    """Whether both are known to compute in the same number format: what a user's own program does is not."""
+    levels = {one.variant.level(PRECISION) for one in (control, arm)}
+    return len(levels) == 1 and GIVEN not in levels
+
+
+def _with_causes(comparison: Comparison, on: Bench, among: Maybe[Family]) -> Comparison:
     if isinstance(comparison.ln_ratio, Missing):
         return comparison
     judged = judge(on, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)

@@ -6,32 +6,72 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ironlaw.errors import ArmFailed
-from ironlaw.fact import Outputs
+from ironlaw.fact import Outputs, kept_places
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
+# Numbers kept of an arm's answers: 4 MiB. A classifier's are 64 thousand; the whole outputs of a detector may be 45
+# million.
+MOST_KEPT = 1 << 20
 
-def answer_probes(arm: str, program: Program, probes: list[tuple[Any, ...]]) -> Outputs:
-    """Run the program once on every probe and keep what it answered, a row for each input of a batch.
+
+def answer_probes(arm: str, program: Program, probes: list[tuple[Any, ...]], *, most: int = MOST_KEPT) -> list[Outputs]:
+    """Run the program once on every probe and keep what it answered: a fact for each shape of inputs and outputs.
 
     Raises:
         ArmFailed: an output holds no floating-point numbers.
     """
+    answered = [_answered(probe, program.answer(*probe)) for probe in probes]
+    groups: dict[Any, list[int]] = {}
+    for place, (probe, one) in enumerate(zip(probes, answered, strict=True)):
+        groups.setdefault((_forms(probe), one.forms, one.classes), []).append(place)
+    rows = sum(len(one.rows) for one in answered)
+    digest = _digest(probes)
+    kept = [
+        _kept(arm, [answered[place] for place in places], tuple(places), digest=digest, most=max(1, most // rows))
+        for places in groups.values()
+    ]
+    return [replace(fact, following=len(kept) - number) for number, fact in enumerate(kept, start=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """What a program gave for one probe: a row per input of a batch, its outputs one after the other."""
+
+    rows: Any
+    forms: tuple[tuple[int, ...], ...]  # of the outputs in a row
+    input_forms: tuple[tuple[int, ...], ...]
+    classes: Maybe[int]
+
+
+def _kept(arm: str, answered: list[_Answered], probes: tuple[int, ...], *, digest: str, most: int) -> Outputs:
+    """The answers of probes of one shape as a fact; of rows wider than `most` a part."""
     import numpy as np
 
-    found = [_rows(probe, program.answer(*probe)) for probe in probes]
-    if len({(table.shape[1], classes) for table, classes in found}) > 1:
-        raise ArmFailed("outputs differ in size from input to input", hint="give inputs of one shape")
-    table = np.concatenate([table for table, _ in found]).astype("<f4")
+    first = answered[0]
+    width = first.rows.shape[1]
+    classes = first.classes if isinstance(first.classes, int) else 0
+    kept = min(width, max(most, classes))
+    places = kept_places(width, kept, first=classes)
+    rows = [one.rows if kept == width else one.rows[:, places] for one in answered]
+    table = np.concatenate(rows).astype("<f4")
+    seen = hashlib.sha256()
+    for one in answered:
+        seen.update(np.ascontiguousarray(one.rows, dtype="<f4").tobytes())
     return Outputs(
         arm=arm,
         shape=table.shape,
         data=base64.b64encode(zlib.compress(table.tobytes(), 1)).decode(),
-        input_digest=_digest(probes),
-        classes=found[0][1],
+        input_digest=digest,
+        classes=first.classes,
+        probes=probes,
+        forms=first.forms,
+        input_forms=first.input_forms,
+        digest=seen.hexdigest(),
     )
 
 
@@ -44,8 +84,8 @@ def leaves(output: Any) -> list[Any]:
     return [output] if hasattr(output, "shape") else []
 
 
-def _rows(probe: tuple[Any, ...], output: Any) -> tuple[Any, Maybe[int]]:
-    """One row per input of a batch, its outputs one after the other; and how many classes a row begins with.
+def _answered(probe: tuple[Any, ...], output: Any) -> _Answered:
+    """One row per input of a batch, and how many classes a row begins with.
 
     Where outputs are not one per input, all of them are one row.
     """
@@ -59,11 +99,19 @@ def _rows(probe: tuple[Any, ...], output: Any) -> tuple[Any, Maybe[int]]:
         )
     given = leaves(probe)
     batch = given[0].shape[0] if given and len(given[0].shape) else 1
-    if any(array.ndim == 0 or array.shape[0] != batch for array in arrays):
-        return np.concatenate([array.reshape(1, -1) for array in arrays], axis=1), _NO_CLASSES
+    is_whole = any(array.ndim == 0 or array.shape[0] != batch for array in arrays)
     first = arrays[0]
-    classes = first.shape[1] if first.ndim == 2 and first.shape[1] > 1 else _NO_CLASSES
-    return np.concatenate([array.reshape(batch, -1) for array in arrays], axis=1), classes
+    has_classes = not is_whole and first.ndim == 2 and first.shape[1] > 1
+    return _Answered(
+        rows=np.concatenate([array.reshape(1 if is_whole else batch, -1) for array in arrays], axis=1),
+        forms=tuple(tuple(map(int, array.shape if is_whole else array.shape[1:])) for array in arrays),
+        input_forms=_forms(probe),
+        classes=int(first.shape[1]) if has_classes else _NO_CLASSES,
+    )
+
+
+def _forms(probe: tuple[Any, ...]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(map(int, leaf.shape)) for leaf in leaves(probe))
 
 
 _NO_CLASSES = Missing("the outputs are not classes")

@@ -30,6 +30,7 @@ from ironlaw.fact import (
     InterpreterStarted,
     Labelled,
     NullReading,
+    Outputs,
 )
 from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
@@ -298,7 +299,7 @@ class ProcessStage:
         facts: list[Fact] = []
         try:
             twin.send(order)
-            while not facts or isinstance(facts[-1], _GO_BEFORE):
+            while not facts or _goes_before(facts[-1]):
                 facts.append(twin.receive(limit_s=limit_s))
         except LineLost as lost:
             reason = twin.explain(lost)
@@ -325,6 +326,11 @@ def _line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:
     ours, end = socket.socketpair()
     theirs.enter_context(end)
     return Line(ours), end
+
+
+def _goes_before(fact: Fact) -> bool:
+    """Whether a twin sends more facts for the same order behind this one."""
+    return isinstance(fact, _GO_BEFORE) or (isinstance(fact, Outputs) and fact.following > 0)
 
 
 def threading_environment(threads: int) -> dict[str, str]:

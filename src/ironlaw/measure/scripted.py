@@ -334,7 +334,16 @@ class ScriptedStage:
         noise = self._law(arm).answer_noise
         cells = array("f", (shared.gauss(0, 1) + own.gauss(0, 1) * noise for _ in range(640)))
         data = base64.b64encode(zlib.compress(cells.tobytes())).decode()
-        outputs = Outputs(arm=arm.name, shape=(64, 10), data=data, input_digest="scripted")
+        outputs = Outputs(
+            arm=arm.name,
+            shape=(64, 10),
+            data=data,
+            input_digest="scripted",
+            classes=10,
+            probes=tuple(range(64)),
+            forms=((10,),),
+            input_forms=((1,),),
+        )
         return [*self._nulls(arm), Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
 
     def _nulls(self, arm: Arm) -> list[Fact]:

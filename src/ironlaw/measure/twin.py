@@ -107,7 +107,7 @@ class Twin:
             case Turn():
                 return [self._turn(order)]
             case Answer():
-                return [*self._nulls(), self._take_census(), *self._judge(), self._answer()]
+                return [*self._nulls(), self._take_census(), *self._judge(), *self._answer()]
             case Survey():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -298,7 +298,7 @@ class Twin:
         labels = read_labels(self._post.labels, images=self._post.images)
         return [judge_labels(self._post.arm.name, self._program, model, labels)]
 
-    def _answer(self) -> Outputs:
+    def _answer(self) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
         return answer_probes(self._post.arm.name, self._program, saved.load(self._folder, probes=True).probes)

@@ -47,7 +47,7 @@ def dynamic_shapes(module: Any, arguments: Arguments, model: LoadedModel) -> Any
     varying = _varying(model)
     if not any(varying):
         return None
-    shapes = torch.export.ShapesCollection()
+    shapes: Any = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]  # torch does not type it
     for tensor, dims in zip(_tensors(arguments), varying, strict=True):
         if dims:
             shapes[tensor] = dict.fromkeys(dims, torch.export.Dim.DYNAMIC)

@@ -3,12 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from ironlaw.explanation import ArmSummary
+from ironlaw.concern import OTHER_ANSWERS, Concern
+from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
 from ironlaw.report.words import ended
 from ironlaw.text import plain
+
+# What stands in the row of such an arm.
+ANSWERS_OTHERWISE = "answers otherwise"
+
+
+def answers_otherwise(explanation: Explanation, arm: str) -> tuple[Concern, ...]:
+    """The concerns that an arm's answers are not the control's; empty where they are, or nothing is known of them."""
+    return tuple(
+        concern
+        for concern in explanation.concerns
+        if concern.arm == arm and concern.slug in (OTHER_ANSWERS, "not-finite")
+    )
+
+
+def answers_document(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
+    """Whether and where an arm's answers differ, as JSON-ready fields."""
+    found = answers_otherwise(explanation, arm.arm)
+    likeness = arm.likeness
+    document: dict[str, Any] = {"otherwise": "; ".join(concern.text for concern in found) or None}
+    if isinstance(likeness, Missing):
+        return {**document, "missing": likeness.reason}
+    worst = likeness.worst
+    return {
+        **document,
+        "worst": {"missing": worst.reason}
+        if isinstance(worst, Missing)
+        else {"output": worst.output, "axis": worst.axis, "column": worst.column, "agreement": worst.agreement},
+        "constant": [
+            {"output": one.output, "axis": one.axis, "columns": list(one.columns), "of": one.size}
+            for one in likeness.constant
+        ],
+        "other_shapes": [
+            {
+                "inputs": [list(form) for form in one.input_forms],
+                "control": [list(form) for form in one.control],
+                "given": [list(form) for form in one.given],
+                "count": one.inputs,
+            }
+            for one in likeness.shapes
+        ],
+        "by_input_shape": [
+            {
+                "inputs": [list(form) for form in one.input_forms],
+                "output": one.output,
+                "relative_error": {"missing": one.error.reason} if isinstance(one.error, Missing) else one.error,
+            }
+            for one in likeness.by_shape
+        ],
+    }
 
 
 def agreement(arm: ArmSummary) -> str:
@@ -22,6 +74,8 @@ def agreement(arm: ArmSummary) -> str:
         parts.append(f"SQNR {with_unit(number(arm.sqnr_db), DECIBEL)}")
     if isinstance(arm.top1_agreement, Missing) and is_known(arm.cosine):
         parts.append(f"cosine {number(arm.cosine)}")
+    if is_known(arm.likeness):
+        parts += _worst(arm.likeness)
     if is_known(arm.largest_difference):
         parts.append(f"largest difference {arm.largest_difference:.1e}")
     if is_known(arm.not_finite) and arm.not_finite:
@@ -32,6 +86,18 @@ def agreement(arm: ArmSummary) -> str:
             f" [{percent(arm.accuracy.low, digits=3)}, {percent(arm.accuracy.high, digits=3)}]"
         )
     return ", ".join(parts)
+
+
+def _worst(likeness: Likeness) -> list[str]:
+    """The output or column that agrees least, and how many columns are constant."""
+    parts = [
+        f"{len(one.columns)} of {one.size} {'columns' if one.is_last else 'channels'} of output {one.output} constant"
+        for one in likeness.constant
+    ]
+    if is_known(likeness.worst) and likeness.worst.axis is not None:
+        kind = "column" if likeness.worst.axis == -1 else "channel"
+        parts.append(f"agreement of the worst {kind} {number(likeness.worst.agreement)}")
+    return parts
 
 
 def boundaries(arms: Iterable[ArmSummary]) -> list[tuple[str, str]]:

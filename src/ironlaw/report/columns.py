@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, ArmSummary, Comparison, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.arms import ANSWERS_OTHERWISE, answers_otherwise
 from ironlaw.report.quantity import (
     COUNT,
     MEGABYTES,
@@ -43,11 +44,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One arm: its name as text, whether an experiment added it, and why it failed if it did."""
+    """One arm: its name as text, whether an experiment added it, why it failed if it did, and what its numbers need."""
 
     name: str
     is_added: bool
     failure: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,15 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
         elif reasons and reasons != {NOT_RECORDED.reason}:
             lost.setdefault("; ".join(sorted(reasons - {NOT_RECORDED.reason})), []).append(column.title)
     return ArmsTable(
-        rows=tuple(Row(name=plain(arm.arm), is_added=arm.arm in added, failure=plain(arm.failure)) for arm in arms),
+        rows=tuple(
+            Row(
+                name=plain(arm.arm),
+                is_added=arm.arm in added,
+                failure=plain(arm.failure),
+                remark=ANSWERS_OTHERWISE if answers_otherwise(explanation, arm.arm) else "",
+            )
+            for arm in arms
+        ),
         columns=tuple(kept),
         lost=tuple(Lost(titles=tuple(titles), reason=reason) for reason, titles in lost.items()),
     )

@@ -30,6 +30,7 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import account_document, executed_document
+from ironlaw.report.arms import answers_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.guesses import guesses
@@ -172,6 +173,7 @@ def _arm(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
         "identical_outputs": _plain(arm.identical_outputs),
         "cosine": _number(arm.cosine),
         "not_finite_outputs": _plain(arm.not_finite),
+        "answers": answers_document(arm, explanation),
         "accuracy": _estimate(arm.accuracy),
         "boundary": arm.boundary or None,
         "phases_ms": {name: ns / ms for name, ns in arm.phases_ns.items()},

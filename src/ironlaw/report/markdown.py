@@ -11,7 +11,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.arms import failure_sentence
-from ironlaw.report.columns import arms_table, asked_comparisons, cell_text, widest_first
+from ironlaw.report.columns import Row, arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.gaps import gap_sentence, gaps
@@ -93,7 +93,13 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
     arms, footnotes = arms_table(explanation, n=n), Footnotes()
     headings = ["arm", *(f"{column.title}, {column.unit}" if column.unit else column.title for column in arms.columns)]
     rows = [
-        (row, [row.name, *(cell_text(column.cells[place], footnotes) for column in arms.columns)])
+        (
+            row,
+            [
+                _named(row),
+                *(cell_text(column.cells[place], footnotes) for column in arms.columns),
+            ],
+        )
         for place, row in enumerate(arms.rows)
     ]
     asked, added = ([cells for row, cells in rows if row.is_added is wanted] for wanted in (False, True))
@@ -129,6 +135,10 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
     if said := splitting.what_if_sentence(comparison, explanation.plan):
         blocks.append(escaped(said))
     return blocks
+
+
+def _named(row: Row) -> str:
+    return f"{row.name} ({row.remark})" if row.remark else row.name
 
 
 def split_blocks(comparison: Comparison) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+from ironlaw.concern import Weight
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, Comparison, Difference, Explanation, ReadOnce
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.arms import answers_otherwise
 from ironlaw.report.columns import moved_by
 from ironlaw.report.doubts import invalid_sentence, invalidating, why_unproven
 from ironlaw.report.quantity import (
@@ -138,10 +140,21 @@ def adjusted_sentence(comparison: Comparison) -> str:
     )
 
 
+def otherwise_sentences(comparison: Comparison, explanation: Explanation) -> list[str]:
+    """That an arm answers less alike than was asked for, before its speed; what invalidates is said as such."""
+    return [
+        f"{plain(arm)} answers otherwise: {ended(plain(concern.text))}"
+        for arm in (comparison.control, comparison.changed)
+        for concern in answers_otherwise(explanation, arm)
+        if concern.weight is not Weight.INVALIDATES
+    ]
+
+
 def paragraph(comparison: Comparison, explanation: Explanation) -> str:
     """One comparison as an answer: what differs, what of it is explained, what is not."""
     sentences = [
         *dict.fromkeys(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
+        *otherwise_sentences(comparison, explanation),
         headline(comparison, explanation),
         precision_sentence(comparison, explanation),
         adjusted_sentence(comparison),

@@ -182,9 +182,9 @@ def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap:
         if row.is_added and not was_added:
             grid.add_row(Text("for experiments:", style="italic dim"))
             was_added = True
-        name = _folded(f"  {row.name}" if row.is_added else row.name)
-        cells = [Text(column[place]) for column in texts]
-        grid.add_row(Text(name), *cells, style="dim" if row.failure else "")
+        name = Text(_folded(f"  {row.name}" if row.is_added else row.name))
+        name.append(f"\n  {row.remark}" if row.remark else "", style="red")
+        grid.add_row(name, *(Text(column[place]) for column in texts), style="dim" if row.failure else "")
     return grid
 
 

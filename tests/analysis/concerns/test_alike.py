@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ironlaw.analysis.concerns.alike import agreement_of, answer_doubts, answers_alike
+from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import ArmSummary
+from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Worst
 from ironlaw.missing import Maybe, Missing
 
 NO_CLASSES = Missing("the outputs are not classes")
@@ -49,3 +53,71 @@ def test_answers_below_the_threshold_are_marked_unless_weights_are_untrained() -
 @pytest.mark.parametrize("asked", [set(), {"fp32"}])
 def test_arms_of_experiments_are_not_marked(asked: set[str]) -> None:
     assert list(answer_doubts([row(top1=0.1)], asked, 0.99, trained=True)) == []
+
+
+def of(likeness: Likeness, *, top1: Maybe[float] = NO_CLASSES, cosine: Maybe[float] = NO_CLASSES) -> ArmSummary:
+    return replace(row(top1=top1, cosine=cosine), likeness=likeness)
+
+
+def the_doubt(one: ArmSummary, *, trained: bool = True, exact: bool = False) -> Concern | None:
+    found = answer_doubts([one], {"int8"}, 0.99, trained=trained, exact={"int8"} if exact else ())
+    return next(iter(found), None)
+
+
+DEAD = Likeness(constant=(Constant(output=0, axis=-1, columns=(4, 5, 6, 12), size=13, is_last=True),))
+OTHER = Likeness(
+    shapes=(OtherShape(input_forms=((1, 37),), control=((37, 8),), given=((9, 8),), inputs=3, is_fixed=True),)
+)
+
+
+def strayed(error: float) -> Likeness:
+    shapes = (((1, 9),), 0.0), (((1, 37),), error)
+    return Likeness(by_shape=tuple(ByShape(input_forms=form, output=0, error=one) for form, one in shapes))
+
+
+def test_dead_columns_are_named_and_make_the_comparison_invalid_whatever_the_rest_agrees() -> None:
+    concern = the_doubt(of(DEAD, cosine=0.99999))
+    assert concern is not None
+    assert concern.weight is Weight.INVALIDATES
+    assert "4 of 13 columns of output 0 are constant (4 to 6, 12), and not in the control" in concern.text
+    assert not answers_alike(of(DEAD, cosine=0.99999), 0.0)
+
+
+def test_other_output_shapes_are_another_program_even_where_weights_are_untrained() -> None:
+    concern = the_doubt(of(OTHER), trained=False)
+    assert concern is not None
+    assert concern.weight is Weight.INVALIDATES
+    assert "for inputs of shape 1x37 its outputs have shapes 9x8 instead of 37x8" in concern.text
+
+
+def test_a_number_of_things_found_is_no_other_shape() -> None:
+    found = replace(OTHER, shapes=(replace(OTHER.shapes[0], is_fixed=False),))
+    assert the_doubt(of(found)) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "exact", "trained", "invalid"),
+    [
+        (0.6, False, True, True),
+        (0.4, False, True, False),
+        (0.6, False, False, False),
+        (0.2, True, False, True),
+        (0.1, True, True, False),
+    ],
+)
+def test_an_error_that_no_rounding_gives_is_named_with_the_shape(
+    error: float, exact: bool, trained: bool, invalid: bool
+) -> None:
+    concern = the_doubt(of(strayed(error), top1=1.0), exact=exact, trained=trained)
+    assert (concern is not None) == invalid
+    if concern is not None:
+        assert f"for inputs of shape 1x37 output 0 differs by {100 * error:.0f} % of its size" in concern.text
+
+
+def test_the_worst_column_counts_and_is_named() -> None:
+    one = of(Likeness(worst=Worst(output=1, axis=-1, column=7, agreement=0.95)), top1=1.0, cosine=1.0)
+    assert agreement_of(one) == 0.95
+    concern = the_doubt(one)
+    assert concern is not None
+    assert concern.weight is Weight.DOUBTS
+    assert "column 7 of output 1 agrees with the control's to 0.950" in concern.text

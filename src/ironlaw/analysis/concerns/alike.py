@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.concern import OTHER_ANSWERS, Concern, Weight
 from ironlaw.explanation import ArmSummary
+from ironlaw.likeness import Constant, Likeness, Worst, words_of
 from ironlaw.missing import Maybe, Missing, is_known
+
+# Relative to the control's. An error of half the size of the answers is 6 dB: they hold one bit, which is no number
+# format's rounding. Sound int8 networks gave 15 dB and more, int4 ones 18 (a matrix product of 64 rows).
+MOST_ERROR = 0.5
+_MOST_NAMED = 6
 
 
 def agreement_of(row: ArmSummary) -> Maybe[float]:
-    """The share of inputs with the control's top class; for outputs that are no classes, their cosine with its own.
+    """How far the answers agree: the least of what is compared.
 
-    A cosine of 0.99 is a signal-to-noise ratio of 17 dB where lengths are kept.
+    Of scores of classes the share of inputs with the control's top one; of other outputs the agreement of the worst
+    output or column (in recordings without columns, the cosine of all outputs together). 0.99 is a signal-to-noise
+    ratio of 17 dB.
     """
     if isinstance(row.not_finite, int) and row.not_finite:
         return Missing("an output is not finite")
-    return row.top1_agreement if is_known(row.top1_agreement) else row.cosine
+    if isinstance(row.likeness, Missing):
+        return row.top1_agreement if is_known(row.top1_agreement) else row.cosine
+    if row.likeness.constant:
+        return Missing(_constant(row.likeness.constant))
+    parts = [row.top1_agreement] if is_known(row.top1_agreement) else []
+    parts += [row.likeness.worst.agreement] if is_known(row.likeness.worst) else []
+    return min(parts) if parts else row.top1_agreement
 
 
 def answers_alike(row: ArmSummary, least: float) -> bool:
@@ -25,12 +39,52 @@ def answers_alike(row: ArmSummary, least: float) -> bool:
     return is_known(agreement) and agreement >= least
 
 
-def answer_doubts(rows: Iterable[ArmSummary], asked: set[str], least: float, *, trained: bool) -> Iterator[Concern]:
-    """The arms whose answers are no numbers, and (with trained weights) those that answer differently."""
+def computes_otherwise(row: ArmSummary, least: float, *, is_exact: bool, trained: bool) -> str:
+    """Why an arm is not the control's function, rounded: it then is another program. Empty where that is not shown.
+
+    `is_exact`: both compute in the same number format, so that no rounding excuses less than `least`. Rounding says
+    nothing of networks that were not trained: their outputs hardly differ from input to input.
+    """
+    if isinstance(row.likeness, Missing):
+        return ""
+    fixed = [one for one in row.likeness.shapes if one.is_fixed]
+    if fixed:
+        one = fixed[0]
+        return (
+            f"for inputs of shape {words_of(one.input_forms)} its outputs have shapes {words_of(one.given)} "
+            f"instead of {words_of(one.control)}"
+        )
+    if row.likeness.constant and trained:
+        return _constant(row.likeness.constant)
+    return _strays(row.likeness, least, is_exact=is_exact, trained=trained)
+
+
+def _strays(likeness: Likeness, least: float, *, is_exact: bool, trained: bool) -> str:
+    """The shape of inputs for which an output has the largest error, where it is more than rounding."""
+    # The error at which the agreement of answers of one length is the least that was asked for.
+    most = (2 * (1 - least)) ** 0.5 if is_exact else MOST_ERROR
+    if not (is_exact or trained):
+        return ""
+    known = [(one.error, one) for one in likeness.by_shape if not isinstance(one.error, Missing)]
+    unknown = [one for one in likeness.by_shape if isinstance(one.error, Missing)]
+    if unknown:
+        return f"output {unknown[0].output} is all zero in the control, and not here"
+    error, one = max(known, key=lambda pair: pair[0], default=(0.0, None))
+    if one is None or error <= most:
+        return ""
+    where = f"for inputs of shape {words_of(one.input_forms)} " if len(likeness.by_shape) > 1 else ""
+    return f"{where}output {one.output} differs by {100 * error:.0f} % of its size"
+
+
+def answer_doubts(
+    rows: Iterable[ArmSummary], asked: set[str], least: float, *, trained: bool, exact: Collection[str] = ()
+) -> Iterator[Concern]:
+    """The arms whose answers are no numbers, those that compute something else, and (with trained weights) those that
+    answer differently. `exact` are the arms in the control's own number format."""
     for row in rows:
-        if row.arm not in asked or isinstance(row.not_finite, Missing):
+        if row.arm not in asked:
             continue
-        if row.not_finite:
+        if is_known(row.not_finite) and row.not_finite:
             yield Concern(
                 slug="not-finite",
                 text=f"{row.not_finite} of its outputs on the shared inputs are infinite or no number",
@@ -38,18 +92,67 @@ def answer_doubts(rows: Iterable[ArmSummary], asked: set[str], least: float, *, 
                 arm=row.arm,
                 weight=Weight.INVALIDATES,
             )
-            continue
-        agreement = agreement_of(row)
-        if trained and is_known(agreement) and agreement < least:
-            what = "the control's top class" if is_known(row.top1_agreement) else "a cosine with the control's outputs"
-            told = (
-                f"{100 * agreement:.1f} % of the inputs have {what}"
-                if is_known(row.top1_agreement)
-                else (f"its outputs have {what} of {agreement:.3f}")
-            )
+        elif said := computes_otherwise(row, least, is_exact=row.arm in exact, trained=trained):
             yield Concern(
-                slug="other-answers",
-                text=f"{told}, below {least:.4g}: it is never recommended",
+                slug=OTHER_ANSWERS,
+                text=f"{row.arm} answers otherwise: {said}; nothing is confirmed for it, and it is never recommended",
+                fix=_fix(row),
+                arm=row.arm,
+                weight=Weight.INVALIDATES,
+            )
+        elif trained and (said := _less_alike(row, least)):
+            yield Concern(
+                slug=OTHER_ANSWERS,
+                text=f"{said}, below {least:.4g}: it is never recommended",
                 fix="quantize less of it, calibrate on more inputs, or lower --agreement",
                 arm=row.arm,
             )
+
+
+def strays_among(concerns: Iterable[Concern]) -> set[str]:
+    """The arms that compute something else than the control."""
+    return {one.arm for one in concerns if one.slug == OTHER_ANSWERS and one.weight is Weight.INVALIDATES}
+
+
+def _fix(row: ArmSummary) -> str:
+    if is_known(row.likeness) and row.likeness.constant:
+        return "leave the last operators (the products and joins behind these columns) out of quantization"
+    return "see what it was exported or traced for; if it is meant to compute something else, lower --agreement"
+
+
+def _less_alike(row: ArmSummary, least: float) -> str:
+    agreement = agreement_of(row)
+    if isinstance(agreement, Missing) or agreement >= least:
+        return ""
+    if is_known(row.top1_agreement) and row.top1_agreement == agreement:
+        return f"{100 * agreement:.1f} % of the inputs have the control's top class"
+    if is_known(row.likeness) and is_known(row.likeness.worst):
+        return f"{_place(row.likeness.worst)} agrees with the control's to {agreement:.3f}"
+    return f"its outputs have a cosine with the control's outputs of {agreement:.3f}"
+
+
+def _place(worst: Worst) -> str:
+    if worst.axis is None:
+        return f"output {worst.output}"
+    return f"{'column' if worst.axis == -1 else 'channel'} {worst.column} of output {worst.output}"
+
+
+def _constant(found: Iterable[Constant]) -> str:
+    """9 of 13 columns of output 0 are constant (4 to 12)."""
+    return "; ".join(
+        f"{len(one.columns)} of {one.size} {'columns' if one.is_last else 'channels'} of output {one.output} "
+        f"{'is' if len(one.columns) == 1 else 'are'} constant ({_ranges(one.columns)}), and not in the control"
+        for one in found
+    )
+
+
+def _ranges(columns: tuple[int, ...]) -> str:
+    """0, 2 to 5, 9; of many the first ones."""
+    runs: list[list[int]] = []
+    for column in columns:
+        if runs and column == runs[-1][-1] + 1:
+            runs[-1].append(column)
+        else:
+            runs.append([column])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(texts[:_MOST_NAMED]) + (" ..." if len(texts) > _MOST_NAMED else "")

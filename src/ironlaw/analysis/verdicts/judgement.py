@@ -49,11 +49,11 @@ def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
     return adjusted(raw)
 
 
-def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Family | None) -> Judgement:
+def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Judgement:
     """Verdicts on every cause that was tested for one comparison, whose ln-ratio is `whole`.
 
-    `among` is the recording's family of experiments; None in a recording whose control moved: then nothing is
-    confirmed.
+    `among` is the recording's family of experiments, or why nothing is confirmed here: the control moved, or the
+    arms do not compute the same.
     """
     judged = _Judge(on=on, arms=(control, changed), among=among)
     found = [*contributions(on, control, changed)]
@@ -89,7 +89,7 @@ class _Judge:
 
     on: Bench
     arms: tuple[str, str]
-    among: Family | None
+    among: Maybe[Family]
 
     def verdict(self, item: Contribution) -> CauseVerdict:
         """The outcome of one experiment, with its numbers."""
@@ -113,8 +113,8 @@ class _Judge:
         """Confirmed: unlikely by luck among all experiments, and in the predicted direction on both scales."""
         if isinstance(effect, Missing):
             return Outcome.UNDECIDED, ""  # the effect itself says why
-        if self.among is None:
-            return Outcome.UNDECIDED, "the control arm moved: nothing is confirmed in this recording"
+        if isinstance(self.among, Missing):
+            return Outcome.UNDECIDED, self.among.reason
         if len(item.parts) < FEWEST_REPLICATES:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
         if effect.lies_within(self.on.smallest):

@@ -20,11 +20,18 @@ MOST_NEXT = 4
 
 
 def recommend(
-    on: Bench, rows: Iterable[ArmSummary], *, trusted: bool, trained: bool, invalid: Collection[str]
+    on: Bench,
+    rows: Iterable[ArmSummary],
+    *,
+    trusted: bool,
+    trained: bool,
+    invalid: Collection[str],
+    strays: Collection[str] = (),
 ) -> Maybe[Recommendation]:
     """The fastest arm that answers as the control does, and what else was tried.
 
-    Gains over a control among the `invalid` arms answer another question, and an invalid arm is never recommended.
+    Gains over a control among the `invalid` arms answer another question, and an invalid arm is never recommended;
+    nor is one of the `strays`, which compute something else than the control.
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
     `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
@@ -38,14 +45,15 @@ def recommend(
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
     for arm in on.plan.arms[1:]:
-        if arm.repeats or _base(on, arm) in invalid or not _deployable(arm.variant):
+        base = _base(on, arm)
+        if arm.repeats or (base in invalid and base not in strays) or not _deployable(arm.variant):
             continue
         ln_gain = t_interval(list(on.series((1.0, control.name), (-1.0, arm.name)).values()))
         if isinstance(ln_gain, Missing):
             continue
         if ln_gain.low <= 0:
             tried.append(arm.name)
-        elif not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
+        elif base in strays or not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
             unlike.append(arm.name)
         else:
             gains.append((ln_gain, arm.name))
@@ -77,6 +85,8 @@ def _deployable(variant: Variant) -> bool:
 def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
     """Whether its answers allow to recommend an arm; of untrained weights only that they are numbers can be asked."""
     if row is None:
+        return False
+    if is_known(row.likeness) and row.likeness.shapes:
         return False
     return answers_alike(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
 

@@ -1,0 +1,191 @@
+"""Where an arm's answers differ from the control's: by the shape of inputs, by output, by column of an output.
+
+One number for all outputs is that of the largest ones: a detector whose boxes are pixels and whose scores are all 0
+agrees with a cosine of 0.99999. Every output and every column is therefore judged on its own scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ironlaw.analysis.turns import Floats
+from ironlaw.fact import Outputs
+from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Shape, Worst
+from ironlaw.missing import Maybe, Missing
+
+# Fewer values of a column can be equal by rounding alone: as many as the inputs that are few to compare answers on.
+FEWEST_VALUES = 8
+# Relative to its largest value, the spread of a column that float32 sums give in another order.
+NO_SPREAD = 1e-5
+_Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The answers of control and arm to the same inputs of one shape, row by row, and what a row holds."""
+
+    about: Outputs
+    expected: Floats
+    given: Floats
+
+
+def other_shapes(control: Sequence[Outputs], changed: Sequence[Outputs]) -> tuple[OtherShape, ...]:
+    """By shape of input, the outputs that have other shapes; empty where shapes were not recorded."""
+    wanted = {probe: fact for fact in control for probe in fact.probes}
+    found: dict[tuple[tuple[Shape, ...], ...], int] = {}
+    for fact in changed:
+        for probe in fact.probes:
+            if probe in wanted and wanted[probe].forms != fact.forms:
+                key = (fact.input_forms, wanted[probe].forms, fact.forms)
+                found[key] = found.get(key, 0) + 1
+    follow = {form: len({fact.forms for fact in control if fact.input_forms == form}) == 1 for form, *_ in found}
+    return tuple(
+        OtherShape(input_forms=form, control=theirs, given=ours, inputs=count, is_fixed=follow[form])
+        for (form, theirs, ours), count in found.items()
+    )
+
+
+def likeness(pairs: Sequence[Pair]) -> Likeness:
+    """What speaks against the answers being the same; all of them finite, and of the shapes of the control's."""
+    columns: dict[tuple[int, int | None, int], _Columns] = {}
+    by_shape = []
+    for pair in pairs:
+        sums = _Sums.of(pair)
+        worst: list[tuple[float, ByShape]] = []
+        for output, form, places, within in _outputs(pair.about):
+            error = sums.error(places)
+            known = float("inf") if isinstance(error, Missing) else error
+            worst.append((known, ByShape(input_forms=pair.about.input_forms, output=output, error=error)))
+            for axis, index, size in _axes(form, within):
+                columns.setdefault((output, axis, size), _Columns.empty(size)).add(index, sums, places, len(pair.given))
+        by_shape += [max(worst, key=lambda one: one[0])[1]] if worst else []
+    classes = bool(pairs) and isinstance(pairs[0].about.classes, int)
+    return Likeness(constant=_constant(columns), by_shape=tuple(by_shape), worst=_worst(columns, classes=classes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """Over the rows, at each place of a row."""
+
+    product: Floats
+    expected: Floats  # squares
+    given: Floats  # squares
+    noise: Floats  # squares of the differences
+    ends: tuple[Floats, Floats, Floats, Floats]  # smallest and largest, expected and given
+
+    @classmethod
+    def of(cls, pair: Pair) -> _Sums:
+        one, other = pair.expected, pair.given
+        return cls(
+            product=(one * other).sum(axis=0),
+            expected=np.square(one).sum(axis=0),
+            given=np.square(other).sum(axis=0),
+            noise=np.square(one - other).sum(axis=0),
+            ends=(one.min(axis=0), one.max(axis=0), other.min(axis=0), other.max(axis=0)),
+        )
+
+    def error(self, places: _Places) -> Maybe[float]:
+        """The norm of the differences over that of the control's, of one output."""
+        noise, signal = float(self.noise[places].sum()), float(self.expected[places].sum())
+        if noise == 0:
+            return 0.0
+        return float(np.sqrt(noise / signal)) if signal else Missing("the control's are all zero")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Columns:
+    """The same, over all numbers of each column."""
+
+    product: Floats
+    squares: Floats
+    count: Floats
+    lowest: list[Floats] = field(default_factory=list)  # expected, given
+    highest: list[Floats] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, size: int) -> _Columns:
+        zero, top = np.zeros(size), np.full(size, np.inf)
+        return cls(
+            product=zero.copy(),
+            squares=zero.copy(),
+            count=zero.copy(),
+            lowest=[top.copy(), top.copy()],
+            highest=[-top, -top],
+        )
+
+    def add(self, index: _Places, sums: _Sums, places: _Places, rows: int) -> None:
+        """Add the places of one output, each to its column."""
+        size = len(self.count)
+        self.product += np.bincount(index, weights=sums.product[places], minlength=size)
+        both = sums.expected[places] + sums.given[places]
+        self.squares += np.bincount(index, weights=both, minlength=size)
+        self.count += rows * np.bincount(index, minlength=size)
+        for side in (0, 1):
+            np.minimum.at(self.lowest[side], index, sums.ends[2 * side][places])
+            np.maximum.at(self.highest[side], index, sums.ends[2 * side + 1][places])
+
+    def agreement(self) -> Floats:
+        """2 sum(xy) / (sum x^2 + sum y^2) of each column: 1 where equal, 0 where one side is zero.
+
+        It is the cosine where both have the same length. Source: Zegers & ten Berge, Psychometrika 50 (1985) 17, the
+        coefficient of identity.
+        """
+        return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
+
+    def constant(self) -> tuple[int, ...]:
+        """The columns that have one value in the arm, and in the control more than rounding tells apart."""
+        size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
+        with np.errstate(invalid="ignore"):
+            varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size
+        stuck = (self.lowest[1] == self.highest[1]) & varies & (self.count >= FEWEST_VALUES)
+        return tuple(map(int, np.flatnonzero(stuck)))
+
+
+def _outputs(about: Outputs) -> Iterable[tuple[int, Shape, _Places, _Places]]:
+    """Each output with its shape, where its numbers stand in a kept row, and where in the whole output."""
+    kept = np.asarray(about.kept_places(), dtype=np.intp)
+    start = 0
+    for output, form in enumerate(about.forms):
+        length = int(np.prod(form, dtype=np.int64))
+        places = np.flatnonzero((kept >= start) & (kept < start + length))
+        if len(places):
+            yield output, form or (1,), places, kept[places] - start
+        start += length
+
+
+def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, int]]:
+    """The output as a whole, by its last axis, and by its first one: channels, where positions come last."""
+    yield None, np.zeros(len(within), dtype=np.intp), 1
+    index = np.unravel_index(within, form)
+    for axis in sorted({0, len(form) - 1}):
+        yield axis - len(form), index[axis], form[axis]
+
+
+def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Constant, ...]:
+    """Of each output, by its last axis, or else by its first."""
+    found: dict[int, Constant] = {}
+    for (output, axis, size), column in sorted(columns.items(), key=lambda entry: -(entry[0][1] or -99)):
+        if axis is not None and (stuck := column.constant()):
+            made = Constant(output=output, axis=axis, columns=stuck, size=size, is_last=axis == -1)
+            found.setdefault(output, made)
+    return tuple(found[output] for output in sorted(found))
+
+
+def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
+    """The output or column that agrees least; columns of few values say nothing. Classes have their top one."""
+    found: list[Worst] = []
+    for (output, axis, _), column in columns.items():
+        if classes and output == 0:
+            continue
+        agreement = np.where((column.count >= FEWEST_VALUES) | (axis is None), column.agreement(), np.inf)
+        place = int(agreement.argmin())
+        if np.isfinite(agreement[place]):
+            at = None if axis is None else place
+            found.append(Worst(output=output, axis=axis, column=at, agreement=float(agreement[place])))
+    if not found:
+        return Missing("nothing but classes is to be compared")
+    return min(found, key=lambda one: one.agreement)
