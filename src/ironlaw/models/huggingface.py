@@ -133,7 +133,8 @@ def _preprocessing(source: str, config: Any) -> Preprocessing:
 
     side = config.image_size if isinstance(getattr(config, "image_size", None), int) else 224
     try:
-        said = transformers.AutoImageProcessor.from_pretrained(source)  # type: ignore[no-untyped-call]  # not typed there
+        maker: Any = transformers.AutoImageProcessor  # its methods are not typed
+        said = maker.from_pretrained(source, trust_remote_code=False)
         mean, std = tuple(said.image_mean), tuple(said.image_std)
     except (OSError, ValueError, ImportError, AttributeError, TypeError):
         mean, std = Preprocessing().mean, Preprocessing().std
