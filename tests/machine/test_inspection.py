@@ -13,7 +13,7 @@ from ironlaw.machine.cgroup import cpu_max, quota_cpus, throttled_ns
 from ironlaw.machine.cpu_identity import cpu_identity
 from ironlaw.machine.cpu_list import parse_cpu_list
 from ironlaw.machine.inspection import cpu_time_split, inspect_machine, perf_event_paranoid, steal_ns
-from ironlaw.measure.process_clock import migrations_so_far, waited_ns
+from ironlaw.machine.process_clock import migrations_so_far, waited_ns
 from ironlaw.missing import Missing, is_known
 
 ZEN_3_CPUINFO = """processor\t: 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from ironlaw.account import Executed
 from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
+from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.analysis.concerns.alike import answer_doubts, strays_among
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.pool import pool_doubts
@@ -15,7 +16,6 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.doubts import ledger_doubts, precision_doubts
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.statistics.association import associations
-from ironlaw.analysis.statistics.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.statistics.stopping import seconds_a_replicate
 from ironlaw.analysis.summaries import summarise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.statistics.compare import Goal, absent, has_moved, judge, settled
+from ironlaw.analysis.compare import Goal, absent, has_moved, judge, settled
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns, times_of

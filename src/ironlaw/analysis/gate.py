@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.analysis.statistics.compare import has_moved
+from ironlaw.analysis.compare import has_moved
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval, t_quantile
 from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.summaries import total_column

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import time
 
-from ironlaw.measure.process_clock import ProcessClock
+from ironlaw.machine.process_clock import ProcessClock
 
 _PAGES = 64
 _NAPS = 4

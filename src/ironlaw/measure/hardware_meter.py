@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ironlaw.event import Count, EventGroup
+from ironlaw.machine.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.measure.measured import Measured, measured, migrations_since
 from ironlaw.measure.pmu.open_group import OpenGroup
 from ironlaw.measure.pmu.perf_event import EventRefused, GroupReading, Kernel, SyscallKernel
 from ironlaw.measure.pmu.plausibility import implausible
-from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.missing import Maybe, Missing, first_missing, is_known
 
 _KEPT_FILES = 256  # descriptors left to the arm itself when counters are opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ironlaw.event import Count
-from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
+from ironlaw.machine.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.missing import Maybe, Missing, is_known
 
 

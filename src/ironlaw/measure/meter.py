@@ -6,9 +6,9 @@ from typing import Protocol
 
 from ironlaw.event import EventGroup
 from ironlaw.fact import CounterCheck, Meter
+from ironlaw.machine.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.measure.hardware_meter import HardwareMeter
 from ironlaw.measure.measured import Measured, measured, migrations_since
-from ironlaw.measure.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.missing import Maybe, Missing
 
 

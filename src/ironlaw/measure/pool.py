@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ironlaw.measure.process_clock import clock_of_thread, list_threads
+from ironlaw.machine.process_clock import clock_of_thread, list_threads
 
 # Of the wall time: a thread that only woke up to wait stays below it.
 WORKS_FROM = 0.02

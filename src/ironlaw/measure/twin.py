@@ -16,6 +16,7 @@ from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, NullRea
 from ironlaw.factors import FACTORS
 from ironlaw.machine.cgroup import throttled_ns
 from ironlaw.machine.inspection import steal_ns
+from ironlaw.machine.process_clock import waited_ns
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.checks import check_program
@@ -36,7 +37,6 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import observe_pool
-from ironlaw.measure.process_clock import waited_ns
 from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.measure.warm_up import steady_from, warm_up

@@ -10,10 +10,14 @@ import re
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import LoadedModel, neighbours
+from ironlaw.models import neighbours
+
+if TYPE_CHECKING:
+    from ironlaw.models import LoadedModel
 
 
 class Kind(Enum):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ironlaw.analysis.statistics.compare import has_moved
+from ironlaw.analysis.compare import has_moved
 from ironlaw.analysis.statistics.modes import shape_doubts
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.causes.cold_start import CAUSE as COLD_START

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from ironlaw.analysis.compare import compare, judge
 from ironlaw.analysis.imported.perf_format import Counted, Output, parse
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.single import ONCE, require_distinct
-from ironlaw.analysis.statistics.compare import compare, judge
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
 from ironlaw.analysis.turns import ArmTurns, Column

@@ -10,10 +10,10 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from ironlaw.analysis.compare import NO_GAIN, compare
 from ironlaw.analysis.layers.ledger import ledger
 from ironlaw.analysis.layers.operators import converts
 from ironlaw.analysis.layers.views import LAYER_FATES, OUTSIDE, block_of
-from ironlaw.analysis.statistics.compare import NO_GAIN, compare
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench, mean_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
+from ironlaw.analysis.compare import NO_GAIN
 from ironlaw.analysis.concerns.alike import answers_alike
-from ironlaw.analysis.statistics.compare import NO_GAIN
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.arm import HANDED_OVER, Arm

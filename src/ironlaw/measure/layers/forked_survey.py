@@ -19,11 +19,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from ironlaw.layer import BorderCost, LayerGraph
+from ironlaw.machine.process_clock import list_threads
 from ironlaw.measure.children import die_with_parent
 from ironlaw.measure.layers.reading import Course, Trace, run_read
 from ironlaw.measure.layers.sites import find_sites
 from ironlaw.measure.layers.survey import Survey, survey
-from ironlaw.measure.process_clock import list_threads
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 

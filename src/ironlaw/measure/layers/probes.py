@@ -15,9 +15,9 @@ from typing import Protocol, TypeAlias
 
 from ironlaw.event import EventGroup
 from ironlaw.layer import Probe
+from ironlaw.machine.process_clock import clock_of_thread, list_threads
 from ironlaw.measure.pmu.open_group import OpenGroup
 from ironlaw.measure.pmu.perf_event import EventRefused, Kernel, SyscallKernel, decode_group
-from ironlaw.measure.process_clock import clock_of_thread, list_threads
 from ironlaw.missing import Missing
 
 Take: TypeAlias = Callable[[], None]

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ironlaw.event import Event, Mode, Source
+from ironlaw.machine.process_clock import ProcessClock
 from ironlaw.measure.pmu.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION
 from ironlaw.measure.pmu.perf_event import GroupReading, Opened, decode_group, refusal
-from ironlaw.measure.process_clock import ProcessClock
 from ironlaw.missing import Maybe
 
 EINVAL = 22

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ironlaw.code import CodeSamples, SampledBy
+from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
-from ironlaw.measure.process_clock import cpu_ns_by_thread
 from ironlaw.measure.sampling.cpu_clock import CpuClockSampler, Sample, SamplingRefused
 from ironlaw.measure.sampling.resolver import Resolver
 from ironlaw.measure.sampling.timer_signal import TimerSampler
