@@ -178,7 +178,7 @@ def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.REFUTED
-    assert "both alike" in verdict.reason
+    assert "both the same" in verdict.reason
 
 
 def test_a_slower_arm_that_the_cold_costs_as_well_was_in_the_caches_too() -> None:
@@ -200,7 +200,7 @@ def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however
     ).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.UNDECIDED
-    assert "have it alike" in verdict.reason
+    assert "have as much of it" in verdict.reason
 
 
 def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() -> None:
@@ -211,7 +211,7 @@ def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() 
     assert confirmed(comparison) == {"train-mode"}
     (layout,) = (one for one in comparison.causes if one.cause == "layout")
     assert layout.outcome is Outcome.UNDECIDED
-    assert "both arms have it alike" in layout.reason
+    assert "both arms have as much of it" in layout.reason
 
 
 def test_an_arm_quantized_dynamically_has_the_layout_of_its_float_convolutions() -> None:
@@ -361,4 +361,17 @@ def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_ow
         ("lacking", "quantized-engine=x86", False),
         ("float", "quantized-engine=onednn", False),
         ("lacking", "quantized-engine=onednn", True),
+    }
+
+
+def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_without_it() -> None:
+    faults = {"kernel_instructions": QUARTER, "page_faults": 3000.0}
+    plain = bearing(Burden(factor="malloc", level="retain", **faults))
+    retained = replace(own("retained"), variant=own("retained").variant.with_level("malloc", "retain"))
+    arms = own("plain"), retained, own("free")
+    laws = {"plain": plain, "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
+    entries = recorded(arms, Script(arms=laws, turn_noise=QUIET)).plan.experiments
+    assert {(one.arm, bool(one.excluded)) for one in entries if one.switches[-1].cause == "page-faults"} == {
+        ("plain", False),
+        ("free", True),
     }

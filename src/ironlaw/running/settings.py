@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
+from textwrap import fill
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from ironlaw.arm import Arm
@@ -14,6 +15,8 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.running.option import Kind, Option
 
 DEFAULT_MODEL = "mobilenet_v2"
+# In lines of their own, since help that is wrapped breaks a slug at its hyphens.
+_SLUGS = fill(", ".join(TESTED), width=44, break_on_hyphens=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ class Settings:
         tuple[str, ...],
         Option(
             flag="--experiments", kind=Kind.CAUSES, metavar="all|none|SLUG,...", example="none",
-            help=f"Causes to test; all unless said. {', '.join(TESTED)}.",
+            help=f"Causes to test; all unless said:\n\n\b\n{_SLUGS}",
         ),
     ] = TESTED  # fmt: skip
     protocol: Annotated[

@@ -122,7 +122,7 @@ class _Judge:
         in_time = _in_time(item)
         if in_time is not None and in_time.lies_within(self.on.smallest):
             most = f"±{100 * self.on.smallest:.1f} %"
-            return Outcome.REFUTED, f"it costs both alike: the gap between their times stays to {most}"
+            return Outcome.REFUTED, f"it costs both the same: the gap between their times stays to {most}"
         if effect.high < 0:
             return Outcome.UNDECIDED, "the effect goes against the prediction"
         if effect.low <= 0:
@@ -130,7 +130,10 @@ class _Judge:
         if in_time is not None and in_time.low <= 0:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
         if any(self.on.is_equal_in(*self.arms, switch) for switch in item.switches):
-            return Outcome.UNDECIDED, "both arms have it alike: that it costs one more is an interaction with a cause"
+            return (
+                Outcome.UNDECIDED,
+                "both arms have as much of it: that it costs one more is an interaction with a cause",
+            )
         if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
             return Outcome.UNDECIDED, reason
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.

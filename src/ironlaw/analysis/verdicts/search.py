@@ -50,14 +50,14 @@ def retirable(recording: Recording) -> tuple[str, ...]:
     Not those that show what mixed precision is worth: that needs an interval, and there are two of them. Nor those
     that tell the factors of the leading arm apart, the engine from the quantization.
     """
-    spared = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
-    standings = [one for one in _standings(recording) if one.name not in spared]
+    kept = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
+    standings = [one for one in _standings(recording) if one.name not in kept]
     keep = max(KEPT, -(-len(standings) // 2))
     ranked = sorted(standings, key=lambda one: (_unfit(recording, one), one.ln_wall))
     if ranked:
         corners = recording.plan.control.variant.corners(recording.plan.arm(ranked[0].name).variant)
-        spared |= {str(variant) for variant in corners.values()}
-    slower = [one for one in ranked[keep:] if one.name not in spared]
+        kept |= {str(variant) for variant in corners.values()}
+    slower = [one for one in ranked[keep:] if one.name not in kept]
     return tuple(one.name for one in slower if any(beats(other, one) for other in standings))
 
 
