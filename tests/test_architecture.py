@@ -259,3 +259,20 @@ def test_the_name_of_a_cause_would_be_seen(source: str) -> None:
 @pytest.mark.parametrize("source", ["variant.level('fusion')", "table.mean('page-faults')", "'int8 weight traffic'"])
 def test_names_of_factors_and_events_are_no_names_of_causes(source: str) -> None:
     assert slugs_written(source) == []
+
+
+# Names that stand for one thing only within their module; none may join them.
+MODULE_WORDS = {
+    "Catalogue", "Cell", "Kernel", "Lost", "Request", "Row", "Rule", "Scope", "Step", "Survey", "Unwatched",
+}  # fmt: skip
+
+
+def test_a_class_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        if module.parts[0] in ("causes", "factors"):
+            continue  # a cause and the factor that takes it away share the word for it
+        for node in ast.parse((ROOT / module).read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Engine":
+                places.setdefault(node.name, []).append(str(module))
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in MODULE_WORDS} == {}

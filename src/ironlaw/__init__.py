@@ -109,16 +109,16 @@ def compare(
     Raises:
         BadInput: the model, a program, an arm or an option cannot be used; nothing was measured.
     """
-    from ironlaw.answer import EXAMPLE, Request, measure_model, measure_programs
+    from ironlaw.answer import EXAMPLE, Destination, measure_model, measure_programs
     from ironlaw.errors import BadInput
 
-    request = Request(out=out, force=force, quiet=quiet)
+    destination = Destination(out=out, force=force, quiet=quiet)
     if isinstance(model, str):
         if inputs is not None:
             raise BadInput("inputs are given, but a model named as text brings its own", hint=EXAMPLE)
-        return explain(measure_model(model, arms, request, options))
+        return explain(measure_model(model, arms, destination, options))
     if not isinstance(model, Mapping):
         raise BadInput(f"the model is a {type(model).__name__}, neither text nor programs by name", hint=EXAMPLE)
     if arms != ():
         raise BadInput("arms are given, but each program is an arm of its own", hint=EXAMPLE)
-    return explain(measure_programs(model, inputs, request, options))
+    return explain(measure_programs(model, inputs, destination, options))

@@ -62,7 +62,9 @@ class Answer(Explanation):
         return to_fragment(self, self.recording)
 
 
-def measure_model(model: str, arms: str | Sequence[str], request: Request, options: Mapping[str, object]) -> Recording:
+def measure_model(
+    model: str, arms: str | Sequence[str], destination: Destination, options: Mapping[str, object]
+) -> Recording:
     """Record a model's arms; a recording that may be cut.
 
     Raises:
@@ -71,11 +73,11 @@ def measure_model(model: str, arms: str | Sequence[str], request: Request, optio
     from ironlaw.running.planning import variants_named
     from ironlaw.running.settings import Settings
 
-    return request.measured(Settings.of(options, model=model, arms=() if arms == () else variants_named(arms)))
+    return destination.measured(Settings.of(options, model=model, arms=() if arms == () else variants_named(arms)))
 
 
 def measure_programs(
-    programs: Mapping[str, Any], inputs: Any, request: Request, options: Mapping[str, object]
+    programs: Mapping[str, Any], inputs: Any, destination: Destination, options: Mapping[str, object]
 ) -> Recording:
     """Record programs of this session, each as an arm under its name; they are opened in other processes only.
 
@@ -99,11 +101,11 @@ def measure_programs(
             if not isinstance(program, str):
                 handed_over.keep(program, inputs, Path(source), name=name)
             arms.append(own_arm(name, source))
-        return request.measured(Settings.of(options, arms=tuple(arms)))
+        return destination.measured(Settings.of(options, arms=tuple(arms)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Destination:
     """Where a recording goes, and what is seen meanwhile."""
 
     out: Path | str | None = None

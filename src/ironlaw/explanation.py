@@ -371,7 +371,7 @@ class Mixed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ceilings:
+class Roofline:
     """The most this machine did when it was asked for nothing else, measured beside the arms.
 
     `macs_per_s` is by kind of arithmetic (fp32, int8); `bytes_per_s` is streaming from memory.
@@ -396,6 +396,6 @@ class Explanation:
     was_cut: bool = False
     stopped_on_precision: bool = False  # before its schedule or budget ended the run
     waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
-    ceilings: Maybe[Ceilings] = NOT_RECORDED
+    ceilings: Maybe[Roofline] = NOT_RECORDED
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ironlaw.commands.doctor import doctor, noise_finding
-from ironlaw.doctor.finding import State
+from ironlaw.doctor.finding import Health
 from ironlaw.machine.noise import Noise
 from ironlaw.machine.torch_probe import TorchProbe
 from ironlaw.running import Settings, schedule_of
@@ -62,7 +62,7 @@ def test_noise_is_that_of_a_plain_run_with_as_many_replicates_as_it_may_make() -
     # Means +-1 %, s = 1.069 %, t for 17 degrees 2.110: 2.110 * 0.01069 / sqrt(18) = 0.00532.
     noise = Noise(rounds=tuple((sign * 0.01,) for sign in (1, -1) * 4), took_s=10.0)
     found = noise_finding(noise)
-    assert found.state is State.GOOD
+    assert found.state is Health.GOOD
     assert schedule.replicates == 18
     said = f"differences below 0.5 % of steady work cannot be shown here by a run of {schedule.budget_s:.0f} s"
     assert f"{said} (up to 18 replicates)" in found.text

@@ -12,7 +12,7 @@ from rich.console import Console
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES
 from ironlaw.arm import Arm
-from ironlaw.commands.run import Request
+from ironlaw.commands.run import Invocation
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ended, Ending, Fact
@@ -142,7 +142,7 @@ def test_a_precision_that_is_none_is_refused_with_an_example(text: str) -> None:
 @pytest.mark.parametrize("text", ["7", "0", "seven"])
 def test_a_share_that_is_none_is_refused_under_the_name_of_its_option(option: str, text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        Request.of(run_command.make_context("run", [option, text]).params)
+        Invocation.of(run_command.make_context("run", [option, text]).params)
     assert option in caught.value.hint
     (other,) = {"--precision", "--agreement"} - {option}
     assert other not in caught.value.message + caught.value.hint

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw import protocol
-from ironlaw.commands.run import Request, exit_code, run
+from ironlaw.commands.run import Invocation, exit_code, run
 from ironlaw.errors import BadInput, ExitCode
 from ironlaw.measure.scripted import Burden, Script
 from ironlaw.plan import Schedule
@@ -19,7 +19,7 @@ from ..scripted import SOUND, bearing, own, recorded
 
 def settings(*arguments: str) -> Settings:
     with run.make_context("run", list(arguments)) as context:
-        return Request.of(context.params).settings
+        return Invocation.of(context.params).settings
 
 
 def schedule(*arguments: str) -> Schedule:

@@ -13,7 +13,7 @@ import pytest
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.cli import run
-from ironlaw.commands.run import Request
+from ironlaw.commands.run import Invocation
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
 from ironlaw.running import Settings, default_out, plan_of
@@ -83,7 +83,7 @@ def test_the_first_arm_that_is_typed_is_the_control(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.py").write_text(PROGRAM)
     given = command.make_context("run", typed).params
-    assert [arm.name for arm in Request.of(given).settings.arms] == arms
+    assert [arm.name for arm in Invocation.of(given).settings.arms] == arms
 
 
 def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
@@ -95,9 +95,9 @@ def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
     for name in ("net.onnx", "net_q.onnx"):
         (tmp_path / name).write_bytes(b"some")
     given = command.make_context("run", ["--arm", "a=net.onnx", "--arm", "b=net_q.onnx"]).params
-    request = Request.of(given)
-    assert plan_of(request.settings).model == "net.onnx, net_q.onnx"
-    assert request.out.name.startswith("a-b-")
+    invocation = Invocation.of(given)
+    assert plan_of(invocation.settings).model == "net.onnx, net_q.onnx"
+    assert invocation.out.name.startswith("a-b-")
 
 
 def test_programs_handed_over_from_python_are_named_by_their_arms() -> None:
@@ -113,7 +113,7 @@ def test_experiments_can_be_chosen_by_their_cause() -> None:
     from ironlaw.commands.run import run as command
 
     given = command.make_context("run", ["--experiments", "page-faults,denormals"]).params
-    assert Request.of(given).settings.experiments == ("page-faults", "denormals")
+    assert Invocation.of(given).settings.experiments == ("page-faults", "denormals")
 
 
 # A shell that starts tests behind itself has them, and what they start, ignore Ctrl-C.

@@ -11,7 +11,7 @@ import pytest
 
 from ironlaw.doctor import findings
 from ironlaw.doctor.diagnosis import Surroundings, diagnose, look_around
-from ironlaw.doctor.finding import Finding, State
+from ironlaw.doctor.finding import Finding, Health
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.torch_probe import TorchProbe
@@ -52,7 +52,7 @@ def machine(**facts: Any) -> Machine:
 
 def test_a_calm_machine_has_nothing_to_fix() -> None:
     found = diagnose(CALM, check=WORKING, torch=PROBE, around=AROUND)
-    assert [finding.topic for finding in found if finding.state is not State.GOOD] == []
+    assert [finding.topic for finding in found if finding.state is not Health.GOOD] == []
 
 
 def test_where_nothing_can_be_read_nothing_is_called_good() -> None:
@@ -67,18 +67,18 @@ def test_where_nothing_can_be_read_nothing_is_called_good() -> None:
         scattered_bytes=nothing,
     )
     found = diagnose(unread, check=REFUSED, torch=nothing, around=around)
-    assert [finding for finding in found if finding.state is State.GOOD] == []
+    assert [finding for finding in found if finding.state is Health.GOOD] == []
     assert all(finding.text for finding in found)
 
 
 def test_a_finding_that_costs_something_must_say_what_and_how_to_fix_it() -> None:
     with pytest.raises(ValueError, match="says what"):
-        Finding(topic="load", state=State.COSTS, text="5", cost="time")
+        Finding(topic="load", state=Health.COSTS, text="5", cost="time")
 
 
 def test_refused_counters_tell_reason_and_fix_apart() -> None:
     (found,) = findings.counters(REFUSED)
-    assert found.state is State.COSTS
+    assert found.state is Health.COSTS
     assert found.text.endswith("perf_event_paranoid is 3")
     assert found.fix == "sudo sysctl x=1; or root"
 
@@ -89,7 +89,7 @@ def test_lost_kernel_mode_and_events_are_named_beside_working_counters() -> None
         lost={"instructions:k": "refused; do this", "cycles:k": "refused; do this", "cache-misses": "read 0"},
     )
     counters, kernel, events = findings.counters(check)
-    assert counters.state is State.GOOD
+    assert counters.state is Health.GOOD
     assert "user mode only" in counters.text
     assert (kernel.topic, kernel.fix) == ("kernel mode", "do this")
     assert "cache-misses" in events.text
@@ -103,25 +103,25 @@ def test_books_that_are_not_kept_are_told_on_any_meter() -> None:
 
 def test_without_dot_products_int8_gains_little() -> None:
     found = findings.dot_products(machine(isa=("avx2",)))
-    assert found.state is State.COSTS
-    assert findings.dot_products(machine(isa=("asimd", "asimddp"))).state is State.GOOD
+    assert found.state is Health.COSTS
+    assert findings.dot_products(machine(isa=("asimd", "asimddp"))).state is Health.GOOD
 
 
 def test_a_capped_instruction_set_is_found_with_the_way_out() -> None:
     found = findings.torch_kernels(machine(other_settings={"ONEDNN_MAX_CPU_ISA": "AVX2"}), PROBE)
-    assert found.state is State.COSTS
+    assert found.state is Health.COSTS
     assert found.fix == "unset ONEDNN_MAX_CPU_ISA"
 
 
 def test_torch_below_its_cpu_is_found() -> None:
     found = findings.torch_kernels(CALM, replace(PROBE, capability="AVX2"))
-    assert found.state is State.COSTS
+    assert found.state is Health.COSTS
     assert "though the CPU has AVX512" in found.text
 
 
 def test_torch_that_cannot_be_imported_is_no_gap_but_a_loss() -> None:
     found = findings.torch_kernels(CALM, Missing("torch cannot be imported: no module"))
-    assert (found.state, found.fix) == (State.COSTS, "pip install 'ironlaw[torch]'")
+    assert (found.state, found.fix) == (Health.COSTS, "pip install 'ironlaw[torch]'")
 
 
 def test_missing_engines_come_with_their_command() -> None:
@@ -136,61 +136,61 @@ def test_turbo_is_switched_off_by_the_vendor_s_own_switch(vendor: str, command: 
 
 def test_siblings_matter_only_when_both_are_allowed() -> None:
     cores = (frozenset({0, 4}), frozenset({1, 5}), frozenset({2, 6}), frozenset({3, 7}))
-    assert findings.siblings(CALM, cores).state is State.GOOD
+    assert findings.siblings(CALM, cores).state is Health.GOOD
     found = findings.siblings(machine(cpus_allowed=(0, 1, 4, 5)), cores)
-    assert found.state is State.COSTS
+    assert found.state is Health.COSTS
     assert found.fix.startswith("taskset -c 0,1 ")
 
 
 @pytest.mark.parametrize(
-    ("limit", "state"), [("max 100000", State.GOOD), ("400000 100000", State.GOOD), ("150000 100000", State.COSTS)]
+    ("limit", "state"), [("max 100000", Health.GOOD), ("400000 100000", Health.GOOD), ("150000 100000", Health.COSTS)]
 )
-def test_a_quota_costs_when_it_is_below_the_allowed_cpus(limit: str, state: State) -> None:
+def test_a_quota_costs_when_it_is_below_the_allowed_cpus(limit: str, state: Health) -> None:
     found = findings.quota(machine(cgroup_cpu_max=limit))
     assert found.state is state
-    if state is State.COSTS:
+    if state is Health.COSTS:
         assert "--threads 1" in found.fix
 
 
 def test_glibc_s_malloc_costs_unless_it_is_told_to_keep_its_memory() -> None:
     glibc = machine(allocator="glibc 2.36 malloc")
-    assert findings.allocator(glibc).state is State.COSTS
+    assert findings.allocator(glibc).state is Health.COSTS
     told = replace(glibc, other_settings={"MALLOC_MMAP_MAX_": "0"})
-    assert findings.allocator(told).state is State.GOOD
+    assert findings.allocator(told).state is Health.GOOD
 
 
 def test_little_memory_costs() -> None:
-    assert findings.memory(1 << 30, 0).state is State.COSTS
+    assert findings.memory(1 << 30, 0).state is Health.COSTS
     assert "512 MiB swapped out" in findings.memory(8 << 30, 512 << 20).text
 
 
 def test_scattered_free_memory_costs_from_a_gibibyte_on() -> None:
-    assert findings.scattered((1 << 30) - 1).state is State.GOOD
+    assert findings.scattered((1 << 30) - 1).state is Health.GOOD
     costly = findings.scattered(3 << 30)
-    assert costly.state is State.COSTS
+    assert costly.state is Health.COSTS
     assert costly.text.startswith("3.0 GiB")
 
 
 def test_others_at_work_cost() -> None:
-    assert findings.load(machine(load_average=2.5)).state is State.COSTS
+    assert findings.load(machine(load_average=2.5)).state is Health.COSTS
 
 
 def test_a_slow_clock_costs() -> None:
-    assert findings.clock("hpet").state is State.COSTS
+    assert findings.clock("hpet").state is Health.COSTS
 
 
 def test_a_tick_based_split_is_no_loss_where_cycles_are_counted_in_both_modes() -> None:
     ticking = machine(cpu_time_split="by timer tick")
-    assert findings.time_split(ticking, WORKING).state is State.GOOD
-    assert findings.time_split(ticking, REFUSED).state is State.COSTS
+    assert findings.time_split(ticking, WORKING).state is Health.GOOD
+    assert findings.time_split(ticking, REFUSED).state is Health.COSTS
 
 
 def test_noise_says_what_it_hides() -> None:
     loud = findings.noise(0.031, seconds=60, replicates=5)
-    assert loud.state is State.COSTS
+    assert loud.state is Health.COSTS
     assert "differences below 3.1 %" in loud.text
-    assert findings.noise(0.004, seconds=60, replicates=5).state is State.GOOD
-    assert findings.noise(Missing("left out"), seconds=60, replicates=5).state is State.UNKNOWN
+    assert findings.noise(0.004, seconds=60, replicates=5).state is Health.GOOD
+    assert findings.noise(Missing("left out"), seconds=60, replicates=5).state is Health.UNKNOWN
 
 
 def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
@@ -218,25 +218,25 @@ def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("level", "state", "lost"),
     [
-        (-1, State.GOOD, ""),
-        (1, State.GOOD, ""),
-        (2, State.COSTS, "kernel mode is not counted"),
-        (4, State.COSTS, "nothing is counted"),
+        (-1, Health.GOOD, ""),
+        (1, Health.GOOD, ""),
+        (2, Health.COSTS, "kernel mode is not counted"),
+        (4, Health.COSTS, "nothing is counted"),
     ],
 )
-def test_paranoid_level_says_what_it_costs_and_the_command(level: int, state: State, lost: str) -> None:
+def test_paranoid_level_says_what_it_costs_and_the_command(level: int, state: Health, lost: str) -> None:
     found = findings.paranoid(machine(perf_event_paranoid=level))
     assert found.state is state
     assert found.cost.endswith(lost)
-    assert (found.fix == "sudo sysctl kernel.perf_event_paranoid=1") is (state is State.COSTS)
+    assert (found.fix == "sudo sysctl kernel.perf_event_paranoid=1") is (state is Health.COSTS)
 
 
 def test_container_costs_only_where_the_counters_are_refused() -> None:
-    assert findings.container("docker", WORKING).state is State.GOOD
+    assert findings.container("docker", WORKING).state is Health.GOOD
     refused = findings.container("docker", REFUSED)
-    assert refused.state is State.COSTS
+    assert refused.state is Health.COSTS
     assert refused.fix.startswith("docker run --cap-add PERFMON")
-    assert findings.container("", REFUSED).state is State.GOOD
+    assert findings.container("", REFUSED).state is Health.GOOD
 
 
 @pytest.mark.parametrize(("mark", "kind"), [(".dockerenv", "docker"), ("run/.containerenv", "podman")])

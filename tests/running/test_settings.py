@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ironlaw.arm import Arm
 from ironlaw.causes import TESTED
-from ironlaw.commands.run import Request, run
+from ironlaw.commands.run import Invocation, run
 from ironlaw.errors import BadInput
 from ironlaw.running import Options, Settings, plan_of
 from ironlaw.running.advice import advice_for
@@ -44,8 +44,8 @@ CASES: dict[str, tuple[list[str], str, dict[str, Any]]] = {
         {"budget": 60, "seed": 7, "no_counters": True},
     ),
 }  # fmt: skip
-# What a plan file leaves out has other defaults there: no experiments, and never layers.
-SAID = ["--no-layers"]
+# What a plan file leaves out has other defaults there: no experiments, and never layers or code.
+SAID = ["--no-layers", "--no-code"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -53,11 +53,11 @@ def test_run_sweep_and_python_make_equal_plans_of_equal_settings(case: str, tmp_
     typed, written, passed = CASES[case]
     none = [] if "experiments" in passed else ["--experiments", "none"]
     words = ["resnet18", "--arms", "fp32,int8", "--threads", "2", "--batch", "8", *typed, *SAID, *none]
-    ran = Request.of(run.make_context("run", words).params).settings
+    ran = Invocation.of(run.make_context("run", words).params).settings
     file = tmp_path / "plan.toml"
     file.write_text(f'models = ["resnet18"]\narms = ["fp32", "int8"]\nthreads = [2]\nbatch = [8]\n{written}\n')
     [cell] = read(file).cells()
-    given = {"experiments": "none", "no_layers": True, "threads": 2, "batch": 8, **passed}
+    given = {"experiments": "none", "no_layers": True, "no_code": True, "threads": 2, "batch": 8, **passed}
     called = Settings.of(given, model="resnet18", arms=(Arm.of("fp32"), Arm.of("int8")))
     assert ran == cell.settings() == called
     assert plan_of(ran) == plan_of(cell.settings()) == plan_of(called)
@@ -75,7 +75,7 @@ def test_every_option_of_the_table_is_one_of_the_command_line_with_its_help() ->
 
 
 def test_what_is_not_given_is_the_default_on_both_sides() -> None:
-    assert Request.of(run.make_context("run", []).params).settings == Settings() == Settings.of({})
+    assert Invocation.of(run.make_context("run", []).params).settings == Settings() == Settings.of({})
     assert Settings().experiments == TESTED
 
 

@@ -23,7 +23,7 @@ from ironlaw.analysis.compare import has_moved
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval, t_quantile
 from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.summaries import total_column
-from ironlaw.analysis.turns import Column, turns_of
+from ironlaw.analysis.turns import PerInference, turns_of
 from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
@@ -78,7 +78,7 @@ def side_of(recording: Recording, explanation: Explanation) -> Side:
     return Side(explanation=explanation, ln_instructions=counted)
 
 
-def _ln_mean(column: Column, replicate_of_turn: np.ndarray) -> Maybe[Estimate]:
+def _ln_mean(column: PerInference, replicate_of_turn: np.ndarray) -> Maybe[Estimate]:
     if not (column.value > 0).all():
         return Missing("instructions read as 0")
     replicate = replicate_of_turn[column.turn]

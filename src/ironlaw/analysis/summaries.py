@@ -10,7 +10,7 @@ import numpy as np
 from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.statistics.interval import share_interval, t_interval
 from ironlaw.analysis.statistics.paired import mean_by
-from ironlaw.analysis.turns import ArmTurns, Column
+from ironlaw.analysis.turns import ArmTurns, PerInference
 from ironlaw.explanation import HAS_INTERVAL, ArmSummary
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
@@ -61,7 +61,7 @@ def measured_row(turns: ArmTurns) -> ArmSummary:
     )
 
 
-def total_column(turns: ArmTurns, event: str) -> Maybe[Column]:
+def total_column(turns: ArmTurns, event: str) -> Maybe[PerInference]:
     """User and kernel mode together: counted so, or the sum of both in turns that counted them apart.
 
     Where the kernel's part was refused in the whole recording, what is left is the user part; a concern says
@@ -74,20 +74,20 @@ def total_column(turns: ArmTurns, event: str) -> Maybe[Column]:
     if is_known(user) and is_known(kernel):
         shared, at_user, at_kernel = np.intersect1d(user.turn, kernel.turn, return_indices=True)
         if len(shared):
-            parts.append(Column(shared, user.value[at_user] + kernel.value[at_kernel]))
+            parts.append(PerInference(shared, user.value[at_user] + kernel.value[at_kernel]))
     if parts:
         turn = np.concatenate([part.turn for part in parts])
-        return Column(turn, np.concatenate([part.value for part in parts]))
+        return PerInference(turn, np.concatenate([part.value for part in parts]))
     if is_known(user) and not is_known(kernel):
         return user
     return both
 
 
-def _mean(column: Maybe[Column]) -> Maybe[float]:
+def _mean(column: Maybe[PerInference]) -> Maybe[float]:
     return column if isinstance(column, Missing) else float(column.value.mean())
 
 
-def _ratio(over: Maybe[Column], under: Maybe[Column]) -> Maybe[float]:
+def _ratio(over: Maybe[PerInference], under: Maybe[PerInference]) -> Maybe[float]:
     """The ratio of the sums over the turns that counted both."""
     if isinstance(over, Missing):
         return over
@@ -100,7 +100,7 @@ def _ratio(over: Maybe[Column], under: Maybe[Column]) -> Maybe[float]:
     return float(over.value[at_over].sum()) / below if below > 0 else Missing("its denominator counted 0")
 
 
-def _frequency(turns: ArmTurns, cycles: Maybe[Column]) -> Maybe[float]:
+def _frequency(turns: ArmTurns, cycles: Maybe[PerInference]) -> Maybe[float]:
     if isinstance(cycles, Missing):
         return cycles
     cpu_ns = float(turns.cpu_ns[cycles.turn].sum())

@@ -24,16 +24,16 @@ NEVER_READ = Missing("no turn read it")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PerInference:
     """One quantity, per inference, in the turns that read it; `turn` are indices into the arm's turns."""
 
     turn: Ints
     value: Floats
 
-    def within(self, turns: Flags) -> Column:
+    def within(self, turns: Flags) -> PerInference:
         """The column in the turns marked."""
         kept = turns[self.turn]
-        return Column(self.turn[kept], self.value[kept])
+        return PerInference(self.turn[kept], self.value[kept])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class ArmTurns:
     inferences: Ints
     wall_ns: Floats
     cpu_ns: Floats
-    columns: dict[str, Column]
+    columns: dict[str, PerInference]
     absent: dict[str, Missing] = field(default_factory=dict)
     impossible: int = 0
     otherwise: Missing = NEVER_READ  # why a quantity is absent that `absent` does not name
@@ -60,7 +60,7 @@ class ArmTurns:
     def __len__(self) -> int:
         return len(self.replicate)
 
-    def column(self, name: str) -> Maybe[Column]:
+    def column(self, name: str) -> Maybe[PerInference]:
         """The quantity of that name, or why no turn has it."""
         if name in self.columns:
             return self.columns[name]
@@ -130,7 +130,7 @@ def _table(arm: str, given: list[Reading], *, times_only: bool = False) -> ArmTu
         dtype=np.int64,
     ).reshape(-1, 6)
     inferences = whole[:, 3]
-    columns: dict[str, Column] = {}
+    columns: dict[str, PerInference] = {}
     absent: dict[str, Missing] = {}
     everywhere = range(len(readings))
     gathered: dict[str, Amounts] = {}
@@ -169,7 +169,7 @@ def _counted(readings: list[Reading]) -> dict[str, Amounts]:
 
 
 def _add_column(
-    name: str, amounts: Amounts, inferences: Ints, columns: dict[str, Column], absent: dict[str, Missing]
+    name: str, amounts: Amounts, inferences: Ints, columns: dict[str, PerInference], absent: dict[str, Missing]
 ) -> None:
     """Keep the amounts that are there, per inference, and the reason of the first that is not."""
     turns, values = amounts
@@ -180,4 +180,4 @@ def _add_column(
         turns, values = [turns[place] for place in kept], [values[place] for place in kept]
     if values:
         turn = np.array(turns, dtype=np.int64)
-        columns[name] = Column(turn, np.array(values, dtype=np.float64) / inferences[turn])
+        columns[name] = PerInference(turn, np.array(values, dtype=np.float64) / inferences[turn])

@@ -12,7 +12,7 @@ import click
 from ironlaw.arm import Arm
 from ironlaw.commands.showing import Display, check_writable, keeping_measured, say, show, write_report
 from ironlaw.errors import ExitCode
-from ironlaw.running.option import Kind, Option
+from ironlaw.running.option import Option, ValueKind
 from ironlaw.running.planning import parse_own_arm, variants_named
 from ironlaw.running.settings import DEFAULT_MODEL, Settings, options
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ironlaw.recording import Recording
 
 # What click makes of the words; what a value must be is the option's own to say.
-_CLICK_TYPES: dict[Kind, click.ParamType[Any]] = {
-    Kind.COUNT: click.INT,
-    Kind.WHOLE: click.INT,
-    Kind.SECONDS: click.FLOAT,
-    Kind.SHARE: click.STRING,
-    Kind.PATH: click.STRING,
-    Kind.CAUSES: click.STRING,
+_CLICK_TYPES: dict[ValueKind, click.ParamType[Any]] = {
+    ValueKind.COUNT: click.INT,
+    ValueKind.WHOLE: click.INT,
+    ValueKind.SECONDS: click.FLOAT,
+    ValueKind.SHARE: click.STRING,
+    ValueKind.PATH: click.STRING,
+    ValueKind.CAUSES: click.STRING,
 }
 
 
@@ -39,12 +39,12 @@ def settings_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def _click_option(option: Option, *, default: object) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    if option.kind is Kind.SWITCH:
+    if option.kind is ValueKind.SWITCH:
         return click.option(option.flag, is_flag=True, default=None, help=option.help)
     is_shown = isinstance(default, int)
     return click.option(
         option.flag,
-        type=click.Choice(option.choices) if option.kind is Kind.CHOICE else _CLICK_TYPES[option.kind],
+        type=click.Choice(option.choices) if option.kind is ValueKind.CHOICE else _CLICK_TYPES[option.kind],
         metavar=option.metavar,
         default=default if is_shown else None,
         show_default=is_shown,
@@ -74,11 +74,11 @@ def run(**words: Any) -> int:
     ironlaw run resnet18 --arms fp32,int8+fused --budget 120
     ironlaw run model.py:build --report why.html
     """
-    return execute(Request.of(words))
+    return execute(Invocation.of(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Invocation:
     """The command line, understood: what to measure, where to keep it, what to show."""
 
     settings: Settings
@@ -88,7 +88,7 @@ class Request:
     display: Display
 
     @classmethod
-    def of(cls, words: dict[str, Any]) -> Request:
+    def of(cls, words: dict[str, Any]) -> Invocation:
         """Check everything that can be checked before anything starts.
 
         Raises:
@@ -129,7 +129,7 @@ def _named_arms(words: dict[str, Any]) -> tuple[Arm, ...]:
     return (*variants, *own) if order.index("arms") < order.index("programs") else (*own, *variants)
 
 
-def execute(request: Request) -> int:
+def execute(invocation: Invocation) -> int:
     """Measure, explain, show; the exit code."""
     from rich.console import Console
 
@@ -137,17 +137,17 @@ def execute(request: Request) -> int:
     from ironlaw.report.progress import ProgressBar
     from ironlaw.running import measure
 
-    display, out = request.display, request.out
+    display, out = invocation.display, invocation.out
     with ProgressBar(Console(stderr=True), quiet=display.quiet) as bar:
-        recording = measure(request.settings, out, force=request.force, watcher=bar)
+        recording = measure(invocation.settings, out, force=invocation.force, watcher=bar)
     with keeping_measured(out):
         explanation = ironlaw.explain(recording)
-        if request.report is not None:
-            write_report(explanation, recording, request.report)
+        if invocation.report is not None:
+            write_report(explanation, recording, invocation.report)
         show(explanation, display=display, n=recording.plan.schedule.inferences)
         if not display.as_json:
             say(f"Recording: {out}", err=True)
-    return int(exit_code(recording, searched=request.settings.search))
+    return int(exit_code(recording, searched=invocation.settings.search))
 
 
 def exit_code(recording: Recording, *, searched: bool = False) -> ExitCode:

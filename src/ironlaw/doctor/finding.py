@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class State(Enum):
+class Health(Enum):
     """How things are for measuring."""
 
     GOOD = "good"
@@ -19,11 +19,11 @@ class Finding:
     """One thing that was looked at; `fix` is a command, or advice where there is none."""
 
     topic: str
-    state: State
+    state: Health
     text: str
     cost: str = ""
     fix: str = ""
 
     def __post_init__(self) -> None:
-        if self.state is State.COSTS and not (self.cost and self.fix):
+        if self.state is Health.COSTS and not (self.cost and self.fix):
             raise ValueError(f"a finding that costs something says what, and what to do: {self}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.doctor.finding import Finding, State
+from ironlaw.doctor.finding import Finding, Health
 from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
@@ -21,15 +21,15 @@ _MALLOC = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_TOP_PAD_=
 
 
 def _good(topic: str, text: str) -> Finding:
-    return Finding(topic=topic, state=State.GOOD, text=text)
+    return Finding(topic=topic, state=Health.GOOD, text=text)
 
 
 def _costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
-    return Finding(topic=topic, state=State.COSTS, text=text, cost=cost, fix=fix)
+    return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
 def _unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
-    return Finding(topic=topic, state=State.UNKNOWN, text=gap.reason, cost=cost)
+    return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
 
 
 def counters(check: CounterCheck) -> tuple[Finding, ...]:

@@ -39,7 +39,7 @@ _POINT = ("started", "ln_gain", "gain_low", "gain_high", "ironlaw", "versions", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryResult:
     """Rows of an answer, with the names of their columns."""
 
     columns: tuple[str, ...]
@@ -85,13 +85,13 @@ class Questions:
         comparisons, recordings = self._connection.execute(asked, values).fetchall()[0]
         return comparisons, recordings
 
-    def newest(self, chosen: Filter, *, limit: int) -> Answer:
+    def newest(self, chosen: Filter, *, limit: int) -> QueryResult:
         """The newest comparisons, and recordings that have none."""
         condition, values = _where(chosen)
         asked = f"select * from catalogue where {condition} and schema is not null"
         return self._answer(f"{asked} order by started desc nulls last, file limit {int(limit)}", values)
 
-    def problems(self) -> Answer:
+    def problems(self) -> QueryResult:
         """Files that are no recording this version can read."""
         return self._answer("select file, problem from catalogue where problem is not null and schema is null", {})
 
@@ -110,7 +110,7 @@ class Questions:
             found.setdefault(row[: len(_SERIES)], []).append(point)
         return [Series(**dict(zip(_SERIES, key, strict=True)), points=points) for key, points in found.items()]
 
-    def sql(self, text: str) -> Answer:
+    def sql(self, text: str) -> QueryResult:
         """The answer to one SELECT over `comparisons` and `recordings`; nothing can be written, and no file read.
 
         Raises:
@@ -135,10 +135,10 @@ class Questions:
         self._connection.execute("drop view catalogue")
         self._connection.execute("set enable_external_access = false; set lock_configuration = true")
 
-    def _answer(self, asked: str, values: dict[str, str]) -> Answer:
+    def _answer(self, asked: str, values: dict[str, str]) -> QueryResult:
         result = self._connection.execute(asked, values)
         columns = tuple(column[0] for column in result.description or ())
-        return Answer(columns=columns, rows=result.fetchall())
+        return QueryResult(columns=columns, rows=result.fetchall())
 
 
 def _where(chosen: Filter) -> tuple[str, dict[str, str]]:

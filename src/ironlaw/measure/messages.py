@@ -44,7 +44,7 @@ class Turn(msgspec.Struct, tag="turn", frozen=True):
     inferences: int
 
 
-class Answer(msgspec.Struct, tag="answer", frozen=True):
+class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
     """Run every probe once and tell the outputs."""
 
 
@@ -72,7 +72,7 @@ class CodeTurn(msgspec.Struct, tag="code", frozen=True):
     plain: bool = False
 
 
-Order = Prepare | Start | Turn | Answer | Survey | LayerTurn | CodeTurn
+Order = Prepare | Start | Turn | AskAnswers | Survey | LayerTurn | CodeTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

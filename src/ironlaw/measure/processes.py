@@ -37,7 +37,7 @@ from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.messages import (
-    Answer,
+    AskAnswers,
     CodeTurn,
     LayerTurn,
     Line,
@@ -173,7 +173,7 @@ class ProcessStage:
 
     def answer(self, arm: Arm) -> list[Fact]:
         """What one inference executes, and the arm's outputs on the probes."""
-        return self._ask(arm, Answer(), START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S)
+        return self._ask(arm, AskAnswers(), START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S)
 
     def stop(self) -> list[Fact]:
         """Hang up on every twin, and end what does not end by itself; what arms had left running."""

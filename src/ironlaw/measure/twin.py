@@ -23,7 +23,7 @@ from ironlaw.measure.checks import check_program
 from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
 from ironlaw.measure.messages import (
-    Answer,
+    AskAnswers,
     CodeTurn,
     LayerTurn,
     Line,
@@ -106,7 +106,7 @@ class Twin:
                 return [self._start(order)]
             case Turn():
                 return [self._turn(order)]
-            case Answer():
+            case AskAnswers():
                 return [*self._nulls(), self._take_census(), *self._judge(), *self._answer()]
             case Survey():
                 return [self._layer_reader().survey(order)]

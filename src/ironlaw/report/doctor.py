@@ -9,11 +9,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.doctor.finding import Finding, State
+from ironlaw.doctor.finding import Finding, Health
 from ironlaw.machine import Machine
 
 # Told apart by shape as well, for readers without colour.
-_SIGNS = {State.GOOD: ("✓", "green"), State.COSTS: ("!", "yellow"), State.UNKNOWN: ("?", "cyan")}
+_SIGNS = {Health.GOOD: ("✓", "green"), Health.COSTS: ("!", "yellow"), Health.UNKNOWN: ("?", "cyan")}
 
 
 def show(machine: Machine, findings: Sequence[Finding], console: Console) -> None:
@@ -28,14 +28,15 @@ def show(machine: Machine, findings: Sequence[Finding], console: Console) -> Non
         sign, style = _SIGNS[finding.state]
         table.add_row(Text(sign, style=style), Text(finding.topic, style="bold"), _body(finding))
     console.print(Padding(table, (1, 0)))
-    counts = {state: sum(finding.state is state for finding in findings) for state in State}
+    counts = {state: sum(finding.state is state for finding in findings) for state in Health}
     console.print(
-        f"{counts[State.GOOD]} good, {counts[State.COSTS]} cost something, {counts[State.UNKNOWN]} cannot be told here",
+        f"{counts[Health.GOOD]} good, {counts[Health.COSTS]} cost something, "
+        f"{counts[Health.UNKNOWN]} cannot be told here",
         highlight=False,
     )
 
 
-_ORDER = (State.COSTS, State.UNKNOWN, State.GOOD)
+_ORDER = (Health.COSTS, Health.UNKNOWN, Health.GOOD)
 
 
 def _body(finding: Finding) -> Text:

@@ -15,14 +15,14 @@ from ironlaw.report.quantity import decimal, ratio, significant_decimals
 from ironlaw.text import plain
 
 if TYPE_CHECKING:
-    from ironlaw.history.queries import Answer
+    from ironlaw.history.queries import QueryResult
     from ironlaw.history.trend import Change, Trend
 
 _RANGE = ("gain_low", "gain_high")
 _SETTINGS = ("model", "control", "threads", "batch", "host")
 
 
-def show_list(answer: Answer, console: Console) -> None:
+def show_list(answer: QueryResult, console: Console) -> None:
     """The comparisons, newest first; what is the same in all of them is said once, below."""
     records = answer.records()
     varying = [name for name in _SETTINGS if len({record[name] for record in records}) > 1]
@@ -46,7 +46,7 @@ def show_list(answer: Answer, console: Console) -> None:
     _say(console, plain(f"all: {', '.join(same)}") if same else "", style="dim")
 
 
-def show_answer(answer: Answer, console: Console) -> None:
+def show_answer(answer: QueryResult, console: Console) -> None:
     """Rows of any columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in answer.columns:

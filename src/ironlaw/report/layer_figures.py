@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.explanation import Ceilings, Comparison, Ledger, LedgerRow, Term
+from ironlaw.explanation import Comparison, Ledger, LedgerRow, Roofline, Term
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened, stairs
@@ -86,7 +86,7 @@ def _known(value: Maybe[float]) -> float:
     return 0.0 if isinstance(value, Missing) else value
 
 
-def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Ceilings], *, name: str) -> Drawing | None:
+def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], *, name: str) -> Drawing | None:
     """Every layer's speed over its arithmetic intensity in both arms, under the measured ceilings of this machine.
 
     None when no layer's work is known. Source: Williams et al., CACM 52 (2009) 65.
@@ -109,7 +109,7 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Ceilings], 
         for layer, x, y in _worth_naming(changed):
             ax.annotate(shortened(layer, longest=24), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
         caption = "Circles and squares are the layers of the two arms; the lowest are named."
-        if isinstance(ceilings, Ceilings):
+        if isinstance(ceilings, Roofline):
             _roofs(ax, ceilings)
             caption += " Lines are the ceilings measured on this machine."
         for axis in (ax.xaxis, ax.yaxis):
@@ -144,7 +144,7 @@ def _worth_naming(points: list[Point]) -> list[Point]:
     return named
 
 
-def _roofs(ax: Axes, ceilings: Ceilings) -> None:
+def _roofs(ax: Axes, ceilings: Roofline) -> None:
     low, high = ax.get_xlim()
     slope = ceilings.bytes_per_s
     for place, (kind, peak) in enumerate(ceilings.macs_per_s.items()):

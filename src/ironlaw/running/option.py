@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from ironlaw.errors import BadInput
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """Which values an option takes."""
 
     COUNT = auto()
@@ -33,7 +33,7 @@ class Option:
     """
 
     flag: str
-    kind: Kind
+    kind: ValueKind
     help: str
     metavar: str | None = None
     example: str = ""
@@ -59,25 +59,25 @@ class Option:
         name = self.flag if typed else self.keyword
         hint = self.why or f"for example {self._spelled(self.example, typed=typed)}"
         match self.kind:
-            case Kind.COUNT:
+            case ValueKind.COUNT:
                 return int(_above_0(name, _whole(name, value, hint), hint))
-            case Kind.WHOLE:
+            case ValueKind.WHOLE:
                 return _whole(name, value, hint)
-            case Kind.SECONDS:
+            case ValueKind.SECONDS:
                 return _above_0(name, _finite(name, value, hint), hint)
-            case Kind.SHARE:
+            case ValueKind.SHARE:
                 return self._share(value, typed=typed)
-            case Kind.SWITCH:
+            case ValueKind.SWITCH:
                 if not isinstance(value, bool):
                     raise BadInput(f"{name} is {value!r}; it must be True or False", hint=hint)
                 return value is not self.negates
-            case Kind.PATH:
+            case ValueKind.PATH:
                 if not isinstance(value, str | os.PathLike) or not (path := os.fspath(value)):
                     raise BadInput(f"{name} is {value!r}, which is no path", hint=hint)
                 return path
-            case Kind.CAUSES:
+            case ValueKind.CAUSES:
                 return _causes(name, value, hint)
-            case Kind.CHOICE:
+            case ValueKind.CHOICE:
                 if value not in self.choices:
                     raise BadInput(f"{name} is {value!r}", hint=f"it takes {' or '.join(self.choices)}")
                 return value

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 from ironlaw.arm import Arm
 from ironlaw.causes import TESTED
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.running.option import Kind, Option
+from ironlaw.running.option import Option, ValueKind
 
 DEFAULT_MODEL = "mobilenet_v2"
 # In lines of their own, since help that is wrapped breaks a slug at its hyphens.
@@ -31,85 +31,86 @@ class Settings:
     images: Annotated[
         str | None,
         Option(
-            flag="--images", kind=Kind.PATH, metavar="DIR", example="photos",
+            flag="--images", kind=ValueKind.PATH, metavar="DIR", example="photos",
             help="A folder of JPEG or PNG photographs instead of the shipped ones.",
         ),
     ] = None  # fmt: skip
     labels: Annotated[
         str | None,
         Option(
-            flag="--labels", kind=Kind.PATH, metavar="FILE", example="labels.csv",
+            flag="--labels", kind=ValueKind.PATH, metavar="FILE", example="labels.csv",
             help="The right class of each image: name,class a line.",
         ),
     ] = None  # fmt: skip
     search: Annotated[
         bool,
         Option(
-            flag="--search", kind=Kind.SWITCH, example="True", help="Try engines, precisions and more; keep the best."
+            flag="--search", kind=ValueKind.SWITCH, example="True",
+            help="Try engines, precisions and more; keep the best.",
         ),
     ] = False  # fmt: skip
     inferences: Annotated[
         int | None,
         Option(
-            flag="--n", kind=Kind.COUNT, metavar="N", example="5000",
+            flag="--n", kind=ValueKind.COUNT, metavar="N", example="5000",
             help="Inferences per arm; otherwise the budget decides.",
         ),
     ] = None  # fmt: skip
     precision: Annotated[
         float | None,
         Option(
-            flag="--precision", kind=Kind.SHARE, metavar="P%", example="2%",
+            flag="--precision", kind=ValueKind.SHARE, metavar="P%", example="2%",
             help="Stop when the interval is that narrow.",
         ),
     ] = None  # fmt: skip
     replicates: Annotated[
         int | None,
         Option(
-            flag="--replicates", kind=Kind.COUNT, example="8", why="at least 5 give an interval worth having",
+            flag="--replicates", kind=ValueKind.COUNT, example="8", why="at least 5 give an interval worth having",
             help="Fresh interpreters, as many as the budget can start; without it 12 or, without experiments, 8.",
         ),
     ] = None  # fmt: skip
     threads: Annotated[
-        int, Option(flag="--threads", kind=Kind.COUNT, example="1", help="Threads of one inference.")
+        int, Option(flag="--threads", kind=ValueKind.COUNT, example="1", help="Threads of one inference.")
     ] = 1
     budget_s: Annotated[
         float | None,
         Option(
-            flag="--budget", kind=Kind.SECONDS, metavar="S", example="100",
+            flag="--budget", kind=ValueKind.SECONDS, metavar="S", example="100",
             help="Seconds for the whole run; without --n 225, without experiments 115.",
         ),
     ] = None  # fmt: skip
     batch: Annotated[
-        int, Option(flag="--batch", kind=Kind.COUNT, example="1", help="Inputs that one inference takes at once.")
+        int, Option(flag="--batch", kind=ValueKind.COUNT, example="1", help="Inputs that one inference takes at once.")
     ] = 1
     agreement: Annotated[
         float,
         Option(
-            flag="--agreement", kind=Kind.SHARE, metavar="P%", example="99%",
+            flag="--agreement", kind=ValueKind.SHARE, metavar="P%", example="99%",
             help="Least agreement for a recommendation; else 99%.",
         ),
     ] = 0.99  # fmt: skip
-    seed: Annotated[int, Option(flag="--seed", kind=Kind.WHOLE, example="0", help="Of every random choice.")] = 0
+    seed: Annotated[int, Option(flag="--seed", kind=ValueKind.WHOLE, example="0", help="Of every random choice.")] = 0
     counters: Annotated[
-        bool, Option(flag="--no-counters", kind=Kind.SWITCH, example="True", help="Leave the PMU alone.")
+        bool, Option(flag="--no-counters", kind=ValueKind.SWITCH, example="True", help="Leave the PMU alone.")
     ] = True
     layers: Annotated[
-        bool, Option(flag="--no-layers", kind=Kind.SWITCH, example="True", help="Do not read single layers.")
+        bool, Option(flag="--no-layers", kind=ValueKind.SWITCH, example="True", help="Do not read single layers.")
     ] = True
     code: Annotated[
-        bool, Option(flag="--no-code", kind=Kind.SWITCH, example="True", help="Do not sample what code executes.")
+        bool, Option(flag="--no-code", kind=ValueKind.SWITCH, example="True", help="Do not sample what code executes.")
     ] = True
     experiments: Annotated[
         tuple[str, ...],
         Option(
-            flag="--experiments", kind=Kind.CAUSES, metavar="all|none|SLUG,...", example="none",
+            flag="--experiments", kind=ValueKind.CAUSES, metavar="all|none|SLUG,...", example="none",
             help=f"Causes to test; all unless said:\n\n\b\n{_SLUGS}",
         ),
     ] = TESTED  # fmt: skip
     protocol: Annotated[
         str | None,
         Option(
-            flag="--protocol", kind=Kind.CHOICE, choices=("post",),
+            flag="--protocol", kind=ValueKind.CHOICE, choices=("post",),
             help="The post's own protocol, each of its faults an arm.",
         ),
     ] = None  # fmt: skip

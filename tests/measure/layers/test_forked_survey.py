@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from ironlaw.layer import BorderCost
-from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
+from ironlaw.measure.layers.forked_survey import SurveyRequest, survey_aside
 from ironlaw.measure.layers.probes import ClockBorder
-from ironlaw.measure.layers.reading import Place, read_layers
+from ironlaw.measure.layers.reading import TurnKey, read_layers
 from ironlaw.measure.layers.survey import survey
 from ironlaw.program import Program
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
-HERE = Place(arm="x", replicate=0, round=0, position=0)
+HERE = TurnKey(arm="x", replicate=0, round=0, position=0)
 PARENT = os.getpid()
 
 
@@ -58,8 +58,8 @@ class Elsewhere(nn.Module):  # type: ignore[misc,name-defined]  # as above
         return self.layer(given)
 
 
-def wanted(module: Any, *inputs: Any) -> Wanted:
-    return Wanted(program=Program(infer=module, inputs=[inputs], module=module), arm="x")
+def wanted(module: Any, *inputs: Any) -> SurveyRequest:
+    return SurveyRequest(program=Program(infer=module, inputs=[inputs], module=module), arm="x")
 
 
 def test_a_child_tells_what_the_process_itself_would_tell() -> None:
@@ -81,7 +81,7 @@ def test_int8_operators_are_told_by_a_child_too() -> None:
 
 
 def test_a_program_of_which_nothing_can_be_told_apart_is_one_layer_there_as_here() -> None:
-    asked = Wanted(program=Program(infer=lambda: None, inputs=[()]), arm="x")
+    asked = SurveyRequest(program=Program(infer=lambda: None, inputs=[()]), arm="x")
     assert survey_aside(asked) == survey(asked.program, "x")
 
 
@@ -94,7 +94,7 @@ def test_nothing_of_a_survey_stays_in_the_process() -> None:
 
 def test_prices_are_asked_for_in_the_child() -> None:
     asked = wanted(Functional().eval(), torch.randn(1, 3, 16, 16))
-    priced = Wanted(
+    priced = SurveyRequest(
         program=asked.program, arm="x", prices=lambda: {"clock": BorderCost(inside_ns=float(os.getpid() != PARENT))}
     )
     assert survey_aside(priced).graph.costs == {"clock": BorderCost(inside_ns=1.0)}

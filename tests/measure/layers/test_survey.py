@@ -13,14 +13,14 @@ from ironlaw.analysis.layers.matching import match
 from ironlaw.analysis.layers.work import arithmetic, macs
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading
 from ironlaw.measure.layers.probes import ClockBorder, CpuBorder, FaultBorder
-from ironlaw.measure.layers.reading import Course, LayersStrayed, Place, read_layers
+from ironlaw.measure.layers.reading import Course, LayersStrayed, TurnKey, read_layers
 from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing, is_known
 from ironlaw.program import Program
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
-HERE = Place(arm="x", replicate=0, round=0, position=0)
+HERE = TurnKey(arm="x", replicate=0, round=0, position=0)
 
 
 @pytest.fixture(autouse=True)

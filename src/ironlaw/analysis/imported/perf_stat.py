@@ -14,7 +14,7 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.single import ONCE, require_distinct
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
-from ironlaw.analysis.turns import ArmTurns, Column
+from ironlaw.analysis.turns import ArmTurns, PerInference
 from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
 from ironlaw.causes.pmu_misuse import CAUSE as PMU_MISUSE
 from ironlaw.causes.whole_process_counting import CAUSE as WHOLE_PROCESS_COUNTING
@@ -122,7 +122,7 @@ def _turns(name: str, output: Output, wall_ns: float, cpu_ns: Maybe[float]) -> A
         inferences=np.ones(1, dtype=np.int64),
         wall_ns=np.array([wall_ns]),
         cpu_ns=np.array([busy_ns]),
-        columns={event: Column(zero, np.array([value])) for event, value in values.items()},
+        columns={event: PerInference(zero, np.array([value])) for event, value in values.items()},
         absent=absent,
         otherwise=Missing("the output does not hold it"),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from ironlaw.analysis.iron_law.lmdi import NO_CYCLES, Classes, State
 from ironlaw.analysis.iron_law.topdown import slot_shares
 from ironlaw.analysis.statistics.paired import Pairs, mean_by
-from ironlaw.analysis.turns import NEVER_READ, ArmTurns, Column, Flags, Floats, Ints
+from ironlaw.analysis.turns import NEVER_READ, ArmTurns, Flags, Floats, Ints, PerInference
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
@@ -42,7 +42,7 @@ class Used:
     marked: Flags
     replicates: Ints
 
-    def column(self, name: str) -> Maybe[Column]:
+    def column(self, name: str) -> Maybe[PerInference]:
         """A quantity in the used turns."""
         column = self.turns.column(name)
         if isinstance(column, Missing):

@@ -267,11 +267,11 @@ def _counted(times: LayerTimes, at: Sequence[int], work: dict[str, Maybe[float]]
     return found
 
 
-def reached(ceilings: Maybe[Ceilings]) -> Maybe[explanation.Ceilings]:
+def reached(ceilings: Maybe[Ceilings]) -> Maybe[explanation.Roofline]:
     """What the machine reached when it was asked for nothing else, as an explanation tells it."""
     if isinstance(ceilings, Missing):
         return ceilings
-    return explanation.Ceilings(macs_per_s=dict(ceilings.macs_per_s), bytes_per_s=ceilings.read_bytes_per_s)
+    return explanation.Roofline(macs_per_s=dict(ceilings.macs_per_s), bytes_per_s=ceilings.read_bytes_per_s)
 
 
 def _unattributed(rows: Sequence[LedgerRow], comparison: Comparison, pairs: Pairs) -> LedgerRow:

@@ -25,7 +25,7 @@ NO_WHOLE = Missing("no difference is shown that it could be a share of")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Attribution:
     """The causes of one comparison, and what they leave over, in ln units."""
 
     causes: tuple[CauseVerdict, ...] = ()
@@ -49,7 +49,7 @@ def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
     return adjusted(raw)
 
 
-def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Judgement:
+def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Attribution:
     """Verdicts on every cause that was tested for one comparison, whose ln-ratio is `whole`.
 
     `among` is the recording's family of experiments, or why nothing is confirmed here: the control moved, or the
@@ -75,7 +75,7 @@ def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Mayb
     if itself and not shared:
         left = left_share = ITSELF
     causes += tuple(replace(verdict, share=ITSELF) for verdict in itself)
-    return Judgement(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
+    return Attribution(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
 
 
 def _p_value(item: Contribution) -> float:

@@ -41,7 +41,7 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class SurveyRequest:
     """What is surveyed, and what its int8 weights are packed for; `prices` gives what reading costs."""
 
     program: Program
@@ -55,7 +55,7 @@ class Wanted:
         return replace(found, graph=replace(found.graph, costs=self.prices()))
 
 
-def survey_aside(wanted: Wanted, *, limit_s: float = LIMIT_S) -> Survey:
+def survey_aside(wanted: SurveyRequest, *, limit_s: float = LIMIT_S) -> Survey:
     """The survey, made by a child; where a child cannot, made here, with a note that says so."""
     told = _ask_child(wanted, limit_s)
     if isinstance(told, Missing):
@@ -70,7 +70,7 @@ def survey_aside(wanted: Wanted, *, limit_s: float = LIMIT_S) -> Survey:
     return Survey(graph=told.graph, course=course)
 
 
-def _ask_child(wanted: Wanted, limit_s: float) -> Maybe[_Told]:
+def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
     threads = len(list_threads())
     ours, theirs = multiprocessing.Pipe(duplex=False)
     child = os.fork()
@@ -90,7 +90,7 @@ def _ask_child(wanted: Wanted, limit_s: float) -> Maybe[_Told]:
         os.waitpid(child, 0)
 
 
-def _answer(line: Connection, wanted: Wanted, threads: int) -> None:
+def _answer(line: Connection, wanted: SurveyRequest, threads: int) -> None:
     """The life of the child."""
     try:
         die_with_parent()
@@ -99,7 +99,7 @@ def _answer(line: Connection, wanted: Wanted, threads: int) -> None:
         os._exit(0)
 
 
-def _tell(wanted: Wanted, threads: int) -> Maybe[_Told]:
+def _tell(wanted: SurveyRequest, threads: int) -> Maybe[_Told]:
     import torch
 
     torch.set_num_threads(1)  # the threads of the pool have not come along: nobody may wait for them

@@ -194,7 +194,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class TurnKey:
     """Where a layer turn stands in its recording."""
 
     arm: str
@@ -204,7 +204,7 @@ class Place:
 
 
 def read_layers(
-    program: Program, course: Course, border: Border, inputs: list[tuple[Any, ...]], place: Place
+    program: Program, course: Course, border: Border, inputs: list[tuple[Any, ...]], place: TurnKey
 ) -> LayerReading:
     """One layer turn: an inference for each of the inputs read at every border, and one not read, in alternation.
 

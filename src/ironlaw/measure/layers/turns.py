@@ -12,9 +12,9 @@ from ironlaw.engines import ENGINES
 from ironlaw.fact import CounterCheck
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.cost import border_cost
-from ironlaw.measure.layers.forked_survey import Wanted, survey_aside
+from ironlaw.measure.layers.forked_survey import SurveyRequest, survey_aside
 from ironlaw.measure.layers.probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
-from ironlaw.measure.layers.reading import Course, LayersStrayed, Place, read_layers, run_plain
+from ironlaw.measure.layers.reading import Course, LayersStrayed, TurnKey, read_layers, run_plain
 from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
@@ -48,7 +48,7 @@ class LayerReader:
         if self.program.module is None and not ENGINES[self.engine].shows_module:
             reason = f"{self.engine} runs the model as one call and shows no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
-        wanted = Wanted(
+        wanted = SurveyRequest(
             program=self.program,
             arm=self.arm,
             library=_library(),
@@ -60,7 +60,7 @@ class LayerReader:
 
     def turn(self, order: LayerTurn, inputs: list[tuple[Any, ...]]) -> LayerReading | LayerGraph:
         """One layer turn, or why the arm cannot be read."""
-        place = Place(arm=self.arm, replicate=self.replicate, round=order.round, position=order.position)
+        place = TurnKey(arm=self.arm, replicate=self.replicate, round=order.round, position=order.position)
         try:
             if self.program.profile is not None:
                 return self._profiled(order, inputs, place)
@@ -69,7 +69,7 @@ class LayerReader:
         except Exception as error:  # noqa: BLE001  # as above
             return self._lost(error)
 
-    def _profiled(self, order: LayerTurn, inputs: list[tuple[Any, ...]], place: Place) -> LayerReading:
+    def _profiled(self, order: LayerTurn, inputs: list[tuple[Any, ...]], place: TurnKey) -> LayerReading:
         """A turn under the engine's own profiler, and as many inferences without it.
 
         Raises:
