@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ironlaw import cli
 from ironlaw.errors import RunIncomplete
+from ironlaw.report.progress import ProgressBar
 from ironlaw.text import plain, plain_json
 from tests.commands.test_layers import with_layers
 
@@ -202,3 +204,11 @@ def test_a_sweep_writes_outside_its_folder_only_when_asked(
     assert not elsewhere.exists()
     assert not (tmp_path / "x").exists()
     assert cli.run(["sweep", str(plan), "--map", "--out-anywhere"]) == 3  # nothing is measured yet
+
+
+def test_progress_names_arms_harmlessly(capfd: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar(Console(stderr=True, width=200)) as bar:
+        bar.progressed(0.5, f"comparing what [red]{HOSTILE} answers")
+    said = capfd.readouterr().err
+    assert is_harmless(said), repr(said)
+    assert "[red]" in said

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from ironlaw.text import plain
+
 if TYPE_CHECKING:
     from ironlaw.sweep.cell import Cell
     from ironlaw.sweep.hosts import Node
@@ -31,7 +33,7 @@ class SweepProgress:
         self._began_s = time.monotonic()
         self._running: dict[str, str] = {}  # node id -> what it does
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[left]}"),
             console=console,
@@ -61,14 +63,16 @@ class SweepProgress:
             self._done += 1
         if not self._quiet and (trouble or not self._console.is_terminal):
             said = f"{cell}, {node}: {trouble or 'measured'}"
-            self._console.print(f"{self._done} of {self._total}: {said}", highlight=False, markup=False, soft_wrap=True)
+            self._console.print(
+                plain(f"{self._done} of {self._total}: {said}"), highlight=False, markup=False, soft_wrap=True
+            )
         self._draw()
 
     def progressed(self, done: float, doing: str) -> None:
         """How far the cell is that runs here."""
         self._within = done
         for id, line in self._lines.items():
-            self._bar.update(line, description=f"{self._running[id]} ({doing})")
+            self._bar.update(line, description=plain(f"{self._running[id]} ({doing})"))
         self._draw()
 
     def left_s(self, now_s: float) -> float | None:
