@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,13 @@ def test_a_newer_schema_is_refused_with_the_way_out() -> None:
     assert header is not None
     with pytest.raises(RecordingUnreadable, match="schema 99"):
         assemble([header])
+
+
+def test_the_next_schema_is_refused_and_this_one_is_read() -> None:
+    this = Header(schema=SCHEMA, ironlaw="0", started_utc="2030-01-01T00:00:00+00:00")
+    assert assemble([this]).header == this
+    with pytest.raises(RecordingUnreadable, match=f"schema {SCHEMA + 1}"):
+        assemble([replace(this, schema=SCHEMA + 1)])
 
 
 def test_an_existing_recording_is_not_replaced_unless_forced(tmp_path: Path) -> None:

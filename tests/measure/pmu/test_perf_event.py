@@ -20,7 +20,15 @@ from ironlaw.event import (
     Source,
 )
 from ironlaw.measure.pmu.open_group import OpenGroup
-from ironlaw.measure.pmu.perf_event import EventRefused, SyscallKernel, core_pmu_type, pack_attributes, refusal
+from ironlaw.measure.pmu.perf_event import (
+    EventRefused,
+    GroupReading,
+    SyscallKernel,
+    core_pmu_type,
+    decode_group,
+    pack_attributes,
+    refusal,
+)
 from ironlaw.missing import Missing, is_known
 
 
@@ -162,3 +170,22 @@ def test_what_no_kernel_knows_is_refused_with_its_errno() -> None:
     with pytest.raises(EventRefused) as refused:
         SyscallKernel(0).open(Event("nonsense", Source.SOFTWARE, 2**40), thread=0, leader=-1)
     assert refused.value.number in (errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOSYS)
+
+
+def test_a_group_is_decoded_as_the_kernel_lays_it_out() -> None:
+    # PERF_FORMAT_GROUP | ID | TOTAL_TIME_ENABLED | TOTAL_TIME_RUNNING of perf_event_open(2): how many, both times, then
+    # a value and the id it belongs to, for each. Little-endian 64-bit words, written out by hand.
+    data = bytes.fromhex(
+        "0200000000000000"  # two events
+        "00ca9a3b00000000"  # enabled for 1,000,000,000 ns
+        "0065cd1d00000000"  # running for 500,000,000 ns
+        "2a00000000000000 0700000000000000"  # id 7 counted 42
+        "0000000001000000 0900000000000000"  # id 9 counted 2**32
+    )
+    assert decode_group(data) == GroupReading(
+        enabled_ns=1_000_000_000, running_ns=500_000_000, values={7: 42, 9: 2**32}
+    )
+
+
+def test_an_empty_read_is_a_gap_and_not_zero() -> None:
+    assert isinstance(decode_group(b""), Missing)
