@@ -365,11 +365,10 @@ def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_ow
 
 
 def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_without_it() -> None:
-    faults = {"kernel_instructions": QUARTER, "page_faults": 3000.0}
-    plain = bearing(Burden(factor="malloc", level="retain", **faults))
+    faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
     retained = replace(own("retained"), variant=own("retained").variant.with_level("malloc", "retain"))
     arms = own("plain"), retained, own("free")
-    laws = {"plain": plain, "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
+    laws = {"plain": bearing(faults), "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
     entries = recorded(arms, Script(arms=laws, turn_noise=QUIET)).plan.experiments
     assert {(one.arm, bool(one.excluded)) for one in entries if one.switches[-1].cause == "page-faults"} == {
         ("plain", False),
