@@ -270,6 +270,29 @@ def test_recordings_of_different_machines_are_refused() -> None:
     check_comparable(one, one)
     with pytest.raises(BadInput, match="different machines: stated and another"):
         check_comparable(one, other)
-    threads = replace(one, plans=(replace(one.plan, threads=2),))
-    with pytest.raises(BadInput, match="different numbers of threads: 1 and 2"):
-        check_comparable(one, threads)
+    with pytest.raises(BadInput, match="new recording does not say which machine it is of: was not read"):
+        check_comparable(one, replace(one, machine=Missing("was not read")))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"threads": 2}, "different numbers of threads: 1 and 2"),
+        ({"batch": 8}, "different batches: 1 and 8"),
+        ({"model": "resnet18"}, "different models: .* and resnet18"),
+    ],
+)
+def test_recordings_of_different_things_are_refused(changed: dict[str, Any], said: str) -> None:
+    one = recording({"fp32": Law(), "int8": Law()})
+    with pytest.raises(BadInput, match=said):
+        check_comparable(one, replace(one, plans=(replace(one.plan, **changed),)))
+
+
+def test_rule_about_a_cause_that_nothing_can_confirm_is_refused() -> None:
+    with pytest.raises(BadInput, match="no experiment can confirm the cause 'address-translation'"):
+        judge(None, side({"int8": FAST}), [Rule.parse("cause:address-translation")])
+
+
+def test_no_rule_is_refused() -> None:
+    with pytest.raises(BadInput, match="there is no rule"):
+        judge(None, side({"int8": FAST}), [])

@@ -93,6 +93,24 @@ def test_bad_usage_is_two_lines_and_code_2(arguments: list[str], said: str, caps
     assert lines[1].startswith("   hint: ")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--fail-if", "cause:nonsense"],
+        ["--fail-if", "time>+3%", "--fail-if", "cause:page-fault"],
+        ["--fail-if", "times>+3%"],
+        ["--fail-if", "time>+3%", "--arm", "int9"],
+    ],
+)
+def test_misspelt_cause_quantity_or_arm_is_refused(
+    arguments: list[str], recorded: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["compare", recorded("new.jsonl"), *arguments]) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert len(out.err.splitlines()) == 2
+
+
 @pytest.mark.parametrize("name", ["old", "a name that is much longer than a column of a table may be"])
 def test_table_stays_within_80_columns(
     name: str, recorded: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

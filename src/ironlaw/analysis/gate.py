@@ -25,6 +25,7 @@ from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.summaries import total_column
 from ironlaw.analysis.turns import PerInference, turns_of
 from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
+from ironlaw.causes import CAUSES
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CauseVerdict, Comparison, Explanation, Outcome
@@ -89,22 +90,27 @@ def check_comparable(old: Recording, new: Recording) -> None:
     """See that two recordings can be set against each other at all.
 
     Raises:
-        BadInput: they are of different CPUs, or ran with other threads, or have different controls.
+        BadInput: they are of different CPUs (or one does not say of which), models, batches, threads or controls.
     """
     hint = (
         "record both on one machine with the same options; or both programs as arms of one recording: "
         "ironlaw run --arm old=OLD.py:F --arm new=NEW.py:F, then ironlaw compare FILE"
     )
-    machines = (old.machine, new.machine)
-    cpus = [machine.cpu for machine in machines if is_known(machine)]
+    for recording, called in ((old, "old"), (new, "new")):
+        if isinstance(recording.machine, Missing):
+            reason = recording.machine.reason
+            raise BadInput(f"the {called} recording does not say which machine it is of: {reason}", hint=hint)
+    cpus = [machine.cpu for machine in (old.machine, new.machine) if is_known(machine)]
     if len(set(cpus)) > 1:
         raise BadInput(f"the recordings are of different machines: {cpus[0]} and {cpus[1]}", hint=hint)
-    if old.plan.threads != new.plan.threads:
-        threads = f"{old.plan.threads} and {new.plan.threads}"
-        raise BadInput(f"the recordings ran with different numbers of threads: {threads}", hint=hint)
-    if old.plan.control.name != new.plan.control.name:
-        controls = f"{old.plan.control.name} and {new.plan.control.name}"
-        raise BadInput(f"the recordings have different controls: {controls}", hint=hint)
+    for what, before, after in (
+        ("are of different models", old.plan.model, new.plan.model),
+        ("ran with different batches", old.plan.batch, new.plan.batch),
+        ("ran with different numbers of threads", old.plan.threads, new.plan.threads),
+        ("have different controls", old.plan.control.name, new.plan.control.name),
+    ):
+        if before != after:
+            raise BadInput(f"the recordings {what}: {before} and {after}", hint=hint)
 
 
 def judge(
@@ -113,8 +119,9 @@ def judge(
     """Every rule on every arm; on one arm when it is named. Without `old`, arms are judged against their control.
 
     Raises:
-        BadInput: the arm is in neither recording.
+        BadInput: there is no rule, nothing can confirm a rule's cause, or the arm is in neither recording.
     """
+    _check_rules(rules)
     control = new.plan.control.name
     arms = _judged_arms(old, new, raw_clock=raw_clock)
     if arm is not None:
@@ -134,6 +141,18 @@ def judge(
         confidence=confidence,
         judgements=tuple(judged),
     )
+
+
+def _check_rules(rules: Sequence[Rule]) -> None:
+    if not rules:
+        raise BadInput("there is no rule", hint="for example time>+3%")
+    provable = [slug for slug, cause in CAUSES.items() if cause.is_tested or cause.factors]
+    for rule in rules:
+        if rule.quantity is Quantity.CAUSE and rule.cause not in provable:
+            raise BadInput(
+                f"no experiment can confirm the cause {rule.cause!r}, so no rule can be about it",
+                hint=offer_closest(rule.cause, provable),
+            )
 
 
 def _judged_arms(old: Side | None, new: Side, *, raw_clock: bool) -> tuple[str, ...]:
