@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ironlaw.laws import Amount, Ordinal, Positive
 from ironlaw.missing import Maybe, Missing
 
 
@@ -67,7 +68,7 @@ class CodeSite:
     instructions: InstructionClass
     work: LoopWork
     mode: SampleMode
-    count: int
+    count: Positive
     called_by_turn: bool = True  # by the thread that ran the inference; False: by another thread of the pool
 
 
@@ -81,15 +82,15 @@ class CodeSamples:
     """
 
     arm: str
-    replicate: int
-    round: int
-    inferences: int
-    wall_ns: int
-    plain_ns: int
-    cpu_ns: int
-    period_ns: int
+    replicate: Ordinal
+    round: Ordinal
+    inferences: Positive
+    wall_ns: Amount
+    plain_ns: Amount
+    cpu_ns: Amount
+    period_ns: Positive
     by: SampledBy
     kernel_seen: Maybe[bool] = True  # whether samples in the kernel's code were taken too
-    threads: int = 1  # that spent CPU time
-    lost: int = 0
+    threads: Ordinal = 1  # that spent CPU time
+    lost: Amount = 0
     sites: Maybe[tuple[CodeSite, ...]] = Missing("were not taken")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ironlaw.laws import MOST, Amount
 from ironlaw.missing import Maybe, Missing
 
 
@@ -86,8 +87,8 @@ class Count:
 
     event: str  # as printed by Event: instructions:u
     raw: int  # occurrences while the counter sat on the PMU
-    enabled_ns: int  # time we asked it to count
-    running_ns: int  # time it did count; smaller when the kernel time-shared it
+    enabled_ns: Amount  # time we asked it to count
+    running_ns: Amount  # time it did count; smaller when the kernel time-shared it
     doubt: str = ""
 
     @property
@@ -95,6 +96,8 @@ class Count:
         """Occurrences in the turn; a gap when the counter did not run all the time, or cannot be believed."""
         if self.doubt:
             return Missing(self.doubt)
+        if not 0 <= self.raw <= MOST:
+            return Missing(f"{self.event} read {self.raw:.3g}, which nothing can be counted to in a turn")
         if self.enabled_ns == 0:
             return Missing(f"{self.event} was never enabled")
         if self.running_ns < self.enabled_ns:

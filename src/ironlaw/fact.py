@@ -12,6 +12,7 @@ from enum import Enum
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
+from ironlaw.laws import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
 from ironlaw.layer import LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
@@ -33,7 +34,7 @@ class Meter(Enum):
 class Header:
     """The first line."""
 
-    schema: int
+    schema: Number
     ironlaw: str
     started_utc: str
 
@@ -48,11 +49,11 @@ class CounterCheck:
     """
 
     meter: Meter
-    slots: Maybe[int]
+    slots: Maybe[Ordinal]
     groups: tuple[tuple[str, ...], ...]
     lost: dict[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
-    read_cost_ns: Maybe[int] = Missing("was not measured")
+    read_cost_ns: Maybe[Amount] = Missing("was not measured")
     events: tuple[Event, ...] = ()
 
     def lost_together(self) -> dict[str, tuple[str, ...]]:
@@ -85,19 +86,19 @@ class FreeMemory:
     """
 
     compacted: Maybe[bool] = Missing("was not tried")
-    scattered_bytes: Maybe[int] = Missing("was not read")
-    held_bytes: int = 0
+    scattered_bytes: Maybe[Amount] = Missing("was not read")
+    held_bytes: Amount = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterpreterStarted:
     """A fresh interpreter of a replicate, from which `arms` were forked as twins."""
 
-    replicate: int
+    replicate: Ordinal
     arms: tuple[str, ...]
     environment: dict[str, str]  # set on top of the run's own, before the interpreter started
-    padding_bytes: int  # random filler in the environment, which moves the stack
-    start_ns: int  # from exec until everything was imported
+    padding_bytes: Amount  # random filler in the environment, which moves the stack
+    start_ns: Amount  # from exec until everything was imported
     memory: FreeMemory = FreeMemory()
 
 
@@ -111,20 +112,20 @@ class ArmStarted:
     """
 
     arm: str
-    replicate: int
-    load_ns: int
-    warm_up_ns: tuple[int, ...]  # one entry per inference; the first is the cold one
-    steady_at: Maybe[int]
-    threads: int  # kernel threads of the arm's process when counting began
-    cpus: tuple[int, ...]
+    replicate: Ordinal
+    load_ns: Amount
+    warm_up_ns: tuple[Amount, ...]  # one entry per inference; the first is the cold one
+    steady_at: Maybe[Ordinal]
+    threads: Number  # kernel threads of the arm's process when counting began
+    cpus: tuple[Ordinal, ...]
     read_back: dict[str, Maybe[str]] = field(default_factory=dict)
-    peak_rss_bytes: Maybe[int] = Missing("was not read")
+    peak_rss_bytes: Maybe[Amount] = Missing("was not read")
     boundary: str = ""  # what the clock sees of an inference
-    working_threads: Maybe[int] = Missing("was not read")  # that spent CPU time while the arm inferred
-    thread_cpus: tuple[int, ...] = ()  # CPUs that any thread of the process may use
+    working_threads: Maybe[Ordinal] = Missing("was not read")  # that spent CPU time while the arm inferred
+    thread_cpus: tuple[Ordinal, ...] = ()  # CPUs that any thread of the process may use
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
     training_layers: Maybe[tuple[str, ...]] = Missing("was not recorded")  # that compute as in training
-    between_ns: int = 0  # spent before each inference, outside the clock
+    between_ns: Amount = 0  # spent before each inference, outside the clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,24 +136,24 @@ class Reading:
     """
 
     arm: str
-    replicate: int
-    round: int
-    position: int
-    group: int  # index into CounterCheck.groups; -1 when the PMU is not used
-    inferences: int
-    wall_ns: int
-    cpu_ns: int  # CPU time of all threads: the task clock
-    user_ns: Maybe[int]
-    kernel_ns: Maybe[int]
-    minor_faults: int
-    major_faults: int
-    context_switches: int
-    migrations: Maybe[int] = Missing("not counted by this kernel")
+    replicate: Ordinal
+    round: Ordinal
+    position: Ordinal
+    group: OrdinalOrNone  # index into CounterCheck.groups; -1 when the PMU is not used
+    inferences: Amount
+    wall_ns: Amount
+    cpu_ns: Amount  # CPU time of all threads: the task clock
+    user_ns: Maybe[Amount]
+    kernel_ns: Maybe[Amount]
+    minor_faults: Amount
+    major_faults: Amount
+    context_switches: Amount
+    migrations: Maybe[Amount] = Missing("not counted by this kernel")
     counts: tuple[Count, ...] = ()
-    threads_after: int = 1
-    steal_ns: Maybe[int] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
-    throttled_ns: Maybe[int] = Missing("not told by this kernel")  # the cgroup's quota stopped it while the turn ran
-    waited_ns: Maybe[int] = Missing("was not recorded")  # of all threads: ready to run, while their CPU ran others
+    threads_after: Ordinal = 1
+    steal_ns: Maybe[Amount] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
+    throttled_ns: Maybe[Amount] = Missing("not told by this kernel")  # the cgroup's quota stopped it while the turn ran
+    waited_ns: Maybe[Amount] = Missing("was not recorded")  # of all threads: ready to run, while their CPU ran others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,14 +166,14 @@ class Ceilings:
     the first time and giving back, per page of 4 KiB. `how` says by which routine each was reached.
     """
 
-    threads: int
-    macs_per_s: dict[str, Maybe[float]]
-    read_bytes_per_s: Maybe[float]
-    write_bytes_per_s: Maybe[float]
-    copy_bytes_per_s: Maybe[float]
-    streamed_bytes: Maybe[int]
-    switch_ns: Maybe[float]
-    page_fault_ns: Maybe[float]
+    threads: Number
+    macs_per_s: dict[str, Maybe[Rate]]
+    read_bytes_per_s: Maybe[Rate]
+    write_bytes_per_s: Maybe[Rate]
+    copy_bytes_per_s: Maybe[Rate]
+    streamed_bytes: Maybe[Amount]
+    switch_ns: Maybe[NotNegative]
+    page_fault_ns: Maybe[NotNegative]
     how: dict[str, str] = field(default_factory=dict)
 
 
@@ -181,10 +182,10 @@ class NullReading:
     """A turn of an empty program, of as many inferences as the arm's own turns: what measuring itself costs."""
 
     arm: str
-    replicate: int
-    wall_ns: int  # over the whole turn
+    replicate: Ordinal
+    wall_ns: Amount  # over the whole turn
     counts: tuple[Count, ...] = ()
-    inferences: Maybe[int] = Missing("was not recorded")
+    inferences: Maybe[Positive] = Missing("was not recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,7 @@ class Census:
     """What one inference of an arm executed, by name; see measure/census.py for the names."""
 
     arm: str
-    counts: dict[str, Maybe[float]]
+    counts: dict[str, Maybe[NotNegative]]
 
 
 @functools.lru_cache(maxsize=64)
@@ -229,10 +230,10 @@ class Outputs:
     """
 
     arm: str
-    shape: tuple[int, ...]
+    shape: tuple[Amount, ...]
     data: str
     input_digest: str
-    classes: Maybe[int] = Missing("was not recorded")
+    classes: Maybe[Positive] = Missing("was not recorded")
     labels: tuple[str, ...] = ()
     probes: tuple[int, ...] = ()
     forms: tuple[tuple[int, ...], ...] = ()
@@ -256,8 +257,8 @@ class Labelled:
     """How many of the labelled inputs an arm's top class was right on."""
 
     arm: str
-    right: int
-    total: int
+    right: Amount
+    total: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +266,7 @@ class Failure:
     """An arm could not go on. It takes no further turns; the others do."""
 
     arm: str
-    replicate: int  # -1: while preparing
+    replicate: OrdinalOrNone  # -1: while preparing
     stage: str  # prepare, start, warm-up, turn, outputs
     reason: str
     hint: str = ""
@@ -286,7 +287,7 @@ class Ended:
     """The last line of a recording that was not cut off."""
 
     why: Ending
-    elapsed_s: float
+    elapsed_s: NotNegative
 
 
 Fact = (

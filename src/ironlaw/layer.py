@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.laws import Amount, Ordinal, OrdinalOrNone, Positive, Real
 from ironlaw.missing import Maybe, Missing, is_known
 
 BYTES = {
@@ -22,7 +23,7 @@ BYTES = {
 class Form:
     """A tensor's shape and number format, as torch names it: (1, 32, 112, 112), quint8."""
 
-    shape: tuple[int, ...]
+    shape: tuple[Amount, ...]
     dtype: str
 
     @property
@@ -49,7 +50,7 @@ class Origin:
     path: str
     operator: str
     is_functional: bool = False
-    repeat: int = 0
+    repeat: Ordinal = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,12 @@ class LayerCall:
 
     path: str
     operator: str
-    repeat: int = 0
+    repeat: Ordinal = 0
     is_functional: bool = False
     inputs: tuple[Form, ...] = ()
     outputs: tuple[Form, ...] = ()
     parameters: tuple[Form, ...] = ()
-    fed_by: tuple[int, ...] = ()
+    fed_by: tuple[OrdinalOrNone, ...] = ()
     operators: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()
@@ -116,8 +117,8 @@ class BorderCost:
     layer turn runs as many inferences alone as read.
     """
 
-    inside_ns: float
-    probed: dict[str, float] = field(default_factory=dict)
+    inside_ns: Real
+    probed: dict[str, Real] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ class LayerGraph:
     arm: str
     calls: Maybe[tuple[LayerCall, ...]]
     silent: tuple[str, ...] = ()
-    passed: int = 0
+    passed: Ordinal = 0
     notes: tuple[str, ...] = ()
     costs: dict[str, BorderCost] = field(default_factory=dict)
     profiled_by: str = ""
@@ -156,21 +157,21 @@ class LayerReading:
     """
 
     arm: str
-    replicate: int
-    round: int
-    position: int
+    replicate: Ordinal
+    round: Ordinal
+    position: Ordinal
     probe: Probe
-    group: int = -1
-    inferences: int
-    wall_ns: int
-    alone_ns: int
-    calls_ns: tuple[int, ...]
-    before_ns: tuple[int, ...]
-    probed: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    probed_whole: dict[str, int] = field(default_factory=dict)
-    probed_alone: dict[str, int] = field(default_factory=dict)
+    group: OrdinalOrNone = -1
+    inferences: Positive
+    wall_ns: Amount
+    alone_ns: Amount
+    calls_ns: tuple[Amount, ...]
+    before_ns: tuple[Amount, ...]
+    probed: dict[str, tuple[Amount, ...]] = field(default_factory=dict)
+    probed_whole: dict[str, Amount] = field(default_factory=dict)
+    probed_alone: dict[str, Amount] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
-    plain_ns: Maybe[int] = NO_PLAIN  # of as many inferences beside them that ran as in a turn that counts
+    plain_ns: Maybe[Amount] = NO_PLAIN  # of as many inferences beside them that ran as in a turn that counts
 
     @property
     def took_ns(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Experiment
+from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Positive, Share, Word
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 
@@ -20,16 +21,18 @@ class Schedule:
     covers the whole run, preparing included; None: only the schedule ends it.
     """
 
-    replicates: int = 8
-    rounds: int = 10
-    inferences: int | None = None
-    precision: float | None = None
-    budget_s: float | None = 100.0
-    turn_limit_s: float = 60.0
+    replicates: Number = 8
+    rounds: Number = 10
+    inferences: Positive | None = None
+    precision: NotNegative | None = None
+    budget_s: NotNegative | None = 100.0
+    turn_limit_s: NotNegative = 60.0
 
     def __post_init__(self) -> None:
-        _require_positive("replicates", self.replicates, "at least 5 give an interval worth having")
-        _require_positive("rounds", self.rounds, "each round runs every arm once")
+        _require_positive(
+            "replicates", self.replicates, "at least 5 give an interval worth having", most=MOST_OF_A_KIND
+        )
+        _require_positive("rounds", self.rounds, "each round runs every arm once", most=MOST_OF_A_KIND)
         if self.budget_s is not None:
             _require_positive("--budget", self.budget_s, "seconds for the whole run, for example --budget 100")
         if self.inferences is not None:
@@ -45,10 +48,10 @@ class Plan:
     model: str
     arms: tuple[Arm, ...]
     schedule: Schedule
-    seed: int = 0
-    threads: int = 1
-    batch: int = 1  # inputs that one inference takes at once
-    agreement: float = 0.99  # of answers with the control's, below which an arm is not recommended
+    seed: Word = 0
+    threads: Number = 1
+    batch: Number = 1  # inputs that one inference takes at once
+    agreement: Share = 0.99  # of answers with the control's, below which an arm is not recommended
     labels: str | None = None  # file with the right class of each image
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
@@ -59,8 +62,10 @@ class Plan:
     layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
 
     def __post_init__(self) -> None:
-        _require_positive("--threads", self.threads, "for example --threads 1")
-        _require_positive("the batch", self.batch, "for example a batch of 1")
+        _require_positive("--threads", self.threads, "for example --threads 1", most=MOST_OF_A_KIND)
+        _require_positive("the batch", self.batch, "for example a batch of 1", most=MOST_OF_A_KIND)
+        if not -MOST <= self.seed <= MOST:
+            raise BadInput("--seed is too large", hint="for example --seed 0")
         if not 0 <= self.agreement <= 1:
             raise BadInput(f"--agreement is {self.agreement:.0%}; it is a share", hint="for example --agreement 99%")
         if not self.arms:
@@ -89,6 +94,8 @@ def with_control(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     return (*arms, arms[0].again())
 
 
-def _require_positive(name: str, value: float, hint: str) -> None:
+def _require_positive(name: str, value: float, hint: str, *, most: float = MOST) -> None:
     if not value > 0:
         raise BadInput(f"{name} is {value:g}; it must be above 0", hint=hint)
+    if value > most:
+        raise BadInput(f"{name} is {value:.6g}; it must be {most:.6g} at most", hint=hint)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ironlaw.laws import Amount
+
 if TYPE_CHECKING:
     from ironlaw.layer import NodeProfile
 
@@ -51,8 +53,8 @@ class PreparedModel:
     """
 
     path: str
-    size_bytes: int
-    phases_ns: dict[str, int]
+    size_bytes: Amount
+    phases_ns: dict[str, Amount]
     weights: str
     notes: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()

@@ -39,9 +39,10 @@ from ironlaw.fact import (
     Outputs,
     Reading,
 )
-from ironlaw.layer import LayerGraph, LayerReading
+from ironlaw.factors import FACTORS
+from ironlaw.layer import LayerCall, LayerGraph, LayerReading
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan
 
 KINDS: dict[str, type] = {
@@ -65,6 +66,9 @@ KINDS: dict[str, type] = {
     "concern": Concern,
     "ended": Ended,
 }
+# Twice what the largest answers of a detector take, and a hundred times the longest run; a file beyond is none of ours.
+MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
+_NEWER = "if a newer version recorded it: pip install --upgrade ironlaw"
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
@@ -126,7 +130,41 @@ def decode(line: bytes) -> Fact | None:
     if name not in KINDS:
         return None
     fact: Fact = _DECODERS[name].decode(body)
+    if isinstance(fact, Plan):
+        _check_plan(fact)
+    elif isinstance(fact, LayerGraph) and is_known(fact.calls):
+        _check_calls(fact.calls)
     return fact
+
+
+def _check_plan(plan: Plan) -> None:
+    """See that a plan's names stand for something.
+
+    Raises:
+        BadInput: a factor or level that this version does not have, or an arm that is not in the plan.
+    """
+    names = {arm.name for arm in plan.arms}
+    levels = [pair for arm in plan.arms for pair in arm.variant.changed]
+    levels += [(switch.factor, switch.level) for experiment in plan.experiments for switch in experiment.switches]
+    for factor, level in levels:
+        if factor not in FACTORS or not FACTORS[factor].accepts(level):
+            raise BadInput(f"this version knows no {factor[:40]}={level[:40]}", hint=_NEWER)
+    named = [arm.repeats for arm in plan.arms if arm.repeats is not None]
+    named += [name for experiment in plan.experiments for name in (experiment.arm, experiment.applied)]
+    for name in named:
+        if name not in names:
+            raise BadInput(f"the plan has no arm called {name[:80]!r}", hint=_NEWER)
+
+
+def _check_calls(calls: tuple[LayerCall, ...]) -> None:
+    """See that each call is fed by calls that exist.
+
+    Raises:
+        BadInput: one is not.
+    """
+    for call in calls:
+        if any(source >= len(calls) for source in call.fed_by):
+            raise BadInput(f"{call.name[:80]} is fed by a call beyond the last one", hint=_NEWER)
 
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
@@ -288,16 +326,41 @@ def load(path: Path | str) -> Recording:
         RecordingUnreadable: the file cannot be opened, is not a recording, or has a newer schema.
     """
     try:
-        with Path(path).open("rb") as lines:
-            return assemble(_decoded(lines), named=str(path))
-    except OSError as error:
-        raise RecordingUnreadable(
-            f"cannot read {path}: {error.strerror}", hint="name a file written by ironlaw run"
-        ) from None
+        with Path(path).open("rb") as stream:
+            return read(stream, named=str(path))
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RecordingUnreadable(f"cannot read {path}: {reason}", hint="name a file written by ironlaw run") from None
+
+
+def read(stream: IO[bytes], *, named: str) -> Recording:
+    """Read a recording from an open file or pipe, whole or cut at any byte; never more of it than a recording can be.
+
+    Raises:
+        RecordingUnreadable: it is not a recording, or has a newer schema.
+        OSError: the stream cannot be read.
+    """
+    return assemble(_decoded(_lines(stream, named)), named=named)
 
 
 class _Cut:
     """Stands for a last line that is not whole."""
+
+
+def _lines(stream: IO[bytes], named: str) -> Iterator[bytes]:
+    """The lines; of a file without line ends (a device, an image) not more than one line can have."""
+    most, left = MOST_BYTES_OF_HEADER, MOST_BYTES
+    while line := stream.readline(most + 1):
+        left -= len(line)
+        if len(line) > most or left < 0:
+            limit = "longer" if len(line) > most else "more"
+            raise RecordingUnreadable(
+                f"{named} is not a recording: it has {limit} than one can have",
+                hint="name a file written by ironlaw run",
+            )
+        yield line
+        if line.strip():
+            most = MOST_BYTES_OF_LINE
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[Fact | _Cut]:
@@ -306,10 +369,11 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[Fact | _Cut]:
             continue
         try:
             fact = decode(line)
-        except (msgspec.DecodeError, StopIteration, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, StopIteration, ValueError, RecursionError, BadInput) as error:
             if line.endswith(b"\n") and number > 1:
+                reason = str(error)[:300] or type(error).__name__
                 raise RecordingUnreadable(
-                    f"line {number} is damaged: {error}", hint="the lines before it are good; cut the file there"
+                    f"line {number} is damaged: {reason}", hint="the lines before it are good; cut the file there"
                 ) from None
             yield _Cut()
             return

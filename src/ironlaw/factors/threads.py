@@ -19,8 +19,8 @@ class Threads(Factor):
     may_move = "CPUs used, cache shares, frequency, context switches"
 
     def accepts(self, level: str) -> bool:
-        """Any whole number above zero."""
-        return level == self.plain or (level.isdecimal() and int(level) > 0)
+        """Any whole number above zero, of at most four digits: no machine has more CPUs."""
+        return level == self.plain or (level.isdecimal() and len(level) <= 4 and int(level) > 0)
 
     def change(self, level: str, program: Program) -> Program:
         """Once more, for torch's own pool: a user's program may have set it while it was loaded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ironlaw.laws import Amount, NotNegative, Ordinal
 from ironlaw.missing import Maybe, Missing
 
 UNREAD = Missing("was not read")
@@ -16,16 +17,16 @@ class Machine:
     architecture: str
     cpu: str
     vendor: Maybe[str] = UNREAD
-    family: Maybe[int] = UNREAD
-    model: Maybe[int] = UNREAD
-    stepping: Maybe[int] = UNREAD
+    family: Maybe[Amount] = UNREAD
+    model: Maybe[Amount] = UNREAD
+    stepping: Maybe[Amount] = UNREAD
     hypervisor: Maybe[str] = UNREAD
     isa: tuple[str, ...] = ()  # the CPU flags that matter to kernels: avx2, avx512_vnni, amx_int8 ...
-    cpus_allowed: tuple[int, ...] = ()
-    physical_cores: Maybe[int] = UNREAD
-    cache_bytes: dict[str, int] = field(default_factory=dict)  # L1d, L1i, L2, L3: one instance each
-    memory_bytes: Maybe[int] = UNREAD
-    numa_nodes: Maybe[int] = UNREAD
+    cpus_allowed: tuple[Ordinal, ...] = ()
+    physical_cores: Maybe[Ordinal] = UNREAD
+    cache_bytes: dict[str, Amount] = field(default_factory=dict)  # L1d, L1i, L2, L3: one instance each
+    memory_bytes: Maybe[Amount] = UNREAD
+    numa_nodes: Maybe[Ordinal] = UNREAD
     kernel: Maybe[str] = UNREAD
     governor: Maybe[str] = UNREAD
     turbo: Maybe[str] = UNREAD
@@ -38,7 +39,7 @@ class Machine:
     versions: dict[str, str] = field(default_factory=dict)  # torch, torchvision, onnxruntime ...
     thread_settings: dict[str, str] = field(default_factory=dict)  # OMP_NUM_THREADS and the like, as set
     other_settings: dict[str, str] = field(default_factory=dict)  # ISA caps, malloc settings, LD_PRELOAD: as set
-    load_average: Maybe[float] = UNREAD
+    load_average: Maybe[NotNegative] = UNREAD
     cpu_time_split: Maybe[str] = UNREAD  # user against kernel: "exact", or "by timer tick" (coarse over one turn)
 
     def has_isa(self, flag: str) -> bool:

@@ -339,6 +339,8 @@ def run_paused(program: Program, meter: TurnMeter, inputs: list[tuple[object, ..
 
 def _elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
     if is_known(before) and is_known(after):
+        if after < before:
+            return Missing("went backwards while the turn ran: a thread that ended took its part along")
         return after - before
     return before if isinstance(before, Missing) else after
 

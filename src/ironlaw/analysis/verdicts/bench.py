@@ -96,7 +96,7 @@ class Contribution:
 def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Bench:
     """The arms of a recording, ready for verdicts: only rounds that all arms of a replicate ran."""
     tables = turns_of(recording) if turns is None else turns
-    ln_wall = {name: _by_replicate(table) for name, table in tables.items()}
+    ln_wall = {name: _by_replicate(table) for name, table in tables.items() if len(table)}
     return Bench(plan=recording.plan, ln_wall=ln_wall, seen=observe(recording, tables))
 
 
