@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
@@ -26,6 +30,9 @@ COMMANDS = {
     "doctor": "what this machine can measure, and how to mend it",
     "completion": "what makes bash, zsh or fish complete the commands",
 }
+
+
+SHOWS_TRACEBACK = "IRONLAW_TRACEBACK"  # the variable that has a fault of ironlaw's own printed in full
 
 
 class _Lazy(click.Group):
@@ -88,7 +95,24 @@ def run(argv: list[str]) -> int:
         return _tell(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return _tell("interrupted", "what had been recorded is kept; run the command again", ExitCode.INCOMPLETE)
+    except Exception as error:  # noqa: BLE001  # the last guard: what nobody foresaw is two lines as well
+        return _tell_unforeseen(error)
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _tell_unforeseen(error: Exception) -> int:
+    """Two lines about an error that nobody foresaw; the whole of it on request."""
+    if os.environ.get(SHOWS_TRACEBACK):
+        traceback.print_exc()
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return _tell("too many files are open at once", "raise the limit: ulimit -n 1024", ExitCode.BAD_INPUT)
+    if isinstance(error, MemoryError):
+        return _tell("out of memory", "give it more memory (a container's limit counts)", ExitCode.BAD_INPUT)
+    said = " ".join(str(error).split())[:200]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    hint = f"this is a fault of ironlaw: please report it, with what {SHOWS_TRACEBACK}=1 makes the same command print"
+    return _tell(f"{type(error).__name__}{place}: {said}", hint, ExitCode.BAD_INPUT)
 
 
 def _usage_hint(error: click.UsageError) -> str:

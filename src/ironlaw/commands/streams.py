@@ -58,6 +58,6 @@ def _lasting(stream: TextIO | None, *, is_needed: bool) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace",  # what the encoding lacks (LANG=C, latin-1) is printed by its number
         line_buffering=raw.isatty() or not is_needed,
     )
