@@ -28,7 +28,7 @@ MOST_TRENDS = 20  # more than that nobody reads; the filter is to say which are 
 @click.option("--until", metavar="DATE", help="Only recordings before that day.")
 @click.option("--trend", "as_trend", is_flag=True, help="Each comparison over time, and where it changed.")
 @click.option("--sql", metavar="SELECT", help="Any question, to the tables comparisons and recordings; read-only.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of the list.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Rows of the list.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: bool, **chosen: str | None) -> int:
     """List the comparisons of all recordings below FOLDER, newest first, or ask them something.

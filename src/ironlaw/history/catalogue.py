@@ -67,19 +67,32 @@ def recordings_in(folder: Path) -> list[Listed]:
     waiting = [""]
     while waiting:
         below = waiting.pop()
-        opened = os.open(folder / below, os.O_RDONLY | os.O_DIRECTORY)  # a name alone is looked up faster than a path
+        try:
+            opened = os.open(folder / below, os.O_RDONLY | os.O_DIRECTORY)  # a name is looked up faster than a path
+        except OSError:
+            found.append(Listed(below, 0, 0))  # a folder that cannot be read is in the list, with its problem
+            continue
         try:
             for name in os.listdir(opened):
                 if name[0] == ".":
                     continue
-                if name.endswith(".jsonl"):
-                    told = os.stat(name, dir_fd=opened)
-                    found.append(Listed(below + name, told.st_size, told.st_mtime_ns))
-                elif stat.S_ISDIR(os.stat(name, dir_fd=opened, follow_symlinks=False).st_mode):
+                itself = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                if stat.S_ISDIR(itself.st_mode):
                     waiting.append(f"{below}{name}/")
+                elif name.endswith(".jsonl"):
+                    told = _behind(name, opened) if stat.S_ISLNK(itself.st_mode) else itself
+                    found.append(Listed(below + name, told.st_size, told.st_mtime_ns))
         finally:
             os.close(opened)
     return found
+
+
+def _behind(name: str, folder: int) -> os.stat_result:
+    """The file that a link leads to; the link itself where it leads nowhere or in a circle."""
+    try:
+        return os.stat(name, dir_fd=folder)
+    except OSError:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
 
 def read_all(folder: Path, listed: Sequence[Listed]) -> Iterator[list[Row]]:

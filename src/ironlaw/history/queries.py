@@ -7,6 +7,7 @@ from typing import Any
 
 from ironlaw.errors import BadInput
 from ironlaw.history.catalogue import Catalogue, import_duckdb
+from ironlaw.history.rows import as_utf8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class Questions:
             BadInput: it is something else than one SELECT, or DuckDB refuses it.
         """
         try:
+            text = as_utf8(text)
             statements = self._duckdb.extract_statements(text)
             if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
                 raise BadInput("--sql takes one SELECT", hint="select model, changed, gain from comparisons")
@@ -137,11 +139,23 @@ class Questions:
 
     def _answer(self, asked: str, values: dict[str, str]) -> QueryResult:
         result = self._connection.execute(asked, values)
-        columns = tuple(column[0] for column in result.description or ())
+        columns = _distinct([column[0] for column in result.description or ()])
         return QueryResult(columns=columns, rows=result.fetchall())
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """The names, those that occur again with a number: two columns of one name would be one in a record."""
+    made: dict[str, None] = {}
+    for name in names:
+        tried, again = name, 1
+        while tried in made:
+            again += 1
+            tried = f"{name}_{again}"
+        made[tried] = None
+    return tuple(made)
 
 
 def _where(chosen: Filter) -> tuple[str, dict[str, str]]:
     values = {field.name: getattr(chosen, field.name) for field in fields(Filter)}
-    given = {name: str(value) for name, value in values.items() if value is not None}
+    given = {name: as_utf8(str(value)) for name, value in values.items() if value is not None}
     return " and ".join(["true", *(_CONDITIONS[name] for name in given)]), given

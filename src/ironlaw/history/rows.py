@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ironlaw.errors import IronlawError
+from ironlaw.errors import IronlawError, RecordingUnreadable
 
 if TYPE_CHECKING:
     from ironlaw.machine import Machine
@@ -60,16 +60,25 @@ class Listed(NamedTuple):
     mtime_ns: int
 
 
+def as_utf8(text: str) -> str:
+    """A text as a table can hold it: a file's name need not be UTF-8, and what is none is written by its number."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def rows_of(folder: Path, listed: Listed) -> list[Row]:
     """What a recording says; one row with its problem when it cannot be read."""
     import ironlaw
 
-    found = {"file": listed.file, "bytes": listed.bytes, "mtime_ns": listed.mtime_ns}
+    found = {"file": as_utf8(listed.file), "bytes": listed.bytes, "mtime_ns": listed.mtime_ns}
+    path = folder / listed.file
     try:
-        recording = ironlaw.load(folder / listed.file)
+        if path.exists() and not path.is_file():
+            # Opening a pipe would wait for somebody to write into it.
+            raise RecordingUnreadable(f"{path} is no file", hint="name a file written by ironlaw run")
+        recording = ironlaw.load(path)
         return _rows(recording, found)
     except (IronlawError, ValueError) as error:
-        return [Row(**found, problem=str(error))]  # type: ignore[arg-type]  # three fields of three types
+        return [Row(**found, problem=as_utf8(str(error)))]  # type: ignore[arg-type]  # three fields of three types
 
 
 def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:

@@ -53,7 +53,9 @@ class Cell:
     def file_name(self) -> str:
         """The name of its recording: readable, and found again by its id."""
         words = (self.model.name, self.model.shape, f"t{self.threads}", f"b{self.batch}", str(self.host))
-        return "-".join([*(_safe(word) for word in words if word), self.id]) + ".jsonl"
+        # File systems end names at 255 bytes; the id, which decides, is always whole.
+        readable = "-".join(_safe(word) for word in words if word).encode()[:200].decode(errors="ignore")
+        return f"{readable}-{self.id}.jsonl"
 
     def __str__(self) -> str:
         shape = f" {self.model.shape}" if self.model.shape else ""

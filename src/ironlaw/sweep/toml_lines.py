@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from ironlaw.errors import BadInput, offer_closest
 
+MOST_BYTES = 2**20  # a plan of a thousand models takes a tenth
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 
@@ -24,14 +25,19 @@ class TomlFile:
         """
         self.path = path
         try:
-            self._text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            self._text = content.decode("utf-8")
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise BadInput(f"cannot read {path}: {reason}", hint="name a TOML file") from None
+        if len(content) > MOST_BYTES:
+            raise BadInput(f"{path} is larger than a plan is", hint="name a TOML file")
         try:
             self.values: dict[str, Any] = tomllib.loads(self._text)
-        except tomllib.TOMLDecodeError as error:
-            raise BadInput(f"{path} is not TOML: {error}", hint='for example: models = ["mobilenet_v2"]') from None
+        except (ValueError, RecursionError) as error:  # also whole numbers of 5000 digits, and lists in lists in lists
+            reason = " ".join(str(error).split())[:200]
+            raise BadInput(f"{path} is not TOML: {reason}", hint='for example: models = ["mobilenet_v2"]') from None
 
     def error(self, key: KeyPath, message: str, *, hint: str) -> BadInput:
         """The error for a key, with its line."""
@@ -58,7 +64,7 @@ class TomlFile:
         for count in range(1, len(lines) + 1):
             try:
                 values = tomllib.loads("\n".join(lines[:count]))
-            except tomllib.TOMLDecodeError:
+            except ValueError:
                 continue
             if _holds(values, key):
                 return _naming(lines, before, count, _pattern(values, key))

@@ -10,6 +10,7 @@ from ironlaw.missing import Maybe, Missing
 
 NS_PER = {"ns": 1.0, "us": 1e3, "usec": 1e3, "msec": 1e6, "ms": 1e6, "sec": 1e9, "s": 1e9}
 TIMED_IN_MSEC = ("task-clock", "cpu-clock")  # perf before 3.16 prints them without a unit
+MOST = 2.0**64  # a counter holds no more; times are seconds or less
 ALIASES = {
     "cpu-cycles": "cycles",
     "cs": "context-switches",
@@ -71,15 +72,38 @@ def parse(text: str, *, named: str) -> Output:
     text = _ANSI.sub("", text.lstrip("\ufeff"))
     if not text.strip():
         raise BadInput(f"{named} is empty", hint="save it with: perf stat -o FILE COMMAND")
-    if any(mark in text for mark in TEXT_MARKS):
-        return _parse_text(text, named)
-    return _parse_separated(text, named)
+    try:
+        if any(mark in text for mark in TEXT_MARKS):
+            return _parse_text(text, named)
+        return _parse_separated(text, named)
+    except NotANumber as error:
+        raise BadInput(
+            f"{named} has {str(error)[:40]!r} where perf stat prints a number",
+            hint="save it again, and leave it as it is",
+        ) from None
 
 
 def number(text: str, decimal: str) -> float:
-    """A number as a locale writes it, given its decimal mark; every other mark groups thousands."""
-    kept = re.sub(rf"[^\d{re.escape(decimal)}]", "", text)
-    return float(kept.replace(decimal, "."))
+    """A number as a locale writes it, given its decimal mark; every other mark groups thousands.
+
+    Raises:
+        NotANumber: it is none, or larger than anything that is counted.
+    """
+    return _counted_number(re.sub(rf"[^\d{re.escape(decimal)}]", "", text).replace(decimal, "."))
+
+
+class NotANumber(ValueError):
+    """A text where a number should be."""
+
+
+def _counted_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise NotANumber(text) from None
+    if not 0 <= value <= MOST:
+        raise NotANumber(text)
+    return value
 
 
 def event_name(written: str) -> tuple[str, str]:
@@ -110,7 +134,10 @@ def _parse_text(text: str, named: str) -> Output:
         if match := _ELAPSED.match(line):
             times[match["what"]] = (number(match["value"], decimal) * 1e9, _text_spread(line, decimal))
         elif match := _TEXT_HEAD.match(line):
-            read = _text_count(match["value"], line, decimal)
+            try:
+                read = _text_count(match["value"], line, decimal)
+            except NotANumber:
+                read = None
             if isinstance(read, Counted):
                 counted.append(read)
             else:
@@ -261,7 +288,7 @@ def _separated_count(fields: list[str]) -> tuple[Counted, Maybe[float]]:
 
 def _plain(text: str) -> float:
     """A number of separated output, which never groups thousands."""
-    return float(text.replace(",", "."))
+    return _counted_number(text.replace(",", "."))
 
 
 def _elapsed_by_utilisation(task_clock_ns: Maybe[float], utilised: Maybe[float]) -> Maybe[float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ironlaw.analysis.iron_law.lmdi import Classes, State
 from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
+from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.causes.cache_fit import CAUSE as CACHE_FIT
 from ironlaw.causes.misleading_metric import CAUSE as MISLEADING_METRIC
 from ironlaw.concern import Concern, Weight
@@ -21,6 +22,11 @@ from ironlaw.missing import Maybe, Missing, is_known
 REQUIRED = ("arm", "time_s", "ipc")
 OPTIONAL = ("cache_miss_percent", "size_mb")
 EXAMPLE = "for example: arm,time_s,ipc,cache_miss_percent,size_mb"
+
+# Wider than anything that is measured, and narrow enough for every quotient to be a number.
+TIME_S = (1e-9, 1e9)
+IPC = (1e-4, MOST_INSTRUCTIONS_PER_CYCLE)
+MOST_SIZE_MB = 1e9
 
 NOT_IN_TABLE = "the table does not hold it"
 ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
@@ -222,28 +228,30 @@ def _row(header: list[str], fields: list[str], place: _Place) -> TableRow:
     return TableRow(
         row=place.row,
         arm=cells["arm"],
-        time_s=_positive(cells["time_s"], "time_s", place),
-        ipc=_positive(cells["ipc"], "ipc", place),
+        time_s=_between(cells["time_s"], "time_s", place, *TIME_S),
+        ipc=_between(cells["ipc"], "ipc", place, *IPC),
         cache_miss_percent=_optional(cells, "cache_miss_percent", place, most=100.0),
-        size_mb=_optional(cells, "size_mb", place),
+        size_mb=_optional(cells, "size_mb", place, most=MOST_SIZE_MB),
     )
 
 
-def _optional(cells: dict[str, str], name: str, place: _Place, *, most: float = math.inf) -> Maybe[float]:
+def _optional(cells: dict[str, str], name: str, place: _Place, *, most: float) -> Maybe[float]:
     if name not in cells:
         return Missing(f"the table has no column {name}")
     if not cells[name]:
         return Missing("the table leaves it empty")
     value = _number(cells[name], name, place)
     if not 0 <= value <= most:
-        raise place.bad(name, cells[name], f"is not between 0 and {most:g}" if most < math.inf else "is below 0")
+        raise place.bad(name, cells[name], f"is not between 0 and {most:g}")
     return value
 
 
-def _positive(text: str, name: str, place: _Place) -> float:
+def _between(text: str, name: str, place: _Place, least: float, most: float) -> float:
     value = _number(text, name, place)
     if not value > 0:
         raise place.bad(name, text, "must be above 0")
+    if not least <= value <= most:
+        raise place.bad(name, text, f"is not between {least:g} and {most:g}")
     return value
 
 
