@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -39,11 +39,11 @@ from ironlaw.fact import (
     Outputs,
     Reading,
 )
-from ironlaw.factors import FACTORS
-from ironlaw.layer import LayerCall, LayerGraph, LayerReading
+from ironlaw.layer import LayerGraph, LayerReading
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.references import check_references
 
 KINDS: dict[str, type] = {
     "header": Header,
@@ -68,7 +68,6 @@ KINDS: dict[str, type] = {
 }
 # Twice what the largest answers of a detector take, and a hundred times the longest run; a file beyond is none of ours.
 MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
-_NEWER = "if a newer version recorded it: pip install --upgrade ironlaw"
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
@@ -130,41 +129,8 @@ def decode(line: bytes) -> Fact | None:
     if name not in KINDS:
         return None
     fact: Fact = _DECODERS[name].decode(body)
-    if isinstance(fact, Plan):
-        _check_plan(fact)
-    elif isinstance(fact, LayerGraph) and is_known(fact.calls):
-        _check_calls(fact.calls)
+    check_references(fact)
     return fact
-
-
-def _check_plan(plan: Plan) -> None:
-    """See that a plan's names stand for something.
-
-    Raises:
-        BadInput: a factor or level that this version does not have, or an arm that is not in the plan.
-    """
-    names = {arm.name for arm in plan.arms}
-    levels = [pair for arm in plan.arms for pair in arm.variant.changed]
-    levels += [(switch.factor, switch.level) for experiment in plan.experiments for switch in experiment.switches]
-    for factor, level in levels:
-        if factor not in FACTORS or not FACTORS[factor].accepts(level):
-            raise BadInput(f"this version knows no {factor[:40]}={level[:40]}", hint=_NEWER)
-    named = [arm.repeats for arm in plan.arms if arm.repeats is not None]
-    named += [name for experiment in plan.experiments for name in (experiment.arm, experiment.applied)]
-    for name in named:
-        if name not in names:
-            raise BadInput(f"the plan has no arm called {name[:80]!r}", hint=_NEWER)
-
-
-def _check_calls(calls: tuple[LayerCall, ...]) -> None:
-    """See that each call is fed by calls that exist.
-
-    Raises:
-        BadInput: one is not.
-    """
-    for call in calls:
-        if any(source >= len(calls) for source in call.fed_by):
-            raise BadInput(f"{call.name[:80]} is fed by a call beyond the last one", hint=_NEWER)
 
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
