@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +13,10 @@ from ironlaw.commands.showing import Display, show
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Explanation
 
+if TYPE_CHECKING:
+    from ironlaw.recording import Recording
+
+_MOST_BYTES = 2**24  # of a table or an output of perf stat: a hundred thousand rows
 _PEEK = 4096  # characters that tell what a file is
 
 
@@ -54,8 +60,20 @@ def _explain_recording(files: tuple[Path, ...], control: str | None, changed: st
 
     if len(files) != 1:
         raise BadInput(_counted(len(files)), hint="ironlaw explain FILE, a recording of ironlaw run")
-    _require(Content.RECORDING, files[0], _text(files[0], most=_PEEK))
-    return ironlaw.explain(ironlaw.load(files[0]), control=control, changed=changed)
+    return ironlaw.explain(_recording(files[0]), control=control, changed=changed)
+
+
+def _recording(file: Path) -> Recording:
+    """The recording in a file, opened once: what a pipe gave to a first look is not there for a second."""
+    from ironlaw.recording import read
+
+    try:
+        with file.open("rb") as stream:
+            assert isinstance(stream, io.BufferedReader), "opened with a buffer, which can be looked into"
+            _require(Content.RECORDING, file, stream.peek(_PEEK)[:_PEEK].decode("utf-8", "replace"))
+            return read(stream, named=str(file))
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from None
 
 
 def _explain_table(files: tuple[Path, ...]) -> Explanation:
@@ -129,9 +147,17 @@ def _require(wanted: Content, file: Path, text: str) -> None:
         raise BadInput(f"{file} is {_NAMES[found]}, not {_NAMES[wanted]}", hint=found.value.format(file=file))
 
 
-def _text(file: Path, *, most: int = -1) -> str:
+def _text(file: Path) -> str:
     try:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            return lines.read(most)
-    except OSError as error:
-        raise BadInput(f"cannot read {file}: {error.strerror}", hint="name a file that you may read") from None
+        with file.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from None
+    if len(content) > _MOST_BYTES:
+        raise BadInput(f"{file} is larger than any table or output of perf stat", hint="name a smaller file")
+    return content.decode("utf-8", "replace")
+
+
+def _unreadable(file: Path, error: Exception) -> BadInput:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return BadInput(f"cannot read {file}: {reason}", hint="name a file that you may read")

@@ -1,0 +1,184 @@
+"""Whatever a command line is given ends in two lines and a documented code: never a traceback, a nan or a hang."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ironlaw import cli
+from ironlaw.analysis.imported.perf_format import parse
+from ironlaw.analysis.imported.published import explain_table
+from ironlaw.cli import run
+from ironlaw.errors import ExitCode, IronlawError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+WHOLE = str(GOLDEN / "without-pmu.jsonl")
+PERF = sorted(path for path in (Path(__file__).parents[1] / "analysis/data").iterdir() if path.suffix != ".md")
+
+
+def _fails(*_: object) -> None:
+    raise KeyError("nobody\nforesaw this")
+
+
+def test_error_that_nobody_foresaw_is_two_lines_and_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(cli.SHOWS_TRACEBACK, raising=False)
+    monkeypatch.setattr("ironlaw.explain", _fails)
+    assert run(["explain", WHOLE]) == ExitCode.BAD_INPUT
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("ironlaw: KeyError at test_bad_input.py:")
+    assert "IRONLAW_TRACEBACK=1" in second
+
+
+def test_traceback_is_printed_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(cli.SHOWS_TRACEBACK, "1")
+    monkeypatch.setattr("ironlaw.explain", _fails)
+    assert run(["explain", WHOLE]) == ExitCode.BAD_INPUT
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_characters_that_the_encoding_lacks_are_printed_by_number(encoding: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "ironlaw", "compare", WHOLE, WHOLE, "--fail-if", "time>+50%"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert b"\\u2713 held" in told.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_recording_is_read_from_a_pipe(options: list[str]) -> None:
+    words = " ".join([f"cat '{WHOLE}' | '{sys.executable}' -m ironlaw explain /dev/stdin", *options])
+    told = subprocess.run(["sh", "-c", words], capture_output=True, check=False)
+    assert (told.returncode, told.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("options", [["--table"], []])
+def test_device_without_end_is_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", *options, "/dev/zero"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "row", ["a,1e-320,0.5", "a,1,1e308", "a,1e300,1", "a,1,1e-200", "a,nan,1", "a,1,inf", "a," + "9" * 5000 + ",1"]
+)
+def test_table_beyond_measurement_is_refused(row: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"arm,time_s,ipc\n{row}\nb,2,1\n")
+    assert run(["explain", "--table", str(table)]) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert "row 2" in out.err
+
+
+def test_time_with_two_points_is_no_number_of_perf_stat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = next(path for path in PERF if path.name == "real-6.1-mmap.txt").read_text()
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    files[0].write_text(text + "\n       1.20.5 seconds user\n")
+    files[1].write_text(text)
+    assert run(["explain", "--perf-stat", *map(str, files)]) == 2
+    assert "'1.20.5'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["seed = inf", "seed = " + "9" * 5000, "seed = 1e300", "x = " + "[" * 5000])
+def test_plan_beyond_numbers_is_refused(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'models = ["resnet18"]\narms = ["fp32", "int8"]\nbudget = 5\n{line}\n')
+    assert run(["sweep", str(plan), "--map"]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 2
+    assert "fault of ironlaw" not in err
+
+
+def _odd(folder: Path, kind: str) -> None:
+    odd = folder / "odd.jsonl"
+    match kind:
+        case "dangling":
+            odd.symlink_to(folder / "nowhere")
+        case "loop":
+            odd.symlink_to(odd)
+        case "pipe":
+            os.mkfifo(odd)
+        case "device":
+            odd.symlink_to("/dev/zero")
+        case "bytes":
+            (folder / "odd\udcff.jsonl").write_text("nonsense")
+
+
+@pytest.mark.parametrize("kind", ["dangling", "loop", "pipe", "device", "bytes"])
+def test_odd_file_of_a_history_is_named_and_loses_nothing(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("duckdb")
+    (tmp_path / "whole.jsonl").write_bytes(Path(WHOLE).read_bytes())
+    _odd(tmp_path, kind)
+    assert run(["history", str(tmp_path), "--json"]) == 0
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert answer["comparisons"] > 0
+    [problem] = answer["unreadable"]
+    assert problem["file"].startswith("odd")
+
+
+def test_columns_of_one_name_are_both_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("duckdb")
+    (tmp_path / "whole.jsonl").write_bytes(Path(WHOLE).read_bytes())
+    assert run(["history", str(tmp_path), "--sql", "select 1 as a, 2 as a", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [{"a": 1, "a_2": 2}]
+
+
+PIECES = [
+    "",
+    "-1",
+    "1.20.5",
+    "9" * 400,
+    "nan",
+    "1e999",
+    "\u0663",
+    "\u00a0",
+    ",",
+    ";",
+    "%",
+    "+-",
+    "(",
+    "<not counted>",
+    "\0",
+    "\n",
+    "#",
+]
+FUZZED = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def _damaged(text: str, start: float, removed: int, inserted: str) -> str:
+    at = int(start * len(text))
+    return text[:at] + inserted + text[at + removed :]
+
+
+@FUZZED
+@given(path=st.sampled_from(PERF), start=st.floats(0, 1), removed=st.integers(0, 12), inserted=st.sampled_from(PIECES))
+def test_damaged_output_of_perf_stat_is_read_or_refused(path: Path, start: float, removed: int, inserted: str) -> None:
+    try:
+        parse(_damaged(path.read_text(), start, removed, inserted), named="saved")
+    except IronlawError:
+        return
+
+
+@FUZZED
+@given(start=st.floats(0, 1), removed=st.integers(0, 12), inserted=st.sampled_from(PIECES))
+def test_damaged_table_is_explained_or_refused(start: float, removed: int, inserted: str) -> None:
+    text = (Path(__file__).parent / "data/post.csv").read_text()
+    try:
+        explain_table(_damaged(text, start, removed, inserted), named="table")
+    except IronlawError:
+        return
