@@ -24,7 +24,7 @@ WHOLE = str(GOLDEN / "without-pmu.jsonl")
 PERF = sorted(path for path in (Path(__file__).parents[1] / "analysis/data").iterdir() if path.suffix != ".md")
 
 
-def _fails(*_: object) -> None:
+def _fails(*_: object, **__: object) -> None:
     raise KeyError("nobody\nforesaw this")
 
 
