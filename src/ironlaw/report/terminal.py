@@ -303,7 +303,7 @@ def _show_account(account: Account, comparison: Comparison, console: Console, *,
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("code", overflow="fold")
     for title in (comparison.control, comparison.changed, "saved [95 %]"):
-        grid.add_column(Text(f"{words.plain(title)}\n{scale.unit}", justify="right"), justify="right")
+        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
     for one in shown:
         row = one.row
         times = (number(row.control_ns.value, scale), number(row.changed_ns.value, scale))
