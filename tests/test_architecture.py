@@ -7,7 +7,8 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ FORBIDDEN = {
 }  # fmt: skip
 # What everyone may know of the engines: their declarations.
 DECLARED = ("ironlaw.engines", *(f"ironlaw.engines.{name}" for name in ("ENGINES", "PLAIN", "engines_of_file")))
+# Imports of what a folder declares, by one that its other modules know: the levels of engine= are the engines' names.
+DECLARATIONS = {("ironlaw.factors.engine", "ironlaw.engines")}
 # What wraps the finished command: nothing but the command line knows it.
 WRAPPERS = ("ironlaw.sweep", "ironlaw.history")
 # The places where the halves are put together.
@@ -175,6 +178,101 @@ def test_heavy_libraries_are_imported_inside_functions_only(module: Path) -> Non
 )
 def test_a_breach_would_be_seen(source: str, folder: str) -> None:
     assert breaches(source, folder)
+
+
+def known(source: str, modules: Mapping[str, str]) -> set[str]:
+    """The modules of ours that a file imports, also inside functions; `from a import b` is a.b where that is one."""
+    tree = ast.parse(source)
+    skipped = {id(node) for parent in ast.walk(tree) if _is_for_types(parent) for node in ast.walk(parent)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(name if name in modules else node.module for name in whole)
+    return found & modules.keys()
+
+
+def by_module(modules: Mapping[str, str]) -> dict[str, set[str]]:
+    """Who imports whom. The package's own face is left out: it composes everything, for users only."""
+    inner = {name: source for name, source in modules.items() if name != "ironlaw"}
+    return {name: known(source, inner) - {name} for name, source in inner.items()}
+
+
+def by_folder(modules: Mapping[str, str], packages: set[str]) -> dict[str, set[str]]:
+    """Which folder knows which of those beside it, through any module at any depth."""
+    graph: dict[str, set[str]] = {package: set() for package in packages}
+    for importer, imported in by_module(modules).items():
+        for other in imported:
+            for parent in packages:
+                one, two = (_child(parent, name, packages) for name in (importer, other))
+                if one and two and one != two and (importer, other) not in DECLARATIONS:
+                    graph[one].add(two)
+    return graph
+
+
+def _child(parent: str, module: str, packages: set[str]) -> str:
+    """The folder directly in `parent` that a module lies in; empty where it lies in none."""
+    if not module.startswith(parent + "."):
+        return ""
+    name = f"{parent}.{module[len(parent) + 1 :].partition('.')[0]}"
+    return name if name in packages else ""
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """A way round in the graph; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(("ironlaw", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+SOURCES = {_name(path): (ROOT / path).read_text() for path in MODULES}
+PACKAGES = {_name(path) for path in MODULES if path.name == "__init__.py"}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circle(by_module(SOURCES)) == []
+
+
+def test_no_folder_imports_itself_by_way_of_others() -> None:
+    assert circle(by_folder(SOURCES, PACKAGES)) == []
+
+
+def test_every_exempt_import_of_declarations_is_there() -> None:
+    graph = by_module(SOURCES)
+    assert [(one, two) for one, two in DECLARATIONS if two not in graph[one]] == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "way"),
+    [
+        ({"p.a": "import p.b", "p.b": "from p import a"}, {"p.a", "p.b"}),
+        ({"p.a": "def f():\n    from p.b import x", "p.b": "import p.c", "p.c": "import p.a"}, {"p.a", "p.b", "p.c"}),
+        ({"p": "from p.a import x", "p.a": "from p import y"}, {"p", "p.a"}),
+        ({"p": "x = 1", "p.a": "from p import b", "p.b": "from p import y"}, set()),
+        ({"p.a": "if TYPE_CHECKING:\n    import p.b", "p.b": "import p.a"}, set()),
+    ],
+)
+def test_a_circle_of_modules_would_be_seen(sources: dict[str, str], way: set[str]) -> None:
+    assert set(circle(by_module(sources))) == way
+
+
+def test_a_circle_of_folders_would_be_seen() -> None:
+    sources = {"p.q.one.a": "import p.q.two.b", "p.q.two.b": "", "p.q.two.c": "import p.q.one.d", "p.q.one.d": ""}
+    packages = {"p", "p.q", "p.q.one", "p.q.two"}
+    assert circle(by_module(sources)) == []
+    assert set(circle(by_folder(sources, packages))) == {"p.q.one", "p.q.two"}
+    assert circle(by_folder({**sources, "p.q.two.c": "import p.q.e", "p.q.e": "import p.q.one.d"}, packages)) == []
 
 
 @pytest.mark.parametrize(
