@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.fact import Ended, Ending
+from ironlaw.measure.children import end_child
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Recording, assemble
+from ironlaw.recording import Recording, assemble, load
 from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
 
@@ -209,3 +214,78 @@ def test_a_killed_interpreter_loses_its_arms_with_the_reason_and_leaves_nothing(
     (failure,) = [failure for failure in recording.failures if failure.arm == "well"]
     assert "lost with the interpreter that it was forked from, which killed by SIGKILL" in failure.reason
     assert [line for line in command_lines() if "sleep 86411" in line] == []
+
+
+HOLDS = '''
+import os, signal, subprocess
+
+class Program:
+    """In a turn it starts a helper, says so into a pipe that both hold open, and waits."""
+    calls = 0
+    def __call__(self, number):
+        self.calls += 1
+        if self.calls == 601:
+            pipe = os.open("pipe", os.O_WRONLY)
+            os.set_inheritable(pipe, True)
+            subprocess.Popen(["sleep", "86421"], close_fds=False)
+            os.write(pipe, b"there")
+            signal.pause()
+        return number
+
+def make(): return Program(), [(1,), (2,)]
+'''
+COMMAND = """
+import signal
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # whoever starts the tests may ignore them
+import ironlaw.cli
+ironlaw.cli.main()
+"""
+WORDS = (
+    "run --arm a=programs.py:make --n 3000 --replicates 5 --experiments none --no-layers --no-counters --out run.jsonl"
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process_and_names_what_it_kept(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "programs.py").write_text(HOLDS)
+    (tmp_path / "temporary").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    keeper = os.open(tmp_path / "pipe", os.O_WRONLY)  # without a writer a read would end before there is one
+    running = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *WORDS.split()],
+        cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert os.read(reader, 5) == b"there"
+        os.close(keeper)
+        running.send_signal(number)
+        _, printed = running.communicate(timeout=60)
+        assert select.select([reader], [], [], 30.0)[0], "a process that the arm started runs on"
+        assert os.read(reader, 5) == b""
+    finally:
+        running.kill()
+        os.close(reader)
+    recording = load(tmp_path / "run.jsonl")
+    if number is signal.SIGKILL:
+        assert recording.was_cut
+        return
+    assert running.returncode == 3
+    assert printed.splitlines()[-2:] == [
+        f"ironlaw: {number.name} ended the run",
+        "   hint: what was recorded is kept: ironlaw explain run.jsonl",
+    ]
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.why is Ending.INTERRUPTED
+    assert [file.name for file in (tmp_path / "temporary").iterdir() if file.name.startswith("ironlaw-")] == []
+
+
+def test_a_child_that_the_program_has_reaped_is_not_killed_by_its_number() -> None:
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    end_child(child)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ironlaw.commands.consent import require_consent, run_its_code
-from ironlaw.commands.showing import check_writable, say, say_json
+from ironlaw.commands.showing import check_writable, keeping_measured, say, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Missing
@@ -96,6 +97,7 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
     from ironlaw.report.progress import ProgressBar
     from ironlaw.running import default_out
 
+    after: AbstractContextManager[None] = nullcontext()
     if not is_of_flips(recording.plan):
         comparison = chosen(ironlaw.explain(recording, control=control, changed=changed))
         assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
@@ -112,11 +114,13 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
         with ProgressBar(Console(stderr=True), quiet=False) as bar:
             recording = ironlaw.record(plan, out, watcher=bar)
         say(f"Recording: {out}", err=True)
-    found = flips(recording)
-    if options["as_json"]:
-        say_json(flips_document(found))
-    else:
-        show_flips(found, Console())
+        after = keeping_measured(out)
+    with after:
+        found = flips(recording)
+        if options["as_json"]:
+            say_json(flips_document(found))
+        else:
+            show_flips(found, Console())
     return int(exit_code(recording))
 
 

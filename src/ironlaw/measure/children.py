@@ -79,6 +79,14 @@ def ended_child() -> int | None:
     return None if ended is None else ended.si_pid
 
 
+def end_child(pid: int) -> None:
+    """End and reap a child, unless the program in this process, which waits for its own children, has reaped it too."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # refused where it is reaped: no kill then
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def end_group(leader: int, ends: ChildEnds, *, grace_s: float, limit_s: float) -> tuple[str, ...]:
     """End what still runs in a group whose leader has ended and is not reaped; the commands that had to be ended.
 

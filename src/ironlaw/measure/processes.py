@@ -258,14 +258,14 @@ class ProcessStage:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            home = Interpreter(process, line, log, tuple(lines))
-            self._interpreters.append(home)
+            interpreter = Interpreter(process, line, log, tuple(lines))
+            self._interpreters.append(interpreter)
         staff = Staff(imports=birth.imports, posts=tuple(posts), withheld=self._telemetry_off.withheld)
-        reason = home.give_birth(staff, limit_s=START_LIMIT_S)
+        reason = interpreter.start(staff, limit_s=START_LIMIT_S)
         if not reason:
             for post in posts:
                 name = post.arm.name
-                self._twins[name] = TwinProcess(name, lines[name], home, Path(post.log))
+                self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(post.log))
         return reason
 
     def _new_log(self) -> Path:

@@ -47,7 +47,7 @@ class Interpreter:
     left: list[Concern] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     is_gone: bool = False
 
-    def give_birth(self, staff: Staff, *, limit_s: float) -> str:
+    def start(self, staff: Staff, *, limit_s: float) -> str:
         """Let it import and fork; empty, or why it could not."""
         try:
             self.line.send(msgspec.json.encode(staff))
@@ -55,7 +55,7 @@ class Interpreter:
         except LineLost as lost:
             if lost.loss is not Loss.GONE:
                 return f"the interpreter did not start: {lost.message}"
-            return f"the interpreter did not start: {self._bury()}"
+            return f"the interpreter did not start: {self._end_and_reap()}"
         match news:
             case Born():
                 return ""
@@ -71,7 +71,7 @@ class Interpreter:
             while (line := self.line.take()) is not None:
                 self._note(decode_news(line))
         except LineLost:
-            self._bury()
+            self._end_and_reap()
 
     def hear_until_ended(self, arms: set[str], *, limit_s: float) -> None:
         """Wait for the ends of these twins, or for its own."""
@@ -87,7 +87,7 @@ class Interpreter:
             self.line.send(msgspec.json.encode(End(arm)))
         self.hear_until_ended({arm}, limit_s=END_LIMIT_S)
         if arm not in self.ends:
-            self._bury()
+            self._end_and_reap()
 
     def dismiss(self, *, limit_s: float) -> list[Concern]:
         """Wait until it has ended, a while after its twins were hung up on; what the arms had left running."""
@@ -96,7 +96,7 @@ class Interpreter:
             self.end(arm)
         self._hear_out(END_LIMIT_S)
         if not self.is_gone:
-            self._bury()
+            self._end_and_reap()
         return self.left
 
     def _hear_out(self, limit_s: float) -> None:
@@ -129,7 +129,7 @@ class Interpreter:
             )
         )
 
-    def _bury(self) -> str:
+    def _end_and_reap(self) -> str:
         """End it where it has not ended, and its session with it; how it ended.
 
         Its line is closed when it ends, so that one that has ended by itself keeps its own exit code here. It is reaped
@@ -152,7 +152,7 @@ class TwinProcess:
 
     arm: str
     line: Line
-    home: Interpreter
+    interpreter: Interpreter
     log: Path
 
     def send(self, order: Order) -> None:
@@ -173,13 +173,13 @@ class TwinProcess:
         """
         deadline_s = time.monotonic() + limit_s
         while (line := self.line.take()) is None:
-            has_ended = self.arm in self.home.ends or self.home.is_gone
-            lines = (self.line,) if has_ended else (self.line, self.home.line)
+            has_ended = self.arm in self.interpreter.ends or self.interpreter.is_gone
+            lines = (self.line,) if has_ended else (self.line, self.interpreter.line)
             ready = first_readable(*lines, deadline_s=0.0 if has_ended else deadline_s)
             if ready is self.line:
                 self.line.fill()
             elif ready is not None:
-                self.home.hear()
+                self.interpreter.hear()
             elif has_ended:
                 raise LineLost("its process has ended", loss=Loss.GONE)
             else:
@@ -189,8 +189,8 @@ class TwinProcess:
     def explain(self, lost: LineLost) -> str:
         """Why it was lost. It has ended when this returns."""
         if lost.loss is not Loss.GONE:
-            self.home.end(self.arm)
+            self.interpreter.end(self.arm)
             return f"{lost.message}; it was stopped"
-        self.home.hear_until_ended({self.arm}, limit_s=END_LIMIT_S)
-        self.home.end(self.arm)
-        return self.home.ends[self.arm]
+        self.interpreter.hear_until_ended({self.arm}, limit_s=END_LIMIT_S)
+        self.interpreter.end(self.arm)
+        return self.interpreter.ends[self.arm]

@@ -20,7 +20,7 @@ from typing import Any
 
 from ironlaw.layer import BorderCost, LayerGraph
 from ironlaw.machine.process_clock import list_threads
-from ironlaw.measure.children import die_with_parent
+from ironlaw.measure.children import die_with_parent, end_child
 from ironlaw.measure.layers.reading import Course, Trace, run_read
 from ironlaw.measure.layers.sites import find_sites
 from ironlaw.measure.layers.survey import Survey, survey
@@ -86,8 +86,7 @@ def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
         return Missing("a child of it ended without an answer")
     finally:
         ours.close()
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        end_child(child)
 
 
 def _answer(line: Connection, wanted: SurveyRequest, threads: int) -> None:
