@@ -14,6 +14,9 @@ from ironlaw.machine import Machine
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import with_control
+from ironlaw.report.columns import arms_table
+from ironlaw.report.document import to_document
+from ironlaw.report.paragraph import paragraph
 from ironlaw.report.verdicts import interaction_sentences
 
 from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own, recorded
@@ -374,3 +377,29 @@ def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_w
         ("plain", False),
         ("free", True),
     }
+
+
+def test_nothing_is_confirmed_for_an_arm_that_answers_otherwise() -> None:
+    """The same cause, as clear as above, between arms that do not compute the same."""
+    before, after = STATED["train-mode"]
+    script = stated(before, replace(after, answer_noise=0.8))
+    explanation = explained((own("a"), own("b")), script)
+    (comparison,) = explanation.comparisons
+    assert confirmed(comparison) == set()
+    assert "b answers otherwise: nothing is confirmed for it" in {one.reason for one in comparison.causes}
+    said = paragraph(comparison, explanation).replace("\N{NO-BREAK SPACE}", " ")
+    assert "Invalid as it stands: b answers otherwise: output 0 differs by" in said.partition(" is ")[0]
+    (row,) = (one for one in arms_table(explanation).rows if one.name == "b")
+    assert row.remark == "answers otherwise"
+    assert isinstance(explanation.recommendation, Missing) or explanation.recommendation.arm != "b"
+    arm = next(one for one in to_document(explanation)["arms"] if one["arm"] == "b")
+    assert "answers otherwise" in arm["answers"]["otherwise"]
+    assert arm["answers"]["by_input_shape"][0]["relative_error"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_an_arm_that_is_less_precise_than_asked_says_so_first_and_its_causes_are_judged() -> None:
+    before, after = STATED["train-mode"]
+    explanation = explained((own("a"), own("b")), stated(before, replace(after, answer_noise=0.2)))
+    (comparison,) = explanation.comparisons
+    assert confirmed(comparison) == {"train-mode"}
+    assert "b answers otherwise: " in paragraph(comparison, explanation)
