@@ -13,7 +13,7 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
-from ironlaw.fact import SCHEMA, Ending, Header
+from ironlaw.fact import SCHEMA, Ending, Header, InterpreterStarted
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
@@ -190,3 +190,8 @@ def test_a_recording_overwritten_while_it_is_written_is_kept_beside_it(tmp_path:
     assert f"ironlaw explain {tmp_path / 'run-2.jsonl'}" in raised.value.hint
     assert load(tmp_path / "run-2.jsonl").concerns == (concern(1),)
     assert "another program's" in path.read_text()
+
+
+def test_the_interpreter_that_prepares_belongs_to_no_replicate_and_is_read_back() -> None:
+    fact = InterpreterStarted(replicate=-1, arms=("fp32",), environment={}, padding_bytes=0, start_ns=1)
+    assert decode(encode(fact)) == fact

@@ -94,7 +94,7 @@ class FreeMemory:
 class InterpreterStarted:
     """A fresh interpreter of a replicate, from which `arms` were forked as twins."""
 
-    replicate: Ordinal
+    replicate: OrdinalOrNone  # -1: while preparing
     arms: tuple[str, ...]
     environment: dict[str, str]  # set on top of the run's own, before the interpreter started
     padding_bytes: Amount  # random filler in the environment, which moves the stack
