@@ -86,6 +86,14 @@ def test_facts_beyond_their_laws_are_refused_with_their_line(
             lambda one: {**one, "calls": [{**call, "fed_by": [99]} for call in one["calls"]]},
             "beyond the last",
         ),
+        (
+            "layers",
+            lambda one: {**one, "calls": [{**call, "fed_by": [0]} for call in one["calls"]]},
+            "by what it feeds",
+        ),
+        ("layer-reading", lambda one: {**one, "before_ns": one["before_ns"][1:]}, "another number of calls"),
+        ("layer-reading", lambda one: {**one, "probed": {"x": one["calls_ns"]}}, "lacks the whole"),
+        ("layer-reading", lambda one: {**one, "plain_ns": 0}, "plain_ns"),
         ("layers", lambda one: {**one, "calls": [{**call, "fed_by": [-2]} for call in one["calls"]]}, "fed_by"),
     ],
 )

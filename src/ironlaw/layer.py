@@ -171,7 +171,7 @@ class LayerReading:
     probed_whole: dict[str, Amount] = field(default_factory=dict)
     probed_alone: dict[str, Amount] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)  # quantities that cannot be believed in this turn, and why
-    plain_ns: Maybe[Amount] = NO_PLAIN  # of as many inferences beside them that ran as in a turn that counts
+    plain_ns: Maybe[Positive] = NO_PLAIN  # of as many inferences beside them that ran as in a turn that counts
 
     @property
     def took_ns(self) -> int:

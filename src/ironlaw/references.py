@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
+
 from ironlaw.errors import BadInput
 from ironlaw.fact import Fact
 from ironlaw.factors import FACTORS
-from ironlaw.layer import LayerCall, LayerGraph
+from ironlaw.layer import LayerCall, LayerGraph, LayerReading
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan
 
@@ -22,6 +24,8 @@ def check_references(fact: Fact) -> None:
         _check_plan(fact)
     elif isinstance(fact, LayerGraph) and is_known(fact.calls):
         _check_calls(fact.calls)
+    elif isinstance(fact, LayerReading):
+        _check_reading(fact)
 
 
 def _check_plan(plan: Plan) -> None:
@@ -36,6 +40,8 @@ def _check_plan(plan: Plan) -> None:
     for factor, level in levels:
         if factor not in FACTORS or not FACTORS[factor].accepts(level):
             raise BadInput(f"this version knows no {factor[:40]}={level[:40]}", hint=_NEWER)
+    if not all(experiment.switches for experiment in plan.experiments):
+        raise BadInput("the plan has an experiment without a switch", hint=_NEWER)
     named = [arm.repeats for arm in plan.arms if arm.repeats is not None]
     named += [name for experiment in plan.experiments for name in (experiment.arm, experiment.applied)]
     for name in named:
@@ -44,7 +50,7 @@ def _check_plan(plan: Plan) -> None:
 
 
 def _check_calls(calls: tuple[LayerCall, ...]) -> None:
-    """See that each call is fed by calls that exist.
+    """See that each call is fed by calls that exist, and none by what it feeds.
 
     Raises:
         BadInput: one is not.
@@ -52,3 +58,21 @@ def _check_calls(calls: tuple[LayerCall, ...]) -> None:
     for call in calls:
         if any(source >= len(calls) for source in call.fed_by):
             raise BadInput(f"{call.name[:80]} is fed by a call beyond the last one", hint=_NEWER)
+    feeds = {place: [source for source in call.fed_by if source >= 0] for place, call in enumerate(calls)}
+    try:
+        TopologicalSorter(feeds).prepare()
+    except CycleError as error:
+        raise BadInput(f"{calls[error.args[1][0]].name[:80]} is fed by what it feeds", hint=_NEWER) from None
+
+
+def _check_reading(reading: LayerReading) -> None:
+    """See that a layer turn has every quantity for every call, and for the inferences as a whole.
+
+    Raises:
+        BadInput: it has not.
+    """
+    length = len(reading.calls_ns)
+    if any(len(each) != length for each in (reading.before_ns, *reading.probed.values())):
+        raise BadInput(f"a layer turn of {length} calls has readings of another number of calls", hint=_NEWER)
+    if not reading.probed.keys() <= reading.probed_whole.keys() & reading.probed_alone.keys():
+        raise BadInput("a layer turn lacks the whole of what was probed", hint=_NEWER)

@@ -138,6 +138,13 @@ def test_columns_of_one_name_are_both_answered(tmp_path: Path, capsys: pytest.Ca
     assert json.loads(capsys.readouterr().out)["rows"] == [{"a": 1, "a_2": 2}]
 
 
+def test_select_of_what_is_no_number_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("duckdb")
+    (tmp_path / "whole.jsonl").write_bytes(Path(WHOLE).read_bytes())
+    assert run(["history", str(tmp_path), "--sql", "select 'nan'::float as a", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [{"a": None}]
+
+
 PIECES = [
     "",
     "-1",

@@ -148,7 +148,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
     assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
     spans = [timeline(comparison.ledger, is_changed=is_changed) for is_changed in (False, True)]
     try:
-        path.write_text(json.dumps(to_trace(comparison, *spans)), encoding="utf-8")
+        path.write_text(json.dumps(to_trace(comparison, *spans), allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
     say(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)

@@ -60,7 +60,7 @@ def say_json(document: object, *, default: Callable[[Any], str] | None = None) -
     """Print one JSON object; what a terminal would obey is escaped in it."""
     import json
 
-    click.echo(plain_json(json.dumps(document, ensure_ascii=False, indent=2, default=default)))
+    click.echo(plain_json(json.dumps(document, ensure_ascii=False, indent=2, default=default, allow_nan=False)))
 
 
 def write_report(explanation: Explanation, recording: Recording, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -47,8 +48,8 @@ class QueryResult:
     rows: list[tuple[Any, ...]]
 
     def records(self) -> list[dict[str, Any]]:
-        """The rows as dicts."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        """The rows as dicts. A SELECT can compute what is no number (0.0/0.0); that is null, as JSON has no word for it."""
+        return [dict(zip(self.columns, map(_finite, row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,10 @@ class Questions:
         result = self._connection.execute(asked, values)
         columns = _distinct([column[0] for column in result.description or ()])
         return QueryResult(columns=columns, rows=result.fetchall())
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:

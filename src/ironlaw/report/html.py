@@ -118,7 +118,9 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
         "control": control_name(explanation),
         "machine": machine_facts(explanation),
         "method": method_facts(explanation, recording),
-        "document": Markup(_inside_script(plain_json(json.dumps(to_document(explanation), ensure_ascii=False)))),
+        "document": Markup(
+            _inside_script(plain_json(json.dumps(to_document(explanation), ensure_ascii=False, allow_nan=False)))
+        ),
         **fragment_content(explanation, recording, prefix=""),
     }
     raw = None if recording is None else packed(recording)
