@@ -48,7 +48,7 @@ class QueryResult:
     rows: list[tuple[Any, ...]]
 
     def records(self) -> list[dict[str, Any]]:
-        """The rows as dicts. A SELECT can compute what is no number (0.0/0.0); that is null, as JSON has no word for it."""
+        """The rows as dicts; what a SELECT computes that is no number (0.0/0.0) is null: JSON has no word for it."""
         return [dict(zip(self.columns, map(_finite, row), strict=True)) for row in self.rows]
 
 
