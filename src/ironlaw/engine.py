@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ironlaw.errors import BadInput
 from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.telemetry import TelemetryOff
@@ -18,12 +19,13 @@ class Offer:
     """A precision that an engine offers.
 
     `reads` names the factors that preparing takes notice of there; `loads` the modules that every process of such an
-    arm imports, `makes` the packages that only preparing needs, `extra` the extra of ironlaw that holds these
-    (empty: the engine's own).
+    arm imports, `uses` those that it imports where they are installed, `makes` the packages that only preparing needs,
+    `extra` the extra of ironlaw that holds these (empty: the engine's own).
     """
 
     reads: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     extra: str = ""
 
@@ -74,7 +76,8 @@ class Declaration:
 
     def imports(self, precision: str) -> tuple[str, ...]:
         """What a replicate's interpreter imports for such an arm, before its twins are forked."""
-        return (*self.loads, *self.offers.get(precision, Offer()).loads)
+        offer = self.offers.get(precision, Offer())
+        return (*self.loads, *offer.loads, *(name for name in offer.uses if importlib.util.find_spec(name)))
 
     def packages(self) -> tuple[str, ...]:
         """Every package that the engine may use."""
@@ -84,7 +87,8 @@ class Declaration:
 
     def lacks(self, precision: str) -> tuple[str, ...]:
         """The packages that an arm in a precision needs and this environment does not have."""
-        needed = (*self.imports(precision), *self.offers.get(precision, Offer()).makes)
+        offer = self.offers.get(precision, Offer())
+        needed = (*self.loads, *offer.loads, *offer.makes)
         return tuple(dict.fromkeys(name for name in map(_root, needed) if importlib.util.find_spec(name) is None))
 
     def remedy_for(self, lacking: tuple[str, ...], precision: str) -> str:
@@ -93,6 +97,18 @@ class Declaration:
         own = {_root(name) for name in self.loads}
         extra = offer.extra if offer.extra and not own & set(lacking) else self.extra
         return f"pip install 'ironlaw[{extra}]'"
+
+    def refuse_absent(self, precision: str) -> None:
+        """See that what an arm in a precision needs is installed.
+
+        Raises:
+            BadInput: names what is not, with the extra that holds it.
+        """
+        if lacking := self.lacks(precision):
+            raise BadInput(
+                f"{' and '.join(lacking)} not installed, for {precision} in {self.title}",
+                hint=self.remedy_for(lacking, precision),
+            )
 
     def installed(self) -> Maybe[bool]:
         """True when the engine can run some precision here; otherwise what it lacks, and the command for that."""

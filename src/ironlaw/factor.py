@@ -60,6 +60,10 @@ class Factor:
         """Variables that must be set before the interpreter starts; arms with any get an interpreter of their own."""
         return {}
 
+    def pool_threads(self, level: str, threads: int) -> int:
+        """How many threads the engine's pool gets, where the arm without this level gives it `threads`."""
+        return threads
+
     def enter(self, level: str) -> None:
         """Change the arm's process before its model is loaded."""
 

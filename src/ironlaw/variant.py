@@ -111,6 +111,12 @@ class Variant:
         level = self.level(THREADS)
         return int(level) if level.isdecimal() else otherwise
 
+    def pool_threads(self, threads: int) -> int:
+        """The size of the engine's thread pool, where the arm is pinned to as many CPUs as `threads`."""
+        for name, level in self.changed:
+            threads = FACTORS[name].pool_threads(level, threads)
+        return threads
+
     def environment(self) -> dict[str, str]:
         """Variables that this variant needs before its interpreter starts."""
         merged: dict[str, str] = {}

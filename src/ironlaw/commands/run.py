@@ -11,6 +11,7 @@ import click
 
 from ironlaw.arm import Arm
 from ironlaw.commands.showing import Display, check_writable, keeping_measured, say, show, write_report
+from ironlaw.engines import ENGINES
 from ironlaw.errors import ExitCode
 from ironlaw.running.option import Option, ValueKind
 from ironlaw.running.planning import parse_own_arm, variants_named
@@ -52,10 +53,14 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
     )
 
 
+_ARMS = f"Variants; the first is what the others are compared with. Engines, behind an @: {', '.join(ENGINES)}."
+_OWN = "A program of your own, or a model file: NAME=FILE.onnx, or NAME=FILE.onnx@ENGINE."
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model", default=DEFAULT_MODEL)
-@click.option("--arms", metavar="A,B,...", help="Variants; the first is what the others are compared with.")
-@click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help="A program of your own.")
+@click.option("--arms", metavar="A,B,...", help=_ARMS)
+@click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help=_OWN)
 @settings_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
 @click.option("--force", is_flag=True, help="Replace the recording if it exists.")
@@ -66,8 +71,8 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
 def run(**words: Any) -> int:
     """Measure MODEL's variants and say why they differ.
 
-    MODEL is a torchvision, timm or Hugging Face name, package.module:factory, file.py:factory or a .onnx file;
-    mobilenet_v2 unless said.
+    MODEL is a torchvision, timm or Hugging Face name, package.module:factory, file.py:factory or a model file
+    (.onnx, .xml); mobilenet_v2 unless said.
 
     \b
     ironlaw run

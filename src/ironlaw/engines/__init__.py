@@ -37,14 +37,16 @@ PLAIN = next(iter(ENGINES))
 class Engine(Protocol):
     """What the module `execution` of every engine offers, as functions."""
 
-    def prepare(self, variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+    def prepare(self, variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
         """Make the variant and save it under the folder; everything that is done once per arm.
+
+        `threads` is the size of the engine's own thread pool; torch's has it already.
 
         Raises:
             ArmFailed: the engine cannot run this model in this variant; names the operator.
         """
 
-    def load(self, variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+    def load(self, variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
         """What was prepared, ready to be called on the model's inputs."""
 
 

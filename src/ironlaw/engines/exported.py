@@ -18,7 +18,7 @@ from ironlaw.engines import ENGINES
 from ironlaw.engines.onnxruntime.execution import session_entries
 from ironlaw.errors import BadInput
 from ironlaw.factors import FACTORS
-from ironlaw.models import saved
+from ironlaw.models import inputs, saved
 from ironlaw.variant import ENGINE, PRECISION, Variant
 
 EXAMPLE = "example.npz"
@@ -150,13 +150,12 @@ def write_example(prepared: Path, target: Path) -> list[Any]:
         BadInput: an argument is neither a tensor nor a plain constant.
     """
     import numpy
-    import torch
 
     arrays: dict[str, Any] = {}
     arguments: list[Any] = []
     for place, argument in enumerate(saved.load(prepared).inputs[0]):
-        if isinstance(argument, torch.Tensor):
-            arrays[f"input{place}"] = argument.numpy()
+        if inputs.is_array(argument):
+            arrays[f"input{place}"] = inputs.as_array(argument)
             arguments.append(f"input{place}")
         elif argument is None or isinstance(argument, bool | int | float):
             arguments.append(argument)

@@ -21,25 +21,35 @@ class Input(Factor):
 
     def change(self, level: str, program: Program) -> Program:
         """Floating-point inputs replaced; whole numbers (token ids) stay, since other ones may not exist."""
-        import torch
+        import numpy as np
 
-        draw = torch.Generator().manual_seed(0)
+        draw = np.random.default_rng(0)
 
-        def changed(tensor: Any) -> Any:
-            if not (hasattr(tensor, "is_floating_point") and tensor.is_floating_point()):
-                return tensor
-            if level == "ones":
-                return torch.ones_like(tensor)
-            return torch.randn(tensor.shape, generator=draw, dtype=torch.float32).to(tensor.dtype)
+        def changed(given: Any) -> Any:
+            if not _is_float(given):
+                return given
+            values = np.ones(given.shape) if level == "ones" else draw.standard_normal(given.shape)
+            if isinstance(given, np.ndarray):
+                return values.astype(given.dtype)
+            import torch
+
+            return torch.from_numpy(values).to(given.dtype)
 
         return replace(program, inputs=[tuple(map(changed, inputs)) for inputs in program.inputs])
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """The range of the first floating-point input."""
         for tensor in program.inputs[0]:
-            if hasattr(tensor, "is_floating_point") and tensor.is_floating_point():
+            if _is_float(tensor):
                 return f"values from {float(tensor.min()):.3g} to {float(tensor.max()):.3g}"
         return "no floating-point input: nothing changed"
+
+
+def _is_float(value: Any) -> bool:
+    """Whether something is a tensor or an array of floating-point numbers."""
+    if hasattr(value, "is_floating_point"):
+        return bool(value.is_floating_point())
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
 
 
 FACTOR = Input()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ironlaw.factor import Factor
-from ironlaw.missing import Maybe
+from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
 
@@ -18,14 +18,14 @@ class Oversubscribe(Factor):
     levels = ("no", "yes")
     may_move = "context switches; with spinning thread pools the time grows out of proportion"
 
-    def enter(self, level: str) -> None:
-        """Grow the pool before it starts."""
-        import torch
-
-        torch.set_num_threads(2 * len(os.sched_getaffinity(0)))
+    def pool_threads(self, level: str, threads: int) -> int:
+        """Two for each CPU."""
+        return 2 * threads
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """Threads of the pool against CPUs allowed."""
+        """Threads of torch's pool against CPUs allowed; other engines' pools show in the threads of the process."""
+        if program.module is None:
+            return Missing("the engine does not show its pool: see the threads of the arm's process")
         import torch
 
         return f"{torch.get_num_threads()} threads on {len(os.sched_getaffinity(0))} CPUs"

@@ -5,6 +5,7 @@ Run as `python -m ironlaw.machine.ceilings REQUEST`, both the request and the an
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -44,6 +45,8 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
 
     Whatever cannot be measured is Missing with its reason; so is everything when the process fails.
     """
+    if importlib.util.find_spec("torch") is None:
+        return no_ceilings(threads, "torch is not installed, whose kernels they are measured with")
     request = Request(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
     command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
     try:

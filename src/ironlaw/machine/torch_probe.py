@@ -5,6 +5,7 @@ Run as `python -m ironlaw.machine.torch_probe`; the answer is one JSON object.
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class TorchProbe:
 
 def probe_torch() -> Maybe[TorchProbe]:
     """What torch says of itself here; takes as long as importing it."""
+    if importlib.util.find_spec("torch") is None:
+        return Missing("torch is not installed")
     command = child.command("ironlaw.machine.torch_probe")
     try:
         answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.environment())

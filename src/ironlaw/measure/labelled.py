@@ -9,7 +9,7 @@ from typing import Any
 from ironlaw.errors import ArmFailed
 from ironlaw.fact import Labelled
 from ironlaw.measure.answers import leaves
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, torch_use
 from ironlaw.models.labels import Label
 from ironlaw.program import Program
 
@@ -60,10 +60,9 @@ def check_fit(model: LoadedModel, labels: tuple[Label, ...]) -> None:
             f"label {labels[-1].place + 1} has no input: {model.name} has {inputs}",
             hint="give no more labels than inputs",
         )
-    import torch
-
-    with torch.no_grad():
-        _classes(model.module(*model.inputs[0]), labels)
+    if callable(model.module):  # a model file runs in its engine only
+        with torch_use.without_gradients():
+            _classes(model.module(*model.inputs[0]), labels)
 
 
 def _width(arguments: tuple[Any, ...]) -> int:
@@ -77,7 +76,6 @@ def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tu
         return
     assert model.preprocessing is not None, "the labels fit the model"
     import numpy
-    import torch
 
     from ironlaw.models.images import STANDARD, decode, see
 
@@ -86,7 +84,7 @@ def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tu
         group = labels[first : first + wide]
         squares = [see(decode(Path(str(one.image))), STANDARD, model.preprocessing) for one in group]
         squares += [squares[-1]] * (wide - len(squares))  # a batch is always full; what is repeated is not counted
-        yield (torch.from_numpy(numpy.stack(squares)),), {row: one.number for row, one in enumerate(group)}
+        yield (numpy.stack(squares),), {row: one.number for row, one in enumerate(group)}
 
 
 def _given(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tuple[Any, ...], dict[int, int]]]:

@@ -41,7 +41,7 @@ from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.models import open_model, saved
+from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.labels import read_labels
 from ironlaw.models.torch_settings import Settings, apply_settings, changed_since, read_settings, settings_notes
 from ironlaw.program import Program
@@ -132,7 +132,7 @@ class Twin:
         folder.mkdir(exist_ok=True)
         saved.save(model, folder)
         by = engine(post.arm.variant.level(ENGINE))
-        prepared = by.prepare(post.arm.variant, model, folder)
+        prepared = by.prepare(post.arm.variant, model, folder, threads=self._pool_size())
         if order.layers and isinstance(by, Profiled):
             by.prepare_profile(model, folder)
         prepared = replace(prepared, settings=settings, notes=(*prepared.notes, *settings_notes(settings)))
@@ -141,12 +141,17 @@ class Twin:
     def _enter_process(self, settings: Settings) -> None:
         """Make the process the arm's: torch as the run, the model's own code and the arm's factors want it, in this
         order."""
-        import torch
+        if torch_use.is_loaded():
+            import torch
 
-        torch.set_num_threads(self._post.threads)
+            torch.set_num_threads(self._pool_size())
         apply_settings(settings)
         for name, level in self._post.arm.variant.changed:
             FACTORS[name].enter(level)
+
+    def _pool_size(self) -> int:
+        """Threads of the engine's pool."""
+        return self._post.arm.variant.pool_threads(self._post.threads)
 
     def _start(self, order: Start) -> ArmStarted:
         post = self._post
@@ -154,7 +159,7 @@ class Twin:
         began_ns = time.perf_counter_ns()
         self._folder = Path(order.prepared.path).parent
         program = engine(post.arm.variant.level(ENGINE)).load(
-            post.arm.variant, order.prepared, saved.load(self._folder)
+            post.arm.variant, order.prepared, saved.load(self._folder), threads=self._pool_size()
         )
         for name, level in post.arm.variant.changed:
             program = FACTORS[name].change(level, program)

@@ -46,6 +46,9 @@ class LoadedModel:
         cls, name: str, module: Any, whence: Whence, examples: Examples, *, quantizable: Any | None = None
     ) -> LoadedModel:
         """A module with its weights, and what it is called with; the doubts of both."""
+        from ironlaw.models.inputs import fitting
+
+        examples = fitting(module, examples)
         return cls(
             name=name,
             module=module,

@@ -15,7 +15,7 @@ from typing import Any
 from ironlaw.arm import HANDED_OVER
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
-from ironlaw.models import LoadedModel, handed_over, inputs, saved
+from ironlaw.models import LoadedModel, handed_over, inputs, saved, torch_use
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import Whence, first_line
 
@@ -50,6 +50,7 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         examples = inputs.Examples(turns=given, calibration=given, probes=given, concerns=concerns)
     else:
         examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
+    examples = inputs.fitting(made.program, examples)
     _try_out(source, made, examples.turns[0])
     return LoadedModel.fed(source, made.program, Whence(text="as the factory made them"), examples)
 
@@ -74,8 +75,6 @@ def make(source: str, *, seed: int) -> Made:
         BadInput: there is no such function.
         ArmFailed: it raised, or returned something that is not a module.
     """
-    import torch
-
     if source.endswith(HANDED_OVER):
         _seed_everything(seed)
         return _understood(source, handed_over.read(Path(source)))
@@ -84,7 +83,7 @@ def make(source: str, *, seed: int) -> Made:
     if not hasattr(module, name):
         raise BadInput(f"{where} has no {name!r}", hint=offer_closest(name, _public(module)))
     factory = getattr(module, name)
-    if isinstance(factory, torch.nn.Module):
+    if torch_use.is_module(factory):
         return Made(program=factory, examples=[])
     _seed_everything(seed)
     try:
@@ -143,16 +142,17 @@ def _seed_everything(seed: int) -> None:
     import random
 
     import numpy
-    import torch
 
     random.seed(seed)
     numpy.random.seed(seed)  # user code may draw from the global generator
-    torch.manual_seed(seed)
+    if torch_use.is_loaded():
+        import torch
+
+        torch.manual_seed(seed)
 
 
 def _understood(source: str, returned: Any) -> Made:
     import numpy
-    import torch
 
     program, given = returned, None
     if isinstance(returned, tuple) and len(returned) == 2:
@@ -163,7 +163,7 @@ def _understood(source: str, returned: Any) -> Made:
         return Made(program=program, examples=[])
     if isinstance(given, dict):
         return Made(program=program, examples=[_in_order(source, program, given)])
-    if isinstance(given, torch.Tensor | numpy.ndarray):
+    if isinstance(given, numpy.ndarray) or torch_use.is_tensor(given):
         return Made(program=program, examples=[(given,)])
     if isinstance(given, list) and given and all(isinstance(one, tuple) for one in given):
         return Made(program=program, examples=given)
@@ -206,14 +206,13 @@ def _described(returned: Any) -> str:
 
 def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
     """Call the program once, in eval mode, so that wrong inputs are told before anything is measured."""
-    import torch
-
-    parts = list(made.program.modules()) if isinstance(made.program, torch.nn.Module) else []
+    program: Any = made.program
+    parts = list(program.modules()) if torch_use.is_module(made.program) else []
     training = [part.training for part in parts]
     for part in parts:
         part.training = False
     try:
-        with torch.no_grad():
+        with torch_use.without_gradients():
             made.program(*example)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(

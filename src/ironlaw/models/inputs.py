@@ -1,12 +1,12 @@
-"""Tensors for inferences, calibration and probes, from photographs."""
+"""Arguments of inferences, to time, to calibrate and to compare: arrays, and tensors where torch is used."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ironlaw.concern import Concern
-from ironlaw.models import images
+from ironlaw.models import images, torch_use
 from ironlaw.models.images import Preprocessing
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def from_photos(folder: str | None, how: Preprocessing, *, batch: int, seed: int
 
 def one_batch(batches: list[Arguments]) -> Arguments:
     """All images of several batches as one."""
+    import numpy
     import torch
 
-    return (torch.cat([images_of_one for (images_of_one,) in batches]),)
+    return (torch.from_numpy(numpy.concatenate([images_of_one for (images_of_one,) in batches])),)
 
 
 def _full(count: int, batch: int) -> int:
@@ -64,19 +65,59 @@ def _batches(crops: list[NDArray[np.float32]], batch: int) -> list[Arguments]:
 
 def _stack(crops: list[NDArray[np.float32]]) -> Arguments:
     import numpy
-    import torch
 
-    return (torch.from_numpy(numpy.stack(crops)),)
+    return (numpy.stack(crops),)
 
 
 def described(arguments: Arguments) -> str:
     """The types and shapes of the arguments of one inference: float32 1x3x224x224."""
-    import torch
 
     def one(value: Any) -> str:
-        if not isinstance(value, torch.Tensor):
+        if not hasattr(value, "shape") or not hasattr(value, "dtype"):
             return type(value).__name__
         kind = str(value.dtype).removeprefix("torch.")
         return f"{kind} {'x'.join(str(length) for length in value.shape) or 'scalar'}"
 
     return ", ".join(one(value) for value in arguments)
+
+
+def as_tensors(arguments: Arguments) -> Arguments:
+    """The arguments with tensors in the place of arrays, whose memory they share."""
+    import numpy
+    import torch
+
+    def one(value: Any) -> Any:
+        if isinstance(value, numpy.ndarray):
+            return torch.from_numpy(value if value.flags.writeable else value.copy())
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            return type(value)(map(one, value))
+        return {key: one(part) for key, part in value.items()} if type(value) is dict else value
+
+    return tuple(map(one, arguments))
+
+
+def as_array(value: Any) -> Any:
+    """An array, or a tensor as one, whose memory it shares."""
+    return value.detach().numpy() if torch_use.is_tensor(value) else value
+
+
+def is_array(value: Any) -> bool:
+    """Whether an argument is a tensor or an array, and not a constant."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def fitting(program: Any, examples: Examples) -> Examples:
+    """The examples as a program takes them.
+
+    A torch module takes tensors. A callable is given photographs as tensors where torch is in use, and whatever its
+    author gave as it is.
+    """
+    is_given = examples.preprocessing is None
+    if not (torch_use.is_module(program) or (callable(program) and torch_use.is_loaded() and not is_given)):
+        return examples
+    return replace(
+        examples,
+        turns=list(map(as_tensors, examples.turns)),
+        calibration=list(map(as_tensors, examples.calibration)),
+        probes=list(map(as_tensors, examples.probes)),
+    )

@@ -131,6 +131,7 @@ def compare_variant(name: str, module: Any, variant: Any, shown: list[inputs.Arg
     """
     import torch
 
+    shown = list(map(inputs.as_tensors, shown))
     with torch.inference_mode():
         named = torch.cat([module(*one) for one in shown])
         varied = torch.cat([variant(*one) for one in shown])

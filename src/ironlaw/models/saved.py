@@ -14,6 +14,7 @@ import json
 import pickle
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import msgspec
 
 from ironlaw.concern import Concern
 from ironlaw.errors import ArmFailed
-from ironlaw.models import LoadedModel
+from ironlaw.models import LoadedModel, torch_use
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.sources import LIBRARIES
 from ironlaw.models.weights import first_line
@@ -42,7 +43,9 @@ def save(model: LoadedModel, folder: Path) -> None:
     }
     (folder / _ABOUT).write_text(json.dumps(about))
     for part in ("inputs", "probes"):
-        save_inputs(getattr(model, part), folder / f"{part}.pt")
+        given: list[tuple[Any, ...]] = getattr(model, part)
+        plain = [tuple(map(_as_array, one)) for one in given] if torch_use.is_module(model.module) else given
+        save_inputs(plain, folder / f"{part}.pickle")
 
 
 def load(folder: Path, *, probes: bool = False) -> LoadedModel:
@@ -56,24 +59,35 @@ def load(folder: Path, *, probes: bool = False) -> LoadedModel:
         concerns=tuple(msgspec.convert(concern, Concern) for concern in about["concerns"]),
         preprocessing=msgspec.convert(about.get("preprocessing"), Preprocessing | None),
         module=None,
-        inputs=load_inputs(folder / "inputs.pt"),
+        inputs=load_inputs(folder / "inputs.pickle"),
         calibration=[],
-        probes=load_inputs(folder / "probes.pt") if probes else [],
+        probes=load_inputs(folder / "probes.pickle") if probes else [],
     )
+
+
+def _as_array(value: Any) -> Any:
+    """A plain tensor as an array, which engines without torch take and torch turns back at no cost; others stay."""
+    if not torch_use.is_tensor(value):
+        return value
+    is_plain = value.is_contiguous() and not value.requires_grad and not value.is_quantized
+    try:
+        return value.numpy() if is_plain else value
+    except (TypeError, RuntimeError):
+        return value
 
 
 def save_inputs(inputs: list[tuple[Any, ...]], path: Path) -> None:
     """Write the arguments of several inferences."""
-    import torch
+    import cloudpickle
 
-    torch.save(inputs, path)
+    with path.open("wb") as file:
+        cloudpickle.dump(inputs, file)
 
 
 def load_inputs(path: Path) -> list[tuple[Any, ...]]:
     """The arguments that `save_inputs` wrote."""
-    import torch
-
-    loaded: list[tuple[Any, ...]] = torch.load(path, weights_only=False)
+    with path.open("rb") as file:
+        loaded: list[tuple[Any, ...]] = pickle.load(file)
     return loaded
 
 
@@ -84,10 +98,14 @@ def save_module(module: Any, path: Path) -> None:
         ArmFailed: it holds something that cannot be pickled.
     """
     import cloudpickle
-    import torch
 
     try:
-        torch.save(module, path, pickle_module=cloudpickle)
+        if torch_use.is_loaded():
+            import torch
+
+            torch.save(module, path, pickle_module=cloudpickle)
+        else:
+            path.write_bytes(cloudpickle.dumps(module))
     except (pickle.PicklingError, TypeError, AttributeError, RuntimeError, ValueError) as error:
         raise ArmFailed(
             f"{type(module).__name__} cannot be saved: {first_line(error)}",
@@ -98,11 +116,13 @@ def save_module(module: Any, path: Path) -> None:
 
 def load_module(path: Path) -> Any:
     """The module that `save_module` wrote, with its user's folders searched for imports again."""
-    import torch
-
     for folder in json.loads(path.with_suffix(".paths.json").read_text()):
         if folder not in sys.path:
             sys.path.append(folder)
+    if not zipfile.is_zipfile(path):  # written where torch takes no part
+        return pickle.loads(path.read_bytes())
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch warns of its own storage classes when it reads int8 weights
         return torch.load(path, weights_only=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import neighbours
+from ironlaw.models import graph_inputs, neighbours
 
 if TYPE_CHECKING:
     from ironlaw.models import LoadedModel
@@ -25,7 +25,7 @@ class Kind(Enum):
 
     FILE = "file.py:factory"
     PACKAGE = "package.module:factory"
-    ONNX = "an .onnx file"
+    MODEL_FILE = "a model file: .onnx, or OpenVINO's .xml"
     HANDED_OVER = "a program that Python code handed over"
     HUGGING_FACE = "owner/name on the Hugging Face hub, or a folder with its config.json"
     TIMM = "a timm name"
@@ -35,8 +35,8 @@ class Kind(Enum):
 def kind_of(source: str) -> Kind:
     """Which form a source has: by its spelling, and between torchvision and timm by who has the name."""
     where, colon, _ = source.rpartition(":")
-    if source.endswith(".onnx"):
-        return Kind.ONNX
+    if source.endswith(graph_inputs.SUFFIXES):
+        return Kind.MODEL_FILE
     if source.endswith(HANDED_OVER):
         return Kind.HANDED_OVER
     if source.endswith(".py") or where.endswith(".py"):
@@ -57,7 +57,7 @@ def file_of(source: str) -> str | None:
     match kind_of(source):
         case Kind.FILE:
             return source.rpartition(":")[0] or source
-        case Kind.ONNX | Kind.HANDED_OVER:
+        case Kind.MODEL_FILE | Kind.HANDED_OVER:
             return source
         case _:
             return None
@@ -79,11 +79,16 @@ def check(source: str) -> None:
             _check_file(source)
         case Kind.PACKAGE:
             _check_package(source)
-        case Kind.ONNX:
-            _check_onnx(source)
+        case Kind.MODEL_FILE:
+            _check_model_file(source)
         case Kind.HANDED_OVER:
             _check_readable(source)
         case Kind.TORCHVISION:
+            if importlib.util.find_spec("torchvision") is None:
+                raise BadInput(
+                    f"torchvision is not installed, whose models have names such as {source}",
+                    hint="pip install 'ironlaw[torch]', or name a model file or file.py:factory",
+                )
             known = published_names()
             if known and source not in known:
                 raise unknown_name(source, [*known, *timm_names()])
@@ -111,7 +116,7 @@ def open_source(source: str, *, images: str | None, batch: int, seed: int) -> Lo
 _OPENERS = {
     Kind.FILE: ("factories", "open_factory"),
     Kind.PACKAGE: ("factories", "open_factory"),
-    Kind.ONNX: ("onnx_model", "open_onnx"),
+    Kind.MODEL_FILE: ("model_file", "open_file"),
     Kind.HANDED_OVER: ("factories", "open_factory"),
     Kind.HUGGING_FACE: ("huggingface", "open_hugging_face"),
     Kind.TIMM: ("timm_models", "open_timm"),
@@ -225,7 +230,7 @@ def _check_readable(source: str) -> int:
         raise BadInput(f"cannot read {source}: {error.strerror}", hint="name an existing file") from None
 
 
-def _check_onnx(source: str) -> None:
+def _check_model_file(source: str) -> None:
     if _check_readable(source) == 0:
         raise BadInput(f"{source} is empty", hint="export it again")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.models import torch_use
 from ironlaw.models.weights import first_line
 
 Value = bool | int | str
@@ -26,13 +27,15 @@ class _Setting:
 
 
 def read_settings() -> Settings:
-    """Every setting as it is in this process and thread."""
+    """Every setting as it is in this process and thread; none where torch takes no part in it."""
+    if not torch_use.is_loaded():
+        return {}
     return {name: setting.read() for name, setting in _settings().items()}
 
 
 def changed_since(before: Settings) -> Settings:
     """The settings that are no longer what they were."""
-    return {name: value for name, value in read_settings().items() if value != before[name]}
+    return {name: value for name, value in read_settings().items() if value != before.get(name, value)}
 
 
 def apply_settings(settings: Settings) -> None:
@@ -41,7 +44,7 @@ def apply_settings(settings: Settings) -> None:
     Raises:
         ArmFailed: this process cannot take one of them.
     """
-    known = _settings()
+    known = _settings() if settings else {}
     for name, value in settings.items():
         try:
             known[name].apply(value)

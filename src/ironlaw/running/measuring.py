@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ironlaw.engines import ENGINES
 from ironlaw.running.advice import advice_for
 from ironlaw.running.planning import arms_of, plan_of
 from ironlaw.running.settings import Settings
+from ironlaw.variant import ENGINE, PRECISION
 
 if TYPE_CHECKING:
     from ironlaw.measure.recorder import Watcher
@@ -29,6 +31,7 @@ def check(settings: Settings) -> None:
 
     for arm in arms_of(settings):
         sources.check(arm.factory or settings.model)
+        ENGINES[arm.variant.level(ENGINE)].refuse_absent(arm.variant.level(PRECISION))
     if settings.images is not None:
         check_folder(settings.images)
     if settings.labels is not None:

@@ -121,12 +121,12 @@ def test_the_session_is_set_as_the_variant_says() -> None:
     from ironlaw.variant import Variant
 
     text = "fp32@onnxruntime+denormals=flushed+session.arena=off+session.optimization=none+session.spinning=off"
-    options = engine._options(Variant.parse(text))
+    options = engine._options(Variant.parse(text), 3)
     assert not options.enable_cpu_mem_arena
     assert options.graph_optimization_level.name == "ORT_DISABLE_ALL"
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert options.get_session_config_entry("session.set_denormal_as_zero") == "1"
-    assert options.intra_op_num_threads == torch.get_num_threads()
+    assert options.intra_op_num_threads == 3
 
 
 def test_a_file_that_is_already_int8_is_run_as_it_is_and_not_quantized_again(

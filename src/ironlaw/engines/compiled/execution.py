@@ -24,9 +24,11 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.compiled import profile as inductor_profile
 from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
+from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.models import LoadedModel, shapes
+from ironlaw.models.inputs import as_tensors
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
@@ -36,7 +38,7 @@ _EXPORTED = "exported.pt2"
 _PROFILED, _CALLS = "profiled.pt2", "profiled.json"
 
 
-def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
     """Export, quantize if asked, and compile into a package.
 
     Raises:
@@ -211,7 +213,7 @@ def _holds_int8(package: Path) -> bool:
         return any(kernel.encode() in archive.read(name) for name in libraries for kernel in INT8_KERNELS)
 
 
-def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """The package, ready to be called; nothing is traced or compiled."""
     import torch
 
@@ -219,10 +221,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
     with quiet(), explained("loading"):
         package: Any = torch._inductor.aoti_load_package(prepared.path)
     wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package
-    return Program(
-        infer=wrapped(package),
-        inputs=model.inputs,
-        guard=torch.inference_mode,
+    return tensor_program(
+        wrapped(package),
+        model.inputs,
         boundary=BOUNDARY,
-        profile=_profile_of(Path(prepared.path).parent, wrapped, model.inputs[0]),
+        profile=_profile_of(Path(prepared.path).parent, wrapped, as_tensors(model.inputs[0])),
     )

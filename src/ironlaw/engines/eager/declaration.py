@@ -17,7 +17,7 @@ DECLARATION = Declaration(
         # torchao holds the classes of its tensors, which a saved module names.
         "int8-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
         "bf16": Offer(reads=("fusion",), loads=_TORCH),
-        "given": Offer(reads=("fusion", "quantized-engine")),
+        "given": Offer(reads=("fusion", "quantized-engine"), uses=_TORCH),
     },
     options=("isa",),
     shows_module=True,

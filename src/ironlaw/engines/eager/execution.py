@@ -12,9 +12,10 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
+from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
-from ironlaw.models import LoadedModel, saved
+from ironlaw.models import LoadedModel, saved, torch_use
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
@@ -24,7 +25,7 @@ _ABOUT = "eager.json"
 _MODULE = "prepared.pt"
 
 
-def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
     """Make the variant and save its module under the folder.
 
     Raises:
@@ -130,14 +131,16 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
 
     It is left as it is but for what an experiment asks for: BatchNorm folded, or int8 packed for another library.
     """
-    import torch
+    about: dict[str, Any] = {"backend": "none"}
+    if torch_use.is_loaded():
+        import torch
 
-    about: dict[str, Any] = {"backend": str(torch.backends.quantized.engine)}
+        about["backend"] = str(torch.backends.quantized.engine)
     if variant.level("quantized-engine") != "preferred":
         about["backend"] = _backend(variant)
     made = _given(variant, model.module)
     program = made.module
-    is_module = isinstance(program, torch.nn.Module)
+    is_module = torch_use.is_module(program)
     try:
         saved.save_module(program, folder / _MODULE)
     except ArmFailed as failed:
@@ -162,11 +165,9 @@ def _given(variant: Variant, program: Any) -> eager_int8.Quantized:
     Raises:
         ArmFailed: it is not a module in eval mode, or nothing in it can be fused.
     """
-    import torch
-
     if variant.level("fusion") != "fused":
         return eager_int8.Quantized(module=program)
-    if not isinstance(program, torch.nn.Module) or program.training:
+    if not torch_use.is_module(program) or program.training:
         raise ArmFailed("only a torch module in eval mode can be fused", hint="leave +fused out for this arm")
     return eager_int8.fuse(program, Phases())
 
@@ -199,32 +200,27 @@ class _Written:
         """Nothing is kept, so nothing is to be flushed."""
 
 
-def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """The saved module, ready to be called on the model's inputs; nothing is built or converted again."""
-    import torch
-
     refuse_idle(variant)
     path = Path(prepared.path)
     about = json.loads((path.parent / _ABOUT).read_text())
     if about["backend"] != "none":
+        import torch
+
         # Packed int8 weights are laid out for one engine when they are read, so this comes first.
         torch.backends.quantized.engine = about["backend"]
     module = _read(path, about)
     infer = between_float32(module) if variant.level(PRECISION) == "bf16" else module
     # Who hands over a module leaves calling it to whoever runs it; what a callable does around it is its own.
-    is_module = isinstance(module, torch.nn.Module)
-    return Program(
-        infer=infer,
-        inputs=model.inputs,
-        module=module if is_module else None,
-        guard=torch.inference_mode if is_module else contextlib.nullcontext,
-        boundary=BOUNDARY if is_module else CALLABLE_BOUNDARY,
-    )
+    if not torch_use.is_module(module):
+        return Program(infer=infer, inputs=model.inputs, boundary=CALLABLE_BOUNDARY)
+    return tensor_program(infer, model.inputs, module=module, boundary=BOUNDARY)
 
 
 def _read(path: Path, about: dict[str, Any]) -> Any:
     if "source" not in about:
-        with eager_int8.reading_int8_layers():
+        with eager_int8.reading_int8_layers() if torch_use.is_loaded() else contextlib.nullcontext():
             return saved.load_module(path)
     from ironlaw.models import factories
 

@@ -14,8 +14,8 @@ from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime.files import Int8
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.models import LoadedModel, shapes
-from ironlaw.models.onnx_model import OnnxModel
+from ironlaw.models import LoadedModel, shapes, torch_use
+from ironlaw.models.model_file import ModelFile
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
@@ -23,7 +23,7 @@ BOUNDARY = "session.run with input arrays in memory until the output arrays are 
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
 
 
-def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
     """Export the model (or take its file), quantize it if asked, and see that ONNX Runtime loads it.
 
     Raises:
@@ -48,7 +48,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     else:
         float_file.rename(final)
     with explained("loading"), phases.timed("optimize"):
-        _open(final, _options(variant))
+        _open(final, _options(variant, threads))
     return PreparedModel(
         path=str(final),
         size_bytes=final.stat().st_size,
@@ -60,14 +60,13 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
 
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
     """Put the model's ONNX file at `to`."""
-    import torch
-
-    if isinstance(model.module, OnnxModel):
+    if isinstance(model.module, ModelFile):
         shutil.copyfile(model.module.path, to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to have it exported")
-    elif isinstance(model.module, torch.nn.Module):
+    elif torch_use.is_module(model.module):
+        onnx_files.refuse_without_exporter()
         onnx_files.export(model, to, phases)
         _refuse_fixed_shape(to, model)
     else:
@@ -123,10 +122,9 @@ def session_entries(variant: Variant) -> dict[str, str]:
     return {key: "1" if on else "0" for key, on in switches.items()}
 
 
-def _options(variant: Variant) -> Any:
-    """A session's options as the variant says, with as many threads as torch was given."""
+def _options(variant: Variant, threads: int) -> Any:
+    """A session's options as the variant says."""
     import onnxruntime
-    import torch
 
     level = onnxruntime.GraphOptimizationLevel
     levels = {
@@ -137,7 +135,7 @@ def _options(variant: Variant) -> Any:
     }
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = levels[variant.level("session.optimization")]
     options.enable_cpu_mem_arena = variant.level("session.arena") == "on"
@@ -152,18 +150,18 @@ def _open(path: Path, options: Any) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """A session on the prepared file, called with the model's tensors as arrays, which share their memory."""
     refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
-        session = _open(path, _options(variant))
+        session = _open(path, _options(variant, threads))
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         runs = [onnx_files.feed(places, arguments) for arguments in inputs]
-        return onnx_profile.profile(lambda options: _open(path, options), _options(variant), path, runs)
+        return onnx_profile.profile(lambda options: _open(path, options), _options(variant, threads), path, runs)
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
         return None, onnx_files.feed(places, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from ironlaw.engines.border.failures import explained, failure, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.errors import ArmFailed
-from ironlaw.models import LoadedModel, shapes
+from ironlaw.models import LoadedModel, inputs, shapes
 
 _INPUTS = "inputs.json"
 
@@ -23,6 +24,19 @@ class Int8:
     per_channel: bool = True
     signed_activations: bool = False
     seven_bits: bool = False  # of the weights, where the CPU would saturate in int8 products
+
+
+def refuse_without_exporter() -> None:
+    """See that what torch exports with is installed.
+
+    Raises:
+        ArmFailed: names what is not.
+    """
+    lacking = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise ArmFailed(
+            f"torch exports to ONNX by {' and '.join(lacking)}, not installed here", hint="pip install 'ironlaw[onnx]'"
+        )
 
 
 def export(model: LoadedModel, path: Path, phases: Phases) -> None:
@@ -61,15 +75,13 @@ def tensor_places(arguments: tuple[Any, ...]) -> list[int]:
     Raises:
         ArmFailed: a tensor lies inside a list or dict.
     """
-    import torch
-
     for argument in arguments:
         if isinstance(argument, list | tuple | dict):
             raise ArmFailed(
                 f"an input of the model is a {type(argument).__name__}",
                 hint="wrap the model in a module whose inputs are tensors",
             )
-    return [place for place, argument in enumerate(arguments) if isinstance(argument, torch.Tensor)]
+    return [place for place, argument in enumerate(arguments) if inputs.is_array(argument)]
 
 
 def write_places(path: Path, places: dict[str, int]) -> None:
@@ -85,7 +97,7 @@ def read_places(path: Path) -> dict[str, int]:
 
 def feed(places: dict[str, int], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """The arrays of one inference by input name; they share memory with the tensors."""
-    return {name: arguments[place].numpy() for name, place in places.items()}
+    return {name: inputs.as_array(arguments[place]) for name, place in places.items()}
 
 
 def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any, ...]], phases: Phases) -> None:

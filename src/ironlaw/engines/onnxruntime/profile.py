@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import re
 import tempfile
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ironlaw.errors import ArmFailed
 from ironlaw.layer import Form, LayerCall, NodeProfile
 
 OpenSession = Callable[[Any], Any]
@@ -26,6 +28,8 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
 
     Times of nodes are in whole microseconds: the profiler rounds.
     """
+    if importlib.util.find_spec("onnx") is None:
+        raise ArmFailed("its optimized graph is read by onnx, not installed here", hint="pip install 'ironlaw[onnx]'")
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="ironlaw-profile-") as folder:

@@ -13,8 +13,8 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.models import LoadedModel, shapes
-from ironlaw.models.onnx_model import OnnxModel
+from ironlaw.models import LoadedModel, inputs, shapes, torch_use
+from ironlaw.models.model_file import ModelFile
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
@@ -24,7 +24,7 @@ BOUNDARY = (
 _MODEL, _PLACES = "prepared.xml", "places.json"
 
 
-def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
     """Convert the model, quantize it if asked, and save it in OpenVINO's own format.
 
     Raises:
@@ -47,7 +47,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
             converted = _compressed(converted, phases)
         openvino.save_model(converted, str(path), compress_to_fp16=False)
         with phases.timed("compile"):
-            compiled = _compile(variant, path)
+            compiled = _compile(variant, path, threads)
         _refuse_fixed_shape(compiled, places, model, precision)
     (folder / _PLACES).write_text(json.dumps(places))
     return PreparedModel(
@@ -60,21 +60,22 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
 
 def _places(model: LoadedModel) -> list[int]:
     """Which arguments are inputs of the converted model."""
-    if isinstance(model.module, OnnxModel):
+    if isinstance(model.module, ModelFile):
         return list(range(len(model.module.input_names)))
     return onnx_files.tensor_places(model.inputs[0])
 
 
 def _converted(model: LoadedModel, precision: str) -> Any:
     import openvino
-    import torch
 
-    if isinstance(model.module, OnnxModel):
-        return openvino.convert_model(model.module.path)
+    if isinstance(model.module, ModelFile):
+        return openvino.Core().read_model(model.module.path)
     if precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@openvino to have it converted")
-    if not isinstance(model.module, torch.nn.Module):
+    if not torch_use.is_module(model.module):
         raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    import torch
+
     module = model.form.eval()
     with torch.no_grad():
         if any(isinstance(part, torch.nn.RNNBase) for part in module.modules()):
@@ -89,14 +90,14 @@ def _converted(model: LoadedModel, precision: str) -> Any:
 
 def _refuse_fixed_shape(compiled: Any, places: list[int], model: LoadedModel, precision: str) -> None:
     """Float models that were converted from a module are held against it; int8 ones begin as such."""
+    if isinstance(model.module, ModelFile) or precision.startswith("int8"):
+        return
     import torch
 
-    if isinstance(model.module, OnnxModel) or precision.startswith("int8"):
-        return
     request = compiled.create_infer_request()
 
     def infer(*arguments: Any) -> Any:
-        return request.infer([arguments[place].numpy() for place in places]).to_tuple()
+        return request.infer([inputs.as_array(arguments[place]) for place in places]).to_tuple()
 
     with torch.no_grad():
         shapes.refuse_fixed_shape(infer, model.form, model.inputs)
@@ -125,7 +126,7 @@ def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, .
     import nncf
 
     def arrays(arguments: tuple[Any, ...]) -> list[Any]:
-        return [arguments[place].numpy() for place in places]
+        return [inputs.as_array(arguments[place]) for place in places]
 
     data = nncf.Dataset([arrays(arguments) for arguments in calibration])
     with phases.timed("calibrate"):
@@ -156,10 +157,9 @@ def _compressed(converted: Any, phases: Phases) -> Any:
     return made
 
 
-def _compile(variant: Variant, path: Path, *, is_profiled: bool = False) -> Any:
-    """The compiled model, with as many threads as torch was given, on the CPUs the process may use."""
+def _compile(variant: Variant, path: Path, threads: int, *, is_profiled: bool = False) -> Any:
+    """The compiled model, on the CPUs the process may use."""
     import openvino
-    import torch
 
     core = openvino.Core()
     bfloat16 = variant.level(PRECISION) == "bf16"
@@ -167,7 +167,7 @@ def _compile(variant: Variant, path: Path, *, is_profiled: bool = False) -> Any:
         raise ArmFailed("this CPU does not compute in bfloat16", hint="leave the bf16 arm out")
     options = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         "PERF_COUNT": is_profiled,
         # OpenVINO would compute fp32 models in bfloat16 by itself on a CPU that can.
@@ -179,23 +179,23 @@ def _compile(variant: Variant, path: Path, *, is_profiled: bool = False) -> Any:
     return core.compile_model(str(path), "CPU", options)
 
 
-def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """One inference request on the saved model, called with the model's tensors as arrays."""
     refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
-        request = _compile(variant, path).create_infer_request()
+        request = _compile(variant, path, threads).create_infer_request()
     places: list[int] = json.loads(path.with_name(_PLACES).read_text())
     run = request.infer
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
-        return ([arguments[place].numpy() for place in places],)
+        return ([inputs.as_array(arguments[place]) for place in places],)
 
     def infer(arrays: list[Any]) -> Any:
         return run(arrays, share_inputs=True).to_tuple()
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
-        compiled = _compile(variant, path, is_profiled=True)
+        compiled = _compile(variant, path, threads, is_profiled=True)
         counted = compiled.create_infer_request()
 
         def one(*arguments: Any) -> Any:

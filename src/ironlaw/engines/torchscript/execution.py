@@ -12,10 +12,12 @@ from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.torch_modules import int8 as eager_int8
+from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torchscript import profile as torchscript_profile
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, shapes
+from ironlaw.models.inputs import as_tensors
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
@@ -26,7 +28,7 @@ _SCRIPT = "prepared.torchscript"
 _SCOPES = "scopes.json"
 
 
-def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
     """Trace on the first input, freeze (which folds BatchNorm), and save.
 
     Raises:
@@ -63,7 +65,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel
     )
 
 
-def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Program:
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """The script, optimised for this machine, ready to be called."""
     import torch
 
@@ -75,15 +77,14 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel) -> Progr
         if variant.level(PRECISION) == "fp32":
             script = jit.optimize_for_inference(script)  # lays out weights for oneDNN; cannot be saved
     scopes = Path(prepared.path).with_name(_SCOPES)
+    example = as_tensors(model.inputs[0])
 
     @functools.cache
     def marked() -> torchscript_profile.Marked:
         told = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.Scope])
-        return torchscript_profile.settled(
-            torchscript_profile.mark(script.graph, told, model.inputs[0]), model.inputs[0]
-        )
+        return torchscript_profile.settled(torchscript_profile.mark(script.graph, told, example), example)
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         return torchscript_profile.profile(marked(), inputs)
 
-    return Program(infer=script, inputs=model.inputs, guard=torch.inference_mode, boundary=BOUNDARY, profile=profiled)
+    return tensor_program(script, model.inputs, boundary=BOUNDARY, profile=profiled)

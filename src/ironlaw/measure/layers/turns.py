@@ -18,6 +18,7 @@ from ironlaw.measure.layers.reading import Course, LayersStrayed, TurnKey, read_
 from ironlaw.measure.messages import LayerTurn, Survey
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
+from ironlaw.models import torch_use
 from ironlaw.program import Program
 
 
@@ -48,6 +49,8 @@ class LayerReader:
         if self.program.module is None and not ENGINES[self.engine].shows_module:
             reason = f"{self.engine} runs the model as one call and shows no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
+        if not torch_use.is_loaded():
+            return LayerGraph(arm=self.arm, calls=Missing("it runs no operators of torch, and shows no others"))
         wanted = SurveyRequest(
             program=self.program,
             arm=self.arm,

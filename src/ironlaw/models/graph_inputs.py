@@ -1,0 +1,151 @@
+"""What a model file takes, read from the file itself: no engine is needed to know what to feed it.
+
+An .onnx file is a protocol buffer, of which the inputs of the graph are a few hundred bytes and the rest is skipped; an
+OpenVINO .xml names them among its layers.
+
+Source: onnx.proto (ModelProto.graph = 7, GraphProto.initializer = 5, GraphProto.input = 11, ValueInfoProto, TypeProto),
+and the wire format of protocol buffers.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from ironlaw.errors import BadInput
+
+SUFFIXES = (".onnx", ".xml")
+# TensorProto.DataType and OpenVINO's element types, as numpy calls them.
+_ONNX_TYPES = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64", 9: "bool", 10: "float16",
+    11: "float64", 12: "uint32", 13: "uint64",
+}  # fmt: skip
+_XML_TYPES = {
+    "f32": "float32", "f16": "float16", "f64": "float64", "u8": "uint8", "i8": "int8", "i16": "int16", "u16": "uint16",
+    "i32": "int32", "u32": "uint32", "i64": "int64", "u64": "uint64", "boolean": "bool",
+}  # fmt: skip
+_VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
+_GRAPH, _INITIALIZER, _INPUT = 7, 5, 11
+_HINT = "check it with onnx.checker, or export it again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphInput:
+    """An input of a graph: its name, its type as numpy calls it, and its sizes; None where one is open."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+def read_inputs(source: str) -> list[GraphInput]:
+    """The inputs of the graph in an .onnx or .xml file, in order; those with a value of their own are left out.
+
+    Raises:
+        BadInput: the file is damaged, or another one.
+    """
+    try:
+        found = _of_xml(source) if source.endswith(".xml") else _of_onnx(source)
+    except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
+        raise BadInput(f"{source} cannot be read as a model: {error}", hint=_HINT) from None
+    if not found:
+        raise BadInput(f"{source} holds no graph with inputs", hint=_HINT)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A part of a file as a message: fields are read where they lie, and weights skipped."""
+
+    file: mmap.mmap
+    start: int
+    end: int
+
+    def fields(self) -> Iterator[tuple[int, _Message]]:
+        """Each field's number, and where its bytes are."""
+        at = self.start
+        while at < self.end:
+            key, at = self._varint(at)
+            wire, end = key & 7, at
+            if wire == _VARINT:
+                _, end = self._varint(at)
+            elif wire == _BYTES:
+                size, at = self._varint(at)
+                end = at + size
+            elif wire in _FIXED:
+                end = at + _FIXED[wire]
+            else:
+                raise ValueError("it is no protocol buffer")
+            if end > self.end:
+                raise ValueError("it ends too early")
+            yield key >> 3, _Message(self.file, at, end)
+            at = end
+
+    def number(self) -> int:
+        """The number that a field is."""
+        return self._varint(self.start)[0]
+
+    def text(self) -> str:
+        """The text that a field is."""
+        return self.file[self.start : self.end].decode()
+
+    def _varint(self, at: int) -> tuple[int, int]:
+        value = shift = 0
+        while at < self.end and shift < 64:
+            byte = self.file[at]
+            value |= (byte & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 0x80:
+                return value, at
+        raise ValueError("it is no protocol buffer, or ends too early")
+
+
+def _of_onnx(source: str) -> list[GraphInput]:
+    with Path(source).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as kept:
+        whole = _Message(kept, 0, len(kept))
+        graph = next((part for number, part in whole.fields() if number == _GRAPH), None)
+        if graph is None:
+            return []
+        inputs, own = list[GraphInput](), set[str]()
+        for number, part in graph.fields():
+            if number == _INITIALIZER:
+                own.update(name.text() for at, name in part.fields() if at == 8)
+            elif number == _INPUT:
+                inputs.append(_value_info(part))
+        return [one for one in inputs if one.name not in own]
+
+
+def _value_info(info: _Message) -> GraphInput:
+    parts = dict(info.fields())
+    name, tensor = parts[1].text(), dict(parts[2].fields()).get(1)
+    if tensor is None:
+        raise ValueError(f"its input {name} is no tensor")
+    about = dict(tensor.fields())
+    kind = about[1].number() if 1 in about else 0
+    if kind not in _ONNX_TYPES:
+        raise ValueError(f"its input {name} has the type number {kind}")
+    shape = tuple(_dimension(one) for at, one in about[2].fields() if at == 1) if 2 in about else ()
+    return GraphInput(name=name, dtype=_ONNX_TYPES[kind], shape=shape)
+
+
+def _dimension(part: _Message) -> int | None:
+    """A fixed size; a named one, or one that exporters wrote as 0 or less, is open."""
+    size = next((value.number() for number, value in part.fields() if number == 1), 0)
+    return size if 0 < size < 1 << 62 else None
+
+
+def _of_xml(source: str) -> list[GraphInput]:
+    found = []
+    for layer in ElementTree.parse(source).getroot().iterfind("./layers/layer[@type='Parameter']"):
+        data = layer.find("data")
+        if data is None:
+            raise ValueError(f"its input {layer.get('name')} says neither type nor shape")
+        sizes = [text for text in data.get("shape", "").split(",") if text]
+        shape = tuple(int(text) if text.isdecimal() else None for text in sizes)
+        found.append(
+            GraphInput(name=layer.get("name", ""), dtype=_XML_TYPES[data.get("element_type", "")], shape=shape)
+        )
+    return found

@@ -1,0 +1,104 @@
+"""A model in a file that engines run as it is (.onnx, OpenVINO's .xml), float or already quantized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.errors import BadInput
+from ironlaw.models import LoadedModel, inputs
+from ironlaw.models.graph_inputs import GraphInput, read_inputs
+from ironlaw.models.images import Preprocessing
+from ironlaw.models.weights import Whence
+
+if TYPE_CHECKING:
+    import numpy
+
+_OPEN = 128  # the size of a dimension that is open, but for the first, which is the batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A file and the names of its inputs."""
+
+    path: str
+    input_names: tuple[str, ...]
+
+
+def open_file(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+    """The model in a file, with photographs where it takes one image, else with seeded random inputs.
+
+    Raises:
+        BadInput: the file is damaged or no model.
+    """
+    graph_inputs = read_inputs(source)
+    _check_batch(source, graph_inputs, batch)
+    how = _as_image(graph_inputs)
+    if how is not None:
+        examples = inputs.from_photos(images, how, batch=graph_inputs[0].shape[0] or batch, seed=seed)
+    else:
+        turns = [_random(graph_inputs, batch, seed + number) for number in range(64)]
+        calibration = [_random(graph_inputs, batch, seed + 64 + number) for number in range(24)]
+        concerns = (random_inputs(source),)
+        examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, concerns=concerns)
+    module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
+    return LoadedModel.fed(source, module, Whence(text="as in the file"), examples)
+
+
+def _check_batch(source: str, graph_inputs: list[GraphInput], batch: int) -> None:
+    """A graph with a fixed batch runs at that batch only."""
+    fixed = graph_inputs[0].shape[0] if graph_inputs[0].shape else None
+    if batch > 1 and fixed is not None and fixed != batch:
+        raise BadInput(
+            f"{source} takes a fixed batch of {fixed}, not {batch}",
+            hint="leave --batch out, or export it with a dynamic first dimension",
+        )
+
+
+def random_inputs(name: str) -> Concern:
+    """The doubt that made-up inputs cast."""
+    return Concern(
+        slug="random-inputs",
+        text=f"{name} is run on seeded random numbers: calibration and agreement say little about real inputs",
+        fix="write a file.py:factory that returns (model, [(inputs), ...]) with real ones",
+        weight=Weight.NOTES,
+    )
+
+
+def _as_image(graph_inputs: list[GraphInput]) -> Preprocessing | None:
+    """The preprocessing of a graph whose only input is a batch of square RGB images, channels first."""
+    if len(graph_inputs) != 1 or graph_inputs[0].dtype != "float32" or len(graph_inputs[0].shape) != 4:
+        return None
+    _, channels, height, width = graph_inputs[0].shape
+    if channels != 3 or (height is not None and height != width):
+        return None
+    side = height or 224
+    return Preprocessing(crop=side, resize=round(side * 256 / 224))
+
+
+def _random(graph_inputs: list[GraphInput], batch: int, seed: int) -> tuple[Any, ...]:
+    """One array per input. Dimensions without a size: the first is the batch, the others have one size."""
+    import numpy
+
+    draw = numpy.random.default_rng(seed)
+    return tuple(_filled(one, batch, draw) for one in graph_inputs)
+
+
+def _filled(one: GraphInput, batch: int, draw: numpy.random.Generator) -> Any:
+    import numpy
+
+    shape = [size or (_OPEN if place else batch) for place, size in enumerate(one.shape)]
+    kind = numpy.dtype(one.dtype)
+    if kind.kind in "iu" and kind.itemsize >= 4:
+        # Masks are 0 or 1 and mostly 1; token numbers start at 0 in every vocabulary, types of tokens have few values.
+        words = one.name.lower()
+        top = 2 if "type" in words or "segment" in words else 1000
+        whole = numpy.ones(shape) if "mask" in words else draw.integers(0, top, shape)
+        return whole.astype(kind)
+    if kind.kind == "f":
+        return draw.standard_normal(shape).astype(kind)
+    raise BadInput(
+        f"the input {one.name} holds {one.dtype}", hint="write a file.py:factory that returns (model, its inputs)"
+    )

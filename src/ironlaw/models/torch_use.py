@@ -1,0 +1,27 @@
+"""Whether torch takes part in this process, asked without importing it: ironlaw runs where it is not installed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+
+def is_loaded() -> bool:
+    """Whether torch has been imported: nothing here can be of torch otherwise."""
+    return "torch" in sys.modules
+
+
+def is_module(value: Any) -> bool:
+    """Whether something is a torch module."""
+    return is_loaded() and isinstance(value, sys.modules["torch"].nn.Module)
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether something is a tensor of torch."""
+    return is_loaded() and isinstance(value, sys.modules["torch"].Tensor)
+
+
+def without_gradients() -> contextlib.AbstractContextManager[Any]:
+    """torch.no_grad, where torch takes part."""
+    return sys.modules["torch"].no_grad() if is_loaded() else contextlib.nullcontext()
