@@ -85,7 +85,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if isinstance(left, Estimate) and left.excludes(0.0):", "if isinstance(left, Estimate):"),
     ),
     *_of(
-        f"{_V}/shares.py", f"{_TV}/test_shares.py",
+        f"{_V}/shares.py", f"{_TV}/test_shapley.py",
         ("steps.append(mean_of(step))", "steps.append(0.0)"),
         ("value - right.get(key, 0.0)", "value + right.get(key, 0.0)"),
         ("-abs(mean_of(item.parts))", "abs(mean_of(item.parts))"),

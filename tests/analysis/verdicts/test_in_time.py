@@ -86,6 +86,14 @@ def test_a_remainder_below_nothing_that_is_not_shown_takes_no_share_away() -> No
     assert isinstance(comparison.unexplained_share, Missing)
 
 
+def test_a_wide_remainder_below_nothing_does_not_show_that_effects_oppose_each_other() -> None:
+    given = explanations.with_pmu()
+    causes = tuple(replace(explanations.PAGE_FAULTS, cause=cause, share=near(0.6)) for cause in ("engine", "fusion"))
+    wide = replace(given.comparisons[2], causes=causes, unexplained_share=near(-0.2, half=0.5))
+    comparison = in_time(wide, {row.arm: row for row in given.arms})
+    assert all(is_known(verdict.share) for verdict in comparison.causes)
+
+
 def test_a_comparison_of_one_switch_is_that_switch_and_no_cause_of_itself() -> None:
     arms = (Arm.of("fp32"), Arm.of("fp32@onnxruntime"))
     script = Script(arms={"fp32": SOUND, "fp32@onnxruntime": ArmScript(user_instructions=40e6)})

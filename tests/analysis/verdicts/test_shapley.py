@@ -1,0 +1,50 @@
+"""Shares of causes that were applied together: Shapley values worked by hand, and which causes keep a share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ironlaw.analysis.verdicts.bench import Bench, Contribution
+from ironlaw.analysis.verdicts.shares import _shapley, share_out_causes
+from ironlaw.arm import Arm
+from ironlaw.experiment import Experiment, Switch
+from ironlaw.plan import Plan, Schedule
+
+SWITCHES = {
+    "small": Switch(cause="denormals", factor="denormals", level="flushed"),
+    "large": Switch(cause="autograd", factor="grad", level="off"),
+    "larger": Switch(cause="train-mode", factor="mode", level="eval"),
+}
+
+
+def item(name: str, mean: float = 1.0) -> Contribution:
+    switch = SWITCHES[name]
+    return Contribution(cause=name, switches=(switch,), control="a", changed="b", parts={0: mean, 1: mean}, sign=1)
+
+
+def test_two_causes_that_overlap_share_what_they_remove_together() -> None:
+    # Alone 3 and 5, together 6: over both orders the first is worth (3 + (6 - 5)) / 2, the second (5 + (6 - 3)) / 2.
+    removed = {
+        frozenset(group): {0: value, 1: value} for group, value in (((), 0.0), ((0,), 3.0), ((1,), 5.0), ((0, 1), 6.0))
+    }
+    shares = _shapley([item("small"), item("large")], removed)
+    assert shares["small"] == ({0: pytest.approx(2.0), 1: pytest.approx(2.0)}, (1.0, 3.0))
+    assert shares["large"] == ({0: pytest.approx(4.0), 1: pytest.approx(4.0)}, (3.0, 5.0))
+
+
+def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share() -> None:
+    def applied(arm: str, *names: str) -> Experiment:
+        switches = tuple(SWITCHES[name] for name in names)
+        return Experiment(arm=arm, switches=switches, applied="+".join([arm, *names]))
+
+    groups = [("small",), ("large",), ("larger",), ("larger", "large")]
+    experiments = tuple(applied(arm, *names) for arm in ("a", "b") for names in groups)
+    worth = {"small": 0.01, "large": 0.2, "larger": 0.3}
+    ln_wall = {"a": 16.0, "b": 15.0}
+    for entry in experiments:
+        gone = sum(worth[name] for name in entry.applied.split("+")[1:]) if entry.arm == "a" else 0.0
+        ln_wall[entry.applied] = ln_wall[entry.arm] - gone
+    plan = Plan(model="m", arms=(Arm.of("fp32"),), schedule=Schedule(), experiments=experiments)
+    on = Bench(plan=plan, ln_wall={name: {0: value, 1: value} for name, value in ln_wall.items()})
+    shares = share_out_causes(on, "a", "b", [item(name, value) for name, value in worth.items()])
+    assert {name: round(parts[0], 6) for name, (parts, _) in shares.items()} == {"large": 0.2, "larger": 0.3}
