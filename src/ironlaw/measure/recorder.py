@@ -27,6 +27,8 @@ from ironlaw.program import PreparedModel
 # Sampling turns may take this share of what the rest of a replicate took, and at least so long an arm: 60 samples.
 CODE_SHARE = 0.15
 CODE_LEAST_S = 0.2
+# A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
+CODE_MOST_INFERENCES = 20_000
 # What sampling adds is measured in the first replicates: there each turn has as many inferences without it.
 CODE_PLAIN_REPLICATES = 3
 
@@ -276,7 +278,7 @@ def _sample_code(run: _Run, replicate: int, *, counted_s: float) -> None:
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
     each_s = max(counted_s * CODE_SHARE / len(arms), CODE_LEAST_S)
     for arm in arms:
-        inferences = max(1, round(each_s / _inference_s(run.started[arm.name])))
+        inferences = max(1, min(CODE_MOST_INFERENCES, round(each_s / _inference_s(run.started[arm.name]))))
         order = CodeTurn(round=replicate, inferences=inferences, plain=replicate < CODE_PLAIN_REPLICATES)
         run.keep(run.stage.code_turn(arm, order))
 
