@@ -16,6 +16,7 @@ import pytest
 import ironlaw
 import ironlaw.event
 from ironlaw.causes import CAUSES
+from ironlaw.engines import ENGINES
 from ironlaw.explanation import Term
 from ironlaw.factors import FACTORS
 
@@ -374,3 +375,20 @@ def test_a_class_name_means_one_thing() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Engine":
                 places.setdefault(node.name, []).append(str(module))
     assert {name: found for name, found in places.items() if len(found) > 1 and name not in MODULE_WORDS} == {}
+
+
+def engines_named(source: str) -> set[str]:
+    """The texts of a module that are an engine's name, or a variant that ends in one."""
+    constants = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    return {text for text in constants if isinstance(text, str) and text.rpartition("@")[2] in ENGINES}
+
+
+@pytest.mark.parametrize("module", [one for one in MODULES if one.parts[0] != "engines"], ids=str)
+def test_no_module_outside_of_engines_names_one(module: Path) -> None:
+    """An engine is one folder: what others need of it, its declaration says."""
+    assert engines_named((ROOT / module).read_text()) == set()
+
+
+@pytest.mark.parametrize("text", ['ENGINE = "openvino"', 'def f():\n    return ("int8@onnxruntime",)'])
+def test_an_engine_named_outside_would_be_seen(text: str) -> None:
+    assert engines_named(text)

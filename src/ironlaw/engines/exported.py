@@ -67,8 +67,15 @@ def refuse_unportable(variant: Variant) -> None:
 
 
 def model_files(variant: Variant) -> tuple[str, ...]:
-    """The names of the prepared files that the script needs."""
-    return _FILES[variant.level(ENGINE)]
+    """The names of the prepared files that the script needs.
+
+    Raises:
+        BadInput: there is no script for the engine.
+    """
+    engine = variant.level(ENGINE)
+    if engine not in _FILES:
+        raise BadInput(f"there is no script for arms of {engine}", hint=f"export an arm of {', '.join(_FILES)}")
+    return _FILES[engine]
 
 
 def script(named: Named, prepared: Path, arguments: list[Any]) -> str:

@@ -1,0 +1,64 @@
+"""An engine is one folder: that of the documentation, added to a copy of the package, runs from the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ironlaw
+from tests.docs.pages import snippets
+
+PROGRAMS = """
+import numpy
+
+rows = [(numpy.random.default_rng(seed).standard_normal((8, 64)).astype("float32"),) for seed in range(8)]
+
+
+def build():
+    return (lambda x: x @ x.T), rows
+"""
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A folder with a copy of the package that has one folder more, and a program."""
+    package = tmp_path / "ironlaw"
+    shutil.copytree(Path(ironlaw.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = package / "engines" / "identity"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    texts = [item.text for item in snippets("python")]
+    for name, holds in (("declaration", "DECLARATION = "), ("execution", "def prepare(")):
+        [text] = [text for text in texts if holds in text]
+        (folder / f"{name}.py").write_text(text)
+    (tmp_path / "programs.py").write_text(PROGRAMS)
+    return tmp_path
+
+
+def printed(folder: Path, *words: str) -> str:
+    """What a command line of the copy prints."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    command = [sys.executable, "-m", "ironlaw", *words]
+    made = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return made.stdout
+
+
+def test_an_engine_that_is_added_as_one_folder_is_offered_run_and_reported(copied: Path) -> None:
+    assert "identity" in printed(copied, "run", "--help")
+    arms = ("run", "programs.py:build", "--arms", "given,given@identity")
+    short = ("--n", "40", "--replicates", "2", "--experiments", "none", "--no-counters", "--no-layers")
+    shown = printed(copied, *arms, *short, "--out", "made.jsonl")
+    assert "given@identity" in shown
+    printed(copied, "report", "made.jsonl", "--out", "made.html")
+    assert "given@identity" in (copied / "made.html").read_text()
+    refused = subprocess.run(
+        [sys.executable, "-m", "ironlaw", "run", "programs.py:build", "--arms", "given@identities"],
+        cwd=copied, env={**os.environ, "PYTHONPATH": str(copied)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "did you mean identity" in refused.stderr
