@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
     """Put the model's ONNX file at `to`."""
     if isinstance(model.module, ModelFile):
-        shutil.copyfile(model.module.path, to)
+        onnx_files.take(Path(model.module.path), to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to have it exported")

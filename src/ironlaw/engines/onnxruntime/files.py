@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,31 @@ _INT8_OPERATORS = {
     "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger",
     "DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
 }  # fmt: skip
+
+
+def take(source: Path, target: Path) -> None:
+    """Copy a user's file; weights that it keeps in files beside it (external data) become part of the copy.
+
+    Raises:
+        ArmFailed: the weights are missing, or more than one file can hold.
+    """
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    with explained("reading"):
+        graph = onnx.load(str(source), load_external_data=False).graph
+    outside = [tensor for tensor in graph.initializer if uses_external_data(tensor)]
+    if not outside:
+        shutil.copyfile(source, target)
+        return
+    with explained("reading external data"):
+        whole = onnx.load(str(source))
+        if whole.ByteSize() > onnx.checker.MAXIMUM_PROTOBUF:
+            raise ArmFailed(
+                f"{source.name} has more external data than one ONNX file can hold (2 GB)",
+                hint="run it from a factory: file.py:factory that opens its own session",
+            )
+        onnx.save(whole, str(target))
 
 
 def census(path: Path) -> set[str]:
