@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, parse_maps
 from ironlaw.measure.sampling.symbols import (
+    STUBS,
     ElfFile,
     Found,
     demangled,
@@ -71,6 +74,23 @@ def test_an_exported_function_of_the_c_library_is_found_where_it_lies() -> None:
     assert found is not None
     assert "getppid" in found.name
     assert found.offset == 0
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_a_symbol_without_a_size_ends_with_its_section_and_stubs_are_named(tmp_path: Path) -> None:
+    from elftools.elf.elffile import ELFFile
+
+    (tmp_path / "one.c").write_text("int getppid(void); int outer(void) { return getppid(); }\n")
+    library = tmp_path / "libone.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "one.c"], check=True)
+    with library.open("rb") as file:
+        elf = ELFFile(file)
+        offsets = {section.name: section["sh_offset"] for section in elf.iter_sections()}
+    subprocess.run(["strip", library], check=True)
+    found = ElfFile(str(library))
+    named = {name: found.at(offsets[name]) for name in (".text", ".plt") if name in offsets}
+    assert named[".text"] is None, "what precedes the first exported function there has no name, and is not _init"
+    assert named.get(".plt", Found(STUBS, 0)) == Found(STUBS, 0)
 
 
 def test_a_file_that_is_no_elf_file_is_refused(tmp_path: Path) -> None:

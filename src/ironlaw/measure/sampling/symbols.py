@@ -13,6 +13,8 @@ from ironlaw.missing import Maybe, Missing
 # elf.h: an entry of a 64-bit symbol table, and the kinds of symbols that code has.
 _ENTRY = [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
 _NOTYPE, _FUNC, _IFUNC = 0, 2, 10
+_EXECUTABLE = 4  # SHF_EXECINSTR
+STUBS = "[calls of other libraries]"  # the procedure linkage table: each call out of a library jumps through it
 _LONGEST_NAME = 300  # templates of kernels reach thousands of characters; the front tells which it is
 
 
@@ -76,12 +78,22 @@ class ElfFile:
                 for segment in elf.iter_segments()
                 if segment["p_type"] == "PT_LOAD"
             ]
+            self._stubs = [
+                (section["sh_addr"], section["sh_size"])
+                for section in elf.iter_sections()
+                if section.name.startswith(".plt")
+            ]
             self.symbols = _read_symbols(elf, file)
 
     def at(self, file_offset: int) -> Found | None:
-        """The symbol at an offset in the file."""
+        """The symbol at an offset in the file, or STUBS; None where neither covers it."""
         address = self._address(file_offset)
-        return None if address is None else self.symbols.at(address)
+        if address is None:
+            return None
+        for start, size in self._stubs:
+            if start <= address < start + size:
+                return Found(STUBS, address - start)
+        return self.symbols.at(address)
 
     def before(self, file_offset: int) -> str:
         """The last symbol before an offset in the file; empty where there is none."""
@@ -120,6 +132,7 @@ def _read_symbols(elf: Any, file: Any) -> SymbolTable:
         nothing = np.empty(0, dtype=np.uint64)
         return SymbolTable(nothing, nothing, lambda place: "")
     values, sizes, offsets, owners = (np.concatenate(columns) for columns in zip(*tables, strict=True))
+    sizes = _bounded(values, sizes, elf)
     # Of several names at one address the last is found: one with a size, and the full table before the dynamic one.
     order = np.lexsort((-owners.astype(np.int64), sizes, values))
     values, sizes, offsets, owners = (column[order] for column in (values, sizes, offsets, owners))
@@ -130,6 +143,22 @@ def _read_symbols(elf: Any, file: Any) -> SymbolTable:
         return text[begin : text.index(b"\0", begin)].decode(errors="replace")
 
     return SymbolTable(values.astype(np.uint64), sizes, name_at)
+
+
+def _bounded(values: Any, sizes: Any, elf: Any) -> Any:
+    """Sizes, with the way to the end of its section for a symbol that has none.
+
+    `_init` has none: it would name all that lies behind it, the stubs of the procedure linkage table first.
+    """
+    import numpy as np
+
+    bounded = sizes.copy()
+    for section in elf.iter_sections():
+        if section["sh_flags"] & _EXECUTABLE:
+            start, length = section["sh_addr"], section["sh_size"]
+            inside = (sizes == 0) & (values >= start) & (values < start + length)
+            bounded[inside] = (np.uint64(start + length) - values)[inside]
+    return bounded
 
 
 def parse_perf_map(text: str) -> SymbolTable:
