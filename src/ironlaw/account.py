@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.code import InstructionClass
+from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe
 
@@ -54,14 +54,31 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """A piece of code: a symbol, or where it has none what is known of its place, in loops of one kind."""
+
+    object: str
+    name: str
+    category: Category
+    instructions: InstructionClass
+    work: LoopWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
     """What one arm executed: shares of its time, by category and by instruction class, each adding up to 1.
 
-    `adds` is how much longer a sampled inference took than one beside it that was not, as a fraction.
+    `code` are the shares of the single pieces of code, the largest first; those of a category add up to its own.
+    `integer_samples` and `float_samples` fell into loops that multiply and add, of which number format the arithmetic
+    is. `adds` is how much longer a sampled inference took than one beside it that was not, as a fraction.
     """
 
     samples: int
+    replicates: int
     classes: dict[InstructionClass, float]
     categories: dict[Category, float]
+    code: tuple[tuple[Code, float], ...]
+    integer_samples: int
+    float_samples: int
     adds: Maybe[Estimate]
     kernel_seen: bool

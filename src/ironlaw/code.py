@@ -31,7 +31,8 @@ class InstructionClass(Enum):
 class LoopWork(Enum):
     """What the loop around a sample does, by the most telling of its instructions."""
 
-    MULTIPLY_ADD = "multiply-add"  # fused multiply-adds, dot products, matrix tiles
+    INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
+    MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
     CONVERSION = "conversion"  # between number formats
     ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
     MOVE = "move"  # loads, stores and shuffles of vectors alone

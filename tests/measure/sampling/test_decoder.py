@@ -23,9 +23,11 @@ def x86_loop(body: str) -> bytes:
 
 
 X86 = {
-    "tdpbusd": ("c4e268 5ec1", InstructionClass.AMX, LoopWork.MULTIPLY_ADD),  # tdpbusd tmm0,tmm1,tmm2
-    "vpdpbusd zmm": ("62f2754850c2 62f2754850da", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
-    "vpdpbusd vex": ("c4e27550c2", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
+    "tdpbusd": ("c4e268 5ec1", InstructionClass.AMX, LoopWork.INTEGER_MULTIPLY_ADD),  # tdpbusd tmm0,tmm1,tmm2
+    "tdpbf16ps": ("c4e26a 5cc1", InstructionClass.AMX, LoopWork.MULTIPLY_ADD),  # tdpbf16ps tmm0,tmm1,tmm2
+    "vpmaddubsw ymm": ("c4e27504c2", InstructionClass.AVX2, LoopWork.INTEGER_MULTIPLY_ADD),
+    "vpdpbusd zmm": ("62f2754850c2 62f2754850da", InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD),
+    "vpdpbusd vex": ("c4e27550c2", InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD),
     "vdpbf16ps": ("62f2764852c2", InstructionClass.AVX512_BF16, LoopWork.MULTIPLY_ADD),
     "vfmadd231ph": ("62f67548b8c2", InstructionClass.AVX512_FP16, LoopWork.MULTIPLY_ADD),
     "vfmadd231ps zmm": ("62f27548b8c2", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
@@ -37,8 +39,8 @@ X86 = {
 }
 ARM_BACK = 0x54FFFFC1  # b.ne two instructions back
 ARM = {
-    "sdot": (0x4E829420, InstructionClass.DOT_PRODUCT, LoopWork.MULTIPLY_ADD),
-    "smmla": (0x4E82A420, InstructionClass.I8MM, LoopWork.MULTIPLY_ADD),
+    "sdot": (0x4E829420, InstructionClass.DOT_PRODUCT, LoopWork.INTEGER_MULTIPLY_ADD),
+    "smmla": (0x4E82A420, InstructionClass.I8MM, LoopWork.INTEGER_MULTIPLY_ADD),
     "bfmmla": (0x6E42EC20, InstructionClass.BF16, LoopWork.MULTIPLY_ADD),
     "fmla v": (0x4E22CC20, InstructionClass.NEON, LoopWork.MULTIPLY_ADD),
     "fmla z": (0x65A20020, InstructionClass.SVE, LoopWork.MULTIPLY_ADD),

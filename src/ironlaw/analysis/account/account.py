@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.account import Account, AccountRow
+from ironlaw.account import Account, AccountRow, Category
 from ironlaw.analysis.account.executed import Cell, Sampled
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.turns import Floats
@@ -14,6 +16,8 @@ from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 
 SHOWN_UNMATCHED = 5
+_NORMAL = 1.959964  # the 97.5 % point of the normal distribution
+_FEWEST_PAIRS = 2  # replicates below which a spread between them is no interval
 
 
 def account(
@@ -21,55 +25,93 @@ def account(
 ) -> Maybe[Account]:
     """Divide control_ns - changed_ns, the clock's ns per inference of both arms, among categories of code.
 
-    A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. The interval of
-    a cell is Student's over the replicates' shares, and never narrower than counting its samples allows (a cell seen
-    once in a thousand is known as badly as that, however alike the replicates are).
+    A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval is
+    Student's over replicates, each with its own shares and its own times (twins have their luck in common); and never
+    narrower than counting its samples allows (a cell seen once in a thousand is known as badly as that, however alike
+    the replicates are).
     """
     if isinstance(control, Missing):
         return control
     if isinstance(changed, Missing):
         return changed
     cells: tuple[Cell, ...] = tuple(dict.fromkeys((*control.cells, *changed.cells)))
-    before, before_half = _times(control, cells, control_ns)
-    after, after_half = _times(changed, cells, changed_ns)
-    half = np.hypot(before_half, after_half)
+    before, after = _Times.of(control, cells, control_ns), _Times.of(changed, cells, changed_ns)
+    saved = _paired(control, changed, before, after)
     rows = [
         AccountRow(
             category=cell[0],
             instructions=cell[1],
-            control_ns=_estimate(before[place], before_half[place], least=0.0),
-            changed_ns=_estimate(after[place], after_half[place], least=0.0),
-            saved_ns=_estimate(before[place] - after[place], half[place]),
+            control_ns=_estimate(before.mean_ns[place], before.half_ns[place], least=0.0),
+            changed_ns=_estimate(after.mean_ns[place], after.half_ns[place], least=0.0),
+            saved_ns=_estimate(before.mean_ns[place] - after.mean_ns[place], saved[place]),
         )
         for place, cell in enumerate(cells)
     ]
-    total = control.unmatched + changed.unmatched
-    samples = control.executed.samples + changed.executed.samples
     return Account(
         rows=tuple(sorted(rows, key=lambda row: -abs(row.saved_ns.value))),
         total_ns=control_ns - changed_ns,
         samples=(control.executed.samples, changed.executed.samples),
-        unmatched=tuple((name, count / samples) for name, count in total.most_common(SHOWN_UNMATCHED)),
+        unmatched=_unmatched(control, changed),
     )
 
 
-def _times(arm: Sampled, cells: tuple[Cell, ...], wall_ns: float) -> tuple[Floats, Floats]:
-    """Time per inference in each cell, and half the width of its 95 % interval, in ns."""
-    places = {cell: place for place, cell in enumerate(arm.cells)}
-    columns = [arm.shares[:, places[cell]] if cell in places else np.zeros(len(arm.replicates)) for cell in cells]
-    shares = np.stack(columns, axis=1)
-    mean = shares.mean(axis=0)
-    count = len(arm.replicates)
-    samples = sum(arm.samples)
-    # Agresti & Coull: two successes and two failures more keep the error of a share of 0 or 1 above zero.
-    plus = (mean * samples + 2) / (samples + 4)
-    of_counting = 1.96 * np.sqrt(plus * (1 - plus) / (samples + 4))
-    between = (
-        t_quantile(count - 1, 0.975) * shares.std(axis=0, ddof=1) / math.sqrt(count)
-        if count > 1
-        else np.zeros(len(cells))
-    )
-    return mean * wall_ns, np.maximum(of_counting, between) * wall_ns
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """An arm's time per inference in each cell, in ns: by replicate, its mean, and half widths of 95 % intervals."""
+
+    by_replicate_ns: Floats  # rows are replicates, columns cells
+    mean_ns: Floats
+    counting_ns: Floats
+    half_ns: Floats
+
+    @classmethod
+    def of(cls, arm: Sampled, cells: tuple[Cell, ...], wall_ns: float) -> _Times:
+        places = {cell: place for place, cell in enumerate(arm.cells)}
+        columns = [arm.shares[:, places[cell]] if cell in places else np.zeros(len(arm.replicates)) for cell in cells]
+        shares = np.stack(columns, axis=1)
+        mean = shares.mean(axis=0)
+        samples = sum(arm.samples)
+        # Agresti & Coull, American Statistician 52 (1998) 119: two successes and two failures more keep the error of a
+        # share of 0 or 1 above zero.
+        plus = (mean * samples + 2) / (samples + 4)
+        counting = _NORMAL * np.sqrt(plus * (1 - plus) / (samples + 4)) * wall_ns
+        by_replicate = shares * arm.relative[:, None] * wall_ns
+        return cls(
+            by_replicate_ns=by_replicate,
+            mean_ns=mean * wall_ns,
+            counting_ns=counting,
+            half_ns=np.maximum(counting, _student(by_replicate)),
+        )
+
+
+def _paired(control: Sampled, changed: Sampled, before: _Times, after: _Times) -> Floats:
+    """Half widths of the intervals of what each cell saves: over the replicates in which both arms were sampled."""
+    shared = sorted({*control.replicates} & {*changed.replicates})
+    first = [control.replicates.index(number) for number in shared]
+    second = [changed.replicates.index(number) for number in shared]
+    between = _student(before.by_replicate_ns[first] - after.by_replicate_ns[second])
+    if len(shared) < _FEWEST_PAIRS:
+        between = np.maximum(between, np.hypot(before.half_ns, after.half_ns))
+    return np.maximum(np.hypot(before.counting_ns, after.counting_ns), between)
+
+
+def _student(values: Floats) -> Floats:
+    """Half widths of Student's 95 % intervals of the columns' means; 0 where one row alone says nothing about it."""
+    count = len(values)
+    if count < 2:
+        return np.zeros(values.shape[1])
+    half: Floats = t_quantile(count - 1, 0.975) * values.std(axis=0, ddof=1) / math.sqrt(count)
+    return half
+
+
+def _unmatched(control: Sampled, changed: Sampled) -> tuple[tuple[str, float], ...]:
+    """The largest symbols that no rule takes, with their share of the time of both arms."""
+    shares: dict[str, float] = defaultdict(float)
+    for arm in (control, changed):
+        for code, share in arm.executed.code:
+            if code.category is Category.OTHER:
+                shares[f"{code.object} {code.name}"] += share / 2
+    return tuple(sorted(shares.items(), key=lambda item: -item[1])[:SHOWN_UNMATCHED])
 
 
 def _estimate(value: float, half: float, least: float = -math.inf) -> Estimate:

@@ -15,7 +15,7 @@ from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 
 _GENERATED = r"^\[generated\]$"
 _ANY = ""
-_COMPUTES = (LoopWork.MULTIPLY_ADD,)
+_COMPUTES = (LoopWork.INTEGER_MULTIPLY_ADD, LoopWork.MULTIPLY_ADD)
 _LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
 _PYTHON = r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|\.abi3\.so$|^array\.cpython"
 _ENGINES = r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libgomp|^libiomp|^libomp|ggml|llama|torchao"
@@ -148,7 +148,7 @@ RULES = (
         category=Category.MATRIX,
         symbol=r"(?i)gemm|gemv|matmul|brgemm|sgemm|conv(olution)?[_:d2-]|convolution|winograd|inner_product|vec_dot"
         r"|mlas.*kernel|addmm|bmm|dot_kernel|mkl_blas",
-        work=(LoopWork.MULTIPLY_ADD, LoopWork.MOVE, LoopWork.ARITHMETIC, LoopWork.CONVERSION),
+        work=(*_COMPUTES, LoopWork.MOVE, LoopWork.ARITHMETIC, LoopWork.CONVERSION),
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0"),
     ),
     Rule(
@@ -235,6 +235,14 @@ RULES = (
 )
 
 
+@lru_cache(maxsize=65536)
+def _category_of(name: str, symbol: str, near: str, kind: tuple[InstructionClass, LoopWork, SampleMode]) -> Category:
+    site = CodeSite(
+        object=name, symbol=symbol, near=near, offset=0, instructions=kind[0], work=kind[1], mode=kind[2], count=1
+    )
+    return next((rule.category for rule in RULES if rule.takes(site)), Category.OTHER)
+
+
 def category_of(site: CodeSite) -> Category:
     """The category of a site: that of the first rule that takes it."""
-    return next((rule.category for rule in RULES if rule.takes(site)), Category.OTHER)
+    return _category_of(site.object, site.symbol, site.near, (site.instructions, site.work, site.mode))

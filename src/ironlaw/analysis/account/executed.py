@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.account import Category, Executed
+from ironlaw.account import Category, Code, Executed
 from ironlaw.analysis.account.categories import category_of
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
-from ironlaw.code import CodeSamples, CodeSite, InstructionClass
+from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
@@ -23,21 +23,43 @@ BY_CLASS = (Category.MATRIX, Category.DEPTHWISE)
 Cell = tuple[Category, InstructionClass | None]
 FEWEST_SAMPLES = 30  # of an arm in one replicate, below which a share is too coarse to be one of several
 
+_OFF_CPU = Code(
+    object="",
+    name="not on a CPU",
+    category=Category.WAITING,
+    instructions=InstructionClass.UNKNOWN,
+    work=LoopWork.UNKNOWN,
+)
+_KERNEL_BY_BOOKS = Code(
+    object="[kernel]",
+    name="all of it, by its own books",
+    category=Category.KERNEL,
+    instructions=InstructionClass.UNKNOWN,
+    work=LoopWork.UNKNOWN,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
     """One arm's samples: per replicate the share of its thread time in each cell; each row adds up to 1.
 
     `shares` has one row per replicate in `replicates` and one column per cell in `cells`; `samples` are counts per
-    replicate.
+    replicate. `relative` is each replicate's time per inference over their mean, in turns without sampling.
     """
 
     replicates: tuple[int, ...]
     cells: tuple[Cell, ...]
     shares: Floats
     samples: tuple[int, ...]
+    relative: Floats
     executed: Executed
-    unmatched: Counter[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Replicate:
+    number: int
+    samples: int
+    shares: dict[Code, float]
 
 
 def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sampled]:
@@ -49,71 +71,100 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
     if not taken:
         reason = next(fact.sites for fact in facts)
         return reason if isinstance(reason, Missing) else Missing("code was not sampled")
-    by_replicate: dict[int, list[CodeSamples]] = {}
-    for fact in taken:
-        by_replicate.setdefault(fact.replicate, []).append(fact)
     kernel_seen = all(fact.kernel_seen is True for fact in taken)
     outside = 0.0 if kernel_seen or turns is None else _kernel_share(turns)
-    rows: list[dict[Cell, float]] = []
-    kept: list[int] = []
-    counts: list[int] = []
-    classes: Counter[InstructionClass] = Counter()
-    unmatched: Counter[str] = Counter()
-    for replicate, members in sorted(by_replicate.items()):
-        sites = [site for fact in members if is_known(fact.sites) for site in fact.sites]
-        total = sum(site.count for site in sites)
-        if total < FEWEST_SAMPLES:
-            continue
-        kept.append(replicate)
-        counts.append(total)
-        rows.append(_shares(sites, members, kernel_share=outside))
-        for site in sites:
-            classes[site.instructions] += site.count
-            if category_of(site) is Category.OTHER:
-                unmatched[f"{site.object} {site.symbol}".strip()] += site.count
-    if not rows:
+    by_replicate: dict[int, list[CodeSamples]] = defaultdict(list)
+    for fact in taken:
+        by_replicate[fact.replicate].append(fact)
+    found = (_replicate(number, members, kernel_share=outside) for number, members in sorted(by_replicate.items()))
+    kept = [one for one in found if one.samples >= FEWEST_SAMPLES]
+    if not kept:
         return Missing(f"fewer than {FEWEST_SAMPLES} samples in each replicate: the inferences were too short")
+    rows = [_by_cell(one.shares) for one in kept]
     cells = tuple(sorted({cell for row in rows for cell in row}, key=_order))
-    shares = np.array([[row.get(cell, 0.0) for cell in cells] for row in rows])
-    mean = shares.mean(axis=0)
-    categories: dict[Category, float] = {}
-    for cell, share in zip(cells, mean.tolist(), strict=True):
-        categories[cell[0]] = categories.get(cell[0], 0.0) + share
-    all_samples = classes.total()
+    numbers = tuple(one.number for one in kept)
     return Sampled(
-        replicates=tuple(kept),
+        replicates=numbers,
         cells=cells,
-        shares=shares,
-        samples=tuple(counts),
-        executed=Executed(
-            samples=all_samples,
-            classes={kind: count / all_samples for kind, count in classes.most_common()},
-            categories=categories,
-            adds=_added(taken),
-            kernel_seen=kernel_seen,
-        ),
-        unmatched=unmatched,
+        shares=np.array([[row.get(cell, 0.0) for cell in cells] for row in rows]),
+        samples=tuple(one.samples for one in kept),
+        relative=_relative(turns, numbers),
+        executed=_executed(taken, kept, kernel_seen=kernel_seen),
     )
 
 
-def _shares(sites: Sequence[CodeSite], members: Sequence[CodeSamples], *, kernel_share: float) -> dict[Cell, float]:
+def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: float) -> _Replicate:
     """Shares of the time of all working threads: samples over those of their CPU time, and waiting beside them."""
-    total = sum(site.count for site in sites)
+    counts: Counter[Code] = Counter()
+    for fact in members:
+        for site in fact.sites if is_known(fact.sites) else ():
+            counts[_code_of(site)] += site.count
+    total = counts.total()
     thread_ns = sum(fact.wall_ns * max(1, fact.threads) for fact in members)
-    cpu_ns = sum(fact.cpu_ns for fact in members)
-    busy = min(1.0, cpu_ns / thread_ns) if thread_ns else 1.0
-    row: dict[Cell, float] = {}
-    for site in sites:
-        category = category_of(site)
-        cell = (category, site.instructions if category in BY_CLASS else None)
-        row[cell] = row.get(cell, 0.0) + busy * (1 - kernel_share) * site.count / total
+    busy = min(1.0, sum(fact.cpu_ns for fact in members) / thread_ns) if thread_ns else 1.0
+    shares = {code: busy * (1 - kernel_share) * count / total for code, count in counts.items()}
     if kernel_share:
-        kernel = (Category.KERNEL, None)
-        row[kernel] = row.get(kernel, 0.0) + busy * kernel_share
+        shares[_KERNEL_BY_BOOKS] = busy * kernel_share
     if busy < 1:
-        waiting = (Category.WAITING, None)
-        row[waiting] = row.get(waiting, 0.0) + 1 - busy
+        shares[_OFF_CPU] = 1 - busy
+    return _Replicate(number=number, samples=total, shares=shares)
+
+
+def _code_of(site: CodeSite) -> Code:
+    name = site.symbol or (f"behind {site.near}" if site.near else f"at {site.offset:#x}")
+    return Code(
+        object=site.object,
+        name=name,
+        category=category_of(site),
+        instructions=site.instructions,
+        work=site.work,
+    )
+
+
+def _by_cell(shares: dict[Code, float]) -> dict[Cell, float]:
+    row: dict[Cell, float] = defaultdict(float)
+    for code, share in shares.items():
+        row[code.category, code.instructions if code.category in BY_CLASS else None] += share
     return row
+
+
+def _relative(turns: ArmTurns | None, replicates: Sequence[int]) -> Floats:
+    """Each replicate's time over the mean of all; 1 where there are no turns to take it from."""
+    if turns is None or not len(turns):
+        return np.ones(len(replicates))
+    ln = np.log(turns.wall_ns)
+    numbers, places = np.unique(turns.replicate, return_inverse=True)
+    means = np.bincount(places, weights=ln) / np.bincount(places)
+    table = dict(zip(numbers.tolist(), means.tolist(), strict=True))
+    usual = float(means.mean())
+    return np.exp(np.array([table.get(number, usual) - usual for number in replicates]))
+
+
+def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kernel_seen: bool) -> Executed:
+    code: dict[Code, float] = defaultdict(float)
+    for one in kept:
+        for piece, share in one.shares.items():
+            code[piece] += share / len(kept)
+    categories: dict[Category, float] = defaultdict(float)
+    for piece, share in code.items():
+        categories[piece.category] += share
+    classes: Counter[InstructionClass] = Counter()
+    works: Counter[LoopWork] = Counter()
+    for fact in taken:
+        for site in fact.sites if is_known(fact.sites) else ():
+            classes[site.instructions] += site.count
+            works[site.work] += site.count
+    return Executed(
+        samples=sum(one.samples for one in kept),
+        replicates=len(kept),
+        classes={kind: count / classes.total() for kind, count in classes.most_common()},
+        categories={category: categories[category] for category in Category if category in categories},
+        code=tuple(sorted(code.items(), key=lambda item: (-item[1], item[0].object, item[0].name))),
+        integer_samples=works[LoopWork.INTEGER_MULTIPLY_ADD],
+        float_samples=works[LoopWork.MULTIPLY_ADD],
+        adds=_added(taken),
+        kernel_seen=kernel_seen,
+    )
 
 
 def _kernel_share(turns: ArmTurns) -> float:

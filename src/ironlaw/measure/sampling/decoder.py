@@ -75,7 +75,14 @@ PRECEDENCE = (
     InstructionClass.NEON,
     InstructionClass.INTEGER,
 )
-_WORK = (LoopWork.MULTIPLY_ADD, LoopWork.CONVERSION, LoopWork.ARITHMETIC, LoopWork.MOVE, LoopWork.CONTROL)
+_WORK = (
+    LoopWork.INTEGER_MULTIPLY_ADD,
+    LoopWork.MULTIPLY_ADD,
+    LoopWork.CONVERSION,
+    LoopWork.ARITHMETIC,
+    LoopWork.MOVE,
+    LoopWork.CONTROL,
+)
 
 
 class LoopFinder:
@@ -196,9 +203,9 @@ def _classify_x86(one: Any) -> tuple[InstructionClass, LoopWork]:
     features = {_feature_name(CpuidFeature, number) for number in one.cpuid_features()}
     mnemonic = _code_name(Code, one.code).removeprefix("EVEX_").removeprefix("VEX_")
     if any(name.startswith("AMX") for name in features):
-        return InstructionClass.AMX, LoopWork.MULTIPLY_ADD if mnemonic.startswith("TDP") else LoopWork.MOVE
+        return InstructionClass.AMX, _tile_work(mnemonic)
     if features & _VNNI_FEATURES or mnemonic.startswith(("VPDPB", "VPDPW")):
-        return InstructionClass.VNNI, LoopWork.MULTIPLY_ADD
+        return InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD
     work = _x86_work(mnemonic)
     if mnemonic.startswith("VDPBF16PS"):
         return InstructionClass.AVX512_BF16, LoopWork.MULTIPLY_ADD
@@ -206,6 +213,15 @@ def _classify_x86(one: Any) -> tuple[InstructionClass, LoopWork]:
         return InstructionClass.AVX512_FP16, work
     width = _x86_width(one)
     return width, work if width is not InstructionClass.INTEGER else LoopWork.CONTROL
+
+
+def _tile_work(mnemonic: str) -> LoopWork:
+    """TDPBSSD and its family multiply bytes; TDPBF16PS, TDPFP16PS and the complex ones floating point."""
+    if not mnemonic.startswith(("TDP", "TCMM")):
+        return LoopWork.MOVE
+    return (
+        LoopWork.INTEGER_MULTIPLY_ADD if mnemonic.startswith("TDPB") and "PS" not in mnemonic else LoopWork.MULTIPLY_ADD
+    )
 
 
 _VNNI_FEATURES = {"AVX512_VNNI", "AVX_VNNI", "AVX_VNNI_INT8", "AVX_VNNI_INT16"}
@@ -242,7 +258,9 @@ _X86_MOVES = (
 
 def _x86_work(mnemonic: str) -> LoopWork:
     bare = mnemonic.removeprefix("V")
-    if bare.startswith(("FMADD", "FMSUB", "FNMADD", "FNMSUB", "PMADD", "DPPS", "DPPD")):
+    if bare.startswith("PMADD"):
+        return LoopWork.INTEGER_MULTIPLY_ADD
+    if bare.startswith(("FMADD", "FMSUB", "FNMADD", "FNMSUB", "DPPS", "DPPD")):
         return LoopWork.MULTIPLY_ADD
     if bare.startswith("CVT"):
         return LoopWork.CONVERSION
@@ -315,9 +333,9 @@ def _arm_target(mnemonic: str, operands: str) -> int:
 
 def _classify_arm(mnemonic: str, operands: str) -> tuple[InstructionClass, LoopWork]:
     if mnemonic in _ARM_MATRIX:
-        return InstructionClass.I8MM, LoopWork.MULTIPLY_ADD
+        return InstructionClass.I8MM, LoopWork.INTEGER_MULTIPLY_ADD
     if mnemonic in _ARM_DOTS:
-        return InstructionClass.DOT_PRODUCT, LoopWork.MULTIPLY_ADD
+        return InstructionClass.DOT_PRODUCT, LoopWork.INTEGER_MULTIPLY_ADD
     if mnemonic in _ARM_BF16:
         return InstructionClass.BF16, LoopWork.MULTIPLY_ADD
     registers = [part.strip("[]{} ,!") for part in operands.split(",")]
@@ -326,7 +344,9 @@ def _classify_arm(mnemonic: str, operands: str) -> tuple[InstructionClass, LoopW
     if not (scalable or vector):
         return InstructionClass.INTEGER, LoopWork.CONTROL
     width = InstructionClass.SVE if scalable else InstructionClass.NEON
-    if mnemonic.startswith(("fmla", "fmls", "fmadd", "fmsub", "fnmadd", "mla", "mls", "smlal", "umlal", "fmlal")):
+    if mnemonic.startswith(("mla", "mls", "smlal", "umlal", "smlsl", "umlsl")):
+        return width, LoopWork.INTEGER_MULTIPLY_ADD
+    if mnemonic.startswith(("fmla", "fmls", "fmadd", "fmsub", "fnmadd", "fmlal")):
         return width, LoopWork.MULTIPLY_ADD
     if mnemonic.startswith(("fcvt", "scvtf", "ucvtf", "sqxtn", "sqxtun", "uqxtn")):
         return width, LoopWork.CONVERSION
