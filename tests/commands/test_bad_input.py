@@ -102,6 +102,11 @@ def test_plan_beyond_numbers_is_refused(line: str, tmp_path: Path, capsys: pytes
     assert "fault of ironlaw" not in err
 
 
+def test_model_of_300_characters_is_no_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "x" * 300, "--budget", "1"]) == 2
+    assert "there is no model" in capsys.readouterr().err
+
+
 def _odd(folder: Path, kind: str) -> None:
     odd = folder / "odd.jsonl"
     match kind:

@@ -6,6 +6,7 @@ import ast
 import functools
 import importlib
 import importlib.util
+import os
 import re
 from dataclasses import replace
 from enum import Enum
@@ -45,7 +46,8 @@ def kind_of(source: str) -> Kind:
         return Kind.PACKAGE
     if source.startswith("timm/"):
         return Kind.TIMM
-    if "/" in source or Path(source, "config.json").exists():
+    # os.path and not Path.exists, which raises where a name is longer than the file system takes.
+    if "/" in source or os.path.exists(os.path.join(source, "config.json")):
         return Kind.HUGGING_FACE
     architecture = source.partition(".")[0]  # timm writes architecture.weights
     in_timm = architecture in timm_names() and source not in published_names()
