@@ -94,6 +94,14 @@ def test_the_next_schema_is_refused_and_this_one_is_read() -> None:
         assemble([replace(this, schema=SCHEMA + 1)])
 
 
+def test_a_line_that_is_cut_behind_the_ending_is_a_cut(tmp_path: Path) -> None:
+    write_scripted(tmp_path / "run.jsonl")
+    assert not load(tmp_path / "run.jsonl").was_cut
+    with (tmp_path / "run.jsonl").open("ab") as file:
+        file.write(b'{"reading":{"arm":')
+    assert load(tmp_path / "run.jsonl").was_cut
+
+
 def test_an_existing_recording_is_not_replaced_unless_forced(tmp_path: Path) -> None:
     write_scripted(tmp_path / "run.jsonl")
     with pytest.raises(BadInput, match="exists already"):
