@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.fact import Fact
-from ironlaw.missing import Maybe, is_known
+from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording, encode
 
 
@@ -16,4 +16,4 @@ def lines_of(recording: Recording) -> list[bytes]:
         of.layer_readings, of.code_samples, of.nulls, of.outputs, of.labelled, of.failures, of.concerns,
     ]  # fmt: skip
     facts = [*first, *(fact for one in many for fact in one), of.ended]
-    return [encode(fact) for fact in facts if is_known(fact)]
+    return [encode(fact) for fact in facts if not isinstance(fact, Missing)]
