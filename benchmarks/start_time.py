@@ -1,4 +1,4 @@
-"""What starting costs: `ironlaw --help`, `import ironlaw`, beside a bare interpreter.
+"""What starting costs: `ironlaw --help`, `import ironlaw`, what a replicate imports, beside a bare interpreter.
 
 `python -m benchmarks.start_time`.
 """
@@ -11,16 +11,27 @@ import sys
 import time
 from pathlib import Path
 
+from ironlaw.measure.processes import FOR_EVERY_ARM
+
 REPEATS = 11
 PYTHON = sys.executable
 COMMANDS = {
     "bare interpreter": [PYTHON, "-c", "pass"],
     "import ironlaw": [PYTHON, "-c", "import ironlaw"],
+    **{
+        f"what a replicate of {name} imports": [PYTHON, "-c", f"import {', '.join((*FOR_EVERY_ARM, *modules))}"]
+        for name, modules in (("callables", ()), ("ONNX files", ("onnxruntime",)), ("torch modules", ("torch",)))
+    },
     "ironlaw --help": [str(Path(PYTHON).with_name("ironlaw")), "--help"],
     "ironlaw run --help": [str(Path(PYTHON).with_name("ironlaw")), "run", "--help"],
     "ironlaw explain --help": [str(Path(PYTHON).with_name("ironlaw")), "explain", "--help"],
 }
-LIMITS_S = {"import ironlaw": 0.1, "ironlaw --help": 0.3}
+LIMITS_S = {
+    "import ironlaw": 0.1,
+    "ironlaw --help": 0.3,
+    "what a replicate of callables imports": 1.0,
+    "what a replicate of ONNX files imports": 1.0,
+}
 
 
 def seconds(command: list[str]) -> float:

@@ -56,7 +56,7 @@ def test_a_batch_of_nothing_is_refused() -> None:
 class NoEngine:
     """Loads a program that does nothing."""
 
-    def load(self, *asked: object) -> Program:
+    def load(self, *asked: object, threads: int) -> Program:
         return Program(infer=abs, inputs=[(1,)])
 
 

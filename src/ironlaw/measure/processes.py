@@ -66,7 +66,7 @@ HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is
 WARM_UP_LIMIT_NS = 2_000_000_000
 _GO_BEFORE = Concern | Census | Labelled | NullReading  # facts that are followed by the answer to an order
 # What each twin would import otherwise, 0.2 s an arm.
-_FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
+FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
 # What libraries read once, when they are imported; numpy's own pool is not what is measured.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -208,7 +208,7 @@ class ProcessStage:
                 for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
             ]
             of_models = [name for arm in members for name in imports.get(arm.name, ())]
-            imported = (*_FOR_EVERY_ARM, *of_engines, *of_models)
+            imported = (*FOR_EVERY_ARM, *of_engines, *of_models)
             birth = _Birth(replicate, dict(environment), tuple(dict.fromkeys(imported)))
             yield from self._open_one(tuple(members), birth)
 
