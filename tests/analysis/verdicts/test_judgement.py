@@ -13,7 +13,7 @@ from ironlaw.arm import Arm
 from ironlaw.causes import cause_of
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Outcome
-from ironlaw.missing import Missing
+from ironlaw.missing import Maybe, Missing
 from ironlaw.observed import Observed
 from ironlaw.plan import Plan, Schedule
 
@@ -53,7 +53,7 @@ def seen(name: str, *, faults: float) -> Observed:
 
 
 CLEAR = around(0.10, 0.005)
-TABLE = {
+TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
     "confirmed": (item(CLEAR), LIKELY, Outcome.CONFIRMED, ""),
     "confirmed on both scales": (item(CLEAR, around(0.08, 0.005)), LIKELY, Outcome.CONFIRMED, ""),
     "confirmed where it was predicted to slow": (
