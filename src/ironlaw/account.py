@@ -15,6 +15,7 @@ class Category(Enum):
 
     MATRIX = "matrix kernels"
     DEPTHWISE = "depth-wise kernels"
+    KERNELS = "unnamed kernels"  # loops that multiply and add, in code without names: matrix or depth-wise
     NORMALIZATION = "normalization"
     ELEMENTWISE = "elementwise"
     QUANTIZE = "quantize and dequantize"

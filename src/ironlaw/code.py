@@ -71,6 +71,7 @@ class CodeSite:
     mode: SampleMode
     count: Positive
     called_by_turn: bool = True  # by the thread that ran the inference; False: by another thread of the pool
+    function: Amount = 0  # without a symbol: where the function around it begins, by the unwind table; 0: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

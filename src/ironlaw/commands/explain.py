@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.commands.showing import Display, show
-from ironlaw.errors import BadInput
+from ironlaw.commands.showing import Display, say_json, show
+from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explanation import Explanation
+from ironlaw.missing import Missing
 
 if TYPE_CHECKING:
     from ironlaw.recording import Recording
@@ -27,6 +28,8 @@ _PEEK = 4096  # characters that tell what a file is
 @click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
 @click.option("--changed", metavar="ARM", help="Only this arm.")
 @click.option("--correlate", is_flag=True, help="How every counter goes with time: association, not cause.")
+@click.option("--code-of", metavar="ARM", help="The code that an arm executed, by its share of the time.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the list of --code-of as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--quiet", is_flag=True, help="The table, and a sentence for each comparison.")
 @click.option("--verbose", is_flag=True, help="Everything that is known.")
@@ -45,14 +48,51 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
         raise BadInput("--control and --changed choose arms of a recording", hint="order the rows or files instead")
     if display.correlate and (is_table or is_perf_stat):
         raise BadInput("--correlate needs rounds and replicates, which only a recording has", hint="leave it out")
+    code_of = options["code_of"]
+    if options["as_csv"] and code_of is None:
+        raise BadInput("--csv prints the list of --code-of", hint="ironlaw layers FILE --csv prints the ledger")
+    if code_of is not None and (is_table or is_perf_stat):
+        raise BadInput("--code-of needs samples, which only a recording has", hint="leave it out")
     if is_table:
         explanation = _explain_table(files)
     elif is_perf_stat:
         explanation = _explain_perf_stat(files)
     else:
         explanation = _explain_recording(files, *(None if arm is None else str(arm) for arm in arms))
-    show(explanation, display=display)
+    if code_of is None:
+        show(explanation, display=display)
+    else:
+        show_code_of(explanation, str(code_of), display=display, as_csv=bool(options["as_csv"]))
     return 0
+
+
+def show_code_of(explanation: Explanation, name: str, *, display: Display, as_csv: bool) -> None:
+    """Print the code that an arm executed.
+
+    Raises:
+        BadInput: there is no such arm, or its code was not sampled.
+    """
+    from rich.console import Console
+
+    from ironlaw.report.account import code_document
+    from ironlaw.report.code import show_code
+    from ironlaw.report.delimited import code_csv
+    from ironlaw.report.document import SCHEMA
+
+    arm = next((one for one in explanation.arms if one.arm == name), None)
+    if arm is None:
+        raise BadInput(
+            f"no arm of this recording is called {name!r}",
+            hint=offer_closest(name, [one.arm for one in explanation.arms]),
+        )
+    if isinstance(arm.executed, Missing):
+        raise BadInput(f"what {name} executed is not known: {arm.executed.reason}", hint="record again: ironlaw run")
+    if as_csv:
+        click.echo(code_csv(arm), nl=False)
+    elif display.as_json:
+        say_json({"schema": SCHEMA, **code_document(arm)})
+    else:
+        show_code(arm, arm.executed, Console(), is_whole=display.verbose)
 
 
 def _explain_recording(files: tuple[Path, ...], control: str | None, changed: str | None) -> Explanation:

@@ -33,6 +33,7 @@ FLIP_DEPTH = 2
 @click.option("--top", type=click.IntRange(min=1), default=TOP, show_default=True, help="Rows to show.")
 @click.option("--all", "is_all", is_flag=True, help="Every row.")
 @click.option("--work", is_flag=True, help="Work, speed, ceilings and kernels as well.")
+@click.option("--code", is_flag=True, help="By what code executed instead of by layer.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every row and column as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write both arms for ui.perfetto.dev.")
@@ -52,6 +53,9 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     if options["flip"]:
         return flip(recording, control, changed, {**options, "file": file})
     explanation = ironlaw.explain(recording, control=control, changed=changed)
+    if options["code"]:
+        show_by_code(explanation, options)
+        return 0
     comparison = chosen(explanation)
     if isinstance(trace, Path):
         write_trace(comparison, trace)
@@ -82,6 +86,39 @@ def chosen(explanation: Explanation) -> Comparison:
             hint="record with ironlaw run, without --no-layers",
         )
     return max(found, key=_size)
+
+
+def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
+    """Print the account of the comparison that differs most.
+
+    Raises:
+        BadInput: there is none; the reason.
+    """
+    from rich.console import Console
+
+    from ironlaw.report.account import account_comparison_document
+    from ironlaw.report.code import show_account
+    from ironlaw.report.delimited import account_csv
+    from ironlaw.report.document import SCHEMA
+    from ironlaw.report.paragraph import headline
+
+    found = [one for one in explanation.comparisons if not isinstance(one.account, Missing)]
+    if not found:
+        reasons = [one.account.reason for one in explanation.comparisons if isinstance(one.account, Missing)]
+        raise BadInput(
+            f"there is no account of code: {reasons[0] if reasons else 'nothing is compared'}",
+            hint="record with ironlaw run, where this process may be sampled",
+        )
+    comparison = max(found, key=_size)
+    assert not isinstance(comparison.account, Missing), "only a comparison with an account is chosen"
+    if options["as_csv"]:
+        click.echo(account_csv(_only(explanation, comparison)), nl=False)
+    elif options["as_json"]:
+        say_json({"schema": SCHEMA, **account_comparison_document(comparison)})
+    else:
+        console = Console()
+        console.print(headline(comparison, explanation), markup=False, highlight=False)
+        show_account(comparison.account, comparison, console, is_whole=True)
 
 
 def flip(recording: Recording, control: str | None, changed: str | None, options: dict[str, object]) -> int:

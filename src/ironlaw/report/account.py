@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.account import Account, AccountRow, Executed
+from ironlaw.account import Account, AccountRow, Code, Executed
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Comparison
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.quantity import MILLISECONDS
+from ironlaw.report.quantity import MILLISECONDS, PERCENT, number, percent, with_unit
+from ironlaw.text import plain
 
 SHOWN = 5
+_CODE_OF_DOCUMENT = 20  # the largest pieces of code of an arm in the document of everything
+_UNMATCHED_FROM = 0.05  # of the time of both arms: from there on, what no rule takes is named
 CLASS_NAMES = {
     InstructionClass.AMX: "AMX",
     InstructionClass.VNNI: "VNNI",
@@ -50,6 +54,63 @@ def row_name(row: AccountRow) -> str:
     return f"{row.category.value}, {CLASS_NAMES[row.instructions]}"
 
 
+def account_sentences(account: Account) -> list[str]:
+    """What stands below an account: how many samples it is from, and the largest code that no rule takes."""
+    control, changed = account.samples
+    said = [f"From {control} and {changed} samples; the rows add up to the difference. They locate time, no more."]
+    others = sum(share for _, share in account.unmatched)
+    if others >= _UNMATCHED_FROM:
+        named = ", ".join(f"{plain(name)} ({percent(share)})" for name, share in account.unmatched)
+        said.append(f"No rule knows what this code is for: {named}.")
+    return said
+
+
+def code_name(code: Code) -> str:
+    """A piece of code as it is listed: its object, and its symbol in there."""
+    return plain(f"{code.object}: {code.name}" if code.object else code.name)
+
+
+def share_cell(share: float) -> str:
+    """A share as it stands in a column, to a tenth of a per cent."""
+    return with_unit(f"{share / PERCENT.size:.1f}", PERCENT)
+
+
+def executed_sentence(arm: ArmSummary, executed: Executed) -> str:
+    """How many samples an arm's code is known from, and what sampling itself took."""
+    said = f"{plain(arm.arm)}: {executed.samples} samples in {executed.replicates} replicates"
+    if isinstance(executed.adds, Estimate):
+        low, high = (number(edge, PERCENT, digits=2) for edge in (executed.adds.low, executed.adds.high))
+        said += f"; sampling made an inference longer by {percent(executed.adds.value)} [{low}, {high}]"
+    if not executed.kernel_seen:
+        said += "; the kernel's code was not sampled, its share is from its own books"
+    return f"{said}."
+
+
+def code_document(arm: ArmSummary) -> dict[str, Any]:
+    """All of the code that an arm executed, as JSON."""
+    executed = arm.executed
+    if isinstance(executed, Missing):
+        return {"arm": arm.arm, "executed": {"missing": executed.reason}}
+    return {
+        "arm": arm.arm,
+        "executed": {**executed_document(executed), "code": [_code(*item) for item in executed.code]},
+    }
+
+
+def code_records(arm: ArmSummary) -> list[dict[str, Any]]:
+    """All of the code that an arm executed, as flat records."""
+    return [] if isinstance(arm.executed, Missing) else [_code(*item) for item in arm.executed.code]
+
+
+def account_comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """One comparison's account alone, as it stands in the whole document."""
+    return {
+        "control": comparison.control,
+        "changed": comparison.changed,
+        "account": account_document(comparison.account),
+    }
+
+
 def account_document(account: Maybe[Account]) -> Any:
     """The account as JSON: a list of rows in ms per inference, or the reason why there is none."""
     if isinstance(account, Missing):
@@ -75,8 +136,23 @@ def executed_document(executed: Maybe[Executed]) -> Any:
         "samples": executed.samples,
         "classes": {kind.value: share for kind, share in executed.classes.items()},
         "categories": {category.value: share for category, share in executed.categories.items()},
+        "code": [_code(*item) for item in executed.code[:_CODE_OF_DOCUMENT]],
+        "integer_multiply_add_samples": executed.integer_samples,
+        "float_multiply_add_samples": executed.float_samples,
+        "replicates": executed.replicates,
         "kernel_sampled": executed.kernel_seen,
         "sampling_adds": {"missing": adds.reason} if isinstance(adds, Missing) else _ends(adds),
+    }
+
+
+def _code(code: Code, share: float) -> dict[str, Any]:
+    return {
+        "object": code.object,
+        "symbol": code.name,
+        "category": code.category.value,
+        "instructions": code.instructions.value,
+        "work": code.work.value,
+        "share": share,
     }
 
 

@@ -6,7 +6,8 @@ import csv
 import io
 from typing import Any
 
-from ironlaw.explanation import Explanation
+from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.report.account import code_records
 from ironlaw.report.document import to_document
 from ironlaw.text import plain
 
@@ -45,6 +46,23 @@ def ledger_csv(explanation: Explanation) -> str:
             for row in comparison["ledger"]
         ]
     )
+
+
+def account_csv(explanation: Explanation) -> str:
+    """One line per category of code (and class of instructions) of each comparison that has an account."""
+    return _written(
+        [
+            {"control": comparison["control"], "changed": comparison["changed"], **_flat(row)}
+            for comparison in to_document(explanation)["comparisons"]
+            if isinstance(comparison["account"], list)
+            for row in comparison["account"]
+        ]
+    )
+
+
+def code_csv(arm: ArmSummary) -> str:
+    """One line per piece of code that an arm executed."""
+    return _written([{"arm": arm.arm, **record} for record in code_records(arm)])
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

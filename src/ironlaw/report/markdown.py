@@ -10,6 +10,7 @@ from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
+from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.arms import failure_sentence
 from ironlaw.report.columns import Row, arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
@@ -17,7 +18,7 @@ from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import paragraph
-from ironlaw.report.quantity import Footnotes
+from ironlaw.report.quantity import MILLISECONDS, Footnotes, quantity
 from ironlaw.report.recommendation import (
     FRONT_HEADING,
     front_sentence,
@@ -132,6 +133,7 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
         ]
         blocks.append(table(["verdict", "cause", "prediction", "measured", "share", "why"], rows, right_from=9))
     blocks += split_blocks(comparison)
+    blocks += account_blocks(comparison)
     if said := splitting.what_if_sentence(comparison, explanation.plan):
         blocks.append(escaped(said))
     return blocks
@@ -148,6 +150,21 @@ def split_blocks(comparison: Comparison) -> list[str]:
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
     rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
     return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_remarks(split))]
+
+
+def account_blocks(comparison: Comparison) -> list[str]:
+    """The difference by what code executed, folded; nothing where code was not sampled."""
+    account = comparison.account
+    if isinstance(account, Missing):
+        return []
+    rows = [
+        [one.name, *(quantity(time, MILLISECONDS) for time in (one.row.control_ns, one.row.changed_ns)),
+         quantity(one.row.saved_ns, MILLISECONDS, null=0.0)]
+        for one in named_rows(account)
+    ]  # fmt: skip
+    headings = ["code", plain(comparison.control), plain(comparison.changed), "saved [95 %]"]
+    said = "\n\n".join(escaped(sentence) for sentence in account_sentences(account))
+    return [folded("By what code executed", f"{table(headings, rows)}\n\n{said}")]
 
 
 def waterfall_blocks(explanation: Explanation) -> list[str]:

@@ -11,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.account import Account
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import (
     NOT_RECORDED,
@@ -25,8 +24,8 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
-from ironlaw.report.account import SHOWN, named_rows
 from ironlaw.report.arms import agreement, boundaries, failure_sentence
+from ironlaw.report.code import show_account
 from ironlaw.report.columns import (
     ArmsTable,
     Column,
@@ -43,7 +42,7 @@ from ironlaw.report.doubts import control_sentence, cut_sentence, doubts, stoppe
 from ironlaw.report.gaps import Gap, gap_sentence, gaps, without_told
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import headline, paragraph, rank_sentence
-from ironlaw.report.quantity import TIME, Footnotes, align_points, number, quantity, scale_for
+from ironlaw.report.quantity import TIME, Footnotes, align_points, number, scale_for
 from ironlaw.report.recommendation import (
     FRONT_HEADING,
     front_sentence,
@@ -226,7 +225,7 @@ def _show_comparison(
     if sentence := splitting.what_if_sentence(comparison, explanation.plan):
         _say(console, sentence, indent=2)
     if is_known(comparison.account):
-        _show_account(comparison.account, comparison, console, verbosity=verbosity)
+        show_account(comparison.account, comparison, console, is_whole=verbosity is Verbosity.VERBOSE)
     if is_known(comparison.ledger):
         _show_ledger(comparison.ledger, comparison, console, verbosity=verbosity)
 
@@ -292,25 +291,6 @@ def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, ve
         times = (row.control_ns, row.changed_ns, row.control_ns - row.changed_ns)
         grid.add_row(Text(plain(row.layer)), *(Text(number(time, scale)) for time in times))
     title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
-    _say(console, title, indent=2)
-    console.print(Padding(grid, (0, 0, 0, 4)))
-
-
-def _show_account(account: Account, comparison: Comparison, console: Console, *, verbosity: Verbosity) -> None:
-    rows = named_rows(account)
-    shown = rows if verbosity is Verbosity.VERBOSE else rows[:SHOWN]
-    scale = scale_for(TIME, [time.value for one in shown for time in (one.row.control_ns, one.row.changed_ns)])
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column("code", overflow="fold")
-    for title in (comparison.control, comparison.changed, "saved [95 %]"):
-        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
-    for one in shown:
-        row = one.row
-        times = (number(row.control_ns.value, scale), number(row.changed_ns.value, scale))
-        grid.add_row(Text(one.name), *map(Text, times), Text(quantity(row.saved_ns, scale, null=0.0)))
-    title = (
-        "By what code executed:" if len(shown) == len(rows) else f"By what code executed ({len(shown)} of {len(rows)}):"
-    )
     _say(console, title, indent=2)
     console.print(Padding(grid, (0, 0, 0, 4)))
 

@@ -17,7 +17,7 @@ from tests.analysis.stated import Law, Noise, recording
 
 SYMBOLS = {
     "gemm": ("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_0_b0", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
-    "vnni": ("[generated]", "loop 01020304", InstructionClass.VNNI, LoopWork.MULTIPLY_ADD),
+    "vnni": ("[generated]", "jit_brgemm_kernel_t.3", InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD),
     "norm": ("libtorch_cpu.so", "at::native::batch_norm_cpu_kernel()", InstructionClass.AVX2, LoopWork.MULTIPLY_ADD),
     "malloc": ("libc.so.6", "malloc", InstructionClass.INTEGER, LoopWork.CONTROL),
 }

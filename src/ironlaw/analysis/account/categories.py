@@ -15,10 +15,18 @@ from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 
 _GENERATED = r"^\[generated\]$"
 _ANY = ""
-_COMPUTES = (LoopWork.INTEGER_MULTIPLY_ADD, LoopWork.MULTIPLY_ADD)
+_MULTIPLIES = (LoopWork.INTEGER_MULTIPLY_ADD, LoopWork.MULTIPLY_ADD)
+_COMPUTES = (*_MULTIPLIES, LoopWork.CONVERSION, LoopWork.ARITHMETIC, LoopWork.MOVE)
+_WIDE = tuple(
+    one
+    for one in InstructionClass
+    if one not in (InstructionClass.SSE, InstructionClass.INTEGER, InstructionClass.UNKNOWN)
+)
 _LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
 _PYTHON = r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|\.abi3\.so$|^array\.cpython"
 _ENGINES = r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libgomp|^libiomp|^libomp|ggml|llama|torchao"
+_UNNAMED = _GENERATED + r"|onnxruntime|openvino|libtorch_cpu|ggml|^libmkl|^libdnnl"
+_NO_NAME = r"^$|^loop [0-9a-f]+$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,11 @@ def _found(pattern: str, text: str) -> bool:
 
 def _kernel(category: Category, symbol: str, example: str) -> Rule:
     return Rule(category=category, symbol=symbol, mode=SampleMode.KERNEL, example=("[kernel]", example))
+
+
+def _jit(category: Category, symbol: str, example: str) -> Rule:
+    """Of code that oneDNN generated, by the name of the generator's class."""
+    return Rule(category=category, object=_GENERATED, symbol=symbol, example=("[generated]", example))
 
 
 RULES = (
@@ -107,7 +120,7 @@ RULES = (
     Rule(
         category=Category.ALLOCATOR,
         symbol=r"^_*(libc_)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|mallopt)\b"
-        r"|operator (new|delete)|_int_(malloc|free|realloc)|tcache|je_|mi_(malloc|free)|tc_(malloc|free|new|delete)",
+        r"|^operator (new|delete)|_int_(malloc|free|realloc)|tcache|^je_|mi_(malloc|free)|tc_(malloc|free|new|delete)",
         example=("libc.so.6", "cfree"),
     ),
     Rule(
@@ -116,89 +129,140 @@ RULES = (
         near=r"^(__)?(libc_)?(malloc|calloc|realloc|c?free|memalign|valloc|pvalloc|mall|default_morecore|sbrk)",
         example=("libc.so.6", "__default_morecore"),
     ),
+    # glibc 2.34 and later: malloc.o follows timer_settime.o, and malloc_consolidate and unlink_chunk are not exported.
+    Rule(
+        category=Category.ALLOCATOR,
+        object=_LIBC,
+        near=r"^timer_settime",
+        example=("libc.so.6", "timer_settime"),
+    ),
     Rule(
         category=Category.ALLOCATOR,
         object=r"torch|c10|onnxruntime|openvino|ggml",
         symbol=r"alloc_cpu|free_cpu|DefaultCPUAllocator|StorageImpl::release|BFCArena|CPUAllocator|posix_memalign",
         example=("libc10.so", "c10::alloc_cpu(unsigned long)"),
     ),
-    # Matrix kernels by name.
+    # Code that oneDNN generated and named (ONEDNN_JIT_PROFILE). A kernel keeps all of its loops, also those that
+    # convert and store its results. jit_brdgmm multiplies batches of diagonal matrices: a depth-wise convolution.
+    _jit(Category.DEPTHWISE, r"dw_conv|brdgmm|depthwise", "jit_uni_dw_conv_fwd_kernel_f32_t.38"),
+    _jit(
+        Category.REORDER,
+        r"single_blk|reorder|direct_copy|_copy_|_trans|relo|comp_pad|im2col|rtus|pack|pbuffer",
+        "jit_single_blk_kernel.41",
+    ),
+    _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics", "jit_softmax_kernel_t"),
+    _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
+    _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
+    # FBGEMM and ggml, whose kernels carry the names of formats and of what surrounds them.
     Rule(
         category=Category.DEPTHWISE,
         symbol=r"(?i)depth_?wise|dwconv|dw_conv",
         example=("libtorch_cpu.so", "void fbgemm::depthwise_2d_<3, true, true>(int)"),
     ),
     Rule(
+        category=Category.MATRIX,
+        symbol=r"fbgemm::(ExecuteKernel|fbgemmPacked|fbgemmConv|fbgemmGroupwiseConv|cblas_gemm|CodeGenBase)",
+        example=("libtorch_cpu.so", "void fbgemm::fbgemmPacked<fbgemm::PackAWithQuantRowOffset<unsigned char, int>>()"),
+    ),
+    Rule(
+        category=Category.REORDER,
+        symbol=r"fbgemm::(Pack|transpose|.*[iI]m2[cC]ol)",
+        example=(
+            "libtorch_cpu.so",
+            "fbgemm::PackAWithRowOffset<unsigned char, int>::pack(fbgemm::block_type_t const&)",
+        ),
+    ),
+    Rule(
+        category=Category.MATRIX,
+        symbol=r"ggml_vec_dot|ggml_gem[mv]|ggml_compute_forward_mul_mat|llamafile_sgemm|tinyBLAS",
+        example=("libggml-cpu.so", "ggml_vec_dot_q4_K_q8_K"),
+    ),
+    # What calls kernels: by its namespace, whatever the name of the operator that is called.
+    Rule(
+        category=Category.FRAMEWORK,
+        object=_ENGINES,
+        symbol=r"^(void |bool |auto )?(at::_ops::|ideep::|c10::(impl|Dispatcher|detail|intrusive)|torch::|pybind11"
+        r"|dnnl_|dnnl::impl::(memory|primitive|cvt|operator|utils|get_|hash|desc)|aoti_torch|Packed(Conv|Linear)\w*<.*>::apply"
+        r"|_?onnxruntime::\w*(Frame|Executor|Session)|std::)",
+        example=("libtorch_cpu.so", "at::_ops::batch_norm::call(at::Tensor const&)"),
+    ),
+    Rule(
         category=Category.NORMALIZATION,
-        symbol=r"(?i)batch_?norm|layer_?norm|group_?norm|rms_?norm|softmax|instance_?norm|MeanVarianceNormalization",
+        symbol=r"(?i)batch_?norm|layer_?norm|group_?norm|rms_?norm|soft_?max|instance_?norm|MeanVarianceNormalization",
         example=("libtorch_cpu.so", "at::native::(anonymous namespace)::batch_norm_cpu_kernel(at::Tensor&)"),
     ),
     Rule(
         category=Category.QUANTIZE,
-        symbol=r"(?i)quantize|requant|dequant|qparams|minmax|find_?min_?max|Q8_[01K]|cvt.*(int8|u8|s8)",
+        symbol=r"(?i)(?<!fake_)(re|de)?quantize(?!d)|requant|dequant|qparams|Quantization(Params|Util)|find_?min_?max"
+        r"|fused_params|cvt.*(int8|u8|s8)",
         example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
     ),
     Rule(
         category=Category.REORDER,
         symbol=r"(?i)memcpy|memmove|memset|bcopy|copy_kernel|direct_copy|reorder|transpose|permute|im2col|col2im|_copyan"
-        r"|_copybn|scopy|pack_?[ab]|PackA|PackB|cat_serial|cat_contig|interleave|Im2Col|gather",
+        r"|_copybn|scopy|pack_?[ab]\b|cat_serial|cat_contig|interleave|gather",
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_scopy_right8_ea"),
     ),
     Rule(
         category=Category.MATRIX,
-        symbol=r"(?i)gemm|gemv|matmul|brgemm|sgemm|conv(olution)?[_:d2-]|convolution|winograd|inner_product|vec_dot"
-        r"|mlas.*kernel|addmm|bmm|dot_kernel|mkl_blas",
-        work=(*_COMPUTES, LoopWork.MOVE, LoopWork.ARITHMETIC, LoopWork.CONVERSION),
+        symbol=r"(?i)gemm|gemv|matmul|brgemm|conv(olution)?[_:d2-]|winograd|inner_product|vec_dot"
+        r"|mlas.*kernel|addmm|bmm|dot_kernel|mkl_blas|flash_attention|sdpa",
+        work=_COMPUTES,
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0"),
+    ),
+    # The loops around generated kernels: they prepare each call of one.
+    Rule(
+        category=Category.MATRIX,
+        symbol=r"^(void )?dnnl::impl::cpu::.*(convolution|inner_product|matmul|gemm)\w*<.*::(exec|ker|operator\(\))",
+        example=(
+            "libtorch_cpu.so",
+            "dnnl::impl::cpu::x64::brgemm_1x1_convolution_fwd_t<(dnnl::impl::cpu::x64::cpu_isa_t)129009>::exec_ker()",
+        ),
     ),
     Rule(
         category=Category.ELEMENTWISE,
         object=_ENGINES,
         symbol=r"(?i)vectorized_loop|VectorizedLoop2d|cpu_kernel_vec|basic_loop|relu|sigmoid|silu|gelu|tanh|hardswish"
         r"|qadd|qmul|binary_kernel|unary_kernel|eltwise|clamp|function_ref<void \(char\*\*|pool2d|avg_pool|max_pool"
-        r"|mean_kernel|sum_kernel|reduce|upsample|interpolate|embedding|sleef|Sleef_|vml|mkl_vml",
+        r"|mean_kernel|sum_kernel|reduce|upsample|interpolate|embedding|sleef|Sleef_|vml|mkl_vml|qcat|cat_nhwc|index_",
+        work=_COMPUTES,
         example=("libtorch_cpu.so", "void at::native::AVX2::vectorized_loop<at::native::qadd_kernel<false>>()"),
+    ),
+    # Inductor compiles a library for each graph; its kernels are named by what they fuse.
+    Rule(
+        category=Category.ELEMENTWISE,
+        symbol=r"^cpp_|^kernel(_cpp_\d+)?$",
+        example=("cscpetlpwwepiuqloilum36m.so", "cpp_fused_relu_0"),
     ),
     # Generated code without a name, and stripped libraries: by what the loop does.
     Rule(
-        category=Category.MATRIX,
-        object=_GENERATED + "|onnxruntime|openvino|libtorch_cpu|ggml",
-        symbol=r"^$|^loop |^kernel_",
-        work=_COMPUTES,
+        category=Category.KERNELS,
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        work=_MULTIPLIES,
         example=("[generated]", "loop fac47db6"),
     ),
     Rule(
         category=Category.QUANTIZE,
-        object=_GENERATED + "|onnxruntime|openvino|ggml",
-        symbol=r"^$|^loop ",
+        object=_UNNAMED,
+        symbol=_NO_NAME,
         work=(LoopWork.CONVERSION,),
+        instructions=_WIDE,
         example=("[generated]", "loop 10c41101"),
     ),
     Rule(
         category=Category.ELEMENTWISE,
-        object=_GENERATED + "|onnxruntime|openvino|ggml",
-        symbol=r"^$|^loop ",
-        instructions=(
-            InstructionClass.AVX512,
-            InstructionClass.AVX2,
-            InstructionClass.NEON,
-            InstructionClass.SVE,
-            InstructionClass.AVX512_FP16,
-        ),
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        instructions=_WIDE,
         work=(LoopWork.ARITHMETIC,),
         example=("[generated]", "loop 7a3f1472"),
     ),
     Rule(
         category=Category.REORDER,
-        object=_GENERATED + "|onnxruntime|openvino|ggml",
-        symbol=r"^$|^loop ",
-        instructions=(
-            InstructionClass.AVX512,
-            InstructionClass.AVX2,
-            InstructionClass.NEON,
-            InstructionClass.SVE,
-            InstructionClass.AMX,
-        ),
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        instructions=_WIDE,
         work=(LoopWork.MOVE,),
         example=("[generated]", "loop e5783fed"),
     ),
@@ -218,19 +282,8 @@ RULES = (
     # Everything else in an engine's libraries and the C and C++ run time is what calling a kernel takes.
     Rule(
         category=Category.FRAMEWORK,
-        object=_ENGINES + r"|^libstdc\+\+|" + _LIBC + r"|^\[vdso\]|pthread",
+        object=_ENGINES + r"|^libstdc\+\+|" + _LIBC + r"|^\[vdso\]|pthread|^c[a-z2-7]{40,}.*\.so$",
         example=("libtorch_cpu.so", "at::RecordFunction::RecordFunction(at::RecordScope)"),
-    ),
-    Rule(
-        category=Category.FRAMEWORK,
-        object=_GENERATED,
-        work=(LoopWork.CONTROL,),
-        example=("[generated]", "loop 06c6f570"),
-    ),
-    Rule(
-        category=Category.ELEMENTWISE,
-        object=_GENERATED,
-        example=("[generated]", "loop 37a0b39a"),
     ),
 )
 
@@ -241,6 +294,11 @@ def _category_of(name: str, symbol: str, near: str, kind: tuple[InstructionClass
         object=name, symbol=symbol, near=near, offset=0, instructions=kind[0], work=kind[1], mode=kind[2], count=1
     )
     return next((rule.category for rule in RULES if rule.takes(site)), Category.OTHER)
+
+
+def is_unnamed(site: CodeSite) -> bool:
+    """Whether it is judged by what its loop does alone."""
+    return re.search(_UNNAMED, site.object) is not None and re.search(_NO_NAME, site.symbol) is not None
 
 
 def category_of(site: CodeSite) -> Category:

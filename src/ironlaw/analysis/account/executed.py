@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ironlaw.account import Category, Code, Executed
-from ironlaw.analysis.account.categories import category_of
+from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork
@@ -19,8 +20,9 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 
 # Kernels have a row for each instruction class: there it is what tells two arms apart.
-BY_CLASS = (Category.MATRIX, Category.DEPTHWISE)
+BY_CLASS = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
 Cell = tuple[Category, InstructionClass | None]
+_NUMBERED = re.compile(r"\.\d+$")
 FEWEST_SAMPLES = 30  # of an arm in one replicate, below which a share is too coarse to be one of several
 
 _OFF_CPU = Code(
@@ -97,8 +99,8 @@ def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: flo
     """Shares of the time of all working threads: samples over those of their CPU time, and waiting beside them."""
     counts: Counter[Code] = Counter()
     for fact in members:
-        for site in fact.sites if is_known(fact.sites) else ():
-            counts[_code_of(site)] += site.count
+        for site, category in categorised(fact.sites) if is_known(fact.sites) else ():
+            counts[_code_of(site, category)] += site.count
     total = counts.total()
     thread_ns = sum(fact.wall_ns * max(1, fact.threads) for fact in members)
     busy = min(1.0, sum(fact.cpu_ns for fact in members) / thread_ns) if thread_ns else 1.0
@@ -110,12 +112,18 @@ def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: flo
     return _Replicate(number=number, samples=total, shares=shares)
 
 
-def _code_of(site: CodeSite) -> Code:
-    name = site.symbol or (f"behind {site.near}" if site.near else f"at {site.offset:#x}")
+def _code_of(site: CodeSite, category: Category) -> Code:
+    if site.symbol:
+        # oneDNN numbers its kernels; the number is another one in each process.
+        name = _NUMBERED.sub("", site.symbol) if site.object == "[generated]" else site.symbol
+    elif site.function:
+        name = f"function at {site.function:#x}"
+    else:
+        name = f"behind {site.near}" if site.near else f"at {site.offset:#x}"
     return Code(
         object=site.object,
         name=name,
-        category=category_of(site),
+        category=category,
         instructions=site.instructions,
         work=site.work,
     )

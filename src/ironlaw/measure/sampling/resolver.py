@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
@@ -32,6 +32,7 @@ class _Place:
     work: LoopWork
     mode: SampleMode
     is_callers: bool
+    function: int = 0
 
 
 class Resolver:
@@ -66,6 +67,7 @@ class Resolver:
                 instructions=place.instructions,
                 work=place.work,
                 mode=place.mode,
+                function=place.function,
                 count=offsets.total(),
                 called_by_turn=place.is_callers,
             )
@@ -110,7 +112,8 @@ class Resolver:
         near = file.before(offset) if file else ""
         # Without a symbol the loop is the smallest thing that can be named, and it stays where it is in the file.
         begin = offset - (pointer - loop.start) if isinstance(loop, Loop) and loop.is_loop else offset
-        return _user(region.name, "", near, loop, is_callers), begin
+        function = file.function(offset) if file else 0
+        return replace(_user(region.name, "", near, loop, is_callers), function=function), begin
 
     def _loop(self, pointer: int, space: AddressSpace, region: Region) -> Maybe[Loop]:
         if self._loops is None:

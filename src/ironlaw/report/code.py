@@ -1,0 +1,67 @@
+"""Code that executed, in the terminal: a comparison's account, and the pieces of code of one arm."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ironlaw.account import Account, Executed
+from ironlaw.explanation import ArmSummary, Comparison
+from ironlaw.report.account import (
+    CLASS_NAMES,
+    SHOWN,
+    account_sentences,
+    code_name,
+    executed_sentence,
+    named_rows,
+    share_cell,
+)
+from ironlaw.report.quantity import TIME, number, quantity, scale_for
+from ironlaw.text import plain
+
+LISTED = 40  # pieces of code of an arm that are listed unless all are asked for
+
+
+def show_account(account: Account, comparison: Comparison, console: Console, *, is_whole: bool) -> None:
+    """The rows that differ most, or all of them, below a heading."""
+    rows = named_rows(account)
+    shown = rows if is_whole else rows[:SHOWN]
+    scale = scale_for(TIME, [time.value for one in shown for time in (one.row.control_ns, one.row.changed_ns)])
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("code", overflow="fold")
+    for title in (comparison.control, comparison.changed, "saved [95 %]"):
+        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
+    for one in shown:
+        row = one.row
+        times = (number(row.control_ns.value, scale), number(row.changed_ns.value, scale))
+        grid.add_row(Text(one.name), *map(Text, times), Text(quantity(row.saved_ns, scale, null=0.0)))
+    title = "By what code executed:"
+    if len(shown) < len(rows):
+        title = f"By what code executed ({len(shown)} of {len(rows)} kinds):"
+    console.print(Padding(Text(title), (0, 0, 0, 2)))
+    console.print(Padding(grid, (0, 0, 0, 4)))
+    if is_whole:
+        for said in account_sentences(account):
+            console.print(Padding(Text(said, style="dim"), (0, 0, 0, 4)))
+
+
+def show_code(arm: ArmSummary, executed: Executed, console: Console, *, is_whole: bool) -> None:
+    """The pieces of code of one arm with their shares of its time, the largest first."""
+    shown = executed.code if is_whole else executed.code[:LISTED]
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("share", justify="right", no_wrap=True)
+    grid.add_column("category", no_wrap=True)
+    grid.add_column("class", no_wrap=True)
+    grid.add_column("object: symbol", no_wrap=not is_whole, overflow="fold" if is_whole else "ellipsis", ratio=1)
+    for code, share in shown:
+        cells = (share_cell(share), code.category.value, CLASS_NAMES[code.instructions], code_name(code))
+        grid.add_row(*map(Text, cells))
+    console.print(Text(executed_sentence(arm, executed), style="bold"))
+    console.print(grid)
+    if len(shown) < len(executed.code):
+        rest = 1 - sum(share for _, share in shown)
+        console.print(
+            Text(f"{share_cell(rest)} is {len(executed.code) - len(shown)} more; --verbose lists them.", style="dim")
+        )
