@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ironlaw.lines import encode
 from ironlaw.plan import Plan
-from ironlaw.recording import Recording, encode
+from ironlaw.recording import Recording
 from tests.analysis.stated import Law, Noise, recording
 from tests.golden.make import facts
 

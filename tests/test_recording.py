@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +15,21 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import SCHEMA, Ending, Header, InterpreterStarted
+from ironlaw.lines import decode, decode_timed, encode
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import RecordingWriter, assemble, decode, encode, load
+from ironlaw.recording import RecordingWriter, assemble, load
+from ironlaw.report.raw import packed
 
 SCRIPT = Script(
     arms={"fp32": ArmScript(page_faults=3000, kernel_instructions=2e7), "int8": ArmScript(user_instructions=4e7)}
 )
+
+
+HEADER = Header(schema=SCHEMA, ironlaw="1", started_utc="2026-01-01T00:00:00")
+CONCERN = Concern(slug="noisy", text="it was noisy", fix="")
 
 
 def write_scripted(path: Path) -> None:
@@ -35,9 +43,9 @@ def write_scripted(path: Path) -> None:
 def test_every_fact_survives_writing_and_reading(tmp_path: Path) -> None:
     write_scripted(tmp_path / "run.jsonl")
     for line in (tmp_path / "run.jsonl").read_bytes().splitlines():
-        fact = decode(line)
-        assert fact is not None
-        assert encode(fact) == line
+        timed = decode_timed(line)
+        assert timed is not None
+        assert encode(timed.fact, at_s=timed.at_s) == line
 
 
 def test_a_file_cut_at_any_byte_is_readable_up_to_there(tmp_path: Path) -> None:
@@ -203,3 +211,27 @@ def test_a_recording_overwritten_while_it_is_written_is_kept_beside_it(tmp_path:
 def test_the_interpreter_that_prepares_belongs_to_no_replicate_and_is_read_back() -> None:
     fact = InterpreterStarted(replicate=-1, arms=("fp32",), environment={}, padding_bytes=0, start_ns=1)
     assert decode(encode(fact)) == fact
+
+
+def test_facts_are_timed_in_seconds_since_the_first_one(tmp_path: Path) -> None:
+    clock = iter([100.0, 100.0, 102.5])
+    sink = RecordingWriter(tmp_path / "run.jsonl", now_s=lambda: next(clock))
+    for fact in (HEADER, CONCERN, CONCERN):
+        sink.write(fact)
+    sink.close()
+    recording = load(tmp_path / "run.jsonl")
+    assert recording.at_s == {"header": (0.0,), "concern": (0.0, 2.5)}
+    (tmp_path / "packed.jsonl").write_bytes(gzip.decompress(packed(recording)))
+    assert load(tmp_path / "packed.jsonl").at_s == recording.at_s
+
+
+def test_facts_of_older_recordings_have_no_time(tmp_path: Path) -> None:
+    (tmp_path / "old.jsonl").write_bytes(encode(HEADER) + b"\n" + encode(CONCERN) + b"\n")
+    assert load(tmp_path / "old.jsonl").at_s["concern"] == (Missing("was not recorded"),)
+
+
+def test_times_beyond_their_law_are_refused(tmp_path: Path) -> None:
+    line = encode(HEADER) + b"\n" + encode(CONCERN, at_s=1.0).replace(b"1.0", b"-1.0") + b"\n"
+    (tmp_path / "bad.jsonl").write_bytes(line)
+    with pytest.raises(RecordingUnreadable, match="line 2"):
+        load(tmp_path / "bad.jsonl")

@@ -16,6 +16,7 @@ from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.run_time import RunTime
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
@@ -398,4 +399,5 @@ class Explanation:
     waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
     ceilings: Maybe[Roofline] = NOT_RECORDED
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first
+    run: Maybe[RunTime] = NOT_RECORDED
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth

@@ -272,6 +272,28 @@ class Failure:
     hint: str = ""
 
 
+class Activity(Enum):
+    """What a run does at a moment; never two at once."""
+
+    PREPARING = "preparing"  # the machine looked at and tested, models made
+    STARTING = "starting"  # interpreters, and what is looked at in each twin before it counts
+    LOADING = "loading"
+    WARMING = "warming"
+    COUNTED = "counted"
+    LAYERS = "layers"
+    SAMPLING = "sampling"
+    ANSWERS = "answers"  # outputs, census, empty turns
+    PLANNING = "planning"  # what to run next, from what is known
+    WAITING = "waiting"  # around counted inferences: orders, inputs, pauses; and for processes to end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the wall time since the last of these facts went into, in seconds by activity; together all of it."""
+
+    seconds: dict[Activity, NotNegative]
+
+
 class Ending(Enum):
     """Why a recording ended."""
 
@@ -309,5 +331,6 @@ Fact = (
     | CodeSamples
     | Failure
     | Concern
+    | Spent
     | Ended
 )

@@ -1,7 +1,8 @@
 """A recording: every raw fact of a run, one JSON line each, append-only, readable wherever it was cut.
 
-A line is an object with one key, the kind of fact: {"reading": {...}}. The first line is the header with
-the schema version. Facts are written the moment they are known; nothing is ever rewritten.
+A line is an object whose first key is the kind of fact: {"reading": {...}, "at_s": 12.5}. The first line is the header
+with the schema version. Facts are written the moment they are known; nothing is ever rewritten. `at_s` are the seconds
+since the first line; older recordings have none.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import fcntl
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,44 +40,24 @@ from ironlaw.fact import (
     NullReading,
     Outputs,
     Reading,
+    Spent,
 )
 from ironlaw.layer import LayerGraph, LayerReading
+from ironlaw.lines import KINDS, NAMES, Timed, decode_timed, encode
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
-from ironlaw.references import check_references
 
-KINDS: dict[str, type] = {
-    "header": Header,
-    "machine": Machine,
-    "plan": Plan,
-    "counters": CounterCheck,
-    "prepared": ArmPrepared,
-    "interpreter": InterpreterStarted,
-    "started": ArmStarted,
-    "reading": Reading,
-    "ceilings": Ceilings,
-    "null": NullReading,
-    "census": Census,
-    "outputs": Outputs,
-    "labelled": Labelled,
-    "layers": LayerGraph,
-    "layer-reading": LayerReading,
-    "code": CodeSamples,
-    "failure": Failure,
-    "concern": Concern,
-    "ended": Ended,
-}
 # Twice what the largest answers of a detector take, and a hundred times the longest run; a file beyond is none of ours.
 MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
-_NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """All facts of one run, by kind, in the order in which they became known.
 
-    `plans` holds the plan and its amendments (arms added while running); the last one is in force.
+    `plans` holds the plan and its amendments (arms added while running); the last one is in force. `at_s` says by kind
+    when each fact became known, in the order of the facts: at_s["reading"][3] is of readings[3].
     """
 
     header: Header
@@ -97,6 +79,8 @@ class Recording:
     layer_readings: tuple[LayerReading, ...] = ()
     labelled: tuple[Labelled, ...] = ()
     code_samples: tuple[CodeSamples, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    at_s: Mapping[str, tuple[Maybe[float], ...]] = field(default_factory=dict, compare=False)
     was_cut: bool = False  # the last line was incomplete, or there was no ending
 
     @property
@@ -113,29 +97,6 @@ class Recording:
         return self.plans[-1]
 
 
-def encode(fact: Fact) -> bytes:
-    """One line of a recording, without its newline."""
-    return msgspec.json.encode({_NAMES[type(fact)]: fact})
-
-
-def decode(line: bytes) -> Fact | None:
-    """The fact in a line; None for a kind that a later version may have added.
-
-    Raises:
-        msgspec.DecodeError: the line is not whole.
-    """
-    tagged = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    name, body = next(iter(tagged.items()))
-    if name not in KINDS:
-        return None
-    fact: Fact = _DECODERS[name].decode(body)
-    check_references(fact)
-    return fact
-
-
-_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
-
-
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,14 +111,16 @@ class RecordingWriter:
     disk. Should it be deleted or overwritten all the same, `close` writes everything once more, to `path`.
     """
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
-        """Open a new file.
+    def __init__(self, path: Path, *, force: bool = False, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Open a new file; `now_s` is the clock by which facts are timed.
 
         Raises:
             BadInput: the file exists (without force), another run writes it, or it cannot be written.
         """
         self.path = path
-        self._kept: list[Fact] = []
+        self._lines: list[bytes] = []
+        self._now_s = now_s
+        self._began_s: float | None = None  # when the first fact was written
         self._whole_bytes = 0
         try:
             _make_folder(path.parent)
@@ -179,14 +142,17 @@ class RecordingWriter:
         Raises:
             RunIncomplete: it cannot be written; the facts before it are kept.
         """
+        now_s = self._now_s()
+        self._began_s = now_s if self._began_s is None else self._began_s
+        line = encode(fact, at_s=now_s - self._began_s) + b"\n"
         try:
-            self._append(encode(fact) + b"\n")
+            self._append(line)
         except OSError as error:
             raise RunIncomplete(
                 f"cannot write {self.path}: {error.strerror}",
                 hint=f"what was recorded before is kept there; make room, then: ironlaw explain {self.path}",
             ) from None
-        self._kept.append(fact)
+        self._lines.append(line)
 
     def _append(self, line: bytes) -> None:
         """Write a line whole or, when that fails or is interrupted, not at all."""
@@ -229,7 +195,7 @@ class RecordingWriter:
     @property
     def is_empty(self) -> bool:
         """Whether no fact has been written."""
-        return not self._kept
+        return not self._lines
 
     def discard(self) -> None:
         """Close, and leave no file: nothing was measured."""
@@ -254,7 +220,7 @@ class RecordingWriter:
         for number in itertools.count(1):
             path = self.path if number == 1 else self.path.with_stem(f"{self.path.stem}-{number}")
             with contextlib.suppress(FileExistsError), path.open("xb") as file:
-                file.writelines(encode(fact) + b"\n" for fact in self._kept)
+                file.writelines(self._lines)
                 file.flush()
                 os.fsync(file.fileno())
                 return path
@@ -329,12 +295,12 @@ def _lines(stream: IO[bytes], named: str) -> Iterator[bytes]:
             most = MOST_BYTES_OF_LINE
 
 
-def _decoded(lines: Iterable[bytes]) -> Iterator[Fact | _Cut]:
+def _decoded(lines: Iterable[bytes]) -> Iterator[Timed | _Cut]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            fact = decode(line)
+            timed = decode_timed(line)
         except (msgspec.MsgspecError, StopIteration, ValueError, RecursionError, BadInput) as error:
             if line.endswith(b"\n") and number > 1:
                 reason = str(error)[:300] or type(error).__name__
@@ -343,21 +309,26 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[Fact | _Cut]:
                 ) from None
             yield _Cut()
             return
-        if fact is not None:
-            yield fact
+        if timed is not None:
+            yield timed
 
 
-def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> Recording:
+def assemble(facts: Iterable[Fact | Timed | _Cut], *, named: str = "the recording") -> Recording:
     """A recording from its facts in order.
 
     Raises:
         RecordingUnreadable: the first fact is not a header this version can read.
     """
     by_kind: dict[type, list[Any]] = {kind: [] for kind in (*KINDS.values(), _Cut)}
-    for number, fact in enumerate(facts):
+    at_s: dict[str, list[Maybe[float]]] = {}
+    for number, one in enumerate(facts):
+        timed = one if isinstance(one, Timed) else None
+        fact = one.fact if isinstance(one, Timed) else one
         if number == 0:
             _require_header(fact, named)
         by_kind[type(fact)].append(fact)
+        if timed is not None:
+            at_s.setdefault(NAMES[type(fact)], []).append(timed.at_s)
     if not by_kind[Header]:
         raise RecordingUnreadable(f"{named} is empty", hint="name a file written by ironlaw run")
     ended = by_kind[Ended]
@@ -381,6 +352,8 @@ def assemble(facts: Iterable[Fact | _Cut], *, named: str = "the recording") -> R
         layer_graphs=tuple(by_kind[LayerGraph]),
         layer_readings=tuple(by_kind[LayerReading]),
         code_samples=tuple(by_kind[CodeSamples]),
+        spent=tuple(by_kind[Spent]),
+        at_s={kind: tuple(times) for kind, times in at_s.items()},
         was_cut=bool(by_kind[_Cut]) or not ended,
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ironlaw.cli import run
-from ironlaw.recording import encode
+from ironlaw.lines import encode
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.golden.make import facts
 

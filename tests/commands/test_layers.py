@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw import cli
-from ironlaw.recording import encode
+from ironlaw.lines import encode
 from tests.analysis.layers.test_flips import flipped
 from tests.analysis.scripted_layers import recorded
 

@@ -21,10 +21,11 @@ import numpy as np
 from ironlaw.analysis.assemble import explain
 from ironlaw.explanation import Comparison, Difference, Explanation, Term
 from ironlaw.fact import ArmPrepared, Fact, Outputs
+from ironlaw.lines import encode
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.program import PreparedModel
-from ironlaw.recording import Recording, encode, load
+from ironlaw.recording import Recording, load
 from ironlaw.report.columns import arms_table, cell_text
 from ironlaw.report.quantity import TIME, Footnotes, quantity, ratio
 from ironlaw.report.splitting import split_rows

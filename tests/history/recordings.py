@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ironlaw.fact import Fact, Header
+from ironlaw.lines import encode
 from ironlaw.machine import Machine
 from ironlaw.missing import is_known
-from ironlaw.recording import encode
 from tests.analysis.stated import Law, Noise, recording
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ironlaw import recording
+from ironlaw import lines
 from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import KINDS, bytes_to_stream, measure_ceilings, no_ceilings
@@ -78,4 +78,4 @@ def test_an_answer_that_is_none_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_ceilings_are_a_fact_of_a_recording_and_read_back_as_written() -> None:
     found = no_ceilings(2, "stated")
-    assert recording.decode(recording.encode(found)) == found
+    assert lines.decode(lines.encode(found)) == found

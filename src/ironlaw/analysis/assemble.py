@@ -15,6 +15,7 @@ from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.doubts import ledger_doubts, precision_doubts
 from ironlaw.analysis.layers.ledger import ledger, reached
+from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.statistics.association import associations
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.statistics.stopping import seconds_a_replicate
@@ -206,6 +207,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         stopped_on_precision=ground.evidence.stopped_on_precision(),
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
+        run=run_time(recording),
     )
 
 

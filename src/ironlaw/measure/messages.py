@@ -17,8 +17,8 @@ from ironlaw.arm import Arm
 from ironlaw.errors import IronlawError
 from ironlaw.fact import CounterCheck, Fact
 from ironlaw.layer import Probe
+from ironlaw.lines import decode, encode
 from ironlaw.program import PreparedModel
-from ironlaw.recording import decode, encode
 
 
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):

@@ -15,12 +15,25 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.experiment import Experiment
-from ironlaw.fact import SCHEMA, ArmPrepared, ArmStarted, CounterCheck, Ended, Ending, Fact, Failure, Header
+from ironlaw.fact import (
+    SCHEMA,
+    Activity,
+    ArmPrepared,
+    ArmStarted,
+    CounterCheck,
+    Ended,
+    Ending,
+    Fact,
+    Failure,
+    Header,
+    Reading,
+)
 from ironlaw.measure.layers.sweep import SHARE, Chance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.sizing import replicates_by_count, replicates_by_precision, turns_by_budget, turns_by_count
 from ironlaw.measure.stage import Stage
+from ironlaw.measure.stopwatch import Stopwatch
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 
@@ -85,6 +98,7 @@ class _Run:
     watcher: Watcher
     advice: Advice
     began_s: float
+    watch: Stopwatch
     groups: int = 0
     facts: list[Fact] = field(default_factory=list)
     models: dict[str, PreparedModel] = field(default_factory=dict)
@@ -130,7 +144,7 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
     Raises:
         BadInput: a model or input does not exist; nothing was measured.
     """
-    run = _Run(plan, stage, sink, watcher, advice, began_s=stage.now_s())
+    run = _Run(plan, stage, sink, watcher, advice, began_s=stage.now_s(), watch=Stopwatch(stage.now_s))
     try:
         _open(run)
         ending = _run_replicates(run)
@@ -148,6 +162,7 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
 
 def _end(run: _Run, ending: Ending) -> None:
     _stop(run)
+    run.keep(run.watch.take())
     run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
 
 
@@ -170,6 +185,7 @@ def _open(run: _Run) -> None:
 
 
 def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
+    run.watch.turn_to(Activity.PREPARING)
     run.watcher.progressed(_share(run), f"preparing {len(arms)} arms")
     for fact in run.stage.prepare(arms):
         run.keep(fact)
@@ -194,7 +210,10 @@ def _run_replicates(run: _Run) -> Ending:
         if not run.alive():
             return Ending.FAILED
         took_s.append(run.elapsed_s() - began_s)
+        run.watch.turn_to(Activity.PLANNING)
         _add_arms(run)
+        run.watch.turn_to(Activity.PLANNING)
+        run.keep(run.watch.take())
         if run.plan.schedule.precision is not None and run.advice.is_enough(run.facts):
             return Ending.PRECISION
     return Ending.COMPLETE
@@ -203,8 +222,12 @@ def _run_replicates(run: _Run) -> Ending:
 def _run_replicate(run: _Run, replicate: int) -> None:
     began_s = run.elapsed_s()
     run.watcher.progressed(_share(run, replicate), f"starting replicate {replicate + 1}")
+    run.watch.turn_to(Activity.STARTING)
     for fact in run.stage.start(replicate, _in_starting_order(run, replicate), run.models):
+        if isinstance(fact, ArmStarted):
+            run.watch.split({Activity.LOADING: fact.load_ns / 1e9, Activity.WARMING: _warming_s(fact)})
         run.keep(fact)
+    run.watch.turn_to(Activity.WAITING)
     arms = run.alive()
     if not arms:
         _stop(run)
@@ -227,7 +250,12 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     _stop(run)
 
 
+def _warming_s(started: ArmStarted) -> float:
+    return (sum(started.warm_up_ns) + started.between_ns * len(started.warm_up_ns)) / 1e9
+
+
 def _stop(run: _Run) -> None:
+    run.watch.turn_to(Activity.WAITING)
     for fact in run.stage.stop():
         run.keep(fact)
 
@@ -255,6 +283,7 @@ def _sweep(run: _Run, replicate: int, *, counted_s: float) -> None:
     if replicate > 0 and budget_s <= 0:
         return
     began_s = run.elapsed_s()
+    run.watch.turn_to(Activity.LAYERS)
     run.watcher.progressed(_share(run, replicate + 1), "reading layers")
     inference_s = {arm.name: _inference_s(run.started[arm.name]) for arm in arms}
     rng = random.Random(f"{run.plan.seed}/{replicate}/layers")
@@ -274,6 +303,7 @@ def _sample_code(run: _Run, replicate: int, *, counted_s: float) -> None:
     arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in gone]
     if not run.plan.code or not arms:
         return
+    run.watch.turn_to(Activity.SAMPLING)
     run.watcher.progressed(_share(run, replicate + 1), "sampling code")
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
     each_s = max(counted_s * CODE_SHARE / len(arms), CODE_LEAST_S)
@@ -291,7 +321,9 @@ def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm]) -> None:
         if arm.name in run.failed:
             continue
         order = Turn(round=number, position=position, group=group, inferences=_fitting(run, arm, inferences))
-        run.keep(run.stage.turn(arm, order))
+        fact = run.stage.turn(arm, order)
+        run.watch.split({Activity.COUNTED: fact.wall_ns / 1e9} if isinstance(fact, Reading) else {})
+        run.keep(fact)
 
 
 def _fitting(run: _Run, arm: Arm, inferences: int) -> int:
@@ -307,6 +339,7 @@ def _fitting(run: _Run, arm: Arm, inferences: int) -> int:
 
 
 def _answer(run: _Run, arms: tuple[Arm, ...]) -> None:
+    run.watch.turn_to(Activity.ANSWERS)
     for arm in arms:
         if arm.name in run.answered:
             continue

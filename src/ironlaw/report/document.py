@@ -37,6 +37,7 @@ from ironlaw.report.guesses import guesses
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
+from ironlaw.report.run_time import run_document
 from ironlaw.report.verdicts import cause_sentence
 from ironlaw.text import plain_json
 
@@ -52,6 +53,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "plan": _plain(explanation.plan),
         "was_cut": explanation.was_cut,
         "stopped_on_precision": explanation.stopped_on_precision,
+        "run": run_document(explanation.run),
         "arms": [_arm(arm, explanation) for arm in ordered_arms(explanation)],
         "comparisons": [_comparison(comparison, explanation) for comparison in explanation.comparisons],
         "control_check": _control_check(explanation),

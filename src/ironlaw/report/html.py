@@ -45,6 +45,7 @@ from ironlaw.report.recommendation import (
     next_best_sentences,
     recommendation_sentence,
 )
+from ironlaw.report.run_time import run_bar
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain, plain_json
@@ -180,6 +181,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "associations": [item for item in explanation.associations if is_known(item.correlation)],
         "waterfall": waterfall_rows(explanation),
         "waterfall_heading": waterfall_heading().rstrip(":"),
+        "run_bar": run_bar(explanation.run, name=f"{prefix}run"),
         "gaps": [gap_sentence(gap) for gap in gaps(table.lost, asked)],
         "doubts": doubts(explanation),
         "doubted": {plain(item.arm) for item in explanation.concerns if item.weight is not Weight.NOTES},

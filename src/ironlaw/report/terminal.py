@@ -51,6 +51,7 @@ from ironlaw.report.recommendation import (
     recommendation_sentence,
     told_in_full,
 )
+from ironlaw.report.run_time import run_sentence
 from ironlaw.report.verdicts import cause_sentence, told_sentence
 from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
@@ -120,8 +121,8 @@ def show(
     if is_known(explanation.plan):
         console.print()
         _say(console, control_sentence(explanation))
-        if stopped := stopped_sentence(explanation):
-            _say(console, stopped)
+        for said in filter(None, (stopped_sentence(explanation), run_sentence(explanation.run))):
+            _say(console, said)
     _show_concerns(explanation, console, told=() if is_verbose else lost)
     _show_front(explanation, console)
     _show_mixed(explanation, console)
