@@ -13,7 +13,7 @@ from ironlaw.analysis.turns import ArmTurns, Floats, Ints
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 
-# What luck decides when a process starts or while it runs, and what is not the time itself.
+# What varies at random when a process starts or while it runs, and what is not the time itself.
 CANDIDATES = {
     "page-faults": "page faults",
     "context-switches": "context switches",
@@ -22,7 +22,7 @@ CANDIDATES = {
     "throttled_ns": "time stopped by the cgroup's quota",
 }
 FREQUENCY = "frequency"
-FEWEST_REPLICATES = 6  # with fewer, one lucky line through the points passes for an explanation
+FEWEST_REPLICATES = 6  # with fewer, one line that fits the points by accident passes for an explanation
 FALSE_ALARMS = 0.01  # over all candidates together
 
 
@@ -44,16 +44,16 @@ def adjust(pairs: Pairs) -> Maybe[Covariate]:
 
     Regresses the replicates' ln-ratios on the difference of the quantity between control and changed, and gives the
     line's value, with its interval, where the difference is zero. Where no replicate came to that side of zero, the
-    difference is not luck but what the arms do, and a line must not be drawn beyond its points: then the value is
+    difference is not noise but what the arms do, and a line must not be drawn beyond its points: then the value is
     that at the mean difference, the plain comparison's, with what the quantity explains taken out of the interval. A
-    quantity counts only if luck would make it go so well together in less than 1 % of recordings, all candidates
+    quantity counts only if noise would give so strong a correlation in less than 1 % of recordings, all candidates
     considered.
 
     Source: the interval of a regression line's mean response (Montgomery, Design and Analysis of Experiments, 10.5).
     """
     ratios = pairs.ln_ratios
     if len(ratios) < FEWEST_REPLICATES:
-        return Missing(f"{len(ratios)} replicates are too few to tell what explains their spread")
+        return Missing(f"{len(ratios)} replicates are too few to find what explains their spread")
     values = {
         name: mine - theirs
         for name, mine in quantities(pairs.control, pairs.replicates).items()
@@ -104,7 +104,7 @@ def _keep(found: dict[str, Floats], label: str, parts: tuple[Ints, Floats, Float
 
 
 def best_explanation(response: Floats, values: dict[str, Floats]) -> tuple[str, float] | None:
-    """The quantity with the strongest correlation and that correlation, where luck is no explanation for it."""
+    """The quantity with the strongest correlation and that correlation, where noise does not explain it."""
     varying = {name: value for name, value in values.items() if _varies(value)}
     if not varying or not _varies(response) or len(response) < FEWEST_REPLICATES:
         return None
