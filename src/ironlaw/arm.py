@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ironlaw.variant import Variant
 
 AGAIN = " (again)"
-HANDED_OVER = ".cloudpickle"  # ends the file of a program that Python code gave; it is gone after the run
+HANDED_OVER = ".cloudpickle"  # ends the file of a program that Python code gave; it is deleted after the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,13 +95,13 @@ def run(argv: list[str]) -> int:
         return _tell(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return _tell("interrupted", "what had been recorded is kept; run the command again", ExitCode.INCOMPLETE)
-    except Exception as error:  # noqa: BLE001  # the last guard: what nobody foresaw is two lines as well
+    except Exception as error:  # noqa: BLE001  # the last guard: an unexpected error is two lines as well
         return _tell_unforeseen(error)
     return result if isinstance(result, int) else ExitCode.DONE
 
 
 def _tell_unforeseen(error: Exception) -> int:
-    """Two lines about an error that nobody foresaw; the whole of it on request."""
+    """Two lines about an unexpected error; the traceback on request."""
     if os.environ.get(SHOWS_TRACEBACK):
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):

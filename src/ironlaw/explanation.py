@@ -38,7 +38,7 @@ class Difference(Enum):
     FASTER = "faster"
     SLOWER = "slower"
     NONE_SHOWN = "none shown"
-    UNPROVEN = "unproven"  # the control moved: the recording cannot be trusted to tell
+    UNPROVEN = "unproven"  # the control moved: the recording cannot support a claim
 
 
 class Outcome(Enum):
@@ -63,7 +63,7 @@ class Term(Enum):
 
     INSTRUCTIONS = "instructions"
     CPI = "cpi"
-    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not told apart
+    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not distinguished
     KERNEL = "kernel"
     FREQUENCY = "frequency"
     UTILISATION = "utilisation"
@@ -252,7 +252,7 @@ class Ledger:
     rows: tuple[LedgerRow, ...]
     disturbed_speedup: Maybe[Estimate]  # with layer reading on
     undisturbed_speedup: Maybe[Estimate]
-    notes: tuple[str, ...] = ()  # what could not be told apart, and how it was read
+    notes: tuple[str, ...] = ()  # what could not be distinguished, and how it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +342,7 @@ class Recommendation:
     gain: Maybe[Estimate]  # speed-up over the plan's control
     how: str  # the command or code line
     tried: tuple[str, ...] = ()  # what was tried and did not help
-    unlike: tuple[str, ...] = ()  # what was tried, is faster, and does not answer alike
+    unlike: tuple[str, ...] = ()  # what was tried, is faster, and does not give the same answers
     next_best: tuple[Recommendation, ...] = ()
 
 

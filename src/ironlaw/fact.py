@@ -61,12 +61,14 @@ class CounterCheck:
         by_reason: dict[str, list[str]] = {}
         for event, reason in self.lost.items():
             by_reason.setdefault(reason, []).append(event)
-        alike: dict[str, list[str]] = {}
+        together: dict[str, list[str]] = {}
         for reason, events in by_reason.items():
             nameless = re.sub(rf"{re.escape(events[0])}(:[uk])?(?![\w-])", "each", reason)
-            alike.setdefault(nameless if len(events) == 1 else reason, []).extend(events)
+            together.setdefault(nameless if len(events) == 1 else reason, []).extend(events)
         # Of a single event the reason stays as it was given.
-        return {self.lost[events[0]] if len(events) == 1 else reason: tuple(events) for reason, events in alike.items()}
+        return {
+            self.lost[events[0]] if len(events) == 1 else reason: tuple(events) for reason, events in together.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +153,10 @@ class Reading:
     migrations: Maybe[Amount] = Missing("not counted by this kernel")
     counts: tuple[Count, ...] = ()
     threads_after: Ordinal = 1
-    steal_ns: Maybe[Amount] = Missing("not told by this kernel")  # of the whole machine, while the turn ran
-    throttled_ns: Maybe[Amount] = Missing("not told by this kernel")  # the cgroup's quota stopped it while the turn ran
+    steal_ns: Maybe[Amount] = Missing("not reported by this kernel")  # of the whole machine, while the turn ran
+    throttled_ns: Maybe[Amount] = Missing(
+        "not reported by this kernel"
+    )  # the cgroup's quota stopped it while the turn ran
     waited_ns: Maybe[Amount] = Missing("was not recorded")  # of all threads: ready to run, while their CPU ran others
 
 

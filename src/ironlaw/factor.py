@@ -53,7 +53,7 @@ class Factor:
         return level in self.levels
 
     def remedy(self, level: str) -> str:
-        """What a user changes to get the level; empty where nobody would deploy it. Of open levels: override this."""
+        """What a user changes to get the level; empty where it is not for deployment. Of open levels: override this."""
         return self.remedies.get(level, "")
 
     def environment(self, level: str) -> Mapping[str, str]:

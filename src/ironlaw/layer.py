@@ -61,7 +61,7 @@ class LayerCall:
     itself); `operator` the class or function; `repeat` counts calls of the same operator at the same path from 0.
     `fed_by` are the calls whose outputs it reads, as indices; -1 is the inference's own input. `kernels` is what the
     engine says that it ran, empty where it does not say; `operators` is what the layer was for torch's dispatcher.
-    `origins` are the layers of the model that it computes, where the engine tells more of them than `path` can.
+    `origins` are the layers of the model that it computes, where the engine names more of them than `path` can.
     """
 
     path: str
@@ -98,9 +98,9 @@ class Probe(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProfile:
-    """What an engine's own profile tells of some inferences: its nodes as calls, the time in each, and all in all.
+    """What an engine's own profile reports for some inferences: its nodes as calls, the time in each and in total.
 
-    `notes` say what it could not tell.
+    `notes` say what it could not report.
     """
 
     calls: tuple[LayerCall, ...]
@@ -123,11 +123,11 @@ class BorderCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerGraph:
-    """The calls of one inference of an arm, in the order of execution; or why they cannot be told apart.
+    """The calls of one inference of an arm, in the order of execution; or why they cannot be distinguished.
 
     `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
     called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
-    dim): they are no layers either, and reading layers slows them a little. `notes` say what could not be told apart,
+    dim): they are no layers either, and reading layers slows them a little. `notes` say what was not distinguished,
     `costs` what reading costs by what is probed (a Probe's value). `profiled_by` names the engine whose own profile
     gives the times, where nothing can be placed at a layer's border; empty: read at the borders.
     """

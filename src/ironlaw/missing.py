@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Missing(msgspec.Struct, frozen=True, rename={"reason": "missing"}):
-    """A value nobody has, and why. In JSON: {"missing": reason}."""
+    """A value that is not available, and why. In JSON: {"missing": reason}."""
 
     reason: str
 

@@ -171,7 +171,7 @@ class RecordingWriter:
         """Make the file durable and close it; `path` is where everything is.
 
         Raises:
-            RunIncomplete: the file was replaced, or it was deleted and cannot be written anew.
+            RunIncomplete: the file was replaced, or it was deleted and cannot be written again.
         """
         wanted = self.path
         try:
@@ -181,7 +181,7 @@ class RecordingWriter:
                 self.path = self._write_anew()
         except OSError as error:
             raise RunIncomplete(
-                f"{wanted} was changed while it was written, and cannot be written anew: {error.strerror}",
+                f"{wanted} was changed while it was written, and cannot be written again: {error.strerror}",
                 hint="record again, with an --out that nothing else touches",
             ) from None
         finally:

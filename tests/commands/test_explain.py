@@ -106,7 +106,7 @@ def test_repeats_of_an_unknown_number_have_no_interval_and_are_not_called_one_ru
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--perf-stat", PERF / "real-6.1-mmap-r5.ssv", PERF / "real-6.1-retain-r5.ssv")
-    assert "No interval (output of perf stat -r with -x does not tell how many runs it is of)" in text
+    assert "No interval (output of perf stat -r with -x does not report how many runs it is of)" in text
     assert "of one run" not in text
 
 

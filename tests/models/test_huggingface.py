@@ -52,7 +52,7 @@ def test_why_a_tokenizer_could_not_be_used_is_told_in_its_own_words(folder: Path
 
 def test_a_tokenizer_that_knows_no_word_is_not_used(folder: Path) -> None:
     said = next(concern.text for concern in models.open_model(str(folder)).concerns if concern.slug == "random-inputs")
-    assert "its files are missing: it tells 3 tokens of a whole passage apart" in said
+    assert "its files are missing: it distinguishes 3 tokens of a whole passage" in said
 
 
 def test_inputs_calibration_and_probes_share_no_text(folder: Path) -> None:

@@ -111,9 +111,9 @@ def _top1(pairs: list[Pair]) -> Maybe[float]:
         count = expected.shape[1] if isinstance(classes, Missing) else classes
         if not rows or count < 2:
             return Missing("the outputs are not classes")
-        scores, told = expected[:, :count], given[:, :count]
-        numbers = np.isfinite(scores).all(axis=1) & np.isfinite(told).all(axis=1)
-        agree.append(numbers & (scores.argmax(axis=1) == told.argmax(axis=1)))
+        scores, answered = expected[:, :count], given[:, :count]
+        numbers = np.isfinite(scores).all(axis=1) & np.isfinite(answered).all(axis=1)
+        agree.append(numbers & (scores.argmax(axis=1) == answered.argmax(axis=1)))
     return float(np.concatenate(agree).mean())
 
 

@@ -113,7 +113,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     one is compared with the one it repeats; when it differs, every difference is unproven.
 
     Raises:
-        BadInput: an arm of that name did not take part.
+        BadInput: there is no arm of that name.
         RecordingUnreadable: the recording was cut before its plan.
     """
     plan = recording.plan

@@ -137,7 +137,7 @@ class _Columns:
         return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
 
     def constant(self) -> tuple[int, ...]:
-        """The columns that have one value in the arm, and in the control more than rounding tells apart."""
+        """The columns that have one value in the arm, and in the control more than rounding explains."""
         size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
         with np.errstate(invalid="ignore"):
             varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size

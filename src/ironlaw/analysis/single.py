@@ -57,7 +57,7 @@ def require_distinct(names: list[str], source: str) -> None:
             rows = [str(place) for place, other in enumerate(names, start=1) if other == name]
             raise BadInput(
                 f"{source} has two arms called {name!r} (arms {' and '.join(rows)}; column arm)",
-                hint="give each arm a name of its own; the same one twice tells nothing",
+                hint="give each arm a name of its own; the same one twice shows nothing",
             )
     if len(names) < 2:
         counted = "1 arm" if names else "no arm"

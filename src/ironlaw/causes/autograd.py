@@ -30,7 +30,7 @@ class Autograd(Cause):
         return "it records no graph" if arm.checks.get("records_graph") is False else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
-        """The arm pays for gradients that nobody computes."""
+        """The arm pays for gradients that are never computed."""
         if not self.shows(arm):
             return None
         return Concern(

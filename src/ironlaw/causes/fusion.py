@@ -17,7 +17,9 @@ class Fusion(Cause):
     mechanism = "fewer kernels run, and intermediate results are not stored"
     part = Part.FASTER
     order = 220
-    example = "`ironlaw run --arms fp32,fp32+fused,int8,int8+fused`: all four are needed to tell fusion from precision"
+    example = (
+        "`ironlaw run --arms fp32,fp32+fused,int8,int8+fused`: all four are needed to separate fusion from precision"
+    )
     counted_in = "BatchNorm operators in float"
     switches = (Switch(cause=slug, factor="fusion", level="fused"),)
     other_levels = (Switch(cause=slug, factor="session.optimization", level="none", adds=True),)
@@ -28,7 +30,7 @@ class Fusion(Cause):
             text="fusion is plain graph reduction",
             level=("fusion", "fused"),
             # That fusing helps is shown; that it does so by there being fewer operators is the guess, and is not.
-            beyond="That it helps is shown; whether by fewer calls or by fewer stores, no experiment tells apart.",
+            beyond="That it helps is shown; whether by fewer calls or by fewer stores, no experiment separates.",
         ),
     )
 

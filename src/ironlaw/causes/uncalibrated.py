@@ -6,7 +6,7 @@ from ironlaw.cause import Cause, Part, noted_if
 from ironlaw.concern import Concern
 from ironlaw.observed import Observed
 
-# One may be chance (a tensor whose range is just that of its type); observers without data give them all.
+# One may be a coincidence (a tensor whose range is just that of its type); observers without data give them all.
 FEWEST_UNIT_SCALES = 2
 
 

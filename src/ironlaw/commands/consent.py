@@ -15,7 +15,7 @@ run_its_code = click.option(
 
 
 def require_consent(plan: Plan, recording: Path, *, given: bool) -> None:
-    """Refuse to run the programs that a recording names, unless told to; models of libraries and graphs are none.
+    """Refuse to run the programs that a recording names, unless allowed to; models of libraries and graphs are none.
 
     Raises:
         BadInput: names what would run, and how to allow it.

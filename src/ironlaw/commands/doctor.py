@@ -27,7 +27,7 @@ def doctor(as_json: bool, seconds: float) -> int:
     """Say what this machine can measure, what each lack costs, and what fixes it.
 
     Tests the counters, asks torch what it makes of the CPU, and runs the same work against itself to find the smallest
-    difference that can be told here. --seconds 0 leaves that out.
+    difference that can be detected here. --seconds 0 leaves that out.
     """
     from rich.console import Console
 
@@ -67,7 +67,7 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
 
 
 def noise_finding(noise: Maybe[Noise]) -> Finding:
-    """What a plain `ironlaw run` could tell here at best: with all the replicates it may make, if they fit."""
+    """What a plain `ironlaw run` could detect here at best: with all the replicates it may make, if they fit."""
     from ironlaw.analysis.statistics.smallest import smallest_difference
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing

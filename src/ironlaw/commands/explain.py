@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ironlaw.recording import Recording
 
 _MOST_BYTES = 2**24  # of a table or an output of perf stat: a hundred thousand rows
-_PEEK = 4096  # characters that tell what a file is
+_PEEK = 4096  # characters that identify what a file is
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -134,7 +134,7 @@ def _explain_perf_stat(files: tuple[Path, ...]) -> Explanation:
     texts = [_text(file) for file in files]
     for file, text in zip(files, texts, strict=True):
         _require(Content.PERF_STAT, file, text)
-    # A table of long paths is hard to read; names alone do where they tell the files apart.
+    # A table of long paths is hard to read; names alone do where they distinguish the files.
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         names = [str(file) for file in files]

@@ -105,7 +105,7 @@ def newest() -> Path:
 
 
 def write(wish: Wish) -> list[str]:
-    """Prepare the arm anew in a process of its own, and write its files; their names.
+    """Prepare the arm again in a process of its own, and write its files; their names.
 
     Raises:
         BadInput: a level of the arm cannot be exported, or the model does not exist.

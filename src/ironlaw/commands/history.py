@@ -13,7 +13,7 @@ from ironlaw.errors import BadInput
 if TYPE_CHECKING:
     from ironlaw.history.queries import Filter, Questions
 
-MOST_TRENDS = 20  # more than that nobody reads; the filter is to say which are meant
+MOST_TRENDS = 20  # more than that is not readable; the filter selects which are meant
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,7 +33,7 @@ MOST_TRENDS = 20  # more than that nobody reads; the filter is to say which are 
 def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: bool, **chosen: str | None) -> int:
     """List the comparisons of all recordings below FOLDER, newest first, or ask them something.
 
-    A catalogue is kept in FOLDER and made anew for recordings that came, went or changed.
+    A catalogue is kept in FOLDER and updated for recordings that were added, removed or changed.
     """
     from ironlaw.history.catalogue import catalogue
     from ironlaw.history.queries import Filter, Questions
@@ -42,7 +42,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
         raise BadInput("--sql excludes --trend and the filters", hint="write them into the SELECT")
     found = catalogue(folder, reading=_tell_reading)
     if not found.is_kept:
-        say(f"ironlaw: {folder} cannot be written, so the catalogue is made anew each time", err=True)
+        say(f"ironlaw: {folder} cannot be written, so the catalogue is rebuilt each time", err=True)
     questions = Questions(found)
     if sql is not None:
         _answer_sql(questions, sql, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What commands print to, such that nobody reading it any more ends no run."""
+"""What commands print to; a reader that closes the pipe does not end the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ironlaw.errors import RunIncomplete
 class _Lasting(io.RawIOBase):
     """A descriptor that is written to for as long as that goes.
 
-    When the reader has gone (`| head -1`) the rest is dropped: whoever closed the pipe has what was wanted. Another
+    When the reader has exited (`| head -1`) the rest is dropped: it has what it wanted. Another
     failure, as on a full disk, is an error once where `is_needed`; the progress of a run is not.
     """
 

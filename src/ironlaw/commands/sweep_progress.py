@@ -76,7 +76,7 @@ class SweepProgress:
         self._draw()
 
     def left_s(self, now_s: float) -> float | None:
-        """Seconds left: by the cells that ended, before that by the budget; None where neither tells."""
+        """Seconds left: by the cells that ended, before that by the budget; None where neither is known."""
         behind = self._ended + self._within
         ahead = self._total - self._done - self._within
         if self._ended:

@@ -33,14 +33,14 @@ class Surroundings:
 def look_around(root: Path = Path("/")) -> Surroundings:
     """Read what is not among the machine's facts."""
     memory = _memory_bytes(root)
-    untold = Missing("/proc/meminfo does not tell")
+    unreported = Missing("/proc/meminfo does not report it")
     has_swap = "SwapTotal" in memory and "SwapFree" in memory
     source = root / "sys/devices/system/clocksource/clocksource0/current_clocksource"
     return Surroundings(
-        clock_source=source.read_text().strip() if source.exists() else Missing("/sys tells no clock source"),
+        clock_source=source.read_text().strip() if source.exists() else Missing("/sys reports no clock source"),
         siblings=_siblings(root),
         available_bytes=available_bytes(root),
-        swapped_bytes=memory["SwapTotal"] - memory["SwapFree"] if has_swap else untold,
+        swapped_bytes=memory["SwapTotal"] - memory["SwapFree"] if has_swap else unreported,
         container=_container(root),
         scattered_bytes=scattered_bytes(root),
     )

@@ -11,7 +11,7 @@ class Health(Enum):
 
     GOOD = "good"
     COSTS = "costs"  # something is lost or blurred; `cost` says what
-    UNKNOWN = "unknown"  # this machine does not tell
+    UNKNOWN = "unknown"  # this machine does not report it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
 _CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
-_CALM_LOAD = 0.3  # of one CPU: beyond that, somebody else runs most of the time while an arm is measured
+_CALM_LOAD = 0.3  # of one CPU: above it, another process runs most of the time while an arm is measured
 _QUIET = 0.02  # what most changes of a model or a library are above
 _LEAST_MEMORY_BYTES = 2 << 30  # an interpreter with torch and five twins of a small model
 _MUCH_SCATTERED_BYTES = 1 << 30  # what five twins of a small model take
@@ -122,7 +122,7 @@ def dot_products(machine: Machine) -> Finding:
     if present:
         return _good("int8", f"dot products in hardware: {', '.join(present)}")
     if not machine.isa:
-        return _unknown("int8", Missing("/proc/cpuinfo tells no instruction-set extensions"))
+        return _unknown("int8", Missing("/proc/cpuinfo lists no instruction-set extensions"))
     return _costs(
         "int8",
         "no int8 dot product (VNNI, AMX, or dotprod on Arm)",
@@ -334,12 +334,12 @@ def clock(source: Maybe[str]) -> Finding:
 
 
 def time_split(machine: Machine, check: CounterCheck) -> Finding:
-    """How exactly user and kernel time are told apart."""
+    """How exactly user and kernel time are distinguished."""
     split = machine.cpu_time_split
     if isinstance(split, Missing):
         return _unknown("user/kernel time", split)
     if split == "exact" or (check.meter is Meter.HARDWARE and "instructions:k" not in check.lost):
-        return _good("user/kernel time", "exact" if split == "exact" else "cycles tell them apart")
+        return _good("user/kernel time", "exact" if split == "exact" else "distinguished by cycles")
     return _costs(
         "user/kernel time",
         split,
@@ -349,11 +349,11 @@ def time_split(machine: Machine, check: CounterCheck) -> Finding:
 
 
 def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding:
-    """What the machine's noise hides: the smallest difference that a run of that length tells from none."""
+    """The smallest difference that a run of that length can detect in the machine's noise."""
     if isinstance(smallest, Missing):
         return _unknown("noise", smallest)
     text = f"differences below {100 * smallest:.1f} % of steady work cannot be shown here by a run of {seconds:.0f} s"
-    text += f" (up to {replicates} replicates); a model's own luck comes on top"
+    text += f" (up to {replicates} replicates); variation between processes of the model itself adds to it"
     if smallest <= _QUIET:
         return _good("noise", text)
     return _costs(

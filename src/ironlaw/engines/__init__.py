@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Profiled(Protocol):
-    """What an engine offers besides that has to make something before it can tell an arm's layers."""
+    """What an engine offers besides that has to make something before it can report an arm's layers."""
 
     def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
         """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""

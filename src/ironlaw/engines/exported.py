@@ -123,7 +123,7 @@ def _of_engine(variant: Variant, prepared: Path) -> Mapping[str, Any]:
             about = json.loads((prepared / "eager.json").read_text())
             if "source" in about:
                 raise BadInput(
-                    "this program cannot be saved: its factory makes it anew in every process",
+                    "this program cannot be saved: its factory makes it again in every process",
                     hint="keep open files, sessions and locks out of it",
                 )
             paths = json.loads((prepared / "prepared.paths.json").read_text())

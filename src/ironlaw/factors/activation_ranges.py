@@ -22,7 +22,7 @@ class ActivationRanges(Factor):
 
     The same layers, the same packed weights, the same product, float before and after: only the pass over the input
     that finds its smallest and largest value goes away. Static quantization would move more: it takes other layers too
-    and keeps int8 between them, so that against it no one cause is told from another.
+    and keeps int8 between them, so that a comparison with it separates no cause from another.
     """
 
     name = "activation-ranges"
@@ -114,7 +114,7 @@ def _give(layer: Any, low: float, high: float) -> None:
 
 # What torch's own forward does, by the same steps of Python but for the range: its look at the number format, its way
 # to the operator through torch.ops, one argument by keyword. A microsecond less would look like a range not looked for,
-# a step more would hide it: hence two functions that one more call could make into one.
+# a step more would hide it: so there are two functions that one more call could make into one.
 def _forward_plain(torch: Any, layer: Any, scale: float, zero_point: int, x: Any) -> Any:
     if layer._packed_params.dtype != torch.qint8 or layer.version is None:
         raise RuntimeError(_REPACKED)

@@ -49,7 +49,7 @@ class Cache(Factor):
 
 
 def last_level_bytes() -> int:
-    """Size of the last-level cache as /sys tells it; 0 when it does not."""
+    """Size of the last-level cache as /sys reports it; 0 when it does not."""
     sizes = []
     for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
         match = re.fullmatch(r"(\d+)([KMG]?)", file.read_text().strip())

@@ -92,7 +92,7 @@ def _fbgemm() -> str:
     try:
         chosen = ctypes.CDLL(str(library))["_ZN6fbgemm20fbgemmInstructionSetEv"]()
     except (OSError, AttributeError):
-        return "does not tell"
+        return "not reported"
     return _FBGEMM_NAMES[chosen] if 0 <= chosen < len(_FBGEMM_NAMES) else f"instruction set {chosen}"
 
 

@@ -65,7 +65,7 @@ def may_be_huge(root: Path) -> Maybe[bool]:
 
 
 def huge_now(rollup: Path) -> Maybe[str]:
-    """What /proc/PID/smaps_rollup tells of huge pages, in words."""
+    """What /proc/PID/smaps_rollup reports about huge pages, in words."""
     try:
         rows = rollup.read_text().splitlines()
     except OSError as error:

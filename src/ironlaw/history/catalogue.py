@@ -1,4 +1,4 @@
-"""The catalogue: a Parquet file beside the recordings, made anew where recordings came, went or changed."""
+"""The catalogue: a Parquet file beside the recordings, updated where recordings were added, removed or changed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Catalogue:
 
 
 def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: None) -> Catalogue:
-    """The folder's catalogue; only recordings that are new or changed since are read. `reading` is told how many.
+    """The folder's catalogue; only new and changed recordings are read. `reading` is called with their number.
 
     Raises:
         BadInput: the folder does not exist, or the extra is not installed.
@@ -80,8 +80,8 @@ def recordings_in(folder: Path) -> list[Listed]:
                 if stat.S_ISDIR(itself.st_mode):
                     waiting.append(f"{below}{name}/")
                 elif name.endswith(".jsonl"):
-                    told = _behind(name, opened) if stat.S_ISLNK(itself.st_mode) else itself
-                    found.append(Listed(below + name, told.st_size, told.st_mtime_ns))
+                    seen = _behind(name, opened) if stat.S_ISLNK(itself.st_mode) else itself
+                    found.append(Listed(below + name, seen.st_size, seen.st_mtime_ns))
         finally:
             os.close(opened)
     return found

@@ -53,7 +53,7 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 class Listed(NamedTuple):
-    """A file of the folder, as the file system tells it; a tuple, since a hundred thousand are made and sorted."""
+    """A file of the folder, as the file system reports it; a tuple, since a hundred thousand are made and sorted."""
 
     file: str  # relative to the folder
     bytes: int
@@ -73,7 +73,7 @@ def rows_of(folder: Path, listed: Listed) -> list[Row]:
     path = folder / listed.file
     try:
         if path.exists() and not path.is_file():
-            # Opening a pipe would wait for somebody to write into it.
+            # Opening a pipe would block until a process writes to it.
             raise RecordingUnreadable(f"{path} is no file", hint="name a file written by ironlaw run")
         recording = ironlaw.load(path)
         return _rows(recording, found)
@@ -87,7 +87,7 @@ def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:
     import ironlaw
     from ironlaw.missing import Missing
 
-    told = found | _facts(recording)
+    shared = found | _facts(recording)
     rows = []
     for comparison in ironlaw.differences(recording).comparisons:
         ln_ratio = comparison.ln_ratio
@@ -102,8 +102,8 @@ def _rows(recording: Recording, found: dict[str, object]) -> list[Row]:
             "changed": comparison.changed,
             "difference": comparison.difference.value,
         }
-        rows.append(Row(**told | compared | numbers))  # type: ignore[arg-type]  # names and types as in Row
-    return rows or [Row(**told, problem="it has no second arm")]  # type: ignore[arg-type]  # as above
+        rows.append(Row(**shared | compared | numbers))  # type: ignore[arg-type]  # names and types as in Row
+    return rows or [Row(**shared, problem="it has no second arm")]  # type: ignore[arg-type]  # as above
 
 
 def _facts(recording: Recording) -> dict[str, object]:

@@ -119,7 +119,7 @@ def _averaged(values: Sequence[float], together: int) -> list[float]:
 
 
 def _confirmed(values: Sequence[float], places: list[int]) -> list[int]:
-    """The places at which the two neighbouring levels differ by more than chance; weakest first, others grow."""
+    """The places at which the two neighbouring levels differ by more than noise; weakest first, others grow."""
     kept = list(places)
     while kept:
         steps = [step_at(values, kept, number) for number in range(len(kept))]
@@ -174,7 +174,7 @@ def _differing(last: dict[str, Any], first: dict[str, Any]) -> dict[str, tuple[s
                 if old.get(name) != new.get(name):
                     found[name] = (old.get(name, "none"), new.get(name, "none"))
         else:
-            found[fact] = (str(last[fact] or "not told"), str(first[fact] or "not told"))
+            found[fact] = (str(last[fact] or "not recorded"), str(first[fact] or "not recorded"))
     return found
 
 

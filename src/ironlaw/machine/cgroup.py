@@ -15,10 +15,10 @@ def cpu_max(root: Path = Path("/")) -> Maybe[str]:
 
     The group of the process and all groups above it count; version 1 is put in the same words.
     """
-    told = [limit for limit in _limits(root) if limit is not None]
-    if not told:
-        return Missing("no cgroup of this process tells a CPU quota")
-    return min(told, key=_cpus)
+    reported = [limit for limit in _limits(root) if limit is not None]
+    if not reported:
+        return Missing("no cgroup of this process sets a CPU quota")
+    return min(reported, key=_cpus)
 
 
 def quota_cpus(limit: str) -> float:
@@ -37,8 +37,8 @@ def throttled_ns(root: Path = Path("/")) -> Maybe[int]:
     Of the group that was stopped longest: a quota further up stops the groups below it as well.
     Source: Documentation/admin-guide/cgroup-v2.rst of Linux, cpu.stat (throttled_usec; throttled_time in version 1).
     """
-    told = [stopped for _, folder in _groups(root) for stopped in _stopped_ns(folder)]
-    return max(told) if told else Missing("no cgroup of this process tells how long a quota stopped it")
+    reported = [stopped for _, folder in _groups(root) for stopped in _stopped_ns(folder)]
+    return max(reported) if reported else Missing("no cgroup of this process reports how long a quota throttled it")
 
 
 def _stopped_ns(folder: Path) -> Iterator[int]:

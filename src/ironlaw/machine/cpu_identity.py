@@ -64,7 +64,7 @@ def cpu_identity(root: Path = Path("/")) -> CpuIdentity:
     if "CPU implementer" in fields:
         return _arm(fields)
     return CpuIdentity(
-        name=fields.get("model name", "a CPU that tells no name"),
+        name=fields.get("model name", "a CPU without a model name"),
         vendor=fields.get("vendor_id") or Missing("/proc/cpuinfo has no vendor_id"),
         family=_number(fields, "cpu family"),
         model=_number(fields, "model"),

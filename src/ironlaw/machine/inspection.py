@@ -63,7 +63,7 @@ OTHER_SETTINGS = (
     "THP_MEM_ALLOC_ENABLE",
 )
 
-# The part of a mapped library's file name that tells which malloc a process uses.
+# The part of a mapped library's file name that identifies the malloc a process uses.
 _ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc", "tbbmalloc_proxy", "libhoard", "rpmalloc", "snmalloc")
 
 
@@ -88,7 +88,7 @@ def inspect_machine(root: Path = Path("/")) -> Machine:
         cache_bytes=_cache_bytes(root, allowed[0]),
         memory_bytes=_memory_bytes(root),
         numa_nodes=_numa_nodes(root),
-        kernel=platform.release() or Missing("uname tells no release"),
+        kernel=platform.release() or Missing("uname reports no release"),
         governor=_governor(root, allowed),
         turbo=_turbo(root),
         cgroup_cpu_max=cpu_max(root),
@@ -167,16 +167,16 @@ def _read(path: Path) -> str | None:
 
 
 def _hypervisor(root: Path, flags: frozenset[str]) -> Maybe[str]:
-    told = _read(root / "sys/hypervisor/type")
+    reported = _read(root / "sys/hypervisor/type")
     dmi = " ".join(filter(None, (_read(root / f"sys/class/dmi/id/{name}") for name in ("sys_vendor", "product_name"))))
     tree = _read(root / "proc/device-tree/hypervisor/compatible")
     if platform.machine() == "x86_64" and "hypervisor" not in flags:
         return "none"
-    if told or tree:
-        return told or tree or ""
+    if reported or tree:
+        return reported or tree or ""
     if "hypervisor" in flags:
-        return f"virtual machine ({dmi})" if dmi else "virtual machine (of a kind it does not tell)"
-    return Missing(f"{platform.machine()} does not tell" + (f"; its firmware calls itself {dmi}" if dmi else ""))
+        return f"virtual machine ({dmi})" if dmi else "virtual machine (of an unknown kind)"
+    return Missing(f"{platform.machine()} does not report it" + (f"; its firmware calls itself {dmi}" if dmi else ""))
 
 
 def _cpu_folders(root: Path) -> list[Path]:
@@ -220,12 +220,12 @@ def _numa_nodes(root: Path) -> Maybe[int]:
 
 
 def _governor(root: Path, allowed: tuple[int, ...]) -> Maybe[str]:
-    told = {
+    reported = {
         governor
         for cpu in allowed
         if (governor := _read(root / f"sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))
     }
-    return ", ".join(sorted(told)) or Missing("no cpufreq here: the hypervisor or the firmware sets the frequency")
+    return ", ".join(sorted(reported)) or Missing("no cpufreq here: the hypervisor or the firmware sets the frequency")
 
 
 def _turbo(root: Path) -> Maybe[str]:
@@ -244,7 +244,7 @@ def _libc() -> Maybe[str]:
         return f"{name} {version}"
     if any(Path("/lib").glob("ld-musl-*")):
         return "musl"
-    return Missing("the interpreter does not tell its C library")
+    return Missing("the interpreter does not report its C library")
 
 
 def _allocator(root: Path) -> Maybe[str]:

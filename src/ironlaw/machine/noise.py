@@ -57,7 +57,7 @@ def measure_noise(seconds: float, *, cpu: int, seed: int = 0) -> Maybe[Noise]:
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
-            "IRONLAW_PADDING": "x" * rng.randrange(4096),  # moves the stack, as luck would
+            "IRONLAW_PADDING": "x" * rng.randrange(4096),  # moves the stack at random
         }
         asked = [str(each_s), str(rng.getrandbits(32)), str(cpu)]
         command = child.command("ironlaw.machine.noise", *asked)
@@ -110,7 +110,7 @@ def _work() -> Callable[[], object]:
 
 
 class _Twin:
-    """A forked process that does the work when it is told to."""
+    """A forked process that does the work when it is asked to."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         order, self._order = os.pipe()
@@ -133,7 +133,7 @@ class _Twin:
         return int(took_ps)
 
     def end(self) -> None:
-        """End the process. It is told so: its twin holds its pipe open, too."""
+        """End the process. It is asked to exit, since its twin holds its pipe open, too."""
         os.write(self._order, _END)
         os.close(self._order)
         os.close(self._answer)

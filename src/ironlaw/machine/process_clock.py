@@ -1,4 +1,4 @@
-"""What the kernel books for a whole process: CPU time, faults, context switches, migrations."""
+"""What the kernel counts for a whole process: CPU time, faults, context switches, migrations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ProcessClock:
     clock first forces it, so that pools whose threads still spin are counted whole.
 
     The sum of user and kernel time is as exact as that, but its split is not, unless the kernel accounts at
-    every entry (see inspection.cpu_time_split): it books each timer tick to the mode it hit. Over one turn
+    every entry (see inspection.cpu_time_split): it charges each timer tick to the mode it hit. Over one turn
     that is coarse; over a recording its mean is unbiased as long as the work does not run in step with the
     tick.
     """
@@ -129,13 +129,13 @@ def migrations_so_far(threads: tuple[int, ...], *, root: Path = Path("/")) -> Ma
             text = (root / f"proc/self/task/{thread}/sched").read_text()
         except FileNotFoundError:
             if (root / f"proc/self/task/{thread}").exists():
-                return Missing("migrations are not told: this kernel has no /proc/self/sched")
+                return Missing("migrations are not reported: this kernel has no /proc/self/sched")
             continue
         except OSError as error:
-            return Missing(f"migrations are not told: {error.strerror} on /proc/self/sched")
+            return Missing(f"migrations are not reported: {error.strerror} on /proc/self/sched")
         line = next((line for line in text.splitlines() if line.startswith("se.nr_migrations")), None)
         if line is None:
-            return Missing("migrations are not told: /proc/self/sched has no se.nr_migrations")
+            return Missing("migrations are not reported: /proc/self/sched has no se.nr_migrations")
         total += int(line.rpartition(":")[2])
     return total
 
@@ -152,9 +152,9 @@ def waited_ns(*, root: Path = Path("/")) -> Maybe[int]:
             total += int((thread / "schedstat").read_text().split()[1])
         except FileNotFoundError:
             if thread.exists():
-                return Missing("waiting for a CPU is not told: this kernel has no /proc/self/schedstat")
+                return Missing("waiting for a CPU is not reported: this kernel has no /proc/self/schedstat")
         except (OSError, IndexError, ValueError) as error:
-            return Missing(f"waiting for a CPU is not told: /proc/self/schedstat cannot be read ({error})")
+            return Missing(f"waiting for a CPU is not reported: /proc/self/schedstat cannot be read ({error})")
     return total
 
 

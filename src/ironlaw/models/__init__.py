@@ -16,7 +16,7 @@ from ironlaw.models.images import Preprocessing
 
 if TYPE_CHECKING:
     from ironlaw.models.inputs import Examples
-    from ironlaw.models.weights import Whence
+    from ironlaw.models.weights import Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class LoadedModel:
 
     @classmethod
     def fed(
-        cls, name: str, module: Any, whence: Whence, examples: Examples, *, quantizable: Any | None = None
+        cls, name: str, module: Any, provenance: Provenance, examples: Examples, *, quantizable: Any | None = None
     ) -> LoadedModel:
         """A module with its weights, and what it is called with; the doubts of both."""
         from ironlaw.models.inputs import fitting
@@ -57,8 +57,8 @@ class LoadedModel:
             calibration=examples.calibration,
             probes=examples.probes,
             preprocessing=examples.preprocessing,
-            weights=whence.text,
-            concerns=(*whence.concerns, *examples.concerns),
+            weights=provenance.text,
+            concerns=(*provenance.concerns, *examples.concerns),
         )
 
     @property

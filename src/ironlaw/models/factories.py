@@ -17,7 +17,7 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.models import LoadedModel, handed_over, inputs, saved, torch_use
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Whence, first_line
+from ironlaw.models.weights import Provenance, first_line
 
 _RETURNS = "it returns a torch module (or a callable), or (module, inputs) with inputs a tuple of its arguments"
 
@@ -52,7 +52,7 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
     examples = inputs.fitting(made.program, examples)
     _try_out(source, made, examples.turns[0])
-    return LoadedModel.fed(source, made.program, Whence(text="as the factory made them"), examples)
+    return LoadedModel.fed(source, made.program, Provenance(text="as the factory made them"), examples)
 
 
 def _few_examples(count: int) -> tuple[Concern, ...]:
@@ -205,7 +205,7 @@ def _described(returned: Any) -> str:
 
 
 def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
-    """Call the program once, in eval mode, so that wrong inputs are told before anything is measured."""
+    """Call the program once, in eval mode, so that wrong inputs are reported before anything is measured."""
     program: Any = made.program
     parts = list(program.modules()) if torch_use.is_module(made.program) else []
     training = [part.training for part in parts]

@@ -19,7 +19,7 @@ from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, hub, images, inputs, texts
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Whence, first_line
+from ironlaw.models.weights import Provenance, first_line
 
 TOKENS = 128  # the length most published latency tables of encoders use
 _FEWEST_TOKENS = 20  # different ones in the passage; the smallest real vocabulary gives hundreds
@@ -47,10 +47,10 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
         examples = inputs.from_photos(images, _preprocessing(source, config), batch=batch, seed=seed)
     else:
         examples = _from_text(source, module, config, batch=batch, seed=seed)
-    whence = Whence.of(source, refused=reason, seed=seed)
+    provenance = Provenance.of(source, refused=reason, seed=seed)
     if reason is not None:
-        whence = replace(whence, concerns=(*assumed, *whence.concerns))
-    return LoadedModel.fed(source, module, whence, examples)
+        provenance = replace(provenance, concerns=(*assumed, *provenance.concerns))
+    return LoadedModel.fed(source, module, provenance, examples)
 
 
 def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[Concern, ...]]:
@@ -172,7 +172,7 @@ def _tokenizer(source: str) -> Maybe[Callable[..., Any]]:
         return Missing(f"{type(error).__name__}: {first_line(error)}")
     if known < _FEWEST_TOKENS:
         # Without its files transformers makes one that knows no word, so that all texts become the same tokens.
-        return Missing(f"its files are missing: it tells {known} tokens of a whole passage apart")
+        return Missing(f"its files are missing: it distinguishes {known} tokens of a whole passage")
     made: Callable[..., Any] = found
     return made
 
@@ -186,8 +186,8 @@ def _tokens(
         written = texts.windows(batch, length=length, first=first)
         found = tokenizer(written, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
         return dict(found)
-    chance = torch.Generator().manual_seed(seed * 1_000_003 + first)
-    ids = torch.randint(0, config.vocab_size, (batch, length), generator=chance)
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + first)
+    ids = torch.randint(0, config.vocab_size, (batch, length), generator=generator)
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "photos"
 SUFFIXES = (".jpg", ".jpeg", ".png")
-MAX_PHOTOS = 64  # of a folder: more would cost memory and time and tell nothing new about speed
+MAX_PHOTOS = 64  # of a folder: more would cost memory and time and add nothing about speed
 PROBES = 64  # crops on which the answers of all arms are compared
 CALIBRATION = 24  # crops that calibrate int8; other ones than the probes
 _DECODED_SIDE = 1024  # JPEGs are decoded near this size; the networks see 224 to 600 pixels
@@ -154,6 +154,6 @@ def crops(photos: list[Image.Image], how: Preprocessing, *, count: int, seed: in
 
 
 def _views(seed: int) -> Iterator[View]:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     while True:
-        yield View(chance.uniform(1.0, 1.3), chance.random(), chance.random(), chance.random() < 0.5)
+        yield View(rng.uniform(1.0, 1.3), rng.random(), rng.random(), rng.random() < 0.5)

@@ -1,6 +1,6 @@
 """The right classes of a user's images: a text file with `image,class` a line, or `class` a line for given inputs.
 
-An input whose class nobody knows has a `-` on its line.
+An input of unknown class has a `-` on its line.
 """
 
 from __future__ import annotations

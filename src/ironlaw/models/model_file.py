@@ -11,7 +11,7 @@ from ironlaw.errors import BadInput
 from ironlaw.models import LoadedModel, inputs
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Whence
+from ironlaw.models.weights import Provenance
 
 if TYPE_CHECKING:
     import numpy
@@ -44,7 +44,7 @@ def open_file(source: str, *, images: str | None, batch: int, seed: int) -> Load
         concerns = (random_inputs(source),)
         examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, concerns=concerns)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
-    return LoadedModel.fed(source, module, Whence(text="as in the file"), examples)
+    return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)
 
 
 def _check_batch(source: str, graph_inputs: list[GraphInput], batch: int) -> None:

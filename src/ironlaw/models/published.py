@@ -11,7 +11,7 @@ from ironlaw.errors import BadInput
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, inputs, sources
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Whence, settle_statistics, trained
+from ironlaw.models.weights import Provenance, settle_statistics, trained
 
 
 def open_published(name: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
@@ -27,11 +27,11 @@ def open_published(name: str, *, images: str | None, batch: int, seed: int) -> L
     published = weights_of(name)
     how = preprocessing(name, published)
     examples = inputs.from_photos(images, how, batch=batch, seed=seed)
-    module, whence = _with_weights(name, published, seed, examples.calibration)
+    module, provenance = _with_weights(name, published, seed, examples.calibration)
     variant = quantizable_like(module, name)
     if variant is not None:
         examples = replace(examples, concerns=compare_variant(name, module, variant, examples.turns))
-    return LoadedModel.fed(name, module, whence, examples, quantizable=variant)
+    return LoadedModel.fed(name, module, provenance, examples, quantizable=variant)
 
 
 def weights_of(name: str) -> Any:
@@ -68,7 +68,7 @@ def preprocessing(name: str, published: Any) -> Preprocessing:
     )
 
 
-def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs.Arguments]) -> tuple[Any, Whence]:
+def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs.Arguments]) -> tuple[Any, Provenance]:
     """The module in eval mode, and where its weights came from."""
     import torch
 
@@ -78,7 +78,7 @@ def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs
     if isinstance(state, Missing):
         module.eval()
         settle_statistics(module, inputs.one_batch(calibration))
-        return module, Whence.of(name, refused=state.reason, seed=seed)
+        return module, Provenance.of(name, refused=state.reason, seed=seed)
     try:
         module.load_state_dict(state)
     except RuntimeError:
@@ -86,14 +86,14 @@ def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs
             f"the cached checkpoint of {name} belongs to another model",
             hint=f"delete {published.url.rpartition('/')[2]} from torch's cache",
         ) from None
-    return module.eval(), Whence.of(str(published), refused=None, seed=seed)
+    return module.eval(), Provenance.of(str(published), refused=None, seed=seed)
 
 
 def _build(name: str) -> Any:
     from torchvision import models
 
     options: dict[str, Any] = {"weights_backbone": None} if "weights_backbone" in _options(name) else {}
-    if name in ("googlenet", "inception_v3"):  # trained ones have the auxiliary heads and normalise anew
+    if name in ("googlenet", "inception_v3"):  # trained ones have the auxiliary heads and normalise again
         options |= {"init_weights": True, "transform_input": True}
     return models.get_model(name, weights=None, **options)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import LoadedModel, hub, inputs
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Whence, first_line, settle_statistics
+from ironlaw.models.weights import Provenance, first_line, settle_statistics
 
 PREFIX = "timm/"
 
@@ -36,7 +36,7 @@ def open_timm(source: str, *, images: str | None, batch: int, seed: int) -> Load
     module.eval()
     if reason is not None:
         settle_statistics(module, inputs.one_batch(examples.calibration))
-    return LoadedModel.fed(name, module, Whence.of(f"timm {name}", refused=reason, seed=seed), examples)
+    return LoadedModel.fed(name, module, Provenance.of(f"timm {name}", refused=reason, seed=seed), examples)
 
 
 def _created(name: str, reason: str | None) -> tuple[Any, str | None]:

@@ -1,4 +1,4 @@
-"""Whether torch takes part in this process, asked without importing it: ironlaw runs where it is not installed."""
+"""Whether torch is loaded in this process, asked without importing it: ironlaw runs where it is not installed."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def is_tensor(value: Any) -> bool:
 
 
 def without_gradients() -> contextlib.AbstractContextManager[Any]:
-    """torch.no_grad, where torch takes part."""
+    """torch.no_grad, where torch is loaded."""
     return sys.modules["torch"].no_grad() if is_loaded() else contextlib.nullcontext()

@@ -22,14 +22,14 @@ ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whence:
+class Provenance:
     """Where a model's weights came from, and the doubt that casts."""
 
     text: str
     concerns: tuple[Concern, ...] = ()
 
     @classmethod
-    def of(cls, published: str, *, refused: str | None, seed: int) -> Whence:
+    def of(cls, published: str, *, refused: str | None, seed: int) -> Provenance:
         """The published ones; seeded ones where those were `refused`, and why."""
         if refused is None:
             return cls(text=f"trained, {published}")
@@ -132,7 +132,7 @@ def untrained(reason: str) -> Concern:
 def settle_statistics(module: Any, batch: Any) -> bool:
     """Set every BatchNorm's running statistics to those of a batch, so that activations keep their size.
 
-    A seeded network with the statistics it is born with (mean 0, variance 1) lets activations grow or die layer by
+    A seeded network with its initial statistics (mean 0, variance 1) lets activations grow or die layer by
     layer, until int8 has nothing to represent. The batch is taken in pieces, whose statistics are averaged: of all
     calibration images at once, the activations of a MobileNetV2 take 0.4 GB. Returns whether there was any BatchNorm.
     """

@@ -54,7 +54,7 @@ def model_of(settings: Settings) -> str:
 
 
 def _source(arm: Arm) -> str:
-    """Where a program comes from; one that Python code handed over lies in a folder that is gone afterwards."""
+    """Where a program comes from; one that Python code handed over lies in a folder that is deleted afterwards."""
     return arm.name if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
 
 

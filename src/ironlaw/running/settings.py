@@ -23,7 +23,7 @@ _SLUGS = fill(", ".join(TESTED), width=44, break_on_hyphens=False)
 class Settings:
     """What is asked for; `plan_of` makes it a plan. What is None is chosen there, as `--help` says.
 
-    Without arms the model's default ones take part. `experiments` are the causes to test.
+    Without arms the model's default ones are measured. `experiments` are the causes to test.
     """
 
     model: str = DEFAULT_MODEL

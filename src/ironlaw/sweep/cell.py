@@ -28,7 +28,7 @@ class Cell:
     """One recording to be made: all arms of one model, at one number of threads and one batch, on one host.
 
     `shared` is what all cells of a sweep have in common; its model, threads and batch are not read. `contents` is a
-    digest of the user's files that take part.
+    digest of the user's files that it measures.
     """
 
     model: Model

@@ -13,7 +13,7 @@ from ironlaw.sweep.hosts import Node
 
 
 class CellWatcher(Protocol):
-    """Is told how far one cell is; the watcher of `ironlaw.record`."""
+    """Receives the progress of one cell; the watcher of `ironlaw.record`."""
 
     def progressed(self, done: float, doing: str) -> None:
         """`done` is the share of the cell behind us, 0 to 1."""
@@ -60,7 +60,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """Whoever measured the cell died or vanished; nothing is known of the cell."""
+    """The process that measured the cell died or vanished; nothing is known about the cell."""
 
     cell: Cell
     reason: str

@@ -15,7 +15,7 @@ MOST_RETRIES = 2
 
 
 class SweepWatcher(Protocol):
-    """Is told how far the sweep is."""
+    """Receives the progress of the sweep."""
 
     def started(self, cell: Cell, node: Node) -> None:
         """A node took a cell."""

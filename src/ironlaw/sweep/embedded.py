@@ -45,7 +45,7 @@ class Here:
 
 
 def measure_alone(runner: Runner, cell: Cell, out: Path, folder: Path, watcher: CellWatcher) -> Outcome:
-    """Measure a cell while nobody else on this machine does; what it raises is its failure."""
+    """Measure a cell while no other process on this machine does; what it raises is its failure."""
     try:
         watcher.progressed(0.0, "waiting for the machine")
         with machine_to_itself(), contextlib.chdir(folder):

@@ -1,4 +1,4 @@
-"""One measurement at a time on this machine, whoever starts them."""
+"""One measurement at a time on this machine, whichever process starts it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class SweepPlan:
     batches: tuple[int, ...]
     hosts: tuple[Host, ...]
     shared: Settings  # by all cells
-    contents: str = ""  # a digest of the user's files that take part
+    contents: str = ""  # a digest of the user's files that are measured
 
     @property
     def count(self) -> int:

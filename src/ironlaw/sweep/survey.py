@@ -308,9 +308,11 @@ def version_concerns(versions: dict[str, dict[str, set[str]]]) -> Iterator[Conce
     """One doubt for each package, given by version and where that was seen, that is not the same everywhere."""
     for package, places in versions.items():
         if len(places) > 1:
-            told = ", ".join(f"{version} on {' and '.join(sorted(where))}" for version, where in sorted(places.items()))
+            listed = ", ".join(
+                f"{version} on {' and '.join(sorted(where))}" for version, where in sorted(places.items())
+            )
             yield Concern(
                 slug="versions-differ",
-                text=f"{package} is not the same everywhere in this sweep: {told}",
+                text=f"{package} is not the same everywhere in this sweep: {listed}",
                 fix="install one version everywhere, delete the recordings made with another, sweep again",
             )

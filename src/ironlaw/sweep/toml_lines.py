@@ -1,4 +1,4 @@
-"""TOML with line numbers: tomllib gives the values; parsing ever longer beginnings of the file tells their lines."""
+"""TOML with line numbers: tomllib gives the values; parsing ever longer beginnings of the file gives their lines."""
 
 from __future__ import annotations
 

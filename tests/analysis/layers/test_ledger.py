@@ -256,7 +256,7 @@ def test_an_arm_without_layers_has_no_ledger_and_says_why() -> None:
     explanation = explain(recorded(FLOAT_ARM, replace(INT8_ARM, layers=())), changed="int8")
     (comparison,) = explanation.comparisons
     assert isinstance(comparison.ledger, Missing)
-    assert "the layers of int8 cannot be told" in comparison.ledger.reason
+    assert "the layers of int8 cannot be distinguished" in comparison.ledger.reason
 
 
 def test_work_is_priced_against_the_measured_ceilings() -> None:
@@ -340,8 +340,8 @@ def test_an_arm_told_by_its_engines_profile_has_times_and_no_terms() -> None:
     for row in ledger.rows:
         for cell in row.terms.values():
             assert isinstance(cell, Missing)
-            assert "the profile of onnxruntime tells time only" in cell.reason
-    assert "the layers of int8 are told by the profile of onnxruntime: time only" in ledger.notes
+            assert "the profile of onnxruntime reports time only" in cell.reason
+    assert "the layers of int8 come from the profile of onnxruntime: time only" in ledger.notes
     assert not isinstance(comparison.split, Missing)
     total = math.fsum(row.control_ns for row in ledger.rows) - math.fsum(row.changed_ns for row in ledger.rows)
     assert total == pytest.approx(comparison.split.total.ns.value, rel=1e-12)

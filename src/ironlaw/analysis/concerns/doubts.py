@@ -189,7 +189,7 @@ def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
             yield Concern(slug=slug, text=text.format(shares), fix=fix)
 
 
-# What took time, from which share on it is told, and in which words; shares stand for the braces.
+# What took time, from which share on it is reported, and in which words; shares stand for the braces.
 _TAKEN = (
     (
         "steal_ns",
@@ -227,7 +227,7 @@ def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> st
 
 
 def _scattered_memory(recording: Recording) -> Iterator[Concern]:
-    """Scattered pages go to the arms that start first, so an arm's place in that order is part of its luck."""
+    """Scattered pages go to the arms that start first, so an arm's place in that order varies between processes."""
     taken: dict[int, int] = {}
     for arm in recording.started:
         peak = arm.peak_rss_bytes

@@ -56,9 +56,9 @@ class Output:
     counted: tuple[Counted, ...]
     elapsed_ns: Maybe[float]
     elapsed_spread: Maybe[float] = Missing("the output is of one run")
-    user_ns: Maybe[float] = Missing("the output does not tell user time")
-    kernel_ns: Maybe[float] = Missing("the output does not tell system time")
-    runs: Maybe[int] = Missing("the output does not tell how many runs it is of")
+    user_ns: Maybe[float] = Missing("the output does not report user time")
+    kernel_ns: Maybe[float] = Missing("the output does not report system time")
+    runs: Maybe[int] = Missing("the output does not report how many runs it is of")
     unread: tuple[str, ...] = field(default_factory=tuple)  # lines that look like counts and are not understood
     assumptions: tuple[str, ...] = ()
 
@@ -152,7 +152,7 @@ def _parse_text(text: str, named: str) -> Output:
         elapsed_spread=times["time elapsed"][1] if "time elapsed" in times else gap,
         user_ns=times["user"][0] if "user" in times else gap,
         kernel_ns=times["sys"][0] if "sys" in times else gap,
-        runs=int(runs[1]) if runs else Missing("the output does not tell how many runs it is of"),
+        runs=int(runs[1]) if runs else Missing("the output does not report how many runs it is of"),
         unread=tuple(unread),
     )
 
@@ -279,7 +279,7 @@ def _separated_count(fields: list[str]) -> tuple[Counted, Maybe[float]]:
         spread = _plain(rest[0][:-1]) / 100
         rest = rest[1:]
     share = _plain(rest[1]) / 100 if len(rest) > 1 and rest[1] else 1.0
-    utilised: Maybe[float] = Missing("the output does not tell how many CPUs were utilized")
+    utilised: Maybe[float] = Missing("the output does not report how many CPUs were utilized")
     if len(rest) > 3 and rest[3] == "CPUs utilized":
         utilised = _plain(rest[2])
     amount: str | float = value if value.startswith("<") else _plain(value)
@@ -298,5 +298,5 @@ def _elapsed_by_utilisation(task_clock_ns: Maybe[float], utilised: Maybe[float])
     if isinstance(utilised, Missing):
         return utilised
     if utilised < 0.1:
-        return Missing(f"CPUs utilized is {utilised:g}: too few digits to tell the time elapsed by")
+        return Missing(f"CPUs utilized is {utilised:g}: too few digits to derive the time elapsed from")
     return task_clock_ns / utilised

@@ -26,7 +26,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
-UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not tell how many runs it is of")
+UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not report how many runs it is of")
 WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
 
@@ -182,7 +182,7 @@ def _compare(control: PerfArm, changed: PerfArm) -> Comparison:
         ln_ratio=ln_ratio,
         rank=ONCE,
         replicates=(),
-        split=Missing("perf stat does not tell how counts and time varied together, so no term has an interval"),
+        split=Missing("perf stat does not report how counts and time varied together, so no term has an interval"),
         misleading=misleading(control.row, changed.row, once.ln_ratio),
         once=once,
     )
@@ -283,7 +283,7 @@ def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
         concerns.append(
             Concern(
                 slug="few-replicates",
-                text="an output is of one run: nothing tells how far another one would differ",
+                text="an output is of one run: how far another one would differ is unknown",
                 fix="perf stat -r 10",
             )
         )

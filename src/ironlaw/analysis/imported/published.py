@@ -31,7 +31,7 @@ MOST_SIZE_MB = 1e9
 NOT_IN_TABLE = "the table does not hold it"
 ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
 
-# What a table of times and ratios leaves open; each with what would have told it.
+# What a table of times and ratios leaves open; each with what would have shown it.
 LACKS = (
     (
         "repeats: each time stands once, so no difference is proven and nothing has an interval",
@@ -162,7 +162,7 @@ def _unused(name: str, named: str) -> Concern:
 
 
 def _rows(text: str, named: str) -> tuple[list[TableRow], list[str]]:
-    """The rows, and the columns that nobody here knows."""
+    """The rows, and the columns that are unknown here."""
     lines = text.lstrip("\ufeff").splitlines()
     header_line = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=header_line.count)

@@ -41,7 +41,7 @@ class State:
     wall_ns: Floats
     cpu_ns: Maybe[Floats]
     classes: Maybe[Classes]
-    kernel_time_share: Maybe[Floats] = Missing("user and kernel time were not told apart")
+    kernel_time_share: Maybe[Floats] = Missing("user and kernel time were not distinguished")
 
     @property
     def ln_wall(self) -> Floats:
@@ -93,9 +93,9 @@ def decompose(control: State, changed: State) -> Decomposition:
 
 
 def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
-    """CPU time of user and of kernel mode over utilisation; where the modes are not told apart, of both in one term."""
-    told = first_missing(control.kernel_time_share, changed.kernel_time_share)
-    law0, law1 = (_law_of_time(state, told) for state in (control, changed))
+    """CPU time of user and of kernel mode over utilisation; in one term where the modes are not distinguished."""
+    unsplit = first_missing(control.kernel_time_share, changed.kernel_time_share)
+    law0, law1 = (_law_of_time(state, unsplit) for state in (control, changed))
     per_ns = 1 / log_mean(control.wall_ns, changed.wall_ns)
     user = log_mean(law0.user_wall, law1.user_wall) * per_ns
     kernel = log_mean(law0.kernel_wall, law1.kernel_wall) * per_ns
@@ -104,8 +104,8 @@ def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
         user, (law0.instructions, law1.instructions), (law0.user_wall - law1.user_wall) * per_ns
     )
     terms[Term.UTILISATION] = -(user + kernel) * np.log(law0.utilisation / law1.utilisation)
-    terms[Term.KERNEL] = told or _kernel_term(kernel, law0, law1, per_ns)
-    swapped = _swapped(law0, law1, told)
+    terms[Term.KERNEL] = unsplit or _kernel_term(kernel, law0, law1, per_ns)
+    swapped = _swapped(law0, law1, unsplit)
     kept = {Term.INSTRUCTIONS: Term.CPU_TIME, Term.UTILISATION: Term.UTILISATION, Term.KERNEL: Term.KERNEL}
     return Decomposition(
         control=control,
@@ -115,10 +115,10 @@ def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
     )
 
 
-def _law_of_time(state: State, told: Missing | None) -> _Law:
-    """The factors of a time whose cycles nobody counted: ns of CPU time in the place of instructions and cycles."""
+def _law_of_time(state: State, unsplit: Missing | None) -> _Law:
+    """The factors of a time whose cycles were not counted: ns of CPU time in the place of instructions and cycles."""
     cpu_ns = _known(state.cpu_ns)
-    kernel = np.zeros_like(cpu_ns) if told else cpu_ns * _known(state.kernel_time_share)
+    kernel = np.zeros_like(cpu_ns) if unsplit else cpu_ns * _known(state.kernel_time_share)
     one = np.ones_like(cpu_ns)
     return _Law(instructions=cpu_ns - kernel, cpi=one, kernel=kernel, frequency=one, utilisation=cpu_ns / state.wall_ns)
 

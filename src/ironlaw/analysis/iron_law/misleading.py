@@ -7,7 +7,7 @@ import math
 from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Maybe, is_known
 
-# In ln units. Below, a ratio has not visibly moved, and nobody would draw a conclusion from it.
+# In ln units. Below, a ratio has not visibly moved, and no conclusion follows from it.
 VISIBLE_MOVE = 0.01
 
 IPC_LOWER_WHILE_FASTER = "ipc-lower-while-faster"

@@ -20,7 +20,7 @@ KERNEL_BY_TIME = (
 KERNEL_IN_FREQUENCY = (
     "the kernel's cycles were refused and its CPU time is not known apart: its part is inside the frequency term"
 )
-BY_TICK = "user and kernel time are told apart by the kernel's timer tick: right on average, coarse over one turn"
+BY_TICK = "user and kernel time are separated by the kernel's timer tick: right on average, coarse over one turn"
 # Of the replicates; with fewer counted ones, the mean that stands in for the others would be mostly invention.
 LEAST_COUNTED = 0.5
 
@@ -127,7 +127,7 @@ def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
 class _Found:
     classes: tuple[Classes, Classes]
     assumptions: tuple[str, ...]
-    event: str  # what tells in which replicates there was counting
+    event: str  # shows in which replicates there was counting
 
 
 def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
@@ -145,9 +145,9 @@ def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
     if is_known(user[0]) and is_known(user[1]):
         return _Found(classes=(user[0], user[1]), assumptions=(KERNEL_IN_FREQUENCY,), event="cycles:u")
     reasons = [gap for gap in (*together, *apart) if isinstance(gap, Missing)]
-    # A mode that nobody asked for was never read; why one that was asked for is not there says more.
-    telling = [gap for gap in reasons if gap != NEVER_READ] or reasons
-    return Missing(f"{NO_CYCLES.reason} ({telling[0].reason})") if telling else NO_CYCLES
+    # A mode that was not requested was never read; why one that was asked for is not there says more.
+    informative = [gap for gap in reasons if gap != NEVER_READ] or reasons
+    return Missing(f"{NO_CYCLES.reason} ({informative[0].reason})") if informative else NO_CYCLES
 
 
 def _one_class(used: Used, mode: str) -> Maybe[Classes]:

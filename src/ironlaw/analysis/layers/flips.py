@@ -93,7 +93,7 @@ def flips(recording: Recording) -> Flips:
         concerns=tuple(
             concern
             for concern in explain(recording, control=named[_NONE], changed=named[_ALL]).concerns
-            # Flips are of time alone: what a counter would have told is missed by no number of theirs.
+            # Flips are of time alone: none of their numbers lacks what a counter would have given.
             if concern.slug != "lost-counter" and not _is_on_purpose(concern, recording.plan)
         ),
     )

@@ -73,7 +73,7 @@ def _notes(comparison: Comparison, control: LayerTimes, changed: LayerTimes) -> 
     found: list[str] = []
     for name, times in ((comparison.control, control), (comparison.changed, changed)):
         if times.profiled_by:
-            found.append(f"the layers of {name} are told by the profile of {times.profiled_by}: time only")
+            found.append(f"the layers of {name} come from the profile of {times.profiled_by}: time only")
         found += [f"{name}: {note}" for note in times.notes]
         if is_known(times.slower_ln) and abs(times.slower_ln) > MOST_APART:
             change = f"{100 * abs(math.expm1(times.slower_ln)):.0f} % {'slower' if times.slower_ln > 0 else 'faster'}"
@@ -82,7 +82,7 @@ def _notes(comparison: Comparison, control: LayerTimes, changed: LayerTimes) -> 
                 "each layer is taken as its share of the time"
             )
     if not any("cycles:k" in times.amounts for times in (control, changed)):
-        found.append("a layer's CPU time is of user and kernel mode together: nothing tells them apart within a layer")
+        found.append("a layer's CPU time is of user and kernel mode together: nothing separates them within a layer")
     return tuple(found)
 
 
@@ -268,7 +268,7 @@ def _counted(times: LayerTimes, at: Sequence[int], work: dict[str, Maybe[float]]
 
 
 def reached(ceilings: Maybe[Ceilings]) -> Maybe[explanation.Roofline]:
-    """What the machine reached when it was asked for nothing else, as an explanation tells it."""
+    """What the machine reached when it was asked for nothing else, as an explanation reports it."""
     if isinstance(ceilings, Missing):
         return ceilings
     return explanation.Roofline(macs_per_s=dict(ceilings.macs_per_s), bytes_per_s=ceilings.read_bytes_per_s)
@@ -281,11 +281,11 @@ def _unattributed(rows: Sequence[LedgerRow], comparison: Comparison, pairs: Pair
     whole = split_terms(comparison, rows[0])
     terms: dict[Term, Maybe[float]] = {}
     for term, value in rows[0].terms.items():
-        told = whole.get(term, _UNTOLD)
-        if isinstance(value, Missing) or isinstance(told, Missing):
-            terms[term] = value if isinstance(value, Missing) else told
+        known = whole.get(term, _UNKNOWN)
+        if isinstance(value, Missing) or isinstance(known, Missing):
+            terms[term] = value if isinstance(value, Missing) else known
         else:
-            terms[term] = math.fsum([told, *(-_number(row.terms[term]) for row in rows)])
+            terms[term] = math.fsum([known, *(-_number(row.terms[term]) for row in rows)])
     return LedgerRow(
         layer=UNATTRIBUTED,
         kind=UNATTRIBUTED,
@@ -300,8 +300,8 @@ def _unattributed(rows: Sequence[LedgerRow], comparison: Comparison, pairs: Pair
 def split_terms(comparison: Comparison, row: LedgerRow) -> dict[Term, Maybe[float]]:
     """The terms of the whole comparison in ns, put together as the rows have them.
 
-    Where no row tells the kernel apart, its part is in the rows' CPU time, or, with cycles of user mode alone counted,
-    in their frequency; where rows have CPU time only, it holds what the split tells in instructions, CPI, frequency.
+    Where no row separates the kernel, its part is in the rows' CPU time, or, with cycles of user mode alone counted,
+    in their frequency; where rows have CPU time only, it holds what the split has in instructions, CPI, frequency.
     """
     once, split = comparison.once, comparison.split
     found: dict[Term, Maybe[float]] = {}
@@ -309,15 +309,15 @@ def split_terms(comparison: Comparison, row: LedgerRow) -> dict[Term, Maybe[floa
         found = {term: one if isinstance(one, Missing) else one.ns.value for term, one in split.terms.items()}
     elif not isinstance(once, Missing):
         found = {term: one if isinstance(one, Missing) else one.ns for term, one in once.terms.items()}
-    into = Term.CPU_TIME if is_known(row.terms.get(Term.CPU_TIME, _UNTOLD)) else Term.FREQUENCY
+    into = Term.CPU_TIME if is_known(row.terms.get(Term.CPU_TIME, _UNKNOWN)) else Term.FREQUENCY
     parts = [term for term in _BEHIND_TIME if isinstance(row.terms.get(term), Missing) or term is into]
-    known = [value for term in parts if not isinstance(value := found.get(term, _UNTOLD), Missing)]
-    if known and is_known(row.terms.get(into, _UNTOLD)):
+    known = [value for term in parts if not isinstance(value := found.get(term, _UNKNOWN), Missing)]
+    if known and is_known(row.terms.get(into, _UNKNOWN)):
         found[into] = math.fsum(known)
     return found
 
 
-_UNTOLD = Missing("is not a term of this split")
+_UNKNOWN = Missing("is not a term of this split")
 _BEHIND_TIME = (Term.INSTRUCTIONS, Term.CPI, Term.FREQUENCY, Term.KERNEL, Term.CPU_TIME)
 
 

@@ -1,8 +1,8 @@
 """Which layers of one arm do what which layers of another did: by where they come from and what feeds them.
 
-A module keeps its dotted path when it is quantized or fused, so equal paths are anchors. What lies between them is told
-by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced; one whose
-engine says which layers it computes stands against all of these.
+A module keeps its dotted path when it is quantized or fused, so equal paths are anchors. What lies between them is
+matched by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced; one
+whose engine says which layers it computes stands against all of these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an operator does, told from its name: the parts that a fused one is made of, and the kind it is shown as."""
+"""What an operator does, by its name: the parts that a fused one is made of, and the kind it is shown as."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _convolution(call: LayerCall, weight: Form) -> str:
     kernel = weight.shape[2:]
     size = "x".join(map(str, kernel)) if len(kernel) > 1 else f"{kernel[0] if kernel else 1} wide"
     is_transposed = "transpose" in call.operator.lower()
-    # Engines put channels first or last, and weights alike: one input channel for each of as many outputs as inputs.
+    # Engines put channels first or last, in weights as well: one input channel for each of as many outputs as inputs.
     channels = call.inputs[0].shape if call.inputs else ()
     if not is_transposed and weight.shape[1] == 1 and weight.shape[0] > 1 and weight.shape[0] in channels:
         return "depth-wise"

@@ -1,7 +1,7 @@
 """Calls of two arms that compute the same layers of the model, where an engine says which ones a call computes.
 
 A kernel that computes several layers is related to all of them, and through them to every other call that computes one:
-what cannot be told apart in one arm stands together in both.
+what cannot be distinguished in one arm is one row in both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MODULE = frozenset[str]()
 
 
 def related(first: Calls, second: Calls) -> list[tuple[list[int], list[int]]]:
-    """The groups of calls, as indices, that compute layers in common; none where no engine told its calls' origins."""
+    """The groups of calls, as indices, that compute layers in common; none where the calls' origins are unknown."""
     if not any(call.origins for call in (*first, *second)):
         return []
     sides = _layers(first, second)
@@ -57,16 +57,16 @@ def _joined(sets: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], list
 def _layers(first: Calls, second: Calls) -> tuple[list[set[_Layer]], list[set[_Layer]]]:
     """For each call of either arm, the layers of the model that it computes."""
     modules = {call.path for call in (*first, *second) if not (call.origins or call.is_functional or converts(call))}
-    told = [[_told(call, modules) for call in side] for side in (first, second)]
-    known = [_instances(side) for side in told]
+    origins_of = [[_origins(call, modules) for call in side] for side in (first, second)]
+    known = [_instances(side) for side in origins_of]
     found: list[list[set[_Layer]]] = [[], []]
-    for layers, side, own, other in zip(found, told, known, reversed(known), strict=True):
+    for layers, side, own, other in zip(found, origins_of, known, reversed(known), strict=True):
         for origins in side:
             layers.append({layer for one in origins if (layer := _numbered(one, own, other)) is not None})
     return found[0], found[1]
 
 
-def _told(call: LayerCall, modules: set[str]) -> list[Origin]:
+def _origins(call: LayerCall, modules: set[str]) -> list[Origin]:
     """What a call computes; one without origins is a layer itself, or only converts between number formats."""
     if not call.origins:
         own = Origin(path=call.path, operator=call.operator, is_functional=call.is_functional, repeat=call.repeat)
@@ -107,7 +107,7 @@ def _numbered(origin: Origin, own: _Instances, other: _Instances) -> _Layer | No
     """The layer, by its number among those of its name.
 
     Where the arms have different numbers of them, operators are left to what feeds them, and the calls of a module
-    cannot be told apart.
+    cannot be distinguished.
     """
     name = _name(origin)
     if len(own[name]) == len(other.get(name, ())):

@@ -45,7 +45,7 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
     if graph is None:
         return Missing(f"the layers of {arm} were not read")
     if isinstance(graph.calls, Missing):
-        return Missing(f"the layers of {arm} cannot be told: {graph.calls.reason}")
+        return Missing(f"the layers of {arm} cannot be distinguished: {graph.calls.reason}")
     readings = [one for one in recording.layer_readings if one.arm == arm and _is_whole(one, len(graph.calls))]
     timed = [one for one in readings if one.probe in (Probe.CLOCK, Probe.ENGINE)]
     if not timed:
@@ -126,7 +126,7 @@ def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading],
 def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
     """The arm's time between what is read, as it would be over the replicates that count.
 
-    Replicates differ by luck, and not all of them need have read layers: what counts is by how much an inference alone,
+    Replicates vary, and not all of them need have read layers: what counts is by how much an inference alone,
     between those that are read, differs from a plain one.
     """
     beside = _beside_reading(timed, counted_ln)
@@ -165,7 +165,7 @@ def _median_apart(read_ln: dict[int, float], counted_ln: dict[int, float]) -> Ma
 def _cpu_share(readings: Sequence[LayerReading], graph: LayerGraph) -> Maybe[Floats]:
     """CPU time over wall time of each call, both from the same turns; of the framework too."""
     if graph.profiled_by:
-        return Missing(f"the profile of {graph.profiled_by} tells time only")
+        return Missing(f"the profile of {graph.profiled_by} reports time only")
     chosen = [one for one in readings if one.probe is Probe.CPU and "cpu_ns" in one.probed]
     if not chosen:
         return Missing("CPU time was not read layer by layer")

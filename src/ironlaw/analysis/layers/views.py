@@ -68,7 +68,7 @@ def total(ledger: Ledger) -> LedgerRow:
 
 
 def summed(rows: Sequence[LedgerRow], *, layer: str) -> LedgerRow:
-    """Some rows in one. Kinds and fates that differ are not told."""
+    """Some rows in one. Kinds and fates that differ are left out."""
     kinds, fates = {row.kind for row in rows}, {row.fate for row in rows}
     control_ns = math.fsum(row.control_ns for row in rows)
     changed_ns = math.fsum(row.changed_ns for row in rows)

@@ -18,7 +18,7 @@ def macs(call: LayerCall) -> Maybe[float]:
     """Multiply-accumulates of one call, as torch's FLOP counter counts them (which has two operations in each).
 
     Convolutions, linear layers, matrix products, recurrent layers, and attention as a function; everything else has
-    none. A whole attention module does not tell how many tokens it sees from its shapes alone.
+    none. A whole attention module does not show how many tokens it sees by its shapes alone.
     """
     if not multiplies(call):
         return 0.0
@@ -34,7 +34,7 @@ def macs(call: LayerCall) -> Maybe[float]:
     if "attention" in found and call.is_functional and len(call.inputs) >= 3:
         query, key, value = (form.shape for form in call.inputs[:3])
         return float(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
-    return Missing(f"the multiplications of {call.operator} cannot be told from its shapes")
+    return Missing(f"the multiplications of {call.operator} do not follow from its shapes")
 
 
 def _by_weight(call: LayerCall) -> Maybe[float]:
@@ -78,15 +78,15 @@ def arithmetic(call: LayerCall) -> str:
 
 
 def executed(calls: Sequence[LayerCall]) -> str:
-    """What really ran, in words: the number format, and the kernel or library where the engine tells."""
-    told: list[str] = []
+    """What really ran, in words: the number format, and the kernel or library where the engine reports it."""
+    named: list[str] = []
     for call in calls:
         kernels = [kernel for kernel in call.kernels if not kernel.startswith("reorder")]
         by = kernels[0] if kernels else f"{call.library} library" if call.library else ""
         said = ", ".join(part for part in (_format(call), by) if part)
-        if said and said not in told:
-            told.append(said)
-    return "; ".join(told)
+        if said and said not in named:
+            named.append(said)
+    return "; ".join(named)
 
 
 def _format(call: LayerCall) -> str:

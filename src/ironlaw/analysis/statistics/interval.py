@@ -26,8 +26,8 @@ def t_quantile(degrees: float, probability: float) -> float:
 def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
     """The mean of replicate means with Student's t interval; Missing below two replicates.
 
-    A replicate is one draw of everything that luck decides when a process starts, so the spread between the
-    means of replicates holds both that luck and what is left of the noise within them (Kalibera & Jones, ISMM
+    A replicate is one draw of everything that is random when a process starts, so the spread between the
+    means of replicates holds both that variation and what is left of the noise within them (Kalibera & Jones, ISMM
     2013).
     """
     values = np.asarray(means, dtype=np.float64)
@@ -35,7 +35,7 @@ def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENC
     if count == 0:
         return Missing("there is no replicate")
     if count == 1:
-        return Missing("one replicate: nothing tells how far another one would differ")
+        return Missing("one replicate: how far another one would differ is unknown")
     mean = math.fsum(values) / count
     half = t_quantile(count - 1, (1 + confidence) / 2) * float(values.std(ddof=1)) / math.sqrt(count)
     return Estimate(value=mean, low=mean - half, high=mean + half)

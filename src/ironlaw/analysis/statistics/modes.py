@@ -74,7 +74,7 @@ def _bimodal(arm: str, replicates: Ints, means: Floats, slow: Ints, because: str
             f"has two modes {_percent(apart)} % apart: slow in replicate {_listed(replicates[is_slow])}, "
             f"fast in {_listed(replicates[~is_slow])}; {because}"
         ),
-        fix="the mean lies between the modes; more replicates tell how often each comes",
+        fix="the mean lies between the modes; more replicates show how often each occurs",
         arm=arm,
     )
 

@@ -1,4 +1,4 @@
-"""The smallest difference that a number of replicates can tell from none."""
+"""The smallest difference that a number of replicates can detect."""
 
 from __future__ import annotations
 

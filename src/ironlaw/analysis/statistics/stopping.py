@@ -41,7 +41,7 @@ def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[in
     """How many further replicates the goal will take, if the spread stays as it is; 0 when it is reached."""
     count = len(replicate_means)
     if count < 2:
-        return Missing("fewer than two replicates do not tell the spread")
+        return Missing("fewer than two replicates do not show the spread")
     spread = float(np.std(replicate_means, ddof=1))
     wanted = max(count, FEWEST_REPLICATES)
     while _half_width(wanted, spread, STOPPING_CONFIDENCE) > math.log1p(goal):

@@ -1,7 +1,7 @@
-"""The family of experiments of a recording: what luck alone would confirm among so many, and what is left of each.
+"""The family of experiments of a recording: what noise alone would confirm among so many, and what is left of each.
 
 Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979) 65.
-It holds the chance of a single false confirmation in a recording at 5 % whatever the dependence between the
+It holds the probability of a single false confirmation in a recording at 5 % whatever the dependence between the
 experiments, as Bonferroni's bound does, and never confirms less than that.
 """
 
@@ -17,7 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def p_value(values: Sequence[float]) -> float:
-    """The two-sided probability of a mean so far from zero by luck, of replicate values (Student's t).
+    """The two-sided probability of a mean so far from zero by noise alone, of replicate values (Student's t).
 
     1 below two replicates, and where the mean is exactly zero.
     """

@@ -47,7 +47,7 @@ def _times(share: Estimate, difference_ns: float) -> Estimate:
 def _without_opposed_shares(comparison: Comparison, left: Maybe[Estimate]) -> Comparison:
     """The comparison without shares where one is below nothing or above the whole: such effects oppose each other.
 
-    By as little as would matter to nobody a share is moved to the end that it passed.
+    By an amount too small to matter a share is moved to the end that it passed.
     """
     parts = [verdict.share for verdict in comparison.causes if isinstance(verdict.share, Estimate)]
     if isinstance(left, Estimate) and left.excludes(0.0):

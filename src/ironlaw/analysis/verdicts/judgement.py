@@ -39,7 +39,7 @@ Family = Mapping[tuple[str, str, str], float]
 
 
 def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely luck alone would give each experiment of a recording, judged among all of them."""
+    """How likely noise alone would give each experiment of a recording, judged among all of them."""
     raw: dict[tuple[str, str, str], float] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
@@ -110,7 +110,7 @@ class _Judge:
         )
 
     def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str]:
-        """Confirmed: unlikely by luck among all experiments, and in the predicted direction on both scales."""
+        """Confirmed: unlikely by noise alone among all experiments, and in the predicted direction on both scales."""
         if isinstance(effect, Missing):
             return Outcome.UNDECIDED, ""  # the effect itself says why
         if isinstance(self.among, Missing):

@@ -58,7 +58,7 @@ def recommend(
         else:
             gains.append((ln_gain, arm.name))
     if not gains:
-        return Missing("nothing that was tried is shown to be faster and to answer alike")
+        return Missing("nothing that was tried is shown to be faster and to give the same answers")
     gains.sort(key=lambda pair: -pair[0].low)
     best, *others = [_option(on, gain, name) for gain, name in gains]
     return Recommendation(

@@ -35,7 +35,7 @@ def _with_startup(recording: Recording, table: ArmTurns) -> ArmTurns:
 
 
 def _startup_ns(recording: Recording, arm: str) -> dict[int, int]:
-    """By replicate, what came before the arm's first counted inference; none where the interpreter told nothing."""
+    """By replicate, what came before the arm's first counted inference; none where the interpreter reported nothing."""
     interpreters = {fact.replicate: fact.start_ns for fact in recording.interpreters if arm in fact.arms}
     return {
         fact.replicate: interpreters[fact.replicate] + fact.load_ns + sum(fact.warm_up_ns)

@@ -48,7 +48,7 @@ def retirable(recording: Recording) -> tuple[str, ...]:
     """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them.
 
     Not those that show what mixed precision is worth: that needs an interval, and there are two of them. Nor those
-    that tell the factors of the leading arm apart, the engine from the quantization.
+    that separate the factors of the leading arm, the engine from the quantization.
     """
     kept = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
     standings = [one for one in _standings(recording) if one.name not in kept]

@@ -79,9 +79,9 @@ def innermost(error: BaseException) -> str:
 def _telling_line(error: BaseException) -> str:
     """The line that says why: OpenVINO's messages begin with the place in its source, and end with a summary."""
     lines = [line.strip(" -") for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not _PLACE.match(line)]
-    unknown = [line for line in telling if line.startswith("No conversion rule found")]
-    return next(iter((*unknown, *telling)), first_line(error))
+    informative = [line for line in lines if line and not _PLACE.match(line)]
+    unknown = [line for line in informative if line.startswith("No conversion rule found")]
+    return next(iter((*unknown, *informative)), first_line(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[str]:

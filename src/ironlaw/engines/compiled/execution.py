@@ -121,13 +121,13 @@ def _keep(exported: Any, folder: Path) -> None:
         with quiet():
             torch.export.save(exported, folder / _EXPORTED)
     except Exception as error:  # noqa: BLE001  # the border to torch: the reason why there are no layers
-        _tell(folder, _Told(reason=f"the exported model cannot be kept: {innermost(error)}"))
+        _write_calls(folder, _Calls(reason=f"the exported model cannot be kept: {innermost(error)}"))
 
 
 def prepare_profile(model: LoadedModel, folder: Path) -> None:
     """Compile what `prepare` made a second time, with marks around its kernels, and write which layers each computes.
 
-    Not the package that is timed: marks cost something even where nobody reads them. What goes wrong is the layers'
+    Not the package that is timed: marks cost something even where they are not read. What goes wrong is the layers'
     and not the arm's: its reason is written instead.
     """
     import torch
@@ -143,22 +143,22 @@ def prepare_profile(model: LoadedModel, folder: Path) -> None:
             exported: Any = torch.export.load(folder / _EXPORTED)
             _compile(exported, package, **inductor_profile.CONFIG)
         calls = inductor_profile.calls_of(exported, inductor_profile.kernels_of(package), holders)
-        _tell(folder, _Told(calls=calls))
+        _write_calls(folder, _Calls(calls=calls))
     except Exception as error:  # noqa: BLE001  # the border to the compiler: the reason why there are no layers
-        _tell(folder, _Told(reason=f"compiling with marks around the kernels failed: {innermost(error)}"))
+        _write_calls(folder, _Calls(reason=f"compiling with marks around the kernels failed: {innermost(error)}"))
     (folder / _EXPORTED).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Calls:
     """The kernels of the profiled package, or why it could not be made."""
 
     calls: tuple[LayerCall, ...] = ()
     reason: str = ""
 
 
-def _tell(folder: Path, told: _Told) -> None:
-    (folder / _CALLS).write_bytes(msgspec.json.encode(told))
+def _write_calls(folder: Path, stated: _Calls) -> None:
+    (folder / _CALLS).write_bytes(msgspec.json.encode(stated))
 
 
 def _profile_of(
@@ -172,12 +172,12 @@ def _profile_of(
     def opened() -> tuple[Any, tuple[LayerCall, ...]]:
         import torch
 
-        told = msgspec.json.decode((folder / _CALLS).read_bytes(), type=_Told)
-        if told.reason:
-            raise ArmFailed(told.reason, hint="compare times without layers")
+        stated = msgspec.json.decode((folder / _CALLS).read_bytes(), type=_Calls)
+        if stated.reason:
+            raise ArmFailed(stated.reason, hint="compare times without layers")
         with quiet():
             package: Any = torch._inductor.aoti_load_package(str(folder / _PROFILED))
-        return inductor_profile.settled(wrapped(package), arguments), told.calls
+        return inductor_profile.settled(wrapped(package), arguments), stated.calls
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         package, calls = opened()

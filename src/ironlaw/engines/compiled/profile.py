@@ -1,6 +1,6 @@
 """Inductor's kernels and the layers that they compute, and torch's profile of a package that marks each of them.
 
-Inductor tells by name which nodes of the exported graph a kernel comes from. Of a kernel that computes several it often
+Inductor names the nodes of the exported graph that a kernel comes from. Of a kernel that computes several it often
 names the last one only, and of one that it fused across others none: the rest follows from the flow of data.
 """
 
@@ -31,7 +31,7 @@ _MULTIPLYING = (
     "conv", "linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum", "lstm", "gru", "rnn",
     "scaled_dot_product_attention",
 )  # fmt: skip
-# Operators of the graph that lay the same numbers out anew: not what a kernel is called after, if it has another one.
+# Operators of the graph that only change the layout: not what a kernel is called after, if it has another one.
 _PLAIN = (
     "getitem", "view", "reshape", "flatten", "permute", "transpose", "t", "select", "slice", "unsqueeze", "squeeze",
     "expand", "clone", "contiguous", "dropout", "unbind", "split", "chunk", "zeros", "full", "to",
@@ -56,15 +56,15 @@ def kernels_of(package: Path) -> list[Kernel]:
     """The kernels of a package that was compiled with CONFIG.
 
     Raises:
-        ArmFailed: it does not tell them.
+        ArmFailed: it does not report them.
     """
     with zipfile.ZipFile(package) as archive:
         names = archive.namelist()
-        told = next((name for name in names if name.endswith("kernel_information.json")), "")
+        stated = next((name for name in names if name.endswith("kernel_information.json")), "")
         source = next((name for name in names if name.endswith(".wrapper.cpp")), "")
-        if not told or not source:
+        if not stated or not source:
             raise ArmFailed("Inductor did not write where its kernels come from", hint="compare times without layers")
-        information = json.loads(archive.read(told))
+        information = json.loads(archive.read(stated))
         handles = _HANDLE.findall(archive.read(source).decode())
     return [
         Kernel(handle.rpartition(":")[0], tuple(information.get(handle, {}).get("pre_grad_nodes", ())))
@@ -91,9 +91,11 @@ def profile(package: Any, calls: tuple[LayerCall, ...], inputs: list[tuple[Any, 
         found.append(call if place is None else calls[place])
     lacking = [call.kernels[0] for place, call in enumerate(calls) if place not in places]
     number = {place: at for at, place in enumerate(places) if place is not None}
-    told = [replace(call, fed_by=tuple(number[one] for one in call.fed_by if one in number) or (-1,)) for call in found]
+    stated = [
+        replace(call, fed_by=tuple(number[one] for one in call.fed_by if one in number) or (-1,)) for call in found
+    ]
     notes = (f"{len(lacking)} kernels left no mark and are framework time: {lacking[0]}",) if lacking else ()
-    return NodeProfile(calls=_repeated(told), calls_ns=marks.spent_ns, wall_ns=marks.wall_ns, notes=notes)
+    return NodeProfile(calls=_repeated(stated), calls_ns=marks.spent_ns, wall_ns=marks.wall_ns, notes=notes)
 
 
 def _aligned(kernels: list[str], marks: list[str]) -> list[int | None]:
@@ -244,7 +246,7 @@ def _settle_multiplying(graph: _Graph, kernels: list[Kernel], homes: dict[Any, i
     ending = set(homes.values())
     waiting = [number for number, kernel in enumerate(kernels) if kernel.is_extern and number not in ending]
     spare = [node for node in graph.nodes if _multiplies(node) and node not in homes]
-    # Of different numbers it cannot be told which is which.
+    # Different numbers cannot be matched.
     if len(waiting) == len(spare):
         homes.update(zip(spare, waiting, strict=True))
 
@@ -288,8 +290,8 @@ def _call(graph: _Graph, kernel: Kernel, inside: list[Any], behind: list[Any], h
     computed = [node for node in inside if not graph.is_parameter(node)]
     meant = computed or behind
     layers = [node for node in meant if _operator(node) not in _CONVERTING]
-    telling = [node for node in layers if _operator(node) not in _PLAIN] or layers or meant
-    leading = next((node for node in telling if _multiplies(node)), telling[-1] if telling else None)
+    informative = [node for node in layers if _operator(node) not in _PLAIN] or layers or meant
+    leading = next((node for node in informative if _multiplies(node)), informative[-1] if informative else None)
     if leading is None:
         return LayerCall(path="", operator=called, is_functional=True, fed_by=(-1,), kernels=(called,))
     origin = graph.origin(leading)
@@ -297,14 +299,14 @@ def _call(graph: _Graph, kernel: Kernel, inside: list[Any], behind: list[Any], h
     inputs, parameters, outputs = _forms(graph, leading, inside, is_int8=is_int8)
     return LayerCall(
         path=origin.path,
-        operator="_".join(dict.fromkeys(_operator(node) for node in telling)) if computed else "reorder",
+        operator="_".join(dict.fromkeys(_operator(node) for node in informative)) if computed else "reorder",
         is_functional=origin.is_functional,
         inputs=inputs,
         outputs=outputs,
         parameters=parameters,
         fed_by=_fed_by(graph, inside, homes),
         kernels=(called,),
-        origins=tuple(dict.fromkeys(graph.origin(node) for node in (telling if computed else [leading]))),
+        origins=tuple(dict.fromkeys(graph.origin(node) for node in (informative if computed else [leading]))),
     )
 
 

@@ -212,7 +212,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         torch.backends.quantized.engine = about["backend"]
     module = _read(path, about)
     infer = between_float32(module) if variant.level(PRECISION) == "bf16" else module
-    # Who hands over a module leaves calling it to whoever runs it; what a callable does around it is its own.
+    # A module that is handed over is called by the caller that runs it; what a callable does around it is its own.
     if not torch_use.is_module(module):
         return Program(infer=infer, inputs=model.inputs, boundary=CALLABLE_BOUNDARY)
     return tensor_program(infer, model.inputs, module=module, boundary=BOUNDARY)

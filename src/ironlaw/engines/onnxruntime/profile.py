@@ -78,7 +78,7 @@ class _Origins:
         )
 
     def of_node(self, node: Any) -> Any:
-        """The node that an optimised one was made from; None when that cannot be told."""
+        """The node that an optimised one was made from; None when that is unknown."""
         bare = re.sub(r"(_token_\d+|_nchwc)$", "", node.name)
         found = self.by_name.get(bare)
         if found is None:
@@ -141,9 +141,9 @@ def _nodes(events: list[Any], optimized: Any) -> list[Any]:
 
 
 def _call(event: Any, node: Any, origins: _Origins) -> LayerCall:
-    told = event["args"]
-    operator = told["op_name"]
-    inputs, outputs = _forms(told["input_type_shape"]), _forms(told["output_type_shape"])
+    stated = event["args"]
+    operator = stated["op_name"]
+    inputs, outputs = _forms(stated["input_type_shape"]), _forms(stated["output_type_shape"])
     if node is None:
         return LayerCall(path="", operator=operator, is_functional=True, inputs=inputs[:1], outputs=outputs)
     activation = next((a.s.decode() for a in node.attribute if a.name in ("activation", "activation_type")), "")
@@ -188,8 +188,8 @@ def _scope(node: Any) -> str:
     return str(names[-2]) if len(names) > 1 else ""
 
 
-def _forms(told: list[dict[str, list[int]]]) -> tuple[Form, ...]:
-    return tuple(Form(tuple(shape), _dtype(name)) for entry in told for name, shape in entry.items())
+def _forms(stated: list[dict[str, list[int]]]) -> tuple[Form, ...]:
+    return tuple(Form(tuple(shape), _dtype(name)) for entry in stated for name, shape in entry.items())
 
 
 def _dtype(name: str) -> str:

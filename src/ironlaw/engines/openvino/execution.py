@@ -141,7 +141,7 @@ def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, .
 
 
 def _has_attention(converted: Any) -> bool:
-    """Whether NNCF has to be told that this is a transformer, which it quantizes by a recipe of its own."""
+    """Whether NNCF needs to know that this is a transformer, which it quantizes by a recipe of its own."""
     kinds = {operator.get_type_name() for operator in converted.get_ops()}
     return "ScaledDotProductAttention" in kinds or {"Softmax", "MVN", "MatMul"} <= kinds
 

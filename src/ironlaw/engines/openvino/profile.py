@@ -71,12 +71,12 @@ def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
 def _operator_of(node: Any, operator: Any) -> str:
     """The node's type with what it took in besides itself: Relu of a convolution that was joined with one.
 
-    A Subgraph, which OpenVINO compiles anew, is named by the operators that it was made from.
+    A Subgraph, which OpenVINO compiles itself, is named by the operators that it was made from.
     """
-    told = {} if operator is None else operator.get_rt_info()
-    if "originalLayersNames" not in told:
+    info = {} if operator is None else operator.get_rt_info()
+    if "originalLayersNames" not in info:
         return str(node.node_type)
-    names = str(told["originalLayersNames"].astype(str)).split(",")
+    names = str(info["originalLayersNames"].astype(str)).split(",")
     parts = [part for part in dict.fromkeys(name.rpartition("/")[2] for name in names) if part.isalpha()]
     if node.node_type == "Subgraph":
         return "".join(parts) or "Subgraph"

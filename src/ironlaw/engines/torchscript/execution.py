@@ -81,8 +81,8 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
 
     @functools.cache
     def marked() -> torchscript_profile.Marked:
-        told = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.Scope])
-        return torchscript_profile.settled(torchscript_profile.mark(script.graph, told, example), example)
+        scopes_made = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.Scope])
+        return torchscript_profile.settled(torchscript_profile.mark(script.graph, scopes_made, example), example)
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         return torchscript_profile.profile(marked(), inputs)

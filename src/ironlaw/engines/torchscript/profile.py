@@ -2,7 +2,7 @@
 
 Some nodes of a script run no operator that the profiler knows: a convolution laid out for oneDNN is one. So each node
 of a copy of the graph is put between marks, and the time between them is its own. Saving a script drops the modules'
-names: they are written beside it, and the nodes that optimising leaves are told by their operator, in order.
+names: they are written beside it, and the nodes that optimising leaves are recognised by their operator, in order.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _values(graph: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _tensors(graph: Any) -> list[Any]:
-    """The values that are tensors and read by something: attention leaves one undefined that nobody asked for."""
+    """The values that are tensors and read by something: attention leaves one undefined that was not requested."""
     made = [value for node in graph.nodes() for value in node.outputs()]
     return [value for value in made if value.type().kind() == "TensorType" and value.uses()]
 
