@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ironlaw.code import InstructionClass, LoopWork
-from ironlaw.measure.sampling.decoder import Decode, Loop, LoopFinder, decode_arm, decode_x86
+from ironlaw.measure.sampling.arm import ARM as ARM_64
+from ironlaw.measure.sampling.decoder import Loop, LoopFinder
+from ironlaw.measure.sampling.instruction_set import InstructionSet
+from ironlaw.measure.sampling.x86 import X86 as X86_64
 from ironlaw.missing import Maybe, Missing
 
 START = 0x7F00_0000_1000
@@ -58,8 +61,8 @@ def reader(code: bytes, start: int = START):  # type: ignore[no-untyped-def]
     return read
 
 
-def around(code: bytes, offset: int, decode: Decode = decode_x86) -> Loop:
-    found = LoopFinder(decode).around(START + offset, reader(code))
+def around(code: bytes, offset: int, code_of: InstructionSet = X86_64) -> Loop:
+    found = LoopFinder(code_of).around(START + offset, reader(code))
     assert isinstance(found, Loop), found
     return found
 
@@ -77,7 +80,7 @@ def test_a_loop_is_of_the_class_of_its_arithmetic(body: str, expected: Instructi
 def test_arm_loops_are_read_alike(word: int, expected: InstructionClass, work: LoopWork) -> None:
     code = struct.pack("<IIII", word, 0xF1000400, ARM_BACK, 0xD65F03C0)  # ...; subs x0, x0, #1; b.ne; ret
     for offset in (0, 4, 8):
-        loop = around(code, offset, decode_arm)
+        loop = around(code, offset, ARM_64)
         assert (loop.instructions, loop.work, loop.is_loop) == (expected, work, True)
 
 
@@ -86,7 +89,7 @@ def test_the_inner_of_two_loops_is_found_and_not_taken_for_the_outer_one() -> No
     outer_body = bytes.fromhex("f30f59c1") + inner  # mulss, then the inner loop
     back = len(outer_body) + 3 + 2
     code = outer_body + bytes.fromhex("48ffce 75") + struct.pack("b", -back) + b"\xc3"  # dec rsi; jnz; ret
-    finder = LoopFinder(decode_x86)
+    finder = LoopFinder(X86_64)
     outer = finder.around(START, reader(code))
     found = finder.around(START + 4, reader(code))
     assert isinstance(outer, Loop)
@@ -107,13 +110,13 @@ def test_a_branch_that_leads_behind_the_pointer_makes_no_loop() -> None:
 
 
 def test_bytes_that_are_no_code_are_missing() -> None:
-    found = LoopFinder(decode_x86).around(START, reader(b"\x06"))  # push es does not exist in 64-bit mode
+    found = LoopFinder(X86_64).around(START, reader(b"\x06"))  # push es does not exist in 64-bit mode
     assert isinstance(found, Missing)
-    assert isinstance(LoopFinder(decode_x86).around(START - 1, reader(b"\x90")), Missing)
+    assert isinstance(LoopFinder(X86_64).around(START - 1, reader(b"\x90")), Missing)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(code=st.binary(min_size=1, max_size=200), offset=st.integers(0, 199))
 def test_any_bytes_are_a_loop_around_the_pointer_or_missing(code: bytes, offset: int) -> None:
-    found = LoopFinder(decode_x86).around(START + offset, reader(code))
+    found = LoopFinder(X86_64).around(START + offset, reader(code))
     assert isinstance(found, Missing) or not found.is_loop or found.start <= START + offset < found.end

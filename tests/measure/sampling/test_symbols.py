@@ -8,15 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, parse_maps
+from ironlaw.measure.sampling.elf import STUBS, ElfFile
 from ironlaw.measure.sampling.symbols import (
-    STUBS,
-    ElfFile,
     Found,
     demangled,
     parse_kernel_symbols,
     parse_perf_map,
+    shortened,
 )
 from ironlaw.missing import Missing
 
@@ -52,10 +54,12 @@ def test_a_perf_map_names_what_lies_in_a_symbol_and_nothing_behind_it() -> None:
 
 
 def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing() -> None:
-    table = parse_kernel_symbols("ffffffff81000000 T start\nffffffff81000100 t inner [mod]\nffffffff81000200 D data\n")
+    table = parse_kernel_symbols(
+        b"ffffffff81000000 T start\nffffffff81000100 t inner\t[mod]\nffffffff81000200 D data\n"
+    )
     assert not isinstance(table, Missing)
     assert table.at(0xFFFFFFFF81000180) == Found("inner", 0x80)
-    assert isinstance(parse_kernel_symbols("0000000000000000 T start\n"), Missing)
+    assert isinstance(parse_kernel_symbols(b"0000000000000000 T start\n"), Missing)
 
 
 def test_cxx_names_are_shown_as_they_were_written() -> None:
@@ -99,3 +103,30 @@ def test_a_file_that_is_no_elf_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not an ELF file")
     with pytest.raises(ELFError):
         ElfFile(str(tmp_path / "text"))
+
+
+def test_a_name_keeps_the_kernel_and_loses_types_of_parameters() -> None:
+    assert (
+        shortened(
+            "void c10::function_ref<void (char**, long const*, long, long)>::callback_fn<at::native::AVX2::"
+            "VectorizedLoop2d<at::native::(anonymous namespace)::add_kernel(at::TensorIterator&, c10::Scalar const&)"
+            "::{lambda()#1}::operator()() const::{lambda(float)#2}>>(long, char**)"
+        )
+        == "void c10::function_ref<void ()>::callback_fn<at::native::AVX2::"
+        "VectorizedLoop2d<at::native::add_kernel()::{lambda#1}::{lambda#2}>>()"
+    )
+
+
+@given(name=st.text("ab(<>){}:# ", max_size=400))
+def test_any_name_is_shortened_to_something_no_longer(name: str) -> None:
+    assert len(shortened(name)) <= min(200, len(name))
+
+
+def test_jumps_to_other_libraries_are_no_part_of_the_symbol_before_them() -> None:
+    maps = Path("/proc/self/maps").read_text()
+    libraries = [ElfFile(path) for path in {one.path for one in parse_maps(maps) if one.is_file}]
+    tables = [(library, table) for library in libraries for table in library.stubs]
+    assert tables
+    for library, (start, _) in tables:
+        assert library.symbols.at(start) is None  # _init has no size, and lies in the section before
+        assert library.named(start + 4) == Found(STUBS, 4)

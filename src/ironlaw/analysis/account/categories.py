@@ -223,7 +223,7 @@ RULES = (
         category=Category.ELEMENTWISE,
         object=_ENGINES,
         symbol=r"(?i)vectorized_loop|VectorizedLoop2d|cpu_kernel_vec|basic_loop|relu|sigmoid|silu|gelu|tanh|hardswish"
-        r"|qadd|qmul|binary_kernel|unary_kernel|eltwise|clamp|function_ref<void \(char\*\*|pool2d|avg_pool|max_pool"
+        r"|qadd|qmul|binary_kernel|unary_kernel|eltwise|clamp|function_ref<void \(|pool2d|avg_pool|max_pool"
         r"|mean_kernel|sum_kernel|reduce|upsample|interpolate|embedding|sleef|Sleef_|vml|mkl_vml|qcat|cat_nhwc|index_",
         work=_COMPUTES,
         example=("libtorch_cpu.so", "void at::native::AVX2::vectorized_loop<at::native::qadd_kernel<false>>()"),

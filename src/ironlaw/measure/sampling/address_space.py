@@ -41,7 +41,13 @@ class AddressSpace:
         """`maps` is the text of /proc/PID/maps; `memory` that process's memory as a file."""
         self._regions = parse_maps(maps)
         self._starts = [region.start for region in self._regions]
-        self._memory = memory
+        self._memory = _opened(memory)
+
+    def close(self) -> None:
+        """Read no bytes any more."""
+        if isinstance(self._memory, int):
+            os.close(self._memory)
+        self._memory = Missing("the address space was closed")
 
     @classmethod
     def of_this_process(cls) -> AddressSpace:
@@ -57,13 +63,19 @@ class AddressSpace:
 
     def bytes_from(self, pointer: int, length: int, region: Region) -> Maybe[bytes]:
         """At most `length` bytes from the pointer on, within its mapping."""
-        wanted = min(length, region.end - pointer)
+        if isinstance(self._memory, Missing):
+            return self._memory
         try:
-            with self._memory.open("rb", buffering=0) as file:
-                file.seek(pointer)
-                return file.read(wanted)
+            return os.pread(self._memory, min(length, region.end - pointer), pointer)
         except (OSError, OverflowError) as error:
             return Missing(f"the code at {pointer:#x} cannot be read: {error}")
+
+
+def _opened(memory: Path) -> Maybe[int]:
+    try:
+        return os.open(memory, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return Missing(f"{memory} cannot be read: {error.strerror}")
 
 
 def parse_maps(text: str) -> list[Region]:

@@ -12,8 +12,9 @@ from pathlib import Path
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, Region
 from ironlaw.measure.sampling.cpu_clock import Sample
-from ironlaw.measure.sampling.decoder import Loop, LoopFinder, decoder
-from ironlaw.measure.sampling.symbols import ElfFile, SymbolTable, kernel_symbols, parse_perf_map
+from ironlaw.measure.sampling.decoder import Loop, LoopFinder, instruction_set
+from ironlaw.measure.sampling.elf import ElfFile
+from ironlaw.measure.sampling.symbols import SymbolTable, kernel_symbols, parse_perf_map
 from ironlaw.missing import Maybe, Missing
 
 KERNEL = "[kernel]"
@@ -35,6 +36,15 @@ class _Place:
     function: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What holds for the samples of one turn: mappings, names of generated code, and what was decoded of it."""
+
+    space: AddressSpace
+    names: SymbolTable | None
+    loops: LoopFinder | None
+
+
 class Resolver:
     """Resolves pointers of this process; what it read of files is kept from turn to turn."""
 
@@ -42,20 +52,25 @@ class Resolver:
         """`perf_map` is where an engine writes the names of the code it generates, if it does."""
         self._files: dict[str, ElfFile | None] = {}
         self._perf_map = perf_map
-        found = decoder()
-        self._loops = None if isinstance(found, Missing) else LoopFinder(found)
+        self._code = instruction_set()
+        self._loops = self._finder()  # in files, whose code does not change; other code may, between two turns
 
     def resolve(self, samples: Iterable[Sample], *, caller: int) -> tuple[CodeSite, ...]:
         """The sites of all samples, the most frequent first; `caller` is the thread that ran the inferences."""
         space = AddressSpace.of_this_process()
-        names = self._generated_names()
+        try:
+            return self._sites(samples, _Turn(space, self._generated_names(), self._finder()), caller=caller)
+        finally:
+            space.close()
+
+    def _sites(self, samples: Iterable[Sample], turn: _Turn, *, caller: int) -> tuple[CodeSite, ...]:
         counts: dict[_Place, Counter[int]] = {}
         pointers = Counter((one.pointer, one.in_kernel, one.thread == caller) for one in samples)
         for (pointer, in_kernel, is_callers), count in pointers.items():
             place, offset = (
                 self._in_kernel(pointer, is_callers=is_callers)
                 if in_kernel
-                else self._in_user(pointer, space, names, is_callers=is_callers)
+                else self._in_user(pointer, turn, is_callers=is_callers)
             )
             counts.setdefault(place, Counter())[offset] += count
         sites = [
@@ -89,19 +104,17 @@ class Resolver:
         )
         return place, found.offset if found else 0
 
-    def _in_user(
-        self, pointer: int, space: AddressSpace, names: SymbolTable | None, *, is_callers: bool
-    ) -> tuple[_Place, int]:
-        region = space.region(pointer)
+    def _in_user(self, pointer: int, turn: _Turn, *, is_callers: bool) -> tuple[_Place, int]:
+        region = turn.space.region(pointer)
         if region is None:
             return _user(UNMAPPED, "", "", Missing("not mapped"), is_callers), 0
-        loop = self._loop(pointer, space, region)
+        loop = _loop(pointer, turn.space, region, self._loops if region.is_file else turn.loops)
         if region.is_file:
             return self._in_file(pointer, region, loop, is_callers)
-        found = names.at(pointer) if names is not None and region.name == GENERATED else None
+        found = turn.names.at(pointer) if turn.names is not None and region.name == GENERATED else None
         if found is not None:
             return _user(region.name, found.name, "", loop, is_callers), found.offset
-        return _user(region.name, _fingerprint(loop, space, region), "", loop, is_callers), pointer - region.start
+        return _user(region.name, _fingerprint(loop, turn.space, region), "", loop, is_callers), pointer - region.start
 
     def _in_file(self, pointer: int, region: Region, loop: Maybe[Loop], is_callers: bool) -> tuple[_Place, int]:
         offset = pointer - region.start + region.offset
@@ -115,16 +128,8 @@ class Resolver:
         function = file.function(offset) if file else 0
         return replace(_user(region.name, "", near, loop, is_callers), function=function), begin
 
-    def _loop(self, pointer: int, space: AddressSpace, region: Region) -> Maybe[Loop]:
-        if self._loops is None:
-            return Missing("the code of this machine is not decoded")
-
-        def read(address: int, length: int) -> Maybe[bytes]:
-            if not region.start <= address < region.end:
-                return Missing("the branch leaves its mapping")
-            return space.bytes_from(address, length, region)
-
-        return self._loops.around(pointer, read)
+    def _finder(self) -> LoopFinder | None:
+        return None if isinstance(self._code, Missing) else LoopFinder(self._code)
 
     def _file(self, path: str) -> ElfFile | None:
         from elftools.common.exceptions import ELFError
@@ -141,6 +146,18 @@ class Resolver:
             return parse_perf_map(self._perf_map.read_text(errors="replace")) if self._perf_map else None
         except OSError:
             return None
+
+
+def _loop(pointer: int, space: AddressSpace, region: Region, loops: LoopFinder | None) -> Maybe[Loop]:
+    if loops is None:
+        return Missing("the code of this machine is not decoded")
+
+    def read(address: int, length: int) -> Maybe[bytes]:
+        if not region.start <= address < region.end:
+            return Missing("the branch leaves its mapping")
+        return space.bytes_from(address, length, region)
+
+    return loops.around(pointer, read)
 
 
 def _user(name: str, symbol: str, near: str, loop: Maybe[Loop], is_callers: bool) -> _Place:

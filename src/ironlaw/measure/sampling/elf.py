@@ -1,0 +1,158 @@
+"""Symbols of ELF files, which shared libraries and programs are on Linux."""
+
+from __future__ import annotations
+
+import functools
+import mmap
+from typing import TYPE_CHECKING, Any
+
+from ironlaw.measure.sampling.symbols import Found, SymbolTable
+
+STUBS = "[calls of other libraries]"  # the procedure linkage table: each call out of a library jumps through it
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# elf.h: entries of the 64-bit tables of symbols, sections and segments; the constants are its names.
+_SYMBOL = [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
+_SECTION = [
+    ("name", "<u4"), ("type", "<u4"), ("flags", "<u8"), ("address", "<u8"), ("offset", "<u8"), ("size", "<u8"),
+    ("link", "<u4"), ("info", "<u4"), ("align", "<u8"), ("entry", "<u8"),
+]  # fmt: skip
+_SEGMENT = [
+    ("type", "<u4"), ("flags", "<u4"), ("offset", "<u8"), ("address", "<u8"), ("physical", "<u8"), ("bytes", "<u8"),
+    ("memory", "<u8"), ("align", "<u8"),
+]  # fmt: skip
+_STT_NOTYPE, _STT_FUNC, _STT_GNU_IFUNC = 0, 2, 10
+_SHT_SYMTAB, _SHT_NOBITS, _SHT_DYNSYM, _SHF_EXECINSTR = 2, 8, 11, 4
+_PT_LOAD = 1
+
+
+class ElfFile:
+    """The symbols of one ELF file, and how its bytes lie in memory.
+
+    A library of 450 MB has half a million symbols: its tables are read by numpy where they lie in the file, and of its
+    names only those that are asked for.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Read the section and program headers and the symbol table.
+
+        Raises:
+            OSError: the file cannot be read.
+            ELFError: it is not an ELF file of 64 bits whose tables can be read.
+        """
+        from elftools.common.exceptions import ELFError
+        from elftools.elf.elffile import ELFFile
+
+        with open(path, "rb") as file:
+            elf = ELFFile(file)
+            if elf.elfclass != 64 or not elf.little_endian:
+                raise ELFError(f"{path} is not of 64 bits, least significant byte first")
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            sections = _table(data, _SECTION, offset=elf["e_shoff"], count=elf.num_sections())
+            segments = _table(data, _SEGMENT, offset=elf["e_phoff"], count=elf.num_segments())
+            names = int(sections[elf.get_shstrndx()]["offset"]) if len(sections) else 0
+            named = [(_text(data, names + int(one["name"])), one) for one in sections]
+            self.stubs = [_span(one) for name, one in named if name.startswith(".plt")]
+            self.symbols = _read_symbols(data, sections)
+            header = next((one for name, one in named if name == ".eh_frame_hdr"), None)
+            # Looked up for what has no symbol only, which most of a large library has.
+            self._functions = functools.cache(lambda: _read_functions(data, header))
+        except (ValueError, IndexError) as error:
+            raise ELFError(f"{path} ends within its tables: {error}") from None
+        loaded = segments[segments["type"] == _PT_LOAD]
+        self._loaded = [(int(one["offset"]), int(one["bytes"]), int(one["address"])) for one in loaded]
+
+    def at(self, file_offset: int) -> Found | None:
+        """The symbol at an offset in the file, or STUBS; None where neither covers it."""
+        address = self._address(file_offset)
+        return None if address is None else self.named(address)
+
+    def named(self, address: int) -> Found | None:
+        """The symbol at an address, or STUBS; None where neither covers it."""
+        for start, end in self.stubs:
+            if start <= address < end:
+                return Found(STUBS, address - start)
+        return self.symbols.at(address)
+
+    def before(self, file_offset: int) -> str:
+        """The last symbol before an offset in the file; empty where there is none."""
+        address = self._address(file_offset)
+        return "" if address is None else self.symbols.before(address)
+
+    def function(self, file_offset: int) -> int:
+        """Where the function around an offset begins: stripped files keep it for unwinding. 0: not known."""
+        import numpy as np
+
+        address = self._address(file_offset)
+        if address is None:
+            return 0
+        functions = self._functions()
+        place = int(np.searchsorted(functions, np.int64(address), side="right")) - 1
+        return int(functions[place]) if place >= 0 else 0
+
+    def _address(self, file_offset: int) -> int | None:
+        for offset, size, address in self._loaded:
+            if offset <= file_offset < offset + size:
+                return file_offset - offset + address
+        return None
+
+
+def _table(data: mmap.mmap, row: list[tuple[str, str]], *, offset: int, count: int) -> NDArray[Any]:
+    import numpy as np
+
+    return np.frombuffer(data, dtype=np.dtype(row), count=count, offset=offset) if count else np.empty(0, dtype=row)
+
+
+def _span(section: Any) -> tuple[int, int]:
+    return int(section["address"]), int(section["address"]) + int(section["size"])
+
+
+def _text(data: mmap.mmap, offset: int) -> str:
+    return data[offset : data.find(b"\0", offset)].decode(errors="replace")
+
+
+def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> NDArray[Any]:
+    """Where functions begin, ascending: the table of .eh_frame_hdr, in the one encoding that linkers write.
+
+    Source: Linux Standard Base Core 5.0, section 10.6.2: version, three encodings, the frames' address, the number of
+    entries, and pairs of (where a function begins, its frame), both relative to the section.
+    """
+    import numpy as np
+
+    begin = 0 if header is None or header["type"] == _SHT_NOBITS else int(header["offset"])
+    if header is None or data[begin : begin + 1] != b"\x01" or data[begin + 2 : begin + 4] != b"\x03\x3b":
+        return np.empty(0, dtype=np.int64)
+    count = int.from_bytes(data[begin + 8 : begin + 12], "little")
+    pairs = _table(data, [("function", "<i4"), ("frame", "<i4")], offset=begin + 12, count=count)
+    return pairs["function"].astype(np.int64) + np.int64(header["address"])
+
+
+def _read_symbols(data: mmap.mmap, sections: NDArray[Any]) -> SymbolTable:
+    """The full table where the file has one (it then holds those of the dynamic one, too), else the dynamic one."""
+    import numpy as np
+
+    tables = [sections[sections["type"] == kind] for kind in (_SHT_SYMTAB, _SHT_DYNSYM)]
+    held = next((found[0] for found in tables if len(found)), None)
+    if held is None:
+        nothing = np.empty(0, dtype=np.uint64)
+        return SymbolTable(nothing, nothing, lambda place: "")
+    entries = _table(data, _SYMBOL, offset=int(held["offset"]), count=int(held["size"]) // np.dtype(_SYMBOL).itemsize)
+    kinds, homes = entries["info"] & 15, entries["section"]
+    is_code = (kinds == _STT_FUNC) | (kinds == _STT_GNU_IFUNC) | ((kinds == _STT_NOTYPE) & (entries["name"] != 0))
+    # Numbers beyond the sections are reserved ones, of which none holds code.
+    holds_code = np.zeros(1 << 16, dtype=bool)
+    holds_code[1 : len(sections)] = (sections["flags"][1:] & _SHF_EXECINSTR) != 0
+    rows = np.flatnonzero(is_code & holds_code[homes])
+    # Of two names at one address the one with a size comes last, and is found.
+    rows = rows[np.argsort(entries["value"][rows] * np.uint64(2) + (entries["size"][rows] > 0), kind="stable")]
+    starts, sizes = entries["value"][rows], entries["size"][rows]
+    # Without a size: to its section's end at most, and none where a function with a size lies around it: a label there.
+    reach = np.maximum.accumulate(np.where(sizes > 0, starts + sizes, 0))
+    kept = (sizes > 0) | (reach <= starts)
+    section_ends = (sections["address"] + sections["size"])[homes[rows]]
+    sizes = np.where(sizes > 0, sizes, np.maximum(section_ends, starts + np.uint64(1)) - starts)
+    names, begin = entries["name"][rows[kept]], int(sections[int(held["link"])]["offset"])
+    return SymbolTable(starts[kept], sizes[kept], lambda place: _text(data, begin + int(names[place])))
