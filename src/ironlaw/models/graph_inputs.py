@@ -1,14 +1,15 @@
-"""What a model file takes, read from the file itself: no engine is needed to know what to feed it.
+"""What a model file takes and which files belong to it, read from the file itself: neither needs an engine.
 
-An .onnx file is a protocol buffer, of which the inputs of the graph are a few hundred bytes and the rest is skipped; an
-OpenVINO .xml names them among its layers.
+An .onnx file is a protocol buffer, of which the inputs of the graph are a few hundred bytes and the weights are
+skipped; an OpenVINO .xml names its inputs among its layers.
 
-Source: onnx.proto (ModelProto.graph = 7, GraphProto.initializer = 5, GraphProto.input = 11, ValueInfoProto, TypeProto),
-and the wire format of protocol buffers.
+Source: onnx.proto (ModelProto.graph = 7, GraphProto.initializer = 5, GraphProto.input = 11, ValueInfoProto, TypeProto,
+TensorProto.external_data = 13), and the wire format of protocol buffers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,18 @@ _XML_TYPES = {
 }  # fmt: skip
 _VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
 _GRAPH, _INITIALIZER, _INPUT = 7, 5, 11
+_EXTERNAL_DATA = 13
+# Where tensors lie: by message, the fields that hold one, and those that hold a message with more of them.
+_TENSORS = {"graph": (_INITIALIZER,), "sparse": (1, 2), "attribute": (5, 10)}
+_WITHIN = {
+    "model": {_GRAPH: "graph", 25: "function"},
+    "function": {7: "node"},
+    "graph": {1: "node", 15: "sparse"},
+    "sparse": {},
+    "node": {5: "attribute"},
+    "attribute": {6: "graph", 11: "graph", 22: "sparse", 23: "sparse"},
+}
+_DEEPEST = 100  # messages within one another; protocol buffers' own readers take no more
 _HINT = "check it with onnx.checker, or export it again"
 
 
@@ -54,6 +67,19 @@ def read_inputs(source: str) -> list[GraphInput]:
     if not found:
         raise BadInput(f"{source} holds no graph with inputs", hint=_HINT)
     return found
+
+
+def external_files(source: str) -> tuple[str, ...]:
+    """The files, named from an .onnx file's own folder, in which it keeps weights; none for a file that holds all.
+
+    Raises:
+        BadInput: the file is damaged, or another one.
+    """
+    try:
+        with _opened(source) as whole:
+            return tuple(dict.fromkeys(_locations("model", whole)))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{source} cannot be read as a model: {error}", hint=_HINT) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +129,26 @@ class _Message:
         raise ValueError("it is no protocol buffer, or ends too early")
 
 
-def _of_onnx(source: str) -> list[GraphInput]:
+@contextlib.contextmanager
+def _opened(source: str) -> Iterator[_Message]:
     with Path(source).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as kept:
-        whole = _Message(kept, 0, len(kept))
+        yield _Message(kept, 0, len(kept))
+
+
+def _locations(kind: str, message: _Message, depth: int = 0) -> Iterator[str]:
+    """The `location` of each tensor in a message that keeps its values in another file."""
+    if depth > _DEEPEST:
+        raise ValueError(f"its graphs lie more than {_DEEPEST} deep in one another")
+    for number, part in message.fields():
+        if number in _TENSORS.get(kind, ()):
+            entries = [dict(entry.fields()) for at, entry in part.fields() if at == _EXTERNAL_DATA]
+            yield from (entry[2].text() for entry in entries if {1, 2} <= set(entry) and entry[1].text() == "location")
+        elif number in _WITHIN[kind]:
+            yield from _locations(_WITHIN[kind][number], part, depth + 1)
+
+
+def _of_onnx(source: str) -> list[GraphInput]:
+    with _opened(source) as whole:
         graph = next((part for number, part in whole.fields() if number == _GRAPH), None)
         if graph is None:
             return []

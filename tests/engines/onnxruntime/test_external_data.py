@@ -1,4 +1,4 @@
-"""An .onnx file that keeps its weights in a file beside it is taken whole."""
+"""An .onnx file that keeps its weights in a file beside it is taken with that file; onnx is not needed for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ironlaw.engines.onnxruntime.files import take
+from ironlaw.engines.onnxruntime.files import parts_of, take
 from ironlaw.errors import ArmFailed
 
 onnx = pytest.importorskip("onnx")
@@ -24,16 +24,31 @@ def written(folder: Path) -> Path:
     return path
 
 
-def test_weights_beside_the_file_become_part_of_the_copy(tmp_path: Path) -> None:
+def test_weights_beside_the_file_lie_beside_its_copy(tmp_path: Path) -> None:
     source = written(tmp_path)
     (tmp_path / "copy").mkdir()
-    take(source, tmp_path / "copy" / "float.onnx")
-    copied = onnx.load(str(tmp_path / "copy" / "float.onnx"))
+    copy = tmp_path / "copy" / "float.onnx"
+    take(source, copy)
+    assert parts_of(copy) == (copy, tmp_path / "copy" / "net.data")
+    copied = onnx.load(str(copy))
     assert np.array_equal(onnx.numpy_helper.to_array(copied.graph.initializer[0]), np.arange(4096))
 
 
 def test_missing_weights_are_the_arms_failure(tmp_path: Path) -> None:
     source = written(tmp_path)
     (tmp_path / "net.data").unlink()
-    with pytest.raises(ArmFailed, match="external data"):
-        take(source, tmp_path / "float.onnx")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(ArmFailed, match=r"net.data, which cannot be read"):
+        take(source, tmp_path / "copy" / "float.onnx")
+
+
+def test_weights_outside_of_the_models_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    source = written(tmp_path)
+    moved = source.rename(tmp_path / "inner" / "net.onnx")
+    whole = onnx.load(str(moved), load_external_data=False)
+    [entry] = [one for one in whole.graph.initializer[0].external_data if one.key == "location"]
+    entry.value = "../net.data"
+    moved.write_bytes(whole.SerializeToString())
+    with pytest.raises(ArmFailed, match="outside of its folder"):
+        take(moved, tmp_path / "float.onnx")

@@ -50,7 +50,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         _open(final, _options(variant, threads))
     return PreparedModel(
         path=str(final),
-        size_bytes=final.stat().st_size,
+        size_bytes=sum(part.stat().st_size for part in onnx_files.parts_of(final)),
         phases_ns=phases.ns,
         weights=model.weights,
         notes=tuple(notes),

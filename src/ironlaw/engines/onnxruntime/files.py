@@ -13,6 +13,7 @@ from ironlaw.engines.border.failures import explained, failure, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.errors import ArmFailed
 from ironlaw.models import LoadedModel, inputs, shapes
+from ironlaw.models.graph_inputs import external_files
 
 _INPUTS = "inputs.json"
 
@@ -157,28 +158,31 @@ _INT8_OPERATORS = {
 
 
 def take(source: Path, target: Path) -> None:
-    """Copy a user's file; weights that it keeps in files beside it (external data) become part of the copy.
+    """Copy a user's file, and beside the copy the files in which it keeps weights (external data).
 
     Raises:
-        ArmFailed: the weights are missing, or more than one file can hold.
+        ArmFailed: such a file is missing, or does not lie in the model's folder, where engines look for it alone.
     """
-    import onnx
-    from onnx.external_data_helper import uses_external_data
-
-    with explained("reading"):
-        graph = onnx.load(str(source), load_external_data=False).graph
-    outside = [tensor for tensor in graph.initializer if uses_external_data(tensor)]
-    if not outside:
-        shutil.copyfile(source, target)
-        return
-    with explained("reading external data"):
-        whole = onnx.load(str(source))
-        if whole.ByteSize() > onnx.checker.MAXIMUM_PROTOBUF:
+    shutil.copyfile(source, target)
+    for name in external_files(str(source)):
+        weights, copy = source.parent / name, target.parent / name
+        if not weights.resolve().is_relative_to(source.parent.resolve()):
+            raise ArmFailed(f"{source.name} keeps weights outside of its folder, in {name}", hint=_TOGETHER)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(weights, copy)
+        except OSError as error:
             raise ArmFailed(
-                f"{source.name} has more external data than one ONNX file can hold (2 GB)",
-                hint="run it from a factory: file.py:factory that opens its own session",
-            )
-        onnx.save(whole, str(target))
+                f"{source.name} keeps weights in {name}, which cannot be read: {error.strerror}", hint=_TOGETHER
+            ) from None
+
+
+_TOGETHER = "keep the model and the files of its weights together, as they were exported"
+
+
+def parts_of(path: Path) -> tuple[Path, ...]:
+    """An .onnx file and the files in which it keeps weights."""
+    return (path, *(path.parent / name for name in external_files(str(path))))
 
 
 def census(path: Path) -> set[str]:
