@@ -308,6 +308,15 @@ class Comparison:
     seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far
     once: Maybe[ReadOnce] = HAS_INTERVAL
 
+    def foremost(self) -> dict[str, CauseVerdict]:
+        """One verdict per cause: where several switches test one, the first that confirms it, else the first."""
+        found: dict[str, CauseVerdict] = {}
+        for verdict in self.causes:
+            known = found.setdefault(verdict.cause, verdict)
+            if verdict.outcome is Outcome.CONFIRMED and known.outcome is not Outcome.CONFIRMED:
+                found[verdict.cause] = verdict
+        return found
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:

@@ -14,7 +14,7 @@ it has. A control that moved against itself widens the interval by as much as it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -244,7 +244,7 @@ def _judge_cause(rule: Rule, arm: str, old: Side | None, new: Side, confidence: 
     if untested:
         gap = Missing("no experiment ran" + (" in one of the recordings" if len(sides) > len(untested) else ""))
         return Judgement(rule=rule, arm=arm, ruling=Ruling.UNKNOWN, change_ln=gap, reason=gap.reason)
-    verdicts = [_verdict(side.comparison(arm).causes, rule.cause) for side in sides]
+    verdicts = [side.comparison(arm).foremost().get(rule.cause) for side in sides]
     said = " before, ".join("not suspected" if item is None else item.outcome.value for item in verdicts)
     said += " now" if len(verdicts) > 1 else ""
     effects = [_effect(verdict, side, arm, confidence) for verdict, side in zip(verdicts, sides, strict=True)]
@@ -254,10 +254,6 @@ def _judge_cause(rule: Rule, arm: str, old: Side | None, new: Side, confidence: 
     return Judgement(
         rule=rule, arm=arm, ruling=_cause_ruling(verdicts, change), change_ln=change, reason=f"{rule.cause}: {said}"
     )
-
-
-def _verdict(causes: Iterable[CauseVerdict], cause: str) -> CauseVerdict | None:
-    return next((verdict for verdict in causes if verdict.cause == cause), None)
 
 
 def _effect(verdict: CauseVerdict | None, side: Side, arm: str, confidence: float) -> Maybe[Estimate]:

@@ -48,7 +48,7 @@ def guesses(explanation: Explanation) -> tuple[AnsweredGuess, ...]:
     if not tested:
         return ()
     widest = max(tested, key=lambda item: abs(item.ln_ratio.value) if not isinstance(item.ln_ratio, Missing) else 0)
-    verdicts = {verdict.cause: verdict for verdict in widest.causes}
+    verdicts = widest.foremost()
     by_guess: dict[Guess, list[CauseVerdict]] = {}
     for slug, cause in CAUSES.items():
         for guess in cause.guesses:

@@ -122,10 +122,10 @@ def gain_of(place: Place, comparison: Comparison, rows: dict[str, ArmSummary], *
         speedup=ln_ratio.through(math.exp) if is_known(ln_ratio) else ln_ratio,
         once_ns=once_ns,
         inputs_to_repay=inputs_to_repay(comparison, once_ns, batch=batch),
-        causes={verdict.cause: verdict.outcome for verdict in comparison.causes},
+        causes={cause: verdict.outcome for cause, verdict in comparison.foremost().items()},
         effects={
-            verdict.cause: verdict.effect.through(math.exp) if is_known(verdict.effect) else verdict.effect
-            for verdict in comparison.causes
+            cause: verdict.effect.through(math.exp) if is_known(verdict.effect) else verdict.effect
+            for cause, verdict in comparison.foremost().items()
         },
     )
 

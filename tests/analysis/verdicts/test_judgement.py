@@ -20,7 +20,7 @@ from ironlaw.plan import Plan, Schedule
 ARMS = ("a", "b")
 SWITCH = Switch(cause="page-faults", factor="malloc", level="retain")
 COLD = Switch(cause="cache-fit", factor="cache", level="cold", adds=True)
-KEY = (*ARMS, "page-faults")
+KEY = (*ARMS, ("page-faults", "malloc=retain", "malloc=retain"))
 LIKELY: Family = {KEY: 0.001}
 
 
@@ -71,7 +71,7 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
     "holds nothing": (item(around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "holds both nothing and something"),
     "the gap may stay": (
         item(CLEAR, around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "not shown to change their gap"),
-    "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", "x"): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),
+    "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", ("x",)): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),
     "just above the level": (item(CLEAR), {KEY: 0.0501}, Outcome.UNDECIDED, "shown alone, but not among 1"),
     "just below the level": (item(CLEAR), {KEY: 0.0499}, Outcome.CONFIRMED, ""),
     "worse in its own world": (item(around(0.10, 0.118)), {KEY: 0.0001}, Outcome.UNDECIDED, ""),
@@ -113,7 +113,7 @@ def test_a_slower_arm_that_loses_by_cold_caches_too_has_not_outgrown_them(loss: 
         cause="cache-fit", switches=(COLD,), control="a", changed="a+cache=cold", others=("b", "b+cache=cold"),
         parts=CLEAR, sign=1,
     )  # fmt: skip
-    verdict = _Judge(on=bench(ln_wall=ln_wall), arms=ARMS, among={(*ARMS, "cache-fit"): 0.001}).verdict(cold)
+    verdict = _Judge(on=bench(ln_wall=ln_wall), arms=ARMS, among={(*ARMS, cold.key): 0.001}).verdict(cold)
     assert verdict.outcome is outcome
     assert verdict.reason == (cause_of("cache-fit").if_slower_loses if outcome is Outcome.UNDECIDED else "")
 

@@ -14,6 +14,7 @@ from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.causes import cause_of
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
+from ironlaw.factor import Direction
 from ironlaw.observed import Observed
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -76,6 +77,7 @@ class Bench:
 class Contribution:
     """One cause's part of ln(C/X), per replicate, with the arms it was read from.
 
+    `switches` were applied to the control, `facing` to the changed arm: the same ones where both engines take them.
     `in_time` is its part of C - X over the geometric mean of both. A cost that is equal in both arms leaves C - X as it
     is and still changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference moves both.
     Empty where the part is the whole of a comparison, which cannot differ in sign.
@@ -91,6 +93,20 @@ class Contribution:
     note: str = ""
     design: Design = Design.PAIR
     others: tuple[str, str] | None = None
+    facing: tuple[Switch, ...] | None = None  # None: the same as on the control
+
+    @property
+    def key(self) -> Key:
+        """What tells it from every other experiment on its comparison: a cause can be tested by several switches."""
+        return self.cause, *(" and ".join(map(str, side)) for side in self.by_side())
+
+    def by_side(self) -> tuple[tuple[Switch, ...], tuple[Switch, ...]]:
+        """The switches on the control and on the changed arm."""
+        return self.switches, self.switches if self.facing is None else self.facing
+
+
+# Cause, switches of the control, switches of the changed arm.
+Key = tuple[str, ...]
 
 
 def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Bench:
@@ -109,41 +125,68 @@ def _by_replicate(table: ArmTurns) -> dict[int, float]:
 
 
 def contributions(on: Bench, control: str, changed: str) -> Iterable[Contribution]:
-    """Every switch that was applied on both sides of the comparison, or on one while the other excludes its cause.
+    """Every cause that was taken away on both sides of the comparison, or on one while the other excludes it.
 
     A factor in which the two arms differ is left to the comparison itself, which is its experiment.
     """
     differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
     confounders = on.held(control, changed)
-    own = (entry for entry in on.plan.experiments if entry.arm in (control, changed))
-    for switch in dict.fromkeys(switch for entry in own for switch in entry.switches):
-        held = tuple(other for other in confounders if other != switch)
+    for pair in _paired(on, control, changed):
+        if any(switch.factor in differing for switch in pair):
+            continue
+        held = tuple(other for other in confounders if other not in pair)
         before = on.stand_in(control, held), on.stand_in(changed, held)
-        after = on.stand_in(control, (*held, switch)), on.stand_in(changed, (*held, switch))
-        if switch.factor in differing or None in before or None in after or before == after:
+        after = tuple(on.stand_in(arm, (*held, switch)) for arm, switch in zip((control, changed), pair, strict=True))
+        if None in before or None in after or before == after:
             continue  # one side says nothing about a difference
-        yield _contribution(on, switch, (control, changed), (_both(before), _both(after)))
+        yield _contribution(on, pair, (control, changed), (_both(before), _both(after)))
 
 
-def _both(arms: tuple[str | None, str | None]) -> tuple[str, str]:
-    assert arms[0] is not None
-    assert arms[1] is not None
-    return arms[0], arms[1]
+def _paired(on: Bench, control: str, changed: str) -> Iterable[tuple[Switch, Switch]]:
+    """The switches to compare, one on each side: the same on both, or two of one cause where engines differ in it."""
+    own = [entry for entry in on.plan.experiments if entry.arm in (control, changed)]
+    sides = (control, changed)
+    tried = {arm: {switch for entry in own if entry.arm == arm for switch in entry.switches} for arm in sides}
+    alone: dict[str, list[Switch]] = {control: [], changed: []}
+    for switch in dict.fromkeys(switch for entry in own for switch in entry.switches):
+        if switch in tried[control] & tried[changed]:
+            yield switch, switch
+        else:
+            alone[control if switch in tried[control] else changed].append(switch)
+    for switch in alone[control]:
+        partner = next((other for other in alone[changed] if _kind(other) == _kind(switch)), None)
+        if partner is not None:
+            alone[changed].remove(partner)
+            yield switch, partner
+
+
+def _kind(switch: Switch) -> tuple[str, bool, Direction]:
+    return switch.cause, switch.adds, switch.predicts
+
+
+def _both(arms: tuple[str | None, ...]) -> tuple[str, str]:
+    control, changed = arms
+    assert control is not None
+    assert changed is not None
+    return control, changed
 
 
 def _contribution(
-    on: Bench, switch: Switch, asked: tuple[str, str], arms: tuple[tuple[str, str], tuple[str, str]]
+    on: Bench, pair: tuple[Switch, Switch], asked: tuple[str, str], arms: tuple[tuple[str, str], tuple[str, str]]
 ) -> Contribution:
     before, after = arms
+    switch, facing = pair
+    tried = dict(zip(asked, pair, strict=True))
     excluded = [
         f"{entry.arm} was left as it is: {entry.excluded}"
         for entry in on.plan.experiments
-        if entry.excluded and entry.switches == (switch,) and entry.arm in asked
+        if entry.excluded and entry.arm in asked and entry.switches == (tried[entry.arm],)
     ]
     sides = [side for side in (0, 1) if before[side] != after[side]]
     return Contribution(
         cause=switch.cause,
         switches=(switch,),
+        facing=(facing,) if facing != switch else None,
         control=before[sides[0]],
         changed=after[sides[0]],
         parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
@@ -188,8 +231,8 @@ def mean_of(parts: dict[int, float]) -> float:
     return float(np.mean(list(parts.values()))) if parts else 0.0
 
 
-def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
-    """Per comparison, widest first, the causes that look real so far, largest first: which to apply together?"""
+def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]]]:
+    """Per comparison, widest first, what looks real so far, largest first: which to take away together?"""
     on = bench(recording)
     control = recording.plan.control.name
     found = []
@@ -201,7 +244,8 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[str]]]:
             # With two replicates no interval means anything; that they agree on something large has to do.
             is_large = mean_of(item.parts) ** 2 > on.smallest**2
             if not cause_of(item.cause).is_confounder and signed and min(signed) > 0 and is_large:
-                sized.append((sum(signed) / len(signed), item.cause))
+                sized.append((sum(signed) / len(signed), item))
         width = abs(mean_of(on.series((1.0, control), (-1.0, arm.name))))
-        found.append((width, (control, arm.name, [cause for _, cause in sorted(sized, reverse=True)])))
+        ranked = sorted(sized, key=lambda pair: (-pair[0], pair[1].key))
+        found.append((width, (control, arm.name, [item for _, item in ranked])))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]

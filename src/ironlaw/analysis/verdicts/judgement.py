@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
-from ironlaw.analysis.verdicts.bench import Bench, Contribution, contributions, mean_of
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of
 from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
@@ -34,18 +34,18 @@ class Attribution:
     interaction: dict[str, Estimate] = field(default_factory=dict)
 
 
-# By comparison and cause.
-Family = Mapping[tuple[str, str, str], float]
+# By comparison, and by what was tested there and with which switches.
+Family = Mapping[tuple[str, str, Key], float]
 
 
 def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
     """How likely noise alone would give each experiment of a recording, judged among all of them."""
-    raw: dict[tuple[str, str, str], float] = {}
+    raw: dict[tuple[str, str, Key], float] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
         likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
         through, _ = factor_contributions(on, control, changed, likely)
-        raw |= {(control, changed, item.cause): _p_value(item) for item in (*found, *through)}
+        raw |= {(control, changed, item.key): _p_value(item) for item in (*found, *through)}
     return adjusted(raw)
 
 
@@ -63,14 +63,18 @@ def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Mayb
     shared = share_out_causes(on, control, changed, confirmed)
     through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
     itself = [judged.verdict(item) for item in through if item.design is Design.PAIR]
+    tested = [*found]
     for item in through:
         if item.design is Design.PAIR:
             continue  # the only factor in which the arms differ: the comparison is that switch, and no part of itself
         verdict = judged.verdict(item)
+        tested.append(item)
         verdicts.append(verdict)
         if verdict.outcome is Outcome.CONFIRMED and (shared or not confirmed):
-            shared[item.cause] = (item.parts, None)
-    causes = tuple(_with_share(verdict, shared.get(verdict.cause), whole, total) for verdict in verdicts)
+            shared[item.key] = (item.parts, None)
+    causes = tuple(
+        _with_share(verdict, shared.get(item.key), whole, total) for item, verdict in zip(tested, verdicts, strict=True)
+    )
     left, left_share = _left_over(total, whole, shared, verdicts)
     if itself and not shared:
         left = left_share = ITSELF
@@ -129,7 +133,7 @@ class _Judge:
             return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
         if in_time is not None and in_time.low <= 0:
             return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
-        if any(self.on.is_equal_in(*self.arms, switch) for switch in item.switches):
+        if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
             return (
                 Outcome.UNDECIDED,
                 "both arms have as much of it: that it costs one more is an interaction with a cause",
@@ -137,7 +141,7 @@ class _Judge:
         if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
             return Outcome.UNDECIDED, reason
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.
-        by_luck = max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))
+        by_luck = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
         if by_luck >= 1 - CONFIDENCE:
             return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
         return Outcome.CONFIRMED, ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from ironlaw.analysis.turns import turns_of
-from ironlaw.analysis.verdicts.bench import provisional
+from ironlaw.analysis.verdicts.bench import Contribution, provisional
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.arm import Arm
 from ironlaw.cause import Cause, Reach
@@ -76,7 +76,13 @@ def _first(recording: Recording, wanted: Wanted) -> list[Experiment]:
     possible = [
         (cause, switch) for cause in CAUSES.values() for switch in cause.switches if is_known(wanted.possible(switch))
     ]
-    confounders = tuple(switch for cause, switch in possible if cause.is_confounder and any(map(cause.shows, asked)))
+    # One switch takes a confounder away; the first of a cause works in most engines.
+    first = {cause.slug: switch for cause, switch in reversed(possible)}
+    confounders = tuple(
+        switch
+        for cause, switch in possible
+        if cause.is_confounder and switch == first[cause.slug] and any(map(cause.shows, asked))
+    )
     scene = _Scene(asked=asked, control=asked[0], focus=focus, wanted=wanted, confounders=confounders)
     proposed: list[Experiment] = []
     for cause, switch in possible:
@@ -166,18 +172,31 @@ def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:
 def _joint(recording: Recording) -> list[Experiment]:
     """For the widest comparison, the largest of several causes taken away together: do they overlap?"""
     proposed: dict[str, Experiment] = {}
-    for control, changed, causes in provisional(recording)[:1]:
-        for name in (control, changed):
+    for control, changed, found in provisional(recording)[:1]:
+        chosen = _joinable(found)[:MOST_JOINT]
+        for side, name in enumerate((control, changed)):
             own = [entry for entry in recording.plan.experiments if entry.arm == name and not entry.excluded]
             arm = recording.plan.arm(name)
-            by_cause = {entry.switches[-1].cause: entry.switches for entry in own}
-            kept = [by_cause[cause] for cause in causes[:MOST_JOINT] if cause in by_cause]
+            applied = {entry.switches[-1]: entry.switches for entry in own}
+            kept = [applied[last] for item in chosen if (last := item.by_side()[side][-1]) in applied]
             for size in range(2, len(kept) + 1):
                 for group in combinations(kept, size):
                     switches = tuple(dict.fromkeys(switch for part in group for switch in part))
                     entry = Experiment(arm=name, switches=switches, applied=named(arm, switches))
                     proposed.setdefault(entry.applied, entry)
     return list(proposed.values())
+
+
+def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
+    """Those that can be applied to one arm: of several levels of a factor, the one whose effect is largest."""
+    kept: list[Contribution] = []
+    taken: set[tuple[int, str]] = set()
+    for item in found:
+        factors = {(side, switch.factor) for side, switches in enumerate(item.by_side()) for switch in switches}
+        if not factors & taken:
+            kept.append(item)
+            taken |= factors
+    return kept
 
 
 def named(arm: Arm, switches: Iterable[Switch]) -> str:

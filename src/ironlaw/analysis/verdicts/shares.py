@@ -10,14 +10,15 @@ from itertools import combinations
 from math import factorial
 
 from ironlaw.analysis.statistics.interval import t_interval
-from ironlaw.analysis.verdicts.bench import Bench, Contribution, mean_of
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, mean_of
 from ironlaw.cause import Cause
 from ironlaw.causes import cause_behind
 from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
 
-Shares = dict[str, tuple[dict[int, float], tuple[float, float] | None]]
+# By the key of a contribution.
+Shares = dict[Key, tuple[dict[int, float], tuple[float, float] | None]]
 
 
 def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Shares:
@@ -28,9 +29,9 @@ def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Cont
     orders.
     """
     held = on.held(control, changed)
-    first = [item for item in confirmed if held and set(item.switches) <= set(held)]
+    first = [item for item in confirmed if held and set().union(*item.by_side()) <= set(held)]
     ranked = sorted((item for item in confirmed if item not in first), key=lambda item: -abs(mean_of(item.parts)))
-    shares: Shares = {item.cause: (item.parts, None) for item in first}
+    shares: Shares = {item.key: (item.parts, None) for item in first}
     while ranked:
         removed = _removed(on, (control, changed), ranked, held)
         if removed is not None:
@@ -50,8 +51,10 @@ def _removed(
     start = [on.stand_in(arm, held) for arm in arms]
     for size in range(1, len(confirmed) + 1):
         for group in combinations(range(len(confirmed)), size):
-            switches = [*held, *(switch for player in group for switch in confirmed[player].switches)]
-            ins = [on.stand_in(arm, switches) for arm in arms]
+            ins = [
+                on.stand_in(arm, [*held, *(switch for player in group for switch in confirmed[player].by_side()[side])])
+                for side, arm in enumerate(arms)
+            ]
             if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
                 return None
             removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))
@@ -71,7 +74,7 @@ def _shapley(confirmed: list[Contribution], removed: Removed) -> Shares:
                 step = _minus(removed[frozenset((*group, player))], removed[frozenset(group)])
                 steps.append(mean_of(step))
                 value = {key: value.get(key, 0.0) + weight * part for key, part in step.items()}
-        shares[confirmed[player].cause] = (value, (min(steps), max(steps)))
+        shares[confirmed[player].key] = (value, (min(steps), max(steps)))
     return shares
 
 
@@ -96,7 +99,11 @@ def factor_contributions(
         return [], {}
     # All corners under the same switches: only causes whose switch was applied (or excluded) at every corner are away.
     held = on.held(control, changed)
-    away = [item for item in confirmed if all(on.stand_in(arm, item.switches) for arm in plain.values())]
+    away = [
+        item
+        for item in confirmed
+        if item.facing is None and all(on.stand_in(arm, item.switches) for arm in plain.values())
+    ]
     switches = list(dict.fromkeys([*held, *(switch for item in away for switch in item.switches)]))
     moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
     corners = {corner: arm for corner, arm in moved.items() if arm is not None}
