@@ -88,6 +88,7 @@ class FreeMemory:
     """
 
     compacted: Maybe[bool] = Missing("was not tried")
+    compaction_ns: Maybe[Amount] = Missing("was not recorded")  # of the whole machine's memory; once a run
     scattered_bytes: Maybe[Amount] = Missing("was not read")
     held_bytes: Amount = 0
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ironlaw.machine import free_memory
 from ironlaw.machine.free_memory import compact, held, scattered_bytes, settle
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 
 
 def put(root: Path, name: str, text: str) -> Path:
@@ -74,3 +75,21 @@ def test_a_compaction_without_end_is_given_up(tmp_path: Path) -> None:
     (tmp_path / "proc/sys/vm").mkdir(parents=True)
     os.mkfifo(tmp_path / "proc/sys/vm/compact_memory")  # opening it waits for a reader that never comes
     assert compact(tmp_path, limit_s=0.2) == Missing("compacting memory took more than 0.2 s and was given up")
+
+
+def test_memory_is_compacted_and_timed_only_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def compacted(root: Path) -> bool:
+        asked.append(root)
+        return True
+
+    monkeypatch.setattr(free_memory, "compact", compacted)
+    first, second = settle(tmp_path), settle(tmp_path, compacting=False)
+    assert asked == [tmp_path]
+    assert first.compacted is True
+    assert is_known(first.compaction_ns)
+    assert not is_known(second.compacted)
+    assert not is_known(second.compaction_ns)

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.fact import Ended, Ending, Failure, FreeMemory
+from ironlaw.fact import Ended, Ending, Fact, Failure, FreeMemory
 from ironlaw.measure import processes
-from ironlaw.measure.processes import ProcessStage, user_environment
+from ironlaw.measure.birth import user_environment
+from ironlaw.measure.messages import Line
+from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
@@ -141,7 +144,7 @@ def test_a_user_without_a_name_gets_one_for_the_arms_processes(monkeypatch: pyte
 
 
 def test_a_twin_that_is_gone_fails_in_the_replicate_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "settle", FreeMemory)
+    monkeypatch.setattr(processes, "settle", lambda **_: FreeMemory())
     arm = Arm.of("fp32")
     stage = ProcessStage(Plan(model="", arms=(arm,), schedule=Schedule(), counters=False))
     try:
@@ -192,3 +195,36 @@ def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp
     (prepared,) = recorded.prepared
     assert prepared.prepared.settings == {"default dtype": "float64", "threads": 2, "deterministic algorithms": "on"}
     assert any("sets torch's threads to 2" in note for note in prepared.prepared.notes)
+
+
+def test_the_interpreters_of_a_replicate_start_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Silent:
+        def __init__(self, process: object, line: Line, log: object, arms: tuple[str, ...]) -> None:
+            self.line, self.arms = line, arms
+
+        def begin(self, staff: object) -> None:
+            seen.append(f"begin {self.arms}")
+
+        def born(self, *, limit_s: float) -> str:
+            seen.append(f"born {self.arms}")
+            return ""
+
+        def dismiss(self, *, limit_s: float) -> list[Fact]:
+            self.line.close()
+            return []
+
+    monkeypatch.setattr(processes, "settle", lambda **_: FreeMemory())
+    monkeypatch.setattr(processes, "Interpreter", Silent)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
+    gone = Failure(arm="", replicate=0, stage="start", reason="")
+    monkeypatch.setattr(ProcessStage, "_ask", lambda *_: [gone])
+    arms = (Arm.of("fp32"), Arm.of("fp32+pages=huge"))
+    stage = ProcessStage(Plan(model="", arms=arms, schedule=Schedule(), counters=False))
+    stage.check_counters()
+    models = {arm.name: PreparedModel(path="", size_bytes=0, phases_ns={}, weights="") for arm in arms}
+    list(stage.start(0, arms, models))
+    stage.close()
+    first, second = ("('fp32',)", "('fp32+pages=huge',)")
+    assert seen == [f"begin {first}", f"begin {second}", f"born {first}", f"born {second}"]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ironlaw.errors import ArmFailed
 from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
@@ -20,12 +21,27 @@ _CAPS = {
     "avx512_vnni": ("AVX512_CORE_VNNI", "avx512", "avx512"),
 }
 _NEEDS = {"avx2": "avx2", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
+_UNKNOWN = "not reported"  # where the library does not report it
 # fbgemm/Utils.h, enum class inst_set_t.
 _FBGEMM_NAMES = ("none", "avx2", "avx512", "avx512_ymm", "avx512_vnni", "avx512_vnni_ymm", "sve")
 
 
+def caps(level: str) -> Mapping[str, str]:
+    """The variables of oneDNN, ATen, FBGEMM and MKL for a level."""
+    onednn, aten, fbgemm = _CAPS[level]
+    return {
+        "ONEDNN_MAX_CPU_ISA": onednn,
+        "ATEN_CPU_CAPABILITY": aten,
+        "FBGEMM_ENABLE_INSTRUCTIONS": fbgemm,
+        "MKL_ENABLE_INSTRUCTIONS": aten.upper(),
+    }
+
+
 class Isa(Factor):
-    """A cap below what the CPU has; libraries read it once, so such arms get interpreters of their own."""
+    """A cap below what the CPU has, set in the arm's own process.
+
+    oneDNN, ATen, FBGEMM and MKL read their variable when they first compute, once a process: importing them does not.
+    """
 
     name = "isa"
     summary = "widest vector instructions allowed"
@@ -43,15 +59,23 @@ class Isa(Factor):
             return Missing("this CPU has nothing above AVX2, so the cap would do nothing")
         return True
 
-    def environment(self, level: str) -> Mapping[str, str]:
-        """The variables of oneDNN, ATen and FBGEMM."""
-        onednn, aten, fbgemm = _CAPS[level]
-        return {
-            "ONEDNN_MAX_CPU_ISA": onednn,
-            "ATEN_CPU_CAPABILITY": aten,
-            "FBGEMM_ENABLE_INSTRUCTIONS": fbgemm,
-            "MKL_ENABLE_INSTRUCTIONS": aten.upper(),
-        }
+    def enter(self, level: str) -> None:
+        """Set the libraries' variables, and see that ATen and FBGEMM had not read theirs before.
+
+        Raises:
+            ArmFailed: one had, so that the arm would run without its cap.
+        """
+        os.environ.update(caps(level))
+        _, aten, fbgemm = _CAPS[level]
+        import torch
+
+        found = {"ATen": torch.backends.cpu.get_cpu_capability().lower(), "FBGEMM": _fbgemm()}
+        for library, wanted in (("ATen", aten), ("FBGEMM", fbgemm)):
+            if found[library] not in (wanted, _UNKNOWN):
+                raise ArmFailed(
+                    f"isa={level} came too late: {library} uses {found[library]} already",
+                    hint="see that nothing computes while it is imported",
+                )
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """What ATen and FBGEMM report, and which oneDNN kernels one inference ran."""
@@ -92,7 +116,7 @@ def _fbgemm() -> str:
     try:
         chosen = ctypes.CDLL(str(library))["_ZN6fbgemm20fbgemmInstructionSetEv"]()
     except (OSError, AttributeError):
-        return "not reported"
+        return _UNKNOWN
     return _FBGEMM_NAMES[chosen] if 0 <= chosen < len(_FBGEMM_NAMES) else f"instruction set {chosen}"
 
 

@@ -12,6 +12,7 @@ import mmap
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,16 +28,18 @@ MOST_HELD_BYTES = 512 * 1024 * 1024
 COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
 
 
-def settle(root: Path = Path("/")) -> FreeMemory:
-    """Have memory compacted, look at what is scattered then, and say how much of it to hold."""
-    compacted = compact(root)
+def settle(root: Path = Path("/"), *, compacting: bool = True) -> FreeMemory:
+    """Have memory compacted, unless it was before; look at what is scattered then, and say how much of it to hold."""
+    began_ns = time.monotonic_ns()
+    compacted = compact(root) if compacting else Missing("was done before the first replicate, or tried")
+    took_ns = time.monotonic_ns() - began_ns if compacting else Missing("was not done again")
     scattered = scattered_bytes(root)
     available = available_bytes(root)
     if not is_known(scattered) or not is_known(available):
-        return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=0)
+        return FreeMemory(compacted=compacted, compaction_ns=took_ns, scattered_bytes=scattered, held_bytes=0)
     page = resource.getpagesize()
     hold = min(scattered, int(available * MOST_HELD), MOST_HELD_BYTES) // page * page
-    return FreeMemory(compacted=compacted, scattered_bytes=scattered, held_bytes=hold)
+    return FreeMemory(compacted=compacted, compaction_ns=took_ns, scattered_bytes=scattered, held_bytes=hold)
 
 
 @contextmanager

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import random
-import socket
 import subprocess
 import tempfile
 import time
@@ -36,11 +34,11 @@ from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
+from ironlaw.measure.birth import new_line, tail, threading_environment, user_environment
 from ironlaw.measure.messages import (
     AskAnswers,
     CodeTurn,
     LayerTurn,
-    Line,
     LineLost,
     Order,
     Post,
@@ -67,10 +65,6 @@ WARM_UP_LIMIT_NS = 2_000_000_000
 _GO_BEFORE = Concern | Census | Labelled | NullReading  # facts that are followed by the answer to an order
 # What each twin would import otherwise, 0.2 s an arm.
 FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
-# What libraries read once, when they are imported; numpy's own pool is not what is measured.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +72,19 @@ class _Birth:
     replicate: int
     environment: dict[str, str]
     imports: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    padding: int  # bytes of the environment
+
+
+@dataclass(slots=True)
+class _Launched:
+    """An interpreter on its way, or why it could not be launched."""
+
+    birth: _Birth
+    log: Path
+    began_ns: int
+    interpreter: Interpreter | None = None
+    reason: str = ""
 
 
 class ProcessStage:
@@ -94,6 +101,7 @@ class ProcessStage:
         self._folder = _temporary_folder()
         self._check: CounterCheck | None = None
         self._memory = FreeMemory()  # models are prepared wherever memory is free
+        self._has_settled = False  # memory was compacted, once a run: it moves what every program of the machine uses
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
         self._twins: dict[str, TwinProcess] = {}
         self._interpreters: list[Interpreter] = []
@@ -151,7 +159,8 @@ class ProcessStage:
         """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
         self._replicate = replicate
         imports = {arm.name: models[arm.name].imports for arm in arms}
-        self._memory = memory = settle()
+        self._memory = memory = settle(compacting=not self._has_settled)
+        self._has_settled = True
         with held(memory.held_bytes):
             yield from self._open(arms, replicate=replicate, imports=imports)
             for arm in arms:
@@ -201,49 +210,73 @@ class ProcessStage:
         by_environment: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
         for arm in arms:
             by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
-        for environment, members in by_environment.items():
-            of_engines = [
-                name
-                for variant in (arm.variant for arm in members)
-                for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
-            ]
-            of_models = [name for arm in members for name in imports.get(arm.name, ())]
-            imported = (*FOR_EVERY_ARM, *of_engines, *of_models)
-            birth = _Birth(replicate, dict(environment), tuple(dict.fromkeys(imported)))
-            yield from self._open_one(tuple(members), birth)
+        births = [
+            self._birth(tuple(members), dict(environment), replicate, imports)
+            for environment, members in by_environment.items()
+        ]
+        # Side by side: each imports for seconds, and nothing counts meanwhile.
+        for launched in [self._launch(birth) for birth in births]:
+            yield from self._opened(launched)
 
-    def _open_one(self, arms: tuple[Arm, ...], birth: _Birth) -> Iterator[Fact]:
-        began_ns = time.monotonic_ns()
-        padding = self._rng.randrange(4096)
-        log = self._new_log()
-        try:
-            reason = self._launch(arms, birth, log=log, padding=padding)
-        except OSError as error:
-            reason = f"the interpreter did not start: {error.strerror}"
+    def _birth(
+        self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int, imports: Mapping[str, tuple[str, ...]]
+    ) -> _Birth:
+        of_engines = [
+            name
+            for variant in (arm.variant for arm in arms)
+            for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
+        ]
+        of_models = [name for arm in arms for name in imports.get(arm.name, ())]
+        return _Birth(
+            replicate=replicate,
+            environment=environment,
+            imports=tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *of_models))),
+            arms=arms,
+            padding=self._rng.randrange(4096),
+        )
+
+    def _opened(self, launched: _Launched) -> Iterator[Fact]:
+        """Wait for an interpreter and its twins; what there is to say of it."""
+        birth = launched.birth
+        interpreter = launched.interpreter
+        reason = launched.reason if interpreter is None else interpreter.born(limit_s=START_LIMIT_S)
         if reason:
-            for arm in arms:
-                yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=_tail(log))
+            hint = tail(launched.log)
+            for arm in birth.arms:
+                if (twin := self._twins.pop(arm.name, None)) is not None:
+                    twin.line.close()
+                yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=hint)
             return
         yield InterpreterStarted(
             replicate=birth.replicate,
-            arms=tuple(arm.name for arm in arms),
+            arms=tuple(arm.name for arm in birth.arms),
             environment=birth.environment,
-            padding_bytes=padding,
-            start_ns=time.monotonic_ns() - began_ns,
+            padding_bytes=birth.padding,
+            start_ns=time.monotonic_ns() - launched.began_ns,
             memory=self._memory,
         )
 
-    def _launch(self, arms: tuple[Arm, ...], birth: _Birth, *, log: Path, padding: int) -> str:
-        """Start an interpreter with these twins; empty, or why it could not.
+    def _launch(self, birth: _Birth) -> _Launched:
+        """Start an interpreter and say what it is to import and to fork; does not wait for it."""
+        launched = _Launched(birth=birth, log=self._new_log(), began_ns=time.monotonic_ns())
+        try:
+            self._spawn(launched)
+        except OSError as error:
+            launched.reason = f"the interpreter did not start: {error.strerror}"
+        return launched
+
+    def _spawn(self, launched: _Launched) -> None:
+        """Start the process of an interpreter with a line to it and to each of its twins.
 
         Raises:
             OSError: there are not enough descriptors, processes or space for it.
         """
+        birth = launched.birth
         with contextlib.ExitStack() as theirs:
-            line, end = _line(theirs)
+            line, end = new_line(theirs)
             lines, posts = {}, []
-            for arm in arms:
-                lines[arm.name], other = _line(theirs)
+            for arm in birth.arms:
+                lines[arm.name], other = new_line(theirs)
                 posts.append(self._post(arm, birth.replicate, fd=other.fileno(), log=self._new_log()))
             process = subprocess.Popen(
                 child.command("ironlaw.measure.interpreter", str(end.fileno())),
@@ -252,24 +285,22 @@ class ProcessStage:
                     **self._telemetry_off.variables,
                     **threading_environment(self._plan.threads),
                     **user_environment(),
-                    "IRONLAW_PADDING": "x" * padding,
+                    "IRONLAW_PADDING": "x" * birth.padding,
                     **birth.environment,
                 },
                 pass_fds=[end.fileno(), *(post.fd for post in posts)],
                 stdin=subprocess.DEVNULL,
-                stdout=theirs.enter_context(log.open("wb")),
+                stdout=theirs.enter_context(launched.log.open("wb")),
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            interpreter = Interpreter(process, line, log, tuple(lines))
+            interpreter = Interpreter(process, line, launched.log, tuple(lines))
             self._interpreters.append(interpreter)
-        staff = Staff(imports=birth.imports, posts=tuple(posts), withheld=self._telemetry_off.withheld)
-        reason = interpreter.start(staff, limit_s=START_LIMIT_S)
-        if not reason:
-            for post in posts:
-                name = post.arm.name
-                self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(post.log))
-        return reason
+        launched.interpreter = interpreter
+        for post in posts:
+            name = post.arm.name
+            self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(post.log))
+        interpreter.begin(Staff(imports=birth.imports, posts=tuple(posts), withheld=self._telemetry_off.withheld))
 
     def _new_log(self) -> Path:
         self._logs += 1
@@ -306,7 +337,7 @@ class ProcessStage:
                 facts.append(twin.receive(limit_s=limit_s))
         except LineLost as lost:
             reason = twin.explain(lost)
-            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=_tail(twin.log)))
+            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=tail(twin.log)))
         if isinstance(facts[-1], Failure):
             twin.line.close()
             del self._twins[arm.name]
@@ -324,38 +355,6 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
         ) from None
 
 
-def _line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:
-    """A new line, and its other end, which this process closes with `theirs`."""
-    ours, end = socket.socketpair()
-    theirs.enter_context(end)
-    return Line(ours), end
-
-
 def _goes_before(fact: Fact) -> bool:
     """Whether a twin sends more facts for the same order behind this one."""
     return isinstance(fact, _GO_BEFORE) or (isinstance(fact, Outputs) and fact.following > 0)
-
-
-def threading_environment(threads: int) -> dict[str, str]:
-    """What tells the thread pools of an arm's process their size, from its start on."""
-    return {name: str(threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
-
-
-def user_environment() -> dict[str, str]:
-    """A name for a user who has none, as in a container run with --user: torch 2.9's compiler fails without."""
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        return {"USER": f"uid{os.getuid()}"}
-    return {}
-
-
-def _tail(log: Path) -> str:
-    """The last line of what a process printed, of which there may be gigabytes."""
-    try:
-        with log.open("rb") as printed:
-            printed.seek(max(0, printed.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            lines = printed.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return lines[-1][:300] if lines else "it printed nothing"

@@ -47,10 +47,14 @@ class Interpreter:
     left: list[Concern] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     is_gone: bool = False
 
-    def start(self, staff: Staff, *, limit_s: float) -> str:
-        """Let it import and fork; empty, or why it could not."""
-        try:
+    def begin(self, staff: Staff) -> None:
+        """Let it import and fork; `born` waits for that, and reports what went wrong here too."""
+        with contextlib.suppress(LineLost):
             self.line.send(msgspec.json.encode(staff))
+
+    def born(self, *, limit_s: float) -> str:
+        """Wait until it has imported and forked; empty, or why it could not."""
+        try:
             news = self.line.receive_news(timeout_s=limit_s)
         except LineLost as lost:
             if lost.loss is not Loss.GONE:
