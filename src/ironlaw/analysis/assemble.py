@@ -224,15 +224,15 @@ def _executed(arm: Maybe[Sampled]) -> Maybe[Executed]:
 def _with_account(
     comparison: Comparison, samples: dict[str, Maybe[Sampled]], rows: dict[str, ArmSummary]
 ) -> Comparison:
-    control, changed = (rows[name].wall_ns for name in (comparison.control, comparison.changed))
+    pair = (comparison.control, comparison.changed)
+    unsampled = next((gap for name in pair if isinstance(gap := samples[name], Missing)), None)
+    if unsampled is not None:
+        return replace(comparison, account=unsampled)
+    control, changed = (rows[name].wall_ns for name in pair)
     if isinstance(control, Missing) or isinstance(changed, Missing):
-        return comparison
-    found = account(
-        samples[comparison.control],
-        samples[comparison.changed],
-        control_ns=control.value,
-        changed_ns=changed.value,
-    )
+        gap = next(time.reason for time in (control, changed) if isinstance(time, Missing))
+        return replace(comparison, account=Missing(f"a time has no interval: {gap}"))
+    found = account(samples[pair[0]], samples[pair[1]], control_ns=control.value, changed_ns=changed.value)
     return replace(comparison, account=found)
 
 

@@ -66,8 +66,17 @@ def account_sentences(account: Account) -> list[str]:
 
 
 def code_name(code: Code) -> str:
-    """A piece of code as it is listed: its object, and its symbol in there."""
-    return plain(f"{code.object}: {code.name}" if code.object else code.name)
+    """A piece of code as it is listed: its library without versions, and its symbol in there without its result."""
+    owner = code.object.partition(".so")[0]
+    name = code.name.removeprefix("void ")
+    return plain(f"{owner}: {name}" if owner else name)
+
+
+def code_kind(code: Code) -> str:
+    """Its category, with the class of instructions where vectors are what tells kernels apart."""
+    if code.instructions in (InstructionClass.INTEGER, InstructionClass.UNKNOWN):
+        return code.category.value
+    return f"{code.category.value}, {CLASS_NAMES[code.instructions]}"
 
 
 def share_cell(share: float) -> str:
@@ -77,7 +86,8 @@ def share_cell(share: float) -> str:
 
 def executed_sentence(arm: ArmSummary, executed: Executed) -> str:
     """How many samples an arm's code is known from, and what sampling itself took."""
-    said = f"{plain(arm.arm)}: {executed.samples} samples in {executed.replicates} replicates"
+    times = f"{executed.replicates} replicate{'s' if executed.replicates > 1 else ''}"
+    said = f"{plain(arm.arm)}: {executed.samples} samples in {times}"
     if isinstance(executed.adds, Estimate):
         low, high = (number(edge, PERCENT, digits=2) for edge in (executed.adds.low, executed.adds.high))
         said += f"; sampling made an inference longer by {percent(executed.adds.value)} [{low}, {high}]"

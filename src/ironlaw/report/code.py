@@ -10,9 +10,9 @@ from rich.text import Text
 from ironlaw.account import Account, Executed
 from ironlaw.explanation import ArmSummary, Comparison
 from ironlaw.report.account import (
-    CLASS_NAMES,
     SHOWN,
     account_sentences,
+    code_kind,
     code_name,
     executed_sentence,
     named_rows,
@@ -51,13 +51,16 @@ def show_code(arm: ArmSummary, executed: Executed, console: Console, *, is_whole
     """The pieces of code of one arm with their shares of its time, the largest first."""
     shown = executed.code if is_whole else executed.code[:LISTED]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    grid.add_column("share", justify="right", no_wrap=True)
-    grid.add_column("category", no_wrap=True)
-    grid.add_column("class", no_wrap=True)
-    grid.add_column("object: symbol", no_wrap=not is_whole, overflow="fold" if is_whole else "ellipsis", ratio=1)
-    for code, share in shown:
-        cells = (share_cell(share), code.category.value, CLASS_NAMES[code.instructions], code_name(code))
-        grid.add_row(*map(Text, cells))
+    rows = [(share_cell(share), code_kind(code), code_name(code)) for code, share in shown]
+    left = console.width
+    for place, title in enumerate(("share", "category")):
+        widest = max(len(title), *(len(row[place]) for row in rows))
+        left -= widest + 2
+        grid.add_column(title, justify="left" if place else "right", no_wrap=True, width=widest)
+    # In a narrow terminal the names would push out the numbers.
+    grid.add_column("object: symbol", no_wrap=not is_whole, overflow="fold" if is_whole else "ellipsis", width=left)
+    for row in rows:
+        grid.add_row(*map(Text, row))
     console.print(Text(executed_sentence(arm, executed), style="bold"))
     console.print(grid)
     if len(shown) < len(executed.code):

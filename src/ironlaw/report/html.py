@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from ironlaw.account import Account, AccountRow
 from ironlaw.causes import cause_of
 from ironlaw.concern import Weight
-from ironlaw.explanation import NOT_RECORDED, Association, Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.explanation import NOT_RECORDED, NOT_SAMPLED, Association, Comparison, Explanation, Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
+from ironlaw.report.account import account_sentences, named_rows
+from ironlaw.report.account_figures import account_bars, icicle
 from ironlaw.report.arms import failure_sentence
 from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.columns import (
@@ -92,6 +95,16 @@ class LedgerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account as a table: its unit, per row the name and its cells, and what is said below."""
+
+    unit: str
+    drawing: Drawing | None
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One comparison's part of the page."""
 
@@ -102,6 +115,8 @@ class Section:
     ledger: LedgerView | None
     no_ledger: str
     ledger_notes: tuple[str, ...]
+    account: AccountView | None
+    no_account: str
 
 
 def render(explanation: Explanation, recording: Recording | None) -> str:
@@ -176,6 +191,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
             for comparison in widest_first(asked)
         ],
         "guesses": guesses(explanation),
+        "icicles": _icicles(explanation, prefix),
         "strips": _strips(recording, explanation, prefix) if recording else [],
         "map": figures.association_map(_asked_associations(explanation), name=f"{prefix}associations"),
         "associations": [item for item in explanation.associations if is_known(item.correlation)],
@@ -280,7 +296,7 @@ def _data_value(value: Any) -> str:
 def _section(
     comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int, *, prefix: str
 ) -> Section:
-    ledger, split, once = comparison.ledger, comparison.split, comparison.once
+    ledger, split, once, account = comparison.ledger, comparison.split, comparison.once, comparison.account
     return Section(
         anchor=f"comparison-{place}",
         comparison=comparison,
@@ -289,6 +305,8 @@ def _section(
         ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
         no_ledger=_why_not(ledger),
         ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
+        account=None if isinstance(account, Missing) else _account_view(comparison, account, f"{prefix}c{place}-"),
+        no_account=plain(account.reason) if isinstance(account, Missing) and account != NOT_SAMPLED else "",
     )
 
 
@@ -328,6 +346,33 @@ def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
             (row, tuple(cell(said.get(key)) for key in keys)) for row, said in zip(ledger.rows, rows, strict=True)
         ),
     )
+
+
+def _account_view(comparison: Comparison, account: Account, name: str) -> AccountView:
+    rows = named_rows(account)
+    scale = scale_for(TIME, [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)])
+
+    def cells(row: AccountRow) -> tuple[Cell, ...]:
+        times = [Cell(text=number(one.value, scale), value=repr(one.value)) for one in (row.control_ns, row.changed_ns)]
+        saved = shown(row.saved_ns, scale, null=0.0)
+        return (*times, Cell(text=saved.value, value=repr(row.saved_ns.value)), Cell(text=saved.interval, value=""))
+
+    return AccountView(
+        unit=scale.unit,
+        drawing=account_bars(comparison, account, name=f"{name}account"),
+        rows=tuple((one.name, cells(one.row)) for one in rows),
+        sentences=tuple(account_sentences(account)),
+    )
+
+
+def _icicles(explanation: Explanation, prefix: str) -> list[Drawing]:
+    """What each arm that was asked for executed, where it is known."""
+    added = added_arms(explanation)
+    return [
+        icicle(arm, arm.executed, name=f"{prefix}icicle-{place}")
+        for place, arm in enumerate(explanation.arms)
+        if arm.arm not in added and not isinstance(arm.executed, Missing)
+    ]
 
 
 def _correlation_text(correlation: Any) -> str:
