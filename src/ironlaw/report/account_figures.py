@@ -29,7 +29,7 @@ _ROW_IN = 0.32
 _ROWS = 16  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
-_LETTER = 0.0088  # of the width that a letter takes
+_LETTER = 0.0068  # of the width that a letter takes
 # Alike kinds of code share a colour; the name in the box and the table say which it is.
 _GROUPS = {
     Category.MATRIX: 0,
@@ -64,7 +64,7 @@ def account_bars(comparison: Comparison, account: Account, *, name: str) -> Draw
     times = [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)]
     scale = scale_for(TIME, times)
     labels = [one.name for one in rows]
-    longest = max(times) / scale.size
+    longest = max(time.high for one in rows for time in (one.row.control_ns, one.row.changed_ns)) / scale.size
     with canvas(0.75 + _ROW_IN * len(rows)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.9, top=0.3)
         places = range(len(rows))
@@ -146,7 +146,8 @@ def _box(ax: Axes, place: tuple[float, float, float], text: str, ink: Ink, *, ha
     )  # fmt: skip
     letters = int((width - 0.006) / _LETTER)
     if width >= _NAMED_FROM:
-        said = shortened(text, longest=letters)
+        name = plain(text).removeprefix("void ")
+        said = name if len(name) <= letters else f"{name[: letters - 1]}…"
         ax.text(x + width / 2, y + 0.5, said, ha="center", va="center", fontsize=7.5,
                 bbox={"facecolor": Ink.PAPER.value, "edgecolor": "none", "alpha": 0.8, "pad": 1.0})  # fmt: skip
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of, is_unnamed
@@ -22,7 +22,8 @@ def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
     """Each site of one sampling turn with its category.
 
     In code without names, loops that convert, store and count belong to the kernel whose products they finish: they are
-    taken to it where they lie in the same function (by the unwind table) or, in generated code, close by.
+    taken to it where they lie in the same function (by the unwind table) or, in generated code and assembly that have
+    no entry there, close by.
     """
     categories = {site: category_of(site) for site in sites}
     if depthwise_is_generated(sites):
@@ -30,11 +31,10 @@ def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
             if categories[site] is Category.KERNELS and _is_avx2_of_bytes(site):
                 categories[site] = Category.DEPTHWISE
     functions = _kernel_functions(sites, categories)
-    anchors = sorted(
-        (site.offset, categories[site])
-        for site in sites
-        if site.object == _GENERATED and is_unnamed(site) and categories[site] in _KERNELS
-    )
+    anchors: dict[str, list[tuple[int, Category]]] = defaultdict(list)
+    for site in sites:
+        if not site.function and is_unnamed(site) and categories[site] in _KERNELS:
+            bisect.insort(anchors[site.object], (site.offset, categories[site]), key=lambda anchor: anchor[0])
     return [(site, _beside(site, categories[site], functions, anchors)) for site in sites]
 
 
@@ -76,14 +76,18 @@ def _kernel_functions(sites: Sequence[CodeSite], categories: dict[CodeSite, Cate
 
 
 def _beside(
-    site: CodeSite, own: Category, functions: set[tuple[str, int]], anchors: Sequence[tuple[int, Category]]
+    site: CodeSite,
+    own: Category,
+    functions: set[tuple[str, int]],
+    anchors: Mapping[str, Sequence[tuple[int, Category]]],
 ) -> Category:
     if not is_unnamed(site) or own in _KERNELS:
         return own
-    if site.object != _GENERATED:
-        return Category.KERNELS if site.function and (site.object, site.function) in functions else own
-    place = bisect.bisect_left(anchors, site.offset, key=lambda anchor: anchor[0])
-    near = anchors[max(0, place - 1) : place + 1]
+    if site.function:
+        return Category.KERNELS if (site.object, site.function) in functions else own
+    around = anchors.get(site.object, ())
+    place = bisect.bisect_left(around, site.offset, key=lambda anchor: anchor[0])
+    near = around[max(0, place - 1) : place + 1]
     closest = min(near, key=lambda anchor: abs(anchor[0] - site.offset), default=None)
     if closest is None or abs(closest[0] - site.offset) > _REACH_BYTES:
         return own

@@ -89,9 +89,10 @@ class ElfFile:
         address = self._address(file_offset)
         if address is None:
             return 0
-        functions = self._functions()
-        place = int(np.searchsorted(functions, np.int64(address), side="right")) - 1
-        return int(functions[place]) if place >= 0 else 0
+        starts, lengths = self._functions()
+        place = int(np.searchsorted(starts, np.int64(address), side="right")) - 1
+        is_inside = place >= 0 and address < int(starts[place]) + int(lengths[place])
+        return int(starts[place]) if is_inside else 0
 
     def _address(self, file_offset: int) -> int | None:
         for offset, size, address in self._loaded:
@@ -114,20 +115,31 @@ def _text(data: mmap.mmap, offset: int) -> str:
     return data[offset : data.find(b"\0", offset)].decode(errors="replace")
 
 
-def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> NDArray[Any]:
-    """Where functions begin, ascending: the table of .eh_frame_hdr, in the one encoding that linkers write.
+def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Where functions begin, ascending, and their lengths: by .eh_frame_hdr and the entries of .eh_frame it points to.
 
-    Source: Linux Standard Base Core 5.0, section 10.6.2: version, three encodings, the frames' address, the number of
-    entries, and pairs of (where a function begins, its frame), both relative to the section.
+    In the one encoding that linkers write. The header has its version, three encodings, the frames' address, the number
+    of entries, and pairs of (function, entry), both relative to the header. An entry has its own length, its CIE, the
+    function relative to this field, and the function's length. Assembly may have no entry.
+
+    Source: Linux Standard Base Core 5.0, sections 10.6.1 and 10.6.2.
     """
     import numpy as np
 
     begin = 0 if header is None or header["type"] == _SHT_NOBITS else int(header["offset"])
     if header is None or data[begin : begin + 1] != b"\x01" or data[begin + 2 : begin + 4] != b"\x03\x3b":
-        return np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     count = int.from_bytes(data[begin + 8 : begin + 12], "little")
     pairs = _table(data, [("function", "<i4"), ("frame", "<i4")], offset=begin + 12, count=count)
-    return pairs["function"].astype(np.int64) + np.int64(header["address"])
+    starts, frames = (pairs[name].astype(np.int64) for name in ("function", "frame"))
+    # Both sections lie in one segment, so that what is relative to the header's address is so to its place in the file.
+    fits = (frames + begin >= 0) & (frames + begin + 16 <= len(data))
+    starts, frames = starts[fits], frames[fits]
+    content = np.frombuffer(data, dtype=np.uint8)
+    fields = content[(frames + begin)[:, None] + np.arange(8, 16)].copy().view("<i4")
+    # In another encoding the entry's own idea of where its function begins would differ from the header's.
+    agree = fields[:, 0] + frames + 8 == starts
+    return starts[agree] + np.int64(header["address"]), fields[agree, 1].astype(np.int64)
 
 
 def _read_symbols(data: mmap.mmap, sections: NDArray[Any]) -> SymbolTable:
