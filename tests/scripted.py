@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.verdicts.planner import Wanted, propose
+from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise_wanted
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 # What an arm shows that has no cause of the catalogue in it: 100 operators in 33 ms.
@@ -50,12 +50,8 @@ def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceil
         ceilings=ceilings,
     )
 
-    def more_arms(facts: Sequence[Fact]) -> Proposal:
-        added, experiments = propose(assemble(facts), Wanted())
-        return Proposal(arms=added, experiments=experiments)
-
     kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=Advice(more_arms=more_arms))
+    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
     return assemble(kept)
 
 

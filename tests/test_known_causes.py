@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.analysis.verdicts.planner import Wanted, propose
+from ironlaw.analysis.verdicts.planner import Wanted, called_for
 from ironlaw.arm import Arm
 from ironlaw.causes import TESTED
 from ironlaw.explanation import Outcome
@@ -341,7 +341,7 @@ def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -
         machine=Machine(architecture="x86_64", cpu="scripted"),
         plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
     )
-    _, experiments = propose(seen, Wanted(causes=("quantized-engine",)))
+    experiments = called_for(seen, Wanted(causes=("quantized-engine",)))
     assert "b+quantized-engine=onednn" in {entry.applied for entry in experiments}
     assert [entry.arm for entry in experiments if entry.excluded] == ["a"]
 
@@ -357,7 +357,7 @@ def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_ow
         machine=Machine(architecture="x86_64", cpu="scripted"),
         plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
     )
-    _, experiments = propose(seen, Wanted(causes=("quantized-engine",)))
+    experiments = called_for(seen, Wanted(causes=("quantized-engine",)))
     assert {(entry.arm, str(entry.switches[0]), entry.excluded == "") for entry in experiments} == {
         ("float", "quantized-engine=x86", False),
         ("foreign", "quantized-engine=x86", True),

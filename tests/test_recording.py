@@ -16,12 +16,13 @@ from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import SCHEMA, Ending, Header, InterpreterStarted
 from ironlaw.lines import decode, decode_timed, encode
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import RecordingWriter, assemble, load
 from ironlaw.report.raw import packed
+from ironlaw.running.advice import advise
 
 SCRIPT = Script(
     arms={"fp32": ArmScript(page_faults=3000, kernel_instructions=2e7), "int8": ArmScript(user_instructions=4e7)}
@@ -36,7 +37,7 @@ def write_scripted(path: Path) -> None:
     arms = with_control((Arm.of("fp32"), Arm.of("int8")))
     plan = Plan(model="scripted", arms=arms, schedule=Schedule(replicates=2, rounds=3, inferences=12))
     sink = RecordingWriter(path)
-    record(plan, ScriptedStage(SCRIPT), sink, watcher=Unwatched(), advice=Advice())
+    record(plan, ScriptedStage(SCRIPT), sink, watcher=Unwatched(), advice=advise())
     sink.close()
 
 

@@ -45,9 +45,10 @@ def record(
         RunIncomplete: the disk is full, `out` was overwritten, or SIGTERM or SIGHUP came; the hint names what is kept.
     """
     from ironlaw.measure.kept import record_to
-    from ironlaw.measure.recorder import Advice, Unwatched
+    from ironlaw.measure.recorder import Unwatched
+    from ironlaw.running import advise
 
-    return record_to(Path(out), plan, force=force, watcher=watcher or Unwatched(), advice=advice or Advice())
+    return record_to(Path(out), plan, force=force, watcher=watcher or Unwatched(), advice=advice or advise())
 
 
 def load(path: Path | str) -> Recording:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import msgspec
 
 from ironlaw.factor import Direction
+from ironlaw.laws import NotNegative, Number
 from ironlaw.variant import Variant
 
 
@@ -48,3 +50,28 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "
     switches: tuple[Switch, ...]
     applied: str
     excluded: str = ""
+
+
+class CauseState(Enum):
+    """How the experiments on a cause stand while a run goes on."""
+
+    WAITING = "waiting"  # called for by what the arms show, and not begun
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    STUCK = "stuck"  # further replicates would not change the verdict
+    HOPELESS = "hopeless"  # more replicates are needed than the budget buys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseStanding:
+    """How the experiments on a cause stood when the last replicate was planned.
+
+    `hypotheses` is how many comparisons they are judged in; `seconds`, where it is known, how much more time would
+    decide them.
+    """
+
+    cause: str
+    state: CauseState
+    hypotheses: Number = 1
+    seconds: NotNegative | None = None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.experiment import Experiment
-from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Positive, Share, Word
+from ironlaw.experiment import CauseStanding, CauseState, Experiment
+from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 
@@ -58,6 +58,9 @@ class Plan:
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
     experiments: tuple[Experiment, ...] = ()
     retired: tuple[str, ...] = ()  # arms of a search that take no further turns
+    resting: tuple[str, ...] = ()  # arms of experiments that take no turns in the replicates that follow
+    standings: tuple[CauseStanding, ...] = ()  # of every cause whose experiments are called for
+    looks: Ordinal = 0  # how often verdicts were looked at while the run could still go another way
     code: bool = False  # sample what code the arms that were asked for execute, behind the turns that count
     layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
 
@@ -83,6 +86,10 @@ class Plan:
     def asked(self) -> tuple[Arm, ...]:
         """The arms that were asked for: neither repeats nor experiments."""
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
+
+    def hypotheses_waiting(self) -> int:
+        """In how many comparisons experiments would be judged that are called for and have not begun."""
+        return sum(standing.hypotheses for standing in self.standings if standing.state is CauseState.WAITING)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""

@@ -9,10 +9,11 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Fact
 from ironlaw.layer import Form, LayerCall
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise
 
 IMAGE, FEATURES, TOKENS = (1, 3, 16, 16), (1, 8, 16, 16), (1, 2048)
 
@@ -90,7 +91,7 @@ def recorded(float_arm: ArmScript = FLOAT_ARM, int8_arm: ArmScript = INT8_ARM, *
     )
     kept = Kept()
     stage = ScriptedStage(Script(arms={"fp32": float_arm, "int8": int8_arm}, **still))
-    record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     return assemble(kept)
 
 

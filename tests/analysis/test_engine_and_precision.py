@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 
 import pytest
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.verdicts.planner import Wanted, propose
+from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CauseVerdict, Comparison, Design, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise_wanted
 from tests import scripted
 
 NAMES = ("fp32", "int8", "fp32@onnxruntime", "int8@onnxruntime")
@@ -40,10 +40,6 @@ def recorded(engine: float, precision: float, together: float) -> Recording:
     }
     script = Script(arms=laws, turn_noise=0.002, shared_spread=0.01)
 
-    def more(facts: Sequence[Fact]) -> Proposal:
-        arms, experiments = propose(assemble(facts), Wanted(causes=("engine",)))
-        return Proposal(arms=arms, experiments=experiments)
-
     arms = with_control((Arm.of("fp32"), Arm.of("int8@onnxruntime")))
     schedule = Schedule(replicates=8, rounds=6, inferences=8 * 60, budget_s=None)
     kept = Kept()
@@ -52,7 +48,7 @@ def recorded(engine: float, precision: float, together: float) -> Recording:
         ScriptedStage(script),
         kept,
         watcher=Unwatched(),
-        advice=Advice(more_arms=more),
+        advice=advise_wanted(Wanted(causes=("engine",))),
     )
     return assemble(kept)
 

@@ -18,6 +18,7 @@ from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.missing import Maybe
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.recording import Recording, RecordingWriter, load
+from ironlaw.running.advice import advise
 from tests.analysis.scripted_layers import FLOAT_ARM, INT8_ARM
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.docs.pages import ROOT, snippets
@@ -50,7 +51,7 @@ def record(
     short = replace(plan, schedule=replace(plan.schedule, replicates=REPLICATES))
     sink = RecordingWriter(Path(out), force=True)  # two runs in a second would have one name
     stage = ScriptedStage(Script(arms={**LAWS, **programs}, pmu=False))
-    perform(short, stage, sink, watcher=watcher or Unwatched(), advice=advice or Advice())
+    perform(short, stage, sink, watcher=watcher or Unwatched(), advice=advice or advise())
     sink.close()
     return load(out)
 

@@ -15,9 +15,10 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Ended, Ending
 from ironlaw.measure.children import end_child
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble, load
+from ironlaw.running.advice import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
 
@@ -129,7 +130,7 @@ def run_faults(folder: Path, faults: tuple[str, ...], *, source: str = PROGRAMS)
     plan = Plan(model="", arms=with_control(arms), schedule=schedule, counters=False, layers=False)
     kept, stage = Kept(), ProcessStage(plan)
     try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     finally:
         stage.close()
     return assemble(kept)

@@ -14,10 +14,11 @@ from ironlaw.errors import BadInput, RunIncomplete
 from ironlaw.fact import Ended, Ending, Fact
 from ironlaw.measure import kept
 from ironlaw.measure.messages import Turn
-from ironlaw.measure.recorder import Advice, Unwatched
+from ironlaw.measure.recorder import Unwatched
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, load
+from ironlaw.running.advice import advise
 from tests.test_recording import room_for
 
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=4e7)})
@@ -65,7 +66,7 @@ class Disturbed(ScriptedStage):
 
 def measure(stage: Disturbed, path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
     monkeypatch.setattr(kept, "ProcessStage", lambda plan: stage)
-    return kept.record_to(path, PLAN, force=False, watcher=Unwatched(), advice=Advice())
+    return kept.record_to(path, PLAN, force=False, watcher=Unwatched(), advice=advise())
 
 
 def why(recording: Recording) -> Ending:
@@ -113,7 +114,7 @@ def test_ctrl_c_before_anything_is_recorded_leaves_no_file(tmp_path: Path, monke
 
     monkeypatch.setattr(kept, "ProcessStage", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kept.record_to(tmp_path / "run.jsonl", PLAN, force=False, watcher=Unwatched(), advice=Advice())
+        kept.record_to(tmp_path / "run.jsonl", PLAN, force=False, watcher=Unwatched(), advice=advise())
     assert list(tmp_path.iterdir()) == []
 
 

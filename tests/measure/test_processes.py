@@ -12,10 +12,11 @@ from ironlaw.measure import processes
 from ironlaw.measure.birth import user_environment
 from ironlaw.measure.messages import Line
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
 from tests.measure.test_recorder import Kept
 
@@ -70,7 +71,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     plan = Plan(model="", arms=with_control(arms), schedule=schedule, counters=False)
     kept, stage = Kept(), ProcessStage(plan)
     try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     finally:
         stage.close()
     return assemble(kept)
@@ -187,7 +188,7 @@ def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp
     plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
     kept, stage = Kept(), ProcessStage(plan)
     try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     finally:
         stage.close()
     recorded = assemble(kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,11 +12,12 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ended, Ending, Fact, Failure, Reading
 from ironlaw.measure.messages import Turn
-from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise, advise_by
 
 FAST = ArmScript(user_instructions=4e7)
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})
@@ -36,7 +37,7 @@ def plan(*names: str, schedule: Schedule | None = None) -> Plan:
 
 def run(what: Plan, stage: ScriptedStage, advice: Advice | None = None) -> Recording:
     kept = Kept()
-    record(what, stage, kept, watcher=Unwatched(), advice=advice or Advice())
+    record(what, stage, kept, watcher=Unwatched(), advice=advice or advise())
     return assemble(kept)
 
 
@@ -99,38 +100,35 @@ def test_the_budget_ends_a_run_that_its_schedule_would_not() -> None:
     assert recording.ended.elapsed_s < 60 + 5  # one replicate's start more at most
 
 
-def test_a_budget_is_filled_and_kept_by_the_default_schedule() -> None:
-    recording = run(plan("fp32", "int8", schedule=Schedule(budget_s=100.0)), ScriptedStage(SCRIPT))
+@pytest.mark.parametrize("budget_s", [20.0, 40.0, 100.0, 300.0])
+def test_a_budget_is_filled_and_kept(budget_s: float) -> None:
+    schedule = Schedule(replicates=200, budget_s=budget_s)
+    recording = run(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT))
     assert isinstance(recording.ended, Ended)
-    assert recording.ended.why is Ending.COMPLETE
-    assert {reading.replicate for reading in recording.readings} == set(range(8))
-    assert 85 < recording.ended.elapsed_s <= 100
+    assert 0.85 * budget_s < recording.ended.elapsed_s <= budget_s
+    assert len({reading.replicate for reading in recording.readings}) >= 2
+
+
+def with_arm(what: Plan, arm: Arm) -> Plan:
+    return what if arm in what.arms else replace(what, arms=(*what.arms, arm))
 
 
 def test_arms_asked_for_after_the_first_replicate_join_the_same_rounds() -> None:
-    proposals = iter([Proposal(arms=(Arm.of("int8+fused"),))])
+    def adapt(recording: Recording) -> Plan:
+        return with_arm(recording.plan, Arm.of("int8+fused"))
 
-    def more(facts: Sequence[Fact]) -> Proposal:
-        return next(proposals, Proposal())
-
-    recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT), Advice(more_arms=more))
+    recording = run(plan("fp32", "int8"), ScriptedStage(SCRIPT), advise_by(adapt))
     joined = {reading.replicate for reading in recording.readings if reading.arm == "int8+fused"}
     assert joined == {1, 2, 3}
     assert [arm.name for arm in recording.plan.arms][-1] == "int8+fused"
 
 
 def test_a_run_that_is_precise_enough_stops() -> None:
-    schedule = Schedule(replicates=50, rounds=2, precision=0.01, budget_s=1000.0)
-    seen: list[int] = []
-
-    def enough(facts: Sequence[Fact]) -> bool:
-        seen.append(len(facts))
-        return len(seen) == 7
-
-    recording = run(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Advice(is_enough=enough))
+    schedule = Schedule(replicates=50, rounds=2, precision=0.02, budget_s=1000.0)
+    recording = run(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT))
     assert isinstance(recording.ended, Ended)
     assert recording.ended.why is Ending.PRECISION
-    assert max(reading.replicate for reading in recording.readings) == 6
+    assert max(reading.replicate for reading in recording.readings) == 5  # six are the fewest
 
 
 class _Unknown(ScriptedStage):
@@ -222,6 +220,6 @@ class _Listening(Unwatched):
 @pytest.mark.parametrize("schedule", [Schedule(replicates=3, rounds=4, inferences=60), Schedule(budget_s=60.0)])
 def test_a_run_is_never_said_to_be_less_far_than_before(schedule: Schedule) -> None:
     listening = _Listening()
-    record(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Kept(), watcher=listening, advice=Advice())
+    record(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Kept(), watcher=listening, advice=advise())
     assert listening.done == sorted(listening.done)
     assert 0.0 <= listening.done[0] <= listening.done[-1] <= 1.0

@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironlaw.measure.rounds import order_rounds, share_out, williams_rows
+from ironlaw.measure.rounds import order_rounds, williams_rows
 
 
 @given(st.integers(1, 12))
@@ -44,10 +44,3 @@ def test_positions_are_balanced_after_every_whole_square(arms: int, squares: int
 def test_the_same_seed_gives_the_same_order() -> None:
     assert order_rounds(5, 10, random.Random("7/0")) == order_rounds(5, 10, random.Random("7/0"))
     assert order_rounds(5, 10, random.Random("7/0")) != order_rounds(5, 10, random.Random("7/1"))
-
-
-@given(st.integers(0, 10**6), st.integers(1, 500))
-def test_shares_are_whole_and_differ_by_at_most_one(total: int, parts: int) -> None:
-    shares = share_out(total, parts)
-    assert sum(shares) == total
-    assert max(shares) - min(shares) <= 1

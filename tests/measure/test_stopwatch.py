@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from ironlaw.analysis.run_time import run_time
 from ironlaw.arm import Arm
 from ironlaw.fact import Activity, ArmStarted, Reading, Spent
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.measure.stopwatch import Stopwatch
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
+from ironlaw.running.advice import advise
 from tests.scripted import Kept
 
 
@@ -77,7 +78,7 @@ def test_a_recording_accounts_for_all_of_its_wall_time() -> None:
     plan = Plan(model="scripted", arms=arms, schedule=Schedule(replicates=3, rounds=4, inferences=12))
     script = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=4e7)}, start_s=4.0)
     kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=Advice())
+    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise())
     run = run_time(assemble(kept))
     assert is_known(run.wall_s)
     assert is_known(run.spent)

@@ -15,7 +15,6 @@ from ironlaw.causes import TESTED
 from ironlaw.commands.run import Invocation, run
 from ironlaw.errors import BadInput
 from ironlaw.running import Options, Settings, plan_of
-from ironlaw.running.advice import advice_for
 from ironlaw.running.settings import options
 from ironlaw.sweep.plan_file import read
 
@@ -61,7 +60,6 @@ def test_run_sweep_and_python_make_equal_plans_of_equal_settings(case: str, tmp_
     called = Settings.of(given, model="resnet18", arms=(Arm.of("fp32"), Arm.of("int8")))
     assert ran == cell.settings() == called
     assert plan_of(ran) == plan_of(cell.settings()) == plan_of(called)
-    assert advice_for(ran).growth == advice_for(cell.settings()).growth
 
 
 def test_type_checkers_know_every_keyword_of_the_table_and_no_other() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from ironlaw.arm import Arm
 from ironlaw.errors import ArmFailed
 from ironlaw.machine import Machine
-from ironlaw.measure.recorder import Advice, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.recording import RecordingWriter
 from ironlaw.running import Settings, plan_of
+from ironlaw.running.advice import advise
 from ironlaw.sweep.cell import Cell, Model
 from ironlaw.sweep.cluster import CellWatcher
 from ironlaw.sweep.hosts import Host
@@ -52,7 +53,7 @@ class ScriptedRunner:
             self._note("blocked", cell)
             self.gate.read_bytes()
         sink = RecordingWriter(out)
-        record(plan_of(cell.settings()), _StageOn(self.script, self.machine), sink, watcher=watcher, advice=Advice())
+        record(plan_of(cell.settings()), _StageOn(self.script, self.machine), sink, watcher=watcher, advice=advise())
         sink.close()
         self._note("end", cell)
 

@@ -66,13 +66,17 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
     return machine, (*findings, noise_finding(noise)), noise
 
 
+# Of the arms that are asked for, in a run of the default budget.
+USUAL_REPLICATES = 12
+
+
 def noise_finding(noise: Maybe[Noise]) -> Finding:
-    """What a plain `ironlaw run` could detect here at best: with all the replicates it may make, if they fit."""
+    """What a plain `ironlaw run` could detect here at best: with as many replicates as it usually has."""
     from ironlaw.analysis.statistics.smallest import smallest_difference
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing
-    from ironlaw.running.planning import EXPERIMENTS_BUDGET_S, MOST_REPLICATES
+    from ironlaw.running.planning import EXPERIMENTS_BUDGET_S
 
-    most = MOST_REPLICATES
+    most = USUAL_REPLICATES
     smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=most)
     return findings.noise(smallest, seconds=EXPERIMENTS_BUDGET_S, replicates=most)

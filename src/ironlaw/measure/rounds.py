@@ -42,9 +42,3 @@ def order_rounds(arms: int, rounds: int, rng: random.Random) -> list[tuple[int, 
         for square in rng.sample(squares, len(squares)):
             ordered += [tuple(labels[item] for item in row) for row in rng.sample(square, len(square))]
     return ordered[:rounds]
-
-
-def share_out(total: int, parts: int) -> list[int]:
-    """`total` in `parts` whole numbers that differ by at most one."""
-    quotient, remainder = divmod(total, parts)
-    return [quotient + (place < remainder) for place in range(parts)]

@@ -1,16 +1,20 @@
-"""What the recorder is advised between replicates: which experiments to add, whom to retire, whether it is enough."""
+"""What the recorder is advised before and in each replicate: who takes part, and how much is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ironlaw.running.planning import experiments_of
 from ironlaw.running.settings import Settings
 
 if TYPE_CHECKING:
-    from ironlaw.fact import Fact
+    from ironlaw.analysis.verdicts.planner import Wanted
     from ironlaw.measure.recorder import Advice
+    from ironlaw.plan import Plan
+    from ironlaw.recording import Recording
+    from ironlaw.situation import NextReplicate, Situation
 
 
 def advice_for(settings: Settings) -> Advice:
@@ -18,38 +22,53 @@ def advice_for(settings: Settings) -> Advice:
     return advise_search() if settings.search else advise(experiments_of(settings))
 
 
-def advise(experiments: tuple[str, ...]) -> Advice:
-    """The experiments on these causes that the readings call for, and whether the readings are enough."""
-    from ironlaw.analysis.statistics.stopping import is_enough
-    from ironlaw.analysis.verdicts.planner import Wanted, propose
+def advise(experiments: tuple[str, ...] = ()) -> Advice:
+    """Experiments on these causes join as the readings call for them, and time goes to what is open."""
+    from ironlaw.analysis.verdicts.planner import Wanted
     from ironlaw.factors import FACTORS
-    from ironlaw.measure.recorder import Advice, Proposal
+
+    return advise_wanted(
+        Wanted(causes=experiments, possible=lambda switch: FACTORS[switch.factor].possible(switch.level))
+    )
+
+
+def advise_wanted(wanted: Wanted) -> Advice:
+    """The same, of the experiments that may run."""
+    from ironlaw.analysis.scheduling.dimension import dimension
+    from ironlaw.analysis.scheduling.next_replicate import next_replicate
+    from ironlaw.measure.recorder import Advice
+
+    tests = bool(wanted.causes)
+    return Advice(next_replicate=partial(next_replicate, wanted=wanted), dimension=partial(dimension, tests=tests))
+
+
+def advise_by(adapt: Callable[[Recording], Plan]) -> Advice:
+    """Behind each replicate the plan becomes what `adapt` makes of the recording so far; no experiments join."""
+    from dataclasses import replace
+
+    from ironlaw.analysis.scheduling.dimension import dimension
+    from ironlaw.analysis.scheduling.next_replicate import next_replicate
+    from ironlaw.measure.recorder import Advice
     from ironlaw.recording import assemble
 
-    if not experiments:
-        return Advice(is_enough=is_enough)
-    wanted = Wanted(causes=experiments, possible=lambda switch: FACTORS[switch.factor].possible(switch.level))
+    def step(situation: Situation) -> NextReplicate:
+        found = next_replicate(situation, None)
+        if found.ending is not None or not situation.spent:
+            return found
+        return replace(found, plan=adapt(assemble(situation.facts)))
 
-    def more_arms(facts: Sequence[Fact]) -> Proposal:
-        arms, experiments = propose(assemble(facts), wanted)
-        return Proposal(arms=arms, experiments=experiments)
-
-    # Six arms more are usual where five were asked for, and caches are evicted between the inferences of two of them.
-    return Advice(more_arms=more_arms, growth=3.0, is_enough=is_enough)
+    return Advice(next_replicate=step, dimension=partial(dimension, tests=False))
 
 
 def advise_search() -> Advice:
     """Between the replicates of a search: whom to retire, and what else to try."""
     import os
 
-    from ironlaw.analysis.verdicts.search import additions, retirable
-    from ironlaw.measure.recorder import Advice, Proposal
-    from ironlaw.recording import assemble
-
     cpus = len(os.sched_getaffinity(0))
 
-    def more_arms(facts: Sequence[Fact]) -> Proposal:
-        recording = assemble(facts)
-        return Proposal(arms=additions(recording, cpus), retired=retirable(recording))
+    def adapt(recording: Recording) -> Plan:
+        from ironlaw.analysis.verdicts.search import adapted
 
-    return Advice(more_arms=more_arms)
+        return adapted(recording, cpus)
+
+    return advise_by(adapt)

@@ -10,11 +10,12 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise
 from tests.analysis.scripted_layers import Kept, recorded
 
 SOURCE = Plan(
@@ -30,7 +31,7 @@ def flipped(**script: float) -> Recording:
     laws = {arm.name: ArmScript(user_instructions=MS[arm.variant.level("int8-blocks")] * 3e6) for arm in plan.asked()}
     kept = Kept()
     stage = ScriptedStage(Script(arms=laws, pmu=False, **script))  # type: ignore[arg-type]  # only floats are given
-    record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     return assemble(kept)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ironlaw.analysis.verdicts import judgement
 from ironlaw.analysis.verdicts.bench import Bench, Contribution
-from ironlaw.analysis.verdicts.judgement import Family, _Judge
+from ironlaw.analysis.verdicts.judgement import Family, Judge
 from ironlaw.arm import Arm
 from ironlaw.causes import cause_of
 from ironlaw.experiment import Switch
@@ -81,24 +81,24 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
 @pytest.mark.parametrize("name", TABLE)
 def test_every_outcome_has_its_reason(name: str) -> None:
     contribution, among, outcome, reason = TABLE[name]
-    verdict = _Judge(on=bench(), arms=ARMS, among=among).verdict(contribution)
+    verdict = Judge(on=bench(), arms=ARMS, among=among).verdict(contribution)
     assert verdict.outcome is outcome
     assert reason in verdict.reason
     assert bool(verdict.reason) is bool(reason) or name in ("one replicate", "worse in its own world")
 
 
 def test_an_effect_of_one_replicate_says_itself_why_it_is_none() -> None:
-    verdict = _Judge(on=bench(), arms=ARMS, among=LIKELY).verdict(item({0: 0.1}))
+    verdict = Judge(on=bench(), arms=ARMS, among=LIKELY).verdict(item({0: 0.1}))
     assert isinstance(verdict.effect, Missing)
 
 
 def test_what_both_arms_have_alike_is_no_cause_of_their_difference() -> None:
     equal = {name: seen(name, faults=900.0) for name in ARMS}
-    verdict = _Judge(on=bench(seen=equal), arms=ARMS, among=LIKELY).verdict(item(CLEAR))
+    verdict = Judge(on=bench(seen=equal), arms=ARMS, among=LIKELY).verdict(item(CLEAR))
     assert verdict.outcome is Outcome.UNDECIDED
     assert "both arms have as much of it" in verdict.reason
     unequal = {"a": seen("a", faults=900.0), "b": seen("b", faults=30.0)}
-    assert _Judge(on=bench(seen=unequal), arms=ARMS, among=LIKELY).verdict(item(CLEAR)).outcome is Outcome.CONFIRMED
+    assert Judge(on=bench(seen=unequal), arms=ARMS, among=LIKELY).verdict(item(CLEAR)).outcome is Outcome.CONFIRMED
 
 
 @pytest.mark.parametrize(("loss", "outcome"), [(0.10, Outcome.UNDECIDED), (0.0, Outcome.CONFIRMED)])
@@ -113,7 +113,7 @@ def test_a_slower_arm_that_loses_by_cold_caches_too_has_not_outgrown_them(loss: 
         cause="cache-fit", switches=(COLD,), control="a", changed="a+cache=cold", others=("b", "b+cache=cold"),
         parts=CLEAR, sign=1,
     )  # fmt: skip
-    verdict = _Judge(on=bench(ln_wall=ln_wall), arms=ARMS, among={(*ARMS, cold.key): 0.001}).verdict(cold)
+    verdict = Judge(on=bench(ln_wall=ln_wall), arms=ARMS, among={(*ARMS, cold.key): 0.001}).verdict(cold)
     assert verdict.outcome is outcome
     assert verdict.reason == (cause_of("cache-fit").if_slower_loses if outcome is Outcome.UNDECIDED else "")
 
@@ -121,7 +121,7 @@ def test_a_slower_arm_that_loses_by_cold_caches_too_has_not_outgrown_them(loss: 
 def test_three_replicates_are_enough_and_two_are_not() -> None:
     assert judgement.FEWEST_REPLICATES == 3
     three = item(around(0.1, 1e-6, count=3))
-    assert _Judge(on=bench(), arms=ARMS, among=LIKELY).verdict(three).outcome is Outcome.CONFIRMED
+    assert Judge(on=bench(), arms=ARMS, among=LIKELY).verdict(three).outcome is Outcome.CONFIRMED
 
 
 def test_luck_is_judged_on_the_scale_on_which_it_is_likelier() -> None:

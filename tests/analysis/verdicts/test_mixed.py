@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,16 +9,16 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.bench import bench
 from ironlaw.analysis.verdicts.mixed import losing, mixed
-from ironlaw.analysis.verdicts.search import additions, retirable
+from ironlaw.analysis.verdicts.search import adapted
 from ironlaw.arm import Arm
 from ironlaw.explanation import Mixed
-from ironlaw.fact import Fact
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise, advise_by
 from tests.analysis.scripted_layers import FEATURES, FLOAT_ARM, INT8, Kept, form, layer
 
 MIXED = "int8+int8-blocks=but:fc"
@@ -47,14 +46,10 @@ def searched(int8: ArmScript, **others: ArmScript) -> Recording:
         layers=True,
     )
 
-    def more(facts: Sequence[Fact]) -> Proposal:
-        recording = assemble(facts)
-        return Proposal(arms=additions(recording, cpus=1), retired=retirable(recording))
-
     kept = Kept()
     # Without spread what is shown is the law.
     stage = ScriptedStage(Script(arms=arms, turn_noise=0.0, shared_spread=0.0))
-    record(plan, stage, kept, watcher=Unwatched(), advice=Advice(more_arms=more))
+    record(plan, stage, kept, watcher=Unwatched(), advice=advise_by(lambda recording: adapted(recording, cpus=1)))
     return assemble(kept)
 
 
@@ -120,7 +115,7 @@ def test_however_many_blocks_lose_all_of_them_are_left_in_float() -> None:
         ScriptedStage(Script(arms=laws, turn_noise=0.0, shared_spread=0.0)),
         kept,
         watcher=Unwatched(),
-        advice=Advice(),
+        advice=advise(),
     )
     assert _lost(assemble(kept)) == tuple(f"blocks.{number}" for number in range(9))
 
@@ -186,7 +181,7 @@ def test_conversions_inside_of_a_block_are_its_own_and_those_at_its_border_are_n
     }
     kept = Kept()
     stage = ScriptedStage(Script(arms=laws, turn_noise=0.0, shared_spread=0.0))
-    record(plan, stage, kept, watcher=Unwatched(), advice=Advice())
+    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
     assert _lost(assemble(kept)) == ("net.a",)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.search import Standing, beats, candidates, retirable, variations
 from ironlaw.arm import Arm
 from ironlaw.explanation import Design, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Advice, Proposal, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise, advise_by
 
 NAMES = [arm.name for arm in candidates(["eager", "onnxruntime", "openvino"])]
 # fp32 first and slowest; each further arm is 10 % faster than the one before it.
@@ -29,8 +30,8 @@ class Kept(list[Fact]):
 
 
 def searched(replicates: int = 8) -> Recording:
-    def more(facts: Sequence[Fact]) -> Proposal:
-        return Proposal(retired=retirable(assemble(facts)))
+    def adapt(recording: Recording) -> Plan:
+        return replace(recording.plan, retired=(*recording.plan.retired, *retirable(recording)))
 
     plan = Plan(
         model="scripted",
@@ -38,7 +39,7 @@ def searched(replicates: int = 8) -> Recording:
         schedule=Schedule(replicates=replicates, rounds=4, inferences=replicates * 40, budget_s=None),
     )
     kept = Kept()
-    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=Advice(more_arms=more))
+    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise_by(adapt))
     return assemble(kept)
 
 
@@ -83,7 +84,7 @@ def test_without_a_search_there_is_no_front() -> None:
         model="scripted", arms=(Arm.of("fp32"), Arm.of("bf16")), schedule=Schedule(replicates=2, rounds=2, inferences=8)
     )
     kept = Kept()
-    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=Advice())
+    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise())
     assert explain(assemble(kept)).front == ()
 
 

@@ -9,11 +9,12 @@ from ironlaw.fact import Fact, Failure, Reading
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.scripted import ScriptedLayer
 from ironlaw.measure.messages import LayerTurn, Survey
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise
 
 CONV = ScriptedLayer(call=LayerCall(path="conv", operator="Conv2d"), user_instructions=6e7)
 LINEAR = ScriptedLayer(call=LayerCall(path="fc", operator="Linear", fed_by=(0,)), user_instructions=3e7)
@@ -35,7 +36,7 @@ def plan(schedule: Schedule | None = None) -> Plan:
 
 def run(what: Plan, stage: ScriptedStage) -> tuple[Recording, Kept]:
     kept = Kept()
-    record(what, stage, kept, watcher=Unwatched(), advice=Advice())
+    record(what, stage, kept, watcher=Unwatched(), advice=advise())
     return assemble(kept), kept
 
 

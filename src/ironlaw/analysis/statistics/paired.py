@@ -8,8 +8,9 @@ import numpy as np
 
 from ironlaw.analysis.turns import ArmTurns, Flags, Floats, Ints
 
-# A replicate with fewer than this share of the rounds of the fullest one was cut, and its mean is too noisy
-# to count as much as the others. Decided by how far the run got, never by what it read.
+# A last replicate with fewer than this share of the rounds of the one before it was cut, and its mean is too noisy to
+# count as much as the others. Decided by how far the run got, never by what it read. Earlier ones were run to their
+# ends; they differ in length, since each is as long as seemed best when it started.
 LEAST_SHARE_OF_ROUNDS = 0.5
 
 
@@ -46,7 +47,7 @@ def pair(control: ArmTurns, changed: ArmTurns) -> Pairs:
     shared = np.intersect1d(control_key, changed_key)
     replicate = shared >> _ROUND_BITS
     replicates, rounds = np.unique(replicate, return_counts=True)
-    full = rounds >= LEAST_SHARE_OF_ROUNDS * rounds.max(initial=0)
+    full = are_whole(rounds)
     left_out = replicates[~full] if full.sum() >= 2 else replicates[:0]
     if len(left_out):
         shared = shared[~np.isin(replicate, left_out)]
@@ -69,6 +70,14 @@ def pair(control: ArmTurns, changed: ArmTurns) -> Pairs:
         changed_turns=changed_turns,
         left_out=tuple(int(number) for number in left_out),
     )
+
+
+def are_whole(rounds: Ints) -> Flags:
+    """Which replicates, in their order, were not cut, from how many rounds each has."""
+    whole = np.ones(len(rounds), dtype=np.bool_)
+    if len(rounds) > 1:
+        whole[-1] = rounds[-1] >= LEAST_SHARE_OF_ROUNDS * rounds[-2]
+    return whole
 
 
 def mean_by(group: Ints, value: Floats, groups: Ints) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ironlaw.analysis.statistics.paired import LEAST_SHARE_OF_ROUNDS
+from ironlaw.analysis.statistics.paired import are_whole
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.causes import cause_of
@@ -93,6 +93,7 @@ class Contribution:
     note: str = ""
     design: Design = Design.PAIR
     others: tuple[str, str] | None = None
+    arms: tuple[str, ...] = ()  # all that it was read from
     facing: tuple[Switch, ...] | None = None  # None: the same as on the control
 
     @property
@@ -120,7 +121,7 @@ def _by_replicate(table: ArmTurns) -> dict[int, float]:
     """Means over turns; a replicate that was cut before half of its turns is left out, as in comparisons."""
     ln = np.log(table.wall_ns)
     numbers, turns = np.unique(table.replicate, return_counts=True)
-    full = numbers[turns >= LEAST_SHARE_OF_ROUNDS * turns.max()]
+    full = numbers[are_whole(turns)]
     return {int(number): float(ln[table.replicate == number].mean()) for number in full}
 
 
@@ -195,6 +196,7 @@ def _contribution(
         note="; ".join(excluded),
         design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
         others=(before[1], after[1]) if len(sides) > 1 else None,
+        arms=(*before, *after),
     )
 
 

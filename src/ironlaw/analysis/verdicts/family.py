@@ -34,11 +34,14 @@ def p_value(values: Sequence[float]) -> float:
     return min(1.0, 2 * float(stdtr(len(values) - 1, -t)))
 
 
-def adjusted(p_values: Mapping[Key, float]) -> dict[Key, float]:
-    """Each experiment's p-value as judged among all of them: below 0.05 where it holds by Holm's step-down rule."""
+def adjusted(p_values: Mapping[Key, float], *, hypotheses: int = 0) -> dict[Key, float]:
+    """Each experiment's p-value as judged among all of them: below 0.05 where it holds by Holm's step-down rule.
+
+    `hypotheses` is how many there are with those that were called for and not begun, whose p-values count as 1.
+    """
     found: dict[Key, float] = {}
-    largest = 0.0
+    largest, count = 0.0, max(hypotheses, len(p_values))
     for place, key in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[key]))
+        largest = max(largest, min(1.0, (count - place) * p_values[key]))
         found[key] = largest
     return found

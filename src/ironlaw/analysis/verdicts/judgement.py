@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
+from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of
 from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
@@ -39,14 +40,20 @@ Family = Mapping[tuple[str, str, Key], float]
 
 
 def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely noise alone would give each experiment of a recording, judged among all of them."""
+    """How likely luck alone would give each experiment of a recording, judged among all that could have joined it."""
+    raw = p_values(on, comparisons)
+    return adjusted(raw, hypotheses=len(raw) + on.plan.hypotheses_waiting())
+
+
+def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
+    """How likely luck alone would give each experiment of a recording, judged by itself."""
     raw: dict[tuple[str, str, Key], float] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
         likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
         through, _ = factor_contributions(on, control, changed, likely)
         raw |= {(control, changed, item.key): _p_value(item) for item in (*found, *through)}
-    return adjusted(raw)
+    return raw
 
 
 def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Attribution:
@@ -55,7 +62,7 @@ def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Mayb
     `among` is the recording's family of experiments, or why nothing is confirmed here: the control moved, or the
     arms do not compute the same.
     """
-    judged = _Judge(on=on, arms=(control, changed), among=among)
+    judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks))
     found = [*contributions(on, control, changed)]
     verdicts = [judged.verdict(item) for item in found]
     confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
@@ -88,16 +95,17 @@ def _p_value(item: Contribution) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Judge:
+class Judge:
     """What the experiments of one comparison are judged by."""
 
     on: Bench
     arms: tuple[str, str]
     among: Maybe[Family]
+    rule: LookRule = AT_ONCE
 
     def verdict(self, item: Contribution) -> CauseVerdict:
         """The outcome of one experiment, with its numbers."""
-        values = [item.sign * part for part in item.parts.values()]
+        values = signed_parts(item)
         effect = t_interval(values)
         outcome, reason = self._decide(item, effect)
         return CauseVerdict(
@@ -121,10 +129,10 @@ class _Judge:
             return Outcome.UNDECIDED, self.among.reason
         if len(item.parts) < FEWEST_REPLICATES:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
-        if effect.lies_within(self.on.smallest):
+        if self._is_within(signed_parts(item)):
             return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %"
         in_time = _in_time(item)
-        if in_time is not None and in_time.lies_within(self.on.smallest):
+        if in_time is not None and self._is_within(_signed_in_time(item)):
             most = f"±{100 * self.on.smallest:.1f} %"
             return Outcome.REFUTED, f"it costs both the same: the gap between their times stays to {most}"
         if effect.high < 0:
@@ -142,9 +150,15 @@ class _Judge:
             return Outcome.UNDECIDED, reason
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.
         by_luck = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
-        if by_luck >= 1 - CONFIDENCE:
-            return Outcome.UNDECIDED, f"shown alone, but not among {len(self.among)} experiments judged together"
+        if by_luck >= self.rule.error:
+            count = len(self.among) + self.on.plan.hypotheses_waiting()
+            return Outcome.UNDECIDED, f"shown alone, but not among {count} experiments judged together"
         return Outcome.CONFIRMED, ""
+
+    def _is_within(self, values: list[float]) -> bool:
+        """Whether the whole interval is of what would not matter."""
+        estimate = t_interval(values, confidence=self.rule.confidence)
+        return isinstance(estimate, Estimate) and estimate.lies_within(self.on.smallest)
 
     def _slower_loses(self, item: Contribution) -> bool:
         """Whether the slower arm loses by the switch as well: one that lacks the cause has nothing to lose."""
@@ -156,8 +170,17 @@ class _Judge:
 
 def _in_time(item: Contribution) -> Estimate | None:
     """The part on the scale of time, positive as predicted; None where it has none. See Contribution."""
-    estimate = t_interval([item.sign * part for part in item.in_time.values()])
+    estimate = t_interval(_signed_in_time(item))
     return estimate if isinstance(estimate, Estimate) else None
+
+
+def signed_parts(item: Contribution) -> list[float]:
+    """The part of ln(C/X) in each replicate, positive as predicted."""
+    return [item.sign * part for part in item.parts.values()]
+
+
+def _signed_in_time(item: Contribution) -> list[float]:
+    return [item.sign * part for part in item.in_time.values()]
 
 
 def _direction(item: Contribution) -> Direction:

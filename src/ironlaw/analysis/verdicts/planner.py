@@ -1,7 +1,8 @@
-"""Which experiments to run, decided from the first readings: pure, so that a recording shows why each was chosen."""
+"""Which experiments are called for by what was read so far: pure, so that a recording shows why each was chosen."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -14,15 +15,16 @@ from ironlaw.cause import Cause, Reach
 from ironlaw.causes import CAUSES, TESTED, cause_of
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.experiment import Experiment, Switch
-from ironlaw.missing import Maybe, is_known
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
+from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.variant import Variant
 
-# Replicates after which joint arms are chosen: enough to see which causes are large, early enough to measure them.
-JOINT_AFTER = 4
 # Two causes taken away together need one arm a side; three need four, and what they cost in replicates decides less.
 MOST_JOINT = 2
+# How unlike two arms are taken to be in a cause that is no more than a suspicion.
+SUSPECTED = 0.5
 
 
 def applies(switch: Switch, variant: Variant) -> bool:
@@ -54,28 +56,96 @@ def parse_wanted(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def propose(recording: Recording, wanted: Wanted) -> tuple[tuple[Arm, ...], tuple[Experiment, ...]]:
-    """Arms to add, and what each stands for; nothing when all that is called for has been proposed."""
-    planned = recording.plan.experiments
-    replicates = {reading.replicate for reading in recording.readings}
-    if not planned:
-        proposed = _first(recording, wanted)
-    elif len(replicates) == JOINT_AFTER:
-        proposed = [entry for entry in _joint(recording) if entry not in planned]
-    else:
-        proposed = []
-    return _new_arms(recording, proposed), tuple(proposed)
-
-
-def _first(recording: Recording, wanted: Wanted) -> list[Experiment]:
-    seen = observe(recording, turns_of(recording))
-    asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
-    if len(asked) < 2 or not wanted.causes:
+def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
+    """The experiments on single causes that all readings so far call for, whether they are planned or not."""
+    scene = _scene(recording, wanted)
+    if scene is None:
         return []
-    focus = min(asked[1:], key=lambda arm: arm.wall_ns)
-    possible = [
+    proposed: list[Experiment] = []
+    for cause, switch in _possible(wanted):
+        if cause.slug in wanted.causes or switch in scene.confounders:
+            for sized in cause.sized(switch, scene.control, recording.machine):
+                if is_known(wanted.possible(sized)):
+                    proposed += scene.experiments(cause, sized)
+    for cause in CAUSES.values():
+        if cause.slug in wanted.causes:
+            proposed += _corners(cause, scene)
+    return list(dict.fromkeys(proposed))
+
+
+def joint(recording: Recording) -> list[Experiment]:
+    """For the widest comparison, the largest of several causes taken away together: do they overlap?"""
+    proposed: dict[str, Experiment] = {}
+    for control, changed, found in provisional(recording)[:1]:
+        chosen = _joinable(found)[:MOST_JOINT]
+        for side, name in enumerate((control, changed)):
+            own = [entry for entry in recording.plan.experiments if entry.arm == name and not entry.excluded]
+            arm = recording.plan.arm(name)
+            applied = {entry.switches[-1]: entry.switches for entry in own}
+            kept = [applied[last] for item in chosen if (last := item.by_side()[side][-1]) in applied]
+            for size in range(2, len(kept) + 1):
+                for group in combinations(kept, size):
+                    switches = tuple(dict.fromkeys(switch for part in group for switch in part))
+                    entry = Experiment(arm=name, switches=switches, applied=named(arm, switches))
+                    proposed.setdefault(entry.applied, entry)
+    return list(proposed.values())
+
+
+def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
+    """Those that can be applied to one arm: of several levels of a factor, the one whose effect is largest."""
+    kept: list[Contribution] = []
+    taken: set[tuple[int, str]] = set()
+    for item in found:
+        factors = {(side, switch.factor) for side, switches in enumerate(item.by_side()) for switch in switches}
+        if not factors & taken:
+            kept.append(item)
+            taken |= factors
+    return kept
+
+
+def explainable(recording: Recording, wanted: Wanted, cause: Cause) -> float:
+    """What the cause could explain, by which experiments join first: the difference times how unlike both sides are in
+    the cause, each between 0 and any number. Of a cause that is only suspected half of the difference."""
+    scene = _scene(recording, wanted)
+    if scene is None:
+        return 0.0
+    control, focus = scene.control, scene.focus
+    return abs(math.log(control.wall_ns / focus.wall_ns)) * _unlike(cause, control, focus)
+
+
+def _unlike(cause: Cause, one: Observed, other: Observed) -> float:
+    if cause.shows(one) != cause.shows(other):
+        return 1.0
+    burdens = cause.burden(one), cause.burden(other)
+    if not cause.counted_in or any(isinstance(burden, Missing) for burden in burdens):
+        return SUSPECTED
+    low, high = sorted(burden for burden in burdens if not isinstance(burden, Missing))
+    return (high - low) / high if high > 0 else 0.0
+
+
+def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
+    return [
         (cause, switch) for cause in CAUSES.values() for switch in cause.switches if is_known(wanted.possible(switch))
     ]
+
+
+def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
+    """The arms as all readings show them; the widest comparison is the one that was when the first experiment joined,
+    so that it stays the same while replicates are added."""
+    turns = turns_of(recording)
+    seen = observe(recording, turns)
+    asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
+    if len(asked) < 2 or not wanted.causes:
+        return None
+    serving = {arm.name for arm in recording.plan.arms if arm.serves}
+    joined = min((int(turns[name].replicate.min()) for name in serving if len(turns.get(name, ()))), default=None)
+
+    def time_before(arm: Observed) -> float:
+        table = turns[arm.arm.name]
+        before = table.wall_ns if joined is None else table.wall_ns[table.replicate < joined]
+        return float(before.mean()) if len(before) else arm.wall_ns
+
+    possible = _possible(wanted)
     # One switch takes a confounder away; the first of a cause works in most engines.
     first = {cause.slug: switch for cause, switch in reversed(possible)}
     confounders = tuple(
@@ -83,17 +153,8 @@ def _first(recording: Recording, wanted: Wanted) -> list[Experiment]:
         for cause, switch in possible
         if cause.is_confounder and switch == first[cause.slug] and any(map(cause.shows, asked))
     )
-    scene = _Scene(asked=asked, control=asked[0], focus=focus, wanted=wanted, confounders=confounders)
-    proposed: list[Experiment] = []
-    for cause, switch in possible:
-        if cause.slug in wanted.causes or switch in confounders:
-            for sized in cause.sized(switch, scene.control, recording.machine):
-                if is_known(wanted.possible(sized)):
-                    proposed += scene.experiments(cause, sized)
-    for cause in CAUSES.values():
-        if cause.slug in wanted.causes:
-            proposed += _corners(cause, scene)
-    return proposed
+    focus = min(asked[1:], key=time_before)
+    return _Scene(asked=asked, control=asked[0], focus=focus, wanted=wanted, confounders=confounders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,36 +230,6 @@ def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:
     return [Experiment(arm=arm.name, switches=(switch,), applied=named(arm, (switch,))) for arm, switch in turned]
 
 
-def _joint(recording: Recording) -> list[Experiment]:
-    """For the widest comparison, the largest of several causes taken away together: do they overlap?"""
-    proposed: dict[str, Experiment] = {}
-    for control, changed, found in provisional(recording)[:1]:
-        chosen = _joinable(found)[:MOST_JOINT]
-        for side, name in enumerate((control, changed)):
-            own = [entry for entry in recording.plan.experiments if entry.arm == name and not entry.excluded]
-            arm = recording.plan.arm(name)
-            applied = {entry.switches[-1]: entry.switches for entry in own}
-            kept = [applied[last] for item in chosen if (last := item.by_side()[side][-1]) in applied]
-            for size in range(2, len(kept) + 1):
-                for group in combinations(kept, size):
-                    switches = tuple(dict.fromkeys(switch for part in group for switch in part))
-                    entry = Experiment(arm=name, switches=switches, applied=named(arm, switches))
-                    proposed.setdefault(entry.applied, entry)
-    return list(proposed.values())
-
-
-def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
-    """Those that can be applied to one arm: of several levels of a factor, the one whose effect is largest."""
-    kept: list[Contribution] = []
-    taken: set[tuple[int, str]] = set()
-    for item in found:
-        factors = {(side, switch.factor) for side, switches in enumerate(item.by_side()) for switch in switches}
-        if not factors & taken:
-            kept.append(item)
-            taken |= factors
-    return kept
-
-
 def named(arm: Arm, switches: Iterable[Switch]) -> str:
     """The name of an arm with switches applied: the variant's own, or the user's name with the levels behind it."""
     if arm.factory is None:
@@ -209,13 +240,14 @@ def named(arm: Arm, switches: Iterable[Switch]) -> str:
     return "+".join([arm.name, *map(str, switches)])
 
 
-def _new_arms(recording: Recording, proposed: list[Experiment]) -> tuple[Arm, ...]:
-    known = {arm.name for arm in recording.plan.arms}
+def arms_for(plan: Plan, proposed: Iterable[Experiment]) -> tuple[Arm, ...]:
+    """The arms that experiments need and the plan has not."""
+    known = {arm.name for arm in plan.arms}
     made: dict[str, Arm] = {}
     for entry in proposed:
         if entry.excluded or entry.applied in known:
             continue
-        arm = recording.plan.arm(entry.arm)
+        arm = plan.arm(entry.arm)
         variant = arm.variant
         for switch in entry.switches:
             variant = switch.on(variant)

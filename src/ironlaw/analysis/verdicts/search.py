@@ -20,6 +20,7 @@ from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Missing, is_known
+from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.variant import ENGINE
 
@@ -90,6 +91,16 @@ def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
     if last == 0:
         return variations(recording, cpus)
     return mixtures(recording) if last < MIXED_BEFORE else ()
+
+
+def adapted(recording: Recording, cpus: int) -> Plan:
+    """The plan with the arms to add, and without those to retire."""
+    plan = recording.plan
+    return replace(
+        plan,
+        arms=(*plan.arms, *additions(recording, cpus)),
+        retired=(*plan.retired, *retirable(recording)),
+    )
 
 
 def _unfit(recording: Recording, one: Standing) -> bool:

@@ -46,8 +46,11 @@ Removed = dict[frozenset[int], dict[int, float]]
 def _removed(
     on: Bench, arms: tuple[str, str], confirmed: list[Contribution], held: tuple[Switch, ...]
 ) -> Removed | None:
-    """What each set of causes, taken away together, takes off the difference; None when a needed arm did not run."""
-    removed: Removed = {frozenset(): {}}
+    """What each set of causes, taken away together, takes off the difference; None when a needed arm did not run.
+
+    All sets over the replicates that have all of them: arms that join later than others lack the first.
+    """
+    removed: Removed = {}
     start = [on.stand_in(arm, held) for arm in arms]
     for size in range(1, len(confirmed) + 1):
         for group in combinations(range(len(confirmed)), size):
@@ -58,7 +61,11 @@ def _removed(
             if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
                 return None
             removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))
-    return removed
+    shared = set.intersection(*map(set, removed.values()))
+    if not shared:
+        return None
+    within = {group: {key: parts[key] for key in sorted(shared)} for group, parts in removed.items()}
+    return {frozenset(): dict.fromkeys(sorted(shared), 0.0), **within}
 
 
 def _shapley(confirmed: list[Contribution], removed: Removed) -> Shares:
@@ -79,7 +86,7 @@ def _shapley(confirmed: list[Contribution], removed: Removed) -> Shares:
 
 
 def _minus(left: dict[int, float], right: dict[int, float]) -> dict[int, float]:
-    return {key: value - right.get(key, 0.0) for key, value in left.items()}
+    return {key: value - right[key] for key, value in left.items()}
 
 
 def factor_contributions(

@@ -1,0 +1,121 @@
+"""What the parts of a replicate cost, as the run has measured them so far; all in seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from ironlaw.arm import Arm
+from ironlaw.fact import ArmStarted, InterpreterStarted, Reading
+from ironlaw.situation import ReplicateSpent, Situation
+
+# Reading counters and clocks around a turn took 0.33 and 0.51 ms (benchmarks/README.md, overhead), an order and its
+# answer as long again. Holds for the first replicate alone; after that it is measured.
+ASSUMED_TURN_S = 1e-3
+# An inference that reads as no time at all (an empty callable) takes a call of a Python function at least.
+SHORTEST_INFERENCE_S = 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The prices of a run.
+
+    `inference_s` and `between_s` are by arm: one inference, and what is done before each outside of the clock.
+    `turn_s` is what a turn costs beside its inferences. `start_s` is starting and stopping a replicate of the arms that
+    ran in the last one, `arm_start_s` how much of it each arm adds, `prepare_s` preparing one arm, `answer_s` asking
+    one for its answers.
+    """
+
+    inference_s: dict[str, float]
+    between_s: dict[str, float]
+    turn_s: float
+    start_s: float
+    arm_start_s: float
+    prepare_s: float
+    answer_s: float
+
+    def inference_of(self, arm: Arm) -> float:
+        """One inference with what is done before it; of an arm that has not run, as long as the average one."""
+        known = self.inference_s.get(arm.name)
+        if known is None:
+            return fmean(self.inference_s.values()) if self.inference_s else SHORTEST_INFERENCE_S
+        return known + self.between_s.get(arm.name, 0.0)
+
+    def starting_s(self, *, arms: int, last: int) -> float:
+        """Starting and stopping a replicate of so many arms, where the last one had `last`."""
+        return max(0.0, self.start_s + (arms - last) * self.arm_start_s)
+
+
+def costs_of(situation: Situation) -> Costs:
+    """The prices as they are known so far; at least one replicate has started."""
+    started = _latest_starts(situation)
+    inference_s = {name: _warm_s(fact) for name, fact in started.items()}
+    inference_s |= _measured_s(situation)
+    between_s = {name: fact.between_ns / 1e9 for name, fact in started.items()}
+    answers = [(one.answers_s, one.answered) for one in situation.spent if one.answered]
+    return Costs(
+        inference_s={name: max(one_s, SHORTEST_INFERENCE_S) for name, one_s in inference_s.items()},
+        between_s=between_s,
+        turn_s=_turn_s(situation, between_s),
+        start_s=_start_s(situation.spent),
+        arm_start_s=_arm_start_s(situation),
+        prepare_s=situation.preparing_s / max(1, situation.prepared),
+        answer_s=sum(spent for spent, _ in answers) / sum(count for _, count in answers) if answers else 0.0,
+    )
+
+
+def _latest_starts(situation: Situation) -> dict[str, ArmStarted]:
+    return {fact.arm: fact for fact in situation.facts if isinstance(fact, ArmStarted)}
+
+
+def _warm_s(started: ArmStarted) -> float:
+    warm = started.warm_up_ns[len(started.warm_up_ns) // 2 :]
+    return median(warm) / 1e9 if warm else SHORTEST_INFERENCE_S
+
+
+def _measured_s(situation: Situation) -> dict[str, float]:
+    """The median over turns of the time of an inference."""
+    found: dict[str, list[float]] = {}
+    for fact in situation.facts:
+        if isinstance(fact, Reading) and fact.inferences > 0 and fact.wall_ns > 0:
+            found.setdefault(fact.arm, []).append(fact.wall_ns / fact.inferences / 1e9)
+    return {name: median(values) for name, values in found.items()}
+
+
+def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
+    """What lies between the turns, a turn: orders, answers, reading counters, feeding inputs."""
+    finished = {one.replicate: one.counting_s for one in situation.spent if one.counting_s > 0}
+    turns, inside_s = 0, 0.0
+    for fact in situation.facts:
+        if isinstance(fact, Reading) and fact.replicate in finished:
+            turns += 1
+            inside_s += fact.wall_ns / 1e9 + between_s.get(fact.arm, 0.0) * fact.inferences
+    if not turns:
+        return ASSUMED_TURN_S
+    return max(0.0, math.fsum(finished.values()) - inside_s) / turns
+
+
+def _start_s(spent: Collection[ReplicateSpent]) -> float:
+    """Of the replicates that had as many arms as the last one: the first may find nothing in the page cache."""
+    if not spent:
+        return 0.0
+    last = [*spent][-1]
+    alike = [one for one in spent if len(one.arms) == len(last.arms)]
+    stops = [one.stopping_s for one in alike if one.counting_s > 0]
+    return median(one.starting_s for one in alike) + (median(stops) if stops else 0.0)
+
+
+def _arm_start_s(situation: Situation) -> float:
+    """What an arm adds to a start: an equal part of what the interpreter's own start leaves."""
+    if not situation.spent:
+        return 0.0
+    last = situation.spent[-1]
+    interpreters = [
+        fact.start_ns / 1e9
+        for fact in situation.facts
+        if isinstance(fact, InterpreterStarted) and fact.replicate == last.replicate
+    ]
+    own_s = max(interpreters, default=0.0)
+    return max(0.0, last.starting_s - own_s) / max(1, len(last.arms))

@@ -1,0 +1,275 @@
+"""How much is measured in a replicate that has started."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ironlaw.analysis.scheduling.components import Components, components
+from ironlaw.analysis.scheduling.costs import Costs, costs_of
+from ironlaw.analysis.scheduling.lengths import (
+    Length,
+    Outlook,
+    Prices,
+    alone_rounds,
+    best_length,
+    inferences_a_turn,
+    inferences_of,
+)
+from ironlaw.analysis.statistics.paired import pair
+from ironlaw.analysis.turns import times_of
+from ironlaw.arm import Arm
+from ironlaw.concern import Concern, Weight
+from ironlaw.experiment import CauseState
+from ironlaw.fact import CounterCheck
+from ironlaw.plan import Schedule
+from ironlaw.recording import assemble
+from ironlaw.situation import Dimension, Situation
+
+# Of the time that is left, what is planned with: starting varies, and a turn cannot be cut.
+USABLE = 0.97
+# Layers may be read for this share of what everything else took, and code sampled for this share of the counted time,
+# but so long an arm at least: 60 samples, and in the first replicates as long again without it.
+LAYERS_SHARE = 0.2
+CODE_SHARE = 0.15
+CODE_LEAST_S = 0.2
+CODE_PLAIN = 2
+# Layers and code are left out where they take replicates below this number, answers where they take a quarter of the
+# time that is left.
+FEWEST_WITH_EXTRAS = 4
+ANSWERS_SHARE = 0.25
+ASSUMED_PROBES = 64
+# Replicates of the arms asked for alone, before experiments join, and the share of the time that these may take.
+ALONE = 3
+ALONE_SHARE = 0.4
+# Rounds that a replicate should have at least, where a third of the budget is counted.
+LEAST_ROUNDS = 4
+COUNTED_SHARE = 1 / 3
+
+
+def replicates_of(schedule: Schedule) -> int:
+    """Replicates of the schedule; fewer when there are fewer inferences than that."""
+    return min(schedule.replicates, schedule.inferences or schedule.replicates)
+
+
+def dimension(situation: Situation, *, tests: bool) -> Dimension:
+    """How much the replicate that has just started measures; `tests` says whether experiments may join later.
+
+    With a number of inferences just these, else what the budget buys, else the rounds of the schedule.
+    """
+    schedule = situation.plan.schedule
+    if schedule.inferences is not None:
+        return _by_count(situation)
+    return _Sizing.of(situation, tests=tests).dimension()
+
+
+def share_out(total: int, parts: int) -> list[int]:
+    """`total` in `parts` whole numbers that differ by at most one."""
+    quotient, remainder = divmod(total, parts)
+    return [quotient + (place < remainder) for place in range(parts)]
+
+
+def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:
+    """Inferences in each round of a replicate, such that all replicates together hold exactly what was asked for."""
+    assert schedule.inferences is not None, "sized by count where a count is asked for"
+    share = share_out(schedule.inferences, replicates_of(schedule))[replicate]
+    return tuple(share_out(share, min(schedule.rounds, share)))
+
+
+def _by_count(situation: Situation) -> Dimension:
+    costs, arms = costs_of(situation), situation.alive()
+    turns = turns_by_count(situation.plan.schedule, situation.spent[-1].replicate)
+    held = {arm.name: tuple(_fitting(arm, count, costs) for count in turns) for arm in arms}
+    counted_s = sum(costs.inference_of(arm) * sum(held[arm.name]) for arm in arms)
+    return Dimension(
+        turns=held,
+        layers_s=_layers_s(situation, counted_s),
+        code_s=_code_s(situation, arms, counted_s),
+        foreseen=replicates_of(situation.plan.schedule),
+    )
+
+
+def _fitting(arm: Arm, shared: int, costs: Costs) -> int:
+    """Fewer inferences for an experiment that spends longer between them than on them; all for arms asked for.
+
+    Its turn then takes about as long as another arm's.
+    """
+    between_s = costs.between_s.get(arm.name, 0.0)
+    if not arm.serves or not between_s:
+        return shared
+    one_s = costs.inference_s[arm.name]
+    return max(1, round(shared * one_s / (one_s + between_s)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizing:
+    """What sizing a replicate by its budget goes by."""
+
+    situation: Situation
+    tests: bool
+    arms: tuple[Arm, ...]
+    costs: Costs
+    turns: dict[str, int]  # inferences a turn, by arm
+    known: Components | None
+
+    @classmethod
+    def of(cls, situation: Situation, *, tests: bool) -> _Sizing:
+        """From what was measured so far."""
+        costs, arms = costs_of(situation), situation.alive()
+        asked = [costs.inference_of(arm) for arm in arms if not arm.serves] or [costs.inference_of(arm) for arm in arms]
+        budget_s = situation.plan.schedule.budget_s or 1e7
+        least_turns = FEWEST_WITH_EXTRAS * max(LEAST_ROUNDS, _groups(situation)) * len(asked)
+        shared = inferences_a_turn(asked, turn_s=costs.turn_s, longest_s=COUNTED_SHARE * budget_s / least_turns)
+        limit_s = situation.plan.schedule.turn_limit_s
+        turns = {}
+        for arm in arms:
+            one_s = costs.inference_of(arm)
+            own = inferences_of(one_s, turn_s=costs.turn_s, shared=shared)
+            turns[arm.name] = _fitting(arm, max(1, min(own, int(limit_s / 2 / one_s))), costs)
+        known = components_of(situation)
+        return cls(situation=situation, tests=tests, arms=arms, costs=costs, turns=turns, known=known)
+
+    def dimension(self) -> Dimension:
+        """Rounds, layers, code and answers."""
+        schedule, so_far = self.situation.plan.schedule, len(self.situation.spent) - 1
+        if schedule.budget_s is None:
+            length = Length(replicates=replicates_of(schedule) - so_far, rounds=schedule.rounds)
+            return self._filled(length, extras=True, answers=True)
+        answers_s = self._answers_s()
+        answers = answers_s <= ANSWERS_SHARE * max(0.0, self.situation.left_s)
+        left_s = max(0.0, self.situation.left_s - answers_s * answers) * USABLE - self._stopping_s()
+        rich, plain = (self._length(left_s, extras=extras) for extras in (True, False))
+        extras = rich is not None and (
+            so_far + rich.replicates >= FEWEST_WITH_EXTRAS or plain is None or plain.replicates <= rich.replicates
+        )
+        length = (rich if extras else plain) or Length(replicates=1, rounds=1)
+        return self._filled(length, extras=extras, answers=answers)
+
+    def _length(self, left_s: float, *, extras: bool) -> Length | None:
+        """The best one; where experiments are still to join, of a part of the time, if three replicates fit into it."""
+        prices = self._prices(extras=extras)
+        plan, so_far = self.situation.plan, len(self.situation.spent) - 1
+        most = replicates_of(plan.schedule) - so_far
+        if self.tests and not plan.standings and so_far < ALONE:
+            rounds = alone_rounds(prices, self.known, left_s=left_s * ALONE_SHARE, replicates=ALONE - so_far)
+            later = (left_s - (ALONE - so_far) * (prices.start_s + rounds * prices.round_s)) / max(prices.start_s, 1e-9)
+            if rounds and later >= ALONE:
+                return Length(replicates=ALONE - so_far + min(most, int(later / 2)), rounds=rounds)
+        outlook = Outlook(
+            left_s=left_s,
+            so_far=self._replicates_of_open() if plan.standings else so_far,
+            most=most,
+            is_open=plan.schedule.precision is not None,
+            hypotheses=max(1, sum(one.hypotheses for one in plan.standings if one.state is CauseState.OPEN)),
+        )
+        return best_length(prices, self.known, outlook)
+
+    def _replicates_of_open(self) -> int:
+        """Replicates that arms of experiments which take turns have, the fewest of them; else those of the run."""
+        ran: dict[str, set[int]] = {arm.name: set() for arm in self.arms if arm.serves}
+        for one in self.situation.spent[:-1]:
+            for name in ran.keys() & set(one.arms):
+                ran[name].add(one.replicate)
+        return min(map(len, ran.values()), default=len(self.situation.spent) - 1)
+
+    def _prices(self, *, extras: bool) -> Prices:
+        start_s, round_s = self.costs.start_s, self.round_s()
+        if extras:
+            asked = len(_read(self.arms))
+            plan = self.situation.plan
+            round_s *= 1 + LAYERS_SHARE * plan.layers + CODE_SHARE * plan.code
+            start_s *= 1 + LAYERS_SHARE * plan.layers
+            start_s += CODE_LEAST_S * asked * plan.code
+        return Prices(start_s=start_s, round_s=round_s)
+
+    def round_s(self) -> float:
+        """One round of all arms, with what lies between their turns."""
+        return math.fsum(self.turns[arm.name] * self.costs.inference_of(arm) + self.costs.turn_s for arm in self.arms)
+
+    def _stopping_s(self) -> float:
+        stops = [one.stopping_s for one in self.situation.spent if one.counting_s > 0]
+        return max(stops, default=0.0)
+
+    def _answers_s(self) -> float:
+        """What the arms that have not answered will take: as long as others did, or their probes do."""
+        silent = [arm for arm in self.arms if arm.name not in self.situation.answered]
+        if self.costs.answer_s:
+            return self.costs.answer_s * len(silent)
+        return ASSUMED_PROBES * sum(self.costs.inference_of(arm) for arm in silent)
+
+    def _filled(self, length: Length, *, extras: bool, answers: bool) -> Dimension:
+        counted_s = length.rounds * self.round_s()
+        return Dimension(
+            turns={name: (count,) * length.rounds for name, count in self.turns.items()},
+            layers_s=_layers_s(self.situation, counted_s) if extras else 0.0,
+            code_s=_code_s(self.situation, self.arms, counted_s) if extras else 0.0,
+            answers=answers,
+            foreseen=len(self.situation.spent) - 1 + length.replicates,
+            concerns=(*self._left_out(extras=extras, answers=answers),),
+        )
+
+    def _left_out(self, *, extras: bool, answers: bool) -> Sequence[Concern]:
+        plan = self.situation.plan
+        lost = [
+            name
+            for name, is_lost in (
+                ("layers are not read", plan.layers and not extras),
+                ("code is not sampled", plan.code and not extras),
+                ("answers are not compared", not answers),
+            )
+            if is_lost
+        ]
+        if not lost or len(self.situation.spent) > 1:
+            return ()
+        budget_s = plan.schedule.budget_s
+        assert budget_s is not None, "nothing is left out for want of time without a budget"
+        left_s = max(0.0, self.situation.left_s)
+        text = f"the budget of {budget_s:.0f} s leaves {left_s:.0f} s after preparing and starting"
+        return (
+            Concern(
+                slug="short-budget",
+                text=f"{text}: {' and '.join(lost)}",
+                fix=f"--budget {math.ceil(2 * budget_s / 10) * 10}",
+                weight=Weight.NOTES,
+            ),
+        )
+
+
+def components_of(situation: Situation) -> Components | None:
+    """The variances of the comparisons that were asked for, the control's with itself among them."""
+    recording = assemble(situation.facts)
+    turns = times_of(recording)
+    control = situation.plan.control.name
+    others = [arm.name for arm in situation.plan.arms if not arm.serves and arm.name != control]
+    if control not in turns:
+        return None
+    return components(pair(turns[control], turns[name]) for name in others if name in turns)
+
+
+def _groups(situation: Situation) -> int:
+    return max((len(fact.groups) for fact in situation.facts if isinstance(fact, CounterCheck)), default=0)
+
+
+def _read(arms: Sequence[Arm]) -> list[Arm]:
+    """The arms whose layers and code are read: those that were asked for."""
+    return [arm for arm in arms if not arm.repeats and not arm.serves]
+
+
+def _layers_s(situation: Situation, counted_s: float) -> float:
+    """Of a share of everything else the run does, what earlier replicates have left of it; all of it in the first."""
+    plan, spent = situation.plan, situation.spent
+    if not plan.layers or not _read(situation.alive()):
+        return 0.0
+    replicate_s = (counted_s + spent[-1].starting_s) * LAYERS_SHARE
+    if len(spent) == 1:
+        return replicate_s
+    used_s = sum(one.layers_s for one in spent)
+    left_s = (situation.elapsed_s - used_s + counted_s) * LAYERS_SHARE - used_s
+    return max(0.0, min(left_s, replicate_s))
+
+
+def _code_s(situation: Situation, arms: Sequence[Arm], counted_s: float) -> float:
+    """In all; `CODE_LEAST_S` an arm at least."""
+    asked = len(_read(arms))
+    return max(counted_s * CODE_SHARE, CODE_LEAST_S * asked) if situation.plan.code and asked else 0.0

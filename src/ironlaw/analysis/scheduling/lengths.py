@@ -1,0 +1,121 @@
+"""How long a turn and a replicate are: as long as makes the interval narrowest that the time left can buy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from statistics import fmean
+
+from ironlaw.analysis.scheduling.components import PRIOR_DEGREES, Components
+from ironlaw.analysis.statistics.interval import CONFIDENCE, t_quantile
+
+# What lies between turns may take this share of them.
+TURN_SHARE = 0.05
+# A program of some nanoseconds holds its inputs in a list, one entry an inference.
+MOST_INFERENCES = 100_000
+# A host that changes its speed within seconds does so between the turns of few rounds where a turn is as short as this.
+TURN_S = 0.1
+# Beyond so many degrees of freedom a quantile of t is the normal one's to a hundredth.
+MOST_LOOKED_AT = 200
+MOST_ROUNDS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a replicate costs: `start_s` once, with everything else that its length does not change, and `round_s` a
+    round, with the layers and code that are read in proportion."""
+
+    start_s: float
+    round_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """So many further replicates, the one at hand among them, of so many rounds each."""
+
+    replicates: int
+    rounds: int
+
+
+def inferences_a_turn(inference_s: Collection[float], *, turn_s: float, longest_s: float) -> int:
+    """How many inferences every arm's turn holds: on average it lasts TURN_S, and no more than `longest_s`.
+
+    A turn longer than one inference averages what differs between them, is cold for a smaller part, and pays once for
+    being ordered and read. `inference_s` are of the arms asked for, so that turns stay as they are when others join.
+    """
+    wanted_s = max(TURN_S, turn_s / TURN_SHARE)
+    return max(1, min(MOST_INFERENCES, round(min(wanted_s, longest_s) / fmean(inference_s))))
+
+
+def inferences_of(one_s: float, *, turn_s: float, shared: int) -> int:
+    """How many inferences an arm's own turn holds: more than the others' where its turn would be mostly overhead."""
+    return max(shared, min(MOST_INFERENCES, math.ceil(turn_s / TURN_SHARE / one_s)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a run still has before it: `left_s` seconds, behind `so_far` replicates at most `most` further ones.
+
+    `is_open` says that it may end at any of them. `hypotheses` are judged together (Bonferroni).
+    """
+
+    left_s: float
+    so_far: int
+    most: int
+    is_open: bool = False
+    hypotheses: int = 1
+
+
+def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> Length | None:
+    """The number of replicates and of rounds in each that makes the interval narrowest; None where not one round fits.
+
+    The first of the replicates has started already. Of n replicates of r rounds in all, the half-width is
+    t(n - 1) sqrt((between + within / r) / n). For many replicates its minimum is at
+    r = sqrt(start / round x within / between), as Kalibera & Jones (ISMM 2013, section 6) have it; for few the quantile
+    of t, which falls from 12.7 at two to 2.4 at eight, buys replicates instead of rounds. Where the run may end at any
+    of them, none is longer than is best for many.
+    """
+    between, within = assumed(prices, known)
+    longest = kalibera_jones(prices, between, within)
+    best: tuple[float, Length] | None = None
+    for count in range(1, min(outlook.most, MOST_LOOKED_AT) + 1):
+        rest_s = outlook.left_s - (count - 1) * prices.start_s
+        rounds = min(MOST_ROUNDS, math.floor(rest_s / count / prices.round_s))
+        if outlook.is_open:
+            rounds = min(rounds, longest)
+        if rounds < 1:
+            break
+        total = outlook.so_far + count
+        half = t_quantile(total - 1, 1 - (1 - CONFIDENCE) / 2 / outlook.hypotheses) if total > 1 else math.inf
+        half *= math.sqrt((between + within / rounds) / total)
+        if best is None or half < best[0] or math.isinf(half):
+            best = half, Length(replicates=count, rounds=rounds)
+    return None if best is None else best[1]
+
+
+def alone_rounds(prices: Prices, known: Components | None, *, left_s: float, replicates: int) -> int:
+    """Rounds of the replicates before experiments join: so many in the time given, no longer than is best for many."""
+    between, within = assumed(prices, known)
+    fitting = math.floor((left_s / replicates - prices.start_s) / prices.round_s)
+    return max(0, min(fitting, kalibera_jones(prices, between, within)))
+
+
+def assumed(prices: Prices, known: Components | None) -> tuple[float, float]:
+    """Variance between and within, the former drawn towards what is assumed while few replicates have shown it.
+
+    Assumed is what makes measuring as long as starting best: then neither a long replicate nor a short one is far off.
+    Nothing at all is known before the first replicate, and only the ratio of both counts.
+    """
+    ratio = prices.round_s / max(prices.start_s, prices.round_s)
+    if known is None or known.within <= 0:
+        return ratio, 1.0
+    weight = PRIOR_DEGREES / (PRIOR_DEGREES + known.degrees)
+    return weight * known.within * ratio + (1 - weight) * known.between, known.within
+
+
+def kalibera_jones(prices: Prices, between: float, within: float) -> int:
+    """The number of rounds that is best where there are many replicates."""
+    if between <= 0:
+        return MOST_ROUNDS
+    return max(1, min(MOST_ROUNDS, round(math.sqrt(prices.start_s / prices.round_s * within / between))))

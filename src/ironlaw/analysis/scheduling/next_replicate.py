@@ -1,0 +1,89 @@
+"""Whether another replicate is run, and who takes part in it."""
+
+from __future__ import annotations
+
+import math
+
+from ironlaw.analysis.scheduling.costs import costs_of
+from ironlaw.analysis.scheduling.dimension import ALONE, replicates_of
+from ironlaw.analysis.scheduling.spending import spend
+from ironlaw.analysis.statistics.interval import t_interval
+from ironlaw.analysis.statistics.paired import pair
+from ironlaw.analysis.statistics.stopping import is_enough
+from ironlaw.analysis.turns import times_of
+from ironlaw.analysis.verdicts.planner import Wanted
+from ironlaw.estimate import Estimate
+from ironlaw.fact import Ending
+from ironlaw.recording import Recording, assemble
+from ironlaw.situation import NextReplicate, Situation
+
+# Another replicate has to measure for this share of the last one's time at least; a shorter one would not count.
+LEAST_SHARE = 0.5
+
+
+def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate:
+    """What to do next. Without `wanted` no experiments join."""
+    ending = _ending(situation)
+    recording = assemble(situation.facts)
+    plan, knows = situation.plan, known_so_far(recording)
+    if ending is not None:
+        return NextReplicate(plan=plan, ending=ending, knows=knows)
+    if wanted is not None and wanted.causes and len(situation.spent) >= alone(situation):
+        plan = spend(situation, recording, wanted, costs_of(situation))
+    return NextReplicate(plan=plan, knows=knows)
+
+
+def alone(situation: Situation) -> int:
+    """Replicates of the arms asked for alone, before experiments join: three, unless they would be half of all.
+
+    A run by count has a number of replicates and no time to save: there experiments join after the first.
+    """
+    if not situation.spent:
+        return 1
+    if situation.plan.schedule.inferences is not None or math.isinf(situation.left_s):
+        return 1
+    last = situation.spent[-1]
+    more = situation.left_s / max(1e-9, last.starting_s + last.measuring_s)
+    return ALONE if len(situation.spent) + more >= 2 * ALONE else 1
+
+
+def _ending(situation: Situation) -> Ending | None:
+    schedule, spent = situation.plan.schedule, situation.spent
+    if not situation.alive():
+        return Ending.FAILED
+    if len(spent) >= replicates_of(schedule):
+        return Ending.COMPLETE
+    if spent and schedule.precision is not None and is_enough(situation.facts):
+        return Ending.PRECISION
+    if spent and situation.left_s < _least_s(situation):
+        return Ending.BUDGET
+    return None
+
+
+def _least_s(situation: Situation) -> float:
+    """The shortest replicate that would count."""
+    last = situation.spent[-1]
+    return costs_of(situation).start_s + LEAST_SHARE * last.counting_s
+
+
+def known_so_far(recording: Recording) -> str:
+    """The widest comparison as it stands, for whoever watches; nothing before two replicates."""
+    if not recording.plans:
+        return ""
+    turns = times_of(recording)
+    control = recording.plan.control.name
+    found: list[tuple[Estimate, str]] = []
+    for arm in recording.plan.asked()[1:]:
+        if control in turns and arm.name in turns:
+            estimate = t_interval(pair(turns[control], turns[arm.name]).ln_ratios)
+            if isinstance(estimate, Estimate):
+                found.append((estimate, arm.name))
+    if not found:
+        return ""
+    estimate, name = max(found, key=lambda entry: abs(entry[0].value))
+    half = math.expm1(estimate.half_width)
+    return (
+        f"{name} {math.exp(estimate.value):.3g}x ±{half:.2g}"
+        if half >= 1
+        else (f"{name} {math.exp(estimate.value):.3g}x ±{100 * half:.2g} %")
+    )

@@ -1,0 +1,286 @@
+"""Which experiments take turns: those that are called for, open, and fit into the budget; the others wait or rest.
+
+After every replicate it is asked anew, from all readings so far, what is called for. Experiments join in the order of
+what they could explain, and leave when they are settled or hopeless; an arm that rests may come back, when another
+experiment needs it beside its own. Confirming early is held to a stricter rule: see statistics/sequential.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ironlaw.analysis.scheduling.costs import Costs
+from ironlaw.analysis.statistics.sequential import (
+    FEWEST_TO_SETTLE,
+    INTERIM,
+    INTERIM_ERROR,
+    is_due,
+    replicates_to_decide,
+)
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, bench, contributions
+from ironlaw.analysis.verdicts.judgement import Family, Judge, p_values, signed_parts
+from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, joint
+from ironlaw.causes import cause_of
+from ironlaw.experiment import CauseStanding, CauseState, Experiment
+from ironlaw.explanation import Outcome
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording
+from ironlaw.situation import ReplicateSpent, Situation
+
+# An experiment joins where so many replicates of it fit: the first at which it may be settled, and one more.
+WORTH_JOINING = FEWEST_TO_SETTLE + 1
+# With less than that, and nothing else to spend time on, as many as a verdict needs at all, and one more.
+LEAST_WORTH_JOINING = 4
+# Hopeless is what needs so many times the replicates that the budget buys: after few the spread is hardly known.
+HOPELESS_TIMES = 2.0
+# Joint arms are chosen when single ones ran so often that large causes show, and rest after so many replicates.
+JOINT_AFTER = 3
+JOINT_REPLICATES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affordable:
+    """How many replicates of how many arms the time left buys."""
+
+    left_s: float
+    costs: Costs
+    last: ReplicateSpent
+
+    def replicate_s(self, arms: int) -> float:
+        """A replicate that measures no longer than it takes to start, or than the last one did, an arm."""
+        start_s = self.costs.starting_s(arms=arms, last=len(self.last.arms))
+        measuring_s = self.last.counting_s * arms / max(1, len(self.last.arms))
+        return start_s + min(measuring_s, max(start_s, measuring_s / 2))
+
+    def replicates(self, arms: int, *, prepared: int = 0) -> float:
+        """Replicates of so many arms, behind preparing further ones."""
+        if math.isinf(self.left_s):
+            return math.inf
+        left_s = self.left_s - prepared * self.costs.prepare_s
+        return max(0.0, left_s) / max(self.replicate_s(arms), 1e-9)
+
+
+def spend(situation: Situation, recording: Recording, wanted: Wanted, costs: Costs) -> Plan:
+    """The plan of the next replicate: with the experiments that join, and those that rest."""
+    affordable = Affordable(left_s=situation.left_s, costs=costs, last=situation.spent[-1])
+    return _Spending(situation=situation, recording=recording, wanted=wanted, affordable=affordable).plan()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spending:
+    situation: Situation
+    recording: Recording
+    wanted: Wanted
+    affordable: Affordable
+
+    def plan(self) -> Plan:
+        """What is called for, looked at, and chosen from."""
+        plan = self._with_new_evidence()
+        on = bench(replace(self.recording, plans=(*self.recording.plans, plan)))
+        waiting = [entry for entry in called_for(self.recording, self.wanted) if entry not in plan.experiments]
+        is_look = plan.experiments != () and is_due(_replicates_with_experiments(on), plan.looks)
+        plan = replace(plan, looks=plan.looks + is_look)
+        standings = self._standings(on, plan, waiting, is_look=is_look)
+        open_causes = [cause for cause, standing in standings.items() if standing.state is CauseState.OPEN]
+        joins = self._joining(plan, waiting, open_causes, standings)
+        together = self._joint(on, plan, standings)
+        added = [*joins, *(entry for entry in together if entry not in plan.experiments)]
+        arms = arms_for(plan, added)
+        plan = replace(plan, arms=(*plan.arms, *arms), experiments=(*plan.experiments, *added))
+        for entry in joins:
+            slug = entry.switches[-1].cause
+            standings[slug] = replace(standings[slug], state=CauseState.OPEN)
+            open_causes.append(slug)
+        old = _superseded(plan, called_for(self.recording, self.wanted))
+        needed = (_needed(on, plan, open_causes) | _with_parts(plan, together)) - old
+        resting = tuple(arm.name for arm in plan.arms if arm.serves and arm.name not in needed)
+        return replace(plan, resting=resting, standings=tuple(standings.values()))
+
+    def _with_new_evidence(self) -> Plan:
+        """The plan without arms left as they are for want of a cause that they show by now."""
+        plan = self.situation.plan
+        shown = {(entry.arm, entry.switches) for entry in called_for(self.recording, self.wanted) if entry.excluded}
+        kept = tuple(entry for entry in plan.experiments if not entry.excluded or (entry.arm, entry.switches) in shown)
+        return replace(plan, experiments=kept)
+
+    # --- how experiments stand
+
+    def _standings(
+        self, on: Bench, plan: Plan, waiting: Sequence[Experiment], *, is_look: bool
+    ) -> dict[str, CauseStanding]:
+        """By cause; looked at anew where a look is due, else as before."""
+        before = {standing.cause: standing for standing in plan.standings}
+        found = _found(on, plan)
+        raw = p_values(on, [(plan.control.name, arm.name) for arm in plan.asked()[1:]])
+        hypotheses = len(raw) + plan.hypotheses_waiting()
+        standings: dict[str, CauseStanding] = {}
+        for slug in dict.fromkeys([*before, *(entry.switches[-1].cause for entry in (*plan.experiments, *waiting))]):
+            items = found.get(slug, [])
+            known = before.get(slug, CauseStanding(cause=slug, state=CauseState.WAITING))
+            known = replace(known, hypotheses=max(1, len(items) or _sides(waiting, slug)))
+            if is_look and items and known.state is CauseState.OPEN:
+                known = self._looked_at(on, known, items, raw, hypotheses)
+            elif any(entry.switches[-1].cause == slug for entry in waiting) and known.state is not CauseState.WAITING:
+                known = replace(known, state=CauseState.WAITING)  # new evidence calls for another experiment on it
+            standings[slug] = known
+        return standings
+
+    def _looked_at(
+        self,
+        on: Bench,
+        known: CauseStanding,
+        items: Sequence[tuple[tuple[str, str], Contribution]],
+        raw: Family,
+        hypotheses: int,
+    ) -> CauseStanding:
+        states, seconds = [], []
+        among = {key: min(1.0, hypotheses * value) for key, value in raw.items()}
+        for arms, item in items:
+            values = signed_parts(item)
+            if len(values) < FEWEST_TO_SETTLE:
+                states.append(CauseState.OPEN)
+                continue
+            outcome = Judge(on=on, arms=arms, among=among, rule=INTERIM).verdict(item).outcome
+            more = replicates_to_decide(values, hypotheses=hypotheses, smallest=on.smallest) - len(values)
+            arms_needed = len(self._asked()) + len({*item.arms} - set(self._asked()))
+            if outcome is Outcome.CONFIRMED:
+                states.append(CauseState.CONFIRMED)
+            elif outcome is Outcome.REFUTED:
+                states.append(CauseState.REFUTED)
+            elif among.get((*arms, item.key), 1.0) < INTERIM_ERROR:
+                states.append(CauseState.STUCK)
+            elif more > HOPELESS_TIMES * self.affordable.replicates(arms_needed):
+                states.append(CauseState.HOPELESS)
+                seconds.append(more * self.affordable.replicate_s(arms_needed))
+            else:
+                states.append(CauseState.OPEN)
+        state = next(one for one in _WORST_FIRST if one in states)
+        longest = max((one for one in seconds if math.isfinite(one)), default=None)
+        return replace(known, state=state, seconds=longest)
+
+    def _asked(self) -> list[str]:
+        return [arm.name for arm in self.situation.alive() if not arm.serves]
+
+    # --- what joins
+
+    def _joining(
+        self, plan: Plan, waiting: Sequence[Experiment], open_causes: Sequence[str], standings: dict[str, CauseStanding]
+    ) -> list[Experiment]:
+        """Experiments of one cause after the other, as long as enough replicates of all open ones fit."""
+        running = {*self._asked(), *_needed_by_plan(plan, open_causes)}
+        chosen: list[Experiment] = []
+        for slug in self._in_order(waiting):
+            group = [entry for entry in waiting if entry.switches[-1].cause == slug]
+            added = arms_for(plan, [*chosen, *group])
+            names = running | {arm.name for arm in added} | _with_parts(plan, group)
+            fitting = self.affordable.replicates(len(names), prepared=len(added))
+            least = WORTH_JOINING if open_causes or chosen else LEAST_WORTH_JOINING
+            if fitting >= least:
+                chosen += group
+            else:
+                seconds = max(0.0, WORTH_JOINING - fitting) * self.affordable.replicate_s(len(names))
+                standings[slug] = replace(standings[slug], seconds=seconds)
+        return chosen
+
+    def _in_order(self, waiting: Sequence[Experiment]) -> list[str]:
+        """Causes: what others are held against first, then what could explain most."""
+        slugs = list(dict.fromkeys(entry.switches[-1].cause for entry in waiting))
+        could = {slug: explainable(self.recording, self.wanted, cause_of(slug)) for slug in slugs}
+        return sorted(slugs, key=lambda slug: (not cause_of(slug).is_confounder, -could[slug]))
+
+    def _joint(self, on: Bench, plan: Plan, standings: dict[str, CauseStanding]) -> list[Experiment]:
+        """Joint arms of two large causes, until they have run often enough beside the single ones."""
+        planned = [entry for entry in plan.experiments if is_joint(entry)]
+        if planned:
+            ran = _shared_replicates(on, _with_parts(plan, planned))
+            causes = {switch.cause for entry in planned for switch in entry.switches}
+            settled = {CauseState.REFUTED, CauseState.STUCK, CauseState.HOPELESS}
+            is_over = any(standings[slug].state in settled for slug in causes if slug in standings)
+            return [] if ran >= JOINT_REPLICATES or is_over else planned
+        if _replicates_with_experiments(on) < JOINT_AFTER:
+            return []
+        proposed = joint(self.recording)
+        names = {*self._asked(), *_with_parts(plan, proposed)} | {entry.applied for entry in proposed}
+        fitting = self.affordable.replicates(len(names), prepared=len(proposed))
+        return proposed if fitting >= LEAST_WORTH_JOINING else []
+
+
+_WORST_FIRST = (CauseState.OPEN, CauseState.CONFIRMED, CauseState.HOPELESS, CauseState.STUCK, CauseState.REFUTED)
+
+
+def is_joint(entry: Experiment) -> bool:
+    """Whether several causes are taken away together, beside those that are held."""
+    return len({switch.cause for switch in entry.switches if not cause_of(switch.cause).is_confounder}) > 1
+
+
+def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contribution]]]:
+    """The contributions that were read, by cause, with the comparison that each is of."""
+    found: dict[str, list[tuple[tuple[str, str], Contribution]]] = {}
+    control = plan.control.name
+    for arm in plan.asked()[1:]:
+        for item in contributions(on, control, arm.name):
+            if item.parts:
+                found.setdefault(item.cause, []).append(((control, arm.name), item))
+    return found
+
+
+def _sides(waiting: Iterable[Experiment], slug: str) -> int:
+    """In how many comparisons a waiting cause could be judged: arms beside the control that it would be tested on."""
+    return max(1, len({entry.arm for entry in waiting if entry.switches[-1].cause == slug}) - 1)
+
+
+def _replicates_with_experiments(on: Bench) -> int:
+    """Replicates in which an arm of an experiment ran."""
+    serving = [arm.name for arm in on.plan.arms if arm.serves]
+    return len({number for name in serving for number in on.ln_wall.get(name, ())})
+
+
+def _shared_replicates(on: Bench, names: Iterable[str]) -> int:
+    tables = [set(on.ln_wall.get(name, ())) for name in names]
+    return len(set.intersection(*tables)) if tables else 0
+
+
+def _needed(on: Bench, plan: Plan, causes: Sequence[str]) -> set[str]:
+    """The arms of experiments that open causes are read from."""
+    read = {
+        name for slug, items in _found(on, plan).items() if slug in causes for _, item in items for name in item.arms
+    }
+    return read | _needed_by_plan(plan, causes)
+
+
+def _needed_by_plan(plan: Plan, causes: Sequence[str]) -> set[str]:
+    """The same from the plan alone: of causes whose arms have not run yet."""
+    own = [entry for entry in plan.experiments if entry.switches[-1].cause in causes and not is_joint(entry)]
+    return _with_parts(plan, own)
+
+
+def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
+    """Arms of experiments that are called for in another form by now: with a confounder held that showed later."""
+    needed = {entry.applied for entry in called}
+    return {
+        entry.applied
+        for entry in plan.experiments
+        for other in called
+        if entry.arm == other.arm
+        and entry.switches[-1] == other.switches[-1]
+        and entry.switches != other.switches
+        and not entry.excluded
+        and not is_joint(entry)
+    } - needed
+
+
+def _with_parts(plan: Plan, entries: Iterable[Experiment]) -> set[str]:
+    """The arms of experiments, and of all that have a part of their switches: those that they are compared with."""
+    names: set[str] = set()
+    for entry in entries:
+        if entry.excluded:
+            continue
+        names.add(entry.applied)
+        names |= {
+            other.applied
+            for other in plan.experiments
+            if not other.excluded and other.arm == entry.arm and set(other.switches) < set(entry.switches)
+        }
+    return names

@@ -1,0 +1,74 @@
+"""Looking at experiments while a run goes on: what an early look may confirm, and what it leaves for the end.
+
+An experiment that is settled leaves the rounds, so that the time goes to those that are not. Whoever looks often and
+stops at the first small p-value confirms by luck more often than once in twenty. Haybittle and Peto's rule holds that
+at bay simply: an interim look confirms at p < 0.001 only, judged among all hypotheses by Bonferroni's bound, and the
+look at the end is Holm's at 0.05 less what the interim looks may have spent. By the union bound the chance of a single
+false confirmation in a recording stays at 5 %, whatever the dependence between experiments and looks.
+
+Source: Haybittle, British Journal of Radiology 44 (1971) 793; Peto et al., British Journal of Cancer 34 (1976) 585.
+The simulated rates are in docs/method.md, section 4 (`python -m benchmarks.schedule spending`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ironlaw.analysis.statistics.interval import CONFIDENCE, t_quantile
+
+FAMILY_ERROR = 1 - CONFIDENCE
+INTERIM_ERROR = 0.001
+# Neither confirmed nor refuted before: with two or three the spread is often read far too small, and what is reported
+# of what left then would not cover (benchmarks/schedule.py, `spending`).
+FEWEST_TO_SETTLE = 5
+# The looks of a run spend two fifths of the family's error at most.
+MOST_LOOKS = 20
+_LATER = 1.15  # looks follow each other at so many times the replicates: some twenty on the way to a hundred
+INTERIM_CONFIDENCE = 0.99  # of the interval that must lie within what would not matter
+MOST_PROJECTED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookRule:
+    """By what an experiment is judged: the chance of a confirmation by luck, among all, and the confidence of the
+    interval that refutes."""
+
+    error: float = FAMILY_ERROR
+    confidence: float = CONFIDENCE
+
+
+AT_ONCE = LookRule()  # without looks
+INTERIM = LookRule(error=INTERIM_ERROR, confidence=INTERIM_CONFIDENCE)
+
+
+def final_rule(looks: int) -> LookRule:
+    """The rule of the end of a run, behind so many interim looks."""
+    return LookRule(error=FAMILY_ERROR - INTERIM_ERROR * min(looks, MOST_LOOKS))
+
+
+def is_due(replicates: int, looks: int) -> bool:
+    """Whether the interim look number `looks` + 1 is taken after so many replicates of experiments."""
+    return looks < MOST_LOOKS and replicates >= max(FEWEST_TO_SETTLE + looks, FEWEST_TO_SETTLE * _LATER**looks)
+
+
+def replicates_to_decide(values: Sequence[float], *, hypotheses: int, smallest: float) -> float:
+    """How many replicates in all would confirm or refute, were mean and spread what they seem; infinite: none would.
+
+    `values` are of one experiment, positive as predicted.
+    """
+    count = len(values)
+    if count < 2:
+        return math.inf
+    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+    wanted = count
+    while wanted <= MOST_PROJECTED:
+        error = spread / math.sqrt(wanted)
+        confirms = mean > t_quantile(wanted - 1, 1 - FAMILY_ERROR / 2 / max(1, hypotheses)) * error
+        if confirms or abs(mean) + t_quantile(wanted - 1, (1 + CONFIDENCE) / 2) * error < smallest:
+            return wanted
+        wanted += max(1, wanted // 16)
+    return math.inf
