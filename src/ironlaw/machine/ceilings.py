@@ -18,12 +18,15 @@ import msgspec
 
 from ironlaw import child
 from ironlaw.fact import Ceilings
-from ironlaw.machine import Machine
+from ironlaw.machine import Machine, numpy_kernels, torch_kernels
 from ironlaw.machine.free_memory import available_bytes
+from ironlaw.machine.peaks import Kernels, Streams, macs_peak, stream_peaks
 from ironlaw.missing import Maybe, Missing
 
 KINDS = ("fp32", "bf16", "int8")
 LIMIT_S = 90.0
+# What the BLAS below numpy reads when it is loaded: OpenBLAS, MKL, and whatever is built with OpenMP.
+_POOL_SIZES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 _CACHES_STREAMED = 2  # as large as the last cache twice over: less than half of what is streamed can have stayed in it
 _LEAST_BYTES = 64 << 20
@@ -45,12 +48,11 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
 
     Whatever cannot be measured is Missing with its reason; so is everything when the process fails.
     """
-    if importlib.util.find_spec("torch") is None:
-        return no_ceilings(threads, "torch is not installed, whose kernels they are measured with")
     request = Request(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
     command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
     try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S, env=child.environment())
+        environment = {**child.environment(), **dict.fromkeys(_POOL_SIZES, str(threads))}
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S, env=environment)
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Ceilings)
     except subprocess.TimeoutExpired:
         return no_ceilings(threads, f"measuring the ceilings took longer than {LIMIT_S:.0f} s")
@@ -99,14 +101,12 @@ def reach(request: Request) -> Ceilings:
     switching = _tried(lambda: switch_ns(request.cpus[0]), "switching")
     os.sched_setaffinity(0, request.cpus)
     faulting = _tried(page_fault_ns, "faulting")
-    import torch
-
-    from ironlaw.machine.peaks import Streams, macs_peak, stream_peaks
-
-    torch.set_num_threads(request.threads)
-    peaks = {kind: macs_peak(kind) for kind in KINDS}
+    kernels = _kernels(request.threads)
+    peaks = {kind: macs_peak(kernels, kind) for kind in KINDS}
     size = request.streamed_bytes
-    streams: Maybe[Streams] = size if isinstance(size, Missing) else stream_peaks(size)
+    streams: Maybe[Streams] = (
+        size if isinstance(size, Missing) else stream_peaks(kernels.streaming(size, request.threads))
+    )
     how = {kind: peak.how for kind, peak in peaks.items() if not isinstance(peak, Missing)}
     if not isinstance(streams, Missing):
         how |= {"read": streams.read.how, "write": streams.write.how, "copy": streams.copy.how}
@@ -121,6 +121,16 @@ def reach(request: Request) -> Ceilings:
         page_fault_ns=faulting,
         how=how,
     )
+
+
+def _kernels(threads: int) -> Kernels:
+    """torch's, which cover every kind of number, or numpy's where it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return numpy_kernels
+    import torch
+
+    torch.set_num_threads(threads)
+    return torch_kernels
 
 
 def _tried(measure: Callable[[], float], doing: str) -> Maybe[float]:
