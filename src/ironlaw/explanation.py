@@ -200,11 +200,10 @@ class CauseVerdict:
     effect: Maybe[Estimate] = Missing("no experiment was run")
     share: Maybe[Estimate] = Missing("only confirmed causes have a share")
     saved_ns: Maybe[float] = Missing("only confirmed causes have a share")  # its share in ns per inference
-    saved_interval_ns: Maybe[Estimate] = Missing(
-        "only confirmed causes have a share"
-    )  # the same, as far as it is known
+    saved_interval_ns: Maybe[Estimate] = Missing("only confirmed causes have a share")
     evidence: dict[str, Maybe[float]] = field(default_factory=dict)  # the signature's numbers, by name with unit
     reason: str = ""  # why undecided, or what the signature was
+    decided_by: str = ""  # what would decide it, where that is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.recording import load
-from ironlaw.report.terminal import show
+from ironlaw.report.terminal import Verbosity, show
 
 from .make import FOLDER, NAMES, as_printed, printed
 
@@ -44,7 +44,7 @@ def test_a_golden_recording_prints_as_it_did_to_the_last_digit(name: str) -> Non
 def test_the_terminal_shows_every_printed_number(name: str) -> None:
     explanation = explain(load(FOLDER / f"{name}.jsonl"))
     out = io.StringIO()
-    show(explanation, Console(file=out, width=80), n=5000)
+    show(explanation, Console(file=out, width=80), n=5000, verbosity=Verbosity.VERBOSE)
     text = " ".join(out.getvalue().replace("\N{NO-BREAK SPACE}", " ").split())
     printed_numbers = list(strings(json.loads((FOLDER / f"{name}.printed.json").read_text(encoding="utf-8"))))
     assert len(printed_numbers) > 40

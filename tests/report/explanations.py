@@ -144,6 +144,7 @@ LAYOUT = CauseVerdict(
     predicts=Direction.FASTER,
     effect=estimate(0.02, 0.05),
     reason="the interval holds both nothing and an effect that would matter",
+    decided_by="more replicates",
 )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+
+from rich.console import Console
 
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
@@ -11,6 +14,7 @@ from ironlaw.measure.scripted import Burden, Script
 from ironlaw.missing import Missing
 from ironlaw.report.document import to_document
 from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess, guesses
+from ironlaw.report.terminal import show
 
 from ..scripted import SOUND, SOUND_CENSUS, bearing, explained, own
 
@@ -112,3 +116,11 @@ def test_json_holds_the_guesses_with_their_evidence() -> None:
     told = to_document(default_run())["guesses"]
     assert len(told) == 5
     assert all(guess["answer"] and guess["evidence"] for guess in told)
+
+
+def test_a_default_run_with_its_guesses_fits_on_60_lines() -> None:
+    out = io.StringIO()
+    show(default_run(Burden(factor="weights", level="aliased", stall_cycles=40e6)), Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80

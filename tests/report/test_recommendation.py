@@ -1,4 +1,4 @@
-"""What is said of a search: which arms are told at length, and those with blocks left in float."""
+"""What is said of a search: which arms are shown at length, and those with blocks left in float."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ironlaw.explanation import NOT_SEARCHED, FrontPoint, Mixed
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.columns import asked_comparisons
 from ironlaw.report.document import to_document
-from ironlaw.report.recommendation import mixed_sentences, told_in_full
+from ironlaw.report.recommendation import compared_in_full, mixed_sentences
 from tests.report.explanations import with_pmu
 
 MIXED = Mixed(
@@ -26,17 +26,17 @@ MIXED = Mixed(
 def test_of_a_search_the_recommended_arm_is_told_at_length_and_one_whose_cause_is_confirmed() -> None:
     whole = with_pmu()
     asked = asked_comparisons(whole)
-    assert told_in_full(whole, asked) == asked
+    assert compared_in_full(whole, asked) == asked
     point = FrontPoint(
         arm="int8+fused", speedup=Estimate(value=2.7, low=2.6, high=2.8), size_bytes=Missing("-"), agreement=1.0
     )
     searched = replace(whole, front=(point,))
     assert is_known(searched.recommendation)
     chosen = next(one for one in asked if one.changed == searched.recommendation.arm)
-    assert told_in_full(searched, asked) == (chosen,)
+    assert compared_in_full(searched, asked) == (chosen,)
     other = next(one for one in asked if one is not chosen)
     moved = (replace(chosen, causes=()), replace(other, causes=chosen.causes))
-    assert told_in_full(searched, moved) == moved
+    assert compared_in_full(searched, moved) == moved
 
 
 def said(mixed: Maybe[tuple[Mixed, ...]]) -> list[str]:

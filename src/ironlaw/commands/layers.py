@@ -97,10 +97,10 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
     from rich.console import Console
 
     from ironlaw.report.account import account_comparison_document
-    from ironlaw.report.code import show_account
     from ironlaw.report.delimited import account_csv
     from ironlaw.report.document import SCHEMA
     from ironlaw.report.paragraph import headline
+    from ironlaw.report.terminal.code import show_account
 
     found = [one for one in explanation.comparisons if not isinstance(one.account, Missing)]
     if not found:

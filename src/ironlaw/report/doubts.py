@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -59,6 +60,10 @@ def cut_sentence() -> str:
     return "This recording was cut short; everything below is from what was recorded until then."
 
 
+# Where the first clause of a concern ends: a semicolon, a colon or a bracket; not the point of a number or a path.
+_FIRST_CLAUSE = re.compile(r"[;:] | \(|\. |\.$")
+
+
 def concern_sentence(concern: Concern) -> str:
     """A doubt and the arm it touches."""
     where = f" ({plain(concern.arm)})" if concern.arm else ""
@@ -91,12 +96,18 @@ class Doubt:
         return concern_sentence(replace(self.concern, arm=", ".join(self.arms)))
 
 
-def doubts(explanation: Explanation, *, told: Sequence[Gap] = ()) -> list[Doubt]:
-    """The concerns, as `together` has them; one about the whole recording whose reason a gap has `told` is left out."""
+def brief_concern_sentence(doubt: Doubt) -> str:
+    """A concern by its first clause, for a line of its own."""
+    where = f" ({', '.join(plain(arm) for arm in doubt.arms)})" if doubt.arms else ""
+    return f"{WEIGHT_WORDS[doubt.concern.weight]}{where}: {_FIRST_CLAUSE.split(plain(doubt.concern.text))[0]}."
+
+
+def doubts(explanation: Explanation, *, above: Sequence[Gap] = ()) -> list[Doubt]:
+    """The concerns, as `together` has them, without those of the whole recording whose reason a gap `above` states."""
     return together(
         concern
         for concern in explanation.concerns
-        if concern.arm or not any(gap.reason in concern.text for gap in told)
+        if concern.arm or not any(gap.reason in concern.text for gap in above)
     )
 
 

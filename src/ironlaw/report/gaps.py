@@ -19,9 +19,9 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("paranoid", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EACCES", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EPERM", "sudo sysctl kernel.perf_event_paranoid=1 (in a container also: --cap-add PERFMON)"),
-    ("PMU", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
-    ("ENOENT", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
-    ("ENODEV", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` tells"),
+    ("PMU", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
+    ("ENOENT", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
+    ("ENODEV", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
     ("multiplexed", "ask for fewer events at a time, or stop other users of the PMU"),
 )
 
@@ -38,7 +38,7 @@ class Gap:
 def gaps(lost: Sequence[Lost], comparisons: Sequence[Comparison]) -> list[Gap]:
     """Every reason for a gap once, with all that it took away.
 
-    A reason that quotes another one (cycles were not counted, since the kernel refused them) is told with it.
+    A reason that quotes another one (cycles were not counted, since the kernel refused them) goes with it.
     """
     found = {item.reason: Gap(columns=item.titles, terms=(), reason=item.reason) for item in lost}
     for comparison in comparisons:
@@ -66,10 +66,3 @@ def gap_sentence(gap: Gap) -> str:
 def remedy(reason: str) -> str:
     """The command or step that brings back what was lost for this reason; empty when none is known."""
     return next((step for word, step in _REMEDIES if word.lower() in reason.lower()), "")
-
-
-def without_told(text: str, told: Sequence[Gap]) -> str:
-    """A text without the reasons that were told before."""
-    for gap in told:
-        text = text.replace(f" ({gap.reason})", "").replace(gap.reason, "for the reason given above")
-    return text

@@ -50,7 +50,7 @@ from ironlaw.report.recommendation import (
 )
 from ironlaw.report.run_time import run_bar
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
-from ironlaw.report.waterfall import told_with_waterfall, waterfall_heading, waterfall_rows
+from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
     """What the page and a notebook both show. `prefix` begins every id."""
     document = to_document(explanation)
     table = arms_table(explanation)
-    asked = told_with_waterfall(explanation, asked_comparisons(explanation))
+    asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     return {
         "explanation": explanation,
         "summary": summary(explanation, asked),
@@ -311,7 +311,7 @@ def _section(
 
 
 def _why_not(part: object) -> str:
-    """Why a part is not there; empty when it is, or when nobody asked for it."""
+    """Why a part is not there; empty when it is, or when it was not asked for."""
     return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 

@@ -141,7 +141,7 @@ def adjusted_sentence(comparison: Comparison) -> str:
 
 
 def otherwise_sentences(comparison: Comparison, explanation: Explanation) -> list[str]:
-    """That an arm answers less alike than was asked for, before its speed; what invalidates is said as such."""
+    """That an arm agrees less than was asked for, before its speed; what invalidates is said as such."""
     return [
         f"{plain(arm)} answers otherwise: {ended(plain(concern.text))}"
         for arm in (comparison.control, comparison.changed)
@@ -161,6 +161,17 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
         shares_sentence(comparison),
         unexplained_sentence(comparison),
         *interaction_sentences(comparison),
+        *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def brief_paragraph(comparison: Comparison, explanation: Explanation) -> str:
+    """One comparison as an answer, without what of it is explained."""
+    sentences = [
+        *dict.fromkeys(invalid_sentence(concern) for concern in invalidating(comparison, explanation)),
+        *otherwise_sentences(comparison, explanation),
+        headline(comparison, explanation),
         *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

@@ -27,8 +27,8 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     return said
 
 
-def told_in_full(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
-    """The comparisons to tell at length: all of them, but of a search only the recommended arm's.
+def compared_in_full(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """The comparisons to show at length: all of them, but of a search only the recommended arm's.
 
     With it goes, where it has no confirmed cause itself, the widest one that has.
     """
@@ -42,15 +42,18 @@ def told_in_full(explanation: Explanation, comparisons: tuple[Comparison, ...]) 
     return tuple(chosen) or comparisons
 
 
-def next_best_sentences(recommendation: Recommendation, explanation: Explanation) -> list[str]:
-    """What else gains, ranked: each with its gain, how it answers, and the command or code line."""
+def next_best_sentences(
+    recommendation: Recommendation, explanation: Explanation, *, with_how: bool = True
+) -> list[str]:
+    """What else gains, ranked: each with its gain and, `with_how`, its answers and the command or code line."""
     rows = {arm.arm: arm for arm in explanation.arms}
     said = []
     for option in recommendation.next_best:
         gain = "" if isinstance(option.gain, Missing) else f" {ratio(option.gain)}"
         answers = agreement(rows[option.arm]) if option.arm in rows else ""
-        told = f" (answers: {answers})" if answers else ""
-        said.append(f"{plain(option.arm)}{gain}{told}: {ended(plain(option.how))}")
+        how = f" (answers: {answers})" if answers else ""
+        how += f": {ended(plain(option.how))}" if option.how else ""
+        said.append(f"{plain(option.arm)}{gain}{how if with_how else ''}")
     return said
 
 
@@ -59,7 +62,7 @@ FRONT_HEADING = "Not shown to be beaten in time, size and agreement together, by
 
 
 def front_sentence(point: FrontPoint) -> str:
-    """One arm of the Pareto front: how fast, how large, how alike."""
+    """One arm of the Pareto front: how fast, how large, how well it agrees."""
     parts = [ratio(point.speedup)]
     if is_known(point.size_bytes):
         parts.append(f"{number(point.size_bytes, MEGABYTES)} {MEGABYTES.unit}")
@@ -78,7 +81,7 @@ def mixed_sentences(explanation: Explanation) -> list[str]:
 
 def _mixed_sentence(one: Mixed) -> str:
     arm, rival = plain(one.arm), plain(one.rival)
-    held = f"{rival}, the fastest arm of one precision throughout that answers alike"
+    held = f"{rival}, the fastest arm of one precision throughout with the same answers"
     if not one.is_best:
         held = f"{rival}, the fastest of those that differ in precision and fusion only"
     if isinstance(one.gain, Missing):

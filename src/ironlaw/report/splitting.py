@@ -58,7 +58,7 @@ def split_rows(split: Split | ReadOnce) -> list[SplitRow]:
     """The known terms in their order, each followed by its parts."""
     sizes = _sizes(split)
     scale = scale_for(TIME, [ns.value if isinstance(ns, Estimate) else ns for ns, _ in sizes.values()])
-    # Seen once, nobody knows how many digits hold: three of the largest term, and the others to the same place.
+    # Seen once, how many digits hold is unknown: three of the largest term, and the others to the same place.
     once = [abs(ns) / scale.size for ns, _ in sizes.values() if isinstance(ns, float)]
     decimals = significant_decimals(max(once, default=0.0))
     rows = []
@@ -71,6 +71,11 @@ def split_rows(split: Split | ReadOnce) -> list[SplitRow]:
         if isinstance(split, Split):
             rows += _part_rows(split, term, scale)
     return rows
+
+
+def rows_that_matter(rows: list[SplitRow]) -> list[SplitRow]:
+    """The rows without those whose share rounds to nothing; all of them where no share is known."""
+    return [row for row in rows if row.share != with_unit("0", PERCENT)] or rows
 
 
 def _sizes(split: Split | ReadOnce) -> dict[Term, tuple[Estimate | float, Maybe[float]]]:

@@ -51,8 +51,8 @@ def brief_sentence(verdict: CauseVerdict) -> str:
     return f"{start}, a factor of {ratio(verdict.effect.through(math.exp))}."
 
 
-def told_sentence(verdict: CauseVerdict) -> str:
-    """One that rests on an experiment that was told before, for another comparison."""
+def same_experiment_sentence(verdict: CauseVerdict) -> str:
+    """One that rests on an experiment that was reported before, for another comparison."""
     title = cause_of(verdict.cause).title
     return f"{title[:1].upper()}{title[1:]}: {OUTCOME_WORDS[verdict.outcome]} by the same experiment."
 
@@ -86,6 +86,23 @@ def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
 def effect_text(verdict: CauseVerdict) -> str:
     """The size of an experiment's effect as it stands in a table; empty when no experiment gave one."""
     return "" if isinstance(verdict.effect, Missing) else ratio(verdict.effect.through(math.exp))
+
+
+def name_of(verdict: CauseVerdict) -> str:
+    """The cause, as the first word of a line."""
+    title = cause_of(verdict.cause).title
+    return title[:1].upper() + title[1:]
+
+
+def decision_text(verdict: CauseVerdict) -> str:
+    """What would decide a cause that is not confirmed, as it stands in a table; a dash where it is decided."""
+    if verdict.outcome is Outcome.REFUTED:
+        return "\N{EN DASH}"
+    if verdict.outcome is Outcome.CONSISTENT:
+        return "an experiment" if cause_of(verdict.cause).is_tested else "no experiment is known"
+    return plain(
+        verdict.decided_by or (verdict.effect.reason if isinstance(verdict.effect, Missing) else verdict.reason)
+    )
 
 
 def prediction_text(verdict: CauseVerdict) -> str:
@@ -161,8 +178,8 @@ def unexplained_sentence(comparison: Comparison) -> str:
         return f"What remains unexplained is not known: {plain(rest.reason)}."
     confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
     if not confirmed:
-        told = comparison.difference in (Difference.FASTER, Difference.SLOWER)
-        return f"No tested cause is confirmed{': all of it is unexplained' if told else ''}."
+        is_shown = comparison.difference in (Difference.FASTER, Difference.SLOWER)
+        return f"No tested cause is confirmed{': all of it is unexplained' if is_shown else ''}."
     pair = (comparison.control, comparison.changed)
     if [(verdict.control, verdict.changed) for verdict in confirmed] == [pair]:
         return ""

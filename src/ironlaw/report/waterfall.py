@@ -34,8 +34,8 @@ def waterfall_rows(explanation: Explanation) -> tuple[WaterfallRow, ...]:
     return tuple(_row(step) for step in explanation.waterfall)
 
 
-def told_with_waterfall(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
-    """The comparisons to tell at length: with a waterfall only the one that it starts from, else all of them."""
+def compared_with_waterfall(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
+    """The comparisons to show at length: with a waterfall only the one that it starts from, else all of them."""
     if not explanation.waterfall:
         return comparisons
     return tuple(one for one in comparisons if (one.control, one.changed) == explanation.waterfall[0].arms)

@@ -22,6 +22,7 @@ from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
 FEWEST_REPLICATES = 3
+_MORE = "more replicates"
 NO_WHOLE = Missing("no difference is shown that it could be a share of")
 
 
@@ -107,7 +108,7 @@ class Judge:
         """The outcome of one experiment, with its numbers."""
         values = signed_parts(item)
         effect = t_interval(values)
-        outcome, reason = self._decide(item, effect)
+        outcome, reason, decided_by = self._decide(item, effect)
         return CauseVerdict(
             cause=item.cause,
             outcome=outcome,
@@ -119,41 +120,46 @@ class Judge:
             effect=effect,
             evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
             reason="; ".join(part for part in (reason, item.note) if part),
+            decided_by=decided_by,
         )
 
-    def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str]:
-        """Confirmed: unlikely by noise alone among all experiments, and in the predicted direction on both scales."""
+    def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str, str]:
+        """The outcome, its reason, and what would decide it.
+
+        Confirmed: unlikely by noise alone among all experiments, and in the predicted direction on both scales.
+        """
         if isinstance(effect, Missing):
-            return Outcome.UNDECIDED, ""  # the effect itself says why
+            return Outcome.UNDECIDED, "", ""  # the effect itself says why
         if isinstance(self.among, Missing):
-            return Outcome.UNDECIDED, self.among.reason
+            return Outcome.UNDECIDED, self.among.reason, ""
         if len(item.parts) < FEWEST_REPLICATES:
-            return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few"
+            return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few", _MORE
         if self._is_within(signed_parts(item)):
-            return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %"
+            return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %", ""
         in_time = _in_time(item)
         if in_time is not None and self._is_within(_signed_in_time(item)):
             most = f"±{100 * self.on.smallest:.1f} %"
-            return Outcome.REFUTED, f"it costs both the same: the gap between their times stays to {most}"
+            return Outcome.REFUTED, f"it costs both the same: the gap between their times stays to {most}", ""
         if effect.high < 0:
-            return Outcome.UNDECIDED, "the effect goes against the prediction"
+            return Outcome.UNDECIDED, "the effect goes against the prediction", ""
         if effect.low <= 0:
-            return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter"
+            return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter", _MORE
         if in_time is not None and in_time.low <= 0:
-            return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap"
+            return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap", _MORE
         if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
             return (
                 Outcome.UNDECIDED,
                 "both arms have as much of it: that it costs one more is an interaction with a cause",
+                "",
             )
         if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
-            return Outcome.UNDECIDED, reason
+            return Outcome.UNDECIDED, reason, ""
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.
-        by_luck = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
-        if by_luck >= self.rule.error:
+        by_noise = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
+        if by_noise >= self.rule.error:
             count = len(self.among) + self.on.plan.hypotheses_waiting()
-            return Outcome.UNDECIDED, f"shown alone, but not among {count} experiments judged together"
-        return Outcome.CONFIRMED, ""
+            return Outcome.UNDECIDED, f"shown alone, but not among {count} experiments judged together", _MORE
+        return Outcome.CONFIRMED, "", ""
 
     def _is_within(self, values: list[float]) -> bool:
         """Whether the whole interval is of what would not matter."""

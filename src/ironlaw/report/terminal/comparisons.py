@@ -1,0 +1,201 @@
+"""Comparisons on a console: the answer, its causes, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.text import Text
+
+from ironlaw.explanation import (
+    NOT_RECORDED,
+    CauseVerdict,
+    Comparison,
+    Design,
+    Difference,
+    Explanation,
+    Ledger,
+    Outcome,
+)
+from ironlaw.missing import Missing, is_known
+from ironlaw.report import splitting, words
+from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
+from ironlaw.report.quantity import TIME, number, scale_for
+from ironlaw.report.terminal.code import show_account
+from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
+from ironlaw.report.terminal.verbosity import Verbosity
+from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
+from ironlaw.text import plain
+
+_LEDGER_TOP = 3
+OUTCOME_STYLES = {
+    Outcome.CONFIRMED: "green",
+    Outcome.REFUTED: "red",
+    Outcome.UNDECIDED: "yellow",
+    Outcome.CONSISTENT: "cyan",
+}
+_OUTCOME_ORDER = (Outcome.CONFIRMED, Outcome.CONSISTENT, Outcome.UNDECIDED, Outcome.REFUTED)
+_DIFFERENCE_STYLES = {
+    Difference.FASTER: "bold green",
+    Difference.SLOWER: "bold red",
+    Difference.NONE_SHOWN: "bold",
+    Difference.UNPROVEN: "bold yellow",
+}
+
+# A cause, its outcome and the pair of arms behind it; or a remark.
+_Key = tuple[str, Outcome, Design, str | None, str | None] | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparisons:
+    """Prints comparisons; an experiment or a remark that was printed before is not repeated."""
+
+    explanation: Explanation
+    console: Console
+    verbosity: Verbosity
+    printed: set[_Key] = field(default_factory=set)
+
+    def show(self, comparisons: Sequence[Comparison]) -> None:
+        """The first at length and the others in a paragraph each; all of them at length where everything is shown.
+
+        Of tables and outputs of other people, which have no plan, every comparison is short.
+        """
+        for place, comparison in enumerate(comparisons):
+            is_brief = place > 0 and self.verbosity is Verbosity.NORMAL and is_known(self.explanation.plan)
+            if not is_brief or place == 1:
+                self.console.print()
+            if self.verbosity is Verbosity.QUIET:
+                say(self.console, headline(comparison, self.explanation))
+            elif is_brief:
+                self._show_briefly(comparison)
+            else:
+                self._show_at_length(comparison)
+
+    def _show_answer(self, comparison: Comparison, said: str) -> None:
+        head = headline(comparison, self.explanation)
+        text = Text(said)
+        text.highlight_words([head], style=_DIFFERENCE_STYLES[comparison.difference])
+        say(self.console, text)
+
+    def _show_briefly(self, comparison: Comparison) -> None:
+        """The answer, its confirmed causes, and the names of the others."""
+        self._show_answer(comparison, brief_paragraph(comparison, self.explanation))
+        others: dict[Outcome, list[str]] = {}
+        for verdict in _in_order(comparison.causes):
+            if verdict.outcome is Outcome.CONFIRMED:
+                self._show_cause(verdict)
+            else:
+                others.setdefault(verdict.outcome, []).append(name_of(verdict))
+        for outcome, names in others.items():
+            text = Text(f"{words.OUTCOME_SIGNS[outcome]} ", style=OUTCOME_STYLES[outcome])
+            text.append(f"{words.OUTCOME_WORDS[outcome]}: {', '.join(names)}", style="none")
+            say(self.console, text, indent=2, hanging=2)
+
+    def _show_at_length(self, comparison: Comparison) -> None:
+        is_verbose = self.verbosity is Verbosity.VERBOSE
+        self._show_answer(comparison, paragraph(comparison, self.explanation))
+        if is_verbose and (check := rank_sentence(comparison)):
+            say(self.console, check, style="dim", indent=2)
+        for verdict in _in_order(comparison.causes):
+            if is_verbose or verdict.outcome is Outcome.CONFIRMED:
+                self._show_cause(verdict)
+        if not is_verbose:
+            self._show_open(comparison.causes)
+        self._show_split(comparison)
+        if is_verbose or not is_known(self.explanation.plan):
+            say_if(self.console, splitting.what_if_sentence(comparison, self.explanation.plan), indent=2)
+        if is_known(comparison.account):
+            show_account(comparison.account, comparison, self.console, is_whole=is_verbose)
+        # Both locate the time: by code where it was sampled, else by layer.
+        if is_known(comparison.ledger) and (is_verbose or not is_known(comparison.account)):
+            _show_ledger(comparison.ledger, comparison, self.console, is_whole=is_verbose)
+
+    def _show_cause(self, verdict: CauseVerdict) -> None:
+        is_verbose = self.verbosity is Verbosity.VERBOSE
+        key = (verdict.cause, verdict.outcome, verdict.design, verdict.control, verdict.changed)
+        is_repeated = key in self.printed and verdict.design is Design.PAIR and verdict.control is not None
+        self.printed.add(key)
+        text = Text()
+        text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=OUTCOME_STYLES[verdict.outcome])
+        text.append(same_experiment_sentence(verdict) if is_repeated and not is_verbose else cause_sentence(verdict))
+        say(self.console, text, indent=2, hanging=2)
+        for name, value in verdict.evidence.items() if is_verbose else ():
+            said = plain(value.reason) if isinstance(value, Missing) else number(value)
+            say(self.console, f"{plain(name)}: {said}", style="dim", indent=6)
+
+    def _show_open(self, verdicts: Sequence[CauseVerdict]) -> None:
+        """What is not confirmed, as a table: cause, outcome, effect, what would decide it."""
+        rows = [one for one in _in_order(verdicts) if one.outcome is not Outcome.CONFIRMED]
+        if not rows:
+            return
+        grid = headed_grid()
+        grid.add_column("not confirmed", overflow="fold")
+        grid.add_column("outcome", no_wrap=True)
+        grid.add_column("effect", no_wrap=True)
+        grid.add_column("what would decide it", overflow="fold")
+        for verdict in rows:
+            sign = Text(f"{words.OUTCOME_SIGNS[verdict.outcome]} ", style=OUTCOME_STYLES[verdict.outcome])
+            outcome = sign + Text(words.OUTCOME_WORDS[verdict.outcome])
+            cells = (Text(name_of(verdict)), outcome, Text(effect_text(verdict)), Text(decision_text(verdict)))
+            grid.add_row(*cells)
+        print_grid(self.console, grid, indent=2)
+
+    def _show_split(self, comparison: Comparison) -> None:
+        split = splitting.split_of(comparison)
+        if isinstance(split, Missing):
+            if split != NOT_RECORDED:
+                say(self.console, f"No split: {plain(split.reason)}.", indent=2)
+            return
+        is_whole = self.verbosity is Verbosity.VERBOSE or not is_known(self.explanation.plan)
+        rows = splitting.split_rows(split)
+        shown = rows if is_whole else splitting.rows_that_matter(rows)
+        grid = bare_grid()
+        grid.add_column(no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True)
+        for row in shown:
+            grid.add_row(Text(row.title), Text(row.size), Text(row.share))
+        if shown:
+            say(self.console, "By the iron law (positive: saved):", indent=2)
+            print_grid(self.console, grid, indent=4)
+        for remark in splitting.split_remarks(split) if is_whole else ():
+            if remark not in self.printed:
+                say(self.console, remark, style="dim", indent=4)
+            self.printed.add(remark)
+
+
+def say_if(console: Console, text: str, *, indent: int = 0) -> None:
+    """Print a text, unless it is empty."""
+    if text:
+        say(console, text, indent=indent)
+
+
+def _in_order(verdicts: Sequence[CauseVerdict]) -> list[CauseVerdict]:
+    return sorted(verdicts, key=lambda verdict: _OUTCOME_ORDER.index(verdict.outcome))
+
+
+def show_headlines(comparisons: Sequence[Comparison], explanation: Explanation, console: Console) -> None:
+    """A sentence for each of the other arms of a search."""
+    if not comparisons:
+        return
+    console.print()
+    say(console, "The other arms of the search; --verbose gives the causes of each:", style="bold")
+    for comparison in comparisons:
+        say(console, headline(comparison, explanation), indent=2, hanging=2)
+
+
+def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, is_whole: bool) -> None:
+    rows = sorted(ledger.rows, key=lambda row: -abs(row.control_ns - row.changed_ns))
+    shown = rows if is_whole else rows[:_LEDGER_TOP]
+    scale = scale_for(TIME, [time for row in shown for time in (row.control_ns, row.changed_ns)])
+    grid = headed_grid()
+    grid.add_column("layer", overflow="fold")
+    for title in (comparison.control, comparison.changed, "saved"):
+        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
+    for row in shown:
+        times = (row.control_ns, row.changed_ns, row.control_ns - row.changed_ns)
+        grid.add_row(Text(plain(row.layer)), *(Text(number(time, scale)) for time in times))
+    title = "Layers:" if len(shown) == len(rows) else f"Layers that moved most ({len(shown)} of {len(rows)}):"
+    say(console, title, indent=2)
+    print_grid(console, grid, indent=4)

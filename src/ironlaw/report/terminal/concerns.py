@@ -1,0 +1,63 @@
+"""Concerns on a console: what invalidates in full, the others a line each unless everything is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from ironlaw.concern import Concern, Weight
+from ironlaw.explanation import Explanation
+from ironlaw.report import words
+from ironlaw.report.doubts import Doubt, brief_concern_sentence, doubts
+from ironlaw.report.gaps import Gap
+from ironlaw.report.terminal.lines import say, say_in_a_line
+from ironlaw.text import plain
+
+_STYLES = {Weight.INVALIDATES: "bold red", Weight.DOUBTS: "yellow", Weight.NOTES: "dim"}
+
+
+def show_concerns(explanation: Explanation, console: Console, *, above: Sequence[Gap], is_whole: bool) -> int:
+    """Every concern, the heaviest first; those that only repeat a gap stated `above` are left out.
+
+    Returns how many were shown without their remedy or the whole of their text.
+    """
+    found = doubts(explanation, above=above)
+    if not found:
+        return 0
+    console.print()
+    listed: dict[str, list[Concern]] = {}
+    shortened = 0
+    for doubt in found:
+        if doubt.concern.slug in words.LISTED:
+            listed.setdefault(doubt.concern.slug, []).append(doubt.concern)
+        elif is_whole or doubt.concern.weight is Weight.INVALIDATES:
+            _show_in_full(doubt, console)
+        else:
+            whole = len(doubt.sentence) <= console.width
+            shortened += not whole or bool(doubt.concern.fix)
+            text = doubt.sentence if whole else brief_concern_sentence(doubt)
+            say_in_a_line(console, text, style=_STYLES[doubt.concern.weight])
+    for slug, items in listed.items():
+        _show_listed(slug, items, console, is_whole=is_whole)
+        shortened += not is_whole
+    return shortened
+
+
+def _show_in_full(doubt: Doubt, console: Console) -> None:
+    say(console, doubt.sentence, style=_STYLES[doubt.concern.weight])
+    if doubt.concern.fix:
+        say(console, f"fix: {plain(doubt.concern.fix)}", indent=2, hanging=2)
+
+
+def _show_listed(slug: str, concerns: list[Concern], console: Console, *, is_whole: bool) -> None:
+    """Concerns that share their beginning, as a list below it."""
+    weight = concerns[0].weight
+    heading = f"{words.WEIGHT_WORDS[weight]}: {words.LISTED[slug]}"
+    rests = [plain(concern.text).removeprefix(words.LISTED[slug]).strip() for concern in concerns]
+    if not is_whole:
+        say_in_a_line(console, f"{heading} {'; '.join(rests)}.", style=_STYLES[weight])
+        return
+    say(console, heading, style=_STYLES[weight])
+    for concern, rest in zip(concerns, rests, strict=True):
+        say(console, f"- {rest}. To get it: {plain(concern.fix)}", indent=2, hanging=2)

@@ -1,0 +1,159 @@
+"""An explanation on a terminal, from the table of the arms to the recommendation."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from ironlaw.explanation import Explanation
+from ironlaw.missing import Missing, is_known
+from ironlaw.report import words
+from ironlaw.report.arms import agreement, boundaries, failure_sentence
+from ironlaw.report.columns import (
+    added_arms,
+    arms_table,
+    asked_comparisons,
+    asked_rows,
+    control_name,
+    ordered_arms,
+    widest_first,
+)
+from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_sentence
+from ironlaw.report.gaps import Gap, gap_sentence, gaps
+from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
+from ironlaw.report.recommendation import compared_in_full
+from ironlaw.report.run_time import run_sentence
+from ironlaw.report.terminal.arms import show_arms
+from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, show_headlines
+from ironlaw.report.terminal.concerns import show_concerns
+from ironlaw.report.terminal.found import show_found
+from ironlaw.report.terminal.lines import bare_grid, print_grid, say
+from ironlaw.report.terminal.verbosity import Verbosity
+from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
+from ironlaw.text import plain
+
+_ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in OUTCOME_STYLES.items()}
+
+
+def show(
+    explanation: Explanation,
+    console: Console,
+    *,
+    n: int | None = None,
+    verbosity: Verbosity = Verbosity.NORMAL,
+) -> None:
+    """Print the table of the arms and what it means; with `n`, also the time of n inferences."""
+    is_verbose = verbosity is Verbosity.VERBOSE
+    if explanation.was_cut:
+        say(console, cut_sentence(), style="bold yellow")
+    table = arms_table(explanation, n=n)
+    columns = show_arms(table if is_verbose else asked_rows(table), console, is_whole=is_verbose)
+    for arm in explanation.arms:
+        if arm.failure:
+            say(console, failure_sentence(arm), style="red")
+    asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
+    comparisons = explanation.comparisons if is_verbose else asked
+    in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
+    Comparisons(explanation=explanation, console=console, verbosity=verbosity).show(widest_first(in_full))
+    show_headlines([one for one in widest_first(comparisons) if one not in in_full], explanation, console)
+    lost = gaps(table.lost, comparisons)
+    if verbosity is Verbosity.QUIET:
+        return
+    _show_waterfall(explanation, console)
+    _show_gaps(lost, console)
+    _show_guesses(explanation, console, is_whole=is_verbose)
+    has_answers = _show_agreement(explanation, console, all_arms=is_verbose)
+    if is_verbose:
+        _show_boundaries(explanation, console)
+    if is_known(explanation.plan):
+        if is_verbose or not has_answers:
+            console.print()
+        say(console, control_sentence(explanation))
+        for said in filter(None, (stopped_sentence(explanation), run_sentence(explanation.run))):
+            say(console, said)
+    # Of other people's numbers the doubts are most of what there is to say.
+    in_words = is_verbose or not is_known(explanation.plan)
+    shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words)
+    show_found(explanation, console, is_whole=is_verbose)
+    if not is_verbose:
+        _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened)
+
+
+def _show_left_out(console: Console, arms: int, columns: int, concerns: int) -> None:
+    """How many arms and columns --verbose adds, and concerns whose remedy it gives."""
+    parts = [
+        f"{count} {what}{'s' * (count > 1)}{which}"
+        for count, what, which in (
+            (arms, "arm", " of experiments"),
+            (columns, "more column", ""),
+            (concerns, "concern", " in full"),
+        )
+        if count
+    ]
+    if parts:
+        say(console, f"--verbose shows {words.joined(parts)}.", style="dim")
+
+
+def _show_gaps(lost: list[Gap], console: Console) -> None:
+    for gap in lost:
+        say(console, gap_sentence(gap), style="dim")
+
+
+def _show_waterfall(explanation: Explanation, console: Console) -> None:
+    rows = waterfall_rows(explanation)
+    if not rows:
+        return
+    console.print()
+    say(console, waterfall_heading(), style="bold")
+    grid = bare_grid()
+    grid.add_column()
+    grid.add_column(justify="right")
+    for row in rows:
+        grid.add_row(Text(row.name, style="bold" if row.is_whole else ""), Text(row.factor))
+    print_grid(console, grid, indent=2)
+
+
+def _show_guesses(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
+    answered = guesses(explanation)
+    if not answered:
+        return
+    console.print()
+    say(console, guesses_heading(), style="bold")
+    by_answer: dict[str, list[str]] = {}
+    for guess in answered:
+        if is_whole:
+            answer = Text(guess.answer, style=_ANSWER_STYLES.get(guess.answer, ""))
+            say(console, Text(f"{guess.guess}: ") + answer, indent=2, hanging=2)
+            say(console, " ".join(guess.evidence), style="dim", indent=4)
+        elif guess.answer != NOT_TESTED:
+            by_answer.setdefault(guess.answer, []).append(guess.guess.partition(",")[0])
+    for said, names in by_answer.items():
+        text = Text(said, style=_ANSWER_STYLES.get(said, ""))
+        say(console, text.append(f": {'; '.join(names)}", style="none"), indent=2, hanging=2)
+
+
+def _show_agreement(explanation: Explanation, console: Console, *, all_arms: bool) -> bool:
+    """How each arm's answers compare with the control's; whether there was anything to show."""
+    said: dict[str, list[str]] = {}
+    hidden = frozenset[str]() if all_arms else added_arms(explanation)
+    # Answers are compared with those of the plan's control, whichever arm the times are compared with.
+    reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
+    for arm in ordered_arms(explanation):
+        if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm)):
+            said.setdefault(answer, []).append(plain(arm.arm))
+    if said:
+        console.print()
+        named = "the control" if reference == control_name(explanation) else plain(reference)
+        say(console, f"Same answers as {named}?", style="bold")
+    for answer, names in said.items():
+        say(console, f"{', '.join(names)}: {answer}", indent=2, hanging=2)
+    return bool(said)
+
+
+def _show_boundaries(explanation: Explanation, console: Console) -> None:
+    said = boundaries(ordered_arms(explanation))
+    if said:
+        console.print()
+        say(console, "What is timed of an inference:", style="bold")
+    for names, boundary in said:
+        say(console, f"{names}: {boundary}", indent=2, hanging=2)
