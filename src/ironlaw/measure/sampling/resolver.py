@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, Region
-from ironlaw.measure.sampling.cpu_clock import Sample
 from ironlaw.measure.sampling.decoder import Loop, LoopFinder, instruction_set
 from ironlaw.measure.sampling.elf import ElfFile
+from ironlaw.measure.sampling.perf_samples import Sample
 from ironlaw.measure.sampling.symbols import SymbolTable, kernel_symbols, parse_perf_map
 from ironlaw.missing import Maybe, Missing
 

@@ -16,8 +16,9 @@ import signal
 import struct
 from dataclasses import dataclass
 
+from ironlaw.machine.process_clock import list_threads
 from ironlaw.measure.pmu.known_loop import map_executable
-from ironlaw.measure.sampling.cpu_clock import Sample, SamplingRefused
+from ironlaw.measure.sampling.perf_samples import Sample, SamplingRefused
 
 SIGNAL = signal.SIGPROF  # what profilers use, and programs that are measured do not
 _CAPACITY = 4096  # samples a thread and turn
@@ -69,6 +70,7 @@ class TimerSampler:
     """Samples every thread of this process that exists when it attaches, each by its own CPU time."""
 
     kernel = False
+    inherits = False  # a timer is of one thread
 
     def __init__(self, *, period_ns: int) -> None:
         """`period_ns` of CPU time lie between two samples of a thread, or the kernel's tick where that is longer.
@@ -78,6 +80,7 @@ class TimerSampler:
         """
         self.period_ns = period_ns
         self.lost = 0
+        self.threads: frozenset[int] = frozenset()
         self._timers: dict[int, _Timer] = {}
         self._before = _SigAction()
         self._installed = False
@@ -93,17 +96,22 @@ class TimerSampler:
             ) from None
 
     def attach(self) -> None:
-        """Make a timer for each thread that has none; those of threads that ended are deleted.
+        """Make a timer for each thread that exists.
 
         Raises:
             SamplingRefused: the kernel says no.
         """
+        self.close()
+        self.lost = 0
         self._install()
-        threads = {int(name) for name in os.listdir("/proc/self/task")}
-        for thread in set(self._timers) - threads:
-            self._delete(self._timers.pop(thread))
-        for thread in sorted(threads - set(self._timers)):
-            self._timers[thread] = self._create(thread)
+        for thread in list_threads():
+            try:
+                self._timers[thread] = self._create(thread)
+            except SamplingRefused as refused:
+                if refused.number != errno.EINVAL:  # no such thread: it ended between the listing and the call
+                    self.close()
+                    raise
+        self.threads = frozenset(self._timers)
 
     def start(self) -> None:
         """Sample from now on."""

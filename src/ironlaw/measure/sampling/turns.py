@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ironlaw.code import CodeSamples, SampledBy
 from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
-from ironlaw.measure.sampling.cpu_clock import CpuClockSampler, Sample, SamplingRefused
+from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
 from ironlaw.measure.sampling.resolver import Resolver
 from ironlaw.measure.sampling.timer_signal import TimerSampler
 from ironlaw.missing import Maybe, Missing
@@ -22,11 +23,13 @@ _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have 
 
 
 class Sampler(Protocol):
-    """What takes samples; see cpu_clock and timer_signal."""
+    """What takes samples; see perf_samples and timer_signal."""
 
     kernel: bool
-    lost: int
+    lost: int  # samples since `attach` that there was no room for
     period_ns: int
+    threads: frozenset[int]  # that existed at `attach`
+    inherits: bool  # threads that they start are sampled, too
 
     def attach(self) -> None:
         """Prepare to sample every thread of this process."""
@@ -66,24 +69,28 @@ class CodeReader:
         run_plain(self.program, inputs[:1])  # the caches and predictors are those of this arm again
         plain_ns = run_plain(self.program, inputs) if order.plain and order.round % 2 == 0 else 0
         sampler.attach()
-        sampler.take()
-        before = cpu_ns_by_thread()
-        sampler.start()
         try:
-            wall_ns = run_plain(self.program, inputs)
+            before, began_ns = cpu_ns_by_thread(), time.process_time_ns()
+            sampler.start()
+            try:
+                wall_ns = run_plain(self.program, inputs)
+            finally:
+                sampler.stop()
+            after, cpu_ns = cpu_ns_by_thread(), time.process_time_ns() - began_ns
+            samples = sampler.take()
         finally:
-            sampler.stop()
-        after = cpu_ns_by_thread()
-        samples = sampler.take()
+            sampler.close()
         if order.plain and order.round % 2 == 1:
             plain_ns = run_plain(self.program, inputs)
-        spent = [after[thread] - before.get(thread, 0) for thread in after]
+        spent = {thread: after[thread] - before.get(thread, 0) for thread in after}
+        reached = sum(spent.get(thread, 0) for thread in sampler.threads)
         return self._fact(
             order,
             plain_ns=plain_ns,
             wall_ns=wall_ns,
-            cpu_ns=sum(spent),
-            threads=sum(1 for one in spent if one > _WORKS_FROM * max(spent)) or 1,
+            cpu_ns=cpu_ns,
+            unsampled_ns=0 if sampler.inherits else max(0, cpu_ns - reached),
+            threads=sum(1 for one in spent.values() if one > _WORKS_FROM * max(spent.values())) or 1,
             sites=self.resolver.resolve(samples, caller=os.getpid()),
             by=by,
             sampler=sampler,
@@ -104,20 +111,26 @@ class CodeReader:
 
 
 def open_sampler(period_ns: int = PERIOD_NS) -> Maybe[tuple[Sampler, SampledBy]]:
-    """The best way to sample that this process is allowed: the CPU clock with the kernel, without it, a timer."""
+    """The best way to sample that this process is allowed, each with the kernel's code before the same without it.
+
+    By the PMU's cycles, the kernel's CPU clock, and at last a CPU-time timer.
+    """
     reasons = []
-    for kernel in (True, False):
-        clock = CpuClockSampler(period_ns=period_ns, kernel=kernel)
-        try:
-            clock.attach()
-        except SamplingRefused as refused:
-            clock.close()
-            reasons.append(refused.message)
-        else:
-            return clock, SampledBy.CPU_CLOCK
+    for by in (SampledBy.CYCLES, SampledBy.CPU_CLOCK):
+        for kernel in (True, False):
+            try:
+                cycles = round(period_ns * cycles_per_ns(kernel=kernel)) | 1 if by is SampledBy.CYCLES else 0
+                sampler = PerfSampler(period_ns=period_ns, kernel=kernel, by=by, cycles=cycles)
+                sampler.attach()
+                sampler.close()
+            except SamplingRefused as refused:
+                reasons.append(refused.message)
+            else:
+                return sampler, by
     try:
         timer = TimerSampler(period_ns=period_ns)
         timer.attach()
+        timer.close()
     except SamplingRefused as refused:
         return Missing("; ".join(dict.fromkeys([*reasons, refused.message])))
     return timer, SampledBy.TIMER
