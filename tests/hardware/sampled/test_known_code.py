@@ -1,0 +1,128 @@
+"""Samples of programs whose code is known: classes, categories, threads, and processes that may not be sampled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ironlaw.account import Category
+from ironlaw.analysis.account.categories import category_of
+from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.missing import Missing, is_known
+from tests.hardware.sampled.known_code import LOOPS, sampled
+
+pytestmark = pytest.mark.hardware
+
+FLAGS = set(Path("/proc/cpuinfo").read_text().split())
+PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+
+
+def sites(fact: CodeSamples) -> tuple[CodeSite, ...]:
+    if isinstance(fact.sites, Missing):
+        pytest.skip(f"this machine takes no samples: {fact.sites.reason}")
+    return fact.sites
+
+
+def shares(fact: CodeSamples) -> dict[Category, float]:
+    counts: Counter[Category] = Counter()
+    for site in sites(fact):
+        counts[category_of(site)] += site.count
+    return {category: count / counts.total() for category, count in counts.items()}
+
+
+def share_of(fact: CodeSamples, instructions: InstructionClass) -> float:
+    """Among the samples in user mode: what interrupts the program is not its loop."""
+    user = [site for site in sites(fact) if site.mode is SampleMode.USER]
+    return sum(site.count for site in user if site.instructions is instructions) / sum(site.count for site in user)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_that_runs_is_read_as_its_class(name: str) -> None:
+    if LOOPS[name][1] not in FLAGS:
+        pytest.skip(f"this CPU has no {LOOPS[name][1]}")
+    fact, _ = sampled(name)
+    assert share_of(fact, InstructionClass(name.split(maxsplit=1)[0])) >= 0.98
+    assert fact.unsampled_ns == 0
+
+
+def test_a_program_of_known_parts_reads_as_it_measured_itself() -> None:
+    fact, known = sampled("mixed")
+    found = shares(fact)
+    spent = sum(known.values())
+    multiplies = sum(found.get(one, 0.0) for one in (Category.KERNELS, Category.MATRIX))
+    assert found[Category.REORDER] == pytest.approx(known["memset"] / spent, abs=0.02)
+    # The kernel's locks and lists are not only those of faults: they count as other code of the kernel.
+    kernel = found[Category.PAGE_FAULTS] + found[Category.KERNEL]
+    assert kernel == pytest.approx(known["faults"] / spent, abs=0.02)
+    assert found[Category.PAGE_FAULTS] > found[Category.KERNEL]
+    assert multiplies == pytest.approx(known["fma"] / spent, abs=0.02)
+
+
+@needs_compiler
+def test_an_exception_per_call_is_located(tmp_path: Path) -> None:
+    found = shares(sampled("throwing", folder=str(tmp_path))[0])
+    assert found[Category.EXCEPTIONS] > 0.5
+    assert shares(sampled("interpreted")[0]).get(Category.EXCEPTIONS, 0.0) == 0.0
+
+
+@needs_compiler
+def test_a_scalar_kernel_is_located_by_name_and_class(tmp_path: Path) -> None:
+    fact, _ = sampled("scalar", folder=str(tmp_path))
+    most = sites(fact)[0]
+    assert (most.object, most.symbol) == ("libscalar_conv.so", "scalar_conv")
+    assert most.instructions in (InstructionClass.SSE, InstructionClass.NEON)
+    assert most.work in (LoopWork.ARITHMETIC, LoopWork.MULTIPLY_ADD)
+    assert share_of(fact, most.instructions) > 0.9
+
+
+def test_python_and_copies_are_located() -> None:
+    assert shares(sampled("interpreted")[0])[Category.INTERPRETER] > 0.9
+    assert shares(sampled("copying")[0])[Category.REORDER] > 0.7
+
+
+@pytest.mark.parametrize("name", ["pool", "fresh threads"])
+def test_every_thread_is_sampled_also_one_born_meanwhile(name: str) -> None:
+    fact, _ = sampled(name)
+    theirs = sum(site.count for site in sites(fact) if not site.called_by_turn)
+    assert theirs / sum(site.count for site in sites(fact)) > 0.9
+    assert theirs * fact.period_ns == pytest.approx(fact.cpu_ns, rel=0.1)
+    assert fact.unsampled_ns == 0
+
+
+def test_where_perf_is_refused_a_timer_samples_user_code_and_says_so() -> None:
+    fact, _ = sampled("pool", "no perf")
+    assert is_known(fact.sites)
+    assert fact.by is SampledBy.TIMER
+    assert fact.kernel_seen is False
+    assert all(site.mode is SampleMode.USER for site in fact.sites)
+    assert fact.sites[0].work is LoopWork.MULTIPLY_ADD
+    assert not fact.sites[0].called_by_turn
+
+
+def test_time_of_threads_that_a_timer_cannot_reach_is_recorded() -> None:
+    fact, _ = sampled("fresh threads", "no perf")
+    assert fact.unsampled_ns > 0.8 * fact.cpu_ns
+
+
+def test_where_all_is_refused_samples_are_missing_with_every_reason() -> None:
+    fact, _ = sampled("integer", "no perf", "no timers")
+    assert isinstance(fact.sites, Missing)
+    assert "EPERM" in fact.sites.reason
+    assert "timer_create" in fact.sites.reason
+    assert fact.kernel_seen is False
+
+
+@needs_root
+def test_an_ordinary_user_samples_user_code_alone_where_the_kernel_says_so() -> None:
+    level = int(PARANOID.read_text())
+    fact, _ = sampled("integer", "nobody")
+    assert is_known(fact.sites)
+    assert fact.by is (SampledBy.TIMER if level > 2 else SampledBy.CPU_CLOCK)
+    assert fact.kernel_seen is (level < 2)
+    assert share_of(fact, InstructionClass.INTEGER) >= 0.98
