@@ -1,4 +1,4 @@
-"""An arm: a variant, or a user's own program, taking part in a recording."""
+"""An arm: a variant, or a user's own program, that a recording measures."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class InstructionClass(Enum):
 
 
 class LoopWork(Enum):
-    """What the loop around a sample does, by the most telling of its instructions."""
+    """What the loop around a sample does, by the most specific of its instructions."""
 
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
     MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
@@ -64,7 +64,7 @@ class CodeSite:
 
     object: str  # file name without its folder; "[kernel]", "[generated]", "[stack]" ... for what no file backs
     symbol: str  # demangled; empty where none is known
-    near: str = ""  # without a symbol: the exported one before it, which tells the part of the library
+    near: str = ""  # without a symbol: the exported one before it, which shows the part of the library
     offset: int
     instructions: InstructionClass
     work: LoopWork

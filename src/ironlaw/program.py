@@ -24,7 +24,7 @@ class Program:
     `infer(*feed(*inputs[i]))` is one inference with its output fetched; the clock sees `infer` alone, and `feed` puts
     the tensors of an input into what the engine takes (arrays) before it starts. `guard` is entered once
     around all turns (torch.inference_mode for torch arms). `before_each` runs between inferences, outside the clock.
-    `profile` runs inferences under the engine's own profiler, where it has one that tells nodes apart.
+    `profile` runs inferences under the engine's own profiler, where it has one that distinguishes nodes.
     """
 
     infer: Callable[..., Any]

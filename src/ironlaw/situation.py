@@ -1,4 +1,4 @@
-"""Where a run stands between two replicates, and what is decided from it: who takes part in the next, and for how long.
+"""Where a run stands between two replicates, and the decision: which arms the next measures, and for how long.
 
 The recorder states the situation; what is decided comes from outside, since measuring does not think.
 """
@@ -72,7 +72,7 @@ class NextReplicate:
     """Whether another replicate is run, and by which plan.
 
     `plan` is the run's with the arms and experiments that join and the arms that leave; what it has new is prepared
-    first. `ending` ends the run instead. `knows` is a clause on what is known so far, for whoever watches; `concerns`
+    first. `ending` ends the run instead. `knows` says what is known so far, for the progress display; `concerns`
     are kept in the recording.
     """
 

@@ -97,7 +97,7 @@ def test_lost_kernel_mode_and_events_are_named_beside_working_counters() -> None
 
 
 def test_books_that_are_not_kept_are_told_on_any_meter() -> None:
-    check = replace(REFUSED, lost={"page-faults": "64 fresh pages were touched and getrusage told 0 faults"})
+    check = replace(REFUSED, lost={"page-faults": "64 fresh pages were touched and getrusage reported 0 faults"})
     assert {finding.topic for finding in findings.counters(check)} == {"counters", "page-faults"}
 
 

@@ -24,7 +24,7 @@ def new_line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:
 
 
 def threading_environment(threads: int) -> dict[str, str]:
-    """What tells the thread pools of an arm's process their size, from its start on."""
+    """What sets the size of the thread pools of an arm's process, from its start on."""
     return {name: str(threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
 
 

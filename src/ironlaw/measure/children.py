@@ -1,7 +1,7 @@
 """What processes are to each other: children that end with their parent, and what they leave running behind them.
 
 A process group or a session is known by the number of its leader. That number is not given to another process while the
-leader waits to be reaped, so whoever ends a group does it before reaping its leader; and who is no parent of a process
+leader waits to be reaped, so a group is ended before reaping its leader; and who is no parent of a process
 ends it by its descriptor, behind which the number cannot change hands.
 """
 

@@ -25,7 +25,7 @@ _UNCOUNTED_NS = 200_000
 class HardwareMeter:
     """Counts one event group a turn on every thread of the process.
 
-    All groups stay open, and off, from `attach` on: a turn only switches those of its group. Threads are listed anew
+    All groups stay open, and off, from `attach` on: a turn only switches those of its group. Threads are listed again
     at each `begin`; if they changed, every group is opened again. What was counted while a thread ran that is not
     attached is doubted, so its value is a gap.
     """
@@ -123,10 +123,10 @@ class HardwareMeter:
 
     def _uncounted(self, readings: list[GroupReading]) -> str:
         """Why the counts do not hold the whole process, or nothing."""
-        born = set(self._list_threads()) - set(self._threads)
-        if born:
+        new = set(self._list_threads()) - set(self._threads)
+        if new:
             self._threads = ()
-            return f"{len(born)} thread(s) appeared during the turn and were not counted"
+            return f"{len(new)} thread(s) appeared during the turn and were not counted"
         counted_ns = sum(reading.enabled_ns for reading in readings)
         missed_ns = self._clock.cpu_ns - counted_ns
         if missed_ns > self._clock.cpu_ns * _UNCOUNTED_SHARE + _UNCOUNTED_NS:

@@ -29,7 +29,7 @@ def main() -> None:
     die_with_parent(signal.SIGTERM)
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever inherits it as ignored cannot wait for a child
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a process that inherits it as ignored cannot wait for a child
     line = Line(socket.socket(fileno=int(sys.argv[1])))
     staff = msgspec.json.decode(line.receive(), type=Staff)
     started_ns = time.perf_counter_ns()
@@ -130,7 +130,7 @@ def _fork(post: Post, staff: Staff) -> int:
 
 
 def _lead_group(pid: int) -> None:
-    """Make a twin the leader of a group of its own, which what it starts is known by; both sides do, whoever is first.
+    """Make a twin the leader of a group of its own, which what it starts is known by; both sides do it.
 
     A program that signals its own group, as some do at their end, then reaches no other arm.
     """

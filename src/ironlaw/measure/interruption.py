@@ -19,7 +19,7 @@ _HANDLED: dict[signal.Signals, _Handler] = {
 class Interruption:
     """While it is entered, the first of the signals raises KeyboardInterrupt and those that follow only count.
 
-    A signal that somebody handles, or ignores as nohup does, stays theirs. Outside the main thread, which alone gets
+    A signal that is handled, or ignores as nohup does, stays theirs. Outside the main thread, which alone gets
     signals, nothing changes.
     """
 

@@ -1,4 +1,4 @@
-"""How often an arm is right: its top class on images whose class somebody knows."""
+"""How often an arm is right: its top class on images of known class."""
 
 from __future__ import annotations
 

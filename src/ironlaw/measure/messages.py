@@ -22,7 +22,7 @@ from ironlaw.program import PreparedModel
 
 
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):
-    """Make the arm's model and save it under the folder, with what its engine needs to tell layers if they are read."""
+    """Make the arm's model and save it under the folder, with what its engine needs to name layers if they are read."""
 
     folder: str
     layers: bool = False
@@ -45,11 +45,11 @@ class Turn(msgspec.Struct, tag="turn", frozen=True):
 
 
 class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
-    """Run every probe once and tell the outputs."""
+    """Run every probe once and return the outputs."""
 
 
 class Survey(msgspec.Struct, tag="survey", frozen=True):
-    """Tell the layers that one inference calls, and with `prices` what reading them costs by each probe."""
+    """Report the layers that one inference calls, and with `prices` what reading them costs by each probe."""
 
     prices: tuple[Probe, ...] = ()
 
@@ -95,7 +95,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staff:
-    """What an interpreter is told: what to import, and the twins to fork."""
+    """An interpreter's order: what to import, and the twins to fork."""
 
     imports: tuple[str, ...]
     posts: tuple[Post, ...]

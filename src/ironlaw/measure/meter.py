@@ -1,4 +1,4 @@
-"""Meters: what a turn cost, from the clock and the kernel's books, with the PMU or without."""
+"""Meters: what a turn cost, from the clock and the kernel's accounting, with the PMU or without."""
 
 from __future__ import annotations
 

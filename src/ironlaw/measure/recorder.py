@@ -26,7 +26,7 @@ from ironlaw.fact import (
     Header,
     Reading,
 )
-from ironlaw.measure.layers.sweep import Chance, Sweeps
+from ironlaw.measure.layers.sweep import Allowance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
@@ -49,7 +49,7 @@ class Sink(Protocol):
 
 
 class Watcher(Protocol):
-    """Is told how far the run is."""
+    """Receives the progress of the run."""
 
     def progressed(self, done: float, doing: str) -> None:
         """`done` is the share of the run behind us, 0 to 1; `doing` says what happens now."""
@@ -66,7 +66,7 @@ class Unwatched:
 class Advice:
     """What the recorder asks; both answers come from outside, since measuring does not think.
 
-    `next_replicate` is asked before each replicate: whether there is one, and which arms take part. `dimension` is
+    `next_replicate` is asked before each replicate: whether there is one, and which arms it measures. `dimension` is
     asked once they have started: how many rounds, of how many inferences.
     """
 
@@ -318,7 +318,7 @@ def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:
 
     A place has an advantage of its own where free memory is scattered (machine/free_memory.py): always started
     last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight replicates on a Zen 4 guest. Taking turns at it makes
-    what compaction leaves of that luck of the replicate, which the interval includes.
+    what compaction leaves of that variation between replicates, which the interval includes.
     """
     arms = run.alive()
     if not arms:
@@ -336,13 +336,13 @@ def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
         return
     run.watch.turn_to(Activity.LAYERS)
     run.say("reading layers", replicate + 1)
-    chance = Chance(
+    allowance = Allowance(
         budget_s=size.layers_s,
         turn_inferences=min(size.turns[arm.name][0] for arm in arms),
         inference_s={arm.name: _inference_s(run.started[arm.name]) for arm in arms},
         rng=random.Random(f"{run.plan.seed}/{replicate}/layers"),
     )
-    run.sweeps.sweep(arms, replicate, chance)
+    run.sweeps.sweep(arms, replicate, allowance)
 
 
 def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:

@@ -209,7 +209,7 @@ class ScriptedStage:
             yield ArmPrepared(arm=arm.name, prepared=model)
 
     def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
-        """Draw the replicate's luck and warm up."""
+        """Draw the replicate's variation and warm up."""
         self._replicate = replicate
         self._now_s += self._script.start_s
         shared = self._rng.gauss(0, self._script.shared_spread)
@@ -237,7 +237,7 @@ class ScriptedStage:
         )
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
-        """A reading by the arm's law, its replicate's luck, drift and noise."""
+        """A reading by the arm's law, its replicate's variation, drift and noise."""
         law = self._law(arm)
         noise = self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise)
         slower = math.exp(noise + self._script.drift * self._now_s / 100)
@@ -282,7 +282,7 @@ class ScriptedStage:
         return self._scripted_layers(arm, slower=1.0).graph()
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
-        """The arm's layers by its law, with the luck of its replicate and the noise of the turn."""
+        """The arm's layers by its law, with the variation of its replicate and the noise of the turn."""
         slower = math.exp(self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise))
         events = tuple(str(event) for event in self._groups[order.group].events) if order.group >= 0 else ()
         reading = self._scripted_layers(arm, slower=slower).reading(order, events)

@@ -137,7 +137,7 @@ class Interpreter:
         """End it where it has not ended, and its session with it; how it ended.
 
         Its line is closed when it ends, so that one that has ended by itself keeps its own exit code here. It is reaped
-        last: until then the number of its session is nobody else's.
+        last: until then the number of its session is not reused.
         """
         os.kill(self.process.pid, signal.SIGKILL)
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)

@@ -60,7 +60,7 @@ def _matters(part: Any) -> bool:
 
 
 def _is_converted(part: Any) -> bool:
-    """Conversion makes new modules, which are born in train mode and mean nothing by it."""
+    """Conversion makes new modules, which start in train mode and mean nothing by it."""
     return type(part).__module__.startswith("torch.ao.")
 
 

@@ -1,4 +1,4 @@
-"""A twin: the process of one arm in one replicate. Takes orders, runs turns, tells facts."""
+"""A twin: the process of one arm in one replicate. Takes orders, runs turns, reports facts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NULLS = 5  # their median is not one interruption's
 
 
 def serve(post: Post) -> None:
-    """Answer orders until the recorder hangs up. What an arm's code raises becomes a Failure, told and not raised."""
+    """Answer orders until the recorder hangs up. What an arm's code raises is reported as a Failure."""
     line = Line(socket.socket(fileno=post.fd))
     os.sched_setaffinity(0, post.cpus)
     twin = Twin(post)

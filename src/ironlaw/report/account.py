@@ -73,7 +73,7 @@ def code_name(code: Code) -> str:
 
 
 def code_kind(code: Code) -> str:
-    """Its category, with the class of instructions where vectors are what tells kernels apart."""
+    """Its category, with the class of instructions where vectors are what distinguishes kernels."""
     if code.instructions in (InstructionClass.INTEGER, InstructionClass.UNKNOWN):
         return code.category.value
     return f"{code.category.value}, {CLASS_NAMES[code.instructions]}"
@@ -92,7 +92,7 @@ def executed_sentence(arm: ArmSummary, executed: Executed) -> str:
         low, high = (number(edge, PERCENT, digits=2) for edge in (executed.adds.low, executed.adds.high))
         said += f"; sampling made an inference longer by {percent(executed.adds.value)} [{low}, {high}]"
     if not executed.kernel_seen:
-        said += "; the kernel's code was not sampled, its share is from its own books"
+        said += "; the kernel's code was not sampled, its share is from the kernel's own accounting"
     return f"{said}."
 
 

@@ -30,7 +30,7 @@ _ROWS = 16  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
 _LETTER = 0.0068  # of the width that a letter takes
-# Alike kinds of code share a colour; the name in the box and the table say which it is.
+# Related kinds of code share a colour; the name in the box and the table say which it is.
 _GROUPS = {
     Category.MATRIX: 0,
     Category.DEPTHWISE: 0,

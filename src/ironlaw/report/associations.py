@@ -91,7 +91,7 @@ def caveats(explanation: Explanation) -> list[str]:
         said.append(f"Left out where it did not vary: {', '.join(still)}.")
     said.append(
         "This is association, not cause: what moves time can move a counter along with it, and both can follow a "
-        f"third. Of the {_judged(explanation)} intervals one in twenty excludes zero by luck alone."
+        f"third. Of the {_judged(explanation)} intervals one in twenty excludes zero by noise alone."
     )
     events = {name.partition(":")[0] for name in counters}
     slugs = [slug for slug in TESTED if events.intersection(CAUSES[slug].events)]

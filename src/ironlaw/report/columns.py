@@ -148,7 +148,7 @@ def moved_by(comparison: Comparison) -> float:
 def widest_first(comparisons: tuple[Comparison, ...]) -> list[Comparison]:
     """The comparisons, the one that moved most before the others: it is what a reader came for.
 
-    Steps, whose controls differ, are told in their order.
+    Steps, whose controls differ, stay in their order.
     """
     if len({comparison.control for comparison in comparisons}) > 1:
         return list(comparisons)

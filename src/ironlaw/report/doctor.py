@@ -12,7 +12,7 @@ from rich.text import Text
 from ironlaw.doctor.finding import Finding, Health
 from ironlaw.machine import Machine
 
-# Told apart by shape as well, for readers without colour.
+# Distinguished by shape as well, for readers without colour.
 _SIGNS = {Health.GOOD: ("✓", "green"), Health.COSTS: ("!", "yellow"), Health.UNKNOWN: ("?", "cyan")}
 
 
@@ -30,8 +30,7 @@ def show(machine: Machine, findings: Sequence[Finding], console: Console) -> Non
     console.print(Padding(table, (1, 0)))
     counts = {state: sum(finding.state is state for finding in findings) for state in Health}
     console.print(
-        f"{counts[Health.GOOD]} good, {counts[Health.COSTS]} cost something, "
-        f"{counts[Health.UNKNOWN]} cannot be told here",
+        f"{counts[Health.GOOD]} good, {counts[Health.COSTS]} cost something, {counts[Health.UNKNOWN]} unknown here",
         highlight=False,
     )
 

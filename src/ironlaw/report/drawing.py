@@ -46,7 +46,7 @@ class Ink(Enum):
 
 
 SERIES = (Ink.FIRST, Ink.SECOND, Ink.THIRD, Ink.FOURTH, Ink.FIFTH, Ink.SIXTH)
-# Told apart without colour.
+# Distinguished without colour.
 HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||")
 
 
@@ -68,7 +68,7 @@ def canvas(height_in: float, *, rows: int = 1, columns: int = 1, **grid: Any) ->
     style: dict[Any, Any] = {
         "svg.fonttype": "none",  # text stays text: selectable, searchable, in the page's own font
         "svg.hashsalt": "ironlaw",  # the same report twice is the same file
-        "text.parse_math": False,  # a dollar sign in somebody's layer name is a dollar sign
+        "text.parse_math": False,  # a dollar sign in a layer's name is a dollar sign
         "font.size": 9.0,
         "text.color": Ink.TEXT.value,
         "axes.labelcolor": Ink.TEXT.value,

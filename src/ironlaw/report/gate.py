@@ -16,7 +16,7 @@ from ironlaw.report.quantity import PERCENT, decimal, growth, ratio, with_unit
 from ironlaw.text import plain
 
 SCHEMA = 1
-# Told apart by shape as well, for readers without colour.
+# Distinguished by shape as well, for readers without colour.
 _SIGNS = {
     Ruling.HELD: ("✓", "held", "green"),
     Ruling.OPEN: ("?", "open", "yellow"),
@@ -63,7 +63,7 @@ def method_sentence(gate: Gate) -> str:
         control = plain(gate.control)
         how = (
             f"Each arm's time is judged relative to {control} of the same recording, old against new; "
-            f"what changed {control} alike does not show."
+            f"a change that {control} shares does not show."
         )
     level = with_unit(decimal(gate.confidence / PERCENT.size, 2), PERCENT)
     rate = "" if gate.is_raw_clock else " Two recordings of the same thing fail in 2.5 % of the cases at most."

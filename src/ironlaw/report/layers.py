@@ -97,18 +97,18 @@ def disturbance_sentence(ledger: Ledger) -> str:
 
 
 def ledger_notes(ledger: Ledger) -> list[str]:
-    """What stands below a ledger wherever it is shown: reading's own effect, and what could not be told."""
+    """What stands below a ledger wherever it is shown: reading's own effect, and what is not known."""
     return [disturbance_sentence(ledger), *(f"Note: {plain(note)}." for note in ledger.notes)]
 
 
 def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, total: LedgerRow) -> list[str]:
-    """How far the ledger goes: reading's own effect, terms that are lost, what could not be told."""
+    """How far the ledger goes: reading's own effect, terms that are lost, what is not known."""
     said = ["", disturbance_sentence(ledger)]
     lost: dict[str, list[str]] = {}
     for term, value in total.terms.items():
         if isinstance(value, Missing) and "stand in its place" not in value.reason:
             lost.setdefault(value.reason, []).append(words.TERM_TITLES[term])
-    said += [f"Not told layer by layer: {', '.join(titles)} ({plain(reason)})." for reason, titles in lost.items()]
+    said += [f"Not known layer by layer: {', '.join(titles)} ({plain(reason)})." for reason, titles in lost.items()]
     said += [f"Note: {plain(note)}." for note in ledger.notes]
     about = {comparison.control, comparison.changed}
     said += [
@@ -155,7 +155,7 @@ def _work_cells(row: LedgerRow, work: dict[str, Maybe[float]]) -> list[str]:
 
 
 def _briefly(executed: str) -> str:
-    """The format and the kernel's own name, without the primitive and the formats that oneDNN tells around it."""
+    """The format and the kernel's own name, without the primitive and the formats that oneDNN prints around it."""
     said = []
     for one in executed.split("; "):
         form, comma, kernel = one.partition(", ")

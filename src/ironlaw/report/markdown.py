@@ -59,7 +59,7 @@ def _listed(sentences: Sequence[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing is markup and nobody is mentioned."""
+    """Text in which nothing is markup and no user is mentioned."""
     text = plain(text).replace("&", "&amp;")
     text = re.sub(r"([\\`*<>|~])", r"\\\1", text)
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # inside a word an underscore is one
@@ -144,7 +144,7 @@ def _named(row: Row) -> str:
 
 
 def split_blocks(comparison: Comparison) -> list[str]:
-    """The split by the iron law, or why there is none; nothing when nobody asked."""
+    """The split by the iron law, or why there is none; nothing when it was not asked for."""
     split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]

@@ -75,7 +75,7 @@ def decimal(value: float, decimals: int) -> str:
 
 
 def number(value: float, scale: Scale = PLAIN, *, digits: int = 3) -> str:
-    """A number in a unit, without the unit, to three digits unless told otherwise."""
+    """A number in a unit, without the unit, to three digits unless said otherwise."""
     scaled = value / scale.size
     return decimal(scaled, significant_decimals(scaled, digits=digits))
 

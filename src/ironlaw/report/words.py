@@ -1,4 +1,4 @@
-"""The words that every output uses alike."""
+"""The words that every output shares."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTCOME_WORDS: dict[Outcome, str] = {
     Outcome.CONSISTENT: "consistent with",
 }
 
-# Also told apart by shape, for readers without colour.
+# Also distinguished by shape, for readers without colour.
 OUTCOME_SIGNS: dict[Outcome, str] = {
     Outcome.CONFIRMED: "✓",
     Outcome.REFUTED: "✗",
@@ -38,7 +38,7 @@ WEIGHT_WORDS: dict[Weight, str] = {
     Weight.NOTES: "Note",
 }
 
-# Concerns that come many at a time and begin alike, with that beginning: shown as one list.
+# Concerns that come many at a time with the same beginning, and that beginning: shown as one list.
 LISTED: dict[str, str] = {"table-lacks": "the table lacks"}
 
 

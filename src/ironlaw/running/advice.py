@@ -1,4 +1,4 @@
-"""What the recorder is advised before and in each replicate: who takes part, and how much is measured."""
+"""What the recorder is advised before and in each replicate: which arms are measured, and how much."""
 
 from __future__ import annotations
 

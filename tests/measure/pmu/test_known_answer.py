@@ -21,7 +21,7 @@ ZEN_4 = Machine(architecture="x86_64", cpu="stated Zen 4", vendor="AuthenticAMD"
 
 def checked(pmu: StatedPmu, *, wanted: bool = True, machine: Machine = ANY_MACHINE) -> CounterCheck:
     kernel = ScriptedKernel(pmu)
-    check = check_counters(kernel, wanted=wanted, machine=machine, work=ScriptedWork(kernel), books=dict)
+    check = check_counters(kernel, wanted=wanted, machine=machine, work=ScriptedWork(kernel), kernel_counts=dict)
     assert kernel.open_counters == 0, "every counter the test opened is closed again"
     return check
 
@@ -58,7 +58,7 @@ class SkewedByFlops(ScriptedKernel):
 
 def test_a_skewed_group_is_found_even_when_single_slots_agree() -> None:
     kernel = SkewedByFlops()
-    check = check_counters(kernel, wanted=True, machine=ZEN_3, work=ScriptedWork(kernel), books=dict)
+    check = check_counters(kernel, wanted=True, machine=ZEN_3, work=ScriptedWork(kernel), kernel_counts=dict)
     # 10,001,500 in user mode and 4,000 in the kernel, times 1.06, is 10,605,830.
     assert "instructions read 10,605,830" in check.lost["fp_ret_sse_avx_ops.all"]
     assert set(check.lost) == {"fp_ret_sse_avx_ops.all"}
@@ -120,7 +120,7 @@ class LeakingKernelMode(ScriptedKernel):
 
 def test_kernel_counts_that_leak_user_work_are_refused() -> None:
     kernel = LeakingKernelMode()
-    check = check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), books=dict)
+    check = check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), kernel_counts=dict)
     assert "do not add up" in check.lost["instructions:k"]
     assert not any(event.endswith(":k") for group in check.groups for event in group)
 
@@ -142,7 +142,7 @@ class Misreading(ScriptedKernel):
 
 def misread(event: str, reads: int) -> CounterCheck:
     kernel = Misreading(event, reads)
-    return check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), books=dict)
+    return check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), kernel_counts=dict)
 
 
 def test_a_kernel_counter_that_never_moves_is_refused() -> None:
@@ -167,7 +167,7 @@ def test_kernel_instructions_in_a_loop_that_never_calls_it_are_refused() -> None
                     counter.count += 1_000_000
 
     kernel = LeakingWhileSpinning()
-    check = check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), books=dict)
+    check = check_counters(kernel, wanted=True, machine=ANY_MACHINE, work=ScriptedWork(kernel), kernel_counts=dict)
     assert any("in a loop that never calls the kernel" in line for line in check.evidence)
     assert check.groups[:2] == (("instructions:u", "cycles:u"), ("instructions:k", "cycles:k"))
 

@@ -26,7 +26,7 @@ def account(
     """Divide control_ns - changed_ns, the clock's ns per inference of both arms, among categories of code.
 
     A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval is
-    Student's over replicates, each with its own shares and its own times (twins have their luck in common); and never
+    Student's over replicates, each with its own shares and its own times (twins share their replicate); and never
     narrower than counting its samples allows (a cell seen once in a thousand is known as badly as that, however alike
     the replicates are).
     """

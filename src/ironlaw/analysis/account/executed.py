@@ -19,7 +19,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 
-# Kernels have a row for each instruction class: there it is what tells two arms apart.
+# Kernels have a row for each instruction class: there it is what distinguishes two arms.
 BY_CLASS = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
 Cell = tuple[Category, InstructionClass | None]
 _NUMBERED = re.compile(r"\.\d+$")
@@ -34,7 +34,7 @@ _OFF_CPU = Code(
 )
 _KERNEL_BY_BOOKS = Code(
     object="[kernel]",
-    name="all of it, by its own books",
+    name="all of it, by its own accounting",
     category=Category.KERNEL,
     instructions=InstructionClass.UNKNOWN,
     work=LoopWork.UNKNOWN,
@@ -176,7 +176,7 @@ def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kerne
 
 
 def _kernel_share(turns: ArmTurns) -> float:
-    """The kernel's share of the CPU time by its own books, where its code was not sampled."""
+    """The kernel's share of the CPU time by its own accounting, where its code was not sampled."""
     user, kernel = turns.mean("user_ns"), turns.mean("kernel_ns")
     if isinstance(user, Missing) or isinstance(kernel, Missing) or user + kernel <= 0:
         return 0.0

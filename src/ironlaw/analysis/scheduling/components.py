@@ -12,7 +12,7 @@ from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.turns import Floats
 
 # Degrees of freedom that the assumption on the variance between replicates counts for. Two replicates show it with one
-# degree of freedom, so that a run would lengthen or shorten its replicates by luck (benchmarks/schedule.py).
+# degree of freedom, so that a run would lengthen or shorten its replicates at random (benchmarks/schedule.py).
 PRIOR_DEGREES = 2.0
 
 
@@ -32,7 +32,7 @@ class Components:
 def components(pairs: Iterable[Pairs]) -> Components | None:
     """Both variances, averaged over comparisons; None before any replicate has two rounds.
 
-    Rounds follow each other: where a host changes its speed every few seconds, neighbours are alike, and their mean
+    Rounds follow each other: where a host changes its speed every few seconds, neighbours go together, and their mean
     varies by more than the variance of single ones over their number. So variances are taken of means over batches of
     neighbouring rounds, about sqrt(r) of r (Law & Kelton, Simulation Modeling and Analysis, section 9.5.3). That
     between is the variance of replicate means less what the rounds leave (Kalibera & Jones, ISMM 2013), not below zero.

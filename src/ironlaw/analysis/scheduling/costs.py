@@ -102,9 +102,9 @@ def _start_s(spent: Collection[ReplicateSpent]) -> float:
     if not spent:
         return 0.0
     last = [*spent][-1]
-    alike = [one for one in spent if len(one.arms) == len(last.arms)]
-    stops = [one.stopping_s for one in alike if one.counting_s > 0]
-    return median(one.starting_s for one in alike) + (median(stops) if stops else 0.0)
+    similar = [one for one in spent if len(one.arms) == len(last.arms)]
+    stops = [one.stopping_s for one in similar if one.counting_s > 0]
+    return median(one.starting_s for one in similar) + (median(stops) if stops else 0.0)
 
 
 def _arm_start_s(situation: Situation) -> float:

@@ -1,4 +1,4 @@
-"""Whether another replicate is run, and who takes part in it."""
+"""Whether another replicate is run, and which arms it measures."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _least_s(situation: Situation) -> float:
 
 
 def known_so_far(recording: Recording) -> str:
-    """The widest comparison as it stands, for whoever watches; nothing before two replicates."""
+    """The widest comparison as it stands, for the progress display; nothing before two replicates."""
     if not recording.plans:
         return ""
     turns = times_of(recording)

@@ -1,6 +1,6 @@
 """Which experiments take turns: those that are called for, open, and fit into the budget; the others wait or rest.
 
-After every replicate it is asked anew, from all readings so far, what is called for. Experiments join in the order of
+After every replicate it is asked again, from all readings so far, what is called for. Experiments join in the order of
 what they could explain, and leave when they are settled or hopeless; an arm that rests may come back, when another
 experiment needs it beside its own. Confirming early is held to a stricter rule: see statistics/sequential.py.
 """
@@ -110,7 +110,7 @@ class _Spending:
     def _standings(
         self, on: Bench, plan: Plan, waiting: Sequence[Experiment], *, is_look: bool
     ) -> dict[str, CauseStanding]:
-        """By cause; looked at anew where a look is due, else as before."""
+        """By cause; judged again where a look is due, else as before."""
         before = {standing.cause: standing for standing in plan.standings}
         found = _found(on, plan)
         raw = p_values(on, [(plan.control.name, arm.name) for arm in plan.asked()[1:]])

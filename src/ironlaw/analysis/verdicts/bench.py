@@ -98,7 +98,7 @@ class Contribution:
 
     @property
     def key(self) -> Key:
-        """What tells it from every other experiment on its comparison: a cause can be tested by several switches."""
+        """What distinguishes it from other experiments on its comparison: a cause can be tested by several switches."""
         return self.cause, *(" and ".join(map(str, side)) for side in self.by_side())
 
     def by_side(self) -> tuple[tuple[Switch, ...], tuple[Switch, ...]]:

@@ -41,13 +41,13 @@ Family = Mapping[tuple[str, str, Key], float]
 
 
 def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely luck alone would give each experiment of a recording, judged among all that could have joined it."""
+    """How likely noise alone would give each experiment of a recording, judged among all that could have joined it."""
     raw = p_values(on, comparisons)
     return adjusted(raw, hypotheses=len(raw) + on.plan.hypotheses_waiting())
 
 
 def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely luck alone would give each experiment of a recording, judged by itself."""
+    """How likely noise alone would give each experiment of a recording, judged by itself."""
     raw: dict[tuple[str, str, Key], float] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]

@@ -50,8 +50,8 @@ def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: s
     wall_ns = 0
     for at in range(0, len(inputs), _SESSION):
         batch = inputs[at : at + _SESSION]
-        told, took_ns = _session(infer, batch, scope)
-        noted = [one for one in told if one[0].startswith(leads)]
+        events, took_ns = _session(infer, batch, scope)
+        noted = [one for one in events if one[0].startswith(leads)]
         found += noted[len(noted) // (len(batch) + 1) :]
         wall_ns += took_ns
     return _folded(found, len(inputs), wall_ns)
@@ -66,12 +66,12 @@ def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: st
     """
     import torch
 
-    told: Any = torch.autograd  # its types lack the scopes
-    activities, scopes = {told.ProfilerActivity.CPU}, {getattr(torch._C._profiler.RecordScope, scope)}
+    profiler: Any = torch.autograd  # its types lack the scopes
+    activities, scopes = {profiler.ProfilerActivity.CPU}, {getattr(torch._C._profiler.RecordScope, scope)}
     plain = torch._C._profiler._ExperimentalConfig()
-    config = told.ProfilerConfig(told.ProfilerState.KINETO, False, False, False, False, False, plain)
-    told._prepare_profiler(config, activities)
-    told._enable_profiler(config, activities, scopes)
+    config = profiler.ProfilerConfig(profiler.ProfilerState.KINETO, False, False, False, False, False, plain)
+    profiler._prepare_profiler(config, activities)
+    profiler._enable_profiler(config, activities, scopes)
     try:
         infer(*inputs[0])
         began_ns = time.perf_counter_ns()
@@ -79,7 +79,7 @@ def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: st
             infer(*arguments)
         wall_ns = time.perf_counter_ns() - began_ns
     finally:
-        events = told._disable_profiler().events()
+        events = profiler._disable_profiler().events()
     ran = sorted((one.start_ns(), one.name(), one.duration_ns()) for one in events)
     return [(name, spent_ns) for _, name, spent_ns in ran], wall_ns
 

@@ -57,17 +57,17 @@ class SurveyRequest:
 
 def survey_aside(wanted: SurveyRequest, *, limit_s: float = LIMIT_S) -> Survey:
     """The survey, made by a child; where a child cannot, made here, with a note that says so."""
-    told = _ask_child(wanted, limit_s)
-    if isinstance(told, Missing):
+    answer = _ask_child(wanted, limit_s)
+    if isinstance(answer, Missing):
         found = wanted.survey()
-        note = f"surveyed in its own process, which may move what its allocator does: {told.reason}"
+        note = f"surveyed in its own process, which may move what its allocator does: {answer.reason}"
         return replace(found, graph=replace(found.graph, notes=(*found.graph.notes, note)))
     run_read(wanted.program, Trace(), None, wanted.program.inputs[:1] * _SETTLING)
-    if not told.order:
-        return Survey(graph=told.graph, course=Course())
-    functions = tuple(_named(name) for name in told.functions)
-    course = Course(timed=find_sites(wanted.program.module).timed, functions=functions, order=told.order)
-    return Survey(graph=told.graph, course=course)
+    if not answer.order:
+        return Survey(graph=answer.graph, course=Course())
+    functions = tuple(_named(name) for name in answer.functions)
+    course = Course(timed=find_sites(wanted.program.module).timed, functions=functions, order=answer.order)
+    return Survey(graph=answer.graph, course=course)
 
 
 def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
@@ -80,8 +80,8 @@ def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
     try:
         if not ours.poll(limit_s):
             return Missing(f"a child of it was not done within {limit_s:.0f} s")
-        told: Maybe[_Told] = ours.recv()
-        return told
+        answer: Maybe[_Told] = ours.recv()
+        return answer
     except EOFError:
         return Missing("a child of it ended without an answer")
     finally:
@@ -101,7 +101,7 @@ def _answer(line: Connection, wanted: SurveyRequest, threads: int) -> None:
 def _tell(wanted: SurveyRequest, threads: int) -> Maybe[_Told]:
     import torch
 
-    torch.set_num_threads(1)  # the threads of the pool have not come along: nobody may wait for them
+    torch.set_num_threads(1)  # the threads of the pool have not come along: nothing may wait for them
     for _ in range(threads - 1):  # a probe that looks at every thread must find as many
         threading.Thread(target=signal.pause, daemon=True).start()
     try:

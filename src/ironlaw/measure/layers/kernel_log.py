@@ -49,7 +49,7 @@ class KernelLog:
         self._undo.close()
 
     def cut(self) -> tuple[str, ...]:
-        """The kernels that ran since the last cut, as `kernel_of` words them; none where oneDNN does not tell."""
+        """The kernels that ran since the last cut, as `kernel_of` words them; none where oneDNN reports none."""
         if self._file == -1:
             return ()
         self._libc.fflush(None)

@@ -182,9 +182,9 @@ class GroupBorder:
 
     def end(self) -> dict[str, str]:
         """Close the counters."""
-        born = set(self._threads()) - {one.thread for one in self._opened}
-        if born and not self._lost and self._opened:
-            self._lost = f"{len(born)} thread(s) appeared during the turn and were not counted"
+        new = set(self._threads()) - {one.thread for one in self._opened}
+        if new and not self._lost and self._opened:
+            self._lost = f"{len(new)} thread(s) appeared during the turn and were not counted"
         self._close()
         return dict.fromkeys(self.names, self._lost) if self._lost else {}
 

@@ -218,13 +218,13 @@ def read_layers(
     around = _halves(inputs, place.round) if border.probe is Probe.CLOCK else None
     plain_ns: Maybe[int] = NO_PLAIN
     if around is not None:
-        run_plain(program, inputs[:together])  # whoever comes first finds the caches cold
+        run_plain(program, inputs[:together])  # the first finds the caches cold
         plain_ns = run_plain(program, around[0])
     take = border.begin()
     read, alone, sequence = Trace(), Trace(), []
     for number, start in enumerate(range(0, len(inputs), together)):
         some = inputs[start : start + together]
-        # The other way round every second time, also from turn to turn: whoever comes first finds the caches cold.
+        # The other way round every second time, also from turn to turn: the first finds the caches cold.
         for is_read in (True, False) if (number + place.round) % 2 == 0 else (False, True):
             with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
                 run_read(program, trace, take, some)

@@ -28,7 +28,7 @@ class ScriptedLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedArm:
-    """What a layer turn has to know of its arm. `slower` is the luck of the turn; cycles and counts per inference."""
+    """What a layer turn needs of its arm. `slower` is the variation of the turn; cycles and counts per inference."""
 
     arm: str
     replicate: int
@@ -50,7 +50,7 @@ class ScriptedArm:
         return LayerGraph(arm=self.arm, calls=tuple(layer.call for layer in self.layers), costs=costs)
 
     def reading(self, order: LayerTurn, events: tuple[str, ...]) -> LayerReading:
-        """A layer turn as the law states it, without noise but the turn's luck."""
+        """A layer turn as the law states it, without noise but the turn's own."""
         n = order.inferences
         alone_ns = self._wall_ns(self.cycles)
         within_ns = [self._wall_ns(layer.cycles) + self.inside_ns for layer in self.layers]

@@ -20,7 +20,7 @@ from ironlaw.measure.layers.sites import Sites, find_sites, plain_name
 from ironlaw.measure.layers.tensors import forms, leaves, own_weights, tensors, unpacked, weights_of
 from ironlaw.program import Program
 
-WHOLE = "program"  # the operator of the only call of a program whose layers cannot be told apart
+WHOLE = "program"  # the operator of the only call of a program whose layers cannot be distinguished
 _NO_FUNCTIONS = (
     "functional operators are not read, since that would change which operators run; they are framework time"
 )
@@ -35,9 +35,9 @@ class Survey:
 
 
 def survey(program: Program, arm: str, *, library: str = "") -> Survey:
-    """Run a few inferences of a torch program and tell its layers; `library` is what int8 weights are packed for.
+    """Run a few inferences of a torch program and report its layers; `library` is what int8 weights are packed for.
 
-    A program of which nothing can be told apart has one layer, and a note that says why.
+    A program of which nothing can be distinguished has one layer, and a note that says why.
     """
     alone, _ = _operators(program, Course())
     sites = find_sites(program.module)

@@ -1,6 +1,6 @@
 """When layers are read: a sweep over the arms behind the counted turns of a replicate, within its share of the run.
 
-In the same processes as the counted turns, so that the luck of a process is the same and starting is paid once; behind
+In the same processes as the counted turns, so that they share what varies between processes; behind
 them, so that nothing which counts is disturbed; interleaved, so that all arms meet the same machine.
 """
 
@@ -29,7 +29,7 @@ _MOST_SETS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
+class Allowance:
     """What a sweep is given: the seconds it should take, one inference of each arm, and how many a counted turn has."""
 
     budget_s: float
@@ -49,7 +49,7 @@ class Sweeps:
     gone: set[str] = field(default_factory=set)
     sweeps: int = 0
 
-    def sweep(self, arms: Sequence[Arm], replicate: int, chance: Chance) -> None:
+    def sweep(self, arms: Sequence[Arm], replicate: int, allowance: Allowance) -> None:
         """Survey the arms, then let each take a turn under every probe."""
         self.gone = set()
         readable = [arm for arm in arms if self._survey(arm, replicate)]
@@ -58,15 +58,15 @@ class Sweeps:
         if not readable:
             return
         one_s = sum(
-            chance.inference_s[arm.name] * (1 + _COST_OF_READING + _AROUND * (probe is Probe.CLOCK)) + _SHORTEST_S
+            allowance.inference_s[arm.name] * (1 + _COST_OF_READING + _AROUND * (probe is Probe.CLOCK)) + _SHORTEST_S
             for arm in readable
             for probe, _ in rounds
         )
         # Half of a counted turn read and half alone: as many inferences behind one cold start as in a counted turn.
-        inferences = max(1, min(chance.turn_inferences // 2, int(chance.budget_s / one_s)))
-        sets = max(1, min(_MOST_SETS, int(chance.budget_s / (one_s * inferences))))
+        inferences = max(1, min(allowance.turn_inferences // 2, int(allowance.budget_s / one_s)))
+        sets = max(1, min(_MOST_SETS, int(allowance.budget_s / (one_s * inferences))))
         planned = rounds * sets
-        orders = order_rounds(len(readable), len(planned), chance.rng)
+        orders = order_rounds(len(readable), len(planned), allowance.rng)
         for number, ((probe, group), order) in enumerate(zip(planned, orders, strict=True)):
             for position, place in enumerate(order):
                 arm = readable[place]

@@ -32,7 +32,7 @@ class LayerReader:
     replicate: int
     engine: str
     course: Course | None = None
-    nodes: tuple[LayerCall, ...] = ()  # as the engine's profile told them at the survey
+    nodes: tuple[LayerCall, ...] = ()  # as the engine's profile had them at the survey
 
     def survey(self, order: Survey) -> LayerGraph:
         """The arm's layers, with the prices of reading them that were asked for."""
@@ -43,9 +43,9 @@ class LayerReader:
 
     def _survey(self, order: Survey) -> LayerGraph:
         if self.program.profile is not None:
-            told = self.program.profile(self.program.inputs[:1])
-            self.nodes = told.calls
-            return LayerGraph(arm=self.arm, calls=told.calls, notes=told.notes, profiled_by=self.engine)
+            profile = self.program.profile(self.program.inputs[:1])
+            self.nodes = profile.calls
+            return LayerGraph(arm=self.arm, calls=profile.calls, notes=profile.notes, profiled_by=self.engine)
         if self.program.module is None and not ENGINES[self.engine].shows_module:
             reason = f"{self.engine} runs the model as one call and shows no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
@@ -67,7 +67,7 @@ class LayerReader:
         try:
             if self.program.profile is not None:
                 return self._profiled(order, inputs, place)
-            assert self.course is not None, "a layer turn is ordered after a survey that told layers"
+            assert self.course is not None, "a layer turn is ordered after a survey that found layers"
             return read_layers(self.program, self.course, self._border(order.probe, order.group), inputs, place)
         except Exception as error:  # noqa: BLE001  # as above
             return self._lost(error)
@@ -80,8 +80,8 @@ class LayerReader:
         """
         assert self.program.profile is not None, "asked for where there is one"
         plain_ns = run_plain(self.program, inputs)
-        told = self.program.profile(inputs)
-        if [call.operator for call in told.calls] != [call.operator for call in self.nodes]:
+        profile = self.program.profile(inputs)
+        if [call.operator for call in profile.calls] != [call.operator for call in self.nodes]:
             raise LayersStrayed(f"{self.engine} ran other nodes than in the surveyed inference")
         return LayerReading(
             arm=place.arm,
@@ -90,10 +90,10 @@ class LayerReader:
             position=place.position,
             probe=Probe.ENGINE,
             inferences=len(inputs),
-            wall_ns=told.wall_ns,
+            wall_ns=profile.wall_ns,
             alone_ns=plain_ns,
-            calls_ns=told.calls_ns,
-            before_ns=(0,) * len(told.calls),
+            calls_ns=profile.calls_ns,
+            before_ns=(0,) * len(profile.calls),
             plain_ns=plain_ns,
         )
 

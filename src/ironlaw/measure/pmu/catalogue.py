@@ -166,11 +166,11 @@ _INTEL_AMX = (
 
 _TOPDOWN = {
     "topdown-retiring": "slots whose work was kept",
-    "topdown-bad-spec": "slots spent on work thrown away",
+    "topdown-bad-spec": "slots spent on work that was discarded",
     "topdown-fe-bound": "slots the front end left empty",
     "topdown-be-bound": "slots the back end could not take",
     "topdown-heavy-ops": "of the kept: instructions of several micro-ops",
-    "topdown-br-mispredict": "of the thrown away: wrong branches",
+    "topdown-br-mispredict": "of the discarded: wrong branches",
     "topdown-fetch-lat": "of the front end: latency",
     "topdown-mem-bound": "of the back end: memory",
 }

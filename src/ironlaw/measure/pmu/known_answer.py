@@ -12,7 +12,7 @@ from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
-from ironlaw.machine.books import lost_books
+from ironlaw.machine.kernel_counts import lost_kernel_counts
 from ironlaw.measure.pmu.catalogue import Catalogue, Extra, Proof, catalogue_for, takes_counters
 from ironlaw.measure.pmu.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION, KnownWork, MachineLoop
 from ironlaw.measure.pmu.open_group import OpenGroup
@@ -45,15 +45,15 @@ def check_counters(
     wanted: bool,
     machine: Machine,
     work: KnownWork | None = None,
-    books: Callable[[], dict[str, str]] = lost_books,
+    kernel_counts: Callable[[], dict[str, str]] = lost_kernel_counts,
 ) -> CounterCheck:
     """Which counters of this machine can be believed, in which groups, and why the others cannot.
 
     Takes some 100 ms with a PMU. Runs on the calling thread; pin it to a CPU that the arms will use. `work` does the
-    known work (this machine's loop unless given), `books` tests what the kernel books without a PMU.
+    known work (this machine's loop unless given), `kernel_counts` tests what the kernel counts without a PMU.
     """
     catalogue = catalogue_for(machine)
-    lost = books()
+    lost = kernel_counts()
     if not wanted:
         return _without_pmu(catalogue, "counters were not wanted; leave out --no-counters to count", lost)
     try:

@@ -36,7 +36,7 @@ class Loop:
     is_loop: bool = True
 
 
-# From the most to the least telling: a loop is of the first class that one of its instructions has.
+# From the most to the least specific: a loop is of the first class that one of its instructions has.
 PRECEDENCE = (
     InstructionClass.AMX,
     InstructionClass.VNNI,

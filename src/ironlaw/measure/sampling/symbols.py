@@ -132,7 +132,7 @@ def demangled(name: str) -> str:
 
 
 def shortened(name: str) -> str:
-    """A demangled name without what tells no kernel from another: types of parameters, unnamed namespaces.
+    """A demangled name without what distinguishes no kernel: types of parameters, unnamed namespaces.
 
     Names of kernels stand inside the templates that call them, behind hundreds of characters of parameter lists.
     """

@@ -1,4 +1,4 @@
-"""Whether the kernel books page faults and context switches at all: sandboxes answer with zeros."""
+"""Whether the kernel counts page faults and context switches at all: sandboxes answer with zeros."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PAGES = 64
 _NAPS = 4
 
 
-def lost_books() -> dict[str, str]:
+def lost_kernel_counts() -> dict[str, str]:
     """What getrusage does not count here, with the reason; empty on an ordinary Linux.
 
     Touches 64 fresh pages and sleeps four times: at least as many faults and switches must appear.
@@ -34,5 +34,5 @@ def lost_books() -> dict[str, str]:
     return lost
 
 
-def _reason(done: str, told: str) -> str:
-    return f"{done} and getrusage told {told}: this kernel, or the sandbox that imitates it, does not book them"
+def _reason(done: str, reported: str) -> str:
+    return f"{done} and getrusage reported {reported}: this kernel, or a sandbox in its place, does not count them"
