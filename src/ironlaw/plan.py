@@ -40,6 +40,10 @@ class Schedule:
         if self.precision is not None:
             _require_positive("--precision", self.precision, "for example --precision 2%")
 
+    def most_replicates(self) -> int:
+        """Replicates that it allows; fewer when there are fewer inferences than that."""
+        return min(self.replicates, self.inferences or self.replicates)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

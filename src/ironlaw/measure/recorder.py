@@ -37,6 +37,8 @@ from ironlaw.situation import Dimension, NextReplicate, ReplicateSpent, Situatio
 
 # A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
 CODE_MOST_INFERENCES = 20_000
+# What is left when everything but ending is done.
+MOST_REACHED = 0.99
 # What sampling adds is measured in the first replicates: there each turn has as many inferences without it.
 CODE_PLAIN_REPLICATES = 3
 
@@ -131,11 +133,20 @@ class _Run:
         return self.situation().left_s
 
     def say(self, doing: str, replicates: float = 0.0) -> None:
-        """Report how far the run is, never less than before: by replicates, or by budget where that is further."""
+        """Report how far the run is, never less than before, and never all the way before it has ended.
+
+        By the time that it will take: its budget, or what the replicates that are foreseen take, where these end it.
+        """
+        if self.spent and self.spent[-1].counting_s:
+            took_s = statistics.fmean(one.starting_s + one.measuring_s + one.stopping_s for one in self.spent)
+            before_s = self.elapsed_s() - took_s * replicates
+            by_replicates = self.elapsed_s() / max(before_s + took_s * self.foreseen, 1e-9)
+        else:
+            by_replicates = replicates / max(1, self.foreseen)
         budget_s = self.plan.schedule.budget_s
-        by_replicates = replicates / max(1, self.foreseen)
-        by_budget = self.elapsed_s() / budget_s if budget_s else 0.0
-        self.reached = max(self.reached, min(1.0, by_budget if budget_s else by_replicates))
+        ends_by_count = budget_s is None or self.foreseen >= self.plan.schedule.most_replicates()
+        done = by_replicates if ends_by_count or budget_s is None else self.elapsed_s() / budget_s
+        self.reached = max(self.reached, min(MOST_REACHED, done))
         self.watcher.progressed(self.reached, f"{doing}; {self.knows}" if self.knows else doing)
 
 

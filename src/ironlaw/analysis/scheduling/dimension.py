@@ -22,7 +22,7 @@ from ironlaw.analysis.turns import times_of
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.experiment import CauseState
-from ironlaw.fact import CounterCheck
+from ironlaw.fact import CounterCheck, Reading
 from ironlaw.plan import Schedule
 from ironlaw.recording import assemble
 from ironlaw.situation import Dimension, Situation
@@ -48,11 +48,6 @@ LEAST_ROUNDS = 4
 COUNTED_SHARE = 1 / 3
 
 
-def replicates_of(schedule: Schedule) -> int:
-    """Replicates of the schedule; fewer when there are fewer inferences than that."""
-    return min(schedule.replicates, schedule.inferences or schedule.replicates)
-
-
 def dimension(situation: Situation, *, tests: bool) -> Dimension:
     """How much the replicate that has just started measures; `tests` says whether experiments may join later.
 
@@ -73,7 +68,7 @@ def share_out(total: int, parts: int) -> list[int]:
 def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:
     """Inferences in each round of a replicate, such that all replicates together hold exactly what was asked for."""
     assert schedule.inferences is not None, "sized by count where a count is asked for"
-    share = share_out(schedule.inferences, replicates_of(schedule))[replicate]
+    share = share_out(schedule.inferences, schedule.most_replicates())[replicate]
     return tuple(share_out(share, min(schedule.rounds, share)))
 
 
@@ -86,7 +81,7 @@ def _by_count(situation: Situation) -> Dimension:
         turns=held,
         layers_s=_layers_s(situation, counted_s),
         code_s=_code_s(situation, arms, counted_s),
-        foreseen=replicates_of(situation.plan.schedule),
+        foreseen=situation.plan.schedule.most_replicates(),
     )
 
 
@@ -134,7 +129,7 @@ class _Sizing:
         """Rounds, layers, code and answers."""
         schedule, so_far = self.situation.plan.schedule, len(self.situation.spent) - 1
         if schedule.budget_s is None:
-            length = Length(replicates=replicates_of(schedule) - so_far, rounds=schedule.rounds)
+            length = Length(replicates=schedule.most_replicates() - so_far, rounds=schedule.rounds)
             return self._filled(length, extras=True, answers=True)
         answers_s = self._answers_s()
         answers = answers_s <= ANSWERS_SHARE * max(0.0, self.situation.left_s)
@@ -150,7 +145,7 @@ class _Sizing:
         """The best one; where experiments are still to join, of a part of the time, if three replicates fit into it."""
         prices = self._prices(extras=extras)
         plan, so_far = self.situation.plan, len(self.situation.spent) - 1
-        most = replicates_of(plan.schedule) - so_far
+        most = plan.schedule.most_replicates() - so_far
         if self.tests and not plan.standings and so_far < ALONE:
             rounds = alone_rounds(prices, self.known, left_s=left_s * ALONE_SHARE, replicates=ALONE - so_far)
             later = (left_s - (ALONE - so_far) * (prices.start_s + rounds * prices.round_s)) / max(prices.start_s, 1e-9)
@@ -158,20 +153,27 @@ class _Sizing:
                 return Length(replicates=ALONE - so_far + min(most, int(later / 2)), rounds=rounds)
         outlook = Outlook(
             left_s=left_s,
-            so_far=self._replicates_of_open() if plan.standings else so_far,
+            ran=self._rounds_of_open() if plan.standings else self._rounds_so_far(),
             most=most,
             is_open=plan.schedule.precision is not None,
             hypotheses=max(1, sum(one.hypotheses for one in plan.standings if one.state is CauseState.OPEN)),
         )
         return best_length(prices, self.known, outlook)
 
-    def _replicates_of_open(self) -> int:
-        """Replicates that arms of experiments which take turns have, the fewest of them; else those of the run."""
-        ran: dict[str, set[int]] = {arm.name: set() for arm in self.arms if arm.serves}
-        for one in self.situation.spent[:-1]:
-            for name in ran.keys() & set(one.arms):
-                ran[name].add(one.replicate)
-        return min(map(len, ran.values()), default=len(self.situation.spent) - 1)
+    def _rounds_so_far(self) -> tuple[int, ...]:
+        """Rounds of the replicates that were run."""
+        rounds: dict[int, int] = {}
+        for fact in self.situation.facts:
+            if isinstance(fact, Reading):
+                rounds[fact.replicate] = max(rounds.get(fact.replicate, 0), fact.round + 1)
+        return tuple(rounds[number] for number in sorted(rounds))
+
+    def _rounds_of_open(self) -> tuple[int, ...]:
+        """The same of those replicates in which every arm of an experiment that takes turns now ran."""
+        taking = {arm.name for arm in self.arms if arm.serves}
+        rounds = self._rounds_so_far()
+        spent = self.situation.spent[:-1]
+        return tuple(count for count, one in zip(rounds, spent, strict=False) if taking <= set(one.arms))
 
     def _prices(self, *, extras: bool) -> Prices:
         start_s, round_s = self.costs.start_s, self.round_s()

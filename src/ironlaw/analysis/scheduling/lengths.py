@@ -55,14 +55,14 @@ def inferences_of(one_s: float, *, turn_s: float, shared: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a run still has before it: `left_s` seconds, behind `so_far` replicates at most `most` further ones.
+    """What a run still has before it: `left_s` seconds, behind replicates of `ran` rounds at most `most` further ones.
 
     `is_open` says that it may end at any of them. `hypotheses` are judged together (Bonferroni).
     """
 
     left_s: float
-    so_far: int
     most: int
+    ran: tuple[int, ...] = ()
     is_open: bool = False
     hypotheses: int = 1
 
@@ -71,12 +71,13 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
     """The number of replicates and of rounds in each that makes the interval narrowest; None where not one round fits.
 
     The first of the replicates has started already. Of n replicates of r rounds in all, the half-width is
-    t(n - 1) sqrt((between + within / r) / n). For many replicates its minimum is at
-    r = sqrt(start / round x within / between), as Kalibera & Jones (ISMM 2013, section 6) have it; for few the quantile
-    of t, which falls from 12.7 at two to 2.4 at eight, buys replicates instead of rounds. Where the run may end at any
-    of them, none is longer than is best for many.
+    t(n - 1) sqrt((between + within / r) / n); those that ran count with their own rounds. For many replicates its
+    minimum is at r = sqrt(start / round x within / between), as Kalibera & Jones (ISMM 2013, section 6) have it; for
+    few the quantile of t, which falls from 12.7 at two to 2.4 at eight, buys replicates instead of rounds. Where the
+    run may end at any of them, none is longer than is best for many.
     """
     between, within = assumed(prices, known)
+    before = math.fsum(between + within / rounds for rounds in outlook.ran)
     longest = kalibera_jones(prices, between, within)
     best: tuple[float, Length] | None = None
     for count in range(1, min(outlook.most, MOST_LOOKED_AT) + 1):
@@ -86,9 +87,9 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
             rounds = min(rounds, longest)
         if rounds < 1:
             break
-        total = outlook.so_far + count
+        total = len(outlook.ran) + count
         half = t_quantile(total - 1, 1 - (1 - CONFIDENCE) / 2 / outlook.hypotheses) if total > 1 else math.inf
-        half *= math.sqrt((between + within / rounds) / total)
+        half *= math.sqrt(before + count * (between + within / rounds)) / total
         if best is None or half < best[0] or math.isinf(half):
             best = half, Length(replicates=count, rounds=rounds)
     return None if best is None else best[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ironlaw.analysis.scheduling.costs import costs_of
-from ironlaw.analysis.scheduling.dimension import ALONE, replicates_of
+from ironlaw.analysis.scheduling.dimension import ALONE
 from ironlaw.analysis.scheduling.spending import spend
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
@@ -51,7 +51,7 @@ def _ending(situation: Situation) -> Ending | None:
     schedule, spent = situation.plan.schedule, situation.spent
     if not situation.alive():
         return Ending.FAILED
-    if len(spent) >= replicates_of(schedule):
+    if len(spent) >= schedule.most_replicates():
         return Ending.COMPLETE
     if spent and schedule.precision is not None and is_enough(situation.facts):
         return Ending.PRECISION

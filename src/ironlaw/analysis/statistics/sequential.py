@@ -30,6 +30,7 @@ MOST_LOOKS = 20
 _LATER = 1.15  # looks follow each other at so many times the replicates: some twenty on the way to a hundred
 INTERIM_CONFIDENCE = 0.99  # of the interval that must lie within what would not matter
 MOST_PROJECTED = 10_000
+LEAST_OF_TYPICAL = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,24 @@ def final_rule(looks: int) -> LookRule:
 def is_due(replicates: int, looks: int) -> bool:
     """Whether the interim look number `looks` + 1 is taken after so many replicates of experiments."""
     return looks < MOST_LOOKS and replicates >= max(FEWEST_TO_SETTLE + looks, FEWEST_TO_SETTLE * _LATER**looks)
+
+
+def guarded_p_value(values: Sequence[float], typical_spread: float) -> float:
+    """The p-value of an interim look: the spread counts for half of the typical one at least.
+
+    The first few replicates of an experiment can lie close together by luck, most of all where processes have two
+    modes: five in the same one have hardly any spread. The experiments of a recording run in the same processes, so
+    that the median of their spreads says what is usual there.
+    """
+    if len(values) < 2:
+        return 1.0
+    from scipy.special import stdtr
+
+    spread = max(float(np.std(values, ddof=1)), LEAST_OF_TYPICAL * typical_spread)
+    mean = math.fsum(values) / len(values)
+    if spread == 0:
+        return 1.0 if mean == 0 else 0.0
+    return min(1.0, 2 * float(stdtr(len(values) - 1, -abs(mean) / (spread / math.sqrt(len(values))))))
 
 
 def replicates_to_decide(values: Sequence[float], *, hypotheses: int, smallest: float) -> float:

@@ -1,0 +1,75 @@
+"""How long a replicate is: by hand, by law, and at the ends."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironlaw.analysis.scheduling.components import Components
+from ironlaw.analysis.scheduling.lengths import (
+    Outlook,
+    Prices,
+    best_length,
+    inferences_a_turn,
+    inferences_of,
+    kalibera_jones,
+)
+
+
+def test_the_best_number_of_rounds_for_many_replicates_by_hand() -> None:
+    # sqrt(8 / 0.5 x 0.0009 / 0.0001) = sqrt(16 x 9) = 12.
+    assert kalibera_jones(Prices(start_s=8.0, round_s=0.5), 0.0001, 0.0009) == 12
+
+
+def test_a_run_of_any_length_comes_to_the_best_number_of_rounds() -> None:
+    prices = Prices(start_s=8.0, round_s=0.5)
+    known = Components(between=0.0001, within=0.0009, degrees=1e9)
+    length = best_length(prices, known, Outlook(left_s=2000.0, ran=(12,) * 50, most=200))
+    assert length is not None
+    # The minimum is flat: a replicate of 12 rounds costs 14 s, and 2000 s hold 143 of them.
+    assert 10 <= length.rounds <= 14
+
+
+prices = st.builds(Prices, start_s=st.floats(0.01, 60), round_s=st.floats(0.001, 10))
+variances = (
+    st.builds(Components, between=st.floats(0, 1), within=st.floats(1e-9, 1), degrees=st.floats(0, 50)) | st.none()
+)
+
+
+@given(prices, variances, st.floats(0, 1000), st.integers(0, 20), st.integers(1, 50))
+def test_what_is_planned_fits_into_the_time(
+    price: Prices, known: Components | None, left_s: float, so_far: int, most: int
+) -> None:
+    length = best_length(price, known, Outlook(left_s=left_s, ran=(4,) * so_far, most=most))
+    if length is None:
+        assert left_s < price.round_s
+        return
+    assert 1 <= length.replicates <= most
+    took_s = (length.replicates - 1) * price.start_s + length.replicates * length.rounds * price.round_s
+    assert took_s <= left_s * (1 + 1e-9)
+
+
+@given(prices, variances, st.floats(0, 1000))
+def test_one_replicate_is_never_planned_where_two_shorter_ones_fit(
+    price: Prices, known: Components | None, left_s: float
+) -> None:
+    length = best_length(price, known, Outlook(left_s=left_s, most=50))
+    if left_s >= price.start_s + 2 * price.round_s * (1 + 1e-9):
+        assert length is not None
+        assert length.replicates >= 2
+
+
+@given(st.floats(1e-7, 5), st.floats(1e-5, 0.1))
+def test_a_turn_is_no_more_than_a_twentieth_overhead_where_inferences_are_not_too_many(
+    one_s: float, turn_s: float
+) -> None:
+    count = inferences_of(one_s, turn_s=turn_s, shared=1)
+    assert turn_s <= 0.05 * count * one_s * (1 + 1e-9) or count == 100_000
+
+
+def test_a_turn_of_short_inferences_holds_many_and_one_of_a_long_one_holds_one() -> None:
+    assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=math.inf) == 5  # 0.1 s over 0.02
+    assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=0.04) == 2
+    assert inferences_a_turn([3.0], turn_s=0.001, longest_s=math.inf) == 1
