@@ -114,7 +114,7 @@ def _keep(
     made: eager_int8.Quantized, model: LoadedModel, folder: Path, *, phases: Phases, about: dict[str, Any]
 ) -> PreparedModel:
     with phases.timed("save"):
-        saved.save_module(made.module, folder / _MODULE)
+        imports = saved.save_module(made.module, folder / _MODULE)
     (folder / _ABOUT).write_text(json.dumps(about))
     return PreparedModel(
         path=str(folder / _MODULE),
@@ -122,7 +122,7 @@ def _keep(
         phases_ns=phases.ns,
         weights=model.weights,
         notes=tuple(made.notes),
-        imports=saved.libraries_of(made.module),
+        imports=imports,
     )
 
 
@@ -142,10 +142,11 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
     program = made.module
     is_module = torch_use.is_module(program)
     try:
-        saved.save_module(program, folder / _MODULE)
+        imports = saved.save_module(program, folder / _MODULE)
     except ArmFailed as failed:
         if variant.level("fusion") == "fused":
             raise
+        imports = saved.libraries_of(program) if is_module else ()
         about |= {"source": model.source, "seed": model.seed}
         made.notes.append(f"made again by its factory in every replicate ({failed.message})")
     (folder / _ABOUT).write_text(json.dumps(about))
@@ -155,7 +156,7 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
         phases_ns={},
         weights=model.weights,
         notes=tuple(made.notes),
-        imports=saved.libraries_of(program) if is_module else (),
+        imports=imports,
     )
 
 

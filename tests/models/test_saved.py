@@ -1,0 +1,72 @@
+"""Modules on disk: a published model is read back without its library where it needs none of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ironlaw.models import saved
+from ironlaw.models.reached_code import names_library
+
+READ = """
+import sys, pathlib, torch
+from ironlaw.models import saved
+module = saved.load_module(pathlib.Path(sys.argv[1]))
+with torch.inference_mode():
+    answer = module(torch.ones(1, 3, 64, 64))
+torch.save(answer, sys.argv[2])
+print([name for name in ("torchvision", "torch._dynamo", "timm") if name in sys.modules])
+"""
+
+
+def answer_elsewhere(path: Path) -> tuple[object, str]:
+    import torch
+
+    out = path.with_suffix(".answer")
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(path), str(out)], check=True, capture_output=True, text=True, cwd="/"
+    )
+    return torch.load(out), done.stdout.strip()
+
+
+def test_a_published_model_answers_the_same_without_its_library(tmp_path: Path) -> None:
+    torch, torchvision = pytest.importorskip("torch"), pytest.importorskip("torchvision")
+    module = torchvision.models.mobilenet_v2().eval()
+    assert saved.save_module(module, tmp_path / "module.pt") == ()
+    answer, imported = answer_elsewhere(tmp_path / "module.pt")
+    with torch.inference_mode():
+        assert torch.equal(answer, module(torch.ones(1, 3, 64, 64)))
+    assert imported == "[]"
+
+
+def test_a_model_with_its_librarys_own_operators_imports_it(tmp_path: Path) -> None:
+    torchvision = pytest.importorskip("torchvision")
+    module = torchvision.ops.RoIAlign(output_size=3, spatial_scale=1.0, sampling_ratio=1)
+    assert names_library({type(module)}, frozenset({"torchvision"}))
+    assert saved.save_module(module, tmp_path / "module.pt") == ("torchvision",)
+
+
+def test_a_model_with_layers_of_ones_own_imports_the_library_of_the_others(tmp_path: Path) -> None:
+    torch, torchvision = pytest.importorskip("torch"), pytest.importorskip("torchvision")
+
+    class Mine(torch.nn.Module):  # type: ignore[name-defined,misc]  # torch is any here
+        pass
+
+    module = torch.nn.Sequential(torchvision.ops.Conv2dNormActivation(3, 3), Mine())
+    assert saved.save_module(module, tmp_path / "module.pt") == ("torchvision",)
+
+
+def test_a_traced_model_that_calls_a_function_of_a_library_imports_it(tmp_path: Path) -> None:
+    torch, torchvision = pytest.importorskip("torch"), pytest.importorskip("torchvision")
+    module = torch.nn.Sequential(torchvision.ops.StochasticDepth(0.5, "row"), torchvision.ops.Permute([0, 1]))
+    graph = torch.fx.Graph()
+    graph.output(graph.call_function(torchvision.ops.stochastic_depth, (graph.placeholder("x"), 0.5, "row", False)))
+    traced = torch.nn.Sequential(torch.fx.GraphModule(torch.nn.Module(), graph), module)
+    assert saved.save_module(traced, tmp_path / "module.pt") == ("torchvision",)
+
+
+def test_classes_that_reach_nothing_of_a_library_do_not_name_it() -> None:
+    assert not names_library({Path}, frozenset({"torchvision"}))
