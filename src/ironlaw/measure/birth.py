@@ -1,4 +1,4 @@
-"""What a process of the recorder's is born with: its environment, a line to the recorder, and a file to print to."""
+"""What a process of the recorder's starts with: its environment, a line to the recorder, and a file to print to."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Looking at experiments while a run goes on: what an early look may confirm, and what it leaves for the end.
 
-A settled experiment leaves the rounds, so that the time goes to those that are not. A rule that looks often and
-stops at the first small p-value confirms noise more often than once in twenty. Haybittle and Peto's rule holds that
-at bay simply: an interim look confirms at p < 0.001 only, judged among all hypotheses by Bonferroni's bound, and the
-look at the end is Holm's at 0.05 less what the interim looks may have spent. By the union bound the odds of a single
+A settled experiment leaves the rounds, so that the time goes to those that are not. A rule that looks often and stops
+at the first small p-value confirms noise more often than once in twenty. Haybittle and Peto's rule holds that at bay
+simply: an interim look confirms at p < 0.001 only, judged among all hypotheses by Bonferroni's bound, and the look at
+the end is Holm's at 0.05 less what the interim looks may have spent. By the union bound the probability of a single
 false confirmation in a recording stays at 5 %, whatever the dependence between experiments and looks.
 
 Source: Haybittle, British Journal of Radiology 44 (1971) 793; Peto et al., British Journal of Cancer 34 (1976) 585.

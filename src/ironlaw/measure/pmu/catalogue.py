@@ -30,10 +30,10 @@ class Proof(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extra:
-    """An event besides instructions and cycles, what it tells, and how it is proven."""
+    """An event besides instructions and cycles, what it counts, and how it is proven."""
 
     event: Event
-    tells: str
+    counts: str
     proof: Proof = Proof.NONE
 
 
@@ -60,13 +60,13 @@ L1_LOAD_MISSES = Event("L1-dcache-load-misses", Source.CACHE, 0x010000)
 DTLB_LOAD_MISSES = Event("dTLB-load-misses", Source.CACHE, 0x010003)
 
 GENERIC = (
-    Extra(event=CACHE_REFERENCES, tells="accesses to the cache the vendor chose", proof=Proof.GROWS_WITH_MEMORY),
-    Extra(event=CACHE_MISSES, tells="misses of that cache", proof=Proof.GROWS_WITH_MEMORY),
-    Extra(event=BRANCHES, tells="branches retired", proof=Proof.EQUALS_BRANCHES),
-    Extra(event=BRANCH_MISSES, tells="branches predicted wrongly", proof=Proof.OCCURS),
-    Extra(event=L1_LOADS, tells="loads", proof=Proof.GROWS_WITH_MEMORY),
-    Extra(event=L1_LOAD_MISSES, tells="loads that missed the first level", proof=Proof.GROWS_WITH_MEMORY),
-    Extra(event=DTLB_LOAD_MISSES, tells="loads whose address translation missed"),
+    Extra(event=CACHE_REFERENCES, counts="accesses to the cache the vendor chose", proof=Proof.GROWS_WITH_MEMORY),
+    Extra(event=CACHE_MISSES, counts="misses of that cache", proof=Proof.GROWS_WITH_MEMORY),
+    Extra(event=BRANCHES, counts="branches retired", proof=Proof.EQUALS_BRANCHES),
+    Extra(event=BRANCH_MISSES, counts="branches predicted wrongly", proof=Proof.OCCURS),
+    Extra(event=L1_LOADS, counts="loads", proof=Proof.GROWS_WITH_MEMORY),
+    Extra(event=L1_LOAD_MISSES, counts="loads that missed the first level", proof=Proof.GROWS_WITH_MEMORY),
+    Extra(event=DTLB_LOAD_MISSES, counts="loads whose address translation missed"),
 )
 
 
@@ -81,10 +81,10 @@ def catalogue_for(machine: Machine, root: Path = Path("/")) -> Catalogue:
     return Catalogue(singles=GENERIC)
 
 
-def _raw(name: str, event: int, umask: int, tells: str, proof: Proof = Proof.NONE) -> Extra:
+def _raw(name: str, event: int, umask: int, counts: str, proof: Proof = Proof.NONE) -> Extra:
     # x86: event select in bits 0-7, unit mask in 8-15, and on AMD event select 8-11 in bits 32-35.
     config = (event & 0xFF) | umask << 8 | (event >> 8) << 32
-    return Extra(event=Event(name, Source.RAW, config), tells=tells, proof=proof)
+    return Extra(event=Event(name, Source.RAW, config), counts=counts, proof=proof)
 
 
 # Retired floating-point operations come up to 64 a cycle and therefore take two counters (PERF_X86_EVENT_PAIR of
@@ -181,8 +181,8 @@ def _intel(machine: Machine, root: Path) -> Catalogue:
     published = published_events(root)
     if "slots" not in published or "topdown-retiring" not in published:
         return Catalogue(singles=GENERIC)
-    tree = [Extra(event=published["slots"], tells="issue slots", proof=Proof.AT_LEAST_BRANCHES)]
-    tree += [Extra(event=published[name], tells=tells) for name, tells in _TOPDOWN.items() if name in published]
+    tree = [Extra(event=published["slots"], counts="issue slots", proof=Proof.AT_LEAST_BRANCHES)]
+    tree += [Extra(event=published[name], counts=counts) for name, counts in _TOPDOWN.items() if name in published]
     singles: tuple[Extra, ...] = (*GENERIC, *_INTEL_FLOATS)
     if machine.has_isa("avx_vnni"):
         singles += _INTEL_VNNI
@@ -208,8 +208,8 @@ _ARM_COMMON = {
 def _arm(root: Path) -> Catalogue:
     published = published_events(root)
     own = (
-        Extra(event=published[name], tells=tells, proof=proof)
-        for name, (tells, proof) in _ARM_COMMON.items()
+        Extra(event=published[name], counts=counts, proof=proof)
+        for name, (counts, proof) in _ARM_COMMON.items()
         if name in published
     )
     return Catalogue(singles=(*GENERIC, *own))

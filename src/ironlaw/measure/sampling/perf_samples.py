@@ -33,7 +33,7 @@ _LOST = struct.Struct("=QQ")
 # A sample takes 32 bytes: 64 pages of 4 KiB hold 8191, 24 s of a CPU at 333 a second. Less where the memory that an
 # ordinary user may lock for this (kernel.perf_event_mlock_kb) is taken.
 _RING_PAGES = (64, 16, 4)
-# File descriptors: one for each thread and CPU. With more, threads that are born while sampling are not sampled.
+# File descriptors: one for each thread and CPU. With more, threads that start while sampling are not sampled.
 _MOST_EVENTS = 256
 _ANY_CPU = -1
 _TRIAL_CYCLES, _TRIAL_NS = 100_003, 2_000_000
@@ -64,7 +64,7 @@ class _Ring:
 
 
 class PerfSampler:
-    """Samples every thread of this process, each by its own CPU time, and threads born while it samples.
+    """Samples every thread of this process, each by its own CPU time, and threads that start while it samples.
 
     Each thread has an event for each CPU it may run on: only such events pass to the threads that a thread starts. All
     events of a CPU write into one buffer.
