@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.analysis.compare import has_moved
+from ironlaw.analysis.concerns.standings import standing_doubts
 from ironlaw.analysis.statistics.modes import shape_doubts
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.causes.cold_start import CAUSE as COLD_START
@@ -34,6 +35,7 @@ def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterat
     yield from _interrupted(turns)
     yield from _scattered_memory(recording)
     yield from _cost_of_measuring(recording, turns)
+    yield from standing_doubts(recording)
 
 
 def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str]) -> Iterator[Concern]:
