@@ -45,10 +45,24 @@ class AccountRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryRow:
+    """What one category saves, in ns per inference, and the classes of its instructions in control and changed.
+
+    Classes have at least a tenth of the category's time in their arm; empty where it has no row for each class.
+    """
+
+    category: Category
+    saved_ns: Estimate
+    control: tuple[InstructionClass, ...] = ()
+    changed: tuple[InstructionClass, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A comparison by what code executed: rows from the largest to the smallest difference."""
 
     rows: tuple[AccountRow, ...]
+    categories: tuple[CategoryRow, ...]  # likewise, each category as a whole
     total_ns: float  # control minus changed by the clock: what the rows add up to
     samples: tuple[int, int]  # of control and changed
     unmatched: tuple[tuple[str, float], ...] = ()  # largest symbols no rule takes, with their share of both arms' time

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ironlaw.account import Category
 from ironlaw.concern import Concern, Weight
 from ironlaw.experiment import Switch
 from ironlaw.explanation import ArmSummary, CauseVerdict, Term
@@ -79,6 +80,8 @@ class Cause:
     if_slower_loses: str = ""
     events: tuple[str, ...] = ()  # whose association with time points to it
     guesses: tuple[Guess, ...] = ()
+    # The code that does what the cause consists of and little else; empty where it is in code that does more.
+    located_in: tuple[Category, ...] = ()
 
     def shows(self, arm: Observed) -> bool:
         """Whether an arm's readings call for the experiment."""

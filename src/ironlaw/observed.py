@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ironlaw.account import Category, Executed
 from ironlaw.arm import Arm
 from ironlaw.factors.weights import FRAME_BYTES
-from ironlaw.missing import Maybe
+from ironlaw.missing import Maybe, Missing
 from ironlaw.variant import PRECISION
 
 # Taken for a model of unknown size: large enough for its weights to be suspected.
 SUSPECTED_BYTES = FRAME_BYTES + 1
+# Samples in loops that multiply and add, from which on these say in which number format: of 200 without one of the
+# other, at most 1.5 % are of it (95 %).
+ENOUGH_MULTIPLYING = 200
+FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an image has some in integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +34,32 @@ class Observed:
     training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = SUSPECTED_BYTES  # of the model
     answers_as_control: bool = False  # bit for bit, as far as that was looked at
+    executed: Maybe[Executed] = Missing("code was not sampled")
 
     @property
     def computes_int8(self) -> bool:
-        """Whether it executed any int8 operator; judged by its name where the engine does not show its operators."""
+        """Whether it executed any int8 operator, by the census or by samples; by its name where neither shows it."""
+        if "int8_operators" in self.census and self.census["int8_operators"] > 0:
+            return True
+        if self.integer_share is not None:
+            return self.integer_share > FEW_OF_A_FORMAT
         if "int8_operators" in self.census:
-            return self.census["int8_operators"] > 0
+            return False
         return self.arm.variant.level(PRECISION).startswith("int8")
+
+    @property
+    def integer_share(self) -> float | None:
+        """Of its samples that multiply and add, the share that does so in integers; None where they are too few."""
+        if isinstance(self.executed, Missing):
+            return None
+        both = self.executed.integer_samples + self.executed.float_samples
+        return self.executed.integer_samples / both if both >= ENOUGH_MULTIPLYING else None
+
+    def share_of(self, *categories: Category) -> float:
+        """The share of its time in code of these categories; 0 where code was not sampled."""
+        if isinstance(self.executed, Missing):
+            return 0.0
+        return sum(self.executed.categories.get(category, 0.0) for category in categories)
 
     @property
     def convolves_in_int8(self) -> bool:

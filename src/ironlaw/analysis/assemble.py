@@ -149,7 +149,7 @@ def _ground(recording: Recording, control: str) -> Ground:
         ),
         samples=samples,
         bench=bench(recording, turns),
-        seen=observe(recording, turns),
+        seen={name: _having(seen, samples.get(name)) for name, seen in observe(recording, turns).items()},
     )
 
 
@@ -219,6 +219,11 @@ def _with_ledger(comparison: Comparison, pairs: Pairs | None, recording: Recordi
 
 def _executed(arm: Maybe[Sampled]) -> Maybe[Executed]:
     return arm if isinstance(arm, Missing) else arm.executed
+
+
+def _having(seen: Observed, samples: Maybe[Sampled] | None) -> Observed:
+    """What is known of an arm, with what it executed."""
+    return seen if samples is None else replace(seen, executed=_executed(samples))
 
 
 def _with_account(

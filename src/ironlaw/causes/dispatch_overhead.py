@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from ironlaw.account import Category
 from ironlaw.cause import Cause, Part, Reach
 from ironlaw.experiment import Switch
+from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
 # An operator of eager PyTorch costs some microseconds before it computes; above this, that is a small part.
 MOST_NS_PER_OPERATOR = 30_000.0
+
+LEAST_SHARE = 0.4  # of the time
 
 
 class DispatchOverhead(Cause):
@@ -28,6 +32,10 @@ class DispatchOverhead(Cause):
     factors = ("dispatch",)
     reach = Reach.WIDEST
     events = ("instructions",)
+    located_in = (
+        Category.INTERPRETER,
+        Category.FRAMEWORK,
+    )
 
     def shows(self, arm: Observed) -> bool:
         """Python calls its operators, and each takes little time."""
@@ -42,6 +50,12 @@ class DispatchOverhead(Cause):
     def excludes(self, arm: Observed) -> str:
         """Nothing but the engine runs between them."""
         return "no Python runs between its operators" if arm.checks.get("scripted") is True else ""
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """Samples fall into the interpreter and between kernels."""
+        share = arm.share_of(Category.INTERPRETER, Category.FRAMEWORK)
+        where = "runs the interpreter and the framework"
+        return f"{arm.arm.name} {where} for {share:.0%} of its time" if share >= LEAST_SHARE else ""
 
 
 CAUSE = DispatchOverhead()

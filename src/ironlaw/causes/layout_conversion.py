@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+LEAST_SHARE = 0.15  # of the time
 
 
 class LayoutConversion(Cause):
@@ -14,6 +20,12 @@ class LayoutConversion(Cause):
     part = Part.SLOWER
     order = 380
     example = "the census counts permutes and copies that the other arm does not have"
+    located_in = (Category.REORDER,)
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """Samples fall into code that copies and reorders."""
+        share = arm.share_of(Category.REORDER)
+        return f"{arm.arm.name} copies and reorders tensors for {share:.0%} of its time" if share >= LEAST_SHARE else ""
 
 
 CAUSE = LayoutConversion()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
 from ironlaw.missing import Maybe, Missing
@@ -33,6 +34,7 @@ class PageFaults(Cause):
     factors = ("malloc",)
     is_confounder = True
     events = ("page-faults",)
+    located_in = (Category.PAGE_FAULTS,)
 
     def shows(self, arm: Observed) -> bool:
         """More faults than would go unnoticed."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+LEAST_SHARE = 0.15  # of the time
 
 
 class QuantizeDequantize(Cause):
@@ -14,6 +20,12 @@ class QuantizeDequantize(Cause):
     part = Part.SLOWER
     order = 350
     example = "the census counts quantize and dequantize operators; their rows stand in the ledger"
+    located_in = (Category.QUANTIZE,)
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """Samples fall into code that quantizes and dequantizes."""
+        share = arm.share_of(Category.QUANTIZE)
+        return f"{arm.arm.name} quantizes and dequantizes for {share:.0%} of its time" if share >= LEAST_SHARE else ""
 
 
 CAUSE = QuantizeDequantize()

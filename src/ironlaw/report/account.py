@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.account import Account, AccountRow, Code, Executed
+from ironlaw.account import Account, AccountRow, CategoryRow, Code, Executed
+from ironlaw.causes import cause_of
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ArmSummary, Comparison
+from ironlaw.explanation import ArmSummary, Comparison, Difference, Outcome
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.quantity import MILLISECONDS, PERCENT, number, percent, with_unit
+from ironlaw.report.quantity import MILLISECONDS, PERCENT, TIME, number, percent, scale_for, with_unit
 from ironlaw.text import plain
 
 SHOWN = 5
 _CODE_OF_DOCUMENT = 20  # the largest pieces of code of an arm in the document of everything
+_LOCATED = 3  # categories in the sentence that locates a difference
+_CLASSES = 2  # of instructions, that a category is named with there
 _UNMATCHED_FROM = 0.05  # of the time of both arms: from there on, what no rule takes is named
 CLASS_NAMES = {
     InstructionClass.AMX: "AMX",
@@ -63,6 +66,42 @@ def account_sentences(account: Account) -> list[str]:
         named = ", ".join(f"{plain(name)} ({percent(share)})" for name, share in account.unmatched)
         said.append(f"No rule knows what this code is for: {named}.")
     return said
+
+
+def located_sentence(comparison: Comparison) -> str:
+    """Where the time went that no experiment explains: the categories outside the code of the confirmed causes.
+
+    Empty where no difference is shown, code was not sampled, or no category is shown to differ that way.
+    """
+    account, whole = comparison.account, comparison.difference
+    if isinstance(account, Missing) or whole not in (Difference.FASTER, Difference.SLOWER):
+        return ""
+    confirmed = [cause_of(verdict.cause) for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
+    explained = {category for cause in confirmed for category in cause.located_in}
+    sign = 1 if whole is Difference.FASTER else -1
+    parts = [
+        f"{row.category.value} {_size(row.saved_ns)}{_with_classes(row, comparison)}"
+        for row in account.categories
+        if row.category not in explained and row.saved_ns.excludes(0.0) and row.saved_ns.value * sign > 0
+    ]
+    if not parts:
+        return ""
+    of = "Outside the code of the confirmed causes" if explained else "By what code executed"
+    return f"{of}, it lies mostly in {', '.join(parts[:_LOCATED])}: where the time went, not why."
+
+
+def _size(saved: Estimate) -> str:
+    scale = scale_for(TIME, [saved.value])
+    return with_unit(number(abs(saved.value), scale, digits=2), scale)
+
+
+def _with_classes(row: CategoryRow, comparison: Comparison) -> str:
+    sides = [
+        f"{' and '.join(CLASS_NAMES[kind] for kind in kinds[:_CLASSES])} in {plain(arm)}"
+        for kinds, arm in ((row.control, comparison.control), (row.changed, comparison.changed))
+        if kinds
+    ]
+    return f" ({'; '.join(sides)})" if sides else ""
 
 
 def code_name(code: Code) -> str:

@@ -8,6 +8,7 @@ from ironlaw.concern import Weight
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, Comparison, Difference, Explanation, ReadOnce
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.report.account import located_sentence
 from ironlaw.report.arms import answers_otherwise
 from ironlaw.report.columns import moved_by
 from ironlaw.report.doubts import invalid_sentence, invalidating, why_unproven
@@ -160,6 +161,7 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
         adjusted_sentence(comparison),
         shares_sentence(comparison),
         unexplained_sentence(comparison),
+        located_sentence(comparison),
         *interaction_sentences(comparison),
         *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
     ]

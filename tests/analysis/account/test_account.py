@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,8 +40,6 @@ def samples(arm: str, counts: dict[str, int], *, replicate: int = 0, busy: float
 
 
 def of(arm: str, facts: list[CodeSamples]) -> Maybe[Sampled]:
-    from dataclasses import replace
-
     base = recording({"control": Law(), "changed": Law()}, Noise())
     return sampled(replace(base, code_samples=tuple(facts)), arm, None)
 
@@ -101,3 +101,73 @@ def test_without_samples_the_account_is_missing_with_the_reason() -> None:
     )  # fmt: skip
     assert of("control", [refused]) == Missing("the kernel refused")
     assert account(Missing("why"), Missing("no"), control_ns=1.0, changed_ns=1.0) == Missing("why")
+
+
+@settings(max_examples=50, derandomize=True, deadline=None)
+@given(control=st.lists(counts, min_size=2, max_size=5), changed=st.lists(counts, min_size=2, max_size=5))
+def test_an_account_the_other_way_round_saves_the_opposite(
+    control: list[dict[str, int]], changed: list[dict[str, int]]
+) -> None:
+    one = of("control", [samples("control", row, replicate=r) for r, row in enumerate(control)])
+    other = of("changed", [samples("changed", row, replicate=r) for r, row in enumerate(changed)])
+    there = account(one, other, control_ns=8e6, changed_ns=3e6)
+    back = account(other, one, control_ns=3e6, changed_ns=8e6)
+    assert not isinstance(there, Missing)
+    assert not isinstance(back, Missing)
+    saved = {(row.category, row.instructions): row.saved_ns for row in there.rows}
+    for row in back.rows:
+        before = saved[row.category, row.instructions]
+        assert (row.saved_ns.value, row.saved_ns.low, row.saved_ns.high) == pytest.approx(
+            (-before.value, -before.high, -before.low)
+        )
+
+
+def test_categories_as_a_whole_are_the_sums_of_their_rows_and_name_their_classes() -> None:
+    one = of("control", [samples("control", {"gemm": 600, "norm": 200}, replicate=r) for r in range(4)])
+    other = of("changed", [samples("changed", {"vnni": 500, "gemm": 20, "norm": 80}, replicate=r) for r in range(4)])
+    found = account(one, other, control_ns=8e6, changed_ns=2e6)
+    assert not isinstance(found, Missing)
+    for row in found.categories:
+        parts = [part.saved_ns.value for part in found.rows if part.category is row.category]
+        assert row.saved_ns.value == pytest.approx(math.fsum(parts))
+    matrix = next(row for row in found.categories if row.category is Category.MATRIX)
+    assert matrix.control == (InstructionClass.AVX512,)
+    assert matrix.changed == (InstructionClass.VNNI,), "a class with less than a tenth of it is not named"
+
+
+@pytest.mark.parametrize(("replicates", "spread"), [(2, 0.0), (8, 0.0), (8, 0.3)])
+def test_intervals_hold_the_true_share_as_often_as_they_say(replicates: int, spread: float) -> None:
+    """Shares of replicates scatter by `spread` around the true one, counts around those; the arms are equal."""
+    generator = np.random.default_rng(18)
+    true = {"gemm": 0.6, "norm": 0.3, "vnni": 0.09, "malloc": 0.01}
+    inside, zero, rows = 0, 0, 0
+    for _ in range(300):
+        arms = []
+        for name in ("control", "changed"):
+            facts = []
+            for replicate in range(replicates):
+                weights = np.array([*true.values()]) * np.exp(generator.normal(0, spread, len(true)))
+                drawn = generator.multinomial(300, weights / weights.sum())
+                table = {key: int(count) for key, count in zip(true, drawn, strict=True) if count}
+                facts.append(samples(name, table, replicate=replicate))
+            arms.append(of(name, facts))
+        found = account(arms[0], arms[1], control_ns=1e6, changed_ns=1e6)
+        assert not isinstance(found, Missing)
+        for row in found.rows:
+            rows += 1
+            zero += row.saved_ns.low <= 0 <= row.saved_ns.high
+            if row.category is Category.NORMALIZATION:
+                share = 0.3e6
+                inside += row.control_ns.low <= share <= row.control_ns.high
+    assert zero / rows >= 0.94
+    assert inside / 300 >= 0.92
+
+
+def test_the_error_of_the_clock_is_in_an_account_of_one_category() -> None:
+    """All samples in one category: its share is certain, and its time as uncertain as the clock's."""
+    one = of("control", [samples("control", {"gemm": 500}, replicate=r) for r in range(4)])
+    assert not isinstance(one, Missing)
+    spread = replace(one, relative=np.array([0.8, 1.2, 0.9, 1.1]))
+    found = account(spread, one, control_ns=1e6, changed_ns=1e6)
+    assert not isinstance(found, Missing)
+    assert found.rows[0].saved_ns.half_width > 0.2e6

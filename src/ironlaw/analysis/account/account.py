@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ironlaw.account import Account, AccountRow, Category
+from ironlaw.account import Account, AccountRow, Category, CategoryRow
 from ironlaw.analysis.account.executed import Cell, Sampled
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.turns import Floats
+from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 
 SHOWN_UNMATCHED = 5
+_LEAST_OF_A_CATEGORY = 0.1  # of its time, from which on a class of instructions is one that it is named with
 _NORMAL = 1.959964  # the 97.5 % point of the normal distribution
 _FEWEST_PAIRS = 2  # replicates below which a spread between them is no interval
 
@@ -49,10 +52,52 @@ def account(
     ]
     return Account(
         rows=tuple(sorted(rows, key=lambda row: -abs(row.saved_ns.value))),
+        categories=_categories(control, changed, rows, (control_ns, changed_ns)),
         total_ns=control_ns - changed_ns,
         samples=(control.executed.samples, changed.executed.samples),
         unmatched=_unmatched(control, changed),
     )
+
+
+def _categories(
+    control: Sampled, changed: Sampled, rows: Sequence[AccountRow], walls_ns: tuple[float, float]
+) -> tuple[CategoryRow, ...]:
+    """Each category as a whole: its intervals are not the sums of those of its classes."""
+    one, other = _merged(control), _merged(changed)
+    cells = tuple(dict.fromkeys((*one.cells, *other.cells)))
+    before, after = _Times.of(one, cells, walls_ns[0]), _Times.of(other, cells, walls_ns[1])
+    half = _paired(one, other, before, after)
+    found = [
+        CategoryRow(
+            category=cell[0],
+            saved_ns=_estimate(before.mean_ns[place] - after.mean_ns[place], half[place]),
+            control=_classes(rows, cell[0], is_changed=False),
+            changed=_classes(rows, cell[0], is_changed=True),
+        )
+        for place, cell in enumerate(cells)
+    ]
+    return tuple(sorted(found, key=lambda row: -abs(row.saved_ns.value)))
+
+
+def _merged(arm: Sampled) -> Sampled:
+    """The arm with one cell a category."""
+    cells = tuple(dict.fromkeys((category, None) for category, _ in arm.cells))
+    columns = [
+        arm.shares[:, [place for place, cell in enumerate(arm.cells) if cell[0] is category]].sum(axis=1)
+        for category, _ in cells
+    ]
+    return replace(arm, cells=cells, shares=np.stack(columns, axis=1))
+
+
+def _classes(rows: Sequence[AccountRow], category: Category, *, is_changed: bool) -> tuple[InstructionClass, ...]:
+    times = {
+        row.instructions: (row.changed_ns if is_changed else row.control_ns).value
+        for row in rows
+        if row.category is category and row.instructions is not None
+    }
+    whole = sum(times.values())
+    shown = (kind for kind, time in times.items() if time > 0 and time >= _LEAST_OF_A_CATEGORY * whole)
+    return tuple(sorted(shown, key=lambda kind: -times[kind]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

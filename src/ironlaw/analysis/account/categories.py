@@ -266,6 +266,15 @@ RULES = (
         work=(LoopWork.MOVE,),
         example=("[generated]", "loop e5783fed"),
     ),
+    # Scalar moves as well: of what is generated for tensors nothing is dispatch (jit_uni_reorder_kernel, where named).
+    Rule(
+        category=Category.REORDER,
+        object=_GENERATED,
+        symbol=_NO_NAME,
+        instructions=(InstructionClass.SSE,),
+        work=(LoopWork.MOVE,),
+        example=("[generated]", "loop ba417f9f"),
+    ),
     Rule(
         category=Category.REORDER,
         object=_LIBC,

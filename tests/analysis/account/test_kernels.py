@@ -1,0 +1,66 @@
+"""Code without names goes with the kernel it lies in, and with nothing else."""
+
+from __future__ import annotations
+
+from ironlaw.account import Category
+from ironlaw.analysis.account.kernels import categorised
+from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+
+GENERATED = "[generated]"
+ORT = "onnxruntime_pybind11_state.cpython-311-x86_64-linux-gnu.so"
+
+
+def site(
+    offset: int,
+    work: LoopWork,
+    *,
+    name: str = GENERATED,
+    symbol: str = "",
+    kind: InstructionClass = InstructionClass.AVX512,
+    function: int = 0,
+) -> CodeSite:
+    return CodeSite(
+        object=name, symbol=symbol, offset=offset, instructions=kind, work=work, mode=SampleMode.USER, count=100,
+        function=function,
+    )  # fmt: skip
+
+
+def found(*sites: CodeSite) -> list[Category]:
+    return [category for _, category in categorised(sites)]
+
+
+def test_what_lies_beside_a_generated_loop_that_multiplies_is_of_its_kernel() -> None:
+    kernel = site(0x40100, LoopWork.MULTIPLY_ADD, symbol="loop 00000001")
+    near = site(0x40900, LoopWork.CONVERSION, symbol="loop 00000002")
+    far = site(0x80000, LoopWork.CONVERSION, symbol="loop 00000003")
+    assert found(kernel, near, far) == [Category.KERNELS, Category.KERNELS, Category.QUANTIZE]
+
+
+def test_in_a_stripped_library_the_function_decides_and_not_the_distance() -> None:
+    kernel = site(0x1000, LoopWork.MULTIPLY_ADD, name=ORT, function=0x1000)
+    same = site(0x9000, LoopWork.MOVE, name=ORT, function=0x1000)
+    other = site(0x9100, LoopWork.MOVE, name=ORT, function=0x9080)
+    assert found(kernel, same, other) == [Category.KERNELS, Category.KERNELS, Category.REORDER]
+
+
+def test_assembly_without_an_entry_goes_by_distance() -> None:
+    kernel = site(0x193C97B, LoopWork.INTEGER_MULTIPLY_ADD, name=ORT, kind=InstructionClass.VNNI)
+    near = site(0x193BB1E, LoopWork.CONVERSION, name=ORT)
+    assert found(kernel, near) == [Category.KERNELS, Category.KERNELS]
+
+
+def test_avx2_loops_over_bytes_are_depthwise_beside_fbgemms_depthwise_driver() -> None:
+    loop = site(0x100, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop fac47db6", kind=InstructionClass.AVX2)
+    driver = site(0, LoopWork.CONVERSION, name="libtorch_cpu.so", symbol="void fbgemm::depthwise_2d_<3, true, true>()")
+    packing = site(0, LoopWork.MOVE, name="libtorch_cpu.so", symbol="fbgemm::PackAWithRowOffset<int>::pack()")
+    vnni = site(0x90000, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop f7edaff2", kind=InstructionClass.VNNI)
+    assert found(loop)[0] is Category.KERNELS, "alone it may be either"
+    assert found(loop, driver)[0] is Category.DEPTHWISE
+    assert found(loop, driver, packing)[0] is Category.KERNELS, "its matrix kernel may be AVX2 too"
+    assert found(loop, driver, packing, vnni)[0] is Category.DEPTHWISE
+
+
+def test_a_name_is_believed_whatever_lies_beside() -> None:
+    kernel = site(0x100, LoopWork.MULTIPLY_ADD, symbol="jit_brgemm_kernel_t.1")
+    reorder = site(0x180, LoopWork.MOVE, symbol="jit_single_blk_kernel.2")
+    assert found(kernel, reorder) == [Category.MATRIX, Category.REORDER]
