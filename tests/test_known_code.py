@@ -8,15 +8,17 @@ import pytest
 
 from ironlaw.account import Category
 from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation import Comparison, Explanation, Outcome
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
 from ironlaw.report.paragraph import paragraph
+from ironlaw.running.advice import advise_wanted
 
 from .scripted import SOUND, Kept, own
 
@@ -54,7 +56,7 @@ def explained(script: Script, *arms: Arm) -> tuple[Explanation, Comparison]:
         code=True,
     )
     kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=Advice())
+    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted(causes=())))
     explanation = explain(assemble(kept))
     return explanation, explanation.comparisons[0]
 
@@ -84,8 +86,8 @@ def test_exceptions_of_the_slower_arm_are_a_signature() -> None:
     script = Script(arms={"a": law(GEMM), "b": law(GEMM, PLANTED["exceptions"], slower=1 + MORE)}, turn_noise=0.002)
     _, comparison = explained(script, own("a"), own("b"))
     verdicts = {verdict.cause: verdict for verdict in comparison.causes}
-    assert verdicts["exceptions"].outcome is Outcome.CONSISTENT
-    assert "unwinds C++ exceptions" in verdicts["exceptions"].reason
+    assert verdicts["exception-unwinding"].outcome is Outcome.CONSISTENT
+    assert "unwinds C++ exceptions" in verdicts["exception-unwinding"].reason
 
 
 @pytest.mark.parametrize(("work", "is_wrong"), [(LoopWork.MULTIPLY_ADD, True), (LoopWork.INTEGER_MULTIPLY_ADD, False)])

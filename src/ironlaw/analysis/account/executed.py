@@ -145,7 +145,8 @@ def _relative(turns: ArmTurns | None, replicates: Sequence[int]) -> Floats:
     means = np.bincount(places, weights=ln) / np.bincount(places)
     table = dict(zip(numbers.tolist(), means.tolist(), strict=True))
     usual = float(means.mean())
-    return np.exp(np.array([table.get(number, usual) - usual for number in replicates]))
+    relative: Floats = np.exp(np.array([table.get(number, usual) - usual for number in replicates]))
+    return relative
 
 
 def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kernel_seen: bool) -> Executed:

@@ -1,4 +1,4 @@
-"""exceptions: C++ exceptions are thrown and caught at each call."""
+"""exception-unwinding: C++ exceptions are thrown and caught at each call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ironlaw.observed import Observed
 LEAST_SHARE = 0.02  # of the time: less is no reason for a difference that anybody looks into
 
 
-class Exceptions(Cause):
+class ExceptionUnwinding(Cause):
     """C++ exceptions are thrown and caught at each call."""
 
-    slug = "exceptions"
+    slug = "exception-unwinding"
     title = "C++ exceptions"
     mechanism = "C++ exceptions are thrown and caught at each call"
     part = Part.SLOWER
@@ -31,4 +31,4 @@ class Exceptions(Cause):
         return f"{arm.arm.name} unwinds C++ exceptions for {share:.1%} of its time" if share >= LEAST_SHARE else ""
 
 
-CAUSE = Exceptions()
+CAUSE = ExceptionUnwinding()
