@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ironlaw.errors import BadInput
 from ironlaw.factor import ActsOn, Factor
@@ -31,6 +32,17 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What an engine exports of a prepared arm: files, the first of which is loaded, and what its template asks for.
+
+    Files are named from the folder of the prepared model, and lie in the same places beside the script.
+    """
+
+    files: tuple[str, ...]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """What an engine is, offers and needs; its name is that of its folder.
 
@@ -40,7 +52,8 @@ class Declaration:
     imports; `tools` are commands of which it needs one, and `tools_hint` installs one. `recorded` are further packages
     whose versions a recording keeps. `candidates` are the arms a search begins with, without the engine's name, and
     `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
-    `telemetry_off` what keeps it from reporting its use to its makers.
+    `telemetry_off` what keeps it from reporting its use to its makers. `scripted` names the factors whose levels the
+    script of an exported arm sets, besides those in the model itself.
     """
 
     title: str
@@ -56,6 +69,7 @@ class Declaration:
     recorded: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     variations: tuple[tuple[str, str], ...] = ()
+    scripted: tuple[str, ...] = ()
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
     is_plain: bool = False  # the engine of a variant that names none
 
@@ -78,6 +92,11 @@ class Declaration:
         """What a replicate's interpreter imports for such an arm, before its twins are forked."""
         offer = self.offers.get(precision, Offer())
         return (*self.loads, *offer.loads, *(name for name in offer.uses if importlib.util.find_spec(name)))
+
+    def runs_with(self, precision: str) -> tuple[str, ...]:
+        """The packages that a process of such an arm always imports."""
+        offer = self.offers.get(precision, Offer())
+        return tuple(dict.fromkeys(map(_root, (*self.loads, *offer.loads))))
 
     def packages(self) -> tuple[str, ...]:
         """Every package that the engine may use."""

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ironlaw.engines import exported
+from ironlaw.engines.compiled import execution as compiled
 from ironlaw.engines.eager import execution as eager
 from ironlaw.engines.onnxruntime import execution as onnxruntime
 from ironlaw.engines.openvino import execution as openvino
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         (eager, "int8+fused+int8-blocks=but:head"),
         (eager, "fp32+channels_last"),
         (eager, "bf16"),
+        (compiled, "fp32@compiled"),
     ],
 )
 def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, tmp_path: Path) -> None:
@@ -43,11 +45,13 @@ def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, t
     made, target = tmp_path / "made", tmp_path / "out"
     _, _, answers = small.run(engine, text, model, made)
     target.mkdir()
-    for name in exported.model_files(variant):
+    exported.refuse_unportable(variant)
+    export = exported.export_of(variant, made)
+    for name in export.files:
         (target / name).write_bytes((made / name).read_bytes())
     arguments = exported.write_example(made, target)
     named = exported.Named(arm=text, model="net", variant=variant, threads=1)
-    (target / "infer.py").write_text(exported.script(named, made, arguments))
+    (target / "infer.py").write_text(exported.script(named, export, arguments))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import infer; print(*infer.load()(*infer.example())[0].ravel())"
     )

@@ -36,6 +36,8 @@ def copied(tmp_path: Path) -> Path:
     for name, holds in (("declaration", "DECLARATION = "), ("execution", "def prepare(")):
         [text] = [text for text in texts if holds in text]
         (folder / f"{name}.py").write_text(text)
+    [template] = [item.text for item in snippets("jinja")]
+    (folder / "infer.py.jinja").write_text(template)
     (tmp_path / "programs.py").write_text(PROGRAMS)
     return tmp_path
 
@@ -49,7 +51,7 @@ def printed(folder: Path, *words: str) -> str:
     return made.stdout
 
 
-def test_an_engine_that_is_added_as_one_folder_is_offered_run_and_reported(copied: Path) -> None:
+def test_an_engine_that_is_added_as_one_folder_is_offered_run_reported_and_exported(copied: Path) -> None:
     assert "identity" in printed(copied, "run", "--help")
     arms = ("run", "programs.py:build", "--arms", "given,given@identity")
     short = ("--n", "40", "--replicates", "2", "--experiments", "none", "--no-counters", "--no-layers")
@@ -57,6 +59,12 @@ def test_an_engine_that_is_added_as_one_folder_is_offered_run_and_reported(copie
     assert "given@identity" in shown
     printed(copied, "report", "made.jsonl", "--out", "made.html")
     assert "given@identity" in (copied / "made.html").read_text()
+    printed(copied, "export", "given@identity", "--from", "made.jsonl", "--run-its-code", "--output", "written")
+    ran = subprocess.run(
+        [sys.executable, "written/infer.py"], cwd=copied, env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "float32 8x8" in ran.stdout, ran.stderr
     refused = subprocess.run(
         [sys.executable, "-m", "ironlaw", "run", "programs.py:build", "--arms", "given@identities"],
         cwd=copied, env={**os.environ, "PYTHONPATH": str(copied)}, capture_output=True, text=True, check=False,

@@ -127,15 +127,17 @@ def write(wish: Wish) -> list[str]:
             kind = BadInput if fact.stage == "input" else ArmFailed
             raise kind(fact.reason, hint=fact.hint)
         prepared = Path(fact.prepared.path).parent
+        export = exported.export_of(variant, prepared)
         wish.folder.mkdir(parents=True, exist_ok=True)
-        names = list(exported.model_files(variant))
+        names = list(export.files)
         for name in names:
+            (wish.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(prepared / name, wish.folder / name)
         arguments = example(prepared, wish.folder)
         named = exported.Named(
             arm=wish.arm.name, model=wish.arm.factory or wish.plan.model, variant=variant, threads=wish.plan.threads
         )
-        (wish.folder / "infer.py").write_text(exported.script(named, prepared, arguments), encoding="utf-8")
+        (wish.folder / "infer.py").write_text(exported.script(named, export, arguments), encoding="utf-8")
     finally:
         stage.close()
     return [*names, exported.EXAMPLE, "infer.py"]

@@ -11,7 +11,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ironlaw.engine import Declaration
+from ironlaw.engine import Declaration, Export
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.telemetry import TelemetryOff, together
 
@@ -56,6 +56,18 @@ class Profiled(Protocol):
 
     def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
         """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
+
+
+@runtime_checkable
+class Exporting(Protocol):
+    """What an engine offers besides whose arms can be exported; its folder holds an infer.py.jinja as well."""
+
+    def export(self, variant: Variant, prepared: Path) -> Export:
+        """What the script for an arm needs of what was prepared in a folder.
+
+        Raises:
+            BadInput: this program cannot be exported.
+        """
 
 
 def telemetry_off() -> TelemetryOff:

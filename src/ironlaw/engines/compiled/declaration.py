@@ -14,5 +14,6 @@ DECLARATION = Declaration(
     tools=("$CXX", "g++", "clang++"),
     tools_hint="no C++ compiler found: install g++, for example sudo apt-get install g++",
     candidates=("fp32", "bf16", "int8"),
+    scripted=("denormals",),
     variations=(("malloc", "retain"),),
 )

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
@@ -227,3 +228,8 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         boundary=BOUNDARY,
         profile=_profile_of(Path(prepared.path).parent, wrapped, as_tensors(model.inputs[0])),
     )
+
+
+def export(variant: Variant, prepared: Path) -> Export:
+    """The compiled package."""
+    return Export(files=(_PACKAGE,), values={"quantized_engine": "none"})

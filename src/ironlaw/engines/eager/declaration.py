@@ -24,5 +24,6 @@ DECLARATION = Declaration(
     recorded=("torchvision",),
     candidates=("fp32", "fp32+fused", "bf16", "int8", "int8+fused", "int8-dynamic"),
     variations=(("malloc", "retain"), ("layout", "channels_last")),
+    scripted=("denormals", "layout"),
     is_plain=True,
 )

@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 from typing import IO, Any, cast
 
+from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
-from ironlaw.errors import ArmFailed
+from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.models import LoadedModel, saved, torch_use
 from ironlaw.program import PreparedModel, Program
@@ -226,3 +227,20 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
     from ironlaw.models import factories
 
     return factories.make(about["source"], seed=about["seed"]).program
+
+
+def export(variant: Variant, prepared: Path) -> Export:
+    """The saved module, and where its classes were found.
+
+    Raises:
+        BadInput: it could not be saved, and is made anew in every process.
+    """
+    about = json.loads((prepared / _ABOUT).read_text())
+    if "source" in about:
+        raise BadInput(
+            "this program cannot be saved: its factory makes it anew in every process",
+            hint="keep open files, sessions and locks out of it",
+        )
+    search = json.loads((prepared / _MODULE).with_suffix(".paths.json").read_text())
+    given = about["backend"] if variant.level(PRECISION) in ("int8", "int8-dynamic") else "none"
+    return Export(files=(_MODULE,), values={"quantized_engine": given, "search": search})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ironlaw.engine import Declaration, Offer
 from ironlaw.telemetry import TelemetryOff
 
+_SESSION = ("session.arena", "session.optimization", "session.prepacking", "session.qdq", "session.spinning")
+
 DECLARATION = Declaration(
     title="ONNX Runtime",
     remedy="export with torch.onnx.export and run it in ONNX Runtime",
@@ -20,7 +22,8 @@ DECLARATION = Declaration(
         "int8-dynamic": Offer(makes=("onnx",), extra="onnx"),
         "given": Offer(),
     },
-    options=("session.arena", "session.optimization", "session.prepacking", "session.qdq", "session.spinning"),
+    options=_SESSION,
+    scripted=("denormals", *_SESSION),
     files=(".onnx",),
     recorded=("onnx", "onnxscript"),
     # Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained
 from ironlaw.engines.border.phases import Phases
@@ -20,6 +21,13 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
+# The levels of session.optimization as GraphOptimizationLevel calls them.
+_OPTIMIZATION = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "none": "ORT_DISABLE_ALL",
+}
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -125,18 +133,12 @@ def _options(variant: Variant, threads: int) -> Any:
     """A session's options as the variant says."""
     import onnxruntime
 
-    level = onnxruntime.GraphOptimizationLevel
-    levels = {
-        "all": level.ORT_ENABLE_ALL,
-        "extended": level.ORT_ENABLE_EXTENDED,
-        "basic": level.ORT_ENABLE_BASIC,
-        "none": level.ORT_DISABLE_ALL,
-    }
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.graph_optimization_level = levels[variant.level("session.optimization")]
+    levels, level = onnxruntime.GraphOptimizationLevel, variant.level("session.optimization")
+    options.graph_optimization_level = getattr(levels, _OPTIMIZATION[level])
     options.enable_cpu_mem_arena = variant.level("session.arena") == "on"
     for key, value in session_entries(variant).items():
         options.add_session_config_entry(key, value)
@@ -166,3 +168,17 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         return None, onnx_files.feed(places, arguments)
 
     return Program(infer=session.run, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+
+
+def export(variant: Variant, prepared: Path) -> Export:
+    """The file, those of its weights, and the session's options."""
+    level = variant.level("session.optimization")
+    return Export(
+        files=tuple(str(part.relative_to(prepared)) for part in onnx_files.parts_of(prepared / _FINAL)),
+        values={
+            "optimization": _OPTIMIZATION[level],
+            "arena": variant.level("session.arena") == "on",
+            "entries": list(session_entries(variant).items()),
+            "places": onnx_files.read_places(prepared / _FINAL),
+        },
+    )

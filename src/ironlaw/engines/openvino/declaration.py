@@ -20,6 +20,7 @@ DECLARATION = Declaration(
         "given": Offer(),
     },
     files=(".onnx", ".xml"),
+    scripted=("denormals",),
     # OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt_in_out --opt_out
     # writes to the user's home and reports the opting out.
     telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),

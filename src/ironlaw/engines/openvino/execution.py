@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
@@ -204,3 +205,11 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         return openvino_profile.profile(compiled, one, counted, inputs)
 
     return Program(infer=infer, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+
+
+def export(variant: Variant, prepared: Path) -> Export:
+    """OpenVINO's own format: the graph and its weights."""
+    path = Path(_MODEL)
+    hint = "bf16" if variant.level(PRECISION) == "bf16" else "f32"
+    places: list[int] = json.loads((prepared / _PLACES).read_text())
+    return Export(files=(path.name, path.with_suffix(".bin").name), values={"hint": hint, "places": places})

@@ -12,5 +12,6 @@ DECLARATION = Declaration(
     offers={"fp32": Offer(), "int8": Offer()},
     options=("isa",),
     candidates=("fp32", "int8"),
+    scripted=("denormals",),
     variations=(("malloc", "retain"),),
 )

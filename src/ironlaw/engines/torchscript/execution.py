@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
@@ -88,3 +89,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         return torchscript_profile.profile(marked(), inputs)
 
     return tensor_program(script, model.inputs, boundary=BOUNDARY, profile=profiled)
+
+
+def export(variant: Variant, prepared: Path) -> Export:
+    """The frozen script."""
+    backend = eager_int8.preferred_backend() if variant.level(PRECISION) == "int8" else "none"
+    return Export(files=(_SCRIPT,), values={"quantized_engine": backend})
