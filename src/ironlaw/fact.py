@@ -159,6 +159,9 @@ class Reading:
         "not reported by this kernel"
     )  # the cgroup's quota stopped it while the turn ran
     waited_ns: Maybe[Amount] = Missing("was not recorded")  # of all threads: ready to run, while their CPU ran others
+    # The clock of the CPU that the calling thread was on, right before and after the turn, by a chain of instructions.
+    clock_before_mhz: Maybe[Amount] = Missing("was not recorded")
+    clock_after_mhz: Maybe[Amount] = Missing("was not recorded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

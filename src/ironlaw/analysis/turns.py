@@ -110,6 +110,17 @@ def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
     return None
 
 
+CLOCK_CYCLES = "clock-cycles"  # from a chain of instructions of known latency, not from a PMU
+
+
+def _clock_cycles(reading: Reading) -> Maybe[int]:
+    """What the CPU time comes to in cycles at the mean of the clock before and after the turn."""
+    before, after = reading.clock_before_mhz, reading.clock_after_mhz
+    if isinstance(before, Missing):
+        return before
+    return after if isinstance(after, Missing) else reading.cpu_ns * (before + after) // 2000
+
+
 # What every reading has, or says why not; by name, since a recording can hold 100,000 readings.
 _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "user_ns": attrgetter("user_ns"),
@@ -120,6 +131,7 @@ _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "steal_ns": attrgetter("steal_ns"),
     "throttled_ns": attrgetter("throttled_ns"),
     "waited_ns": attrgetter("waited_ns"),
+    CLOCK_CYCLES: _clock_cycles,
 }
 
 

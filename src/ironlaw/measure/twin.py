@@ -19,6 +19,7 @@ from ironlaw.machine.inspection import steal_ns
 from ironlaw.machine.process_clock import waited_ns
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
+from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import check_program
 from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
@@ -224,6 +225,7 @@ class Twin:
         assert meter is not None, "a turn is ordered after a start"
         self._last = order
         inputs = [self._take_fed() for _ in range(order.inferences)]
+        clock_before = clock_mhz()
         stolen_before, throttled_before, waited_before = steal_ns(), throttled_ns(), waited_ns()
         meter.begin(order.group)
         wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)
@@ -249,6 +251,8 @@ class Twin:
             steal_ns=_elapsed(stolen_before, stolen_after),
             throttled_ns=_elapsed(throttled_before, throttled_after),
             waited_ns=_elapsed(waited_before, waited_after),
+            clock_before_mhz=clock_before,
+            clock_after_mhz=clock_mhz(),
         )
 
     def _nulls(self) -> list[NullReading]:

@@ -116,3 +116,16 @@ def test_a_spread_that_nothing_explains_has_no_adjusted_comparison() -> None:
     (comparison,) = explain(recording(ARMS, Noise(own=0.03))).comparisons
     assert isinstance(comparison.adjusted, Missing)
     assert comparison.covariate == ""
+
+
+def test_without_a_pmu_the_clock_of_a_chain_of_instructions_is_the_frequency_that_explains() -> None:
+    clocks = [2400, 2450, 2500, 2550, 2600, 2650, 2700, 2750]
+
+    def clocked(one: Reading) -> Reading:
+        mhz = clocks[one.replicate] if one.arm == "fp32" else 2750
+        wall_ns = round(one.wall_ns * 2750 / mhz)
+        return replace(one, wall_ns=wall_ns, counts=(), clock_before_mhz=mhz - 10, clock_after_mhz=mhz + 10)
+
+    fact = recording(ARMS, Noise(own=0.001, rounds=0.001))
+    (comparison,) = explain(replace(fact, readings=tuple(map(clocked, fact.readings)))).comparisons
+    assert comparison.covariate == "frequency"

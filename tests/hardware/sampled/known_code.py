@@ -53,7 +53,11 @@ ARM_LOOPS = {
     "sve": (0x65A20020, "sve"),  # fmla z0.s, p0/m, z1.s, z2.s
     "integer": (0x8B020023, "fp"),  # add x3, x1, x2
 }
-LOOPS = {"x86_64": X86_LOOPS, "aarch64": ARM_LOOPS}.get(platform.machine(), {})
+# By name, the flag.
+LOOPS: dict[str, str] = {
+    "x86_64": {name: flag for name, (_, flag) in X86_LOOPS.items()},
+    "aarch64": {name: flag for name, (_, flag) in ARM_LOOPS.items()},
+}.get(platform.machine(), {})
 MULTIPLY_ADDS = "avx2" if "avx2" in LOOPS else "neon"
 _COUNT = 200_000
 

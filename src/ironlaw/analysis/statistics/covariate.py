@@ -9,7 +9,7 @@ import numpy as np
 
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.statistics.paired import Pairs
-from ironlaw.analysis.turns import ArmTurns, Floats, Ints
+from ironlaw.analysis.turns import CLOCK_CYCLES, ArmTurns, Floats, Ints
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 
@@ -86,7 +86,7 @@ def quantities(turns: ArmTurns, replicates: Ints) -> dict[str, Floats]:
         column = turns.column(name)
         if not isinstance(column, Missing):
             _keep(found, label, (turns.replicate[column.turn], column.value, np.ones(len(column.turn))), replicates)
-    for name in ("cycles", "cycles:u"):
+    for name in ("cycles", "cycles:u", CLOCK_CYCLES):
         column = turns.column(name)
         if not isinstance(column, Missing) and FREQUENCY not in found:
             parts = (turns.replicate[column.turn], column.value, turns.cpu_ns[column.turn])

@@ -16,9 +16,9 @@ from ironlaw.measure.sampling.timer_signal import TimerSampler
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
-# A prime number of nanoseconds, so that no loop of the program keeps step with it: 333 samples a second of CPU time.
-# 1000 a second made inferences 3 % slower on a virtual machine, where each sample leaves the guest; a third of it 1 %.
-PERIOD_NS = 3_000_017
+# A prime number of nanoseconds, so that no loop of the program keeps step with it: 250 samples a second of CPU time.
+# 1000 a second add 2.4 to 3.6 % on a virtual machine, where each sample leaves the guest (benchmarks/README.md).
+PERIOD_NS = 4_000_037
 _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
 
 
