@@ -76,7 +76,7 @@ def show_code_of(explanation: Explanation, name: str, *, display: Display, as_cs
 
     from ironlaw.report.account import code_document
     from ironlaw.report.delimited import code_csv
-    from ironlaw.report.document import SCHEMA
+    from ironlaw.report.json_values import SCHEMA
     from ironlaw.report.terminal.code import show_code
 
     arm = next((one for one in explanation.arms if one.arm == name), None)

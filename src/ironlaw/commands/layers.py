@@ -98,7 +98,7 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
 
     from ironlaw.report.account import account_comparison_document
     from ironlaw.report.delimited import account_csv
-    from ironlaw.report.document import SCHEMA
+    from ironlaw.report.json_values import SCHEMA
     from ironlaw.report.paragraph import headline
     from ironlaw.report.terminal.code import show_account
 
@@ -129,8 +129,8 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
     from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
     from ironlaw.commands.run import exit_code
     from ironlaw.plan import Schedule
-    from ironlaw.report.document import flips_document
     from ironlaw.report.flips import show_flips
+    from ironlaw.report.layers_document import flips_document
     from ironlaw.report.progress import ProgressBar
     from ironlaw.running import default_out
 
