@@ -7,6 +7,7 @@ from dataclasses import replace
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
+from ironlaw.engines import PLAIN
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
 from ironlaw.measure.recorder import Unwatched, record
@@ -14,7 +15,7 @@ from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 
 # What an arm shows that has no cause of the catalogue in it: 100 operators in 33 ms.
 SOUND_CHECKS = {"training": False, "records_graph": False, "constant_input": False, "channels_last": False,
@@ -36,9 +37,9 @@ def bearing(*burdens: Burden, law: ArmScript = SOUND) -> ArmScript:
     return replace(law, burdens=burdens)
 
 
-def own(name: str) -> Arm:
+def own(name: str, engine: str = PLAIN) -> Arm:
     """A program of a user's own."""
-    return Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=f"{name}.py:build")
+    return Arm(name=name, variant=Variant.of({PRECISION: GIVEN, ENGINE: engine}), factory=f"{name}.py:build")
 
 
 def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceilings: bool = False) -> Recording:

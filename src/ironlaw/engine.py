@@ -79,7 +79,7 @@ class Declaration:
             case ActsOn.PROCESS:
                 return True
             case ActsOn.MODULE:
-                return self.shows_module
+                return self.shows_module or factor.name in self.reads(precision)
             case ActsOn.ENGINE:
                 return factor.name in self.reads(precision)
 

@@ -198,10 +198,14 @@ class NullReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """What one inference of an arm executed, by name; see measure/census.py for the names."""
+    """What one inference of an arm executed, by name; see measure/census.py for the names.
+
+    `nodes` are those behind some of the counts, by their names in the model's file.
+    """
 
     arm: str
     counts: dict[str, Maybe[NotNegative]]
+    nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ironlaw.account import Category, Executed
 from ironlaw.arm import Arm
@@ -31,10 +32,18 @@ class Observed:
     checks: dict[str, bool]
     census: dict[str, float]
     cpus: int
+    nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # behind some of the census, by name
     training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = SUSPECTED_BYTES  # of the model
     answers_as_control: bool = False  # bit for bit, as far as that was looked at
     executed: Maybe[Executed] = Missing("code was not sampled")
+
+    def named(self, count: str, most: int = 3) -> str:
+        """The nodes behind a count, as a parenthesis; empty where none is known."""
+        names = self.nodes.get(count, ())
+        if not names:
+            return ""
+        return f" ({', '.join(names[:most])}{' ...' if len(names) > most else ''})"
 
     @property
     def computes_int8(self) -> bool:

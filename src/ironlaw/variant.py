@@ -89,7 +89,11 @@ class Variant:
 
     def shaping(self) -> Variant:
         """Only the levels that engines read when they prepare the model."""
-        return Variant(tuple((name, level) for name, level in self.changed if FACTORS[name].shapes_model))
+        offer = ENGINES[self.level(ENGINE)].offers.get(self.level(PRECISION))
+        read = offer.reads if offer is not None else ()
+        return Variant(
+            tuple((name, level) for name, level in self.changed if FACTORS[name].shapes_model or name in read)
+        )
 
     def differing(self, other: Variant) -> tuple[str, ...]:
         """The factors in which two variants differ."""

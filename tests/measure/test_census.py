@@ -14,7 +14,7 @@ from ..hardware.planted import programs
 
 def counted(made: programs.Made) -> dict[str, Any]:
     module, inputs = made
-    return dict(take_census(Program(infer=module, inputs=inputs, module=module)))
+    return dict(take_census(Program(infer=module, inputs=inputs, module=module)).counts)
 
 
 @pytest.mark.filterwarnings("ignore")

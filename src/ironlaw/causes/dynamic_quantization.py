@@ -21,8 +21,9 @@ class DynamicQuantization(Cause):
         "`ironlaw run --arms fp32,int8-dynamic --experiments dynamic-quantization`: the same layers, weights and "
         "kernel in eager PyTorch, given the range of their inputs (`activation-ranges=fixed`); what quantizing itself"
         " costs stays in both. Static `int8` is no such test: it takes other layers too and keeps int8 between them. "
-        "Of an LSTM, of other engines, and of layers packed for oneDNN or QNNPACK the range cannot be given: those "
-        "are only consistent with it"
+        "In ONNX Runtime the file's DynamicQuantizeLinear becomes a QuantizeLinear with a constant scale; the integer "
+        "operators behind it stay. Of an LSTM, of other engines, and of layers packed for oneDNN or QNNPACK the range "
+        "cannot be given: those are only consistent with it"
     )
     counted_in = "operators that find a range at each call"
     switches = (Switch(cause=slug, factor="activation-ranges", level="fixed"),)

@@ -23,7 +23,7 @@ class Fusion(Cause):
     counted_in = "BatchNorm operators in float"
     switches = (Switch(cause=slug, factor="fusion", level="fused"),)
     other_levels = (Switch(cause=slug, factor="session.optimization", level="none", adds=True),)
-    factors = ("fusion",)
+    factors = ("fusion", "session.optimization")
     guesses = (
         Guess(
             place=3,

@@ -25,13 +25,17 @@ class PageFaults(Cause):
         "ms instead of 22.9 ms"
     )
     counted_in = "page faults an inference"
-    switches = (Switch(cause=slug, factor="malloc", level="retain"),)
+    switches = (
+        Switch(cause=slug, factor="malloc", level="retain"),
+        # Of an arm that was asked for without it: an arena keeps what is freed.
+        Switch(cause=slug, factor="session.arena", level="on"),
+    )
     other_levels = (
         Switch(cause=slug, factor="malloc", level="jemalloc"),
         Switch(cause=slug, factor="malloc", level="tcmalloc"),
         Switch(cause=slug, factor="session.arena", level="off", adds=True),
     )
-    factors = ("malloc",)
+    factors = ("malloc", "session.arena")
     is_confounder = True
     events = ("page-faults",)
     located_in = (Category.PAGE_FAULTS,)

@@ -15,6 +15,7 @@ class Prepacking(Cause):
     part = Part.FASTER
     order = 330
     example = "`ironlaw run --arms fp32@onnxruntime,fp32@onnxruntime+session.prepacking=off`"
+    factors = ("session.prepacking",)
     other_levels = (Switch(cause=slug, factor="session.prepacking", level="off", adds=True),)
 
 

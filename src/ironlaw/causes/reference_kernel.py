@@ -1,19 +1,20 @@
-"""reference-kernel: a shape falls outside the fast path of the library."""
+"""reference-kernel: a shape or a type of operator falls outside the fast path of the library."""
 
 from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
+from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
 
 class ReferenceKernel(Cause):
-    """A shape falls outside the fast path of the library."""
+    """A shape or a type of operator falls outside the fast path of the library."""
 
     slug = "reference-kernel"
     title = "a reference kernel"
-    mechanism = "a shape falls outside the fast path of the library"
+    mechanism = "a shape or a type of operator falls outside the fast path of the library"
     part = Part.SLOWER
     order = 200
     example = (
@@ -21,24 +22,47 @@ class ReferenceKernel(Cause):
         "fp32,int8+fused`, the EfficientNet-lite0 of tests/models/pretrained.py took 259 ms in int8 and 27.7 ms in "
         "float; with its 14 depth-wise convolutions that FBGEMM has no fast kernel for (it pads outside of them) "
         "written densely, at many times the arithmetic, it ran 3.07× [3.03, 3.12] faster. With `quantized-"
-        "engine=onednn`, which has the kernel, int8 took 17.2 ms"
+        "engine=onednn`, which has the kernel, int8 took 17.2 ms. In ONNX Runtime ConvInteger, which dynamic "
+        "quantization makes of convolutions, has one general kernel; `float-ops=ConvInteger` leaves it in float"
     )
-    counted_in = "convolutions outside the fast path"
-    switches = (Switch(cause=slug, factor="convolution", level="dense"),)
-    factors = ("convolution",)
+    counted_in = "operators outside the fast path"
+    switches = (
+        Switch(cause=slug, factor="convolution", level="dense"),
+        Switch(cause=slug, factor="float-ops", level="ConvInteger"),
+    )
+    factors = ("convolution", "float-ops", "float-nodes")
 
     def shows(self, arm: Observed) -> bool:
-        """A convolution has a shape that its library has no fast kernel for."""
-        return arm.census.get("sparse_convolutions", 0.0) > 0
+        """An operator has a shape, or is of a type, that its library has no fast kernel for."""
+        return _outside(arm) > 0
+
+    def suits(self, switch: Switch, arm: Observed) -> bool:
+        """Shapes are made dense, types left in float."""
+        count = "reference_operators" if switch.factor == "float-ops" else "sparse_convolutions"
+        return arm.census.get(count, 0.0) > 0
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many have."""
-        return arm.census.get("sparse_convolutions", 0.0)
+        return _outside(arm)
 
     def excludes(self, arm: Observed) -> str:
         """None has."""
-        none = "sparse_convolutions" in arm.census and not self.shows(arm)
-        return "no convolution of it lacks a fast kernel that we know of" if none else ""
+        counted = any(count in arm.census for count in _COUNTS)
+        return "no operator of it lacks a fast kernel that we know of" if counted and not self.shows(arm) else ""
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """It executes operators of such a type."""
+        slow = arm.census.get("reference_operators", 0.0)
+        if not slow:
+            return ""
+        return f"{slow:.0f} operators of {arm.arm.name} have one general kernel{arm.named('reference_operators')}"
+
+
+_COUNTS = ("sparse_convolutions", "reference_operators")
+
+
+def _outside(arm: Observed) -> float:
+    return sum(arm.census.get(count, 0.0) for count in _COUNTS)
 
 
 CAUSE = ReferenceKernel()

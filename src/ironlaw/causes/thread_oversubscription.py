@@ -22,12 +22,12 @@ class ThreadOversubscription(Cause):
     order = 100
     example = "`ironlaw run --arms fp32,fp32+threads=4` on two CPUs; or `fp32+oversubscribe=yes`"
     counted_in = "threads of the pool"
-    switches = (Switch(cause=slug, factor="threads", level="1"),)
-    other_levels = (
-        Switch(cause=slug, factor="oversubscribe", level="yes", adds=True),
+    switches = (
+        Switch(cause=slug, factor="threads", level="1"),
         Switch(cause=slug, factor="session.spinning", level="off"),
     )
-    factors = ("oversubscribe",)
+    other_levels = (Switch(cause=slug, factor="oversubscribe", level="yes", adds=True),)
+    factors = ("oversubscribe", "session.spinning")
     events = ("context-switches",)
 
     def shows(self, arm: Observed) -> bool:
@@ -44,7 +44,7 @@ class ThreadOversubscription(Cause):
 
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
         """As many threads as CPUs."""
-        return (replace(switch, level=str(control.cpus)),)
+        return (replace(switch, level=str(control.cpus)),) if switch.factor == "threads" else (switch,)
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """Threads wait for each other's CPU."""

@@ -12,15 +12,15 @@ from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
-from ironlaw.program import Program
+from ironlaw.program import OperatorCensus, Program
 
 # Operators that convert or simulate, by the last part of their name.
 _SIMULATING = ("fake_quant", "_obs_fq_helper")
 _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantized_gru", "conv2d_dynamic")
 
 
-def take_census(program: Program) -> dict[str, Maybe[float]]:
-    """Counts over one inference.
+def take_census(program: Program) -> OperatorCensus:
+    """Counts over one inference, by the dispatcher where a torch module is within reach, else by the engine.
 
     operators: calls through the dispatcher. int8_operators: those that compute on quantized tensors or packed weights.
     dynamic_operators: those that quantize activations at each call. fake_quantize_operators: those that only simulate.
@@ -30,10 +30,17 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may lack a fast kernel,
     by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not take.
     range_finders: dynamically quantized layers that could be given the range that they look for at each call.
+
+    Of engines that run a graph, as they executed it: reference_operators: those whose type has no fast kernel.
+    quantize_operators: those that only convert to int8 or from it. unfused_operators: float ones between a dequantize
+    and a quantize that the engine kept. idle_pairs: quantized values that are dequantized at once. widening_operators:
+    those that widen their weights in every call. casts, and half_casts: those from or to float16. reorders: those that
+    only change a layout.
     """
     if program.module is None:
-        gap = Missing("the engine does not show its operators")
-        return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}
+        if program.census is not None:
+            return program.census()
+        return OperatorCensus.without("the engine does not show its operators")
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -55,8 +62,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
         with torch.inference_mode(False), torch.no_grad(), Counting():  # type: ignore[no-untyped-call]  # as above
             program.answer(*_plain(program.inputs[0]))
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        gap = Missing(f"the dispatcher could not be watched: {type(error).__name__}")
-        return {"operators": gap, "int8_operators": gap, "subnormal_share": gap}
+        return OperatorCensus.without(f"the dispatcher could not be watched: {type(error).__name__}")
     for parameter in program.module.parameters():
         # torchao's int8 weights are a subclass that calls itself float32; its numbers are none to look at.
         if type(parameter) is torch.nn.Parameter:
@@ -67,7 +73,7 @@ def take_census(program: Program) -> dict[str, Maybe[float]]:
     counted["threads"] = float(torch.get_num_threads())
     counted["range_finders"] = float(sum(1 for _ in range_finders(program.module)))
     counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
-    return counted
+    return OperatorCensus(counts=counted)
 
 
 def _is_unit_scaled(tensor: Any) -> bool:

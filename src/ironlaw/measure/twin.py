@@ -163,7 +163,8 @@ class Twin:
             post.arm.variant, order.prepared, saved.load(self._folder), threads=self._pool_size()
         )
         for name, level in post.arm.variant.changed:
-            program = FACTORS[name].change(level, program)
+            if name not in program.applied:
+                program = FACTORS[name].change(level, program)
         load_ns = time.perf_counter_ns() - began_ns
         self._program = program
         # Entered for the life of the process: the guard is part of how the arm is run, not of an inference. It is kept,
@@ -180,7 +181,10 @@ class Twin:
         meter = meter_for(post.check)
         meter.attach()
         self._meter = meter
-        read_back = {name: FACTORS[name].read_back(level, program) for name, level in post.arm.variant.changed}
+        read_back = {
+            name: program.applied[name] if name in program.applied else FACTORS[name].read_back(level, program)
+            for name, level in post.arm.variant.changed
+        }
         return ArmStarted(
             arm=post.arm.name,
             replicate=post.replicate,
@@ -296,7 +300,8 @@ class Twin:
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
-        return Census(arm=self._post.arm.name, counts=take_census(self._program))
+        counted = take_census(self._program)
+        return Census(arm=self._post.arm.name, counts=counted.counts, nodes=counted.nodes)
 
     def _judge(self) -> list[Fact]:
         if self._post.labels is None:

@@ -353,7 +353,7 @@ def test_int8_weights_are_a_quarter_and_their_census_can_be_taken(tmp_path: Path
     prepared, program, answers = run("int8-weights", model, tmp_path)
     with torch.inference_mode():
         assert 25 < sqnr_db(answers, [net(*one) for one in model.inputs]) < 80
-        counted = take_census(program)
+        counted = take_census(program).counts
     assert counted["operators"] != 0
     assert prepared.size_bytes < 4 * sum(parameter.numel() for parameter in net.parameters()) / 3
     assert "torchao" in ENGINES["eager"].imports("int8-weights")  # which holds the classes of the saved tensors

@@ -13,6 +13,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
     """What is known of every arm that took a turn."""
     started: dict[str, ArmStarted] = {fact.arm: fact for fact in recording.started}
     censuses = {fact.arm: fact.counts for fact in recording.censuses}
+    nodes = {fact.arm: fact.nodes for fact in recording.censuses}
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
     seen = {}
     for arm in recording.plan.arms:
@@ -28,6 +29,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
             census={
                 name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)
             },
+            nodes=nodes.get(arm.name, {}),
             cpus=len(fact.cpus),
             training_layers=() if isinstance(fact.training_layers, Missing) else fact.training_layers,
             size_bytes=sizes.get(arm.name, SUSPECTED_BYTES),

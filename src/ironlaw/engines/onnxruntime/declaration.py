@@ -15,12 +15,12 @@ DECLARATION = Declaration(
     offers={
         "fp32": Offer(),
         "int8": Offer(
-            reads=("quantization.format", "quantization.granularity", "quantization.signs"),
+            reads=("quantization.format", "quantization.granularity", "quantization.signs", "float-nodes"),
             makes=("onnx",),
             extra="onnx",
         ),
-        "int8-dynamic": Offer(makes=("onnx",), extra="onnx"),
-        "given": Offer(),
+        "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
+        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half")),
     },
     options=_SESSION,
     scripted=("denormals", *_SESSION),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
-from ironlaw.engines.border.failures import explained
+from ironlaw.engines.border.failures import explained, innermost
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime import census as onnx_census
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
+from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
+from ironlaw.engines.onnxruntime.surgery import Changed
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.model_file import ModelFile
-from ironlaw.program import PreparedModel, Program
+from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
@@ -54,6 +59,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         onnx_files.quantize_dynamic(float_file, final, phases)
     else:
         float_file.rename(final)
+    changed = _changed(variant, final, float_file, model, phases)
     with explained("loading"), phases.timed("optimize"):
         _open(final, _options(variant, threads))
     return PreparedModel(
@@ -61,8 +67,19 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         size_bytes=sum(part.stat().st_size for part in onnx_files.parts_of(final)),
         phases_ns=phases.ns,
         weights=model.weights,
-        notes=tuple(notes),
+        notes=(*notes, *changed.notes),
+        applied=changed.done,
     )
+
+
+def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel, phases: Phases) -> Changed:
+    """The file changed by surgery where the variant asks for it, which runs it on the model's inputs."""
+    if not any(True for _ in surgery.operating(variant)):
+        return Changed()
+    places = onnx_files.read_places(float_file)
+    feeds = [onnx_files.feed(places, arguments) for arguments in model.inputs]
+    with phases.timed("change"):
+        return surgery.operate(variant, final, feeds)
 
 
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
@@ -167,7 +184,28 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     def feed(*arguments: Any) -> tuple[Any, ...]:
         return None, onnx_files.feed(places, arguments)
 
-    return Program(infer=session.run, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+    def counted() -> OperatorCensus:
+        if importlib.util.find_spec("onnx") is None:
+            return OperatorCensus.without("its optimized graph is read by onnx, not installed here")
+        first = onnx_files.feed(places, model.inputs[0])
+        try:
+            ran = onnx_profile.execute(lambda options: _open(path, options), _options(variant, threads), [first])
+        except Exception as error:  # noqa: BLE001  # the border to an engine: a graph that cannot be written is no failure
+            return OperatorCensus.without(f"its optimized graph could not be read: {innermost(error)}")
+        events = ran.events[: ran.each]
+        found = onnx_census.census(events, onnx_profile.nodes_of(events, ran.optimized), ran.optimized.graph)
+        rank = len(next(iter(first.values())).shape) if first else 0
+        return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
+
+    return Program(
+        infer=session.run,
+        feed=feed,
+        inputs=model.inputs,
+        boundary=BOUNDARY,
+        profile=profiled,
+        census=counted,
+        applied=dict(prepared.applied),
+    )
 
 
 def export(variant: Variant, prepared: Path) -> Export:

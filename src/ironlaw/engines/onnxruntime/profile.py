@@ -32,6 +32,31 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
         raise ArmFailed("its optimized graph is read by onnx, not installed here", hint="pip install 'ironlaw[onnx]'")
     import onnx
 
+    ran = execute(open_session, options, runs)
+    origins = _Origins.of(onnx.load(str(source), load_external_data=False))
+    first = ran.events[: ran.each]
+    calls = _calls(first, ran.optimized, origins)
+    places = {event["name"]: place for place, event in enumerate(first)}
+    spent_ns = [0] * ran.each
+    for event in ran.events[ran.each :]:
+        spent_ns[places[event["name"]]] += event["dur"] * 1000
+    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=ran.wall_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfiledRuns:
+    """The profile's events of nodes, `each` to an inference, of one inference before the `wall_ns` and those in it."""
+
+    events: list[Any]
+    each: int
+    wall_ns: int
+    optimized: Any  # the graph that ran
+
+
+def execute(open_session: OpenSession, options: Any, runs: list[dict[str, Any]]) -> ProfiledRuns:
+    """Run inferences in a session with profiling on, and read the graph that it made of the file."""
+    import onnx
+
     with tempfile.TemporaryDirectory(prefix="ironlaw-profile-") as folder:
         optimized = Path(folder) / "optimized.onnx"
         options.enable_profiling = True
@@ -45,14 +70,12 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
         wall_ns = time.perf_counter_ns() - began_ns
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         ran = [event for event in events if event.get("cat") == "Node" and event["name"].endswith(_ENDED)]
-        each = len(ran) // (len(runs) + 1)
-        origins = _Origins.of(onnx.load(str(source), load_external_data=False))
-        calls = _calls(ran[:each], onnx.load(str(optimized), load_external_data=False), origins)
-        places = {event["name"]: place for place, event in enumerate(ran[:each])}
-        spent_ns = [0] * each
-        for event in ran[each:]:
-            spent_ns[places[event["name"]]] += event["dur"] * 1000
-    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=wall_ns)
+        return ProfiledRuns(
+            events=ran,
+            each=len(ran) // (len(runs) + 1),
+            wall_ns=wall_ns,
+            optimized=onnx.load(str(optimized), load_external_data=False),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +130,7 @@ class _Origins:
 
 def _calls(events: list[Any], optimized: Any, origins: _Origins) -> tuple[LayerCall, ...]:
     """The nodes of one inference in the order in which they ran."""
-    nodes = _nodes(events, optimized)
+    nodes = nodes_of(events, optimized)
     made_by: dict[str, int] = {}
     repeats: dict[tuple[str, str], int] = defaultdict(int)
     calls = []
@@ -125,7 +148,7 @@ def _calls(events: list[Any], optimized: Any, origins: _Origins) -> tuple[LayerC
     return tuple(calls)
 
 
-def _nodes(events: list[Any], optimized: Any) -> list[Any]:
+def nodes_of(events: list[Any], optimized: Any) -> list[Any]:
     """The optimised node of each event: by its name, or where it has none by its operator, in order."""
     named = {node.name: node for node in optimized.graph.node if node.name}
     nameless: dict[str, list[Any]] = defaultdict(list)

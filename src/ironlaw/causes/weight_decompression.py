@@ -1,0 +1,52 @@
+"""weight-decompression: weights of few bits are widened in every call, and multiplied in float."""
+
+from __future__ import annotations
+
+from ironlaw.cause import Cause, Part
+from ironlaw.experiment import Switch
+from ironlaw.machine import Machine
+from ironlaw.missing import Maybe
+from ironlaw.observed import Observed
+
+
+class WeightDecompression(Cause):
+    """Weights of few bits are widened in every call, and multiplied in float."""
+
+    slug = "weight-decompression"
+    title = "decompressing weights"
+    mechanism = "weights of few bits are widened in every call, and multiplied in float"
+    part = Part.SLOWER
+    order = 214
+    example = (
+        "`ironlaw run --arm float=net.onnx --arm int4=net_int4.onnx`: MatMulNBits with products in int8 "
+        "(`accuracy-level=4`), and with its weights widened once (`float-ops=MatMulNBits`), which then takes as many "
+        "bytes as the float file"
+    )
+    counted_in = "operators that widen their weights in every call"
+    switches = (
+        Switch(cause=slug, factor="accuracy-level", level="4"),
+        Switch(cause=slug, factor="float-ops", level="MatMulNBits"),
+    )
+    factors = ("accuracy-level",)
+
+    def shows(self, arm: Observed) -> bool:
+        """It executes such operators."""
+        return arm.census.get("widening_operators", 0.0) > 0
+
+    def burden(self, arm: Observed) -> Maybe[float]:
+        """How many."""
+        return arm.census.get("widening_operators", 0.0)
+
+    def excludes(self, arm: Observed) -> str:
+        """It executes none."""
+        return "it widens no weights in its calls" if arm.census.get("widening_operators") == 0 else ""
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """It executes such operators."""
+        widening = arm.census.get("widening_operators", 0.0)
+        if not widening:
+            return ""
+        return f"{widening:.0f} products of {arm.arm.name} widen their weights in every call (MatMulNBits)"
+
+
+CAUSE = WeightDecompression()

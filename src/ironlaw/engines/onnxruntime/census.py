@@ -1,0 +1,148 @@
+"""A census of the graph that a session executes: what its nodes are, in which number format, and what converts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ironlaw.engines.onnxruntime.surgery import accuracy_level
+from ironlaw.program import OperatorCensus
+
+# What finds a range at each call.
+_DYNAMIC = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+_FIXABLE = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul"}  # by a QuantizeLinear with a constant scale
+_CONVERTS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
+_INTEGER = {
+    "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QGemm",
+    "QAttention", "QEmbedLayerNormalization", "QMoE",
+}  # fmt: skip
+# Its one kernel on x86 unfolds the input for every group and multiplies by a general routine, without what QLinearConv
+# has for depth-wise and for packed weights: onnxruntime/core/providers/cpu/quantization/conv_integer.cc.
+_WITHOUT_FAST_KERNEL = {"ConvInteger"}
+_LAYOUT = {"ReorderInput", "ReorderOutput", "Transpose"}
+_COMPUTES = {
+    "Conv", "ConvTranspose", "MatMul", "Gemm", "Add", "Mul", "Relu", "Clip", "Sigmoid", "Softmax", "Resize", "Concat",
+    "AveragePool", "GlobalAveragePool", "MaxPool", "LayerNormalization", "InstanceNormalization", "LeakyRelu", "Tanh",
+    "HardSigmoid", "HardSwish", "Gelu", "FusedConv", "FusedMatMul", "LSTM", "GRU", "Attention", "PRelu",
+}  # fmt: skip
+_INT8_FORMATS = ("int8", "uint8")
+
+
+def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
+    """Counts over the nodes that one inference executed, by the names of measure/census.py, and the nodes behind them.
+
+    `events` are the profile's, `nodes` the optimised ones that they ran (None where one is not known).
+    """
+    found: dict[str, list[str]] = {name: [] for name in _CLAIMS}
+    elements = floats = 0
+    around = _Around.of(graph)
+    for event, node in zip(events, nodes, strict=True):
+        for name, claim in _CLAIMS.items():
+            if claim(event, node, around):
+                found[name].append(_said(event, node))
+        for shape, dtype in _outputs(event):
+            elements += shape
+            floats += shape if dtype in ("float", "float16", "double") else 0
+    counts = {name: float(len(names)) for name, names in found.items()}
+    counts |= {
+        "operators": float(len(events)),
+        "float_share": floats / elements if elements else 0.0,
+        "norm_operators": counts.pop("norm_operators"),
+    }
+    named = {name: tuple(dict.fromkeys(names)) for name, names in found.items() if names and name in _NAMED}
+    return OperatorCensus(counts=dict(counts), nodes=named)
+
+
+class _Around:
+    """What stands before and behind values of the optimised graph."""
+
+    def __init__(self, makers: dict[str, str], readers: dict[str, list[str]]) -> None:
+        self.makers, self.readers = makers, readers
+
+    @classmethod
+    def of(cls, graph: Any) -> _Around:
+        readers: dict[str, list[str]] = {}
+        for node in graph.node:
+            for name in node.input:
+                readers.setdefault(name, []).append(node.op_type)
+        return cls({name: node.op_type for node in graph.node for name in node.output}, readers)
+
+    def before(self, node: Any) -> list[str]:
+        return [self.makers[name] for name in node.input if name in self.makers]
+
+    def behind(self, node: Any) -> list[str]:
+        return [kind for name in node.output for kind in self.readers.get(name, ())]
+
+
+def _kind(event: Any) -> str:
+    return str(event["args"]["op_name"])
+
+
+def _said(event: Any, node: Any) -> str:
+    name = node.name if node is not None and node.name else ""
+    return f"{name} ({_kind(event)})" if name else _kind(event)
+
+
+def _outputs(event: Any) -> Iterator[tuple[int, str]]:
+    for entry in event["args"].get("output_type_shape", ()):
+        for dtype, shape in entry.items():
+            size = 1
+            for length in shape:
+                size *= length
+            yield size, dtype
+
+
+def _inputs(event: Any) -> set[str]:
+    return {dtype for entry in event["args"].get("input_type_shape", ()) for dtype in entry}
+
+
+def _is_int8(event: Any, node: Any, around: _Around) -> bool:
+    kind = _kind(event)
+    if kind in _INTEGER or kind.startswith("QLinear"):
+        return True
+    return kind == "MatMulNBits" and node is not None and accuracy_level(node) == 4
+
+
+def _is_unfused(event: Any, node: Any, around: _Around) -> bool:
+    """A float operator that reads what was dequantized and hands on to what quantizes: a pair the engine kept."""
+    if node is None or _kind(event) not in _COMPUTES:
+        return False
+    return "DequantizeLinear" in around.before(node) and "QuantizeLinear" in around.behind(node)
+
+
+def _is_idle(event: Any, node: Any, around: _Around) -> bool:
+    """A QuantizeLinear whose values are dequantized again at once, and read by nothing else."""
+    if node is None or _kind(event) != "QuantizeLinear":
+        return False
+    behind = around.behind(node)
+    return bool(behind) and set(behind) == {"DequantizeLinear"}
+
+
+def _widens_weights(event: Any, node: Any, around: _Around) -> bool:
+    """MatMulNBits that multiplies in float: its weights are widened in every call."""
+    return _kind(event) == "MatMulNBits" and node is not None and accuracy_level(node) != 4
+
+
+def _casts_half(event: Any, node: Any, around: _Around) -> bool:
+    """A cast from or to float16 inside the graph: at its inputs and outputs the caller asked for it."""
+    formats = _inputs(event) | {dtype for _, dtype in _outputs(event)}
+    is_inside = node is not None and bool(around.before(node)) and bool(around.behind(node))
+    return _kind(event) == "Cast" and "float16" in formats and is_inside
+
+
+_CLAIMS: dict[str, Callable[[Any, Any, _Around], bool]] = {
+    "int8_operators": _is_int8,
+    "dynamic_operators": lambda event, node, around: _kind(event) in _DYNAMIC,
+    "range_finders": lambda event, node, around: _kind(event) in _FIXABLE,
+    "reference_operators": lambda event, node, around: _kind(event) in _WITHOUT_FAST_KERNEL,
+    "quantize_operators": lambda event, node, around: _kind(event) in _CONVERTS,
+    "unfused_operators": _is_unfused,
+    "idle_pairs": _is_idle,
+    "widening_operators": _widens_weights,
+    "half_casts": _casts_half,
+    "casts": lambda event, node, around: _kind(event) == "Cast",
+    "reorders": lambda event, node, around: _kind(event) in _LAYOUT,
+    "norm_operators": lambda event, node, around: _kind(event) == "BatchNormalization",
+}
+# Of which the nodes are kept by name: the others are as many as the graph has layers.
+_NAMED = ("unfused_operators", "idle_pairs", "reference_operators", "half_casts", "reorders")

@@ -1,0 +1,229 @@
+"""Graph surgery: one thing changed in an ONNX file, everything else left as it is, and checked by running both."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines.border.failures import explained
+from ironlaw.engines.onnxruntime.float_forms import leave_in_float
+from ironlaw.engines.onnxruntime.graph import Graph
+from ironlaw.engines.onnxruntime.half import widen_half
+from ironlaw.errors import ArmFailed
+from ironlaw.variant import Variant
+
+Feeds = list[dict[str, Any]]
+# A cosine below this between the outputs before and after says that more was changed than was meant: int4 weights and
+# ranges over other inputs keep it above 0.99 where a network has learned anything, and noise of rounding above 0.9.
+LEAST_COSINE = 0.9
+_INPUTS = 8  # whose ranges are looked for, and whose outputs are compared
+
+
+@dataclass(slots=True, kw_only=True)
+class Changed:
+    """What surgery did to a file, per factor, as counted in the file afterwards."""
+
+    done: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
+    """Change a file in place as the variant's levels say; nothing where they are plain.
+
+    Raises:
+        ArmFailed: a level would change nothing, the file has another form than is known, or the outputs differ.
+    """
+    changed = Changed()
+    steps = [(name, level) for name, level in variant.changed if name in _STEPS]
+    if not steps:
+        return changed
+    import onnx
+
+    with explained("graph surgery"):
+        model = onnx.load(str(path))
+        for name, level in sorted(steps, key=lambda step: list(_STEPS).index(step[0])):
+            graph = Graph(model)
+            changed.done[name] = _STEPS[name](graph, level, feeds[:_INPUTS])
+            graph.prune()
+        _replace_checked(path, model, feeds[:_INPUTS], changed, is_joint=len(steps) > 1)
+    changed.notes = tuple(f"{name}: {text}" for name, text in changed.done.items())
+    return changed
+
+
+def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, is_joint: bool) -> None:
+    """Write the file, and see that it still answers as the one before."""
+    import onnx
+
+    made = path.with_suffix(".changed.onnx")
+    onnx.save(model, str(made))
+    if _executed(path) == _executed(made):
+        said = " and ".join(changed.done)
+        raise ArmFailed(
+            f"{said} changes the file and not what this version of ONNX Runtime makes of it: the same operators run",
+            hint=f"leave {said} out",
+        )
+    before, after = _outputs(path, feeds), _outputs(made, feeds)
+    alike = _cosine(before, after)
+    if alike < LEAST_COSINE:
+        raise ArmFailed(
+            f"with {' and '.join(changed.done)} changed, the outputs have a cosine of {alike:.3f} with those before",
+            hint="leave the level out: more was changed in this file than was meant",
+        )
+    for name in changed.done:
+        changed.done[name] += f"; cosine with the outputs before {alike:.4f}" + (" (all changes together)" * is_joint)
+    made.replace(path)
+
+
+def _outputs(path: Path, feeds: Feeds) -> list[Any]:
+    session = _plain_session(str(path))
+    taken = {entry.name for entry in session.get_inputs()}
+    runs = [{name: value for name, value in feed.items() if name in taken} for feed in feeds]
+    return [output for run in runs for output in session.run(None, run)]
+
+
+def _executed(path: Path) -> list[tuple[str, int, tuple[int, ...]]]:
+    """What a session makes of a file: each operator with its accuracy level and the formats of its constants."""
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="ironlaw-surgery-") as folder:
+        optimized = Path(folder) / "optimized.onnx"
+        _plain_session(str(path), optimized=optimized)
+        graph = onnx.load(str(optimized), load_external_data=False).graph
+    formats = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    return [
+        (node.op_type, accuracy_level(node), tuple(formats[name] for name in node.input if name in formats))
+        for node in graph.node
+    ]
+
+
+def _plain_session(source: Any, *, optimized: Path | None = None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _cosine(before: list[Any], after: list[Any]) -> float:
+    """The least cosine over outputs: 1 where both are zero, and 0 where shapes differ or an output is not finite."""
+    import numpy
+
+    least = 1.0
+    for one, other in zip(before, after, strict=True):
+        first, second = (numpy.asarray(value, dtype=numpy.float64).ravel() for value in (one, other))
+        if first.shape != second.shape or not numpy.isfinite(second).all():
+            return 0.0
+        sizes = float(numpy.linalg.norm(first)), float(numpy.linalg.norm(second))
+        if not any(sizes):
+            continue
+        least = min(least, float(first @ second) / (sizes[0] * sizes[1]) if all(sizes) else 0.0)
+    return least
+
+
+def fix_ranges(graph: Graph, level: str, feeds: Feeds) -> str:
+    """Replace every DynamicQuantizeLinear by a QuantizeLinear with the scale and zero point of what it saw.
+
+    The integer operators behind keep their inputs, which are constants now.
+    """
+    import numpy
+
+    finders = [node for node in graph.nodes if node.op_type == "DynamicQuantizeLinear"]
+    if not finders:
+        raise ArmFailed(
+            "no operator of this file finds a range at each call (DynamicQuantizeLinear)",
+            hint="leave activation-ranges=fixed out",
+        )
+    wanted = [name for node in finders for name in node.output[1:3]]
+    seen = _watched(graph, wanted, feeds)
+    for node in finders:
+        values, scale, zero_point = node.output
+        # The ends of what each input was quantized to: the union of these is the range over all of them.
+        pairs = [(float(s), int(z)) for s, z in zip(seen[scale], seen[zero_point], strict=True)]
+        low, high = min(-s * z for s, z in pairs), max(s * (255 - z) for s, z in pairs)
+        step = (high - low) / 255 or 1.0
+        graph.add_constant(scale, numpy.array(step, numpy.float32))
+        graph.add_constant(zero_point, numpy.array(round(min(255.0, max(0.0, -low / step))), numpy.uint8))
+        graph.replace(node, "QuantizeLinear", [node.input[0], scale, zero_point], [values])
+    return f"{len(finders)} ranges made constant, over {len(feeds)} inputs"
+
+
+def _watched(graph: Graph, names: list[str], feeds: Feeds) -> dict[str, list[Any]]:
+    """The values of tensors inside, per input."""
+    session = _plain_session(graph.with_outputs(names).SerializeToString())
+    rows = [session.run(names, feed) for feed in feeds]
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def set_accuracy(graph: Graph, level: str, feeds: Feeds) -> str:
+    """Give every MatMulNBits the accuracy level: what its activations may be rounded to."""
+    import onnx
+
+    found = [node for node in graph.nodes if node.op_type == "MatMulNBits"]
+    moved = [node for node in found if accuracy_level(node) != int(level)]
+    if not moved:
+        raise ArmFailed(
+            f"no MatMulNBits of this file has another accuracy level than {level}",
+            hint=f"leave accuracy-level={level} out",
+        )
+    for node in moved:
+        kept = [one for one in node.attribute if one.name != _LEVEL]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute(_LEVEL, int(level))])
+    return f"accuracy level {level} on {len(moved)} MatMulNBits"
+
+
+_LEVEL = "accuracy_level"
+
+
+def accuracy_level(node: Any) -> int:
+    """The accuracy level of a MatMulNBits; 0 (unset: the engine's choice) where it names none."""
+    return next((int(one.i) for one in node.attribute if one.name == _LEVEL), 0)
+
+
+def _float_operators(graph: Graph, level: str, feeds: Feeds) -> str:
+    kinds = level.split(_BETWEEN)
+    return leave_in_float(graph, [node for node in graph.nodes if node.op_type in kinds], f"float-ops={level}")
+
+
+def _float_nodes(graph: Graph, level: str, feeds: Feeds) -> str:
+    names = level.split(_BETWEEN)
+    chosen = [node for node in graph.nodes if any(_answers_to(node, name) for name in names)]
+    lacking = [name for name in names if not any(_answers_to(node, name) for node in chosen)]
+    if lacking:
+        raise ArmFailed(
+            f"this file has no node called {lacking[0]}", hint="ironlaw layers FILE lists the nodes by name"
+        )
+    return leave_in_float(graph, chosen, f"float-nodes={level}")
+
+
+_BETWEEN = ":"
+
+
+def _answers_to(node: Any, name: str) -> bool:
+    """Whether a node has the name; the tools append _quant to the names of what they quantize."""
+    return bool(node.name) and node.name.removesuffix("_quant") == name.removesuffix("_quant")
+
+
+def _widened(graph: Graph, level: str, feeds: Feeds) -> str:
+    return widen_half(graph)
+
+
+# By factor, in the order in which several are done: ranges last, of what is still quantized.
+_STEPS: dict[str, Callable[[Graph, str, Feeds], str]] = {
+    "half": _widened,
+    "accuracy-level": set_accuracy,
+    "float-ops": _float_operators,
+    "float-nodes": _float_nodes,
+    "activation-ranges": fix_ranges,
+}
+
+
+def operating(variant: Variant) -> Iterable[str]:
+    """The factors of a variant that surgery applies."""
+    return (name for name, _ in variant.changed if name in _STEPS)
