@@ -235,8 +235,8 @@ def _with_account(
         return replace(comparison, account=unsampled)
     control, changed = (rows[name].wall_ns for name in pair)
     if isinstance(control, Missing) or isinstance(changed, Missing):
-        gap = next(time.reason for time in (control, changed) if isinstance(time, Missing))
-        return replace(comparison, account=Missing(f"a time has no interval: {gap}"))
+        why = next(time.reason for time in (control, changed) if isinstance(time, Missing))
+        return replace(comparison, account=Missing(f"a time has no interval: {why}"))
     found = account(samples[pair[0]], samples[pair[1]], control_ns=control.value, changed_ns=changed.value)
     return replace(comparison, account=found)
 
