@@ -17,6 +17,8 @@ from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 DEFAULT_BUDGET_S = 115.0
 EXPERIMENTS_BUDGET_S = 225.0
 SEARCH_BUDGET_S = 600.0
+# What measuring ceilings takes: 11 s on two virtual CPUs that others used as well.
+CEILINGS_S = 10.0
 # More than any budget buys that a person waits for; how many there are is decided as the run goes.
 MOST_REPLICATES = 200
 
@@ -38,10 +40,15 @@ def plan_of(settings: Settings) -> Plan:
         images=settings.images,
         labels=settings.labels,
         counters=settings.counters,
-        ceilings=bool(experiments_of(settings)),
+        ceilings=bool(experiments_of(settings)) and _affords_ceilings(schedule_of(settings)),
         layers=settings.layers,
         code=settings.code,
     )
+
+
+def _affords_ceilings(schedule: Schedule) -> bool:
+    """Whether measuring the machine's ceilings takes no more than a sixth of the budget."""
+    return schedule.budget_s is None or schedule.budget_s >= 6 * CEILINGS_S
 
 
 def model_of(settings: Settings) -> str:
