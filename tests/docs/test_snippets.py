@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 
 
 def test_every_block_is_of_a_language_that_is_tested() -> None:
-    tested, only_read = {*SHELLS, "python", "toml"}, {"text"}
+    tested, only_read = {*SHELLS, "python", "toml", "jinja"}, {"text"}
     found = [language for page in PAGES for language, _ in FENCE.findall(page.read_text(encoding="utf-8"))]
     assert set(found) <= tested | only_read
 
