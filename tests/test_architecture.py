@@ -17,8 +17,8 @@ import ironlaw
 import ironlaw.event
 from ironlaw.causes import CAUSES
 from ironlaw.engines import ENGINES
-from ironlaw.explanation import Term
 from ironlaw.factors import FACTORS
+from ironlaw.split import Term
 
 ROOT = Path(ironlaw.__file__).parent
 HEAVY = (

@@ -17,6 +17,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
+from ironlaw.split import Ledger, Split, Term
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
@@ -56,17 +57,6 @@ class Design(Enum):
     PAIR = "pair"  # one switch on one arm; the other arm has nothing of it, or is the experiment itself
     BOTH_SIDES = "both sides"  # the switch applied to both arms: how much of the difference goes away
     FACTORIAL = "factorial"  # all combinations of the factors that differ: the mean over their orders
-
-
-class Term(Enum):
-    """The parts of the iron law, in the order in which they are shown."""
-
-    INSTRUCTIONS = "instructions"
-    CPI = "cpi"
-    CPU_TIME = "cpu_time"  # without a PMU: instructions, CPI and frequency in one; of both modes if not distinguished
-    KERNEL = "kernel"
-    FREQUENCY = "frequency"
-    UTILISATION = "utilisation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,34 +102,6 @@ class ArmSummary:
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     executed: Maybe[Executed] = NOT_SAMPLED
     failure: str = ""  # why it could not go on; empty when it did
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitTerm:
-    """One term's share of the difference: ln units and ns per inference, positive when it makes `changed` faster."""
-
-    ln: Estimate
-    ns: Estimate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """The exact decomposition of control minus changed; the terms that are known add up to `total`.
-
-    `parts` divides a term further, by name (frontend, backend ... of CPI; user, kernel of CPU time): the parts of a
-    term add up to it.
-    """
-
-    total: SplitTerm
-    terms: dict[Term, Maybe[SplitTerm]]
-    assumptions: tuple[str, ...] = ()  # what had to be assumed; empty when all was measured
-    parts: dict[Term, dict[str, Maybe[SplitTerm]]] = field(default_factory=dict)
-
-    def share(self, ln: Estimate) -> Maybe[float]:
-        """A term's (or part's) share of the difference, in ln; a gap where no difference is shown to share out."""
-        if not self.total.ln.excludes(0.0):
-            return Missing("no difference is shown")
-        return ln.value / self.total.ln.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,74 +166,6 @@ class CauseVerdict:
     evidence: dict[str, Maybe[float]] = field(default_factory=dict)  # the signature's numbers, by name with unit
     reason: str = ""  # why undecided, or what the signature was
     decided_by: str = ""  # what would decide it, where that is known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
-    """One layer's part of the difference, ns per inference; terms as in Split.
-
-    `kind` groups rows (1x1, depth-wise, 3x3, linear, quantize ...); `fate` is "both", "appeared", "vanished" for
-    layers, and "framework" or "unattributed" for the two rows that are not layers. `control_layers` and
-    `changed_layers` are the calls of each arm that the row stands for: several where one arm has fused them.
-    """
-
-    layer: str
-    kind: str
-    fate: str
-    order: int
-    control_ns: float
-    changed_ns: float
-    terms: dict[Term, Maybe[float]]
-    control_work: dict[str, Maybe[float]] = field(default_factory=dict)  # macs, bytes, ceiling_ns ...
-    changed_work: dict[str, Maybe[float]] = field(default_factory=dict)
-    executed: tuple[str, str] = ("", "")  # dtype and kernel in control and changed
-    path: str = ""  # of the module it is, or is inside of
-    control_layers: tuple[str, ...] = ()
-    changed_layers: tuple[str, ...] = ()
-
-    @property
-    def saved_ns(self) -> float:
-        """What the changed arm takes less than the control."""
-        return self.control_ns - self.changed_ns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A row of a ledger laid out in time, in one arm; ns from the start of the inference."""
-
-    row: LedgerRow
-    start_ns: float
-    length_ns: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """The split, layer by layer; all rows together are the undisturbed difference."""
-
-    rows: tuple[LedgerRow, ...]
-    disturbed_speedup: Maybe[Estimate]  # with layer reading on
-    undisturbed_speedup: Maybe[Estimate]
-    notes: tuple[str, ...] = ()  # what could not be distinguished, and how it was read
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
-    """What one block is worth in int8, ns per inference: alone in it, and by what its absence costs all the others."""
-
-    block: str
-    alone: Maybe[Estimate]
-    left_float: Maybe[Estimate]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flips:
-    """Measured flips; `whole` is what int8 saves in the whole network, the sums are over the flipped blocks."""
-
-    rows: tuple[Flip, ...]
-    whole: Maybe[Estimate]
-    sum_alone: Maybe[float]
-    sum_left_float: Maybe[float]
-    concerns: tuple[Concern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

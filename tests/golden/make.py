@@ -19,7 +19,11 @@ import msgspec
 import numpy as np
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.explanation import Comparison, Difference, Explanation, Term
+from ironlaw.explanation import (
+    Comparison,
+    Difference,
+    Explanation,
+)
 from ironlaw.fact import ArmPrepared, Fact, Outputs
 from ironlaw.lines import encode
 from ironlaw.machine import Machine
@@ -29,6 +33,7 @@ from ironlaw.recording import Recording, load
 from ironlaw.report.columns import arms_table, cell_text
 from ironlaw.report.quantity import TIME, Footnotes, quantity, ratio
 from ironlaw.report.splitting import split_rows
+from ironlaw.split import Term
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 
 FOLDER = Path(__file__).parent

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import OnceTerm, ReadOnce, Split, SplitTerm, Term
+from ironlaw.explanation import (
+    OnceTerm,
+    ReadOnce,
+)
 from ironlaw.missing import Missing
 from ironlaw.report import splitting
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
 
 

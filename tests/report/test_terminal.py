@@ -8,11 +8,16 @@ from rich.console import Console
 
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import Comparison, Explanation, ReadOnce, Split, SplitTerm, Term
+from ironlaw.explanation import (
+    Comparison,
+    Explanation,
+    ReadOnce,
+)
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.arms import boundaries
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.terminal import Verbosity, show
+from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
 
 ALL = {

@@ -10,9 +10,14 @@ import pytest
 
 from ironlaw.break_even import THE_GAIN, Axis, Gain, HostOutcome, Place
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import Comparison, Difference, Outcome, Split, SplitTerm
+from ironlaw.explanation import (
+    Comparison,
+    Difference,
+    Outcome,
+)
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing, is_known
+from ironlaw.split import Split, SplitTerm
 from ironlaw.sweep.cluster import Done, Unwatched
 from ironlaw.sweep.embedded import measure_alone
 from ironlaw.sweep.store import Store

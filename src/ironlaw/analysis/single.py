@@ -10,8 +10,14 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.iron_law.split import read_once
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
-from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation, Term
+from ironlaw.explanation import (
+    ArmSummary,
+    Comparison,
+    Difference,
+    Explanation,
+)
 from ironlaw.missing import Missing, first_missing
+from ironlaw.split import Term
 
 ONCE = Missing("it was read once")
 

@@ -22,8 +22,6 @@ from ironlaw.explanation import (
     Mixed,
     OnceTerm,
     Recommendation,
-    SplitTerm,
-    Term,
 )
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import account_document, executed_document
@@ -47,6 +45,7 @@ from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
 from ironlaw.report.run_time import run_document
 from ironlaw.report.verdicts import cause_sentence
+from ironlaw.split import SplitTerm, Term
 from ironlaw.text import plain_json
 
 

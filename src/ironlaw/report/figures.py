@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ArmSummary, Association, Comparison, Explanation, OnceTerm, Outcome, SplitTerm, Term
+from ironlaw.explanation import (
+    ArmSummary,
+    Association,
+    Comparison,
+    Explanation,
+    OnceTerm,
+    Outcome,
+)
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
@@ -16,6 +23,7 @@ from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_line
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
 from ironlaw.report.verdicts import share_text
+from ironlaw.split import SplitTerm, Term
 from ironlaw.text import plain
 
 if TYPE_CHECKING:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ironlaw.explanation import Comparison, Term
+from ironlaw.explanation import (
+    Comparison,
+)
 from ironlaw.missing import Missing
 from ironlaw.report import words
 from ironlaw.report.columns import Lost
 from ironlaw.report.splitting import lost_terms, split_of
+from ironlaw.split import Term
 from ironlaw.text import plain
 
 # What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.

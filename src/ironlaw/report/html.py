@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ironlaw.account import Account, AccountRow
 from ironlaw.causes import cause_of
 from ironlaw.concern import Weight
-from ironlaw.explanation import NOT_RECORDED, NOT_SAMPLED, Association, Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.explanation import (
+    NOT_RECORDED,
+    NOT_SAMPLED,
+    Association,
+    Comparison,
+    Explanation,
+)
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
@@ -51,6 +57,7 @@ from ironlaw.report.recommendation import (
 from ironlaw.report.run_time import run_bar
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
+from ironlaw.split import Ledger, LedgerRow, Term
 from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:

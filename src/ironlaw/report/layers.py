@@ -8,12 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.explanation import Comparison, Explanation, Ledger, LedgerRow, Term
+from ironlaw.explanation import (
+    Comparison,
+    Explanation,
+)
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
+from ironlaw.split import Ledger, LedgerRow, Term
 from ironlaw.text import plain
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye

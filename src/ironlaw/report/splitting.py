@@ -6,7 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import Comparison, OnceTerm, ReadOnce, Split, SplitTerm, Term
+from ironlaw.explanation import (
+    Comparison,
+    OnceTerm,
+    ReadOnce,
+)
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.report.quantity import (
@@ -21,6 +25,7 @@ from ironlaw.report.quantity import (
     with_unit,
 )
 from ironlaw.report.words import TERM_TITLES, unit_of_work
+from ironlaw.split import Split, SplitTerm, Term
 from ironlaw.text import plain
 
 MODES_APART = (

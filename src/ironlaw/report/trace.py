@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ironlaw.explanation import Comparison, Span
+from ironlaw.explanation import Comparison
 from ironlaw.missing import Missing
 from ironlaw.report.quantity import MILLISECONDS, TIME
+from ironlaw.split import Span
 
 _MICROSECONDS = TIME[1]
 

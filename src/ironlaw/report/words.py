@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from ironlaw.concern import Weight
-from ironlaw.explanation import Comparison, Difference, Outcome, Term
+from ironlaw.explanation import (
+    Comparison,
+    Difference,
+    Outcome,
+)
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.split import Term
 from ironlaw.text import plain
 
 TERM_TITLES: dict[Term, str] = {

@@ -10,8 +10,12 @@ import pytest
 from ironlaw.analysis.imported.perf_format import Output, event_name, parse
 from ironlaw.analysis.imported.perf_stat import explain_perf_stat
 from ironlaw.errors import BadInput
-from ironlaw.explanation import Difference, Explanation, Term
+from ironlaw.explanation import (
+    Difference,
+    Explanation,
+)
 from ironlaw.missing import Missing, is_known
+from ironlaw.split import Term
 
 DATA = Path(__file__).parent.parent / "data"
 

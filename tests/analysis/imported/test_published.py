@@ -8,8 +8,13 @@ import pytest
 
 from ironlaw.analysis.imported.published import explain_table
 from ironlaw.errors import BadInput
-from ironlaw.explanation import Comparison, Difference, ReadOnce, Term
+from ironlaw.explanation import (
+    Comparison,
+    Difference,
+    ReadOnce,
+)
 from ironlaw.missing import Missing, is_known
+from ironlaw.split import Term
 
 POST = """arm,time_s,cache_miss_percent,ipc,size_mb
 MobileNetV2,89.8063,20.774,0.58,14.2605

@@ -21,8 +21,15 @@ from ironlaw.causes.whole_process_counting import CAUSE as WHOLE_PROCESS_COUNTIN
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import HAS_INTERVAL, ArmSummary, Comparison, Difference, Explanation, Term
+from ironlaw.explanation import (
+    HAS_INTERVAL,
+    ArmSummary,
+    Comparison,
+    Difference,
+    Explanation,
+)
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.split import Term
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")

@@ -16,8 +16,12 @@ from ironlaw.causes.cache_fit import CAUSE as CACHE_FIT
 from ironlaw.causes.misleading_metric import CAUSE as MISLEADING_METRIC
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.explanation import ArmSummary, Explanation, Term
+from ironlaw.explanation import (
+    ArmSummary,
+    Explanation,
+)
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.split import Term
 
 REQUIRED = ("arm", "time_s", "ipc")
 OPTIONAL = ("cache_miss_percent", "size_mb")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ironlaw.analysis.turns import Floats
-from ironlaw.explanation import Term
 from ironlaw.missing import Maybe, Missing, first_missing
+from ironlaw.split import Term
 
 NO_CYCLES = Missing("cycles and instructions were not counted")
 WITH_A_PMU = Missing("with cycles counted, instructions, CPI, frequency and kernel stand in its place")

@@ -9,8 +9,13 @@ import numpy as np
 from ironlaw.analysis.iron_law.lmdi import Decomposition, log_mean
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import Floats
-from ironlaw.explanation import Counterfactual, OnceTerm, ReadOnce, Split, SplitTerm
+from ironlaw.explanation import (
+    Counterfactual,
+    OnceTerm,
+    ReadOnce,
+)
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.split import Split, SplitTerm
 
 
 def split_with_intervals(decomposition: Decomposition, assumptions: tuple[str, ...]) -> Maybe[Split]:

@@ -22,11 +22,14 @@ from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.turns import Floats
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import Comparison, Ledger, LedgerRow, Term
+from ironlaw.explanation import (
+    Comparison,
+)
 from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
+from ironlaw.split import Ledger, LedgerRow, Term
 
 FRAMEWORK, UNATTRIBUTED = "framework", "unattributed"
 BOTH, APPEARED, VANISHED = "both", "appeared", "vanished"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 
-from ironlaw.explanation import Ledger, LedgerRow, Span, Term
 from ironlaw.missing import Maybe, Missing, first_missing
+from ironlaw.split import Ledger, LedgerRow, Span, Term
 
 LAYER_FATES = ("both", "appeared", "vanished")
 OUTSIDE = "(outside of blocks)"

@@ -15,7 +15,6 @@ from ironlaw.explanation import (
     Design,
     Difference,
     Explanation,
-    Ledger,
     Outcome,
 )
 from ironlaw.missing import Missing, is_known
@@ -26,6 +25,7 @@ from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import Verbosity
 from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
+from ironlaw.split import Ledger
 from ironlaw.text import plain
 
 _LEDGER_TOP = 3
