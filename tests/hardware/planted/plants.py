@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = Path(__file__).with_name("programs.py")
+FILES = Path(__file__).with_name("onnx_programs.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Plant:
     cause: str = ""  # empty: a null
     is_fault: bool = False
     also: tuple[tuple[str, str], ...] = ()
+    files: bool = False  # the factories are those of onnx_programs.py, which write files for ONNX Runtime
+    levels: tuple[str, str] = ("", "")  # behind given@onnxruntime, of control and changed arm
 
     def arms(self) -> tuple[tuple[str, str], ...]:
         """Names and sources."""
@@ -159,6 +162,59 @@ PLANTS = (
         changed=("int8", "int8_by_x86"),
         cause="simd-density",
         also=(FLOAT_LAYOUT,),
+    ),
+    Plant(
+        name="onnx-reference-kernel",
+        control=("dynamic", "convolutions_dynamic"),
+        changed=("float", "convolutions"),
+        cause="reference-kernel",
+        files=True,
+    ),
+    Plant(
+        name="onnx-dynamic-quantization",
+        control=("dynamic", "ranges_looked_for"),
+        changed=("known", "ranges_known"),
+        cause="dynamic-quantization",
+        files=True,
+    ),
+    Plant(
+        name="onnx-weight-decompression",
+        control=("widened", "widened_in_every_call"),
+        changed=("level4", "multiplied_in_int8"),
+        cause="weight-decompression",
+        files=True,
+    ),
+    Plant(
+        name="onnx-unfused-qdq",
+        control=("pairs", "convolutions_pairs"),
+        changed=("float", "convolutions"),
+        cause="unfused-qdq",
+        files=True,
+        levels=("+session.qdq=kept", "+session.qdq=kept"),
+    ),
+    Plant(
+        name="onnx-thread-oversubscription",
+        control=("greedy", "convolutions"),
+        changed=("modest", "convolutions"),
+        cause="thread-oversubscription",
+        is_fault=True,
+        files=True,
+        levels=("+oversubscribe=yes", ""),
+    ),
+    Plant(
+        name="onnx-not-quantized",
+        control=("float", "convolutions"),
+        changed=("int8", "convolutions"),
+        cause="not-quantized",
+        is_fault=True,
+        files=True,
+    ),
+    Plant(name="null-onnx-float", control=("one", "convolutions"), changed=("two", "convolutions"), files=True),
+    Plant(
+        name="null-onnx-dynamic",
+        control=("one", "convolutions_dynamic"),
+        changed=("two", "convolutions_dynamic"),
+        files=True,
     ),
     Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
     Plant(name="null-renamed", control=("one", "small_linear"), changed=("two", "small_linear_again")),

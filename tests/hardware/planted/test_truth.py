@@ -9,7 +9,7 @@ from ironlaw.explanation import Explanation
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 
 from ...scripted import SOUND, bearing, explained, own
-from .plants import BY_NAME, PLANTS, PROGRAMS, Plant
+from .plants import BY_NAME, FILES, PLANTS, PROGRAMS, Plant
 from .truth import FAULTS, found, is_good_enough, table
 
 FAULTING = bearing(Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0))
@@ -20,15 +20,19 @@ def said(before: ArmScript, after: ArmScript = SOUND) -> Explanation:
 
 
 def test_every_plant_names_programs_that_exist() -> None:
-    tree = ast.parse(PROGRAMS.read_text())
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert {factory for plant in PLANTS for _, factory in (plant.control, plant.changed)} <= defined
+    for files, written in ((False, PROGRAMS), (True, FILES)):
+        defined = {node.name for node in ast.parse(written.read_text()).body if isinstance(node, ast.FunctionDef)}
+        plants = [plant for plant in PLANTS if plant.files is files]
+        assert {factory for plant in plants for _, factory in (plant.control, plant.changed)} <= defined
 
 
 def test_there_are_enough_plants_and_nulls_and_each_has_one_name() -> None:
     assert len(BY_NAME) == len(PLANTS)
     assert sum(bool(plant.cause) for plant in PLANTS) >= 15
-    assert sum(not plant.cause for plant in PLANTS) == 5
+    assert sum(not plant.cause for plant in PLANTS) == 7
+    of_files = [plant for plant in PLANTS if plant.files]
+    assert len({plant.cause for plant in of_files if plant.cause}) >= 6
+    assert sum(not plant.cause for plant in of_files) == 2
 
 
 def test_a_confirmed_plant_is_named_and_nothing_is_false() -> None:

@@ -23,6 +23,7 @@ from ironlaw.report.verdicts import effect_text
 from ironlaw.running import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
+from . import onnx_programs
 from .plants import BY_NAME, PLANTS, Plant
 
 BUDGET_S = 30.0
@@ -42,9 +43,7 @@ class Finding:
 
 def measured(plant: Plant, folder: Path) -> Path:
     """Record a plant as a user would, with all experiments."""
-    arms = tuple(
-        Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source) for name, source in plant.arms()
-    )
+    arms = _files(plant, folder) if plant.files else _programs(plant)
     out = folder / f"{plant.name}.jsonl"
     schedule = Schedule(replicates=7, rounds=6, budget_s=BUDGET_S)
     plan = Plan(model="planted", arms=with_control(arms), schedule=schedule)
@@ -52,10 +51,27 @@ def measured(plant: Plant, folder: Path) -> Path:
     return out
 
 
+def _programs(plant: Plant) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source) for name, source in plant.arms()
+    )
+
+
+def _files(plant: Plant, folder: Path) -> tuple[Arm, ...]:
+    """Write both files and name them as arms, each with its levels."""
+    arms = []
+    for (name, factory), levels in zip((plant.control, plant.changed), plant.levels, strict=True):
+        path = (folder / "files" / f"{plant.name}-{name}.onnx").resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        getattr(onnx_programs, factory)(path)
+        arms.append(Arm(name=name, variant=Variant.parse(f"{GIVEN}@onnxruntime{levels}"), factory=str(path)))
+    return tuple(arms)
+
+
 def found(plant: Plant, explanation: Explanation) -> Finding:
     """What an explanation says about the planted cause, and what it says besides."""
     (comparison,) = explanation.comparisons
-    verdicts = {verdict.cause: verdict for verdict in comparison.causes}
+    verdicts = comparison.foremost()
     faults = {concern.slug: concern for concern in explanation.concerns if concern.slug in FAULTS}
     verdict = verdicts.get(plant.cause)
     declared = {plant.cause, *(cause for cause, _ in plant.also)}

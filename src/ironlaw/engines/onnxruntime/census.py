@@ -56,22 +56,30 @@ def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
 class _Around:
     """What stands before and behind values of the optimised graph."""
 
-    def __init__(self, makers: dict[str, str], readers: dict[str, list[str]]) -> None:
+    def __init__(self, makers: dict[str, Any], readers: dict[str, list[Any]]) -> None:
         self.makers, self.readers = makers, readers
 
     @classmethod
     def of(cls, graph: Any) -> _Around:
-        readers: dict[str, list[str]] = {}
+        readers: dict[str, list[Any]] = {}
         for node in graph.node:
             for name in node.input:
-                readers.setdefault(name, []).append(node.op_type)
-        return cls({name: node.op_type for node in graph.node for name in node.output}, readers)
+                readers.setdefault(name, []).append(node)
+        return cls({name: node for node in graph.node for name in node.output}, readers)
 
     def before(self, node: Any) -> list[str]:
-        return [self.makers[name] for name in node.input if name in self.makers]
+        """The types of what it reads from, where that only changes a layout, of what stands before."""
+        found: list[str] = []
+        for maker in (self.makers[name] for name in node.input if name in self.makers):
+            found += self.before(maker) if maker.op_type in _LAYOUT else [maker.op_type]
+        return found
 
     def behind(self, node: Any) -> list[str]:
-        return [kind for name in node.output for kind in self.readers.get(name, ())]
+        """The types of what reads it; behind a change of layout, of what reads that."""
+        found: list[str] = []
+        for reader in (reader for name in node.output for reader in self.readers.get(name, ())):
+            found += self.behind(reader) if reader.op_type in _LAYOUT else [reader.op_type]
+        return found
 
 
 def _kind(event: Any) -> str:

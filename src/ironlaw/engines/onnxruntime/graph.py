@@ -37,6 +37,14 @@ class Graph:
 
         self.model.graph.initializer.append(numpy_helper.from_array(values, name))
 
+    def add_parameter(self, name: str, values: Any) -> None:
+        """Give a name values that a caller could override: known, and not folded into what is computed from them."""
+        from onnx import helper
+
+        self.add_constant(name, values)
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        self.model.graph.input.append(helper.make_tensor_value_info(name, kind, values.shape))
+
     def replace(self, node: Any, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         """Put another operator in a node's place; its name and its metadata stay."""
         node.op_type, node.domain = operator, ""

@@ -147,8 +147,9 @@ def fix_ranges(graph: Graph, level: str, feeds: Feeds) -> str:
         pairs = [(float(s), int(z)) for s, z in zip(seen[scale], seen[zero_point], strict=True)]
         low, high = min(-s * z for s, z in pairs), max(s * (255 - z) for s, z in pairs)
         step = (high - low) / 255 or 1.0
-        graph.add_constant(scale, numpy.array(step, numpy.float32))
-        graph.add_constant(zero_point, numpy.array(round(min(255.0, max(0.0, -low / step))), numpy.uint8))
+        # Were they folded, the pattern would be gone by which the engine scales within the integer operator.
+        graph.add_parameter(scale, numpy.array(step, numpy.float32))
+        graph.add_parameter(zero_point, numpy.array(round(min(255.0, max(0.0, -low / step))), numpy.uint8))
         graph.replace(node, "QuantizeLinear", [node.input[0], scale, zero_point], [values])
     return f"{len(finders)} ranges made constant, over {len(feeds)} inputs"
 
