@@ -64,3 +64,9 @@ def test_a_name_is_believed_whatever_lies_beside() -> None:
     kernel = site(0x100, LoopWork.MULTIPLY_ADD, symbol="jit_brgemm_kernel_t.1")
     reorder = site(0x180, LoopWork.MOVE, symbol="jit_single_blk_kernel.2")
     assert found(kernel, reorder) == [Category.MATRIX, Category.REORDER]
+
+
+def test_a_hot_scalar_function_of_a_stripped_library_is_not_called_framework() -> None:
+    hot = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SSE)
+    calls = site(0x900, LoopWork.CONTROL, name=ORT, function=0x880, kind=InstructionClass.INTEGER)
+    assert found(hot, calls) == [Category.OTHER, Category.FRAMEWORK]

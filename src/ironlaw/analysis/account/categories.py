@@ -47,13 +47,21 @@ class Rule:
 
     def takes(self, site: CodeSite) -> bool:
         """Whether the site is of this rule."""
+        return self.takes_kind(site.object, site.instructions, site.work, site.mode) and self.takes_name(site)
+
+    def takes_kind(self, name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> bool:
+        """Whether it is about such code of an object of that name, whatever the symbol."""
         return (
-            site.mode is self.mode
-            and (not self.instructions or site.instructions in self.instructions)
-            and (not self.work or site.work in self.work)
-            and _found(self.object, site.object)
-            and _found(self.symbol, site.symbol)
-            and (not self.near or (not site.symbol and _found(self.near, site.near)))
+            mode is self.mode
+            and (not self.instructions or instructions in self.instructions)
+            and (not self.work or work in self.work)
+            and _found(self.object, name)
+        )
+
+    def takes_name(self, site: CodeSite) -> bool:
+        """Whether the symbol is of this rule, or the one before where there is none."""
+        return _found(self.symbol, site.symbol) and (
+            not self.near or (not site.symbol and _found(self.near, site.near))
         )
 
 
@@ -297,12 +305,19 @@ RULES = (
 )
 
 
+@lru_cache(maxsize=4096)
+def _rules_for(name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> tuple[Rule, ...]:
+    """The rules about such code, of which the symbol decides: most sites of an arm are of a few kinds."""
+    return tuple(rule for rule in RULES if rule.takes_kind(name, instructions, work, mode))
+
+
 @lru_cache(maxsize=65536)
 def _category_of(name: str, symbol: str, near: str, kind: tuple[InstructionClass, LoopWork, SampleMode]) -> Category:
     site = CodeSite(
         object=name, symbol=symbol, near=near, offset=0, instructions=kind[0], work=kind[1], mode=kind[2], count=1
     )
-    return next((rule.category for rule in RULES if rule.takes(site)), Category.OTHER)
+    rules = _rules_for(name, *kind)
+    return next((rule.category for rule in rules if rule.takes_name(site)), Category.OTHER)
 
 
 def is_unnamed(site: CodeSite) -> bool:

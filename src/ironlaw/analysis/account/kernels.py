@@ -16,6 +16,8 @@ _REACH_BYTES = 8192
 _GENERATED = "[generated]"
 # Of a function's samples: a function that multiplies and adds in fewer of them does something else besides.
 _LEAST_SHARE = 0.1
+_HOT_SHARE = 0.02  # of an arm's samples: what calls kernels spreads over many functions
+_COMPUTES = (LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.MULTIPLY_ADD)
 
 
 def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
@@ -35,7 +37,12 @@ def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
     for site in sites:
         if not site.function and is_unnamed(site) and categories[site] in _KERNELS:
             bisect.insort(anchors[site.object], (site.offset, categories[site]), key=lambda anchor: anchor[0])
-    return [(site, _beside(site, categories[site], functions, anchors)) for site in sites]
+    hot = _hot_scalar_functions(sites)
+    found = [(site, _beside(site, categories[site], functions, anchors)) for site in sites]
+    return [
+        (site, Category.OTHER if own is Category.FRAMEWORK and (site.object, site.function) in hot else own)
+        for site, own in found
+    ]
 
 
 _KERNELS = (Category.KERNELS, Category.DEPTHWISE)
@@ -73,6 +80,16 @@ def _kernel_functions(sites: Sequence[CodeSite], categories: dict[CodeSite, Cate
             if categories[site] is Category.KERNELS:
                 multiplying[place] += site.count
     return {place for place, count in multiplying.items() if count >= _LEAST_SHARE * all_samples[place]}
+
+
+def _hot_scalar_functions(sites: Sequence[CodeSite]) -> set[tuple[str, int]]:
+    """Functions of stripped libraries that compute in scalars for long: an operator, and nobody knows which."""
+    counts: Counter[tuple[str, int]] = Counter()
+    for site in sites:
+        if site.function and is_unnamed(site) and site.instructions is InstructionClass.SSE and site.work in _COMPUTES:
+            counts[site.object, site.function] += site.count
+    whole = sum(site.count for site in sites)
+    return {place for place, count in counts.items() if count >= _HOT_SHARE * whole}
 
 
 def _beside(
