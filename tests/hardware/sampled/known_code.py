@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -203,6 +203,22 @@ def copying(known: Known) -> Infer:
     return infer
 
 
+def int8(known: Known) -> Infer:
+    """A large quantized layer of torch."""
+    import torch
+
+    torch.set_num_threads(1)
+    layer = torch.nn.Sequential(torch.nn.Linear(1024, 1024)).eval()
+    quantized = torch.ao.quantization.quantize_dynamic(layer, {torch.nn.Linear}, torch.qint8)
+    given = torch.randn(256, 1024)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            quantized(given)
+
+    return infer
+
+
 PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     **{name: lambda known, name=name: loop(name) for name in LOOPS},  # type: ignore[misc]  # its default
     "mixed": mixed,
@@ -212,6 +228,7 @@ PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     "throwing": compiled(THROWING, "throwing", "-O1"),
     "scalar": compiled(SCALAR, "scalar_conv", "-O2", "-fno-tree-vectorize"),
     "copying": copying,
+    "int8": int8,
 }
 
 
@@ -265,12 +282,18 @@ def main(name: str, *treatments: str) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(known) + b"\n" + msgspec.json.encode(fact) + b"\n")
 
 
-def sampled(name: str, *treatments: str, folder: str | None = None) -> tuple[CodeSamples, Known]:
+def sampled(
+    name: str, *treatments: str, folder: str | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[CodeSamples, Known]:
     """What main prints, from a process of its own."""
     command = [sys.executable, "-m", "tests.hardware.sampled.known_code", name, *treatments]
     search = os.pathsep.join([os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run(
-        command, capture_output=True, cwd=folder, env={**os.environ, "PYTHONPATH": search}, check=False
+        command,
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, **(environment or {}), "PYTHONPATH": search},
+        check=False,
     )
     assert ended.returncode == 0, ended.stderr.decode()
     known, fact = ended.stdout.splitlines()[-2:]

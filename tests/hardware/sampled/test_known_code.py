@@ -12,6 +12,7 @@ import pytest
 from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.factors.isa import caps
 from ironlaw.missing import Missing, is_known
 from tests.hardware.sampled.known_code import LOOPS, sampled
 
@@ -126,3 +127,14 @@ def test_an_ordinary_user_samples_user_code_alone_where_the_kernel_says_so() -> 
     assert fact.by is (SampledBy.TIMER if level > 2 else SampledBy.CPU_CLOCK)
     assert fact.kernel_seen is (level < 2)
     assert share_of(fact, InstructionClass.INTEGER) >= 0.98
+
+
+@pytest.mark.skipif(not FLAGS & {"amx_int8", "avx512_vnni", "avx_vnni"}, reason="this CPU has no dot products of bytes")
+def test_int8_runs_on_its_instructions_and_not_where_they_are_capped() -> None:
+    pytest.importorskip("torch")
+
+    def dots(fact: CodeSamples) -> float:
+        return sum(share_of(fact, one) for one in (InstructionClass.AMX, InstructionClass.VNNI))
+
+    assert dots(sampled("int8")[0]) > 0.3
+    assert dots(sampled("int8", environment=caps("avx2"))[0]) == 0.0
