@@ -1,6 +1,7 @@
 """Damaged inputs of every kind: none may end in a traceback, print a nan, or hang.
 
-    python -m benchmarks.fuzz --count 100000        all kinds, in turn
+    python -m benchmarks.fuzz --count 100000        all kinds, the quick ones more often
+    python -m benchmarks.fuzz --seed 40000 --count 60000        go on there: an input depends on its number alone
     python -m benchmarks.fuzz --kind table --seed 7 --count 1 --show
 
 Recordings, tables, outputs of perf stat, plan files, histories and command lines are changed at random places: numbers
@@ -19,10 +20,11 @@ import random
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from ironlaw.cli import COMMANDS, SHOWS_TRACEBACK, run
 
 LIMIT_S = 10.0  # for one input; the slowest that is well takes a twentieth of it
 ROOT = Path(__file__).parents[1]
+MEMORY = Path("/dev/shm")  # where files are made in a twentieth of the time that a disk takes
 _NAN = re.compile(r"(?<![\w-])(?:nan|NaN|-?inf|-?Infinity)(?![\w-])")
 NUMBERS: tuple[Any, ...] = (
     -1, 0, 1, 2, -(2**63), 2**31, 2**63, 2**64, 10**30, 1e308, 1e-320, -1e308, 5e-324, 0.5, float("nan"), float("inf"),
@@ -174,6 +177,7 @@ def _changed_facts(lines: list[bytes], places: list[int], chance: random.Random)
 class Seeds:
     """What is changed: well-formed inputs of each kind."""
 
+    small: list[list[bytes]]  # two arms in few replicates: most inputs are made of these, since they are explained soon
     recordings: list[list[bytes]]
     tables: list[bytes]
     perf: list[bytes]
@@ -194,6 +198,10 @@ class Seeds:
         laws = {"fp32": Law(), "int8": Law(instructions=10e6)}
         small = recording(laws, Noise(own=0.01), replicates=5, rounds=2, groups=(SPLIT_GROUP,))
         without = recording(laws, Noise(own=0.01), replicates=5, rounds=2, groups=())
+        few = [
+            recording(laws, Noise(own=0.01), replicates=4, rounds=1, groups=groups, control=control)
+            for groups, control in (((SPLIT_GROUP,), False), ((), False), ((SPLIT_GROUP,), True))
+        ]
         golden = [path.read_bytes().splitlines() for path in sorted((ROOT / "tests/golden").glob("*.jsonl"))]
         faults = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
         engines = {"fp32": bearing(faults), "fp32+fused": SOUND, "int8+fused": SOUND}
@@ -202,6 +210,7 @@ class Seeds:
         given = with_experiments((own("a"), own("b")), programs, replicates=5)
         data = ROOT / "tests/analysis/data"
         return cls(
+            small=[lines_of(one) for one in few],
             recordings=[*map(lines_of, (small, without, recorded(), tested, given)), *golden],
             tables=[(ROOT / "tests/commands/data/post.csv").read_bytes(), b"arm;time_s;ipc\na;1,5;0,5\nb;2,5;1\n"],
             perf=[path.read_bytes() for path in sorted(data.iterdir()) if path.name != "README.md"],
@@ -223,6 +232,11 @@ out = "cells"
 """
 
 
+# How often each kind comes: a history takes as long as thirty tables, so that its folder holds many damaged files.
+OFTEN = {"recording": 30, "table": 24, "perf-stat": 16, "plan": 14, "history": 1, "command-line": 15}
+SELDOM = 0.04  # of recordings are large, and as many are drawn as HTML, Markdown or a terminal's page
+
+
 class Inputs:
     """Makes inputs in a folder: the words of a command line, and the files that they name."""
 
@@ -233,44 +247,53 @@ class Inputs:
             "history": self.history, "command-line": self.command_line,
         }  # fmt: skip
 
+    def of_number(self, number: int, kinds: Sequence[str]) -> tuple[str, list[str]]:
+        """An input's kind and the words of its command line, which depend on its number alone."""
+        chance = random.Random(number)
+        (kind,) = chance.choices(kinds, [OFTEN[one] for one in kinds])
+        return kind, self.kinds[kind](chance)
+
     def _file(self, name: str, content: bytes) -> str:
         path = self._folder / name
         path.write_bytes(content)
         return str(path)
 
     def recording(self, chance: random.Random) -> list[str]:
-        weights = [4, 4, 4, 3, 3] + [1] * (len(self._seeds.recordings) - 5)
-        (lines,) = chance.choices(self._seeds.recordings, weights)
+        is_large = chance.random() < SELDOM
+        lines = chance.choice(self._seeds.recordings if is_large else self._seeds.small)
         content = b"\n".join(lines) + b"\n"
         content = changed_bytes(content, chance) if chance.random() < 0.2 else changed_lines(lines, chance)
         if chance.random() < 0.005:
             content += chance.choice((NESTED, b'{"reading":' + NESTED + b"}")) + b"\n"
         file, out = self._file("run.jsonl", content), str(self._folder / "out")
+        if chance.random() < SELDOM:
+            return chance.choice([
+                ["explain", file], ["explain", file, "--verbose"], ["explain", file, "--correlate", "--verbose"],
+                ["report", file, "-o", out + ".md"], ["report", file, "-o", out + ".html"], ["bundle", file, "-o", out],
+            ])  # fmt: skip
+        if lines is self._seeds.recordings[2]:  # the only one with layers
+            options = [[], ["--json"], ["--work", "--all"], ["--csv"], ["--trace", out], ["--by", "kind"]]
+            return ["layers", file, *chance.choice(options)]
         return chance.choice([
-            ["explain", file], ["explain", file, "--json"], ["explain", file, "--verbose"],
-            ["explain", file, "--correlate", "--verbose"], *self._of_layers(lines, file, out),
-            ["report", file, "-o", out + ".md"], ["report", file, "-o", out + ".csv"],
-            ["report", file, "-o", out + ".html"] if chance.random() < 0.2 else ["explain", file, "--quiet"],
-            ["bundle", file, "-o", out],
+            ["explain", file, "--json"], ["explain", file, "--quiet"], ["report", file, "-o", out + ".csv"],
             ["compare", file, "--fail-if", "time>+3%", "--fail-if", "instructions>+1%", "--json"],
             ["compare", file, file, "--fail-if", "time>+3%", "--fail-if", "cause:page-faults"],
         ])  # fmt: skip
 
-    def _of_layers(self, lines: list[bytes], file: str, out: str) -> list[list[str]]:
-        """What asks for layers, where there are any."""
-        options = [[], ["--json"], ["--work", "--all"], ["--csv"], ["--trace", out], ["--by", "kind"]]
-        return [["layers", file, *one] for one in options] if lines is self._seeds.recordings[2] else []
-
     def table(self, chance: random.Random) -> list[str]:
         file = self._file("table.csv", changed_bytes(chance.choice(self._seeds.tables), chance))
-        return ["explain", "--table", file, *chance.choice(([], ["--json"], ["--verbose"]))]
+        return ["explain", "--table", file, *self._shown(chance)]
 
     def perf_stat(self, chance: random.Random) -> list[str]:
         one, other = chance.choices(self._seeds.perf, k=2)
         if chance.random() < 0.3:
             other = one
         files = [self._file("a.txt", changed_bytes(one, chance)), self._file("b.txt", other)]
-        return ["explain", "--perf-stat", *files, *chance.choice(([], ["--json"], ["--verbose"]))]
+        return ["explain", "--perf-stat", *files, *self._shown(chance)]
+
+    def _shown(self, chance: random.Random) -> list[str]:
+        """JSON, which shows all that was computed in a third of the time that a page takes; seldom a page."""
+        return chance.choice(([], ["--verbose"])) if chance.random() < SELDOM else ["--json"]
 
     def plan(self, chance: random.Random) -> list[str]:
         file = self._file("plan.toml", changed_bytes(chance.choice(self._seeds.plans), chance))
@@ -280,9 +303,11 @@ class Inputs:
         folder = self._folder / "history"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        whole = b"\n".join(self._seeds.recordings[1]) + b"\n"
+        whole = b"\n".join(self._seeds.small[2]) + b"\n"
         (folder / "whole.jsonl").write_bytes(whole)
         odd = folder / "odd.jsonl"
+        for number in range(20):
+            (folder / f"damaged{number}.jsonl").write_bytes(changed_lines(chance.choice(self._seeds.small), chance))
         match chance.randrange(9):
             case 0:
                 odd.symlink_to(folder / "nowhere")
@@ -308,7 +333,7 @@ class Inputs:
         return ["history", str(folder), *chance.choice(options)]
 
     def command_line(self, chance: random.Random) -> list[str]:
-        file = self._file("run.jsonl", b"\n".join(self._seeds.recordings[chance.randrange(3)]) + b"\n")
+        file = self._file("run.jsonl", b"\n".join(chance.choice(self._seeds.small)) + b"\n")
         odd = [*(text for text in TEXTS if "\x00" not in text and "\ud800" not in text), *map(str, NUMBERS)]
         words = [
             file, "fp32", "int8", "--arm", "--json", "--control", "--changed", "--threads", "--seed", "--budget", "--n",
@@ -392,29 +417,37 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print each input's output")
     asked = parser.parse_args()
     os.environ[SHOWS_TRACEBACK] = "1"
-    began, found, fed_count = time.perf_counter(), Counter[tuple[str, str]](), 0
-    first: dict[tuple[str, str], tuple[str, int]] = {}
-    with tempfile.TemporaryDirectory() as name:
+    began, found = time.perf_counter(), Counter[tuple[str, str]]()
+    of_kind = Counter[str]()
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         inputs = Inputs(Path(name), Seeds.gather())
         os.chdir(name)
         kinds = asked.kind or list(inputs.kinds)
         for number in range(asked.seed, asked.seed + asked.count):
             if time.perf_counter() - began > asked.seconds:
+                print(f"stopped at --seed {number}")
                 break
-            kind = kinds[number % len(kinds)]
-            arguments = inputs.kinds[kind](random.Random(number))
+            kind, arguments = inputs.of_number(number, kinds)
             if asked.show:
                 print(arguments, *fed(arguments), sep="\n")
             fault = fault_of(arguments)
-            fed_count += 1
+            of_kind[kind] += 1
             if fault:
                 found[fault] += 1
-                first.setdefault(fault, (kind, number))
+                if found[fault] == 1:
+                    print(f"{fault[0]}: {fault[1]}  ({_again(asked.kind, number)})", flush=True)
+            if number % 5000 == 4999:
+                print(f"{number + 1:,} by {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     for fault, count in found.most_common():
-        kind, number = first[fault]
-        print(f"{count:6} {fault[0]}: {fault[1]}  (--kind {kind} --seed {number})")
+        print(f"{count:6} {fault[0]}: {fault[1]}")
     took_s = time.perf_counter() - began
-    print(f"{fed_count:,} inputs, {sum(found.values()):,} faults at {len(found)} places, {took_s:.0f} s")
+    print(", ".join(f"{count:,} {kind}" for kind, count in of_kind.most_common()))
+    print(f"{of_kind.total():,} inputs, {found.total():,} faults at {len(found)} places, {took_s:.0f} s")
+
+
+def _again(kinds: Sequence[str] | None, number: int) -> str:
+    """The options that make one input again."""
+    return " ".join([*(f"--kind {kind}" for kind in kinds or ()), f"--seed {number} --count 1 --show"])
 
 
 if __name__ == "__main__":

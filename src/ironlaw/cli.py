@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.errors import ExitCode, IronlawError, offer_closest
+from ironlaw.errors import TOO_MANY_FILES, ExitCode, IronlawError, offer_closest, step_for
 from ironlaw.text import plain
 
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
@@ -105,7 +105,7 @@ def _tell_unforeseen(error: Exception) -> int:
     if os.environ.get(SHOWS_TRACEBACK):
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return _tell("too many files are open at once", "raise the limit: ulimit -n 1024", ExitCode.BAD_INPUT)
+        return _tell(TOO_MANY_FILES, step_for(error), ExitCode.BAD_INPUT)
     if isinstance(error, MemoryError):
         return _tell("out of memory", "give it more memory (a container's limit counts)", ExitCode.BAD_INPUT)
     said = " ".join(str(error).split())[:200]

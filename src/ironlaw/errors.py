@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
+
+from ironlaw.text import plain
 
 
 class ExitCode(IntEnum):
@@ -20,9 +23,10 @@ class IronlawError(Exception):
     exit_code = ExitCode.BAD_INPUT
 
     def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # Both quote names and files from outside; escaped here, they are harmless wherever they are printed.
+        self.message = plain(message)
+        self.hint = plain(hint)
+        super().__init__(self.message)
 
 
 class BadInput(IronlawError):
@@ -57,6 +61,21 @@ class GateFailed(IronlawError):
     """A comparison broke a limit that the user set."""
 
     exit_code = ExitCode.GATE_FAILED
+
+
+TOO_MANY_FILES = "too many files are open at once"
+_STEPS = {
+    errno.EMFILE: "raise the limit: ulimit -n 1024",
+    errno.ENFILE: "raise the machine's limit: sudo sysctl fs.file-max",
+    errno.EAGAIN: "end other processes, or raise the limit: ulimit -u",
+    errno.ENOMEM: "give it more memory (a container's limit counts)",
+    errno.ENOSPC: "make room in the folder for temporary files, or name another one: TMPDIR=FOLDER",
+}
+
+
+def step_for(error: OSError) -> str:
+    """What the user can do where the system refused something that every program needs."""
+    return _STEPS.get(error.errno or 0, "see what this machine allows: ironlaw doctor")
 
 
 _MOST_OFFERED = 40  # the causes with an experiment, and the factors, are fewer; the models of timm are 1300

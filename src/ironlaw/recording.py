@@ -197,6 +197,11 @@ class RecordingWriter:
         """Whether no fact has been written."""
         return not self._lines
 
+    @property
+    def has_readings(self) -> bool:
+        """Whether an inference has been counted."""
+        return any(isinstance(fact, Reading) for fact in self._kept)
+
     def discard(self) -> None:
         """Close, and leave no file: nothing was measured."""
         if self._is_in_place():

@@ -46,6 +46,37 @@ def test_traceback_is_printed_on_request(monkeypatch: pytest.MonkeyPatch, capsys
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("descriptors", "arguments", "code"),
+    [
+        (12, ["explain", WHOLE], ExitCode.DONE),
+        (7, ["doctor"], ExitCode.BAD_INPUT),
+        (12, ["run", "net.py:build", "--out", "run.jsonl", "--quiet"], ExitCode.BAD_INPUT),
+        (8, ["run", "net.py:build", "--out", "run.jsonl", "--quiet"], ExitCode.BAD_INPUT),
+    ],
+)
+def test_too_few_descriptors_are_two_lines_and_nothing_is_left(
+    descriptors: int, arguments: list[str], code: ExitCode, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text("def build(): return (lambda x: x), [(1,)]\n")
+    command = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", sys.executable, "-m", "ironlaw", *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    if code:
+        *_, first, second = ended.stderr.splitlines()
+        assert first.startswith("ironlaw: ")
+        assert "files" in first.lower()
+        assert second == "   hint: raise the limit: ulimit -n 1024"
+    assert not (tmp_path / "run.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", [".", "..", "x" * 300])
+@pytest.mark.parametrize("command", ["bundle", "history", "explain", "report", "layers", "compare"])
+def test_what_names_no_file_is_refused(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, name, *(["--model", "x"] if command == "history" else [])]) in (0, 2)
+    assert "fault of ironlaw" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_characters_that_the_encoding_lacks_are_printed_by_number(encoding: str) -> None:
     told = subprocess.run(

@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import ironlaw
 from ironlaw import cli
-from ironlaw.errors import RunIncomplete
+from ironlaw.errors import BadInput, RunIncomplete
 from ironlaw.report.progress import ProgressBar
 from ironlaw.text import plain, plain_json
 from tests.commands.test_layers import with_layers
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "without-pmu.jsonl"
 HOSTILE = "x\x1b[2J\x9b31m\u202egnp\u2066\x07\r\n# INJECTED"
+
+
+def test_errors_of_the_python_interface_quote_names_escaped() -> None:
+    with pytest.raises(BadInput) as raised:
+        ironlaw.compare(f"net{HOSTILE}.py:build", ["fp32"])
+    said = f"{raised.value}{raised.value.message}{raised.value.hint}"
+    assert "INJECTED" in said
+    assert said.isprintable()
 
 
 @pytest.fixture

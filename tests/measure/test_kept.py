@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.errors import BadInput, RunIncomplete
+from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import Ended, Ending, Fact
 from ironlaw.measure import kept
 from ironlaw.measure.messages import Turn
@@ -98,6 +99,40 @@ def test_a_signal_to_end_is_recorded_and_named_with_the_file(
     assert f"ironlaw explain {tmp_path / 'run.jsonl'}" in raised.value.hint
     assert why(load(tmp_path / "run.jsonl")) is Ending.INTERRUPTED
     assert stage.is_closed
+
+
+def test_a_recording_that_cannot_be_read_back_is_named_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Recording:
+        raise RecordingUnreadable(f"{path}, line 3: no law allows it", hint="record again")
+
+    monkeypatch.setattr(kept, "load", refuse)
+    with pytest.raises(RunIncomplete, match="line 3: no law allows it") as raised:
+        measure(Disturbed(), tmp_path / "run.jsonl", monkeypatch)
+    assert str(tmp_path / "run.jsonl") in raised.value.hint
+    assert len(load(tmp_path / "run.jsonl").readings) == 36
+
+
+def no_descriptors() -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_descriptors_that_run_out_while_measuring_keep_what_was_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RunIncomplete, match="Too many open files") as raised:
+        measure(Disturbed(no_descriptors), tmp_path / "run.jsonl", monkeypatch)
+    assert "ulimit -n 1024" in raised.value.hint
+    assert len(load(tmp_path / "run.jsonl").readings) == 17
+
+
+def test_descriptors_that_run_out_before_leave_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Disturbed()
+    monkeypatch.setattr(stage, "check_counters", no_descriptors)
+    with pytest.raises(BadInput, match="Too many open files"):
+        measure(stage, tmp_path / "run.jsonl", monkeypatch)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_while_a_run_ends_by_itself_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ class Evidence:
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
             if failure.arm == name:
-                return f"{name} failed ({failure.stage}): {failure.reason}"
+                return f"{name} failed ({failure.stage})"  # why is said once: in its own row
         return f"{name} took no turn"
 
 

@@ -23,9 +23,9 @@ def bundle(file: Path, out: Path | None) -> int:
     import ironlaw
     from ironlaw.report.bundle import to_bundle
 
+    recording = ironlaw.load(file)
     out = out or file.with_suffix(".bundle.md")
     check_writable(out, keeping=[file])
-    recording = ironlaw.load(file)
     write_text(to_bundle(ironlaw.explain(recording), recording), out)
     say(f"Bundle: {out}", err=True)
     return 0

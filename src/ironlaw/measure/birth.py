@@ -37,12 +37,12 @@ def user_environment() -> dict[str, str]:
     return {}
 
 
-def tail(log: Path) -> str:
-    """The last line of what a process printed, of which there may be gigabytes."""
+def with_tail(reason: str, log: Path) -> str:
+    """Why a process was lost, with the last line of what it had printed, of which there may be gigabytes."""
     try:
         with log.open("rb") as printed:
             printed.seek(max(0, printed.seek(0, os.SEEK_END) - _TAIL_BYTES))
             lines = printed.read().decode(errors="replace").strip().splitlines()
     except OSError:
         lines = []
-    return lines[-1][:300] if lines else "it printed nothing"
+    return f"{reason}; it had printed: {lines[-1][:300]}" if lines else reason

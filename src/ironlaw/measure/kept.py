@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from ironlaw.errors import BadInput, RunIncomplete
+from ironlaw.errors import BadInput, IronlawError, RunIncomplete, step_for
 from ironlaw.measure.interruption import Interruption
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Advice, Watcher, record
@@ -19,8 +19,8 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
     Raises:
         BadInput: `out` exists (without force), is being written or cannot be, or the model or its inputs do not exist;
             nothing was measured and no file is left.
-        RunIncomplete: the disk is full, the recording was overwritten, or a signal ended the run; what was recorded is
-            kept where the hint says.
+        RunIncomplete: the disk is full, the recording was overwritten or cannot be read back, or a signal ended the
+            run; what was recorded is kept where the hint says.
         KeyboardInterrupt: Ctrl-C was pressed before anything was recorded.
     """
     with Interruption() as interruption:
@@ -35,6 +35,8 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
         except BadInput:
             sink.discard()
             raise
+        except OSError as error:
+            raise _refused(error, sink) from error
         except BaseException:
             if sink.is_empty:
                 sink.discard()
@@ -46,4 +48,20 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
         raise RunIncomplete(
             f"{interruption.first.name} ended the run", hint=f"what was recorded is kept: ironlaw explain {out}"
         )
-    return load(sink.path)
+    try:
+        return load(sink.path)
+    except IronlawError as error:
+        raise RunIncomplete(
+            f"the run ended, but what it recorded cannot be read: {error.message}",
+            hint=f"it is kept in {sink.path}; another run may have written it, or this is a fault of ironlaw",
+        ) from error
+
+
+def _refused(error: OSError, sink: RecordingWriter) -> IronlawError:
+    """What the system refused the recorder: descriptors, memory, space. What was counted before is kept."""
+    why = f"the system refused what every run needs: {error.strerror}"
+    if not sink.has_readings:
+        sink.discard()
+        return BadInput(why, hint=step_for(error))
+    sink.close()
+    return RunIncomplete(why, hint=f"{step_for(error)}; what was recorded is kept: ironlaw explain {sink.path}")

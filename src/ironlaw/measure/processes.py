@@ -16,7 +16,7 @@ from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.engines import ENGINES, telemetry_off
-from ironlaw.errors import BadInput
+from ironlaw.errors import BadInput, step_for
 from ironlaw.fact import (
     ArmPrepared,
     Ceilings,
@@ -34,7 +34,7 @@ from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
-from ironlaw.measure.birth import new_line, tail, threading_environment, user_environment
+from ironlaw.measure.birth import new_line, threading_environment, user_environment, with_tail
 from ironlaw.measure.messages import (
     AskAnswers,
     CodeTurn,
@@ -85,6 +85,7 @@ class _Launched:
     began_ns: int
     interpreter: Interpreter | None = None
     reason: str = ""
+    hint: str = ""  # where the system refused to start it
 
 
 class ProcessStage:
@@ -141,8 +142,14 @@ class ProcessStage:
                 makers.setdefault(arm.prepared_as(), arm)
         if makers:
             imports = {arm.name: libraries_for(arm.factory or self._plan.model) for arm in makers.values()}
-            yield from self._open(tuple(makers.values()), replicate=-1, imports=imports)
+            for fact in self._open(tuple(makers.values()), replicate=-1, imports=imports):
+                if not isinstance(fact, Failure):
+                    yield fact
+                    continue
+                self._made[self._plan.arm(fact.arm).prepared_as()] = fact
         for number, (key, arm) in enumerate(makers.items()):
+            if key in self._made:
+                continue  # its interpreter did not start
             folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
             # A model that an experiment alone runs has no layers read.
             layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
@@ -241,11 +248,13 @@ class ProcessStage:
         interpreter = launched.interpreter
         reason = launched.reason if interpreter is None else interpreter.born(limit_s=START_LIMIT_S)
         if reason:
-            hint = tail(launched.log)
+            reason = with_tail(reason, launched.log)
+            # Where the system starts no process before anything is measured, it is no arm's fault.
+            stage = "input" if launched.hint and birth.replicate < 0 else "start"
             for arm in birth.arms:
                 if (twin := self._twins.pop(arm.name, None)) is not None:
                     twin.line.close()
-                yield Failure(arm=arm.name, replicate=birth.replicate, stage="start", reason=reason, hint=hint)
+                yield Failure(arm=arm.name, replicate=birth.replicate, stage=stage, reason=reason, hint=launched.hint)
             return
         yield InterpreterStarted(
             replicate=birth.replicate,
@@ -263,6 +272,7 @@ class ProcessStage:
             self._spawn(launched)
         except OSError as error:
             launched.reason = f"the interpreter did not start: {error.strerror}"
+            launched.hint = step_for(error)
         return launched
 
     def _spawn(self, launched: _Launched) -> None:
@@ -336,8 +346,8 @@ class ProcessStage:
             while not facts or _goes_before(facts[-1]):
                 facts.append(twin.receive(limit_s=limit_s))
         except LineLost as lost:
-            reason = twin.explain(lost)
-            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason, hint=tail(twin.log)))
+            reason = with_tail(twin.explain(lost), twin.log)
+            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason))
         if isinstance(facts[-1], Failure):
             twin.line.close()
             del self._twins[arm.name]

@@ -10,7 +10,6 @@ from ironlaw.explanation import ArmSummary, Explanation
 from ironlaw.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
-from ironlaw.report.words import ended
 from ironlaw.text import plain
 
 # What stands in the row of such an arm.
@@ -107,8 +106,3 @@ def boundaries(arms: Iterable[ArmSummary]) -> list[tuple[str, str]]:
         if arm.boundary:
             said.setdefault(plain(arm.boundary), []).append(plain(arm.arm))
     return [(", ".join(names), boundary) for boundary, names in said.items()]
-
-
-def failure_sentence(arm: ArmSummary) -> str:
-    """Why an arm could not go on."""
-    return f"{plain(arm.arm)} failed: {ended(plain(arm.failure))}"

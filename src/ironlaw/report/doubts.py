@@ -12,6 +12,7 @@ from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Missing
+from ironlaw.report.failures import without_failures
 from ironlaw.report.gaps import Gap
 from ironlaw.report.quantity import percent, ratio
 from ironlaw.report.words import WEIGHT_WORDS, ended
@@ -103,10 +104,13 @@ def brief_concern_sentence(doubt: Doubt) -> str:
 
 
 def doubts(explanation: Explanation, *, above: Sequence[Gap] = ()) -> list[Doubt]:
-    """The concerns, as `together` has them, without those of the whole recording whose reason a gap `above` states."""
+    """The concerns, as `together` has them, without failed arms, which `stopped_arms` reports.
+
+    Left out are also those of the whole recording whose reason a gap `above` states.
+    """
     return together(
         concern
-        for concern in explanation.concerns
+        for concern in without_failures(explanation.concerns, explanation)
         if concern.arm or not any(gap.reason in concern.text for gap in above)
     )
 

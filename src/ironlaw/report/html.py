@@ -25,7 +25,6 @@ from ironlaw.recording import Recording
 from ironlaw.report import figures, layer_figures, splitting, words
 from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.account_figures import account_bars, icicle
-from ironlaw.report.arms import failure_sentence
 from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.columns import (
     ArmsTable,
@@ -40,6 +39,7 @@ from ironlaw.report.document import to_document
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.layers import ledger_notes
@@ -68,7 +68,7 @@ _SAID = (
     control_sentence,
     cut_sentence,
     effect_text,
-    failure_sentence,
+    stopped_arms,
     front_sentence,
     guesses_heading,
     mixed_sentences,

@@ -11,10 +11,10 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.account import account_sentences, named_rows
-from ironlaw.report.arms import failure_sentence
 from ironlaw.report.columns import Row, arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
+from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import paragraph
@@ -109,7 +109,8 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
         blocks.append(folded(f"{len(added)} more arms, which experiments added", table(headings, added)))
     blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
     blocks += [escaped(gap_sentence(gap)) for gap in gaps(arms.lost, asked_comparisons(explanation))]
-    blocks += [escaped(failure_sentence(arm)) for arm in explanation.arms if arm.failure]
+    for stopped in stopped_arms(explanation):
+        blocks.append(escaped(stopped.sentence) + (f" Fix: {escaped(stopped.fix)}" if stopped.fix else ""))
     if is_known(explanation.plan):
         blocks.append(escaped(control_sentence(explanation)))
     return blocks
@@ -147,7 +148,7 @@ def split_blocks(comparison: Comparison) -> list[str]:
     """The split by the iron law, or why there is none; nothing when it was not asked for."""
     split = splitting.split_of(comparison)
     if isinstance(split, Missing):
-        return [] if split == NOT_RECORDED else [escaped(f"No split: {split.reason}.")]
+        return [] if split in (NOT_RECORDED, comparison.ln_ratio) else [escaped(f"No split: {split.reason}.")]
     rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
     return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_remarks(split))]
 

@@ -118,6 +118,8 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
             text=f"the run ended early ({recording.ended.why.value})",
             fix="record again, or go on from what there is",
         )
+    if not any(len(table.replicate) for table in turns.values()):
+        return  # nothing was measured that few replicates could put in doubt
     replicates = {int(number) for table in turns.values() for number in np.unique(table.replicate)}
     if len(replicates) < ENOUGH_REPLICATES:
         yield Concern(

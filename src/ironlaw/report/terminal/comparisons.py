@@ -144,7 +144,7 @@ class Comparisons:
     def _show_split(self, comparison: Comparison) -> None:
         split = splitting.split_of(comparison)
         if isinstance(split, Missing):
-            if split != NOT_RECORDED:
+            if split not in (NOT_RECORDED, comparison.ln_ratio):
                 say(self.console, f"No split: {plain(split.reason)}.", indent=2)
             return
         is_whole = self.verbosity is Verbosity.VERBOSE or not is_known(self.explanation.plan)

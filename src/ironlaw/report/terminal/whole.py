@@ -8,7 +8,7 @@ from rich.text import Text
 from ironlaw.explanation import Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
-from ironlaw.report.arms import agreement, boundaries, failure_sentence
+from ironlaw.report.arms import agreement, boundaries
 from ironlaw.report.columns import (
     added_arms,
     arms_table,
@@ -19,6 +19,7 @@ from ironlaw.report.columns import (
     widest_first,
 )
 from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_sentence
+from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
 from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
 from ironlaw.report.recommendation import compared_in_full
@@ -48,9 +49,10 @@ def show(
         say(console, cut_sentence(), style="bold yellow")
     table = arms_table(explanation, n=n)
     columns = show_arms(table if is_verbose else asked_rows(table), console, is_whole=is_verbose)
-    for arm in explanation.arms:
-        if arm.failure:
-            say(console, failure_sentence(arm), style="red")
+    for failed in stopped_arms(explanation):
+        say(console, failed.sentence, style="red")
+        if failed.fix:
+            say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
     in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
