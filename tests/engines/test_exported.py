@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, t
     told = torch.tensor([float(word) for word in ran.stdout.split()])
     torch.testing.assert_close(told, answers[0].reshape(-1).float(), rtol=1e-3, atol=1e-4)
     assert "import ironlaw" not in (target / "infer.py").read_text()
+    timed = subprocess.run(
+        [sys.executable, str(target / "infer.py"), "3"],
+        capture_output=True,
+        text=True,
+        env=free,
+        timeout=120,
+        check=False,
+    )
+    assert re.fullmatch(r"[0-9.]+ ms per inference\n", timed.stdout), timed.stderr
+
+
+def test_the_script_makes_and_takes_arrays_outside_of_what_it_times() -> None:
+    source = Path(exported.__file__).with_name("infer.py.jinja").read_text()
+    body = source.partition("def timed(")[2].partition("\n\n\n")[0].rpartition('"""')[2]
+    assert body.count("call(*given)") == 2
+    assert not any(word in body for word in ("feed", "arrays", "numpy", "tensor"))
 
 
 def test_a_level_of_an_experiment_is_not_exported() -> None:

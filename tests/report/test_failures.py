@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -43,7 +44,7 @@ def on_terminal(explanation: Explanation) -> str:
     return out.getvalue()
 
 
-SHOWN = {
+SHOWN: dict[str, Callable[[Explanation], str]] = {
     "terminal": on_terminal,
     "markdown": lambda explanation: markdown.to_markdown(explanation, None).replace("\\", ""),
     "html": lambda explanation: html.render(explanation, None).partition("application/json")[0],
