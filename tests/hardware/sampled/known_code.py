@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -209,7 +210,8 @@ def int8(known: Known) -> Infer:
 
     torch.set_num_threads(1)
     layer = torch.nn.Sequential(torch.nn.Linear(1024, 1024)).eval()
-    quantized = torch.ao.quantization.quantize_dynamic(layer, {torch.nn.Linear}, torch.qint8)
+    quantization: Any = torch.ao.quantization  # torch leaves it untyped
+    quantized = quantization.quantize_dynamic(layer, {torch.nn.Linear}, torch.qint8)
     given = torch.randn(256, 1024)
 
     def infer() -> None:
