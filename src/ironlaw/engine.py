@@ -20,7 +20,7 @@ class Offer:
     """A precision that an engine offers.
 
     `reads` names the factors that preparing takes notice of there; `loads` the modules that every process of such an
-    arm imports, `uses` those that it imports where they are installed, `makes` the packages that only preparing needs,
+    arm imports, `uses` those that it imports where the program does, `makes` the packages that only preparing needs,
     `extra` the extra of ironlaw that holds these (empty: the engine's own).
     """
 
@@ -89,9 +89,13 @@ class Declaration:
         return (*offer.reads, *self.options)
 
     def imports(self, precision: str) -> tuple[str, ...]:
-        """What a replicate's interpreter imports for such an arm, before its twins are forked."""
+        """What an interpreter imports for every such arm, before its twins are forked."""
+        return (*self.loads, *self.offers.get(precision, Offer()).loads)
+
+    def uses(self, precision: str) -> tuple[str, ...]:
+        """What is installed and such an arm imports where its program does."""
         offer = self.offers.get(precision, Offer())
-        return (*self.loads, *offer.loads, *(name for name in offer.uses if importlib.util.find_spec(name)))
+        return tuple(name for name in offer.uses if importlib.util.find_spec(name))
 
     def runs_with(self, precision: str) -> tuple[str, ...]:
         """The packages that a process of such an arm always imports."""

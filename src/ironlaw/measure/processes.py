@@ -51,7 +51,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.supervised import Interpreter, TwinProcess
-from ironlaw.models import hub, libraries_for
+from ironlaw.models import hub, libraries_for, may_import
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.telemetry import together
@@ -141,7 +141,7 @@ class ProcessStage:
             if arm.prepared_as() not in self._made:
                 makers.setdefault(arm.prepared_as(), arm)
         if makers:
-            imports = {arm.name: libraries_for(arm.factory or self._plan.model) for arm in makers.values()}
+            imports = {arm.name: self._imports_to_prepare(arm) for arm in makers.values()}
             for fact in self._open(tuple(makers.values()), replicate=-1, imports=imports):
                 if not isinstance(fact, Failure):
                     yield fact
@@ -224,6 +224,11 @@ class ProcessStage:
         # Side by side: each imports for seconds, and nothing counts meanwhile.
         for launched in [self._launch(birth) for birth in births]:
             yield from self._opened(launched)
+
+    def _imports_to_prepare(self, arm: Arm) -> tuple[str, ...]:
+        source, variant = arm.factory or self._plan.model, arm.variant
+        used = ENGINES[variant.level(ENGINE)].uses(variant.level(PRECISION))
+        return (*libraries_for(source), *(name for name in used if may_import(source, name)))
 
     def _birth(
         self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int, imports: Mapping[str, tuple[str, ...]]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from ironlaw.engines import Profiled, engine
+from ironlaw.engines import ENGINES, Profiled, engine
 from ironlaw.errors import BadInput, IronlawError
 from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, NullReading, Outputs, Reading
 from ironlaw.factors import FACTORS
@@ -46,8 +47,10 @@ from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.labels import read_labels
 from ironlaw.models.torch_settings import Settings, apply_settings, changed_since, read_settings, settings_notes
 from ironlaw.program import Program
-from ironlaw.variant import ENGINE
+from ironlaw.variant import ENGINE, PRECISION
 
+# Nothing was compared with torch as it came: settings that a program changes are found by what they were before.
+_LATE_TORCH = "loads torch in a way that its files do not show: settings of torch that it changes are not carried over"
 _NULLS = 5  # their median is not one interruption's
 
 
@@ -125,6 +128,7 @@ class Twin:
         post = self._post
         self._enter_process({})
         before = read_settings()
+        was_loaded = torch_use.is_loaded()
         model = open_model(post.arm.factory or post.model, images=post.images, batch=post.batch, seed=post.seed)
         settings = changed_since(before)
         if post.labels is not None:
@@ -136,7 +140,16 @@ class Twin:
         prepared = by.prepare(post.arm.variant, model, folder, threads=self._pool_size())
         if order.layers and isinstance(by, Profiled):
             by.prepare_profile(model, folder)
-        prepared = replace(prepared, settings=settings, notes=(*prepared.notes, *settings_notes(settings)))
+        # Only what a program has loaded by now is imported for it in replicates: torch takes seconds in each.
+        declared = ENGINES[post.arm.variant.level(ENGINE)]
+        used = tuple(name for name in declared.uses(post.arm.variant.level(PRECISION)) if name in sys.modules)
+        late = (_LATE_TORCH,) if used and torch_use.is_loaded() and not was_loaded else ()
+        prepared = replace(
+            prepared,
+            settings=settings,
+            imports=tuple(dict.fromkeys((*prepared.imports, *used))),
+            notes=(*prepared.notes, *settings_notes(settings), *late),
+        )
         return [*model.concerns, ArmPrepared(arm=post.arm.name, prepared=prepared)]
 
     def _enter_process(self, settings: Settings) -> None:

@@ -99,3 +99,10 @@ def libraries_for(source: str) -> tuple[str, ...]:
     from ironlaw.models.sources import libraries_for
 
     return libraries_for(source)
+
+
+def may_import(source: str, library: str) -> bool:
+    """Whether a user's program may import a library; in the parent, without importing or running anything."""
+    from ironlaw.models.requirements import may_import
+
+    return may_import(source, library)

@@ -109,11 +109,11 @@ def is_array(value: Any) -> bool:
 def fitting(program: Any, examples: Examples) -> Examples:
     """The examples as a program takes them.
 
-    A torch module takes tensors. A callable is given photographs as tensors where torch is in use, and whatever its
+    A torch module takes tensors. A callable is given photographs as tensors where torch is installed, and whatever its
     author gave as it is.
     """
     is_given = examples.preprocessing is None
-    if not (torch_use.is_module(program) or (callable(program) and torch_use.is_loaded() and not is_given)):
+    if not (torch_use.is_module(program) or (callable(program) and torch_use.is_installed() and not is_given)):
         return examples
     return replace(
         examples,

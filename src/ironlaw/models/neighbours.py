@@ -36,6 +36,23 @@ def refuse_hidden(first: Path, folder: Path) -> None:
             waiting += _files(beside)
 
 
+def imported_from_outside(first: Path, folder: Path) -> set[str]:
+    """What a file, or a package's files, and what they import from the folder, import from elsewhere."""
+    waiting, seen, outside = list(_files(first)), set[Path](), set[str]()
+    while waiting:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for name in _imported(file):
+            beside = _beside(name, folder)
+            if beside is None:
+                outside.add(name)
+            else:
+                waiting += _files(beside)
+    return outside
+
+
 def refuse_installed(name: str, beside: Path, folder: Path, *, by: Path | None = None) -> None:
     """See that a name stands for what lies in the folder and for nothing that is searched before it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 from typing import Any
 
@@ -10,6 +11,11 @@ from typing import Any
 def is_loaded() -> bool:
     """Whether torch has been imported: nothing here can be of torch otherwise."""
     return "torch" in sys.modules
+
+
+def is_installed() -> bool:
+    """Whether torch could be imported."""
+    return is_loaded() or importlib.util.find_spec("torch") is not None
 
 
 def is_module(value: Any) -> bool:
