@@ -64,10 +64,10 @@ class PreparedModel:
     """What preparing an arm left behind: a file to load, and facts about how it was made.
 
     `size_bytes` is the size of the saved state_dict (or of the model file where there is none); `phases_ns` are the
-    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from.
-    `imports` are modules that this model's classes live in: a replicate's interpreter imports them once, before its
-    twins are forked, like the engine's IMPORTS. `settings` are torch's own that the model's code changed while it was
-    made (models/torch_settings.py); every replicate is given them. `applied` says, per factor that was
+    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from. `imports`
+    are modules that this model's classes live in or its program loads: a replicate's interpreter imports them once,
+    before its twins are forked, like what its engine loads. `settings` are torch's own that the model's code changed
+    while it was made (models/torch_settings.py); every replicate is given them. `applied` says, per factor that was
     applied while it was made, what that did.
     """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
-from ironlaw.fact import Ended, Ending, Fact, Failure, FreeMemory
+from ironlaw.fact import ArmPrepared, Ended, Ending, Fact, Failure, FreeMemory
 from ironlaw.measure import processes
 from ironlaw.measure.birth import user_environment
 from ironlaw.measure.messages import Line
@@ -230,3 +230,22 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(monkeypatch: pytest.
     stage.close()
     first, second = ("('fp32',)", "('fp32+pages=huge',)")
     assert seen == [f"begin {first}", f"begin {second}", f"born {first}", f"born {second}"]
+
+
+def test_a_replicate_imports_torch_for_a_program_that_has_loaded_it_alone(tmp_path: Path) -> None:
+    def imports(text: str) -> tuple[str, ...]:
+        file = tmp_path / "program.py"
+        file.write_text(text)
+        arm = Arm(name="own", variant=Variant.of({PRECISION: GIVEN}), factory=f"{file}:make")
+        stage = ProcessStage(Plan(model="", arms=(arm,), schedule=Schedule(replicates=1), counters=False))
+        try:
+            stage.check_counters()
+            (fact,) = [one for one in stage.prepare((arm,)) if isinstance(one, ArmPrepared)]
+        finally:
+            stage.close()
+        return fact.prepared.imports
+
+    pytest.importorskip("torch")
+    called = "def program(x):\n    import torch\n    return x\n"
+    assert imports("def make(): return abs, [(1,)]\n") == ()
+    assert imports(f"{called}def make(): return program, [(1,)]\n") == ("torch",)
