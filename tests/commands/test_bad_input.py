@@ -70,6 +70,13 @@ def test_too_few_descriptors_are_two_lines_and_nothing_is_left(
     assert not (tmp_path / "run.jsonl").exists()
 
 
+def test_a_plan_whose_folder_has_too_long_a_name_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'models = ["resnet18"]\narms = ["fp32", "int8"]\nbudget = 5\nout = "{"c" * 300}"\n')
+    assert run(["sweep", str(plan), "--map"]) == 2
+    assert "File name too long" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", [".", "..", "x" * 300])
 @pytest.mark.parametrize("command", ["bundle", "history", "explain", "report", "layers", "compare"])
 def test_what_names_no_file_is_refused(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:

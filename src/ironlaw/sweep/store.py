@@ -35,14 +35,19 @@ class Store:
         With `only_look` nothing is taken or cleared: a sweep may be at work in it.
 
         Raises:
-            BadInput: the folder cannot be written, or another sweep works in it.
+            BadInput: the folder cannot be read or written, or another sweep works in it.
         """
         self.folder = folder
         self._lock: int | None = None
         if not only_look:
             self._take()
         # What this sweep adds is looked up by name, so that memory does not grow with it.
-        self._found = {path.stem.rpartition("-")[2]: path.name for path in folder.glob("*.jsonl")}
+        try:
+            found = list(folder.glob("*.jsonl"))
+        except OSError as error:
+            hint = 'name a folder that can be read: out = "..."'
+            raise BadInput(f"cannot read {folder}: {error.strerror}", hint=hint) from None
+        self._found = {path.stem.rpartition("-")[2]: path.name for path in found}
 
     def _take(self) -> None:
         folder = self.folder
