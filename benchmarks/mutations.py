@@ -53,7 +53,7 @@ _TS, _TV, _TL = (f"tests/{folder}" for folder in (_S, _V, _L))
 MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         f"{_V}/family.py", f"{_TV}/test_family.py",
-        ("(len(p_values) - place) * p_values[key]", "p_values[key]"),
+        ("(count - place) * p_values[key]", "p_values[key]"),
         ("largest = max(largest, ", "largest = max(0.0, "),
         ("2 * float(stdtr", "1 * float(stdtr"),
         ("if len(values) < 2:", "if len(values) < 1:"),
@@ -63,15 +63,15 @@ MUTATIONS: tuple[Mutation, ...] = (
         f"{_V}/judgement.py", f"{_TV}/test_judgement.py",
         ("return Outcome.UNDECIDED, self.among.reason", 'return Outcome.CONFIRMED, ""'),
         ("len(item.parts) < FEWEST_REPLICATES", "len(item.parts) < 2"),
-        ("if effect.lies_within(self.on.smallest):", "if False:"),
-        ("in_time is not None and in_time.lies_within(self.on.smallest)", "False"),
+        ("if self._is_within(signed_parts(item)):", "if False:"),
+        ("in_time is not None and self._is_within(_signed_in_time(item))", "False"),
         ("if effect.high < 0:", "if False:"),
         ("if effect.low <= 0:", "if False:"),
         ("if in_time is not None and in_time.low <= 0:", "if False:"),
         ("if any(self.on.is_equal_in(", "if False and any(self.on.is_equal_in("),
         ("cause_of(item.cause).if_slower_loses) and", "cause_of(item.cause).if_slower_loses) and False and"),
-        ("if by_luck >= 1 - CONFIDENCE:", "if False:"),
-        ("max(self.among.get((*self.arms, item.cause), 0.0), _p_value(item))", "_p_value(item)"),
+        ("if by_noise >= self.rule.error:", "if False:"),
+        ("max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))", "_p_value(item)"),
         ("return max(p_value(", "return min(p_value("),
         ("loss.low > self.on.smallest", "loss.low < self.on.smallest"),
         ("item.sign * part for part in item.parts", "part for part in item.parts"),
@@ -87,7 +87,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         f"{_V}/shares.py", f"{_TV}/test_shapley.py",
         ("steps.append(mean_of(step))", "steps.append(0.0)"),
-        ("value - right.get(key, 0.0)", "value + right.get(key, 0.0)"),
+        ("value - right[key]", "value + right[key]"),
         ("-abs(mean_of(item.parts))", "abs(mean_of(item.parts))"),
     ),
     *_of(
@@ -148,6 +148,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "measure/rounds.py", "tests/measure/test_rounds.py",
         ("(item + shift) % size", "(item + 0 * shift) % size"),
+    ),
+    *_of(
+        "analysis/scheduling/dimension.py", "tests/analysis/scheduling/test_dimension.py",
         ("quotient + (place < remainder)", "quotient + (place <= remainder)"),
     ),
     *_of(

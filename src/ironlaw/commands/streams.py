@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -54,6 +55,8 @@ def make_streams_last() -> None:
 def _lasting(stream: TextIO | None, *, is_needed: bool) -> TextIO:
     if stream is None:  # started with the descriptor closed
         return io.TextIOWrapper(io.BufferedWriter(_Lasting(os.open(os.devnull, os.O_WRONLY), is_needed=False)))
+    with contextlib.suppress(BrokenPipeError):  # its reader has exited, and has what it wanted
+        stream.flush()  # what was printed before comes out before
     raw = _Lasting(stream.fileno(), is_needed=is_needed)
     return io.TextIOWrapper(
         io.BufferedWriter(raw),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ironlaw.fact import Activity
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing
 from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, margins
 from ironlaw.report.quantity import TIME, amount, percent
 from ironlaw.run_time import RunTime
@@ -54,7 +54,7 @@ def run_document(run: Maybe[RunTime]) -> dict[str, Any]:
     if isinstance(run, Missing):
         return {"missing": run.reason}
     return {
-        "wall_s": run.wall_s if is_known(run.wall_s) else {"missing": run.wall_s.reason},
+        "wall_s": {"missing": run.wall_s.reason} if isinstance(run.wall_s, Missing) else run.wall_s,
         "counted_s": run.counted_s,
         "spent": {"missing": run.spent.reason}
         if isinstance(run.spent, Missing)

@@ -138,12 +138,15 @@ def test_no_control_arm_is_a_doubt() -> None:
     assert not doubts(recording(ARMS), "no-control")
 
 
-def test_a_control_that_failed_is_a_doubt_with_its_reason() -> None:
+def test_a_control_that_failed_is_a_doubt_that_names_it_and_its_reason_is_given_once() -> None:
     fact = recording(ARMS)
     kept = tuple(one for one in fact.readings if not one.arm.endswith("(again)"))
     failure = Failure(arm="fp32 (again)", replicate=0, stage="turn", reason="killed by SIGSEGV")
-    ((_, text),) = doubts(replace(fact, readings=kept, failures=(failure,)), "no-control")
-    assert "killed by SIGSEGV" in text
+    failed = replace(fact, readings=kept, failures=(failure,))
+    ((_, text),) = doubts(failed, "no-control")
+    assert "fp32 (again) failed (turn)" in text
+    with_reason = [(one.slug, one.arm) for one in explain(failed).concerns if "killed by SIGSEGV" in one.text]
+    assert with_reason == [("arm-failed", "fp32 (again)")]
 
 
 def test_a_reading_without_time_is_left_out_and_said() -> None:

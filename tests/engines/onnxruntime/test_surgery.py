@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy
 import pytest
@@ -16,7 +17,10 @@ from ironlaw.models import open_model
 from ironlaw.program import OperatorCensus
 from ironlaw.variant import Variant
 
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.filterwarnings("ignore")  # quantizers warn of their own ways
 
@@ -27,7 +31,9 @@ def _values(seed: int, *shape: int) -> numpy.ndarray:
     return (numpy.random.default_rng(seed).standard_normal(shape) * 0.2).astype(numpy.float32)
 
 
-def _graph(nodes: list, weights: dict[str, numpy.ndarray], takes: list[int], gives: list[int]) -> onnx.ModelProto:
+def _graph(
+    nodes: list[onnx.NodeProto], weights: dict[str, numpy.ndarray], takes: list[int], gives: list[int]
+) -> onnx.ModelProto:
     make = onnx.helper
     ends = [make.make_tensor_value_info(name, 1, shape) for name, shape in (("x", takes), ("y", gives))]
     held = [onnx.numpy_helper.from_array(values, name) for name, values in weights.items()]
