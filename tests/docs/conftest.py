@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
+from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.lines import encode
 from ironlaw.machine.noise import Noise as MachineNoise
 from ironlaw.machine.torch_probe import TorchProbe, probe_torch
@@ -39,8 +40,18 @@ other = build
 REPLICATES = 3  # enough for every sentence that a page could lead to; how many there are is not what is tested
 
 
-FLOAT = replace(FLOAT_ARM, checks=SOUND.checks, census=SOUND.census)
-LAWS = {"fp32": FLOAT, "int8": replace(INT8_ARM, checks=SOUND.checks, census=SOUND.census)}
+def _site(symbol: str, instructions: InstructionClass, count: int, work: LoopWork = LoopWork.MULTIPLY_ADD) -> CodeSite:
+    return CodeSite(
+        object="libtorch_cpu.so", symbol=symbol, offset=16, instructions=instructions, work=work,
+        mode=SampleMode.USER, count=count,
+    )  # fmt: skip
+
+
+NORM = _site("at::native::batch_norm_cpu_kernel", InstructionClass.AVX2, 2)
+GEMM = _site("mkl_blas_avx512_sgemm_kernel_0_b0", InstructionClass.AVX512, 3)
+DOTS = _site("mkl_blas_avx512_igemm_kernel_0_b0", InstructionClass.VNNI, 3, LoopWork.INTEGER_MULTIPLY_ADD)
+FLOAT = replace(FLOAT_ARM, checks=SOUND.checks, census=SOUND.census, code=(GEMM, NORM))
+LAWS = {"fp32": FLOAT, "int8": replace(INT8_ARM, checks=SOUND.checks, census=SOUND.census, code=(DOTS, NORM))}
 
 
 def record(
@@ -76,6 +87,8 @@ def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for place in ("model.py", "other.py", "base/model.py", "head/model.py"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text(MODEL)
+    for name in ("net.onnx", "net_fp16.onnx", "net_int4.onnx"):
+        save_relu(tmp_path / name)
     from PIL import Image
 
     (tmp_path / "photos").mkdir()
@@ -86,10 +99,20 @@ def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
+def save_relu(path: Path) -> None:
+    """The smallest network in a file: one operator on four numbers."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "relu", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
 def _write_recordings(folder: Path) -> None:
     arms = with_control(tuple(Arm.of(name) for name in DEFAULT_ARMS))
     schedule = Schedule(rounds=4, inferences=4 * REPLICATES, budget_s=None)
-    record(Plan(model="model.py:build", arms=arms, schedule=schedule, layers=True), folder / "run.jsonl")
+    record(Plan(model="model.py:build", arms=arms, schedule=schedule, layers=True, code=True), folder / "run.jsonl")
     for name, seed in (("old.jsonl", 1), ("new.jsonl", 2)):
         laws = {"fp32": Law(), "int8": Law(instructions=10e6)}
         fact = recording(laws, Noise(own=0.005), seed=seed, groups=(SPLIT_GROUP,))

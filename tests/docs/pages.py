@@ -13,7 +13,10 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELLS = ("sh", "console", "yaml")
 _TYPED = re.compile(r"^```(\w*)\n(.*?)^```$|`((?:ironlaw|python -m) [a-z][^`]*)`", re.MULTILINE | re.DOTALL)
 # Names that stand for a reader's own file; and fewer simulated runs than tell a coverage.
-STAND_INS = {"FILE": "run.jsonl", "OLD": "old.jsonl", "NEW": "new.jsonl", "PLAN.toml": "plan.toml", "4000": "8"}
+STAND_INS = {
+    "FILE": "run.jsonl", "OLD": "old.jsonl", "NEW": "new.jsonl", "PLAN.toml": "plan.toml", "ARM": "int8",
+    "FOLDER": "ironlaw-sweeps", "4000": "8", "120": "1", "150": "1",
+}  # fmt: skip
 
 # Lines that change more than a reader's folder, by how they start, and the module that runs them where it does no harm.
 APART = {
