@@ -10,21 +10,16 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.account import Account, AccountRow
 from ironlaw.causes import cause_of
 from ironlaw.concern import Weight
 from ironlaw.explanation import (
-    NOT_RECORDED,
-    NOT_SAMPLED,
     Association,
-    Comparison,
     Explanation,
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.report import figures, layer_figures, splitting, words
-from ironlaw.report.account import account_sentences, named_rows
-from ironlaw.report.account_figures import account_bars, icicle
+from ironlaw.report import figures, splitting, words
+from ironlaw.report.account_figures import icicle
 from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.columns import (
     ArmsTable,
@@ -42,10 +37,10 @@ from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
-from ironlaw.report.layers import ledger_notes
+from ironlaw.report.page_sections import Cell, section
 from ironlaw.report.palette import page_palette
 from ironlaw.report.paragraph import paragraph, summary
-from ironlaw.report.quantity import BYTES, TIME, Footnotes, amount, number, scale_for, shown
+from ironlaw.report.quantity import BYTES, Footnotes, amount, shown
 from ironlaw.report.raw import packed
 from ironlaw.report.recommendation import (
     FRONT_HEADING,
@@ -57,7 +52,6 @@ from ironlaw.report.recommendation import (
 from ironlaw.report.run_time import run_bar
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
-from ironlaw.split import Ledger, LedgerRow, Term
 from ironlaw.text import plain, plain_json
 
 if TYPE_CHECKING:
@@ -81,49 +75,6 @@ _SAID = (
 
 # A page that would be larger with the recording in it is written without.
 _LARGEST_PAGE_BYTES = 6_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """A number as text, and the value of the JSON document that it shows; empty for a gap."""
-
-    text: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerView:
-    """The ledger as a table: headings of its number columns, and per layer its words and numbers."""
-
-    unit: str
-    headings: tuple[str, ...]
-    kinds: tuple[str, ...]
-    rows: tuple[tuple[LedgerRow, tuple[Cell, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountView:
-    """The account as a table: its unit, per row the name and its cells, and what is said below."""
-
-    unit: str
-    drawing: Drawing | None
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One comparison's part of the page."""
-
-    anchor: str
-    comparison: Comparison
-    drawings: tuple[Drawing, ...]
-    no_split: str
-    ledger: LedgerView | None
-    no_ledger: str
-    ledger_notes: tuple[str, ...]
-    account: AccountView | None
-    no_account: str
 
 
 def render(explanation: Explanation, recording: Recording | None) -> str:
@@ -194,7 +145,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "bars": figures.time_bars(explanation, name=f"{prefix}bars"),
         "more_bars": figures.time_bars(explanation, name=f"{prefix}more-bars", of_experiments=True),
         "sections": [
-            _section(comparison, explanation, document, explanation.comparisons.index(comparison), prefix=prefix)
+            section(comparison, explanation, document, explanation.comparisons.index(comparison), prefix=prefix)
             for comparison in widest_first(asked)
         ],
         "guesses": guesses(explanation),
@@ -298,78 +249,6 @@ def _data_value(value: Any) -> str:
     if isinstance(value, dict):
         return _data_value(value["value"]) if "value" in value else ""
     return repr(value)
-
-
-def _section(
-    comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int, *, prefix: str
-) -> Section:
-    ledger, split, once, account = comparison.ledger, comparison.split, comparison.once, comparison.account
-    return Section(
-        anchor=f"comparison-{place}",
-        comparison=comparison,
-        drawings=tuple(_drawings(comparison, explanation, f"{prefix}c{place}-")),
-        no_split=_why_not(split) if isinstance(once, Missing) else "",
-        ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
-        no_ledger=_why_not(ledger),
-        ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
-        account=None if isinstance(account, Missing) else _account_view(comparison, account, f"{prefix}c{place}-"),
-        no_account=plain(account.reason) if isinstance(account, Missing) and account != NOT_SAMPLED else "",
-    )
-
-
-def _why_not(part: object) -> str:
-    """Why a part is not there; empty when it is, or when it was not asked for."""
-    return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
-
-
-def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
-    drawn = [
-        figures.cause_waterfall(comparison, name=f"{name}causes"),
-        figures.split_waterfall(comparison, explanation, name=f"{name}split"),
-    ]
-    ledger = comparison.ledger
-    if not isinstance(ledger, Missing):
-        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"{name}depth"))
-        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
-    return [drawing for drawing in drawn if drawing is not None]
-
-
-def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
-    # A term that no layer has a value for is named below the table, not given a column of dashes.
-    terms = [term for term in Term if any(is_known(row.terms.get(term, NOT_RECORDED)) for row in ledger.rows)]
-    scale = scale_for(TIME, [time for row in ledger.rows for time in (row.control_ns, row.changed_ns)])
-    keys = ["control_ms", "changed_ms", "saved_ms", *(f"{term.value}_ms" for term in terms)]
-
-    def cell(value: Any) -> Cell:
-        if not isinstance(value, float | int):
-            return Cell(text="–", value="")
-        return Cell(text=number(value * 1e6, scale), value=repr(value))
-
-    return LedgerView(
-        unit=scale.unit,
-        headings=tuple(words.TERM_TITLES[term] for term in terms),
-        kinds=tuple(sorted({row.kind for row in ledger.rows if row.kind})),
-        rows=tuple(
-            (row, tuple(cell(said.get(key)) for key in keys)) for row, said in zip(ledger.rows, rows, strict=True)
-        ),
-    )
-
-
-def _account_view(comparison: Comparison, account: Account, name: str) -> AccountView:
-    rows = named_rows(account)
-    scale = scale_for(TIME, [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)])
-
-    def cells(row: AccountRow) -> tuple[Cell, ...]:
-        times = [Cell(text=number(one.value, scale), value=repr(one.value)) for one in (row.control_ns, row.changed_ns)]
-        saved = shown(row.saved_ns, scale, null=0.0)
-        return (*times, Cell(text=saved.value, value=repr(row.saved_ns.value)), Cell(text=saved.interval, value=""))
-
-    return AccountView(
-        unit=scale.unit,
-        drawing=account_bars(comparison, account, name=f"{name}account"),
-        rows=tuple((one.name, cells(one.row)) for one in rows),
-        sentences=tuple(account_sentences(account)),
-    )
 
 
 def _icicles(explanation: Explanation, prefix: str) -> list[Drawing]:

@@ -1,0 +1,134 @@
+"""One comparison's part of the page: its pictures, its ledger and its account, as the templates take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ironlaw.account import Account, AccountRow
+from ironlaw.explanation import NOT_RECORDED, NOT_SAMPLED, Comparison, Explanation
+from ironlaw.missing import Missing, is_known
+from ironlaw.report import figures, layer_figures, words
+from ironlaw.report.account import account_sentences, named_rows
+from ironlaw.report.account_figures import account_bars
+from ironlaw.report.drawing import Drawing
+from ironlaw.report.layers import ledger_notes
+from ironlaw.report.quantity import TIME, number, scale_for, shown
+from ironlaw.split import Ledger, LedgerRow, Term
+from ironlaw.text import plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A number as text, and the value of the JSON document that it shows; empty for a gap."""
+
+    text: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerView:
+    """The ledger as a table: headings of its number columns, and per layer its words and numbers."""
+
+    unit: str
+    headings: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: tuple[tuple[LedgerRow, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account as a table: its unit, per row the name and its cells, and what is said below."""
+
+    unit: str
+    drawing: Drawing | None
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One comparison's part of the page."""
+
+    anchor: str
+    comparison: Comparison
+    drawings: tuple[Drawing, ...]
+    no_split: str
+    ledger: LedgerView | None
+    no_ledger: str
+    ledger_notes: tuple[str, ...]
+    account: AccountView | None
+    no_account: str
+
+
+def section(
+    comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int, *, prefix: str
+) -> Section:
+    """A comparison as the page shows it: `place` is its place in the document, and `prefix` begins every id."""
+    ledger, split, once, account = comparison.ledger, comparison.split, comparison.once, comparison.account
+    return Section(
+        anchor=f"comparison-{place}",
+        comparison=comparison,
+        drawings=tuple(_drawings(comparison, explanation, f"{prefix}c{place}-")),
+        no_split=_why_not(split) if isinstance(once, Missing) else "",
+        ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
+        no_ledger=_why_not(ledger),
+        ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
+        account=None if isinstance(account, Missing) else _account_view(comparison, account, f"{prefix}c{place}-"),
+        no_account=plain(account.reason) if isinstance(account, Missing) and account != NOT_SAMPLED else "",
+    )
+
+
+def _why_not(part: object) -> str:
+    """Why a part is not there; empty when it is, or when it was not asked for."""
+    return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
+
+
+def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
+    drawn = [
+        figures.cause_waterfall(comparison, name=f"{name}causes"),
+        figures.split_waterfall(comparison, explanation, name=f"{name}split"),
+    ]
+    ledger = comparison.ledger
+    if not isinstance(ledger, Missing):
+        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"{name}depth"))
+        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
+    return [drawing for drawing in drawn if drawing is not None]
+
+
+def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
+    # A term that no layer has a value for is named below the table, not given a column of dashes.
+    terms = [term for term in Term if any(is_known(row.terms.get(term, NOT_RECORDED)) for row in ledger.rows)]
+    scale = scale_for(TIME, [time for row in ledger.rows for time in (row.control_ns, row.changed_ns)])
+    keys = ["control_ms", "changed_ms", "saved_ms", *(f"{term.value}_ms" for term in terms)]
+
+    def cell(value: Any) -> Cell:
+        if not isinstance(value, float | int):
+            return Cell(text="–", value="")
+        return Cell(text=number(value * 1e6, scale), value=repr(value))
+
+    return LedgerView(
+        unit=scale.unit,
+        headings=tuple(words.TERM_TITLES[term] for term in terms),
+        kinds=tuple(sorted({row.kind for row in ledger.rows if row.kind})),
+        rows=tuple(
+            (row, tuple(cell(said.get(key)) for key in keys)) for row, said in zip(ledger.rows, rows, strict=True)
+        ),
+    )
+
+
+def _account_view(comparison: Comparison, account: Account, name: str) -> AccountView:
+    rows = named_rows(account)
+    scale = scale_for(TIME, [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)])
+
+    def cells(row: AccountRow) -> tuple[Cell, ...]:
+        times = [Cell(text=number(one.value, scale), value=repr(one.value)) for one in (row.control_ns, row.changed_ns)]
+        saved = shown(row.saved_ns, scale, null=0.0)
+        return (*times, Cell(text=saved.value, value=repr(row.saved_ns.value)), Cell(text=saved.interval, value=""))
+
+    return AccountView(
+        unit=scale.unit,
+        drawing=account_bars(comparison, account, name=f"{name}account"),
+        rows=tuple((one.name, cells(one.row)) for one in rows),
+        sentences=tuple(account_sentences(account)),
+    )
