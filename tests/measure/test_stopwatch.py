@@ -12,7 +12,7 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Activity, ArmStarted, Reading, Spent
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
-from ironlaw.measure.stopwatch import Stopwatch
+from ironlaw.measure.stopwatch import Laps, Stopwatch
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
@@ -89,3 +89,9 @@ def test_a_recording_accounts_for_all_of_its_wall_time() -> None:
     assert run.replicates == 3
     started_s = sum(fact.load_ns + sum(fact.warm_up_ns) for fact in kept if isinstance(fact, ArmStarted)) / 1e9
     assert run.spent[Activity.LOADING] + run.spent[Activity.WARMING] <= min(started_s, 12.0) + 1e-9
+
+
+def test_each_lap_is_the_time_since_the_one_before() -> None:
+    moments = iter((1.0, 3.0, 3.0, 8.0))
+    clock = Laps(lambda: next(moments))
+    assert [clock.lap() for _ in range(3)] == [2.0, 0.0, 5.0]

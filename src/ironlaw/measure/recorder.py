@@ -30,7 +30,7 @@ from ironlaw.measure.layers.sweep import Allowance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
-from ironlaw.measure.stopwatch import Stopwatch
+from ironlaw.measure.stopwatch import Laps, Stopwatch
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.situation import Dimension, NextReplicate, ReplicateSpent, Situation
@@ -246,7 +246,7 @@ def _adopt(run: _Run, plan: Plan) -> None:
 
 
 def _run_replicate(run: _Run, replicate: int) -> None:
-    clock = _Laps(run)
+    clock = Laps(run.stage.now_s)
     run.say(f"starting replicate {replicate + 1}", replicate)
     run.watch.turn_to(Activity.STARTING)
     for fact in run.stage.start(replicate, _in_starting_order(run, replicate), run.models):
@@ -283,21 +283,6 @@ def _run_replicate(run: _Run, replicate: int) -> None:
         answered=answered,
         stopping_s=clock.lap(),
     )
-
-
-@dataclass(slots=True)
-class _Laps:
-    """A clock that gives the seconds since it was last asked."""
-
-    run: _Run
-    at_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.at_s = self.run.elapsed_s()
-
-    def lap(self) -> float:
-        before, self.at_s = self.at_s, self.run.elapsed_s()
-        return self.at_s - before
 
 
 def _count(run: _Run, replicate: int, arms: tuple[Arm, ...], size: Dimension) -> None:

@@ -44,3 +44,17 @@ class Stopwatch:
 
     def _add(self, activity: Activity, seconds: float) -> None:
         self._seconds[activity] = self._seconds.get(activity, 0.0) + max(0.0, seconds)
+
+
+class Laps:
+    """A clock that gives the seconds since it was last asked."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        """Start the first lap."""
+        self._now_s = now_s
+        self._at_s = now_s()
+
+    def lap(self) -> float:
+        """The seconds since the last call, or since the start."""
+        before_s, self._at_s = self._at_s, self._now_s()
+        return self._at_s - before_s
