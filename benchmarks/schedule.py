@@ -160,7 +160,7 @@ HOSTS = {
     "programs, quick start": Host(start_s=1.5, round_s=0.2, dwell_s=3.0, step=0.05, turn=0.02, luck=0.01),
     "default run": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.05, turn=0.03, luck=0.02),
     "slow start": Host(start_s=20.0, round_s=0.5, dwell_s=3.0, step=0.05, turn=0.03, luck=0.02),
-    "luck of processes": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.01, turn=0.01, luck=0.05),
+    "variation of processes": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.01, turn=0.01, luck=0.05),
     "noise of turns": Host(start_s=6.0, round_s=0.3, dwell_s=0.5, step=0.05, turn=0.10, luck=0.002),
 }
 SPAN_S = 90.0

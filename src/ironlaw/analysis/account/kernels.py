@@ -83,7 +83,7 @@ def _kernel_functions(sites: Sequence[CodeSite], categories: dict[CodeSite, Cate
 
 
 def _hot_scalar_functions(sites: Sequence[CodeSite]) -> set[tuple[str, int]]:
-    """Functions of stripped libraries that compute in scalars for long: an operator, and nobody knows which."""
+    """Functions of stripped libraries that compute in scalars for long: an operator, unknown which."""
     counts: Counter[tuple[str, int]] = Counter()
     for site in sites:
         if site.function and is_unnamed(site) and site.instructions is InstructionClass.SSE and site.work in _COMPUTES:

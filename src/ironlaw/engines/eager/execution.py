@@ -233,12 +233,12 @@ def export(variant: Variant, prepared: Path) -> Export:
     """The saved module, and where its classes were found.
 
     Raises:
-        BadInput: it could not be saved, and is made anew in every process.
+        BadInput: it could not be saved, and is made again in every process.
     """
     about = json.loads((prepared / _ABOUT).read_text())
     if "source" in about:
         raise BadInput(
-            "this program cannot be saved: its factory makes it anew in every process",
+            "this program cannot be saved: its factory makes it again in every process",
             hint="keep open files, sessions and locks out of it",
         )
     search = json.loads((prepared / _MODULE).with_suffix(".paths.json").read_text())

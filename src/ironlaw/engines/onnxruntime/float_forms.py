@@ -61,8 +61,8 @@ def _widen_nbits(graph: Graph, node: Any) -> None:
     """MatMulNBits with 4 or 8 bits a weight: a product with the weights as they are widened at each call."""
     import numpy
 
-    told = {one.name: _attribute(one) for one in node.attribute}
-    columns, rows, bits, block = (int(told[name]) for name in ("N", "K", "bits", "block_size"))
+    attributes = {one.name: _attribute(one) for one in node.attribute}
+    columns, rows, bits, block = (int(attributes[name]) for name in ("N", "K", "bits", "block_size"))
     packed, steps = graph.values_of(node.input[1]), graph.values_of(node.input[2])
     if packed is None or steps is None or bits not in (4, 8) or len([name for name in node.input if name]) > 4:
         raise _unknown_form(node)
