@@ -16,6 +16,7 @@ from ironlaw.explanation import (
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.arms import boundaries
 from ironlaw.report.doubts import control_sentence
+from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess
 from ironlaw.report.terminal import Verbosity, show
 from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
@@ -343,3 +344,11 @@ def test_a_control_that_moved_by_a_negligible_amount_is_not_called_equal() -> No
     moved = replace(whole.control_check, ln_ratio=Estimate(value=-0.0008, low=-0.0013, high=-0.0002))
     assert "no difference, as it must be" in control_sentence(whole)
     assert "too little to put a larger difference in doubt" in control_sentence(replace(whole, control_check=moved))
+
+
+def test_guesses_that_nothing_tested_have_no_heading(monkeypatch: pytest.MonkeyPatch) -> None:
+    untested = AnsweredGuess(guess="fewer context switches", answer=NOT_TESTED, evidence=("nothing tests it.",))
+    monkeypatch.setattr("ironlaw.report.terminal.whole.guesses", lambda explanation: (untested,))
+    explanation = explanations.without_pmu()
+    assert "The usual guesses" not in text_of(explanation)
+    assert "The usual guesses" in text_of(explanation, verbosity=Verbosity.VERBOSE)

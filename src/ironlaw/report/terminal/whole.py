@@ -116,7 +116,7 @@ def _show_waterfall(explanation: Explanation, console: Console) -> None:
 
 
 def _show_guesses(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
-    answered = guesses(explanation)
+    answered = [guess for guess in guesses(explanation) if is_whole or guess.answer != NOT_TESTED]
     if not answered:
         return
     console.print()
@@ -127,7 +127,7 @@ def _show_guesses(explanation: Explanation, console: Console, *, is_whole: bool)
             answer = Text(guess.answer, style=_ANSWER_STYLES.get(guess.answer, ""))
             say(console, Text(f"{guess.guess}: ") + answer, indent=2, hanging=2)
             say(console, " ".join(guess.evidence), style="dim", indent=4)
-        elif guess.answer != NOT_TESTED:
+        else:
             by_answer.setdefault(guess.answer, []).append(guess.guess.partition(",")[0])
     for said, names in by_answer.items():
         text = Text(said, style=_ANSWER_STYLES.get(said, ""))
