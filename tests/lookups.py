@@ -3,7 +3,8 @@
     unshare --net --mount python -m tests.lookups COUNTED FOLDER COMMAND...
 
 The network is the loopback alone; the one name server there is this process, which answers nothing and writes each name
-that is asked for to COUNTED, one a line. FOLDER takes the file that stands for /etc/resolv.conf.
+that is asked for to COUNTED, one a line. A connection to an address by number has no route there: for each that was
+tried a line says so. FOLDER takes the file that stands for /etc/resolv.conf.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.docs.own_network import bring_up_loopback
 
 AS_ROOT = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
 ALONE = ["unshare", *AS_ROOT, "--net", "--mount"]
+WITHOUT_ROUTE = "<an-address-by-number>"
 
 
 def main() -> None:
@@ -31,7 +33,16 @@ def main() -> None:
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 53))
     threading.Thread(target=_serve, args=(server, Path(counted)), daemon=True).start()
-    sys.exit(subprocess.run(command, check=False).returncode)
+    code = subprocess.run(command, check=False).returncode
+    with Path(counted).open("a") as file:
+        file.write(f"{WITHOUT_ROUTE}\n" * without_route())
+    sys.exit(code)
+
+
+def without_route() -> int:
+    """How often a process of this network tried to send where no route leads, by the kernel's count (RFC 4293)."""
+    names, values = (line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line.startswith("Ip:"))
+    return int(values[names.index("OutNoRoutes")])
 
 
 def _serve(server: socket.socket, counted: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from ironlaw.engines import telemetry_off
 from ironlaw.models import hub
 from tests.docs.pages import ROOT
-from tests.lookups import ALONE
+from tests.lookups import ALONE, WITHOUT_ROUTE
 
 MODEL = """
 import torch
@@ -85,6 +85,13 @@ def test_a_lookup_would_be_counted(tmp_path: Path) -> None:
     assert "www.google-analytics.com" in names
     assert Path("intel/openvino_ga_cid") in left
     assert any("onnxruntime" in str(path) for path in left)
+
+
+@alone
+def test_a_connection_to_a_bare_address_would_be_counted(tmp_path: Path) -> None:
+    # 192.0.2.0/24 is kept for documentation (RFC 5737), and nothing leaves this network.
+    code = "import socket; print(socket.socket().connect_ex(('192.0.2.1', 443)))"
+    assert counted([sys.executable, "-c", code], tmp_path) == ([WITHOUT_ROUTE], [])
 
 
 def test_each_library_is_switched_off_by_its_own_means() -> None:
