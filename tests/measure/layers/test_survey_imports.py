@@ -14,7 +14,7 @@ from ironlaw.measure.layers.survey import survey
 from ironlaw.program import Program
 module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()).eval()
 program = Program(infer=module, inputs=[(torch.zeros(1, 3, 8, 8),)], module=module, guard=torch.inference_mode)
-counts = take_census(program)
+counts = take_census(program).counts
 found = survey(program, "fp32")
 print(counts["operators"] > 0, "torch._dynamo" in sys.modules)
 """
