@@ -171,3 +171,10 @@ def test_the_error_of_the_clock_is_in_an_account_of_one_category() -> None:
     found = account(spread, one, control_ns=1e6, changed_ns=1e6)
     assert not isinstance(found, Missing)
     assert found.rows[0].saved_ns.half_width > 0.2e6
+
+
+def test_without_the_kernel_s_code_and_its_share_there_is_no_account() -> None:
+    facts = [replace(samples("control", {"gemm": 100}, replicate=r), kernel_seen=False) for r in range(3)]
+    found = of("control", facts)
+    assert isinstance(found, Missing)
+    assert "its share of the CPU time is not known" in found.reason

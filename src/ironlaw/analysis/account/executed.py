@@ -74,7 +74,9 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
         reason = next(fact.sites for fact in facts)
         return reason if isinstance(reason, Missing) else Missing("code was not sampled")
     kernel_seen = all(fact.kernel_seen is True for fact in taken)
-    outside = 0.0 if kernel_seen or turns is None else _kernel_share(turns)
+    outside = 0.0 if kernel_seen else _kernel_share(turns)
+    if isinstance(outside, Missing):
+        return outside
     by_replicate: dict[int, list[CodeSamples]] = defaultdict(list)
     for fact in taken:
         by_replicate[fact.replicate].append(fact)
@@ -176,11 +178,14 @@ def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kerne
     )
 
 
-def _kernel_share(turns: ArmTurns) -> float:
+def _kernel_share(turns: ArmTurns | None) -> Maybe[float]:
     """The kernel's share of the CPU time by its own accounting, where its code was not sampled."""
+    unknown = Missing("the kernel's code was not sampled, and its share of the CPU time is not known")
+    if turns is None:
+        return unknown
     user, kernel = turns.mean("user_ns"), turns.mean("kernel_ns")
     if isinstance(user, Missing) or isinstance(kernel, Missing) or user + kernel <= 0:
-        return 0.0
+        return unknown
     return kernel / (user + kernel)
 
 

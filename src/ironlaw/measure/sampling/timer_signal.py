@@ -22,7 +22,7 @@ from ironlaw.measure.sampling.perf_samples import Sample, SamplingRefused
 
 SIGNAL = signal.SIGPROF  # what profilers use, and programs that are measured do not
 _CAPACITY = 4096  # samples a thread and turn
-_COUNT, _LIMIT = 0, 8  # offsets in a thread's buffer; samples begin behind them and one spare word
+_COUNT = 0  # offset in a thread's buffer; behind it the limit, one spare word, and the samples
 _FIRST = 24
 
 # void handler(int, siginfo_t *info, void *context): appends the interrupted pc to the buffer that
