@@ -12,6 +12,7 @@ from typing import Any
 from ironlaw.errors import BadInput
 from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
+from ironlaw.role import Operators
 from ironlaw.telemetry import TelemetryOff
 
 
@@ -53,7 +54,8 @@ class Declaration:
     whose versions a recording keeps. `candidates` are the arms a search begins with, without the engine's name, and
     `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
     `telemetry_off` what keeps it from reporting its use to its makers. `scripted` names the factors whose levels the
-    script of an exported arm sets, besides those in the model itself.
+    script of an exported arm sets, besides those in the model itself. `operators` says what its names for operators
+    stand for; an operator without an entry is of a kind of its own.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Declaration:
     candidates: tuple[str, ...] = ()
     variations: tuple[tuple[str, str], ...] = ()
     scripted: tuple[str, ...] = ()
+    operators: Operators = field(default_factory=dict)
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
     is_plain: bool = False  # the engine of a variant that names none
 

@@ -70,3 +70,23 @@ def test_an_engine_that_is_added_as_one_folder_is_offered_run_reported_and_expor
         cwd=copied, env={**os.environ, "PYTHONPATH": str(copied)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "did you mean identity" in refused.stderr
+
+
+NAMED = """
+from ironlaw.engine import Declaration
+from ironlaw.role import Role
+
+DECLARATION = Declaration(
+    title="identity", remedy="", extra="torch", offers={}, operators={Role.CONV: ("slidingdot",), Role.RELU: ("ramp",)}
+)
+"""
+
+
+def test_an_engine_that_is_added_as_one_folder_names_its_own_operators(copied: Path) -> None:
+    show = "from ironlaw.analysis.layers.operators import roles; print(*sorted(roles('SlidingDot2d_Ramp')))"
+    environment = {**os.environ, "PYTHONPATH": str(copied)}
+    command = [sys.executable, "-c", show]
+    before = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    (copied / "ironlaw" / "engines" / "identity" / "declaration.py").write_text(NAMED)
+    after = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    assert (before, after) == ("slidingdot2d_ramp", "conv relu")

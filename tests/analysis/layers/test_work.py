@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ironlaw.analysis.layers.operators import kind_of, roles
 from ironlaw.analysis.layers.work import arithmetic, bytes_of, executed, macs
+from ironlaw.engines import ENGINES
 from ironlaw.layer import Form, LayerCall
 from ironlaw.missing import Missing
 
@@ -57,6 +60,11 @@ def test_bytes_are_inputs_outputs_and_weights_in_their_own_formats() -> None:
     [
         ("ConvReLU2d", {"conv", "relu"}),
         ("ConvBnReLU2d", {"conv", "batchnorm", "relu"}),
+        ("ConvBn2d", {"conv", "batchnorm"}),
+        ("BNReLU2d", {"batchnorm", "relu"}),
+        ("ConvTranspose", {"conv", "transposed"}),
+        ("aten::conv_transpose2d", {"conv", "transposed"}),
+        ("Deconvolution", {"conv", "transposed"}),
         ("add_relu", {"add", "relu"}),
         ("LinearLeakyReLU", {"linear", "leakyrelu"}),
         ("DynamicQuantizedLinear", {"linear"}),
@@ -108,3 +116,14 @@ def test_the_kernel_is_told_without_the_reorders_around_it() -> None:
         kernels=("reorder jit:uni f32", "convolution jit:avx512_core f32"),
     )
     assert executed([layer]) == "fp32, convolution jit:avx512_core f32"
+
+
+@pytest.mark.parametrize(
+    "part", sorted({part for declared in ENGINES.values() for parts in declared.operators.values() for part in parts})
+)
+def test_a_part_of_a_name_stands_for_one_thing_in_every_engine(part: str) -> None:
+    stands_for = {
+        frozenset(role for role, parts in declared.operators.items() if part in parts) for declared in ENGINES.values()
+    }
+    assert len(stands_for - {frozenset()}) == 1
+    assert part == re.sub(r"[\d_]", "", part).lower()

@@ -9,6 +9,7 @@ from ironlaw.analysis.layers.operators import converts, multiplies, roles, weigh
 from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, first_missing
+from ironlaw.role import Role
 
 _INT8 = ("quint8", "qint8", "int8", "uint8")
 NO_WEIGHT = "its weight is not among what it was given"
@@ -25,13 +26,13 @@ def macs(call: LayerCall) -> Maybe[float]:
     if not call.outputs or not call.inputs:
         return Missing(f"{call.operator} shows no tensors")
     found = roles(call.operator)
-    if "conv" in found or "linear" in found:
+    if found & {Role.CONV, Role.LINEAR}:
         return _by_weight(call)
-    if "matmul" in found:
+    if Role.MATMUL in found:
         return float(call.outputs[0].elements * call.inputs[0].shape[-1])
-    if found & {"lstm", "gru"}:
+    if found & {Role.LSTM, Role.GRU}:
         return _recurrent(call)
-    if "attention" in found and call.is_functional and len(call.inputs) >= 3:
+    if Role.ATTENTION in found and call.is_functional and len(call.inputs) >= 3:
         query, key, value = (form.shape for form in call.inputs[:3])
         return float(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
     return Missing(f"the multiplications of {call.operator} do not follow from its shapes")
@@ -41,9 +42,10 @@ def _by_weight(call: LayerCall) -> Maybe[float]:
     weight = weight_of(call)
     if weight is None:
         return Missing(NO_WEIGHT)
-    if "conv" not in roles(call.operator):
+    found = roles(call.operator)
+    if Role.CONV not in found:
         return float(call.outputs[0].elements * call.inputs[0].shape[-1])
-    if "transpose" in call.operator.lower():
+    if Role.TRANSPOSED in found:
         return float(call.inputs[0].elements * math.prod(weight.shape[1:]))
     return float(call.outputs[0].elements * math.prod(weight.shape[1:]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.torch_modules.operators import OPERATORS
 
 DECLARATION = Declaration(
     title="torch.compile's Inductor",
@@ -16,4 +17,5 @@ DECLARATION = Declaration(
     candidates=("fp32", "bf16", "int8"),
     scripted=("denormals",),
     variations=(("malloc", "retain"),),
+    operators=OPERATORS,
 )

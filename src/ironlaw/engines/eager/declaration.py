@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.torch_modules.operators import OPERATORS
 
 _TORCH = ("torch",)
 
@@ -26,4 +27,5 @@ DECLARATION = Declaration(
     variations=(("malloc", "retain"), ("layout", "channels_last")),
     scripted=("denormals", "layout"),
     is_plain=True,
+    operators=OPERATORS,
 )

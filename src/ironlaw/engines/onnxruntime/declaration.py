@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.onnxruntime.operators import OPERATORS
 from ironlaw.telemetry import TelemetryOff
 
 _SESSION = ("session.arena", "session.optimization", "session.prepacking", "session.qdq", "session.spinning")
@@ -29,4 +30,5 @@ DECLARATION = Declaration(
     # Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.
     telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),
     candidates=("fp32", "int8", "int8-dynamic"),
+    operators=OPERATORS,
 )

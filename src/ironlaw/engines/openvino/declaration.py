@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.openvino.operators import OPERATORS
 from ironlaw.telemetry import TelemetryOff
 
 _NNCF = ("nncf",)
@@ -25,4 +26,5 @@ DECLARATION = Declaration(
     # writes to the user's home and reports the opting out.
     telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),
     candidates=("fp32", "bf16", "int8"),
+    operators=OPERATORS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.torch_modules.operators import OPERATORS
 
 DECLARATION = Declaration(
     title="TorchScript",
@@ -14,4 +15,5 @@ DECLARATION = Declaration(
     candidates=("fp32", "int8"),
     scripted=("denormals",),
     variations=(("malloc", "retain"),),
+    operators=OPERATORS,
 )

@@ -1,0 +1,47 @@
+"""What nodes of ONNX graphs are called, in files and as ONNX Runtime fuses and quantizes them."""
+
+from __future__ import annotations
+
+from ironlaw.role import Operators, Role
+
+OPERATORS: Operators = {
+    Role.DEQUANTIZE: ("dequantizelinear",),
+    Role.QUANTIZE: ("quantizelinear",),
+    Role.CONV: ("conv", "convtranspose"),
+    Role.TRANSPOSED: ("convtranspose",),
+    Role.BATCHNORM: ("batchnormalization",),
+    Role.LAYERNORM: ("layernorm",),
+    Role.GROUPNORM: ("groupnorm",),
+    Role.INSTANCENORM: ("instancenorm",),
+    Role.LEAKYRELU: ("leakyrelu",),
+    Role.PRELU: ("prelu",),
+    Role.RELU: ("relu", "clip"),
+    Role.HARDSWISH: ("hardswish",),
+    Role.SILU: ("swish",),
+    Role.HARDSIGMOID: ("hardsigmoid",),
+    Role.SIGMOID: ("sigmoid",),
+    Role.GELU: ("gelu",),
+    Role.SELU: ("selu",),
+    Role.CELU: ("celu",),
+    Role.ELU: ("elu",),
+    Role.TANH: ("tanh",),
+    Role.SOFTMAX: ("softmax",),
+    Role.LINEAR: ("gemm",),
+    Role.MATMUL: ("matmul",),
+    Role.EINSUM: ("einsum",),
+    Role.ATTENTION: ("attention",),
+    Role.EMBEDDING: ("embedding",),
+    Role.LSTM: ("lstm",),
+    Role.GRU: ("gru",),
+    Role.MAX_POOL: ("maxpool",),
+    Role.AVERAGE_POOL: ("averagepool",),
+    Role.FLATTEN: ("flatten",),
+    Role.DROPOUT: ("dropout",),
+    Role.ADD: ("add",),
+    Role.MULTIPLY: ("mul",),
+    Role.CONCATENATE: ("concat",),
+    Role.MEAN: ("mean",),
+    Role.REORDER: ("reorder",),
+    Role.TRANSPOSE: ("transpose",),
+    Role.UNSTATED: ("qlinear",),
+}

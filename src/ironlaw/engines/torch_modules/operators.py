@@ -1,0 +1,48 @@
+"""What torch's classes and functions are called, for the engines that run torch modules or graphs traced from them."""
+
+from __future__ import annotations
+
+from ironlaw.role import Operators, Role
+
+OPERATORS: Operators = {
+    Role.DEQUANTIZE: ("dequantize",),
+    Role.QUANTIZE: ("quantize", "fakequantize"),
+    Role.CONV: ("conv", "convolution", "convbn", "convtranspose"),
+    Role.TRANSPOSED: ("convtranspose",),
+    Role.BATCHNORM: ("batchnorm", "convbn", "bnrelu"),
+    Role.LAYERNORM: ("layernorm",),
+    Role.GROUPNORM: ("groupnorm",),
+    Role.INSTANCENORM: ("instancenorm",),
+    Role.LEAKYRELU: ("leakyrelu",),
+    Role.PRELU: ("prelu",),
+    Role.RRELU: ("rrelu",),
+    Role.RELU: ("relu", "hardtanh", "clamp", "bnrelu"),
+    Role.HARDSWISH: ("hardswish",),
+    Role.SILU: ("silu",),
+    Role.HARDSIGMOID: ("hardsigmoid",),
+    Role.SIGMOID: ("sigmoid",),
+    Role.GELU: ("gelu",),
+    Role.SELU: ("selu",),
+    Role.CELU: ("celu",),
+    Role.ELU: ("elu",),
+    Role.TANH: ("tanh",),
+    Role.SOFTMAX: ("softmax",),
+    Role.LINEAR: ("linear", "addmm"),
+    Role.MATMUL: ("matmul", "bmm"),
+    Role.EINSUM: ("einsum",),
+    Role.ATTENTION: ("attention",),
+    Role.EMBEDDING: ("embedding",),
+    Role.LSTM: ("lstm",),
+    Role.GRU: ("gru",),
+    Role.MAX_POOL: ("maxpool",),
+    Role.AVERAGE_POOL: ("avgpool",),
+    Role.FLATTEN: ("flatten",),
+    Role.DROPOUT: ("dropout",),
+    Role.ADD: ("add",),
+    Role.MULTIPLY: ("mul",),
+    Role.CONCATENATE: ("cat",),
+    Role.MEAN: ("mean",),
+    Role.REORDER: ("tomkldnn", "todense"),
+    Role.TRANSPOSE: ("transpose", "permute"),
+    Role.UNSTATED: ("quantized",),
+}
