@@ -25,6 +25,13 @@ def test_a_counter_that_was_never_enabled_is_a_gap_and_not_zero() -> None:
     assert isinstance(Count(event="cycles", raw=0, enabled_ns=0, running_ns=0).value, Missing)
 
 
+def test_a_counter_that_shared_its_slot_is_a_gap_that_names_the_share() -> None:
+    value = Count(event="cycles", raw=30, enabled_ns=40, running_ns=10).value
+    assert isinstance(value, Missing)
+    assert "25 % of the time" in value.reason
+    assert Count(event="cycles", raw=30, enabled_ns=40, running_ns=40).value == 30
+
+
 @pytest.mark.parametrize(("control", "changed"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0)])
 def test_from_or_to_nothing_no_metric_rises_or_falls(control: float, changed: float) -> None:
     assert math.isnan(_rise(control, changed))

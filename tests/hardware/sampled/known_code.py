@@ -270,7 +270,7 @@ def main(name: str, *treatments: str) -> None:
     run_plain(program, [()])
     began = time.process_time()
     run_plain(program, [()])
-    inferences = max(1, round((4 if name == "mixed" else 1) * CPU_S / (time.process_time() - began)))
+    inferences = max(1, round((8 if name == "mixed" else 1) * CPU_S / (time.process_time() - began)))
     resolver = Resolver()
     # What is imported on the way must be there before the process may read less.
     CodeReader(program, name, 0, resolver=resolver).turn(CodeTurn(round=0, inferences=1), [()])
