@@ -15,7 +15,7 @@ def lines_of(recording: Recording) -> list[bytes]:
     many: list[tuple[Fact, ...]] = [
         of.plans, of.prepared, of.interpreters, of.started, of.censuses, of.layer_graphs, of.readings,
         of.layer_readings, of.code_samples, of.nulls, of.outputs, of.labelled, of.failures, of.concerns,
-        of.spent,
+        of.circumstances, of.spent,
     ]  # fmt: skip
     facts = [*first, *(fact for one in many for fact in one), of.ended]
     return [encode(fact) for fact in facts if not isinstance(fact, Missing)]

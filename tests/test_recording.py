@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
-from ironlaw.fact import SCHEMA, Ending, Header, InterpreterStarted
-from ironlaw.lines import decode, decode_timed, encode
+from ironlaw.fact import SCHEMA, Ending, Fact, Header, InterpreterStarted
+from ironlaw.lines import KINDS, NAMES, decode, decode_timed, encode
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import RecordingWriter, assemble, load
+from ironlaw.recording import FILED_IN, RecordingWriter, assemble, load
 from ironlaw.report.raw import packed
 from ironlaw.running.advice import advise
 
@@ -47,6 +48,13 @@ def test_every_fact_survives_writing_and_reading(tmp_path: Path) -> None:
         timed = decode_timed(line)
         assert timed is not None
         assert encode(timed.fact, at_s=timed.at_s) == line
+
+
+def test_every_kind_of_fact_has_one_name_and_one_place_in_a_recording() -> None:
+    kinds = set(KINDS.values())
+    assert len(NAMES) == len(KINDS)
+    assert set(get_args(Fact)) == kinds
+    assert sorted(kind.__name__ for held in FILED_IN.values() for kind in held) == sorted(k.__name__ for k in kinds)
 
 
 def test_a_file_cut_at_any_byte_is_readable_up_to_there(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.circumstance import Circumstance
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
@@ -342,6 +343,7 @@ Fact = (
     | LayerReading
     | CodeSamples
     | Failure
+    | Circumstance
     | Concern
     | Spent
     | Ended

@@ -7,6 +7,16 @@ from typing import Any
 
 import msgspec
 
+from ironlaw.circumstance import (
+    AssumedArchitecture,
+    GivenExamples,
+    LeftRunning,
+    QuantizableVariant,
+    RandomNumbers,
+    RandomTokens,
+    ShortBudget,
+    UntrainedWeights,
+)
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.fact import (
@@ -51,7 +61,15 @@ KINDS: dict[str, type] = {
     "layer-reading": LayerReading,
     "code": CodeSamples,
     "failure": Failure,
-    "concern": Concern,
+    "concern": Concern,  # of versions that recorded doubts and not what they follow from
+    "untrained-weights": UntrainedWeights,
+    "assumed-architecture": AssumedArchitecture,
+    "random-tokens": RandomTokens,
+    "random-numbers": RandomNumbers,
+    "given-examples": GivenExamples,
+    "quantizable-variant": QuantizableVariant,
+    "left-running": LeftRunning,
+    "short-budget": ShortBudget,
     "spent": Spent,
     "ended": Ended,
 }

@@ -15,12 +15,13 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args, get_type_hints
 
 import msgspec
 
+from ironlaw.circumstance import Circumstance
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
@@ -54,26 +55,28 @@ MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """All facts of one run, by kind, in the order in which they became known.
+    """All facts of one run, by kind, in the order in which they became known; of what is stated once, the last.
 
     `plans` holds the plan and its amendments (arms added while running); the last one is in force. `at_s` says by kind
-    when each fact became known, in the order of the facts: at_s["reading"][3] is of readings[3].
+    when each fact became known, in the order of the facts: at_s["reading"][3] is of readings[3]. `concerns` are of
+    older versions, which recorded doubts; `circumstances` are what doubts follow from.
     """
 
     header: Header
-    machine: Maybe[Machine]
-    plans: tuple[Plan, ...]
-    counters: Maybe[CounterCheck]
-    prepared: tuple[ArmPrepared, ...]
-    interpreters: tuple[InterpreterStarted, ...]
-    started: tuple[ArmStarted, ...]
-    readings: tuple[Reading, ...]
-    nulls: tuple[NullReading, ...]
-    censuses: tuple[Census, ...]
-    outputs: tuple[Outputs, ...]
-    failures: tuple[Failure, ...]
-    concerns: tuple[Concern, ...]
-    ended: Maybe[Ended]
+    machine: Maybe[Machine] = Missing("the file was cut before the machine was described")
+    plans: tuple[Plan, ...] = ()
+    counters: Maybe[CounterCheck] = Missing("the file was cut before the counters were tested")
+    prepared: tuple[ArmPrepared, ...] = ()
+    interpreters: tuple[InterpreterStarted, ...] = ()
+    started: tuple[ArmStarted, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    nulls: tuple[NullReading, ...] = ()
+    censuses: tuple[Census, ...] = ()
+    outputs: tuple[Outputs, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    circumstances: tuple[Circumstance, ...] = ()
+    concerns: tuple[Concern, ...] = ()
+    ended: Maybe[Ended] = Missing("the recording was cut short")
     ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
     layer_graphs: tuple[LayerGraph, ...] = ()
     layer_readings: tuple[LayerReading, ...] = ()
@@ -336,35 +339,34 @@ def assemble(facts: Iterable[Fact | Timed | _Cut], *, named: str = "the recordin
             at_s.setdefault(NAMES[type(fact)], []).append(timed.at_s)
     if not by_kind[Header]:
         raise RecordingUnreadable(f"{named} is empty", hint="name a file written by ironlaw run")
-    ended = by_kind[Ended]
     return Recording(
         header=by_kind[Header][0],
-        machine=_last(by_kind[Machine], "the file was cut before the machine was described"),
-        plans=tuple(by_kind[Plan]),
-        counters=_last(by_kind[CounterCheck], "the file was cut before the counters were tested"),
-        prepared=tuple(by_kind[ArmPrepared]),
-        interpreters=tuple(by_kind[InterpreterStarted]),
-        started=tuple(by_kind[ArmStarted]),
-        readings=tuple(by_kind[Reading]),
-        nulls=tuple(by_kind[NullReading]),
-        censuses=tuple(by_kind[Census]),
-        outputs=tuple(by_kind[Outputs]),
-        labelled=tuple(by_kind[Labelled]),
-        failures=tuple(by_kind[Failure]),
-        concerns=tuple(by_kind[Concern]),
-        ended=_last(ended, "the recording was cut short"),
-        ceilings=_last(by_kind[Ceilings], "the ceilings of the machine were not measured"),
-        layer_graphs=tuple(by_kind[LayerGraph]),
-        layer_readings=tuple(by_kind[LayerReading]),
-        code_samples=tuple(by_kind[CodeSamples]),
-        spent=tuple(by_kind[Spent]),
+        **_filed(by_kind),
         at_s={kind: tuple(times) for kind, times in at_s.items()},
-        was_cut=bool(by_kind[_Cut]) or not ended,
+        was_cut=bool(by_kind[_Cut]) or not by_kind[Ended],
     )
 
 
-def _last(facts: list[Any], otherwise: str) -> Any:
-    return facts[-1] if facts else Missing(otherwise)
+def _filed(by_kind: Mapping[type, list[Any]]) -> dict[str, Any]:
+    """The fields of a recording, but for its header, that there are facts for."""
+    filed: dict[str, Any] = {}
+    for one in fields(Recording):
+        facts = [fact for kind in FILED_IN[one.name] for fact in by_kind[kind]]
+        if facts and one.name != "header":
+            filed[one.name] = facts[-1] if isinstance(one.default, Missing) else tuple(facts)
+    return filed
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    parts = get_args(annotation)
+    return set().union(*map(_leaves, parts)) if parts else {annotation}
+
+
+# The kinds of fact that a recording's fields hold, by the names of the fields.
+FILED_IN: dict[str, tuple[type, ...]] = {
+    name: tuple(kind for kind in KINDS.values() if kind in _leaves(annotation))
+    for name, annotation in get_type_hints(Recording).items()
+}
 
 
 def _require_header(fact: Fact | _Cut, named: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ironlaw.arm import Arm
-from ironlaw.concern import Concern
+from ironlaw.circumstance import ShortBudget
 from ironlaw.fact import Ending, Fact
 from ironlaw.plan import Plan
 
@@ -72,14 +72,12 @@ class NextReplicate:
     """Whether another replicate is run, and by which plan.
 
     `plan` is the run's with the arms and experiments that join and the arms that leave; what it has new is prepared
-    first. `ending` ends the run instead. `knows` says what is known so far, for the progress display; `concerns`
-    are kept in the recording.
+    first. `ending` ends the run instead. `knows` says what is known so far, for the progress display.
     """
 
     plan: Plan
     ending: Ending | None = None
     knows: str = ""
-    concerns: tuple[Concern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,7 @@ class Dimension:
     code_s: float = 0.0
     answers: bool = True
     foreseen: int = 1
-    concerns: tuple[Concern, ...] = ()
+    circumstances: tuple[ShortBudget, ...] = ()
 
     @property
     def rounds(self) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.arm import Arm
+from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Ended, Ending
 from ironlaw.measure.children import end_child
 from ironlaw.measure.processes import ProcessStage
@@ -167,17 +168,17 @@ def test_an_arm_lost_at_once_does_not_wait_for_what_holds_its_line(recording: Re
 
 @pytest.mark.parametrize("arm", LEFT)
 def test_what_an_arm_left_running_is_named_with_it(recording: Recording, arm: str) -> None:
-    (left,) = [concern for concern in recording.concerns if concern.slug == "left-running" and concern.arm == arm]
-    assert LEFT[arm] in left.text
+    (left,) = [fact for fact in recording.circumstances if isinstance(fact, LeftRunning) and fact.arm == arm]
+    assert any(LEFT[arm] in command for command in left.commands)
 
 
 def test_a_daemon_is_named_though_its_arm_is_unknown(recording: Recording) -> None:
-    (left,) = [concern for concern in recording.concerns if concern.slug == "left-running" and not concern.arm]
-    assert "sleep 86402" in left.text
+    (left,) = [fact for fact in recording.circumstances if isinstance(fact, LeftRunning) and not fact.arm]
+    assert "sleep 86402" in left.commands
 
 
 def test_only_those_that_left_something_are_said_to(recording: Recording) -> None:
-    left = {concern.arm for concern in recording.concerns if concern.slug == "left-running"}
+    left = {fact.arm for fact in recording.circumstances if isinstance(fact, LeftRunning)}
     assert left <= {*LEFT, "let_a_child_return", ""}
 
 

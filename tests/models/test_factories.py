@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ironlaw import models
+from ironlaw.circumstance import GivenExamples
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import saved
 
@@ -53,7 +54,7 @@ def test_a_module_alone_is_shown_photographs(source: Callable[[str], str]) -> No
     assert len(model.inputs) == 10
     assert model.inputs[0][0].shape == (1, 3, 224, 224)
     assert len(model.probes) == 64
-    assert model.concerns == ()
+    assert model.circumstances == ()
 
 
 def test_a_batch_above_one_makes_every_input_that_wide(source: Callable[[str], str]) -> None:
@@ -68,11 +69,11 @@ def test_a_batch_below_one_is_refused(source: Callable[[str], str], batch: int) 
         models.open_model(source("net"), batch=batch)
 
 
-def test_its_own_inputs_are_used_and_few_of_them_are_a_concern(source: Callable[[str], str]) -> None:
+def test_its_own_inputs_are_used_and_counted(source: Callable[[str], str]) -> None:
     model = models.open_model(source("pair"))
     assert len(model.inputs) == 1
     assert model.inputs[0][1] == 3.0
-    assert [concern.slug for concern in model.concerns] == ["few-examples"]
+    assert model.circumstances == (GivenExamples(count=1),)
 
 
 def test_named_inputs_are_put_in_the_order_of_forward(source: Callable[[str], str]) -> None:
@@ -84,7 +85,7 @@ def test_named_inputs_are_put_in_the_order_of_forward(source: Callable[[str], st
 def test_a_list_of_tuples_is_several_inferences(source: Callable[[str], str]) -> None:
     model = models.open_model(source("several"))
     assert [one[0].max().item() for one in model.inputs] == list(range(9))
-    assert model.concerns == ()
+    assert model.circumstances == (GivenExamples(count=9),)
 
 
 @pytest.mark.parametrize("name", ["tensor", "function", "ready"])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ironlaw import models
+from ironlaw.circumstance import RandomTokens
 from ironlaw.errors import BadInput
 from ironlaw.models import sources, texts
 from ironlaw.models.sources import Kind
@@ -34,7 +35,7 @@ def test_a_folder_with_a_configuration_is_a_hugging_face_model(folder: Path) -> 
 def test_its_weights_are_read_and_its_tokens_are_random_without_a_tokenizer(folder: Path) -> None:
     model = models.open_model(str(folder), batch=2)
     assert model.weights == f"trained, {folder}"
-    assert "random-inputs" in {concern.slug for concern in model.concerns}
+    assert [type(fact) for fact in model.circumstances] == [RandomTokens]
     ids, mask = model.inputs[0][:2]
     assert ids.shape == mask.shape == (2, 128)
     assert int(ids.max()) < 99
@@ -44,15 +45,17 @@ def test_its_weights_are_read_and_its_tokens_are_random_without_a_tokenizer(fold
 
 def test_why_a_tokenizer_could_not_be_used_is_told_in_its_own_words(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
-    said = next(concern.text for concern in models.open_model(str(folder)).concerns if concern.slug == "random-inputs")
+    (fact,) = models.open_model(str(folder)).circumstances
+    assert isinstance(fact, RandomTokens)
     with pytest.raises(Exception) as raised:  # noqa: PT011  # whatever the library makes of the file
         transformers.AutoTokenizer.from_pretrained(folder)
-    assert said.endswith(f"({type(raised.value).__name__}: {str(raised.value).splitlines()[0]})")
+    assert fact.reason == f"{type(raised.value).__name__}: {str(raised.value).splitlines()[0]}"
 
 
 def test_a_tokenizer_that_knows_no_word_is_not_used(folder: Path) -> None:
-    said = next(concern.text for concern in models.open_model(str(folder)).concerns if concern.slug == "random-inputs")
-    assert "its files are missing: it distinguishes 3 tokens of a whole passage" in said
+    (fact,) = models.open_model(str(folder)).circumstances
+    assert isinstance(fact, RandomTokens)
+    assert "its files are missing: it distinguishes 3 tokens of a whole passage" in fact.reason
 
 
 def test_inputs_calibration_and_probes_share_no_text(folder: Path) -> None:

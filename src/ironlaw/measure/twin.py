@@ -150,7 +150,7 @@ class Twin:
             imports=tuple(dict.fromkeys((*prepared.imports, *used))),
             notes=(*prepared.notes, *settings_notes(settings), *late),
         )
-        return [*model.concerns, ArmPrepared(arm=post.arm.name, prepared=prepared)]
+        return [*model.circumstances, ArmPrepared(arm=post.arm.name, prepared=prepared)]
 
     def _enter_process(self, settings: Settings) -> None:
         """Make the process the arm's: torch as the run, the model's own code and the arm's factors want it, in this

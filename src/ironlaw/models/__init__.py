@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.concern import Concern
+from ironlaw.circumstance import Circumstance
 from ironlaw.models.images import Preprocessing
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class LoadedModel:
     probes: list[tuple[Any, ...]]
     weights: str
     quantizable: Any | None = None
-    concerns: tuple[Concern, ...] = ()
+    circumstances: tuple[Circumstance, ...] = ()
     preprocessing: Preprocessing | None = None  # of its images; None where it takes none
     source: str = ""
     seed: int = 0
@@ -58,7 +58,7 @@ class LoadedModel:
             probes=examples.probes,
             preprocessing=examples.preprocessing,
             weights=provenance.text,
-            concerns=(*provenance.concerns, *examples.concerns),
+            circumstances=(*provenance.circumstances, *examples.circumstances),
         )
 
     @property

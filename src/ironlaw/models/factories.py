@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ironlaw.arm import HANDED_OVER
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import GivenExamples
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.models import LoadedModel, handed_over, inputs, saved, torch_use
 from ironlaw.models.images import Preprocessing
@@ -46,26 +46,13 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
             hint="leave --batch out and return inputs of that batch from the factory",
         )
     if made.examples:
-        given, concerns = made.examples, _few_examples(len(made.examples))
-        examples = inputs.Examples(turns=given, calibration=given, probes=given, concerns=concerns)
+        given, circumstances = made.examples, (GivenExamples(count=len(made.examples)),)
+        examples = inputs.Examples(turns=given, calibration=given, probes=given, circumstances=circumstances)
     else:
         examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
     examples = inputs.fitting(made.program, examples)
     _try_out(source, made, examples.turns[0])
     return LoadedModel.fed(source, made.program, Provenance(text="as the factory made them"), examples)
-
-
-def _few_examples(count: int) -> tuple[Concern, ...]:
-    if count >= 8:
-        return ()
-    return (
-        Concern(
-            slug="few-examples",
-            text=f"the factory gave {count} input{'s' if count > 1 else ''}: few to calibrate and compare answers on",
-            fix="return (module, [(input,), (input,), ...]) with real inputs, 64 or more",
-            weight=Weight.NOTES,
-        ),
-    )
 
 
 def make(source: str, *, seed: int) -> Made:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import AssumedArchitecture, RandomTokens
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, hub, images, inputs, texts
@@ -49,11 +49,11 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
         examples = _from_text(source, module, config, batch=batch, seed=seed)
     provenance = Provenance.of(source, refused=reason, seed=seed)
     if reason is not None:
-        provenance = replace(provenance, concerns=(*assumed, *provenance.concerns))
+        provenance = replace(provenance, circumstances=(*assumed, *provenance.circumstances))
     return LoadedModel.fed(source, module, provenance, examples)
 
 
-def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[Concern, ...]]:
+def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[AssumedArchitecture, ...]]:
     """The model's configuration: its own, or the one that transformers documents for this very checkpoint."""
     import transformers
 
@@ -66,13 +66,7 @@ def _configuration(source: str, refused: str | None) -> tuple[Any, tuple[Concern
         if refused is None:
             raise BadInput(f"{source} cannot be opened: {said}", hint="check its name on https://huggingface.co")
         raise hub.not_cached(source, refused)
-    concern = Concern(
-        slug="assumed-architecture",
-        text=f"{source} is not in the cache: this is {documented}() with its defaults, which transformers documents as"
-        " similar to it",
-        fix="run once with a network",
-    )
-    return getattr(transformers, documented)(), (concern,)
+    return getattr(transformers, documented)(), (AssumedArchitecture(source=source, configuration=documented),)
 
 
 def _documented(source: str) -> str | None:
@@ -157,8 +151,8 @@ def _from_text(source: str, module: Any, config: Any, *, batch: int, seed: int) 
         groups.append([_tokens(tokenizer, config, (first + i) * batch, batch, length, seed) for i in range(count)])
         first += count
     turns, calibration, probes = ([_in_order(module, tokens) for tokens in group] for group in groups)
-    concerns = (_random_tokens(source, tokenizer.reason),) if isinstance(tokenizer, Missing) else ()
-    return inputs.Examples(turns=turns, calibration=calibration, probes=probes, concerns=concerns)
+    circumstances = (RandomTokens(source=source, reason=tokenizer.reason),) if isinstance(tokenizer, Missing) else ()
+    return inputs.Examples(turns=turns, calibration=calibration, probes=probes, circumstances=circumstances)
 
 
 def _tokenizer(source: str) -> Maybe[Callable[..., Any]]:
@@ -197,12 +191,3 @@ def _in_order(module: Any, tokens: dict[str, Any]) -> inputs.Arguments:
     taken = {name: tensor for name, tensor in tokens.items() if name in named}
     last = max(named.index(name) for name in taken)
     return tuple(taken.get(name) for name in named[: last + 1])
-
-
-def _random_tokens(source: str, reason: str) -> Concern:
-    return Concern(
-        slug="random-inputs",
-        text=f"the tokenizer of {source} cannot be used, so its inputs are seeded random tokens ({reason})",
-        fix="run once with a network",
-        weight=Weight.NOTES,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.concern import Concern
+from ironlaw.circumstance import Circumstance
 from ironlaw.models import images, torch_use
 from ironlaw.models.images import Preprocessing
 
@@ -24,7 +24,7 @@ class Examples:
     calibration: list[Arguments]
     probes: list[Arguments]
     preprocessing: Preprocessing | None = None  # of photographs; None where there are none
-    concerns: tuple[Concern, ...] = ()
+    circumstances: tuple[Circumstance, ...] = ()
 
 
 def from_photos(folder: str | None, how: Preprocessing, *, batch: int, seed: int) -> Examples:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import RandomNumbers
 from ironlaw.errors import BadInput
 from ironlaw.models import LoadedModel, inputs
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
@@ -41,8 +41,8 @@ def open_file(source: str, *, images: str | None, batch: int, seed: int) -> Load
     else:
         turns = [_random(graph_inputs, batch, seed + number) for number in range(64)]
         calibration = [_random(graph_inputs, batch, seed + 64 + number) for number in range(24)]
-        concerns = (random_inputs(source),)
-        examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, concerns=concerns)
+        circumstances = (RandomNumbers(source=source),)
+        examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, circumstances=circumstances)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
     return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)
 
@@ -55,16 +55,6 @@ def _check_batch(source: str, graph_inputs: list[GraphInput], batch: int) -> Non
             f"{source} takes a fixed batch of {fixed}, not {batch}",
             hint="leave --batch out, or export it with a dynamic first dimension",
         )
-
-
-def random_inputs(name: str) -> Concern:
-    """The doubt that made-up inputs cast."""
-    return Concern(
-        slug="random-inputs",
-        text=f"{name} is run on seeded random numbers: calibration and agreement say little about real inputs",
-        fix="write a file.py:factory that returns (model, [(inputs), ...]) with real ones",
-        weight=Weight.NOTES,
-    )
 
 
 def _as_image(graph_inputs: list[GraphInput]) -> Preprocessing | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from typing import Any
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import QuantizableVariant
 from ironlaw.errors import BadInput
-from ironlaw.missing import Missing
+from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, sources
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import Provenance, settle_statistics, trained
@@ -30,7 +31,7 @@ def open_published(name: str, *, images: str | None, batch: int, seed: int) -> L
     module, provenance = _with_weights(name, published, seed, examples.calibration)
     variant = quantizable_like(module, name)
     if variant is not None:
-        examples = replace(examples, concerns=compare_variant(name, module, variant, examples.turns))
+        examples = replace(examples, circumstances=compare_variant(name, module, variant, examples.turns))
     return LoadedModel.fed(name, module, provenance, examples, quantizable=variant)
 
 
@@ -123,8 +124,10 @@ def quantizable_like(module: Any, name: str) -> Any | None:
     return variant.eval()
 
 
-def compare_variant(name: str, module: Any, variant: Any, shown: list[inputs.Arguments]) -> tuple[Concern, ...]:
-    """A note when the quantizable variant answers differently from the named model on the photographs.
+def compare_variant(
+    name: str, module: Any, variant: Any, shown: list[inputs.Arguments]
+) -> tuple[QuantizableVariant, ...]:
+    """What differs when the quantizable variant answers differently from the named model on the photographs.
 
     MobileNetV2 has ReLU6, its variant ReLU, because int8 convolutions only come with ReLU: another function
     wherever an activation exceeds 6.
@@ -139,13 +142,6 @@ def compare_variant(name: str, module: Any, variant: Any, shown: list[inputs.Arg
         return ()
     noise = (named - varied).square().sum()
     sqnr_db = float(10 * torch.log10(named.square().sum() / noise))
+    shown_db: Maybe[float] = sqnr_db if math.isfinite(sqnr_db) else Missing("an output is zero, infinite or no number")
     agreed = int((named.argmax(1) == varied.argmax(1)).sum())
-    return (
-        Concern(
-            slug="quantizable-variant",
-            text=f"all arms run torchvision's quantizable {name}, which has ReLU in the place of ReLU6: it agrees with"
-            f" {name} itself on {agreed} of {len(named)} photographs (SQNR {sqnr_db:.0f} dB)",
-            fix=f"to keep ReLU6, name a file.py:factory that returns torchvision.models.{name}()",
-            weight=Weight.NOTES,
-        ),
-    )
+    return (QuantizableVariant(name=name, agreed=agreed, compared=len(named), sqnr_db=shown_db),)

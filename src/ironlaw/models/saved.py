@@ -20,8 +20,9 @@ from typing import Any
 
 import msgspec
 
-from ironlaw.concern import Concern
+from ironlaw.circumstance import Circumstance
 from ironlaw.errors import ArmFailed
+from ironlaw.lines import decode, encode
 from ironlaw.models import LoadedModel, torch_use
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.reached_code import names_library
@@ -40,7 +41,7 @@ def save(model: LoadedModel, folder: Path) -> None:
         "source": model.source,
         "seed": model.seed,
         "preprocessing": msgspec.to_builtins(model.preprocessing),
-        "concerns": [msgspec.to_builtins(concern) for concern in model.concerns],
+        "circumstances": [encode(fact).decode() for fact in model.circumstances],
     }
     (folder / _ABOUT).write_text(json.dumps(about))
     for part in ("inputs", "probes"):
@@ -57,13 +58,18 @@ def load(folder: Path, *, probes: bool = False) -> LoadedModel:
         weights=about["weights"],
         source=about["source"],
         seed=about["seed"],
-        concerns=tuple(msgspec.convert(concern, Concern) for concern in about["concerns"]),
+        circumstances=_circumstances(about["circumstances"]),
         preprocessing=msgspec.convert(about.get("preprocessing"), Preprocessing | None),
         module=None,
         inputs=load_inputs(folder / "inputs.pickle"),
         calibration=[],
         probes=load_inputs(folder / "probes.pickle") if probes else [],
     )
+
+
+def _circumstances(lines: list[str]) -> tuple[Circumstance, ...]:
+    facts = [decode(line.encode()) for line in lines]
+    return tuple(fact for fact in facts if isinstance(fact, Circumstance))
 
 
 def _as_array(value: Any) -> Any:

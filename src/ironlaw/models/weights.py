@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import Circumstance, UntrainedWeights
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 
@@ -23,17 +23,17 @@ ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a model's weights came from, and the doubt that casts."""
+    """Where a model's weights came from, and what of that puts answers in doubt."""
 
     text: str
-    concerns: tuple[Concern, ...] = ()
+    circumstances: tuple[Circumstance, ...] = ()
 
     @classmethod
     def of(cls, published: str, *, refused: str | None, seed: int) -> Provenance:
         """The published ones; seeded ones where those were `refused`, and why."""
         if refused is None:
             return cls(text=f"trained, {published}")
-        return cls(text=f"untrained, seed {seed}", concerns=(untrained(refused),))
+        return cls(text=f"untrained, seed {seed}", circumstances=(UntrainedWeights(reason=refused),))
 
 
 def trained(url: str) -> Maybe[dict[str, Any]]:
@@ -117,16 +117,6 @@ def _download(url: str, to: Path) -> str | None:
     finally:
         socket.setdefaulttimeout(before)
     return None
-
-
-def untrained(reason: str) -> Concern:
-    """The doubt that seeded weights cast on the answers, not on the speed."""
-    return Concern(
-        slug="untrained-weights",
-        text=f"untrained weights: speed is valid, agreement is not ({reason})",
-        fix="run once with a network, or put the checkpoint into torch's cache",
-        weight=Weight.NOTES,
-    )
 
 
 def settle_statistics(module: Any, batch: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.analysis.compare import has_moved
+from ironlaw.analysis.concerns.circumstances import circumstance_doubts
 from ironlaw.analysis.concerns.standings import standing_doubts
 from ironlaw.analysis.statistics.modes import shape_doubts
 from ironlaw.analysis.turns import ArmTurns
@@ -29,7 +30,7 @@ MUCH_WAITED = 0.05  # likewise, all threads together: an arm that has its CPUs t
 
 def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
     """What is doubtful about the run as a whole."""
-    yield from recording.concerns
+    yield from circumstance_doubts(recording)
     yield from _length(recording, turns)
     yield from _counters(recording)
     yield from _interrupted(turns)

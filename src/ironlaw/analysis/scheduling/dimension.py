@@ -20,7 +20,7 @@ from ironlaw.analysis.scheduling.lengths import (
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import times_of
 from ironlaw.arm import Arm
-from ironlaw.concern import Concern, Weight
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.experiment import CauseState
 from ironlaw.fact import CounterCheck, Reading
 from ironlaw.plan import Schedule
@@ -224,34 +224,22 @@ class _Sizing:
             code_s=_code_s(self.situation, self.arms, counted_s) if extras else 0.0,
             answers=answers,
             foreseen=len(self.situation.spent) - 1 + length.replicates,
-            concerns=(*self._left_out(extras=extras, answers=answers),),
+            circumstances=self._left_out(extras=extras, answers=answers),
         )
 
-    def _left_out(self, *, extras: bool, answers: bool) -> Sequence[Concern]:
+    def _left_out(self, *, extras: bool, answers: bool) -> tuple[ShortBudget, ...]:
         plan = self.situation.plan
-        lost = [
-            name
-            for name, is_lost in (
-                ("layers are not read", plan.layers and not extras),
-                ("code is not sampled", plan.code and not extras),
-                ("answers are not compared", not answers),
-            )
-            if is_lost
-        ]
-        if not lost or len(self.situation.spent) > 1:
+        lost = {
+            Supplement.LAYERS: plan.layers and not extras,
+            Supplement.CODE: plan.code and not extras,
+            Supplement.ANSWERS: not answers,
+        }
+        left_out = tuple(extra for extra, is_lost in lost.items() if is_lost)
+        if not left_out or len(self.situation.spent) > 1:
             return ()
         budget_s = plan.schedule.budget_s
         assert budget_s is not None, "nothing is left out for want of time without a budget"
-        left_s = max(0.0, self.situation.left_s)
-        text = f"the budget of {budget_s:.0f} s leaves {left_s:.0f} s after preparing and starting"
-        return (
-            Concern(
-                slug="short-budget",
-                text=f"{text}: {' and '.join(lost)}",
-                fix=f"--budget {math.ceil(2 * budget_s / 10) * 10}",
-                weight=Weight.NOTES,
-            ),
-        )
+        return (ShortBudget(budget_s=budget_s, left_s=max(0.0, self.situation.left_s), left_out=left_out),)
 
 
 def components_of(situation: Situation) -> Components | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.concerns.alike import agreement_of
+from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
 from ironlaw.arm import Arm
@@ -104,8 +105,7 @@ def adapted(recording: Recording, cpus: int) -> Plan:
 
 
 def _unfit(recording: Recording, one: Standing) -> bool:
-    trained = all(concern.slug != "untrained-weights" for concern in recording.concerns)
-    return trained and (one.agreement is None or one.agreement < recording.plan.agreement)
+    return is_trained(recording) and (one.agreement is None or one.agreement < recording.plan.agreement)
 
 
 def _standings(recording: Recording) -> list[Standing]:
