@@ -18,6 +18,7 @@ from ironlaw.report.quantity import (
     amount,
     decimal,
     known_decimals,
+    measured,
     number,
     percent,
     quantity,
@@ -114,3 +115,9 @@ def test_equal_reasons_share_a_footnote() -> None:
     marks = [footnotes.mark(Missing(reason)) for reason in ("refused", "multiplexed", "refused")]
     assert marks == ["–¹", "–²", "–¹"]
     assert footnotes.lines() == [("¹", "refused"), ("²", "multiplexed")]
+
+
+@given(value=st.floats(1, 1e9), half=st.floats(0, 1e12))
+def test_a_time_is_never_printed_as_nothing(value: float, half: float) -> None:
+    text = measured(Estimate(value=value, low=value - half, high=value + half), scale_for(TIME, [value])).value
+    assert float(text) == pytest.approx(value / scale_for(TIME, [value]).size, rel=0.05)

@@ -19,11 +19,11 @@ from ironlaw.report.quantity import (
     Footnotes,
     Scale,
     decimal,
+    measured,
     number,
     once_or,
     ratio,
     scale_for,
-    shown,
 )
 from ironlaw.report.words import unit_of_work
 from ironlaw.text import plain
@@ -253,7 +253,7 @@ def _times(time: Estimate | float | Missing, factor: int) -> Estimate | float | 
 def _time_cell(time: Estimate | float | Missing, scale: Scale) -> str | Missing:
     if isinstance(time, Missing):
         return time
-    return shown(time, scale).value if isinstance(time, Estimate) else number(time, scale)
+    return measured(time, scale).value if isinstance(time, Estimate) else number(time, scale)
 
 
 def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> Column:

@@ -19,11 +19,11 @@ from ironlaw.report.quantity import (
     TIME,
     Scale,
     amount,
+    measured,
     number,
     percent,
     ratio,
     scale_for,
-    shown,
     with_unit,
 )
 from ironlaw.report.verdicts import interaction_sentences, shares_sentence, unexplained_sentence
@@ -72,7 +72,7 @@ def _times(comparison: Comparison, explanation: Explanation) -> str:
     if isinstance(before, Missing) or isinstance(after, Missing):
         return ""
     scale = scale_for(TIME, [before.value, after.value])
-    new, old = shown(after, scale).value, shown(before, scale).value
+    new, old = measured(after, scale).value, measured(before, scale).value
     work = unit_of_work(explanation.plan)
     return f": {with_unit(new, scale)} instead of {with_unit(old, scale)} per {work}"
 

@@ -108,14 +108,17 @@ class Shown:
         return f"[{self.low}, {self.high}]"
 
 
-def shown(estimate: Estimate, scale: Scale = PLAIN, *, null: float | None = None) -> Shown:
+def shown(estimate: Estimate, scale: Scale = PLAIN, *, null: float | None = None, at_least: int = 0) -> Shown:
     """An estimate in a unit with its known digits.
 
+    `at_least` so many digits of the value are kept however wide the interval is: a time is never printed as 0.
     `null` is the value that means no effect (1 for a ratio, 0 for a difference): digits are added until an
     interval that excludes it does not look as if it touched it.
     """
     scaled = estimate.through(lambda value: value / scale.size)
     decimals = known_decimals(scaled)
+    if at_least and scaled.value:
+        decimals = max(decimals, min(_MOST_DECIMALS, at_least - 1 - math.floor(math.log10(abs(scaled.value)))))
     if null is not None and scaled.excludes(null):
         while decimals < _MOST_DECIMALS and _touches(scaled, null, decimals):
             decimals += 1
@@ -143,11 +146,19 @@ def ratio(estimate: Estimate | float) -> str:
     return f"{text.value}{TIMES} {text.interval}"
 
 
+def measured(estimate: Estimate, scale: Scale) -> Shown:
+    """Something that is above zero by its nature, as a time is: two digits at least, also where it is hardly known."""
+    return shown(estimate, scale, at_least=2)
+
+
 def quantity(estimate: Estimate | float, scale: Scale, *, null: float | None = None) -> str:
-    """A value with its unit and its interval: 29.0 ms [28.1, 29.9]; without one when it was read once."""
+    """A value with its unit and its interval: 29.0 ms [28.1, 29.9]; without one when it was read once.
+
+    Without a `null` it is something that is above zero by its nature.
+    """
     if isinstance(estimate, float | int):
         return with_unit(number(estimate, scale), scale)
-    text = shown(estimate, scale, null=null)
+    text = measured(estimate, scale) if null is None else shown(estimate, scale, null=null)
     return f"{with_unit(text.value, scale)} {text.interval}"
 
 
