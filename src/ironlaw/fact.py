@@ -323,6 +323,7 @@ class Ended:
 
     why: Ending
     elapsed_s: NotNegative
+    signal: Maybe[str] = Missing("no signal is recorded")  # that ended it: SIGINT (Ctrl-C), SIGTERM, SIGHUP
 
 
 Fact = (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import Ended, Ending, Fact
@@ -85,6 +86,8 @@ def test_ctrl_c_keeps_what_there_is_however_often_it_is_pressed(
     monkeypatch.setattr(stage, "_in_stop", lambda: send(*pressed) if stage._turns >= 18 else None)
     recording = measure(stage, tmp_path / "run.jsonl", monkeypatch)
     assert why(recording) is Ending.INTERRUPTED
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.signal == "SIGINT"
     assert len(recording.readings) == 17
     assert stage.is_closed
 
@@ -97,7 +100,11 @@ def test_a_signal_to_end_is_recorded_and_named_with_the_file(
     with pytest.raises(RunIncomplete, match=f"{number.name} ended the run") as raised:
         measure(stage, tmp_path / "run.jsonl", monkeypatch)
     assert f"ironlaw explain {tmp_path / 'run.jsonl'}" in raised.value.hint
-    assert why(load(tmp_path / "run.jsonl")) is Ending.INTERRUPTED
+    recording = load(tmp_path / "run.jsonl")
+    assert why(recording) is Ending.INTERRUPTED
+    assert isinstance(recording.ended, Ended)
+    assert recording.ended.signal == number.name
+    assert any(f"interrupted by {number.name}" in concern.text for concern in explain(recording).concerns)
     assert stage.is_closed
 
 

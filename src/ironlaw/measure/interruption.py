@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 
+from ironlaw.missing import Maybe, Missing
+
 _Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 _HANDLED: dict[signal.Signals, _Handler] = {
@@ -16,8 +18,23 @@ _HANDLED: dict[signal.Signals, _Handler] = {
 }
 
 
+class Signalled(KeyboardInterrupt):
+    """A signal ended the run."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number.name)
+        self.number = number
+
+
+def signal_of(interrupt: KeyboardInterrupt) -> Maybe[str]:
+    """The name of the signal that was received."""
+    if isinstance(interrupt, Signalled):
+        return interrupt.number.name
+    return Missing("it was interrupted by something other than a signal")
+
+
 class Interruption:
-    """While it is entered, the first of the signals raises KeyboardInterrupt and those that follow only count.
+    """While it is entered, the first of the signals raises Signalled and those that follow only count.
 
     A signal that is handled, or ignores as nohup does, stays theirs. Outside the main thread, which alone gets
     signals, nothing changes.
@@ -53,4 +70,4 @@ class Interruption:
             return
         self.first = signal.Signals(number)
         if not self._is_closing:
-            raise KeyboardInterrupt
+            raise Signalled(self.first)

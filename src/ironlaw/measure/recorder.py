@@ -26,11 +26,13 @@ from ironlaw.fact import (
     Header,
     Reading,
 )
+from ironlaw.measure.interruption import signal_of
 from ironlaw.measure.layers.sweep import Allowance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
 from ironlaw.measure.stopwatch import Laps, Stopwatch
+from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.situation import Dimension, NextReplicate, ReplicateSpent, Situation
@@ -159,25 +161,26 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
         BadInput: a model or input does not exist; nothing was measured.
     """
     run = _Run(plan, stage, sink, watcher, advice, began_s=stage.now_s(), watch=Stopwatch(stage.now_s))
+    signal: Maybe[str] = Missing("no signal ended it")
     try:
         _open(run)
         ending = _run_replicates(run)
-    except KeyboardInterrupt:
-        ending = Ending.INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        ending, signal = Ending.INTERRUPTED, signal_of(interrupt)
     except BaseException:
         stage.stop()
         raise
     try:
-        _end(run, ending)
+        _end(run, ending, signal)
     except KeyboardInterrupt:  # it had come to its end anyway
-        _end(run, ending)
+        _end(run, ending, signal)
     return ending
 
 
-def _end(run: _Run, ending: Ending) -> None:
+def _end(run: _Run, ending: Ending, signal: Maybe[str]) -> None:
     _stop(run)
     run.keep(run.watch.take())
-    run.keep(Ended(why=ending, elapsed_s=run.elapsed_s()))
+    run.keep(Ended(why=ending, elapsed_s=run.elapsed_s(), signal=signal))
 
 
 def _open(run: _Run) -> None:

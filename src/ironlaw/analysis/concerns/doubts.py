@@ -114,9 +114,10 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
             fix="record again, or go on from what there is",
         )
     elif is_known(recording.ended) and recording.ended.why in (Ending.INTERRUPTED, Ending.FAILED):
+        why, received = recording.ended.why.value, recording.ended.signal
         yield Concern(
             slug="cut-recording",
-            text=f"the run ended early ({recording.ended.why.value})",
+            text=f"the run ended early ({why} by {received})" if is_known(received) else f"the run ended early ({why})",
             fix="record again, or go on from what there is",
         )
     if not any(len(table.replicate) for table in turns.values()):
