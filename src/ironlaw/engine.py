@@ -105,6 +105,10 @@ class Declaration:
         offer = self.offers.get(precision, Offer())
         return tuple(dict.fromkeys(map(_root, (*self.loads, *offer.loads))))
 
+    def packages_of(self, precision: str) -> tuple[str, ...]:
+        """The packages that a process of such an arm imports, always or where its program does."""
+        return (*self.runs_with(precision), *self.uses(precision))
+
     def packages(self) -> tuple[str, ...]:
         """Every package that the engine may use."""
         imported = (name for offer in self.offers.values() for name in (*offer.loads, *offer.makes))

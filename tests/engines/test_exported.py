@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
+from ironlaw.commands.export import Wish, of_model, write
+from ironlaw.engine import Export
 from ironlaw.engines import exported
 from ironlaw.engines.compiled import execution as compiled
 from ironlaw.engines.eager import execution as eager
@@ -75,6 +77,55 @@ def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, t
         check=False,
     )
     assert re.fullmatch(r"[0-9.]+ ms per inference\n", timed.stdout), timed.stderr
+
+
+SETTING = """
+import torch
+
+class Reporting(torch.nn.Module):
+    def forward(self, x):
+        return torch.tensor([torch.get_num_threads(), torch.empty(0).element_size(), torch.is_inference_mode_enabled()])
+
+def build():
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(3)
+    return Reporting(), [(torch.ones(1, 2),), (torch.zeros(1, 2),)]
+
+def call():
+    module, inputs = build()
+    return (lambda x: [module(x), 7, torch.nn.Parameter(x)]), inputs
+"""
+
+
+@pytest.mark.parametrize(("factory", "printed"), [("build", "[3 8 1]"), ("call", "[3 8 0]")])
+def test_the_script_sets_torch_as_the_program_does_and_calls_it_as_the_arm_does(
+    factory: str, printed: str, tmp_path: Path
+) -> None:
+    (tmp_path / "setting.py").write_text(SETTING)
+    plan = of_model("given", f"{tmp_path}/setting.py:{factory}")
+    write(Wish(plan=plan, folder=tmp_path / "out"))
+    script = str(tmp_path / "out" / "infer.py")
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert printed in ran.stdout, ran.stderr
+
+
+def test_settings_of_torch_are_left_out_of_a_script_without_torch_and_named_in_it() -> None:
+    values = {"optimization": "ORT_ENABLE_ALL", "arena": True, "entries": (), "places": {}}
+    for engine in ("onnxruntime", "torchscript"):
+        named = exported.Named(
+            arm="a", model="m", variant=Variant.parse(f"fp32@{engine}"), threads=1, settings={"threads": 3}
+        )
+        text = exported.script(named, Export(files=("f",), values={**values, "quantized_engine": "none"}), [])
+        assert ("torch.set_num_threads(3)" in text) is (engine == "torchscript")
+        assert ("sets torch's threads to 3" in text) is (engine == "onnxruntime")
+
+
+def test_threads_that_are_asked_for_win_over_those_of_the_program() -> None:
+    variant = Variant.parse("fp32@torchscript+threads=2")
+    named = exported.Named(arm="a", model="m", variant=variant, threads=1, settings={"threads": 3})
+    text = exported.script(named, Export(files=("f",), values={"quantized_engine": "none"}), [])
+    assert "THREADS = 2" in text
+    assert "torch.set_num_threads(3)" not in text
 
 
 def test_the_script_makes_and_takes_arrays_outside_of_what_it_times() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
+import torch
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
@@ -83,3 +85,42 @@ def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(mo
     assert isinstance(started, ArmStarted)
     assert isinstance(reading, Reading)
     assert reading.threads_after == started.threads
+
+
+class Gradients:
+    """Loads a module's call under inference_mode: one that needs gradients, or one that fails in any case."""
+
+    def __init__(self, infer: Callable[[torch.Tensor], object]) -> None:
+        self.infer = infer
+
+    def load(self, *asked: object, threads: int) -> Program:
+        return Program(infer=self.infer, inputs=[(torch.ones(2),)], guard=torch.inference_mode)
+
+
+def differentiate(x: torch.Tensor) -> object:
+    with torch.enable_grad():
+        return torch.autograd.grad(x.clone().requires_grad_().sum(), x)
+
+
+def differentiate_its_copy(x: torch.Tensor) -> object:
+    with torch.enable_grad():
+        copy = x.clone().requires_grad_()
+        return torch.autograd.grad((copy * copy).sum(), copy)
+
+
+@pytest.mark.parametrize(("infer", "hinted"), [(differentiate_its_copy, True), (differentiate, False)])
+def test_a_module_that_fails_for_want_of_gradients_alone_is_given_the_factor_for_them(
+    infer: Callable[[torch.Tensor], object], hinted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
+    monkeypatch.setattr(twin, "engine", lambda name: Gradients(infer))
+    monkeypatch.setattr(saved, "load", lambda folder: None)
+    prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
+    served = twin.Twin(post_of())
+    try:
+        (failure,) = served.obey(Start(prepared, warm_up_limit_ns=0))
+    finally:
+        assert served._guard is not None
+        served._guard.__exit__(None, None, None)
+    assert isinstance(failure, Failure)
+    assert ("+grad=on" in failure.hint) is hinted, failure

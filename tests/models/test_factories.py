@@ -39,6 +39,16 @@ def boom():
 def narrow(): return Net(), (torch.ones(1, 4, 8, 8),)
 def unknown(): return Net(), {"y": 1}
 def exits(): raise SystemExit(3)
+
+class Derivative(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+    def forward(self, x):
+        return torch.autograd.grad(self.layer(x).sum(), self.layer.weight)[0]
+
+def derivative(): return Derivative(), (torch.ones(1, 4),)
+def misfed(): return Derivative(), (torch.ones(1, 5),)
 """
 
 
@@ -107,9 +117,14 @@ def test_the_seed_decides_the_weights(source: Callable[[str], str]) -> None:
     assert not torch.equal(first, other)
 
 
+def test_a_module_that_needs_gradients_is_opened(source: Callable[[str], str]) -> None:
+    assert models.open_model(source("derivative")).inputs
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("misfed", "cannot take float32 1x5: mat1 and mat2 shapes cannot be multiplied"),
         ("number", "returned an int"),
         ("strange", "returned inputs of type str"),
         ("boom", r"raised ValueError: no such file \(nets.py line 23\)"),

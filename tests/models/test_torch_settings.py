@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from ironlaw.models.torch_settings import settings_notes, statements
+
 CHANGES = {
     "threads": "torch.set_num_threads(3)",
     "threads between operators": "torch.set_num_interop_threads(3)",
@@ -54,6 +56,16 @@ def test_settings_that_were_found_are_made_so_in_another_process(found: str) -> 
     assert python(f"apply_settings({found})\nprint(repr(changed_since(before)))") == found
 
 
+def test_settings_written_as_python_do_what_setting_them_does(found: str) -> None:
+    code = f"from ironlaw.models.torch_settings import statements\nchanged = {found}\n"
+    assert python(code + "exec('\\n'.join(statements(changed)))\nprint(repr(changed_since(before)))") == found
+
+
+def test_a_value_is_no_code() -> None:
+    (text,) = statements({"quantized engine": "x'; import os #"})
+    assert text == 'torch.backends.quantized.engine = "x\'; import os #"'
+
+
 def test_a_setting_that_another_process_refuses_is_a_failure_of_the_arm() -> None:
     said = python("""
 from ironlaw.errors import ArmFailed
@@ -63,3 +75,10 @@ except ArmFailed as failed:
     print(failed.message)
 """)
     assert said.startswith("the program sets torch's quantized engine to nothing")
+
+
+def test_an_engine_without_torch_is_not_said_to_be_set_by_it() -> None:
+    (used,) = settings_notes({"threads": 2}, is_used=True)
+    (unused,) = settings_notes({"threads": 2}, is_used=False)
+    assert "every replicate" in used
+    assert "changes nothing" in unused

@@ -15,6 +15,7 @@ from ironlaw.causes import TESTED
 from ironlaw.commands.run import Invocation, run
 from ironlaw.errors import BadInput
 from ironlaw.running import Options, Settings, plan_of
+from ironlaw.running.planning import parse_own_arm
 from ironlaw.running.settings import options
 from ironlaw.sweep.plan_file import read
 
@@ -136,3 +137,20 @@ def test_a_search_and_a_protocol_choose_their_arms_themselves() -> None:
             Settings.of(asked, arms=(Arm.of("fp32"),))
     with pytest.raises(BadInput):
         Settings.of({"search": True, "protocol": "post"})
+
+
+@pytest.mark.parametrize(
+    ("source", "factory", "variant"),
+    [
+        ("net.py:build+grad=on", "net.py:build", "given+grad=on"),
+        ("net.py:build+fused+grad=on", "net.py:build", "given+fused+grad=on"),
+        ("a+b/net.py:build", "a+b/net.py:build", "given"),
+        ("package.net:build+grad=off", "package.net:build", "given+grad=off"),
+        ("net.onnx@openvino+threads=2", "net.onnx", "given@openvino+threads=2"),
+        ("a+b.onnx", "a+b.onnx", "given@onnxruntime"),
+        ("a+b/program.cloudpickle", "a+b/program.cloudpickle", "given"),
+    ],
+)
+def test_levels_may_follow_a_program_of_ones_own(source: str, factory: str, variant: str) -> None:
+    arm = parse_own_arm(f"mine={source}")
+    assert (arm.name, arm.factory, str(arm.variant)) == ("mine", factory, variant)

@@ -135,8 +135,14 @@ def write(wish: Wish) -> list[str]:
             shutil.copyfile(prepared / name, wish.folder / name)
         arguments = example(prepared, wish.folder)
         named = exported.Named(
-            arm=wish.arm.name, model=wish.arm.factory or wish.plan.model, variant=variant, threads=wish.plan.threads
+            arm=wish.arm.name,
+            model=wish.arm.factory or wish.plan.model,
+            variant=variant,
+            threads=wish.plan.threads,
+            settings=fact.prepared.settings,
         )
+        for setting in exported.left_out(named):
+            say(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
         (wish.folder / "infer.py").write_text(exported.script(named, export, arguments), encoding="utf-8")
     finally:
         stage.close()

@@ -54,7 +54,7 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
 
 
 _ARMS = f"Variants; the first is what the others are compared with. Engines, behind an @: {', '.join(ENGINES)}."
-_OWN = "A program of your own, or a model file: NAME=FILE.onnx, or NAME=FILE.onnx@ENGINE."
+_OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels may follow: +grad=on."
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ironlaw.engines import ENGINES, Exporting, engine
 from ironlaw.errors import BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.models import inputs, saved
+from ironlaw.models.torch_settings import Settings, statements
 from ironlaw.variant import ENGINE, PRECISION, Variant
 
 EXAMPLE = "example.npz"
@@ -38,6 +39,7 @@ class Named:
     model: str
     variant: Variant
     threads: int
+    settings: Settings = field(default_factory=dict)  # torch's own that the model's code changed while it was made
 
 
 def refuse_unportable(variant: Variant) -> None:
@@ -76,6 +78,24 @@ def export_of(variant: Variant, prepared: Path) -> Export:
     return by.export(variant, prepared)
 
 
+def left_out(named: Named) -> tuple[str, ...]:
+    """The settings of torch that the script does not make, since it runs without torch: each with its value."""
+    if "torch" in _packages(named.variant):
+        return ()
+    return tuple(f"{name} to {value}" for name, value in named.settings.items())
+
+
+def _packages(variant: Variant) -> tuple[str, ...]:
+    """What the script imports."""
+    return ("numpy", *ENGINES[variant.level(ENGINE)].packages_of(variant.level(PRECISION)))
+
+
+def _kept(named: Named) -> Settings:
+    """The settings that the script makes; threads that were asked for win over the program's, as in the arm."""
+    asked = "threads" in dict(named.variant.changed)
+    return {name: value for name, value in named.settings.items() if not (asked and name == "threads")}
+
+
 def script(named: Named, export: Export, arguments: list[Any]) -> str:
     """The text of infer.py for what an engine exports; `arguments` as `write_example` gave them."""
     import jinja2
@@ -95,7 +115,9 @@ def script(named: Named, export: Export, arguments: list[Any]) -> str:
         arm=_in_docstring(named.arm),
         model=_in_docstring(named.model),
         version=version("ironlaw"),
-        packages=("numpy", *declared.runs_with(variant.level(PRECISION))),
+        packages=_packages(variant),
+        settings=statements(_kept(named)),
+        left_out=left_out(named),
         threads=variant.threads(named.threads),
         file=export.files[0],
         arguments=repr(tuple(arguments)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import socket
 import sys
@@ -44,13 +45,20 @@ from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.measure.warm_up import steady_from, warm_up
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import open_model, saved, torch_use
+from ironlaw.models.factories import runs_with_gradients
 from ironlaw.models.labels import read_labels
+from ironlaw.models.requirements import may_import
+from ironlaw.models.sources import runs_own_code
 from ironlaw.models.torch_settings import Settings, apply_settings, changed_since, read_settings, settings_notes
 from ironlaw.program import Program
 from ironlaw.variant import ENGINE, PRECISION
 
 # Nothing was compared with torch as it came: settings that a program changes are found by what they were before.
 _LATE_TORCH = "loads torch in a way that its files do not show: settings of torch that it changes are not carried over"
+_GRADIENTS = (
+    "its call needs gradients, and modules are called under torch.inference_mode: add +grad=on to the arm "
+    "(--arm NAME=FILE.py:FACTORY+grad=on), or return a callable, which is run as it is"
+)
 _NULLS = 5  # their median is not one interruption's
 
 
@@ -100,7 +108,8 @@ class Twin:
         except BaseException as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
             with contextlib.suppress(OSError, ValueError):  # the program may have closed what it prints to
                 traceback.print_exc()
-            return [self._failure(str(stage), f"{type(error).__name__}: {error}", _where(error))]
+            hint = _GRADIENTS if self._lacks_gradients() else _where(error)
+            return [self._failure(str(stage), f"{type(error).__name__}: {error}", hint)]
 
     def _obeyed(self, order: Order) -> list[Fact]:
         match order:
@@ -121,15 +130,26 @@ class Twin:
                 inputs = [self._take_input() for _ in range(order.inferences)]
                 return [self._code_reader().turn(order, inputs)]
 
+    def _lacks_gradients(self) -> bool:
+        """Whether a call that fails under inference_mode succeeds where gradients are recorded."""
+        program = self._program
+        if program is None or not torch_use.is_in_inference_mode():
+            return False
+        inputs = self._take_fed()
+        return runs_with_gradients(program.infer, inputs)
+
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
         return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
 
     def _prepare(self, order: Prepare) -> list[Fact]:
         post = self._post
+        source = post.arm.factory or post.model
+        if runs_own_code(source) and torch_use.is_installed() and may_import(source, "torch"):
+            importlib.import_module("torch")  # its code loads it anyway; now what it changes there is seen
         self._enter_process({})
         before = read_settings()
         was_loaded = torch_use.is_loaded()
-        model = open_model(post.arm.factory or post.model, images=post.images, batch=post.batch, seed=post.seed)
+        model = open_model(source, images=post.images, batch=post.batch, seed=post.seed)
         settings = changed_since(before)
         if post.labels is not None:
             check_fit(model, read_labels(post.labels, images=post.images))
@@ -141,14 +161,18 @@ class Twin:
         if order.layers and isinstance(by, Profiled):
             by.prepare_profile(model, folder)
         # Only what a program has loaded by now is imported for it in replicates: torch takes seconds in each.
-        declared = ENGINES[post.arm.variant.level(ENGINE)]
-        used = tuple(name for name in declared.uses(post.arm.variant.level(PRECISION)) if name in sys.modules)
+        declared, precision = ENGINES[post.arm.variant.level(ENGINE)], post.arm.variant.level(PRECISION)
+        used = tuple(name for name in declared.uses(precision) if name in sys.modules)
         late = (_LATE_TORCH,) if used and torch_use.is_loaded() and not was_loaded else ()
         prepared = replace(
             prepared,
             settings=settings,
             imports=tuple(dict.fromkeys((*prepared.imports, *used))),
-            notes=(*prepared.notes, *settings_notes(settings), *late),
+            notes=(
+                *prepared.notes,
+                *settings_notes(settings, is_used="torch" in declared.packages_of(precision)),
+                *late,
+            ),
         )
         return [*model.circumstances, ArmPrepared(arm=post.arm.name, prepared=prepared)]
 
@@ -159,7 +183,8 @@ class Twin:
             import torch
 
             torch.set_num_threads(self._pool_size())
-        apply_settings(settings)
+        if torch_use.is_loaded():
+            apply_settings(settings)
         for name, level in self._post.arm.variant.changed:
             FACTORS[name].enter(level)
 

@@ -192,7 +192,10 @@ def _described(returned: Any) -> str:
 
 
 def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
-    """Call the program once, in eval mode, so that wrong inputs are reported before anything is measured."""
+    """Call the program once, in eval mode, so that wrong inputs are reported before anything is measured.
+
+    One that fails without gradients may need them, and is called once more with them.
+    """
     program: Any = made.program
     parts = list(program.modules()) if torch_use.is_module(made.program) else []
     training = [part.training for part in parts]
@@ -202,6 +205,8 @@ def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
         with torch_use.without_gradients():
             made.program(*example)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+        if runs_with_gradients(made.program, example):
+            return
         raise ArmFailed(
             f"{source} cannot take {inputs.described(example)}: {first_line(error)}",
             hint="return (module, (its, inputs)) from the factory, in the shapes and types it takes",
@@ -209,3 +214,15 @@ def _try_out(source: str, made: Made, example: tuple[Any, ...]) -> None:
     finally:
         for part, was in zip(parts, training, strict=True):
             part.training = was
+
+
+def runs_with_gradients(program: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+    """Whether a program that failed without gradients can be called with them."""
+    if not torch_use.is_loaded():
+        return False
+    try:
+        with torch_use.with_gradients():
+            program(*arguments)
+    except (Exception, SystemExit):  # noqa: BLE001  # user code, again: its first failure is the one that is reported
+        return False
+    return True

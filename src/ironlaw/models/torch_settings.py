@@ -55,11 +55,39 @@ def apply_settings(settings: Settings) -> None:
             ) from None
 
 
-def settings_notes(settings: Settings) -> tuple[str, ...]:
-    """What to say of them beside the model."""
-    return tuple(
-        f"its own code sets torch's {name} to {value}: so does every replicate" for name, value in settings.items()
-    )
+def statements(settings: Settings) -> list[str]:
+    """Python that changes them in a script that has imported torch; torch itself is not needed to write it."""
+    return [_STATEMENTS[name](value) for name, value in settings.items()]
+
+
+def settings_notes(settings: Settings, *, is_used: bool) -> tuple[str, ...]:
+    """What to say of them beside the model, which runs with torch or without."""
+    effect = "so does every replicate" if is_used else "its engine runs without torch, where that changes nothing"
+    return tuple(f"its own code sets torch's {name} to {value}: {effect}" for name, value in settings.items())
+
+
+# The text of what `_settings` calls: a recorded value enters as its literal, and never as code.
+_STATEMENTS: dict[str, Callable[[Value], str]] = {
+    "threads": "torch.set_num_threads({!r})".format,
+    # torch takes it once a process, and raises afterwards.
+    "threads between operators": (
+        "if torch.get_num_interop_threads() != {0!r}:\n    torch.set_num_interop_threads({0!r})".format
+    ),
+    "default dtype": "torch.set_default_dtype(getattr(torch, {!r}))".format,
+    "gradients": "torch.set_grad_enabled({!r})".format,
+    "float32 matmul precision": "torch.set_float32_matmul_precision({!r})".format,
+    "deterministic algorithms": lambda level: (
+        f"torch.use_deterministic_algorithms({level != 'off'}, warn_only={level == 'warn'})"
+    ),
+    "filling of uninitialized memory": "torch.utils.deterministic.fill_uninitialized_memory = {!r}".format,
+    "flushing of subnormals": "torch.set_flush_denormal({!r})".format,
+    "quantized engine": "torch.backends.quantized.engine = {!r}".format,
+    "oneDNN": "torch.backends.mkldnn.set_flags({!r})".format,
+    "attention's fast path": "torch.backends.mha.set_fastpath_enabled({!r})".format,
+    "flash attention": "torch.backends.cuda.enable_flash_sdp({!r})".format,
+    "memory-efficient attention": "torch.backends.cuda.enable_mem_efficient_sdp({!r})".format,
+    "plain attention": "torch.backends.cuda.enable_math_sdp({!r})".format,
+}
 
 
 def _settings() -> dict[str, _Setting]:

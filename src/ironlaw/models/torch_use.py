@@ -28,6 +28,22 @@ def is_tensor(value: Any) -> bool:
     return is_loaded() and isinstance(value, sys.modules["torch"].Tensor)
 
 
+def is_in_inference_mode() -> bool:
+    """Whether torch records nothing in this thread now."""
+    return is_loaded() and bool(sys.modules["torch"].is_inference_mode_enabled())
+
+
+def with_gradients() -> contextlib.AbstractContextManager[Any]:
+    """Gradients recorded also under torch.inference_mode, where torch is loaded."""
+    if not is_loaded():
+        return contextlib.nullcontext()
+    torch = sys.modules["torch"]
+    entered = contextlib.ExitStack()
+    entered.enter_context(torch.inference_mode(mode=False))
+    entered.enter_context(torch.enable_grad())
+    return entered
+
+
 def without_gradients() -> contextlib.AbstractContextManager[Any]:
     """torch.no_grad, where torch is loaded."""
     return sys.modules["torch"].no_grad() if is_loaded() else contextlib.nullcontext()

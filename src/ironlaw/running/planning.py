@@ -12,7 +12,7 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import is_known
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.running.settings import Settings
-from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
+from ironlaw.variant import GIVEN, Variant
 
 DEFAULT_BUDGET_S = 115.0
 EXPERIMENTS_BUDGET_S = 225.0
@@ -122,10 +122,12 @@ def own_arm(name: str, source: str) -> Arm:
     """An arm that runs a program of the user's as it is.
 
     A model file runs in the engine that is named behind it, as in net.onnx@NAME, else in the first that takes one.
+    Levels of factors may follow: file.py:factory+grad=on, net.onnx@NAME+threads=2.
 
     Raises:
-        BadInput: the engine that is named does not run such a file.
+        BadInput: the engine that is named does not run such a file, or a level does not exist.
     """
+    source, levels = _without_levels(source)
     file, at, engine = source.rpartition("@")
     if at and engines_of_file(file):
         if engine not in engines_of_file(file):
@@ -135,7 +137,20 @@ def own_arm(name: str, source: str) -> Arm:
         source = file
     else:
         engine = next(iter(engines_of_file(source)), PLAIN)
-    return Arm(name=name, variant=Variant.of({PRECISION: GIVEN, ENGINE: engine}), factory=source)
+    named = "+".join((f"{GIVEN}@{engine}", *levels))
+    return Arm(name=name, variant=Variant.parse(named), factory=source)
+
+
+def _without_levels(source: str) -> tuple[str, list[str]]:
+    """A source, and the levels written behind its factory or engine, where neither name can hold a plus."""
+    if source.endswith(HANDED_OVER):
+        return source, []
+    colon, at = source.rfind(":"), source.rfind("@")
+    is_engine = at > colon and bool(engines_of_file(source[:at]))
+    plus = source.find("+", at if is_engine else colon)
+    if plus < 0 or (colon < 0 and not is_engine):
+        return source, []
+    return source[:plus], source[plus + 1 :].split("+")
 
 
 def parse_own_arm(text: str) -> Arm:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import zipfile
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -132,7 +133,7 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
 
     It is left as it is but for what an experiment asks for: BatchNorm folded, or int8 packed for another library.
     """
-    about: dict[str, Any] = {"backend": "none"}
+    about: dict[str, Any] = {"backend": "none", "calls_module": torch_use.is_module(model.module)}
     if torch_use.is_loaded():
         import torch
 
@@ -241,6 +242,12 @@ def export(variant: Variant, prepared: Path) -> Export:
             "this program cannot be saved: its factory makes it again in every process",
             hint="keep open files, sessions and locks out of it",
         )
+    if not zipfile.is_zipfile(prepared / _MODULE):
+        raise BadInput(
+            "this program does not use torch, and infer.py is written for programs that do",
+            hint="export a torch module or an .onnx file; this program already runs without ironlaw",
+        )
     search = json.loads((prepared / _MODULE).with_suffix(".paths.json").read_text())
     given = about["backend"] if variant.level(PRECISION) in ("int8", "int8-dynamic") else "none"
-    return Export(files=(_MODULE,), values={"quantized_engine": given, "search": search})
+    values = {"quantized_engine": given, "search": search, "calls_module": about.get("calls_module", True)}
+    return Export(files=(_MODULE,), values=values)
