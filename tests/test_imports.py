@@ -80,7 +80,7 @@ def test_a_program_that_imports_a_neighbour_with_a_librarys_name_is_refused(name
     ran = ironlaw("run", "model.py:build", cwd=folder)
     assert ran.returncode == 2
     assert f"imports {name}, which is" in ran.stderr
-    assert f"rename the file or folder {name}" in ran.stderr
+    assert f"rename your file or folder {name}" in ran.stderr
     assert not (folder / "ran").exists()
 
 

@@ -116,10 +116,10 @@ def compare(
     destination = Destination(out=out, force=force, quiet=quiet)
     if isinstance(model, str):
         if inputs is not None:
-            raise BadInput("inputs are given, but a model named as text brings its own", hint=EXAMPLE)
+            raise BadInput("inputs are given, but a model named by text has its own", hint=EXAMPLE)
         return explain(measure_model(model, arms, destination, options))
     if not isinstance(model, Mapping):
-        raise BadInput(f"the model is a {type(model).__name__}, neither text nor programs by name", hint=EXAMPLE)
+        raise BadInput(f"the model is a {type(model).__name__}, neither text nor a mapping of programs", hint=EXAMPLE)
     if arms != ():
-        raise BadInput("arms are given, but each program is an arm of its own", hint=EXAMPLE)
+        raise BadInput("arms are given, but each program is already an arm", hint=EXAMPLE)
     return explain(measure_programs(model, inputs, destination, options))

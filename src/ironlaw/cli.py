@@ -18,17 +18,17 @@ from ironlaw.text import plain
 
 # One module of commands/ each, holding a click command of the same name; imported when it is needed.
 COMMANDS = {
-    "run": "measure a model's variants and explain the difference",
-    "export": "an arm as a model file and a script that runs it",
-    "explain": "what a recording, a published table or saved perf stat outputs say",
-    "layers": "which layers won and lost, in milliseconds that add up",
-    "report": "a recording as one HTML file, as Markdown or as CSV",
-    "compare": "fail when a recording breaks a rule: slower, more instructions",
-    "bundle": "what a maintainer asks for, in one file",
-    "sweep": "many cells from one plan file, here or on a Ray cluster",
-    "history": "what a folder of recordings says: list, trend, SQL",
-    "doctor": "what this machine can measure, and how to mend it",
-    "completion": "what makes bash, zsh or fish complete the commands",
+    "run": "measure variants of a model and explain the difference",
+    "export": "export an arm as a model file and a script that runs it",
+    "explain": "explain a recording, a published table or perf stat outputs",
+    "layers": "show which layers got faster or slower, in milliseconds",
+    "report": "write a recording as an HTML page, Markdown or CSV",
+    "compare": "fail if a recording breaks a rule, for CI",
+    "bundle": "write what a maintainer needs for an issue, in one file",
+    "sweep": "measure many models, threads and hosts from one plan file",
+    "history": "query a folder of recordings: list, trends, SQL",
+    "doctor": "check what this machine can measure, and how to fix it",
+    "completion": "print completion scripts for bash, zsh and fish",
 }
 
 
@@ -52,7 +52,7 @@ class _Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise IronlawError(f"there is no command {args[0]!r}", hint=offer_closest(args[0], list(COMMANDS)))
+            raise IronlawError(f"unknown command {args[0]!r}", hint=offer_closest(args[0], list(COMMANDS)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -83,36 +83,36 @@ def run(argv: list[str]) -> int:
     try:
         result = program.main(args=argv, prog_name="ironlaw", standalone_mode=False)
     except IronlawError as error:
-        return _tell(error.message, error.hint, error.exit_code)
+        return _report(error.message, error.hint, error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return ExitCode.BAD_INPUT
     except click.NoSuchOption as error:
-        return _tell(f"there is no option {error.option_name}", _usage_hint(error), ExitCode.BAD_INPUT)
+        return _report(f"unknown option {error.option_name}", _usage_hint(error), ExitCode.BAD_INPUT)
     except click.UsageError as error:
-        return _tell(error.format_message(), _usage_hint(error), ExitCode.BAD_INPUT)
+        return _report(error.format_message(), _usage_hint(error), ExitCode.BAD_INPUT)
     except click.ClickException as error:
-        return _tell(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
+        return _report(error.format_message(), "see ironlaw --help", ExitCode.BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
-        return _tell("interrupted", "what had been recorded is kept; run the command again", ExitCode.INCOMPLETE)
+        return _report("interrupted", "what was recorded is kept; run the command again", ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001  # the last guard: an unexpected error is two lines as well
-        return _tell_unforeseen(error)
+        return _report_unforeseen(error)
     return result if isinstance(result, int) else ExitCode.DONE
 
 
-def _tell_unforeseen(error: Exception) -> int:
+def _report_unforeseen(error: Exception) -> int:
     """Two lines about an unexpected error; the traceback on request."""
     if os.environ.get(SHOWS_TRACEBACK):
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return _tell(TOO_MANY_FILES, step_for(error), ExitCode.BAD_INPUT)
+        return _report(TOO_MANY_FILES, step_for(error), ExitCode.BAD_INPUT)
     if isinstance(error, MemoryError):
-        return _tell("out of memory", "give it more memory (a container's limit counts)", ExitCode.BAD_INPUT)
+        return _report("out of memory", "give it more memory (a container's limit counts)", ExitCode.BAD_INPUT)
     said = " ".join(str(error).split())[:200]
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    hint = f"this is a fault of ironlaw: please report it, with what {SHOWS_TRACEBACK}=1 makes the same command print"
-    return _tell(f"{type(error).__name__}{place}: {said}", hint, ExitCode.BAD_INPUT)
+    hint = f"this is a bug in ironlaw: please report it, with the output under {SHOWS_TRACEBACK}=1"
+    return _report(f"{type(error).__name__}{place}: {said}", hint, ExitCode.BAD_INPUT)
 
 
 def _usage_hint(error: click.UsageError) -> str:
@@ -122,7 +122,7 @@ def _usage_hint(error: click.UsageError) -> str:
     return f"see {command} --help"
 
 
-def _tell(message: str, hint: str, code: ExitCode) -> int:
+def _report(message: str, hint: str, code: ExitCode) -> int:
     click.echo(f"ironlaw: {plain(message)}", err=True)
     click.echo(f"   hint: {plain(hint)}", err=True)
     return int(code)

@@ -71,7 +71,7 @@ class EventGroup:
         if self.events and not {"instructions", "cycles"} <= names:
             raise ValueError(f"a group without instructions and cycles cannot be checked: {self}")
         if len(set(self.events)) != len(self.events):
-            raise ValueError(f"an event stands twice in {self}")
+            raise ValueError(f"an event occurs twice in {self}")
 
     def __str__(self) -> str:
         return "{" + ",".join(str(event) for event in self.events) + "}"

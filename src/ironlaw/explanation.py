@@ -28,7 +28,7 @@ SHARED_OUT_FROM = 0.01
 # Names of evidence about weights that need not be read: what they weigh, what reading them takes at most.
 SAVED_BYTES = "bytes of weights saved"
 SAVED_NS = "ns to stream them at the measured bandwidth"
-OPPOSED = Missing("parts work against each other: what each saves or costs is given in time, not as a share")
+OPPOSED = Missing("some parts are negative: each is given in time, not as a share")
 ITSELF = Missing("the arms differ in nothing else: the comparison itself is this experiment")
 SAVED_SHARE = "share of the time saved that this is"
 
@@ -138,7 +138,7 @@ class ReadOnce:
     def share(self, ln: float) -> Maybe[float]:
         """A term's share of the difference, in ln; a gap where the two times hardly differ."""
         if abs(self.ln_ratio) < SHARED_OUT_FROM:
-            return Missing("the times hardly differ")
+            return Missing("the times are almost equal")
         return ln / self.ln_ratio
 
 

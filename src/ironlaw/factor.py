@@ -46,7 +46,7 @@ class Factor:
     remedies: ClassVar[Mapping[str, str]] = {}  # level -> what a user changes to get it; only levels one would deploy
     shapes_model: bool = False
     acts_on: ActsOn = ActsOn.PROCESS
-    may_move: str = "nothing else that we know of"
+    may_move: str = "nothing else that is known"
 
     def accepts(self, level: str) -> bool:
         """Whether the level exists; factors with open levels (threads=N) override this."""

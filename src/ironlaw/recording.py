@@ -153,7 +153,7 @@ class RecordingWriter:
         except OSError as error:
             raise RunIncomplete(
                 f"cannot write {self.path}: {error.strerror}",
-                hint=f"what was recorded before is kept there; make room, then: ironlaw explain {self.path}",
+                hint=f"what was recorded before is kept there; free disk space, then: ironlaw explain {self.path}",
             ) from None
         self._lines.append(line)
 
@@ -185,7 +185,7 @@ class RecordingWriter:
         except OSError as error:
             raise RunIncomplete(
                 f"{wanted} was changed while it was written, and cannot be written again: {error.strerror}",
-                hint="record again, with an --out that nothing else touches",
+                hint="record again, with an --out that no other program writes",
             ) from None
         finally:
             os.close(self._file)
@@ -295,7 +295,7 @@ def _lines(stream: IO[bytes], named: str) -> Iterator[bytes]:
         if len(line) > most or left < 0:
             limit = "longer" if len(line) > most else "more"
             raise RecordingUnreadable(
-                f"{named} is not a recording: it has {limit} than one can have",
+                f"{named} is not a recording: it has {limit} than allowed",
                 hint="name a file written by ironlaw run",
             )
         yield line
@@ -313,7 +313,7 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[Timed | _Cut]:
             if line.endswith(b"\n") and number > 1:
                 reason = str(error)[:300] or type(error).__name__
                 raise RecordingUnreadable(
-                    f"line {number} is damaged: {reason}", hint="the lines before it are good; cut the file there"
+                    f"line {number} is damaged: {reason}", hint="the lines before it are valid; truncate the file there"
                 ) from None
             yield _Cut()
             return

@@ -173,7 +173,7 @@ def whole(taking_part: tuple[Arm, ...], readings: tuple[Reading, ...], run: Run)
     )
     counters = CounterCheck(
         meter=Meter.SCRIPTED if run.groups else Meter.CLOCK,
-        slots=max(map(len, run.groups)) if run.groups else Missing("this machine shows no PMU"),
+        slots=max(map(len, run.groups)) if run.groups else Missing("this machine exposes no PMU"),
         groups=run.groups,
         lost=run.lost,
     )

@@ -22,7 +22,7 @@ from ironlaw.plan import Plan, Schedule
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, arms, recording
 
 TIME = Rule.parse("time>+3%")
-NOT_COUNTED = Missing("this machine shows no PMU")
+NOT_COUNTED = Missing("this machine exposes no PMU")
 
 
 def comparison(ratios: list[float], changed: str, **known: Any) -> Comparison:
@@ -209,7 +209,7 @@ def test_instructions_are_judged_by_their_own_count_and_not_by_the_clock() -> No
 def test_instructions_that_nobody_counted_are_unknown_and_say_why() -> None:
     gate = judge(stated(), stated(groups=()), [Rule.parse("instructions>+1%")])
     assert ruling(gate) is Ruling.UNKNOWN
-    assert gate.judgements[0].reason == "instructions were not counted: this machine shows no PMU"
+    assert gate.judgements[0].reason == "instructions were not counted: this machine exposes no PMU"
 
 
 def test_slow_down_of_everything_does_not_show_but_by_the_raw_clock() -> None:
@@ -268,9 +268,9 @@ def test_recordings_of_different_machines_are_refused() -> None:
     assert is_known(one.machine)
     other = replace(one, machine=replace(one.machine, cpu="another"))
     check_comparable(one, one)
-    with pytest.raises(BadInput, match="different machines: stated and another"):
+    with pytest.raises(BadInput, match="made on different machines: stated and another"):
         check_comparable(one, other)
-    with pytest.raises(BadInput, match="new recording does not say which machine it is of: was not read"):
+    with pytest.raises(BadInput, match="new recording does not name its machine: was not read"):
         check_comparable(one, replace(one, machine=Missing("was not read")))
 
 

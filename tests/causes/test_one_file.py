@@ -90,7 +90,7 @@ def test_a_cause_that_is_added_as_one_file_is_offered_tested_reported_and_in_the
     options = ("--experiments", "warp-stalls", "--replicates", "6", "--n", "60", "--out", "made.jsonl", "--no-layers")
     report = printed(copied, "command.py", "run", "--arm", "a=a.py:build", "--arm", "b=b.py:build", *options)
     assert "Stalled warps: confirmed." in report
-    assert "b was left as it is: it has no warps" in report or "B was left as it is: it has no warps" in report
+    assert "b was not switched: it has no warps" in report or "B was not switched: it has no warps" in report
     gate = ("compare", "made.jsonl", "--fail-if", "cause:warp-stalls")
     broken = subprocess.run(
         [sys.executable, "-m", "ironlaw", *gate],

@@ -81,7 +81,7 @@ def test_a_plan_whose_folder_has_too_long_a_name_is_refused(tmp_path: Path, caps
 @pytest.mark.parametrize("command", ["bundle", "history", "explain", "report", "layers", "compare"])
 def test_what_names_no_file_is_refused(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, name, *(["--model", "x"] if command == "history" else [])]) in (0, 2)
-    assert "fault of ironlaw" not in capsys.readouterr().err
+    assert "bug in ironlaw" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
@@ -137,7 +137,7 @@ def test_plan_beyond_numbers_is_refused(line: str, tmp_path: Path, capsys: pytes
     assert run(["sweep", str(plan), "--map"]) == 2
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 2
-    assert "fault of ironlaw" not in err
+    assert "bug in ironlaw" not in err
 
 
 def test_model_of_300_characters_is_no_model(capsys: pytest.CaptureFixture[str]) -> None:

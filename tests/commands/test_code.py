@@ -80,7 +80,7 @@ def test_pages_hold_bars_a_sortable_table_and_an_icicle_of_each_arm(file: Path, 
     for ending in ("html", "md"):
         assert cli.run(["report", str(file), "-o", str(tmp_path / f"page.{ending}")]) == 0
     page = (tmp_path / "page.html").read_text()
-    assert "by what code executed" in page
+    assert "by executed code" in page
     assert '<table class="account">' in page
     assert "What a executed" in page
     assert "What b executed" in page

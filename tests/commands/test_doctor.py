@@ -30,7 +30,7 @@ def test_json_holds_machine_findings_and_noise() -> None:
     assert result.return_value == 0
     assert set(answer) == {"schema", "machine", "findings", "noise"}
     assert answer["schema"] == 1
-    assert answer["noise"] == {"missing": "left out by --seconds 0"}
+    assert answer["noise"] == {"missing": "skipped by --seconds 0"}
     topics = [finding["topic"] for finding in answer["findings"]]
     assert {"counters", "int8", "torch", "governor", "CPU quota", "allocator", "clock", "noise"} <= set(topics)
     assert len(set(topics)) == len(topics)
@@ -64,7 +64,7 @@ def test_noise_is_that_of_a_plain_run_with_as_many_replicates_as_it_usually_has(
     found = noise_finding(noise)
     assert found.state is Health.GOOD
     assert USUAL_REPLICATES == 12 <= schedule.replicates
-    said = f"differences below 0.7 % of steady work cannot be shown here by a run of {schedule.budget_s:.0f} s"
+    said = f"differences below 0.7 % of steady work cannot be detected here by a run of {schedule.budget_s:.0f} s"
     assert f"{said} (up to 12 replicates)" in found.text
 
 

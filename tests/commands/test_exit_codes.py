@@ -103,7 +103,7 @@ def test_no_command_is_2_and_shows_what_there_is(capsys: pytest.CaptureFixture[s
 def test_mistyped_option_is_answered_with_the_closest_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", "--verbos", WHOLE]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "ironlaw: there is no option --verbos",
+        "ironlaw: unknown option --verbos",
         "   hint: did you mean --verbose?",
     ]
 

@@ -52,7 +52,7 @@ def test_the_posts_table_prints_its_shares_and_the_time_at_the_other_cpi(capsys:
     second = rest.partition("+ layer fusion took")[0]
     assert "instructions 24.1 s 68 % cycles per instruction 11.2 s 32 %" in first
     assert "instructions 8.4 s 36 % cycles per instruction 14.8 s 64 %" in second
-    assert "At + quantization's cycles per instruction and all else as it is, MobileNetV2 would take 76.60 s" in first
+    assert "With + quantization's cycles per instruction and all else equal, MobileNetV2 would take 76.60 s" in first
     assert "105.29" not in text
     assert "Assumed: clock frequency and CPU utilisation are equal in all arms" in text
 
@@ -61,7 +61,7 @@ def test_the_posts_table_is_told_what_its_miss_rates_cannot_carry_and_what_it_la
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--table", POST)
-    assert "Without the counts it cannot carry the explanation that the cache made the difference" in text
+    assert "Without the counts it is no evidence that the cache made the difference" in text
     _, _, lacks = text.partition("Doubt: the table lacks - ")
     for lack in (
         "repeats:",
@@ -70,7 +70,7 @@ def test_the_posts_table_is_told_what_its_miss_rates_cannot_carry_and_what_it_la
         "clock frequency",
         "page faults:",
         "what was counted:",
-        "answers",
+        "outputs",
     ):
         assert lack in lacks
     assert "No interval (it was read once), so nothing is proven" in text
@@ -106,7 +106,7 @@ def test_repeats_of_an_unknown_number_have_no_interval_and_are_not_called_one_ru
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--perf-stat", PERF / "real-6.1-mmap-r5.ssv", PERF / "real-6.1-retain-r5.ssv")
-    assert "No interval (output of perf stat -r with -x does not report how many runs it is of)" in text
+    assert "No interval (output of perf stat -r with -x does not report its number of runs)" in text
     assert "of one run" not in text
 
 

@@ -41,7 +41,7 @@ SAID = {
     "shape": "cannot take float32 1x5",
     "out_of_memory": "killed by SIGKILL (often: out of memory)",
     "truncated": "RuntimeError",
-    "corrupt": "cannot be read as a model: it is no protocol buffer",
+    "corrupt": "cannot be read as a model: it is not a protocol buffer",
 }
 
 

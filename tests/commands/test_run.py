@@ -51,7 +51,7 @@ def _nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         (["--images", "texts"], "broken.jpg", "take it out"),
         (["--arm", "a=model.py:wrong"], "defines no 'wrong'", "net"),
         (["--arm", "model.py"], "is not NAME=", "--arm a="),
-        (["--experiments", "page-fault"], "no experiment for 'page-fault'", "page-faults"),
+        (["--experiments", "page-fault"], "no experiment tests 'page-fault'", "page-faults"),
         (["--report", "nowhere/report.html"], "nowhere/report.html", "folder"),
         (["--threds", "2"], "--threds", "--threads"),
     ],

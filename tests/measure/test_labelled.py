@@ -43,7 +43,7 @@ def test_inputs_without_a_label_are_not_counted(batch: int) -> None:
 
 
 def test_a_class_that_the_model_has_not_is_refused_and_not_counted_as_wrong() -> None:
-    with pytest.raises(ArmFailed, match="a label says class 4, and the model has 4, numbered from 0"):
+    with pytest.raises(ArmFailed, match="a label is class 4, but the model has 4 classes, numbered from 0"):
         counted(model(1, images=False), [Label(image=None, number=4)], lambda x: x)
 
 
@@ -62,7 +62,7 @@ def test_more_labels_than_inputs_are_refused() -> None:
 
 def test_a_class_that_the_model_has_not_is_found_before_anything_is_measured() -> None:
     check_fit(model(2, images=False), (Label(image=None, number=3, place=0),))
-    with pytest.raises(ArmFailed, match="a label says class 7, and the model has 4, numbered from 0"):
+    with pytest.raises(ArmFailed, match="a label is class 7, but the model has 4 classes, numbered from 0"):
         check_fit(model(2, images=False), (Label(image=None, number=7, place=0),))
 
 

@@ -138,7 +138,7 @@ def test_a_thread_that_came_and_went_within_a_turn_is_missed_by_no_list_but_by_i
     meter.stop()
     reasons = {count.value.reason for count in meter.finish().counts if isinstance(count.value, Missing)}
     assert len(reasons) == 1
-    assert next(iter(reasons)).startswith("10 % of the CPU time was spent by threads that came and went")
+    assert next(iter(reasons)).startswith("10 % of the CPU time was spent by threads that started and ended")
 
 
 def test_a_refused_group_is_a_gap_and_the_other_groups_go_on() -> None:

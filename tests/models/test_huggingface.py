@@ -55,7 +55,7 @@ def test_why_a_tokenizer_could_not_be_used_is_told_in_its_own_words(folder: Path
 def test_a_tokenizer_that_knows_no_word_is_not_used(folder: Path) -> None:
     (fact,) = models.open_model(str(folder)).circumstances
     assert isinstance(fact, RandomTokens)
-    assert "its files are missing: it distinguishes 3 tokens of a whole passage" in fact.reason
+    assert "its files are missing: it distinguishes only 3 tokens in a whole passage" in fact.reason
 
 
 def test_inputs_calibration_and_probes_share_no_text(folder: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
 def test_a_text_called_jpg_is_named(tmp_path: Path) -> None:
     photo(9, 9).save(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_text("no image")
-    with pytest.raises(BadInput, match=r"b\.jpg: not a whole JPEG or PNG"):
+    with pytest.raises(BadInput, match=r"b\.jpg: not a complete JPEG or PNG"):
         images.check_folder(str(tmp_path))
 
 

@@ -29,7 +29,7 @@ from ironlaw.split import Ledger, LedgerRow, Split, SplitTerm, Term
 from ironlaw.variant import Variant
 
 MS = 1e6
-NO_PMU = Missing("the kernel refused hardware events (ENOENT): this machine shows no PMU")
+NO_PMU = Missing("the kernel refused hardware events (ENOENT): this machine exposes no PMU")
 
 
 def estimate(value: float, half: float) -> Estimate:
@@ -139,7 +139,7 @@ LAYOUT = CauseVerdict(
     changed="fp32+layout=channels_last",
     predicts=Direction.FASTER,
     effect=estimate(0.02, 0.05),
-    reason="the interval holds both nothing and an effect that would matter",
+    reason="the interval contains both zero and an effect that would matter",
     decided_by="more replicates",
 )
 

@@ -49,7 +49,7 @@ def test_what_did_not_vary_is_named_once_and_takes_no_row() -> None:
         )
     )
     assert text.count("cpu-migrations") == 1
-    assert "Left out where it did not vary: cpu-migrations." in text
+    assert "Left out, since it did not vary: cpu-migrations." in text
     assert "cache-misses rounds 8 −2.00 k −0.50 [−0.90, +0.20]" in text
 
 

@@ -74,7 +74,7 @@ def test_no_line_is_wider_than_80_columns() -> None:
 
 def test_the_turn_of_the_sign_is_a_sentence() -> None:
     assert sentences.turn_sentence(DRAWN.turns[0]) == (
-        "int8 against fp32 on net (threads 1, host isa:avx512_vnni) turns between batch 1 and 32: faster "
+        "int8 against fp32 on net (threads 1, host isa:avx512_vnni) changes sign between batch 1 and 32: faster "
         "(2.00× [1.95, 2.05]), then slower (0.80× [0.75, 0.85])."
     )
 
@@ -82,14 +82,14 @@ def test_the_turn_of_the_sign_is_a_sentence() -> None:
 def test_what_holds_where_is_said_host_by_host_and_not_as_a_cause() -> None:
     assert sentences.holding_sentence(DRAWN.holdings[0]) == (
         "int8 is faster than fp32 on net: isa:avx512_vnni: holds in all 2 (1.90× to 2.10×); arch:aarch64: not shown "
-        "(1.20×). The gain is larger on isa:avx512_vnni. It goes with isa:avx512_vnni: that is where it was seen, not "
-        "why."
+        "(1.20×). The gain is larger on isa:avx512_vnni. It occurs with isa:avx512_vnni: this is association, "
+        "not cause."
     )
 
 
 def test_a_claim_that_holds_nowhere_does_not_read_like_one() -> None:
     nowhere = replace(DRAWN.holdings[0], hosts={"any": HostOutcome(holds=0, of=1, open=1, effect=Missing("none"))})
-    assert sentences.holding_sentence(nowhere).startswith("Nowhere shown: int8 is faster")
+    assert sentences.holding_sentence(nowhere).startswith("Not shown in any cell: int8 is faster")
 
 
 def test_inputs_until_repaid_have_an_interval_and_no_fractions() -> None:
@@ -103,7 +103,7 @@ def test_inputs_until_repaid_have_an_interval_and_no_fractions() -> None:
 
 def test_nothing_shown_is_not_sold_as_no_turn() -> None:
     nothing = BreakEvenMap(gains=(), turns=(), holdings=(), absent=(), concerns=(), cells=1, measured=0)
-    assert sentences.no_turn_sentence(nothing).startswith("Nothing is shown")
+    assert sentences.no_turn_sentence(nothing).startswith("No cell shows")
     assert "0 of 1 cells are measured." in printed(nothing)
 
 

@@ -22,7 +22,7 @@ WHY = "net.py:build raised RuntimeError: no weights at model.pt"
 NAMES = ("fp32", "int8", "int8+fused", "fp32 (again)")
 
 
-def failed(*names: str, hint: str = "see that it works when called by itself") -> Explanation:
+def failed(*names: str, hint: str = "check that it works when called") -> Explanation:
     """What a run says in which these arms failed for one reason while they were prepared."""
     arms = dict.fromkeys(NAMES[:3], SOUND)
     whole = recorded(tuple(map(Arm.of, arms)), Script(arms=arms), replicates=2)
@@ -57,18 +57,18 @@ SHOWN: dict[str, Callable[[Explanation], str]] = {
 def test_one_root_cause_is_printed_once_whatever_it_stopped(how: str, names: tuple[str, ...]) -> None:
     text = SHOWN[how](failed(*names))
     assert text.count(WHY) == 1
-    assert text.count("see that it works when called by itself") == 1
+    assert text.count("check that it works when called") == 1
 
 
 def test_the_arms_that_it_stopped_are_named_together_with_what_to_do() -> None:
     (stopped,) = stopped_arms(failed(*NAMES))
     assert stopped.sentence == f"fp32, int8, int8+fused and fp32 (again) failed: prepare: {WHY}."
-    assert stopped.fix == "see that it works when called by itself"
+    assert stopped.fix == "check that it works when called"
 
 
 def test_a_failure_without_a_hint_has_a_step_all_the_same() -> None:
     (stopped,) = stopped_arms(failed("int8", hint=""))
-    assert stopped.fix == "run this arm alone to see its own messages"
+    assert stopped.fix == "run this arm alone to see its output"
 
 
 def test_a_comparison_names_the_arm_that_failed_and_not_again_why() -> None:

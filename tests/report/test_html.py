@@ -226,8 +226,8 @@ def test_protocol_has_its_waterfall_on_the_page() -> None:
     from tests.report.test_waterfall import explanation
 
     page = Page(render(explanation(), None))
-    assert "From the post's speed-up to the honest one" in page.text
-    assert "the speed-up as the post measured it" in page.text
+    assert "From the blog post's speed-up to the fair one" in page.text
+    assert "the speed-up as the blog post measured it" in page.text
     sections = [name for name in page.ids() if re.fullmatch(r"comparison-\d+", name)]
     assert len(sections) == 1  # not one for every arm of the protocol
     assert "waterfall" not in Page(render(explanations.with_pmu(), None)).ids()
@@ -238,5 +238,5 @@ def test_a_command_in_a_gap_is_code_and_what_it_quotes_stays_text() -> None:
     lost = Missing("use bare metal <b>now</b>")
     arms = tuple(replace(arm, ipc=lost) for arm in whole.arms)
     page = render(replace(whole, arms=arms), None)
-    assert "<code>ironlaw doctor</code> says more" in page
+    assert "see <code>ironlaw doctor</code>" in page
     assert "<b>now</b>" not in page

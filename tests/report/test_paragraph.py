@@ -70,7 +70,7 @@ def test_a_precision_out_of_reach_says_why() -> None:
     comparison = replace(base.comparisons[0], replicates_needed=Missing("more than 10000 replicates: out of reach"))
     explanation = replace(base, plan=plan, comparisons=(comparison,))
     said = plain(precision_sentence(comparison, explanation))
-    assert said.endswith("±1.0 % was asked for: more than 10000 replicates: out of reach.")
+    assert said.endswith("±1.0 % was requested: more than 10000 replicates: out of reach.")
 
 
 def test_the_rank_check_stands_beside_with_every_replicate() -> None:

@@ -26,7 +26,7 @@ def term(ln: float, ns: float) -> SplitTerm:
     return SplitTerm(ln=exact(ln), ns=exact(ns))
 
 
-NO_PMU = Missing("this machine shows no PMU")
+NO_PMU = Missing("this machine exposes no PMU")
 BY_TIME = Split(
     total=term(0.8, 8e6),
     terms={
@@ -55,7 +55,7 @@ def test_a_lost_reason_is_said_once_for_all_of_its_terms() -> None:
     (gap,) = gaps((), (explanations.comparison("fp32", "int8", 2.0, split=BY_TIME),))
     said = gap_sentence(gap)
     assert said.startswith("Not known: instructions, cycles per instruction and clock frequency of the splits: ")
-    assert said.count("this machine shows no PMU") == 1
+    assert said.count("this machine exposes no PMU") == 1
 
 
 def test_where_no_difference_is_shown_nothing_is_shared_out() -> None:
@@ -82,7 +82,10 @@ def test_cpu_time_is_not_called_lost_where_its_factors_are_known() -> None:
         ln_ratio=0.5,
         control_ns=2e9,
         changed_ns=1e9,
-        terms={Term.INSTRUCTIONS: OnceTerm(ln=0.5, ns=1e9), Term.CPU_TIME: Missing("others stand in its place")},
+        terms={
+            Term.INSTRUCTIONS: OnceTerm(ln=0.5, ns=1e9),
+            Term.CPU_TIME: Missing("instructions, CPI, frequency and kernel replace it"),
+        },
     )
     assert splitting.lost_terms(once) == {}
 
@@ -90,7 +93,7 @@ def test_cpu_time_is_not_called_lost_where_its_factors_are_known() -> None:
 def test_the_what_if_sentence_names_cpi_and_instruction_count_of_the_changed_arm() -> None:
     explanation = explanations.published_table()
     said = plain(splitting.what_if_sentence(explanation.comparisons[0], explanation.plan))
-    assert "cycles per instruction and all else as it is" in said
+    assert "cycles per instruction and all else equal" in said
     assert "fp32 would take 76.60 s per run" in said
 
 

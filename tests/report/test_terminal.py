@@ -90,7 +90,7 @@ def test_lost_columns_become_one_line_with_reason_and_remedy() -> None:
     text = flat(text_of(explanations.without_pmu()))
     assert (
         "Not known: IPC, cache-miss percentage, instructions per image and cache misses per image: the kernel refused "
-        "hardware events (ENOENT): this machine shows no PMU. To get it: " in text
+        "hardware events (ENOENT): this machine exposes no PMU. Fix: " in text
     )
     assert "misses / image" not in text
 
@@ -189,7 +189,7 @@ def test_doubt_about_several_arms_is_told_once_with_their_names() -> None:
 @pytest.mark.parametrize(
     ("slug", "together"),
     [
-        ("skewed-arm", "a tail pulls the mean of each"),
+        ("skewed-arm", "a tail shifts the mean of each"),
         ("process-layout", "the replicates of each differ"),
         ("layer-reading-disturbs", "reading layers changes their speed-ups"),
         ("layers-unattributed", "the layers of each took over 3 % more, or less"),
@@ -229,7 +229,7 @@ def test_remainder_that_may_be_nothing_is_not_called_unexplained() -> None:
     whole = explanations.with_pmu()
     rest = explanations.estimate(-0.04, 0.14)
     said = flat(text_of(replace(whole, comparisons=(replace(whole.comparisons[2], unexplained=rest),))))
-    assert "What is left over is not shown to be anything: 0.96× [0.84, 1.11]." in said
+    assert "The unexplained part is not shown to differ from nothing: 0.96× [0.84, 1.11]." in said
     assert "Unexplained" not in said
 
 
@@ -342,8 +342,8 @@ def test_a_control_that_moved_by_a_negligible_amount_is_not_called_equal() -> No
     whole = explanations.with_pmu()
     assert isinstance(whole.control_check, Comparison)
     moved = replace(whole.control_check, ln_ratio=Estimate(value=-0.0008, low=-0.0013, high=-0.0002))
-    assert "no difference, as it must be" in control_sentence(whole)
-    assert "too little to put a larger difference in doubt" in control_sentence(replace(whole, control_check=moved))
+    assert "no difference, as expected" in control_sentence(whole)
+    assert "too small to cast doubt on a larger difference" in control_sentence(replace(whole, control_check=moved))
 
 
 def test_guesses_that_nothing_tested_have_no_heading(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,9 @@ def explanation() -> Explanation:
 
 def test_rows_go_from_the_post_over_its_faults_to_the_honest_speed_up_and_its_parts() -> None:
     names = [row.name.strip() for row in waterfall_rows(explanation())]
-    assert names[0] == "the speed-up as the post measured it"
+    assert names[0] == "the speed-up as the blog post measured it"
     assert names[1] == "of which counting the whole process"
-    assert names[6] == "the honest speed-up, which is made of"
+    assert names[6] == "the fair speed-up, which is the product of"
     assert names[-1].startswith("of which precision")
 
 
@@ -35,7 +35,7 @@ def test_the_terminal_tells_one_comparison_and_the_waterfall() -> None:
     show(explanation(), console)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
-    assert "From the post's speed-up to the honest one" in text
+    assert "From the blog post's speed-up to the fair one" in text
     assert text.count("By the iron law") == 1
 
 

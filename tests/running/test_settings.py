@@ -93,7 +93,7 @@ WRONG = [
     ("experiments", 3, "experiments is 3", "experiments='none'"),
     ("experiments", ["page-fault"], "'page-fault'", "page-faults"),
     ("protocol", "past", "protocol is 'past'", "post"),
-    ("bugdet", 60, "there is no option 'bugdet'", "did you mean budget?"),
+    ("bugdet", 60, "unknown option 'bugdet'", "did you mean budget?"),
 ]
 
 

@@ -70,7 +70,7 @@ def test_a_cell_is_given_up_after_two_retries(tmp_path: Path, store: Store) -> N
     assert len({name for id, name in cluster.log if id == wanted[0].id}) == 3
     failure = store.failure(wanted[0])
     assert failure is not None
-    assert failure.reason == "lost on 3 nodes, the last time: the worker died"
+    assert failure.reason == "failed on 3 nodes, last: the worker died"
 
 
 def test_without_another_node_of_the_label_a_lost_cell_is_reported(tmp_path: Path, store: Store) -> None:

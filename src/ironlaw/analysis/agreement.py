@@ -41,7 +41,7 @@ def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreeme
 
 def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:
     if control[0].input_digest != changed[0].input_digest:
-        return _nothing("it answered other inputs than the control")
+        return _nothing("it was run on other inputs than the control")
     if odd := other_shapes(control, changed):
         first = odd[0]
         reason = f"its outputs have shapes {words_of(first.given)}, the control's {words_of(first.control)}"

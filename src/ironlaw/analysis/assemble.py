@@ -247,13 +247,13 @@ def _with_speedup(row: ArmSummary, evidence: Evidence, control: str) -> ArmSumma
     return replace(row, speedup=ln_ratio.through(math.exp) if isinstance(ln_ratio, Estimate) else ln_ratio)
 
 
-_MOVED = Missing("the control arm moved: nothing is confirmed in this recording")
+_MOVED = Missing("the control differs from itself: nothing is confirmed in this recording")
 
 
 def _otherwise(control: str, changed: str, strays: set[str]) -> Missing:
     """Level 0 of the ladder: between arms that do not compute the same, no cause of their difference is confirmed."""
     name = changed if changed in strays else control
-    return Missing(f"{name} answers otherwise: nothing is confirmed for it")
+    return Missing(f"{name} gives different outputs: nothing is confirmed for it")
 
 
 def _is_in_format_of(control: Arm, arm: Arm) -> bool:

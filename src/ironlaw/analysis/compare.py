@@ -114,7 +114,7 @@ def settled(check: Comparison) -> Comparison:
     return check
 
 
-NO_GAIN = Missing("the control arm moved, so no gain is proven")
+NO_GAIN = Missing("the control differs from itself, so no gain is proven")
 
 
 def has_moved(check: Maybe[Comparison]) -> bool:

@@ -99,10 +99,10 @@ def check_comparable(old: Recording, new: Recording) -> None:
     for recording, called in ((old, "old"), (new, "new")):
         if isinstance(recording.machine, Missing):
             reason = recording.machine.reason
-            raise BadInput(f"the {called} recording does not say which machine it is of: {reason}", hint=hint)
+            raise BadInput(f"the {called} recording does not name its machine: {reason}", hint=hint)
     cpus = [machine.cpu for machine in (old.machine, new.machine) if is_known(machine)]
     if len(set(cpus)) > 1:
-        raise BadInput(f"the recordings are of different machines: {cpus[0]} and {cpus[1]}", hint=hint)
+        raise BadInput(f"the recordings were made on different machines: {cpus[0]} and {cpus[1]}", hint=hint)
     for what, before, after in (
         ("are of different models", old.plan.model, new.plan.model),
         ("ran with different batches", old.plan.batch, new.plan.batch),
@@ -150,7 +150,7 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     for rule in rules:
         if rule.quantity is Quantity.CAUSE and rule.cause not in provable:
             raise BadInput(
-                f"no experiment can confirm the cause {rule.cause!r}, so no rule can be about it",
+                f"no experiment can confirm the cause {rule.cause!r}, so no rule can use it",
                 hint=offer_closest(rule.cause, provable),
             )
 
@@ -250,7 +250,7 @@ def _judge_cause(rule: Rule, arm: str, old: Side | None, new: Side, confidence: 
     effects = [_effect(verdict, side, arm, confidence) for verdict, side in zip(verdicts, sides, strict=True)]
     change = effects[0] if len(effects) == 1 else _minus(effects[1], effects[0])
     if len({verdict.design for verdict in verdicts if verdict}) > 1:
-        change = Missing("it was tested by experiments of different designs")
+        change = Missing("the two experiments had different designs")
     return Judgement(
         rule=rule, arm=arm, ruling=_cause_ruling(verdicts, change), change_ln=change, reason=f"{rule.cause}: {said}"
     )

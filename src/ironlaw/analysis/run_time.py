@@ -21,7 +21,7 @@ def run_time(recording: Recording) -> RunTime:
         wall_s=_wall_s(recording),
         counted_s=sum(reading.wall_ns for reading in recording.readings) / 1e9,
         replicates=len({reading.replicate for reading in recording.readings}),
-        spent=spent or Missing("the recording does not say what its time went into"),
+        spent=spent or Missing("the recording does not show how its time was spent"),
     )
 
 

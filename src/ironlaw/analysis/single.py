@@ -43,7 +43,7 @@ def explain_singles(arms: list[SingleArm], concerns: list[Concern], *, source: s
     if len(arms) > 2:
         steps.append((arms[0], arms[-1]))
     return Explanation(
-        machine=Missing(f"{source} does not say which machine it was"),
+        machine=Missing(f"{source} does not name its machine"),
         plan=Missing(f"{source} has no plan"),
         arms=tuple(arm.row for arm in arms),
         comparisons=tuple(_compare(control, changed) for control, changed in steps),
@@ -63,7 +63,7 @@ def require_distinct(names: list[str], source: str) -> None:
             rows = [str(place) for place, other in enumerate(names, start=1) if other == name]
             raise BadInput(
                 f"{source} has two arms called {name!r} (arms {' and '.join(rows)}; column arm)",
-                hint="give each arm a name of its own; the same one twice shows nothing",
+                hint="give each arm its own name; the same one twice shows nothing",
             )
     if len(names) < 2:
         counted = "1 arm" if names else "no arm"

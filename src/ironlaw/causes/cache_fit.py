@@ -26,7 +26,7 @@ class CacheFit(Cause):
     counted_in = "bytes of the model"
     switches = (Switch(cause=slug, factor="cache", level="cold", adds=True),)
     factors = ("cache",)
-    if_slower_loses = "the cold takes time from the slower arm too: what it uses was in the caches as well"
+    if_slower_loses = "emptied caches cost the slower arm too: its data was in the caches as well"
     events = ("cache-misses",)
     guesses = (FEWER_MISSES,)
 

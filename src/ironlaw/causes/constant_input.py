@@ -35,8 +35,8 @@ class ConstantInput(Cause):
             return None
         return Concern(
             slug=self.slug,
-            text=f"is fed one value only{cost}; its speed may be that of a special case",
-            fix="feed real inputs: --images, or return them from the factory",
+            text=f"gets constant inputs{cost}; its speed may be a special case",
+            fix="use real inputs: --images, or return them from the factory",
             arm=arm.arm.name,
             weight=noted_if(arm.level("input") == "ones"),
         )

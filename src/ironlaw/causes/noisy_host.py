@@ -1,4 +1,4 @@
-"""noisy-host: other work took time from the arms."""
+"""noisy-host: other work took CPU time from the arms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class NoisyHost(Cause):
 
     slug = "noisy-host"
     title = "a noisy host"
-    mechanism = "other work took time from the arms"
+    mechanism = "other work took CPU time from the arms"
     part = Part.FALSE_CONCLUSION
     order = 120
     example = "`fp32 (again)` differs from `fp32`: everything is unproven; steal time is a concern"

@@ -27,11 +27,11 @@ class NotQuantized(Cause):
         """It is called int8, and executed none."""
         if not claims_int8(arm) or arm.computes_int8 or arm.census.get("fake_quantize_operators", 0.0) > 0:
             return None
-        same = "; its answers are the control's, bit for bit" if arm.answers_as_control else ""
+        same = "; its outputs equal the control's, bit for bit" if arm.answers_as_control else ""
         return Concern(
             slug=self.slug,
             text=f"is called int8 and {_what_ran(arm)}{same}",
-            fix="look at the conversion: were the modules prepared, and does this engine have int8 kernels for them?",
+            fix="check the conversion: were the modules prepared, and does this engine have int8 kernels for them?",
             arm=arm.arm.name,
             weight=Weight.INVALIDATES,
         )

@@ -1,4 +1,4 @@
-"""pmu-misuse: multiplexed, wrapped or partial counts are read as truth."""
+"""pmu-misuse: multiplexed, wrapped or partial counts are taken at face value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ironlaw.cause import Cause, Part
 
 
 class PmuMisuse(Cause):
-    """Multiplexed, wrapped or partial counts are read as truth."""
+    """Multiplexed, wrapped or partial counts are taken at face value."""
 
     slug = "pmu-misuse"
     title = "misread counters"
-    mechanism = "multiplexed, wrapped or partial counts are read as truth"
+    mechanism = "multiplexed, wrapped or partial counts are taken at face value"
     part = Part.FALSE_CONCLUSION
     order = 140
     example = "a counter that reads 0 in one slot of a group and not in another is left out with that reason"

@@ -1,4 +1,4 @@
-"""process-layout: where the process landed in memory moves small differences."""
+"""process-layout: the memory layout of the process shifts small differences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class ProcessLayout(Cause):
 
     slug = "process-layout"
     title = "process layout"
-    mechanism = "where the process landed in memory moves small differences"
+    mechanism = "the memory layout of the process shifts small differences"
     part = Part.FALSE_CONCLUSION
     order = 130
     example = "the replicates of one arm differ by more than its rounds, for example with its page faults"

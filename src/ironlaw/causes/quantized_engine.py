@@ -41,7 +41,7 @@ class QuantizedEngine(Cause):
         if not arm.computes_int8:
             return "it computes nothing in int8"
         is_preferred = arm.checks.get("foreign_quantized_engine") is False
-        return "it runs by the library preferred here" if is_preferred else ""
+        return "it runs on the library preferred here" if is_preferred else ""
 
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
         """The library preferred on this CPU, and on x86 the other one."""

@@ -48,7 +48,7 @@ class ReferenceKernel(Cause):
     def excludes(self, arm: Observed) -> str:
         """None has."""
         counted = any(count in arm.census for count in _COUNTS)
-        return "no operator of it lacks a fast kernel that we know of" if counted and not self.shows(arm) else ""
+        return "none of its operators is known to lack a fast kernel" if counted and not self.shows(arm) else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes operators of such a type."""

@@ -40,7 +40,7 @@ class ThreadOversubscription(Cause):
 
     def excludes(self, arm: Observed) -> str:
         """Every thread has a CPU."""
-        return "its threads have a CPU each" if "threads" in arm.census and not self.shows(arm) else ""
+        return "each of its threads has its own CPU" if "threads" in arm.census and not self.shows(arm) else ""
 
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
         """As many threads as CPUs."""
@@ -52,7 +52,7 @@ class ThreadOversubscription(Cause):
             return None
         return Concern(
             slug=self.slug,
-            text=f"its pool has {arm.census['threads']:.0f} threads for {arm.cpus} CPUs{cost}",
+            text=f"its pool has {arm.census['threads']:.0f} threads on {arm.cpus} CPUs{cost}",
             fix="torch.set_num_threads(number of CPUs it may use)",
             arm=arm.arm.name,
         )

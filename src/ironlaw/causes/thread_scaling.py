@@ -14,7 +14,7 @@ class ThreadScaling(Cause):
     mechanism = "one arm uses the threads less well"
     part = Part.SLOWER
     order = 390
-    example = "`ironlaw run --arms fp32,int8,fp32+threads=2,int8+threads=2`: does the gain survive two threads?"
+    example = "`ironlaw run --arms fp32,int8,fp32+threads=2,int8+threads=2`: does the gain remain with two threads?"
     other_levels = (Switch(cause=slug, factor="threads", level="2"),)
     factors = ("threads",)
 

@@ -30,7 +30,7 @@ class TrainMode(Cause):
 
     def excludes(self, arm: Observed) -> str:
         """None does."""
-        return "no layer of it computes as in training" if arm.checks.get("training") is False else ""
+        return "no layer of it runs in training mode" if arm.checks.get("training") is False else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """The arm infers as one would train."""
@@ -52,5 +52,5 @@ def _training(layers: tuple[str, ...]) -> str:
     if not layers:
         return "BatchNorm uses batch statistics, dropout drops"
     if len(layers) == 1:
-        return f"{layers[0]} computes as in training"
-    return f"{len(layers)} of its layers compute as in training, the first {layers[0]}"
+        return f"{layers[0]} runs in training mode"
+    return f"{len(layers)} of its layers run in training mode, the first {layers[0]}"

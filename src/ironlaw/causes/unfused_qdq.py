@@ -35,7 +35,7 @@ class UnfusedQdq(Cause):
     def excludes(self, arm: Observed) -> str:
         """None."""
         counted = "unfused_operators" in arm.census and not self.shows(arm)
-        return "no float operator of it stands between a dequantize and a quantize" if counted else ""
+        return "none of its float operators is between a dequantize and a quantize" if counted else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes some, by name."""

@@ -1,4 +1,4 @@
-"""weight-decompression: weights of few bits are widened in every call, and multiplied in float."""
+"""weight-decompression: low-bit weights are widened in every call, and multiplied in float."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class WeightDecompression(Cause):
 
     slug = "weight-decompression"
     title = "decompressing weights"
-    mechanism = "weights of few bits are widened in every call, and multiplied in float"
+    mechanism = "low-bit weights are widened in every call, and multiplied in float"
     part = Part.SLOWER
     order = 214
     example = (

@@ -11,7 +11,7 @@ from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
-UPPER_BOUND = "its packed int8 weights cannot be aliased; what they cost is not deducted, so the part is an upper bound"
+UPPER_BOUND = "its packed int8 weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
 
 
 class WeightTraffic(Cause):

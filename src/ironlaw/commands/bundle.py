@@ -12,7 +12,11 @@ from ironlaw.commands.showing import check_writable, say, write_text
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), metavar="FILE.md", help="The bundle; FILE.bundle.md unless said."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.md",
+    help="Write the bundle to FILE.md; default: FILE.bundle.md.",
 )
 def bundle(file: Path, out: Path | None) -> int:
     """Write what a maintainer asks for about the recording FILE into one Markdown file.

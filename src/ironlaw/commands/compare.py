@@ -13,17 +13,17 @@ from ironlaw.gate import Rule, Ruling
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[OLD] NEW")
-@click.option("--fail-if", "rules", multiple=True, metavar="RULE", help="See below; may be given more than once.")
-@click.option("--arm", metavar="ARM", help="Judge this arm only; all but the control unless said.")
+@click.option("--fail-if", "rules", multiple=True, metavar="RULE", help="See above; can be repeated.")
+@click.option("--arm", metavar="ARM", help="Judge only this arm; default: all but the control.")
 @click.option(
     "--if-missing",
     type=click.Choice(["fail", "pass"]),
     default="fail",
     show_default=True,
-    help="What a rule does that nothing was measured for.",
+    help="Result of a rule without a measurement.",
 )
 @click.option(
-    "--raw-clock", is_flag=True, help="Compare the clocks of two runs instead of times relative to the control."
+    "--raw-clock", is_flag=True, help="Compare absolute times of two runs instead of times relative to the control."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def compare(files: tuple[Path, ...], rules: tuple[str, ...], **options: object) -> int:
@@ -36,7 +36,7 @@ def compare(files: tuple[Path, ...], rules: tuple[str, ...], **options: object) 
     cause:page-faults  what the cause is worth changed; with one
                        recording: the cause is confirmed
 
-    A rule whose interval holds the limit is open and does not fail. One that nothing was measured for is not a pass:
+    A rule whose interval contains the limit is undecided and does not fail. A rule without a measurement is not a pass:
     it fails unless --if-missing pass.
     """
     from rich.console import Console
@@ -75,5 +75,5 @@ def compare(files: tuple[Path, ...], rules: tuple[str, ...], **options: object) 
 
 def _hint(ruling: Ruling) -> str:
     if ruling is Ruling.UNKNOWN:
-        return "measure what the rule needs, or let it go with --if-missing pass"
-    return "ironlaw explain NEW says where the time goes"
+        return "measure what the rule needs, or accept the gap with --if-missing pass"
+    return "ironlaw explain NEW shows where the time goes"

@@ -10,7 +10,7 @@ from ironlaw.errors import BadInput
 from ironlaw.plan import Plan
 
 run_its_code = click.option(
-    "--run-its-code", is_flag=True, help="Run the programs that the recording names: they may do anything you may."
+    "--run-its-code", is_flag=True, help="Run the programs that the recording names, with your rights."
 )
 
 

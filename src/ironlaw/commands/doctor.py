@@ -22,17 +22,23 @@ SCHEMA = 1
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--seconds", type=click.FloatRange(0, 600), default=10.0, show_default=True, help="Spent on the noise.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 600),
+    default=10.0,
+    show_default=True,
+    help="Time to spend on measuring noise.",
+)
 def doctor(as_json: bool, seconds: float) -> int:
-    """Say what this machine can measure, what each lack costs, and what fixes it.
+    """Report what this machine can measure, what each limitation costs, and how to fix it.
 
-    Tests the counters, asks torch what it makes of the CPU, and runs the same work against itself to find the smallest
-    difference that can be detected here. --seconds 0 leaves that out.
+    Tests the counters, asks torch which CPU it detects, and runs the same work against itself to find the smallest
+    difference that can be detected here; --seconds 0 skips that.
     """
     from rich.console import Console
 
     if not as_json:
-        Console(stderr=True).print(f"looking around, {seconds:.0f} s of it at this machine's noise", highlight=False)
+        Console(stderr=True).print(f"checking this machine; measuring its noise for {seconds:.0f} s", highlight=False)
     machine, findings, noise = examine(seconds)
     if as_json:
         answer = {"schema": SCHEMA, "machine": machine, "findings": findings, "noise": noise}
@@ -62,7 +68,7 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
     finally:
         os.sched_setaffinity(0, machine.cpus_allowed)
     findings = diagnose(machine, check=check, torch=probe_torch(), around=look_around())
-    noise = measure_noise(seconds, cpu=cpu) if seconds else Missing("left out by --seconds 0")
+    noise = measure_noise(seconds, cpu=cpu) if seconds else Missing("skipped by --seconds 0")
     return machine, (*findings, noise_finding(noise)), noise
 
 

@@ -24,17 +24,17 @@ _PEEK = 4096  # characters that identify what a file is
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--table", "is_table", is_flag=True, help="FILE is a published table: arm,time_s,ipc[,...] as CSV.")
-@click.option("--perf-stat", "is_perf_stat", is_flag=True, help="FILEs are saved outputs of perf stat, one an arm.")
-@click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
-@click.option("--changed", metavar="ARM", help="Only this arm.")
-@click.option("--correlate", is_flag=True, help="How every counter goes with time: association, not cause.")
-@click.option("--code-of", metavar="ARM", help="The code that an arm executed, by its share of the time.")
+@click.option("--perf-stat", "is_perf_stat", is_flag=True, help="FILEs are saved outputs of perf stat, one per arm.")
+@click.option("--control", metavar="ARM", help="The arm to compare with; default: the plan's first.")
+@click.option("--changed", metavar="ARM", help="Explain only this arm.")
+@click.option("--correlate", is_flag=True, help="Correlate every counter with time: association, not cause.")
+@click.option("--code-of", metavar="ARM", help="List the code that ARM executed, by share of its time.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the list of --code-of as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--quiet", is_flag=True, help="The table, and a sentence for each comparison.")
-@click.option("--verbose", is_flag=True, help="Everything that is known.")
+@click.option("--quiet", is_flag=True, help="Print only the table and one sentence per comparison.")
+@click.option("--verbose", is_flag=True, help="Print everything that is known.")
 def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **options: object) -> int:
-    """Say what FILE shows: a recording of ironlaw run, or with an option other people's numbers."""
+    """Explain FILE: a recording of ironlaw run, or with --table or --perf-stat numbers measured elsewhere."""
     if is_table and is_perf_stat:
         raise BadInput("--table and --perf-stat exclude each other", hint="name one of them")
     display = Display(

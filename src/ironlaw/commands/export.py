@@ -37,20 +37,26 @@ class Wish:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("arm")
 @click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--from", "recording", metavar="FILE", help="The recording that has the arm; else the newest run here.")
-@click.option("--model", metavar="MODEL", help="Any model instead; ARM is then a variant such as int8@onnxruntime.")
-@click.option("--threads", type=int, metavar="T", help="Threads of one inference; else those of the recording.")
-@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+@click.option(
+    "--from", "recording", metavar="FILE", help="The recording that has the arm; default: the newest run here."
+)
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="Export a model without a recording; ARM is then a variant, such as int8@onnxruntime.",
+)
+@click.option("--threads", type=int, metavar="T", help="Threads per inference; default: those of the recording.")
+@click.option("--force", is_flag=True, help="Write into DIR even if it is not empty.")
 @run_its_code
 def export(arm: str, folder: Path, recording: str | None, model: str | None, **options: object) -> int:
-    """Write ARM of a recording as files: the model, an example, and infer.py, which needs no ironlaw."""
+    """Export ARM of a recording: the model file, an example input, and infer.py, which runs without ironlaw."""
     threads, force = options["threads"], bool(options["force"])
     assert threads is None or isinstance(threads, int)
     plan = of_model(arm, model) if model else of_recording(arm, recording, trusted=bool(options["run_its_code"]))
     if threads is not None:
         plan = Plan(model=plan.model, arms=plan.arms, schedule=plan.schedule, seed=plan.seed, threads=threads)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
-        raise BadInput(f"{folder} is there and not empty", hint="name another folder, or add --force")
+        raise BadInput(f"{folder} exists and is not empty", hint="name another folder, or add --force")
     written = write(Wish(plan=plan, folder=folder))
     for name in written:
         say(str(folder / name))

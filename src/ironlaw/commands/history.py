@@ -19,16 +19,16 @@ MOST_TRENDS = 20  # more than that is not readable; the filter selects which are
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("ironlaw-runs"))
 @click.option("--model", metavar="NAME", help="Only recordings of this model.")
-@click.option("--arm", metavar="ARM", help="Only comparisons in which this arm is one side.")
+@click.option("--arm", metavar="ARM", help="Only comparisons of this arm, as either side.")
 @click.option("--control", metavar="ARM", help="Only comparisons with this control.")
 @click.option("--changed", metavar="ARM", help="Only comparisons of this arm.")
-@click.option("--host", metavar="TEXT", help="Only CPUs whose name holds TEXT.")
-@click.option("--version", metavar="TEXT", help='Only recordings with such a version: "torch 2.6".')
-@click.option("--since", metavar="DATE", help="Only recordings from that day on: 2025-03-01.")
-@click.option("--until", metavar="DATE", help="Only recordings before that day.")
-@click.option("--trend", "as_trend", is_flag=True, help="Each comparison over time, and where it changed.")
-@click.option("--sql", metavar="SELECT", help="Any question, to the tables comparisons and recordings; read-only.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Rows of the list.")
+@click.option("--host", metavar="TEXT", help="Only CPUs whose name contains TEXT.")
+@click.option("--version", metavar="TEXT", help='Only recordings with this version, e.g. "torch 2.6".')
+@click.option("--since", metavar="DATE", help="Only recordings from this day on, e.g. 2025-03-01.")
+@click.option("--until", metavar="DATE", help="Only recordings before this day.")
+@click.option("--trend", "as_trend", is_flag=True, help="Show each comparison over time, and where it changed.")
+@click.option("--sql", metavar="SELECT", help="Query the tables comparisons and recordings; read-only.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Number of rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: bool, **chosen: str | None) -> int:
     """List the comparisons of all recordings below FOLDER, newest first, or ask them something.
@@ -77,11 +77,11 @@ def _show_trends(questions: Questions, chosen: Filter, *, as_json: bool) -> None
 
     series = questions.series(chosen)
     if not series:
-        raise BadInput("no comparison with an interval is left by the filter", hint="ironlaw history FOLDER lists all")
+        raise BadInput("no comparison with an interval matches the filter", hint="ironlaw history FOLDER lists all")
     if len(series) > MOST_TRENDS:
         models = ", ".join(dict.fromkeys(one.model for one in series[:100]))
-        hint = f"say which with --model, --changed, --host; models: {models[:150]}"
-        raise BadInput(f"{len(series)} comparisons are left by the filter, too many trends", hint=hint)
+        hint = f"choose with --model, --changed, --host; models: {models[:150]}"
+        raise BadInput(f"{len(series)} comparisons match the filter, too many trends", hint=hint)
     trends = [trend_of(one) for one in series]
     if as_json:
         _print_json({"schema": 1, "trends": [trend_document(trend) for trend in trends]})
@@ -109,7 +109,7 @@ def _show_list(questions: Questions, chosen: Filter, *, limit: int, as_json: boo
     for problem in problems[:5]:
         say(f"not a recording: {problem['file']}: {problem['problem']}", err=True)
     if len(problems) > 5:
-        say(f"and {len(problems) - 5} files more that cannot be read (--json names all)", err=True)
+        say(f"and {len(problems) - 5} more files that cannot be read (--json lists all)", err=True)
 
 
 def _print_json(document: dict[str, object]) -> None:

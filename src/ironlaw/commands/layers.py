@@ -25,25 +25,29 @@ FLIP_DEPTH = 2
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
-@click.option("--changed", metavar="ARM", help="The arm to explain; the one that differs most unless said.")
+@click.option("--control", metavar="ARM", help="The arm to compare with; default: the plan's first.")
+@click.option("--changed", metavar="ARM", help="The arm to explain; default: the one that differs most.")
 @click.option("--order", type=click.Choice(["contribution", "execution"]), default="contribution", show_default=True)
-@click.option("--by", type=click.Choice(["layer", "kind", "block"]), default=None, help="What a row stands for.")
-@click.option("--depth", type=click.IntRange(min=1), help="Group by block: so many parts of the module's path.")
-@click.option("--top", type=click.IntRange(min=1), default=TOP, show_default=True, help="Rows to show.")
-@click.option("--all", "is_all", is_flag=True, help="Every row.")
-@click.option("--work", is_flag=True, help="Work, speed, ceilings and kernels as well.")
-@click.option("--code", is_flag=True, help="By what code executed instead of by layer.")
+@click.option("--by", type=click.Choice(["layer", "kind", "block"]), default=None, help="What one row shows.")
+@click.option(
+    "--depth", type=click.IntRange(min=1), metavar="N", help="Group by block: the first N parts of the module path."
+)
+@click.option("--top", type=click.IntRange(min=1), default=TOP, show_default=True, help="Number of rows.")
+@click.option("--all", "is_all", is_flag=True, help="Show every row.")
+@click.option("--work", is_flag=True, help="Also show work, speed, ceilings and kernels.")
+@click.option("--code", is_flag=True, help="Group by executed code instead of by layer.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every row and column as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write both arms for ui.perfetto.dev.")
-@click.option("--flip", is_flag=True, help="Measure each block alone in int8 and alone in float.")
-@click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Blocks to flip.")
+@click.option(
+    "--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write a trace of both arms for ui.perfetto.dev."
+)
+@click.option("--flip", is_flag=True, help="Measure each block alone in int8, and alone in float.")
+@click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Number of blocks for --flip.")
 @click.option("--budget", type=float, default=FLIP_BUDGET_S, show_default=True, metavar="S", help="Seconds for --flip.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording of --flip.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the recording of --flip to FILE.")
 @run_its_code
 def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
-    """Say which layers of the recording FILE won and lost, in milliseconds that add up to the difference."""
+    """Show which layers of the recording FILE got faster or slower, in milliseconds that add up to the difference."""
     import ironlaw
 
     trace = options["trace"]

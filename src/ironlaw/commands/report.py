@@ -12,9 +12,9 @@ from ironlaw.commands.showing import check_writable, say, write_report, write_te
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.html|.md|.csv")
-@click.option("--control", metavar="ARM", help="The arm to compare with; the plan's first unless said.")
+@click.option("--control", metavar="ARM", help="The arm to compare with; default: the plan's first.")
 def report(file: Path, out: Path, control: str | None) -> int:
-    """Write what the recording FILE says to OUT: HTML, or Markdown or CSV by its ending."""
+    """Write a report of the recording FILE to OUT: HTML, Markdown or CSV, by the extension of OUT."""
     import ironlaw
 
     check_writable(out, keeping=[file])

@@ -53,7 +53,7 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
     )
 
 
-_ARMS = f"Variants; the first is what the others are compared with. Engines, behind an @: {', '.join(ENGINES)}."
+_ARMS = f"Variants to measure; the first is the control. Engines, after an @: {', '.join(ENGINES)}."
 _OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels may follow: +grad=on."
 
 
@@ -62,17 +62,17 @@ _OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels 
 @click.option("--arms", metavar="A,B,...", help=_ARMS)
 @click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help=_OWN)
 @settings_options
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The recording.")
-@click.option("--force", is_flag=True, help="Replace the recording if it exists.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Write a report as well.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the recording to FILE.")
+@click.option("--force", is_flag=True, help="Overwrite the recording if it exists.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write an HTML report.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
-@click.option("--quiet", is_flag=True, help="The table, and a sentence for each comparison.")
-@click.option("--verbose", is_flag=True, help="Everything that is known.")
+@click.option("--quiet", is_flag=True, help="Print only the table and one sentence per comparison.")
+@click.option("--verbose", is_flag=True, help="Print everything that is known.")
 def run(**words: Any) -> int:
-    """Measure MODEL's variants and say why they differ.
+    """Measure variants of MODEL and explain why their times differ.
 
     MODEL is a torchvision, timm or Hugging Face name, package.module:factory, file.py:factory or a model file
-    (.onnx, .xml); mobilenet_v2 unless said.
+    (.onnx, .xml). Default: mobilenet_v2.
 
     \b
     ironlaw run

@@ -42,7 +42,7 @@ class _Lasting(io.RawIOBase):
         except OSError as error:
             self._is_lost = True
             if self._is_needed and not isinstance(error, BrokenPipeError):
-                raise RunIncomplete(f"cannot print: {error.strerror}", hint="print to where there is room") from None
+                raise RunIncomplete(f"cannot print: {error.strerror}", hint="print to a disk with free space") from None
             return len(data)
 
 

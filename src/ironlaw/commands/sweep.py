@@ -27,11 +27,11 @@ MAP_NAME = "break-even"
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("plan", type=click.Path(path_type=Path), metavar="PLAN.toml")
-@click.option("--ray", "address", metavar="ADDRESS", help="Measure on the Ray cluster there: HOST:6379, or auto.")
-@click.option("--map", "only_map", is_flag=True, help="Measure nothing; show what is there so far.")
+@click.option("--ray", "address", metavar="ADDRESS", help="Measure on this Ray cluster: HOST:6379, or auto.")
+@click.option("--map", "only_map", is_flag=True, help="Measure nothing; show the results so far.")
 @click.option("--json", "as_json", is_flag=True, help="Print the map as one JSON object.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-@click.option("--out-anywhere", is_flag=True, help="Let the plan's `out` lie outside the folder of the plan.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
+@click.option("--out-anywhere", is_flag=True, help="Allow the plan's `out` to be outside the plan's folder.")
 def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> int:
     """Measure every cell of PLAN.toml: models x threads x batch sizes x hosts, all arms in each.
 

@@ -43,7 +43,7 @@ def counters(check: CounterCheck) -> tuple[Finding, ...]:
                 _costs(
                     "events",
                     f"not counted: {', '.join(extras)}",
-                    cost=f"nothing is said that needs them; {extras[0]}: {check.lost[extras[0]]}",
+                    cost=f"conclusions that need them are left out; {extras[0]}: {check.lost[extras[0]]}",
                     fix="ironlaw doctor --json gives the reason for each",
                 )
             )
@@ -60,7 +60,7 @@ _BOOKS = frozenset({"page-faults", "context-switches"})
 def _hardware_counters(check: CounterCheck) -> Finding:
     if check.meter is Meter.HARDWARE:
         modes = "user and kernel mode apart" if "instructions:k" not in check.lost else "user mode only"
-        return _good("counters", f"{check.slots} counters count right at a time, {modes}, {len(check.groups)} groups")
+        return _good("counters", f"{check.slots} counters work at a time, {modes}, {len(check.groups)} groups")
     reason = check.slots.reason if isinstance(check.slots, Missing) else "no event group could be used"
     what, fix = _what_and_fix(reason)
     return _costs(
@@ -81,7 +81,7 @@ def _kernel_mode(check: CounterCheck) -> Finding:
 def _what_and_fix(reason: str) -> tuple[str, str]:
     """The two halves of a reason from the counter check; without a second one there is little to be done."""
     what, _, fix = reason.partition("; ")
-    return what, fix or "measure on another machine: this one's counters cannot be believed"
+    return what, fix or "measure on another machine: the counters of this one are wrong"
 
 
 def paranoid(machine: Machine) -> Finding:
@@ -107,11 +107,11 @@ def container(kind: Maybe[str], check: CounterCheck) -> Finding:
     if not kind:
         return _good("container", "none seen")
     if check.meter is Meter.HARDWARE:
-        return _good("container", f"{kind}; the counters are let through")
+        return _good("container", f"{kind}; it lets counters through")
     return _costs(
         "container",
         kind,
-        cost="its seccomp filter forbids counters by default, whatever the hardware has",
+        cost="its seccomp filter blocks counters by default, whatever the hardware supports",
         fix=f"{kind} run --cap-add PERFMON --security-opt seccomp=unconfined",
     )
 
@@ -140,7 +140,7 @@ def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
         return _costs(
             "torch",
             f"capped by {', '.join(capped)}",
-            cost="arms run slower kernels than this CPU has",
+            cost="arms run slower kernels than this CPU supports",
             fix=f"unset {' '.join(setting.partition('=')[0] for setting in capped)}",
         )
     best = "AVX512" if machine.has_isa("avx512f") else "AVX2" if machine.has_isa("avx2") else probe.capability
@@ -172,7 +172,7 @@ def engines(machine: Machine) -> Finding:
     return _costs(
         "engines",
         f"not installed: {', '.join(absent)}",
-        cost=f"no arms {', '.join('@' + name for name in absent)}, so a weak float baseline may pass unseen",
+        cost=f"no arms {', '.join('@' + name for name in absent)}, so a weak float baseline may go unnoticed",
         fix=f"pip install 'ironlaw[{','.join(extras)}]'",
     )
 
@@ -180,7 +180,7 @@ def engines(machine: Machine) -> Finding:
 def governor(machine: Machine) -> Finding:
     """Whether the frequency may follow the load."""
     if isinstance(machine.governor, Missing):
-        return _unknown("governor", machine.governor, cost="frequency is only known where cycles are counted")
+        return _unknown("governor", machine.governor, cost="frequency is known only where cycles are counted")
     if machine.governor == "performance":
         return _good("governor", "performance")
     return _costs(
@@ -203,7 +203,7 @@ def turbo(machine: Machine) -> Finding:
     return _costs(
         "turbo",
         "on",
-        cost="the frequency depends on heat and neighbours: intervals get wider, interleaving keeps them fair",
+        cost="the frequency depends on temperature and other load: intervals get wider, interleaving keeps them fair",
         fix=f"echo {switch}",
     )
 
@@ -220,7 +220,7 @@ def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Find
     return _costs(
         "SMT",
         f"{len(shared)} cores run two threads each, for example CPUs {' and '.join(map(str, shared[0]))}",
-        cost="two threads of one core get little more than one: thread scaling looks worse than it is",
+        cost="two threads of one core are little faster than one: thread scaling looks worse than it is",
         fix=f"taskset -c {first} ironlaw run ...",
     )
 
@@ -250,7 +250,7 @@ def quota(machine: Machine) -> Finding:
     return _costs(
         "CPU quota",
         f"{cpus:g} CPUs' worth of time on {allowed} {'CPU' if allowed == 1 else 'CPUs'}",
-        cost="a pool of more threads than that is stopped for the rest of every period",
+        cost="a larger pool is throttled for the rest of every period",
         fix=f"ironlaw run --threads {max(1, int(cpus))}, or docker run --cpus {allowed}",
     )
 
@@ -265,7 +265,7 @@ def allocator(machine: Machine) -> Finding:
         return _good("allocator", f"{name}, with {', '.join(keeps)}" if keeps else name)
     return _costs(
         "allocator",
-        f"{name}: gives large tensors back and faults them in again at each inference",
+        f"{name}: returns large tensors to the system and faults them in again at each inference",
         cost="page faults and kernel time, mostly in fp32; the arm +malloc=retain measures how much",
         fix=f"env {_MALLOC} python your_program.py",
     )
@@ -280,7 +280,7 @@ def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
         return _costs(
             "memory",
             text,
-            cost="arms may be ended by the kernel, or wait for the disk",
+            cost="the kernel may kill arms, or they wait for the disk",
             fix="end other programs, or run fewer arms at a time (--arms)",
         )
     if is_known(swapped) and swapped > 0:
@@ -314,7 +314,7 @@ def load(machine: Machine) -> Finding:
     return _costs(
         "load",
         text,
-        cost="others take caches, bandwidth and time: intervals get wider",
+        cost="other programs use caches, bandwidth and CPU time: intervals get wider",
         fix="end or pause them (top shows them), or raise --budget",
     )
 
@@ -352,8 +352,10 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
     """The smallest difference that a run of that length can detect in the machine's noise."""
     if isinstance(smallest, Missing):
         return _unknown("noise", smallest)
-    text = f"differences below {100 * smallest:.1f} % of steady work cannot be shown here by a run of {seconds:.0f} s"
-    text += f" (up to {replicates} replicates); variation between processes of the model itself adds to it"
+    text = (
+        f"differences below {100 * smallest:.1f} % of steady work cannot be detected here by a run of {seconds:.0f} s"
+    )
+    text += f" (up to {replicates} replicates); variation between processes of the model adds to it"
     if smallest <= _QUIET:
         return _good("noise", text)
     return _costs(
@@ -373,6 +375,6 @@ def hypervisor(machine: Machine) -> Finding:
     return _costs(
         "virtual machine",
         machine.hypervisor,
-        cost="neighbours move the last cache, memory bandwidth and frequency without being seen",
-        fix="trust the control arm; measure on a dedicated host to see less of them",
+        cost="other guests affect the last-level cache, memory bandwidth and frequency, unseen",
+        fix="check the control arm; measure on a dedicated host to avoid them",
     )

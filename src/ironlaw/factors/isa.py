@@ -74,7 +74,7 @@ class Isa(Factor):
             if found[library] not in (wanted, _UNKNOWN):
                 raise ArmFailed(
                     f"isa={level} came too late: {library} uses {found[library]} already",
-                    hint="see that nothing computes while it is imported",
+                    hint="make sure that nothing computes during its import",
                 )
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:

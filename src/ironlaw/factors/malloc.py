@@ -76,7 +76,7 @@ class Malloc(Factor):
             libc.mallopt(_M_TOP_PAD, _TOP_PAD_BYTES),
         ]
         if taken != [1, 1, 1]:
-            raise ArmFailed(f"mallopt refused a setting: {taken}", hint="is glibc's malloc the one in use?")
+            raise ArmFailed(f"mallopt refused a setting: {taken}", hint="check that glibc's malloc is in use")
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """How much memory the allocator has mapped outside its heap; for other allocators whether they are loaded."""

@@ -25,7 +25,7 @@ class Oversubscribe(Factor):
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """Threads of torch's pool against CPUs allowed; other engines' pools show in the threads of the process."""
         if program.module is None:
-            return Missing("the engine does not show its pool: see the threads of the arm's process")
+            return Missing("the engine does not expose its pool: look at the threads of the arm's process")
         import torch
 
         return f"{torch.get_num_threads()} threads on {len(os.sched_getaffinity(0))} CPUs"

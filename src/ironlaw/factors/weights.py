@@ -92,7 +92,9 @@ def _map(total: int, *, aliased: bool) -> int:
     start = libc.mmap(None, length, access, mmap.MAP_SHARED if not aliased else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
                       -1 if aliased else fd, 0)  # fmt: skip
     if start in (None, ctypes.c_void_p(-1).value):
-        raise ArmFailed(f"mmap of {length} bytes failed: {os.strerror(ctypes.get_errno())}", hint="is memory left?")
+        raise ArmFailed(
+            f"mmap of {length} bytes failed: {os.strerror(ctypes.get_errno())}", hint="check the free memory"
+        )
     for offset in range(0, length, FRAME_BYTES) if aliased else ():
         got = libc.mmap(start + offset, FRAME_BYTES, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
         if got != start + offset:

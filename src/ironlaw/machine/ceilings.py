@@ -81,7 +81,7 @@ def no_ceilings(threads: int, reason: str) -> Ceilings:
 def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
     """How much to stream over so that the last cache cannot hold it; a gap when there is too little memory for that."""
     if not machine.cache_bytes:
-        return Missing("the size of the last cache is not known, so nothing is known to be larger")
+        return Missing("the size of the last cache is not known, so no buffer is known to be larger")
     wanted = max(_LEAST_BYTES, _CACHES_STREAMED * max(machine.cache_bytes.values()))
     available = available_bytes(root)
     if isinstance(available, Missing):

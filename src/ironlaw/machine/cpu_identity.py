@@ -79,7 +79,7 @@ def _arm(fields: dict[str, str]) -> CpuIdentity:
     unnamed = f"Arm CPU (implementer {implementer:#x}, part {part:#x})"
     return CpuIdentity(
         name=_ARM_PARTS.get((implementer, part), unnamed),
-        vendor=vendor or Missing(f"implementer {implementer:#x} is not one we know"),
+        vendor=vendor or Missing(f"implementer {implementer:#x} is unknown"),
         family=Missing("Arm CPUs have no family"),
         model=part,
         stepping=_number(fields, "CPU revision"),

@@ -32,7 +32,7 @@ def settle(root: Path = Path("/"), *, compacting: bool = True) -> FreeMemory:
     """Have memory compacted, unless it was before; look at what is scattered then, and say how much of it to hold."""
     began_ns = time.monotonic_ns()
     compacted = compact(root) if compacting else Missing("was done before the first replicate, or tried")
-    took_ns = time.monotonic_ns() - began_ns if compacting else Missing("was not done again")
+    took_ns = time.monotonic_ns() - began_ns if compacting else Missing("was not repeated")
     scattered = scattered_bytes(root)
     available = available_bytes(root)
     if not is_known(scattered) or not is_known(available):

@@ -85,7 +85,9 @@ def agreed(ratio: float, *, fewest: int, most: int) -> Maybe[int]:
     """The whole number of cycles that a ratio of latencies stands for."""
     cycles = round(ratio)
     if not fewest <= cycles <= most or abs(ratio / cycles - 1) > _AGREE:
-        return Missing(f"the clock is not known: a multiplication takes {ratio:.2f} times as long as an addition here")
+        return Missing(
+            f"the clock frequency is not known: a multiplication takes {ratio:.2f} times as long as an addition here"
+        )
     return cycles
 
 

@@ -132,7 +132,7 @@ class HardwareMeter:
         if missed_ns > self._clock.cpu_ns * _UNCOUNTED_SHARE + _UNCOUNTED_NS:
             share = missed_ns / self._clock.cpu_ns
             spent = f"{100 * share:.0f} % of the CPU time"
-            return f"{spent} was spent by threads that came and went within the turn, uncounted"
+            return f"{spent} was spent by threads that started and ended within the turn, uncounted"
         return ""
 
     def close(self) -> None:
@@ -155,7 +155,9 @@ def doubted(counts: tuple[Count, ...], *, cpu_ns: int, uncounted: str) -> tuple[
     broken = next((event for event in reasons if event.partition(":")[0] in {"instructions", "cycles"}), None)
     if broken is not None:
         return tuple(
-            replace(count, doubt=reasons.get(count.event, f"counted beside an impossible count: {reasons[broken]}"))
+            replace(
+                count, doubt=reasons.get(count.event, f"counted in a group with an impossible count: {reasons[broken]}")
+            )
             for count in counts
         )
     return tuple(replace(count, doubt=reasons.get(count.event, "")) for count in counts)

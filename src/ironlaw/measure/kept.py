@@ -53,13 +53,13 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
     except IronlawError as error:
         raise RunIncomplete(
             f"the run ended, but what it recorded cannot be read: {error.message}",
-            hint=f"it is kept in {sink.path}; another run may have written it, or this is a fault of ironlaw",
+            hint=f"it is kept in {sink.path}; another run may have written it, or this is a bug in ironlaw",
         ) from error
 
 
 def _refused(error: OSError, sink: RecordingWriter) -> IronlawError:
     """What the system refused the recorder: descriptors, memory, space. What was counted before is kept."""
-    why = f"the system refused what every run needs: {error.strerror}"
+    why = f"the system refused a resource that every run needs: {error.strerror}"
     if not sink.has_readings:
         sink.discard()
         return BadInput(why, hint=step_for(error))

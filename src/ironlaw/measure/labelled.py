@@ -36,7 +36,7 @@ def _classes(outputs: Any, labels: tuple[Label, ...]) -> Any:
     most, classes = max(one.number for one in labels), given[0].shape[1]
     if most >= classes:
         raise ArmFailed(
-            f"a label says class {most}, and the model has {classes}, numbered from 0",
+            f"a label is class {most}, but the model has {classes} classes, numbered from 0",
             hint="number the classes as the model does",
         )
     return given[0]

@@ -35,7 +35,7 @@ def migrations_since(before: Maybe[int], threads: tuple[int, ...]) -> Maybe[int]
     if not is_known(after):
         return after
     if after < before:
-        return Missing("migrations are not known: a thread ended during the turn and took its number along")
+        return Missing("migrations are not known: a thread ended during the turn, and its count with it")
     return after - before
 
 

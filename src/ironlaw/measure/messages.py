@@ -296,4 +296,4 @@ def decode_news(line: bytes) -> News:
 def garbled(line: bytes) -> LineLost:
     """What to raise about a line that is no message."""
     shown = ascii(line[:_SHOWN_BYTES].decode("latin-1"))
-    return LineLost(f"it wrote {shown} to a descriptor that is not its own", loss=Loss.GARBLED)
+    return LineLost(f"it wrote {shown} to a descriptor of ironlaw", loss=Loss.GARBLED)

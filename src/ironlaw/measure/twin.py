@@ -54,7 +54,7 @@ from ironlaw.program import Program
 from ironlaw.variant import ENGINE, PRECISION
 
 # Nothing was compared with torch as it came: settings that a program changes are found by what they were before.
-_LATE_TORCH = "loads torch in a way that its files do not show: settings of torch that it changes are not carried over"
+_LATE_TORCH = "loads torch in a way that its files do not show: its changes of torch's settings are not carried over"
 _GRADIENTS = (
     "its call needs gradients, and modules are called under torch.inference_mode: add +grad=on to the arm "
     "(--arm NAME=FILE.py:FACTORY+grad=on), or return a callable, which is run as it is"
@@ -392,7 +392,7 @@ def run_paused(program: Program, meter: TurnMeter, inputs: list[tuple[object, ..
 def _elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
     if is_known(before) and is_known(after):
         if after < before:
-            return Missing("went backwards while the turn ran: a thread that ended took its part along")
+            return Missing("went backwards while the turn ran: a thread that ended took its count with it")
         return after - before
     return before if isinstance(before, Missing) else after
 

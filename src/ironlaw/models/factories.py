@@ -78,7 +78,7 @@ def make(source: str, *, seed: int) -> Made:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"{source} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
-            hint="see that it works when called by itself, with no arguments",
+            hint="check that it works when called without arguments",
         ) from None
     return _understood(source, returned)
 
@@ -92,7 +92,7 @@ def _imported(where: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"importing {where} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
-            hint="see that it can be imported by itself",
+            hint="check that it can be imported alone",
         ) from None
 
 

@@ -104,7 +104,7 @@ class _Message:
             elif wire in _FIXED:
                 end = at + _FIXED[wire]
             else:
-                raise ValueError("it is no protocol buffer")
+                raise ValueError("it is not a protocol buffer")
             if end > self.end:
                 raise ValueError("it ends too early")
             yield key >> 3, _Message(self.file, at, end)
@@ -126,7 +126,7 @@ class _Message:
             at, shift = at + 1, shift + 7
             if byte < 0x80:
                 return value, at
-        raise ValueError("it is no protocol buffer, or ends too early")
+        raise ValueError("it is not a protocol buffer, or ends too early")
 
 
 @contextlib.contextmanager
@@ -138,7 +138,7 @@ def _opened(source: str) -> Iterator[_Message]:
 def _locations(kind: str, message: _Message, depth: int = 0) -> Iterator[str]:
     """The `location` of each tensor in a message that keeps its values in another file."""
     if depth > _DEEPEST:
-        raise ValueError(f"its graphs lie more than {_DEEPEST} deep in one another")
+        raise ValueError(f"its graphs are nested more than {_DEEPEST} deep")
     for number, part in message.fields():
         if number in _TENSORS.get(kind, ()):
             entries = [dict(entry.fields()) for at, entry in part.fields() if at == _EXTERNAL_DATA]
@@ -165,7 +165,7 @@ def _value_info(info: _Message) -> GraphInput:
     parts = dict(info.fields())
     name, tensor = parts[1].text(), dict(parts[2].fields()).get(1)
     if tensor is None:
-        raise ValueError(f"its input {name} is no tensor")
+        raise ValueError(f"its input {name} is not a tensor")
     about = dict(tensor.fields())
     kind = about[1].number() if 1 in about else 0
     if kind not in _ONNX_TYPES:
@@ -185,7 +185,7 @@ def _of_xml(source: str) -> list[GraphInput]:
     for layer in ElementTree.parse(source).getroot().iterfind("./layers/layer[@type='Parameter']"):
         data = layer.find("data")
         if data is None:
-            raise ValueError(f"its input {layer.get('name')} says neither type nor shape")
+            raise ValueError(f"its input {layer.get('name')} has neither type nor shape")
         sizes = [text for text in data.get("shape", "").split(",") if text]
         shape = tuple(int(text) if text.isdecimal() else None for text in sizes)
         found.append(

@@ -52,6 +52,6 @@ def read(path: Path) -> Any:
     except Exception as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
         raise ArmFailed(
             f"{path.stem} cannot be read in its own process: {type(error).__name__}: {first_line(error)}",
-            hint="see that what it needs can be imported outside of this session",
+            hint="check that its dependencies can be imported in a new process",
         ) from None
     return program if inputs is None else (program, inputs)

@@ -166,7 +166,7 @@ def _tokenizer(source: str) -> Maybe[Callable[..., Any]]:
         return Missing(f"{type(error).__name__}: {first_line(error)}")
     if known < _FEWEST_TOKENS:
         # Without its files transformers makes one that knows no word, so that all texts become the same tokens.
-        return Missing(f"its files are missing: it distinguishes {known} tokens of a whole passage")
+        return Missing(f"its files are missing: it distinguishes only {known} tokens in a whole passage")
     made: Callable[..., Any] = found
     return made
 

@@ -85,7 +85,7 @@ def decode(path: Path) -> Image.Image:
     """The photograph as RGB pixels, turned as its EXIF data say.
 
     Raises:
-        BadInput: the file cannot be read, or is not a whole JPEG or PNG.
+        BadInput: the file cannot be read, or is not a complete JPEG or PNG.
     """
     from PIL import Image, ImageOps
 
@@ -94,7 +94,7 @@ def decode(path: Path) -> Image.Image:
             opened.draft("RGB", (_DECODED_SIDE, _DECODED_SIDE))
             return ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else "not a whole JPEG or PNG"
+        said = error.strerror if isinstance(error, OSError) and error.strerror else "not a complete JPEG or PNG"
         raise BadInput(
             f"cannot read the image {path}: {said}", hint="repair it, or take it out of the folder"
         ) from None

@@ -69,5 +69,7 @@ def _label(line: str, folder: Path, where: str) -> Label:
         raise BadInput(f"{where}: {line!r} ends in no class number", hint=_FORM)
     image = folder / name.strip() if name.strip() else None
     if image is not None and not image.is_file():
-        raise BadInput(f"{where}: there is no image {image}", hint="images are sought in --images, else beside FILE")
+        raise BadInput(
+            f"{where}: there is no image {image}", hint="images are looked up in --images, or in the folder of FILE"
+        )
     return Label(image=image, number=int(number))

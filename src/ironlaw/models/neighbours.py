@@ -65,7 +65,7 @@ def refuse_installed(name: str, beside: Path, folder: Path, *, by: Path | None =
     subject = f"{by} imports {name}, which" if by else name
     raise BadInput(
         f"{subject} is {beside} and also {elsewhere}",
-        hint=f"rename the file or folder {name} of your own: what is installed is never replaced by it",
+        hint=f"rename your file or folder {name}: it never replaces an installed package",
     )
 
 

@@ -84,7 +84,8 @@ def refuse_fixed_shape(infer: Callable[..., Any], reference: Callable[..., Any],
             raise ArmFailed(f"it does not take inputs of shape {shape}: {reason}", hint=_ONE_SHAPE) from None
         if said := _differing(given, wanted):
             raise ArmFailed(
-                f"it was made for one shape, and answers otherwise for inputs of shape {shape}: {said}", hint=_ONE_SHAPE
+                f"it was made for one shape, and gives different outputs for inputs of shape {shape}: {said}",
+                hint=_ONE_SHAPE,
             )
 
 
@@ -98,7 +99,7 @@ def _varying(model: LoadedModel) -> list[tuple[int, ...]]:
     if len(constants) > 1:
         raise ArmFailed(
             f"an argument that is no tensor differs among its inputs ({' and '.join(sorted(constants)[:2])}), "
-            "and an exporter writes down the first",
+            "and an exporter keeps only the first",
             hint="pass it as a tensor, or leave this arm out",
         )
     return [
@@ -144,7 +145,7 @@ def _differing(given: Any, wanted: Any) -> str:
     ours, theirs = ([plain(leaf) for leaf in _leaves(one) if hasattr(leaf, "shape")] for one in (given, wanted))
     forms = [[tuple(tensor.shape) for tensor in one] for one in (ours, theirs)]
     if forms[0] != forms[1]:
-        return f"its outputs have shapes {forms[0]}, and those of what it was made from {forms[1]}"
+        return f"its outputs have shapes {forms[0]}, those of its source {forms[1]}"
     for place, (one, other) in enumerate(zip(ours, theirs, strict=True)):
         error, size = float((one - other).norm()), float(other.norm())
         # What is not finite compares as false: that is judged with the recorded answers.

@@ -189,7 +189,7 @@ def _check_file(source: str) -> None:
         raise BadInput(f"cannot read {where}: {error.strerror}", hint="name an existing file.py:factory") from None
     except (SyntaxError, ValueError) as error:
         place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise BadInput(f"{where}{place} is not Python: {error}", hint="see that it runs by itself") from None
+        raise BadInput(f"{where}{place} is not Python: {error}", hint="check that it runs alone") from None
     defined = _top_level_names(tree)
     if name not in defined and "*" not in defined:
         raise BadInput(f"{where} defines no {name!r}", hint=offer_closest(name, sorted(defined)))
@@ -241,7 +241,7 @@ def _check_package(source: str) -> None:
     where, _, name = source.rpartition(":")
     parts = where.split(".")
     if not name.isidentifier() or not all(part.isidentifier() for part in parts):
-        raise BadInput(f"{source!r} is neither file.py:factory nor package.module:factory", hint="mind the spelling")
+        raise BadInput(f"{source!r} is neither file.py:factory nor package.module:factory", hint="check the spelling")
     # Only the first part: finding a submodule would import its package, which is user code.
     beside = next((one for one in (Path(parts[0], "__init__.py"), Path(f"{parts[0]}.py")) if one.is_file()), None)
     if beside is not None:
@@ -252,5 +252,5 @@ def _check_package(source: str) -> None:
     if importlib.util.find_spec(parts[0]) is None:
         raise BadInput(
             f"there is no package {parts[0]!r}",
-            hint="run where it lies, install it, or name its file: path/file.py:factory",
+            hint="run in its folder, install it, or name its file: path/file.py:factory",
         )

@@ -71,7 +71,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise BadInput(
             f"the checkpoint {path} is damaged: {first_line(error)}",
-            hint="delete it; it is fetched again, or seeded weights are used",
+            hint="delete it; it is downloaded again, or seeded weights are used",
         ) from None
     if not isinstance(loaded, dict):
         raise BadInput(

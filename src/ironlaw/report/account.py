@@ -60,11 +60,14 @@ def row_name(row: AccountRow) -> str:
 def account_sentences(account: Account) -> list[str]:
     """What stands below an account: how many samples it is from, and the largest code that no rule takes."""
     control, changed = account.samples
-    said = [f"From {control} and {changed} samples; the rows add up to the difference. They locate time, no more."]
+    said = [
+        f"From {control} and {changed} samples; the rows add up to the difference. "
+        "They locate time; they do not explain it."
+    ]
     others = sum(share for _, share in account.unmatched)
     if others >= _UNMATCHED_FROM:
         named = ", ".join(f"{plain(name)} ({percent(share)})" for name, share in account.unmatched)
-        said.append(f"No rule knows what this code is for: {named}.")
+        said.append(f"No rule classifies this code: {named}.")
     return said
 
 
@@ -86,7 +89,7 @@ def located_sentence(comparison: Comparison) -> str:
     ]
     if not parts:
         return ""
-    of = "Outside the code of the confirmed causes" if explained else "By what code executed"
+    of = "Outside the code of confirmed causes" if explained else "By executed code"
     return f"{of}, it lies mostly in {', '.join(parts[:_LOCATED])}: where the time went, not why."
 
 

@@ -90,8 +90,10 @@ def account_bars(comparison: Comparison, account: Account, *, name: str) -> Draw
         for x, text in ((0.25, comparison.control), (0.75, comparison.changed)):
             ax.annotate(shortened(text), (x, 1.01), xycoords="axes fraction", ha="center", va="bottom")
         grid_lines(ax, axis="x")
-        title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by what code executed"
-        caption = "Left the control, right (hatched) the changed arm; the number is how much longer the changed arm is "
+        title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by executed code"
+        caption = (
+            "Left: the control; right (hatched): the changed arm. The number is how much longer the changed arm is "
+        )
         caption += "in that code. Whiskers are 95 % intervals. It locates time; only an experiment explains it."
         return finish(figure, name=name, title=title, caption=caption)
 
@@ -115,7 +117,9 @@ def icicle(arm: ArmSummary, executed: Executed, *, name: str) -> Drawing:
         ax.axis("off")
         _legend(ax, executed)
         largest = ", ".join(f"{code_name(code)} ({share_cell(share)})" for code, share in executed.code[:2])
-        caption = f"Above the libraries, below their functions; the width is the share of its time. Largest: {largest}."
+        caption = (
+            f"Above: libraries; below: their functions. The width is the share of the arm's time. Largest: {largest}."
+        )
         return finish(figure, name=name, title=f"What {plain(arm.arm)} executed", caption=caption)
 
 

@@ -13,7 +13,7 @@ from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
 from ironlaw.text import plain
 
 # What stands in the row of such an arm.
-ANSWERS_OTHERWISE = "answers otherwise"
+ANSWERS_OTHERWISE = "gives different outputs"
 
 
 def answers_otherwise(explanation: Explanation, arm: str) -> tuple[Concern, ...]:
@@ -78,10 +78,10 @@ def agreement(arm: ArmSummary) -> str:
     if is_known(arm.largest_difference):
         parts.append(f"largest difference {arm.largest_difference:.1e}")
     if is_known(arm.not_finite) and arm.not_finite:
-        parts.append(f"{arm.not_finite} outputs infinite or no number")
+        parts.append(f"{arm.not_finite} outputs infinite or NaN")
     if is_known(arm.accuracy):
         parts.append(
-            f"right on {percent(arm.accuracy.value, digits=3)} of the labelled inputs"
+            f"correct on {percent(arm.accuracy.value, digits=3)} of the labelled inputs"
             f" [{percent(arm.accuracy.low, digits=3)}, {percent(arm.accuracy.high, digits=3)}]"
         )
     return ", ".join(parts)

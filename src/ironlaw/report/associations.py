@@ -26,7 +26,7 @@ def show_associations(explanation: Explanation, console: Console, *, verbose: bo
     """
     shown = [item for item in explanation.associations if item.correlation != _STILL]
     if not shown:
-        console.print("No counter that varied was read often enough to be set against time.")
+        console.print("No counter that varied was read often enough to correlate it with time.")
         return
     footnotes = Footnotes()
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -88,15 +88,15 @@ def caveats(explanation: Explanation) -> list[str]:
         "over rounds, within each replicate.",
     ]
     if still:
-        said.append(f"Left out where it did not vary: {', '.join(still)}.")
+        said.append(f"Left out, since it did not vary: {', '.join(still)}.")
     said.append(
-        "This is association, not cause: what moves time can move a counter along with it, and both can follow a "
+        "This is association, not cause: what changes time can change a counter as well, and both can follow a "
         f"third. Of the {_judged(explanation)} intervals one in twenty excludes zero by noise alone."
     )
     events = {name.partition(":")[0] for name in counters}
     slugs = [slug for slug in TESTED if events.intersection(CAUSES[slug].events)]
     if slugs:
-        said.append(f"What tests it is an experiment, ironlaw run --experiments with one of: {', '.join(slugs)}.")
+        said.append(f"Test it by an experiment: ironlaw run --experiments with one of: {', '.join(slugs)}.")
     return said
 
 

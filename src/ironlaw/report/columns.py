@@ -290,7 +290,7 @@ def _accuracy_column(arms: tuple[ArmSummary, ...]) -> Column:
         return f"{value} [{low}, {high}]"
 
     cells = tuple(cell(arm.accuracy) for arm in arms)
-    title = "right on the labelled inputs"
+    title = "correct on the labelled inputs"
     return Column(key="accuracy", title=title, heading="right", unit="% [95 %]", cells=cells)
 
 

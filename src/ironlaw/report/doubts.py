@@ -33,11 +33,11 @@ def why_unproven(explanation: Explanation) -> str:
     """Why no claim of this recording is proven, from what its control showed."""
     check = explanation.control_check
     if isinstance(check, Missing):
-        return f"nothing shows what no difference looks like ({plain(check.reason)})"
+        return f"no control shows how large a difference noise alone makes ({plain(check.reason)})"
     if isinstance(check.ln_ratio, Missing):
         return f"the control could not be compared with itself ({plain(check.ln_ratio.reason)})"
     moved = ratio(check.ln_ratio.through(math.exp))
-    return f"the same program against itself reads {moved}, so nothing is claimed"
+    return f"the same program against itself reads {moved}, so no claim is made"
 
 
 def control_sentence(explanation: Explanation) -> str:
@@ -50,15 +50,15 @@ def control_sentence(explanation: Explanation) -> str:
     moved = ratio(check.ln_ratio.through(math.exp))
     name = plain(check.control)
     if check.difference is Difference.NONE_SHOWN and check.ln_ratio.excludes(0.0):
-        return f"Control: {name} against itself reads {moved}: too little to put a larger difference in doubt."
+        return f"Control: {name} against itself reads {moved}: too small to cast doubt on a larger difference."
     if check.difference is Difference.NONE_SHOWN:
-        return f"Control: {name} against itself reads {moved}: no difference, as it must be."
-    return f"Control: {name} against itself reads {moved}: it moved, so no claim of this recording is proven."
+        return f"Control: {name} against itself reads {moved}: no difference, as expected."
+    return f"Control: {name} against itself reads {moved}: they differ, so no claim of this recording is proven."
 
 
 def cut_sentence() -> str:
     """What a recording that ended early is marked with."""
-    return "This recording was cut short; everything below is from what was recorded until then."
+    return "This recording was cut short; everything below is based on what was recorded before."
 
 
 # Where the first clause of a concern ends: a semicolon, a colon or a bracket; not the point of a number or a path.
@@ -81,7 +81,7 @@ def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Conc
 
 def invalid_sentence(concern: Concern) -> str:
     """A concern that comes before the answer."""
-    return f"Invalid as it stands: {ended(plain(concern.text))}"
+    return f"Invalid comparison: {ended(plain(concern.text))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +129,13 @@ def together(concerns: Iterable[Concern]) -> list[Doubt]:
 
 # What several arms of a busy machine have, each in numbers of its own; those stay in the JSON document.
 _OF_SEVERAL = {
-    "skewed-arm": "a tail pulls the mean of each away from its median; the JSON says by how much, in which replicates",
-    PROCESS_LAYOUT.slug: "the replicates of each differ, and something counted in them goes with that; the JSON says "
-    "what, and how far",
+    "skewed-arm": "a tail shifts the mean of each from its median; see the JSON for how far, and in which replicates",
+    PROCESS_LAYOUT.slug: "the replicates of each differ, in correlation with a counter; see the JSON for "
+    "which, and how far",
     "layer-reading-disturbs": "reading layers changes their speed-ups by more than 3 %: their ledgers are approximate; "
-    "ironlaw layers FILE --changed ARM says by how much",
+    "see ironlaw layers FILE --changed ARM",
     "layers-unattributed": "the layers of each took over 3 % more, or less, than all of it; "
-    "ironlaw layers FILE --changed ARM says how much",
+    "see ironlaw layers FILE --changed ARM",
 }
 
 

@@ -112,9 +112,9 @@ def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: s
     if not steps:
         return None
     scale = scale_for(TIME, [step.end for step in steps])
-    caption = "Bars to the left save time; hatched bars to the right cost time."
+    caption = "Bars to the left: time saved; hatched bars to the right: time lost."
     if any(step.ink is Ink.UNKNOWN for step in steps):
-        caption += " What no known term holds is shown as not known."
+        caption += " A part without a known term is shown as not known."
     title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by the iron law"
     axis = f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}"
     return _waterfall(steps, scale, name=name, title=title, caption=caption, axis=axis)
@@ -244,7 +244,7 @@ def rounds_strip(
         axes[-1].set_xlim(-0.8, len(turns) - 0.2)
         axes[-1].locator_params(axis="x", integer=True)
         axes[-1].set_xlabel("round, in the order of time; dotted lines separate replicates")
-        caption = "One point is one turn. A slope is drift; a point far off is an outlier; each arm has its own scale."
+        caption = "One point is one turn. A slope is drift, a distant point is an outlier; each arm has its own scale."
         return finish(figure, name=name, title="Every turn", caption=caption)
 
 
@@ -279,7 +279,7 @@ def association_map(associations: Sequence[Association], *, name: str = "associa
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         caption = "Correlation with time: association, not cause. Darker is stronger; hatched is negative."
-        return finish(figure, name=name, title="Which counters go with time", caption=caption)
+        return finish(figure, name=name, title="Which counters correlate with time", caption=caption)
 
 
 def _association_cell(ax: Axes, x: int, y: int, item: Association) -> None:

@@ -16,7 +16,7 @@ from ironlaw.text import plain
 
 def show_flips(found: Flips, console: Console) -> None:
     """A row for each block: saved by it alone in int8, and lost by it alone left in float."""
-    console.print(Text("Milliseconds of one inference that int8 saves, measured with the conversions at the border:"))
+    console.print(Text("Milliseconds per inference that int8 saves, including the conversions at the border:"))
     console.print()
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("block", overflow="fold")
@@ -25,7 +25,7 @@ def show_flips(found: Flips, console: Console) -> None:
     for row in found.rows:
         grid.add_row(Text(plain(row.block)), Text(_estimate(row.alone)), Text(_estimate(row.left_float)))
     grid.add_row(Text("sum of these"), Text(_sum(found.sum_alone)), Text(_sum(found.sum_left_float)), style="bold")
-    grid.add_row(Text("all of the network"), Text(_estimate(found.whole)), Text(""), style="bold")
+    grid.add_row(Text("whole network"), Text(_estimate(found.whole)), Text(""), style="bold")
     console.print(grid)
     console.print()
     console.print(

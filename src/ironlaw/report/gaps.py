@@ -18,13 +18,13 @@ from ironlaw.text import plain
 # What brings a lost counter back, by a word of the reason it was lost for; the first that fits is used.
 _REMEDIES: tuple[tuple[str, str], ...] = (
     ("--no-counters", "run again without --no-counters"),
-    ("use bare metal", "`ironlaw doctor` says more"),
+    ("use bare metal", "see `ironlaw doctor`"),
     ("paranoid", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EACCES", "sudo sysctl kernel.perf_event_paranoid=1"),
     ("EPERM", "sudo sysctl kernel.perf_event_paranoid=1 (in a container also: --cap-add PERFMON)"),
-    ("PMU", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
-    ("ENOENT", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
-    ("ENODEV", "run on bare metal, or on an instance type that shows its PMU; `ironlaw doctor` shows more"),
+    ("PMU", "run on bare metal, or on an instance type that exposes its PMU; see `ironlaw doctor`"),
+    ("ENOENT", "run on bare metal, or on an instance type that exposes its PMU; see `ironlaw doctor`"),
+    ("ENODEV", "run on bare metal, or on an instance type that exposes its PMU; see `ironlaw doctor`"),
     ("multiplexed", "ask for fewer events at a time, or stop other users of the PMU"),
 )
 
@@ -63,7 +63,7 @@ def gap_sentence(gap: Gap) -> str:
     terms = f"{words.joined(list(gap.terms))} of the splits" if gap.terms else ""
     what = "; nor ".join(part for part in (lost, terms) if part)
     step = remedy(gap.reason)
-    return f"Not known: {what}: {plain(gap.reason)}." + (f" To get it: {step}." if step else "")
+    return f"Not known: {what}: {plain(gap.reason)}." + (f" Fix: {step}." if step else "")
 
 
 def remedy(reason: str) -> str:

@@ -56,18 +56,18 @@ def _basis(gate: Gate, judgement: Judgement) -> str:
 def method_sentence(gate: Gate) -> str:
     """How the judgements were made, and how sure they are."""
     if gate.is_raw_clock:
-        how = "Times are by the clock of two runs, whose drift no interval knows: a failure may be the machine's."
+        how = "Times are absolute; no interval covers drift between the two runs, so a failure may be the machine's."
     elif gate.is_single:
         how = f"Each arm is judged against {plain(gate.control)} in the same rounds."
     else:
         control = plain(gate.control)
         how = (
             f"Each arm's time is judged relative to {control} of the same recording, old against new; "
-            f"a change that {control} shares does not show."
+            f"a change that {control} shares is invisible."
         )
     level = with_unit(decimal(gate.confidence / PERCENT.size, 2), PERCENT)
-    rate = "" if gate.is_raw_clock else " Two recordings of the same thing fail in 2.5 % of the cases at most."
-    return f"{how} Intervals are {level}, so that all of them hold together at 95 %.{rate}"
+    rate = "" if gate.is_raw_clock else " Two recordings of the same program fail in 2.5 % of the cases at most."
+    return f"{how} Intervals are {level}, so that they hold jointly at 95 %.{rate}"
 
 
 def show(gate: Gate, console: Console) -> None:

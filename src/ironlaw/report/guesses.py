@@ -125,7 +125,7 @@ def _reduction(before: ArmSummary, after: ArmSummary) -> list[str]:
 def _by_term(guess: str, comparison: Comparison, term: Term) -> AnsweredGuess:
     """The split's answer: the guess is that this term made the changed arm faster."""
     if isinstance(comparison.split, Missing) or comparison.difference is Difference.UNPROVEN:
-        return AnsweredGuess(guess=guess, answer=NOT_TESTED, evidence=("there is no split to read it from.",))
+        return AnsweredGuess(guess=guess, answer=NOT_TESTED, evidence=("there is no split that shows it.",))
     title = TERM_TITLES[term]
     part = comparison.split.terms.get(term)
     if part is None or isinstance(part, Missing):
@@ -139,12 +139,12 @@ def _by_term(guess: str, comparison: Comparison, term: Term) -> AnsweredGuess:
         guess=guess,
         answer="consistent" if has_fallen else "refuted",
         evidence=(
-            f"{title} {'fell' if has_fallen else 'rose'} by a factor of {moved}; the split says how much "
-            "time that is, and not why: see the causes.",
+            f"{title} {'fell' if has_fallen else 'rose'} by a factor of {moved}; the split shows how much "
+            "time that is, but not why: see the causes.",
         ),
     )
 
 
 def guesses_heading() -> str:
     """What stands above the answers to the usual guesses."""
-    return "The usual guesses, answered:"
+    return "The usual guesses, tested:"

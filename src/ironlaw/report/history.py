@@ -65,7 +65,7 @@ def show_trend(trend: Trend, console: Console) -> None:
     for change in trend.changes:
         _say(console, change_sentence(change), indent=2, style="yellow")
     if not trend.changes:
-        _say(console, "No change of level is shown.", indent=2)
+        _say(console, "No change of level is detected.", indent=2)
     if trend.averaged > 1:
         _say(console, f"Changes are placed to within {trend.averaged} recordings.", indent=2, style="dim")
 
@@ -82,7 +82,7 @@ def change_sentence(change: Change) -> str:
     """One change of level, and what else changed there."""
     step = change.step.through(math.exp)
     at_once = "; ".join(f"{name} {old} to {new}" for name, (old, new) in change.at_the_same_time.items())
-    beside = f"At the same time: {at_once}." if at_once else "Nothing that is recorded changed at the same time."
+    beside = f"At the same time: {at_once}." if at_once else "No recorded property changed at the same time."
     return plain(
         f"Between {_moment(change.before)} and {_moment(change.since)} the gain went from {_times(change.gain_before)} "
         f"to {_times(change.gain_after)}: by a factor of {ratio(step)}. {beside}"

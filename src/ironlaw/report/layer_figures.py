@@ -45,8 +45,8 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
         for ax in (times, saved):
             grid_lines(ax, axis="y")
         times.xaxis.set_visible(False)
-        caption = "Above: time of each layer. Below: what each layer saves (above 0) or costs (below 0), by term. "
-        caption += "The last two are the framework, and what is left unattributed."
+        caption = "Above: time of each layer. Below: time saved (above 0) or lost (below 0) by each layer, by term. "
+        caption += "The last two are the framework and the unattributed rest."
         return finish(figure, name=name, title="Layer by layer", caption=caption)
 
 
@@ -112,7 +112,7 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], 
             ax.scatter(xs, ys, s=16, marker=marker, facecolor="none", edgecolor=ink.value, linewidth=1.1, label=label)
         for layer, x, y in _worth_naming(changed):
             ax.annotate(shortened(layer, longest=24), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
-        caption = "Circles and squares are the layers of the two arms; the lowest are named."
+        caption = "Circles and squares are the layers of the two arms; the lowest are labelled."
         if isinstance(ceilings, Roofline):
             _roofs(ax, ceilings)
             caption += " Lines are the ceilings measured on this machine."

@@ -42,7 +42,7 @@ def show_ledger(
         return
     changed, control = plain(comparison.changed), plain(comparison.control)
     console.print(Text(headline(comparison, explanation), style="bold"))
-    console.print(Text(f"Milliseconds of one inference; saved: what {changed} takes less than {control}."))
+    console.print(Text(f"Milliseconds per inference; saved: by how much {changed} is faster than {control}."))
     console.print()
     console.print(_table(rows, total, comparison, width=console.width))
     for sentence in _remarks(explanation, comparison, ledger, total):
@@ -110,7 +110,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
     said = ["", disturbance_sentence(ledger)]
     lost: dict[str, list[str]] = {}
     for term, value in total.terms.items():
-        if isinstance(value, Missing) and "stand in its place" not in value.reason:
+        if isinstance(value, Missing) and "frequency and kernel replace it" not in value.reason:
             lost.setdefault(value.reason, []).append(words.TERM_TITLES[term])
     said += [f"Not known layer by layer: {', '.join(titles)} ({plain(reason)})." for reason, titles in lost.items()]
     said += [f"Note: {plain(note)}." for note in ledger.notes]
@@ -124,7 +124,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
 def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
     """What each row had to do in the changed arm, how fast, by what, and how far it is from this machine's ceiling."""
     console.print()
-    console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where it vanished):"))
+    console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where a layer is gone):"))
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=20)
     grid.add_column("kind", overflow="ellipsis", no_wrap=True, max_width=12)

@@ -165,11 +165,11 @@ def account_blocks(comparison: Comparison) -> list[str]:
     ]  # fmt: skip
     headings = ["code", plain(comparison.control), plain(comparison.changed), "saved [95 %]"]
     said = "\n\n".join(escaped(sentence) for sentence in account_sentences(account))
-    return [folded("By what code executed", f"{table(headings, rows)}\n\n{said}")]
+    return [folded("By executed code", f"{table(headings, rows)}\n\n{said}")]
 
 
 def waterfall_blocks(explanation: Explanation) -> list[str]:
-    """From the post's speed-up to the honest one; nothing without its protocol."""
+    """From the blog post's speed-up to the fair one; nothing without its protocol."""
     rows = [[row.name, row.factor] for row in waterfall_rows(explanation)]
     return [f"### {escaped(waterfall_heading())}", table(["step", "factor"], rows)] if rows else []
 

@@ -87,7 +87,7 @@ def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
     if isinstance(plan, Missing) or plan.schedule.precision is None or isinstance(estimate, Missing) or needed == 0:
         return ""
     half, goal = (percent(width) for width in (estimate.half_width, plan.schedule.precision))
-    said = f"The interval is ±{half}, and ±{goal} was asked for: "
+    said = f"The interval is ±{half}, and ±{goal} was requested: "
     if isinstance(needed, Missing):
         return said + ended(plain(needed.reason))
     seconds = comparison.seconds_needed
@@ -144,7 +144,7 @@ def adjusted_sentence(comparison: Comparison) -> str:
 def otherwise_sentences(comparison: Comparison, explanation: Explanation) -> list[str]:
     """That an arm agrees less than was asked for, before its speed; what invalidates is said as such."""
     return [
-        f"{plain(arm)} answers otherwise: {ended(plain(concern.text))}"
+        f"{plain(arm)} gives different outputs: {ended(plain(concern.text))}"
         for arm in (comparison.control, comparison.changed)
         for concern in answers_otherwise(explanation, arm)
         if concern.weight is not Weight.INVALIDATES

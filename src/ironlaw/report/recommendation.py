@@ -58,7 +58,7 @@ def next_best_sentences(
 
 
 # Its speed-ups differ a little from the comparisons', which have the replicates that chose as well.
-FRONT_HEADING = "Not shown to be beaten in time, size and agreement together, by the replicates after the last choice"
+FRONT_HEADING = "Not shown to be beaten in time, size and agreement together (by replicates after the last choice)"
 
 
 def front_sentence(point: FrontPoint) -> str:
@@ -85,7 +85,7 @@ def _mixed_sentence(one: Mixed) -> str:
     if not one.is_best:
         held = f"{rival}, the fastest of those that differ in precision and fusion only"
     if isinstance(one.gain, Missing):
-        return f"Whether {arm} beats {held}, is not known: {ended(plain(one.gain.reason))}"
+        return f"Not known whether {arm} beats {held}: {ended(plain(one.gain.reason))}"
     if not one.gain.excludes(1.0):
-        return f"Not shown that {arm} beats {held}, or loses to it: {ratio(one.gain)} its speed."
+        return f"No difference shown between {arm} and {held}: {ratio(one.gain)} its speed."
     return f"{arm} {'beats' if one.gain.value > 1 else 'loses to'} {held}: {ratio(one.gain)} its speed."

@@ -84,4 +84,4 @@ def run_bar(run: Maybe[RunTime], *, name: str) -> Drawing | None:
         legend = figure.legend(loc="lower left", ncols=4, frameon=False, fontsize=8, labelcolor=Ink.TEXT.value)
         legend.set_in_layout(False)
         caption = run_sentence(run) or "The recording was cut."
-        return finish(figure, name=name, title="What the run's time went into", caption=caption)
+        return finish(figure, name=name, title="How the run's time was spent", caption=caption)

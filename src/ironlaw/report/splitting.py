@@ -135,10 +135,10 @@ def what_if_sentence(comparison: Comparison, plan: Maybe[Plan]) -> str:
         return ""
     (what, time), *others = asked
     said = (
-        f"At {plain(comparison.changed)}'s {what} and all else as it is, {plain(comparison.control)} would take "
+        f"With {plain(comparison.changed)}'s {what} and all else equal, {plain(comparison.control)} would take "
         f"{_time(time)} per {unit_of_work(plan)}"
     )
-    return "; ".join([said, *(f"at its {what}, {_time(time)}" for what, time in others)]) + "."
+    return "; ".join([said, *(f"with its {what}, {_time(time)}" for what, time in others)]) + "."
 
 
 def _time(time: Estimate | float) -> str:

@@ -137,8 +137,8 @@ def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> 
         if is_known(verdict.saved_interval_ns)
     ]
     if is_known(comparison.unexplained_interval_ns):
-        parts.append(f"what is unexplained {_saving(comparison.unexplained_interval_ns)}")
-    return f"Effects work against each other: {', '.join(parts)}." if parts else ""
+        parts.append(f"the unexplained part {_saving(comparison.unexplained_interval_ns)}")
+    return f"Effects oppose each other: {', '.join(parts)}." if parts else ""
 
 
 def _saving(saved: Maybe[Estimate]) -> str:
@@ -175,7 +175,7 @@ def unexplained_sentence(comparison: Comparison) -> str:
     if isinstance(rest, Missing):
         if rest in (NOT_RECORDED, ITSELF):  # the comparison itself is the experiment: it leaves nothing over
             return ""
-        return f"What remains unexplained is not known: {plain(rest.reason)}."
+        return f"The unexplained part is not known: {plain(rest.reason)}."
     confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
     if not confirmed:
         is_shown = comparison.difference in (Difference.FASTER, Difference.SLOWER)
@@ -187,7 +187,7 @@ def unexplained_sentence(comparison: Comparison) -> str:
         return ""  # it stands among the effects that work against each other
     factor = ratio(rest.through(math.exp))
     if not rest.excludes(0.0):
-        return f"What is left over is not shown to be anything: {factor}."
+        return f"The unexplained part is not shown to differ from nothing: {factor}."
     whole, part = comparison.ln_ratio, ""
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
         share = comparison.unexplained_share

@@ -11,8 +11,8 @@ from ironlaw.missing import Missing
 from ironlaw.report.quantity import DASH, ratio
 from ironlaw.text import plain
 
-_WHOLES = {"post": "the speed-up as the post measured it", "honest": "the honest speed-up, which is made of"}
-_PARTS = {"precision": "precision: what is left when all of that is equal"}
+_WHOLES = {"post": "the speed-up as the blog post measured it", "honest": "the fair speed-up, which is the product of"}
+_PARTS = {"precision": "precision: the rest, with all of that equal"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class WaterfallRow:
 
 def waterfall_heading() -> str:
     """What stands above the rows."""
-    return "From the post's speed-up to the honest one (factors; those between two speed-ups multiply):"
+    return "From the blog post's speed-up to the fair one (factors; those between two speed-ups multiply):"
 
 
 def waterfall_rows(explanation: Explanation) -> tuple[WaterfallRow, ...]:

@@ -32,86 +32,86 @@ class Settings:
         str | None,
         Option(
             flag="--images", kind=ValueKind.PATH, metavar="DIR", example="photos",
-            help="A folder of JPEG or PNG photographs instead of the shipped ones.",
+            help="Folder of JPEG or PNG images to use instead of the bundled ones.",
         ),
     ] = None  # fmt: skip
     labels: Annotated[
         str | None,
         Option(
             flag="--labels", kind=ValueKind.PATH, metavar="FILE", example="labels.csv",
-            help="The right class of each image: name,class a line.",
+            help="True class of each image, one `name,class` per line.",
         ),
     ] = None  # fmt: skip
     search: Annotated[
         bool,
         Option(
             flag="--search", kind=ValueKind.SWITCH, example="True",
-            help="Try engines, precisions and more; keep the best.",
+            help="Search engines, precisions and other factors for the best arm.",
         ),
     ] = False  # fmt: skip
     inferences: Annotated[
         int | None,
         Option(
             flag="--n", kind=ValueKind.COUNT, metavar="N", example="5000",
-            help="Inferences per arm; otherwise the budget decides.",
+            help="Inferences per arm; by default the budget decides.",
         ),
     ] = None  # fmt: skip
     precision: Annotated[
         float | None,
         Option(
             flag="--precision", kind=ValueKind.SHARE, metavar="P%", example="2%",
-            help="Stop when the interval is that narrow.",
+            help="Stop when every interval is within ±P%.",
         ),
     ] = None  # fmt: skip
     replicates: Annotated[
         int | None,
         Option(
             flag="--replicates", kind=ValueKind.COUNT, example="8", why="at least 5 give an interval worth having",
-            help="Fresh interpreters, as many as the budget can start; without it 12 or, without experiments, 8.",
+            help="Fresh interpreters; default: what the budget allows, or with --n 12 (8 without experiments).",
         ),
     ] = None  # fmt: skip
     threads: Annotated[
-        int, Option(flag="--threads", kind=ValueKind.COUNT, example="1", help="Threads of one inference.")
+        int, Option(flag="--threads", kind=ValueKind.COUNT, example="1", help="Threads per inference.")
     ] = 1
     budget_s: Annotated[
         float | None,
         Option(
             flag="--budget", kind=ValueKind.SECONDS, metavar="S", example="100",
-            help="Seconds for the whole run; without --n 225, without experiments 115.",
+            help="Seconds for the whole run; default: 225, or 115 without experiments; none with --n.",
         ),
     ] = None  # fmt: skip
-    batch: Annotated[
-        int, Option(flag="--batch", kind=ValueKind.COUNT, example="1", help="Inputs that one inference takes at once.")
-    ] = 1
+    batch: Annotated[int, Option(flag="--batch", kind=ValueKind.COUNT, example="1", help="Inputs per inference.")] = 1
     agreement: Annotated[
         float,
         Option(
             flag="--agreement", kind=ValueKind.SHARE, metavar="P%", example="99%",
-            help="Least agreement for a recommendation; else 99%.",
+            help="Agreement with the control that a recommendation needs; default: 99%.",
         ),
     ] = 0.99  # fmt: skip
-    seed: Annotated[int, Option(flag="--seed", kind=ValueKind.WHOLE, example="0", help="Of every random choice.")] = 0
+    seed: Annotated[
+        int, Option(flag="--seed", kind=ValueKind.WHOLE, example="0", help="Seed of every random choice.")
+    ] = 0
     counters: Annotated[
-        bool, Option(flag="--no-counters", kind=ValueKind.SWITCH, example="True", help="Leave the PMU alone.")
+        bool, Option(flag="--no-counters", kind=ValueKind.SWITCH, example="True", help="Do not use hardware counters.")
     ] = True
     layers: Annotated[
-        bool, Option(flag="--no-layers", kind=ValueKind.SWITCH, example="True", help="Do not read single layers.")
+        bool, Option(flag="--no-layers", kind=ValueKind.SWITCH, example="True", help="Do not time single layers.")
     ] = True
     code: Annotated[
-        bool, Option(flag="--no-code", kind=ValueKind.SWITCH, example="True", help="Do not sample what code executes.")
+        bool, Option(flag="--no-code", kind=ValueKind.SWITCH, example="True", help="Do not sample the executed code.")
     ] = True
     experiments: Annotated[
         tuple[str, ...],
         Option(
             flag="--experiments", kind=ValueKind.CAUSES, metavar="all|none|SLUG,...", example="none",
-            help=f"Causes to test; all unless said:\n\n\b\n{_SLUGS}",
+            help=f"Causes to test; default: all of\n\n\b\n{_SLUGS}",
         ),
     ] = TESTED  # fmt: skip
     protocol: Annotated[
         str | None,
         Option(
             flag="--protocol", kind=ValueKind.CHOICE, choices=("post",),
-            help="The post's own protocol, each of its faults an arm.",
+            help="Repeat the blog post's protocol, each of its flaws as an arm.",
         ),
     ] = None  # fmt: skip
 
@@ -141,7 +141,7 @@ class Settings:
         values: dict[str, Any] = {}
         for keyword, value in given.items():
             if keyword not in known:
-                raise BadInput(f"there is no option {keyword!r}", hint=offer_closest(keyword, list(known)))
+                raise BadInput(f"unknown option {keyword!r}", hint=offer_closest(keyword, list(known)))
             name, option = known[keyword]
             if value is not None:
                 values[name] = option.read(value, typed=typed)

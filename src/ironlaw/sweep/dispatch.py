@@ -117,9 +117,9 @@ class _Dispatcher:
         tried.append(node.id)
         others = [other for other in self.alive.values() if cell.host.fits(other.labels) and other.id not in tried]
         if len(tried) > MOST_RETRIES:
-            self._fail(cell, node, f"lost on {len(tried)} nodes, the last time: {reason}", "see that node's memory")
+            self._fail(cell, node, f"failed on {len(tried)} nodes, last: {reason}", "check the memory of that node")
         elif not others:
-            hint = "run the sweep again when such a node is there"
+            hint = "run the sweep again when such a node exists"
             self._fail(cell, node, f"{reason}; no other node is {cell.host}", hint)
         else:
             self.again.append(cell)
@@ -137,7 +137,7 @@ class _Dispatcher:
     def _give_up(self) -> None:
         """Nothing runs and no node takes what is left."""
         for cell in [*self.again, *(cell for cells in self.waiting.values() for cell in cells)]:
-            self._fail(cell, None, f"no node is {cell.host}", "run the sweep again when such a node is there")
+            self._fail(cell, None, f"no node is {cell.host}", "run the sweep again when such a node exists")
 
 
 def dispatch(cells: Mapping[Host, Iterable[Cell]], cluster: Cluster, store: Store, watcher: SweepWatcher) -> Tally:

@@ -148,7 +148,7 @@ class _Reader:
     def _shared(self, arms: tuple[Arm, ...], images: str | None) -> Settings:
         values = self._file.values
         if "budget" not in values and "n" not in values:
-            raise BadInput(f"{self._file.path} says neither budget nor n", hint="budget = 60, seconds for each cell")
+            raise BadInput(f"{self._file.path} sets neither budget nor n", hint="budget = 60, seconds for each cell")
         by_keyword = {option.keyword: (name, option) for name, option in options().items()}
         given: dict[str, Any] = {"experiments": ()}
         for keyword in SETTINGS:
@@ -172,7 +172,9 @@ class _Reader:
         for place, entry in enumerate(self._list(key, otherwise)):
             where: KeyPath = (key, place)
             if type(entry) is not kind:
-                raise self._file.error(where, f"{entry!r} is not {_KIND_WORDS[kind]}", hint=f"see {key} in the docs")
+                raise self._file.error(
+                    where, f"{entry!r} is not {_KIND_WORDS[kind]}", hint=f"see {key} in docs/sweep.md"
+                )
             one = self._checked(where, partial(parse, entry))
             if one in parsed:
                 raise self._file.error(where, f"{entry!r} occurs twice", hint="name each once")
@@ -182,7 +184,7 @@ class _Reader:
     def _list(self, key: str, otherwise: list[Any] | None = None) -> list[Any]:
         value = self._file.values.get(key, otherwise)
         if value is None:
-            raise BadInput(f"{self._file.path} says no {key}", hint=f'{key} = ["...", "..."]')
+            raise BadInput(f"{self._file.path} has no {key}", hint=f'{key} = ["...", "..."]')
         if not isinstance(value, list) or not value:
             raise self._file.error((key,), f"{key} is not a list with entries", hint=f"{key} = [...]")
         return value

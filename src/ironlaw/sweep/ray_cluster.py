@@ -94,7 +94,7 @@ class RayCluster:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             said = f"cannot use the Ray cluster at {address}: {_first_line(error)}"
-            raise BadInput(said, hint="see docs/sweep.md on how one is started") from None
+            raise BadInput(said, hint="see docs/sweep.md on how to start one") from None
 
     def _ask_nodes(self, patience_s: float) -> None:
         alive = {
@@ -171,7 +171,7 @@ def _measure(runner: Runner, cell: Cell) -> bytes | Failed:
         outcome = measure_alone(runner, cell, Path(folder) / "recording.jsonl", Path.cwd(), Unwatched())
         if isinstance(outcome, Done):
             return outcome.written.read_bytes()
-        assert isinstance(outcome, Failed), "a worker that dies cannot say so"
+        assert isinstance(outcome, Failed), "a worker that dies cannot report it"
         return outcome
 
 
@@ -201,7 +201,7 @@ def _require_listener(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=LISTENER_S).close()
     except OSError as error:
         reason = error.strerror or str(error)
-        hint = "start one with: ray start --head, and see that its port can be reached"
+        hint = "start one with: ray start --head, and check that its port can be reached"
         raise BadInput(f"no Ray cluster at {address}: {reason}", hint=hint) from None
 
 

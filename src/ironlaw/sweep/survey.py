@@ -159,7 +159,7 @@ _NEVER = {
 def _once_ns(control: ArmSummary, changed: ArmSummary) -> Maybe[float]:
     for row in (control, changed):
         if not row.phases_ns:
-            return Missing(f"what making {row.arm} took was not recorded")
+            return Missing(f"the time to prepare {row.arm} was not recorded")
     return sum(changed.phases_ns.values()) - sum(control.phases_ns.values())
 
 
@@ -230,7 +230,7 @@ def _outcome(gains: list[Gain], cause: str) -> HostOutcome:
         holds=sum(holds),
         of=len(holds),
         open=sum(is_open),
-        effect=(min(known), max(known)) if known else Missing("no recording of this host has a number for it"),
+        effect=(min(known), max(known)) if known else Missing("no recording of this host has a value for it"),
     )
 
 

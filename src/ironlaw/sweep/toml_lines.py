@@ -32,7 +32,7 @@ class TomlFile:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise BadInput(f"cannot read {path}: {reason}", hint="name a TOML file") from None
         if len(content) > MOST_BYTES:
-            raise BadInput(f"{path} is larger than a plan is", hint="name a TOML file")
+            raise BadInput(f"{path} is larger than any plan", hint="name a TOML file")
         try:
             self.values: dict[str, Any] = tomllib.loads(self._text)
         except (ValueError, RecursionError) as error:  # also whole numbers of 5000 digits, and lists in lists in lists

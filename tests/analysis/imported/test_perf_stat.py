@@ -199,8 +199,8 @@ def test_events_are_named_with_their_mode(written: str, expected: tuple[str, str
     ("written", "said"),
     [
         ("", "is empty"),
-        ("hello\nworld\n", "is no output of perf stat"),
-        ("     1.000 counts\n", "is no output of perf stat"),
+        ("hello\nworld\n", "is not an output of perf stat"),
+        ("     1.000 counts\n", "is not an output of perf stat"),
         ('{"counter-value" : "1", "event" : "cycles"}\n', "JSON"),
         (
             "# started\n\n Performance counter stats for 'a':\n\nS0-D0-C0   2   10.00 msec cpu-clock\n",

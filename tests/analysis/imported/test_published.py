@@ -77,14 +77,14 @@ def test_frequency_and_utilisation_are_gaps_with_the_assumption_said() -> None:
 
 def test_a_miss_rate_without_counts_is_said_not_to_carry_the_cache_explanation() -> None:
     concerns = explain_table(POST, named="post.csv").concerns
-    assert "cannot carry the explanation" in next(c.text for c in concerns if c.slug == "misleading-metric")
+    assert "is no evidence that the cache" in next(c.text for c in concerns if c.slug == "misleading-metric")
     without = explain_table("arm,time_s,ipc\na,2,1\nb,1,1\n", named="t")
     assert "misleading-metric" not in {concern.slug for concern in without.concerns}
 
 
 def test_what_the_table_lacks_is_listed() -> None:
     lacks = [c.text for c in explain_table(POST, named="post.csv").concerns if c.slug == "table-lacks"]
-    for word in ("repeats", "control", "counts", "frequency", "page faults", "imports", "answers"):
+    for word in ("repeats", "control", "counts", "frequency", "page faults", "imports", "outputs"):
         assert word in " ".join(lacks)
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_column_is_said_to_be_unused() -> None:
         ("arm,time_s,ipc\na,1,1\n,1,1\n", ("row 3", "column arm", "names no arm")),
         ("arm,time_s,ipc\na,1,1\na,2,1\n", ("row 3", "column arm", "row 2 has")),
         ("arm,time_s\na,1\nb,1\n", ("row 1", "no column 'ipc'")),
-        ("arm,time_s,ipc,ipc\na,1,1,1\nb,1,1,1\n", ("row 1", "'ipc' stands twice")),
+        ("arm,time_s,ipc,ipc\na,1,1,1\nb,1,1,1\n", ("row 1", "'ipc' occurs twice")),
         (
             "arm,time_s,ipc,cache_miss_percent\na,1,1,120\nb,1,1,3\n",
             ("row 2", "cache_miss_percent", "between 0 and 100"),

@@ -107,7 +107,7 @@ def test_without_a_pmu_the_split_is_user_time_kernel_time_and_utilisation_as_by_
     assert known(split) == {Term.CPU_TIME, Term.KERNEL, Term.UTILISATION}
     lost = split.terms[Term.INSTRUCTIONS]
     assert isinstance(lost, Missing)
-    assert "this machine shows no PMU" in lost.reason
+    assert "this machine exposes no PMU" in lost.reason
     # User and kernel CPU time: 10/3 and 6/3 ms against 5.6/2.8 and 1.2/2.8 ms, the second arm 90 % utilised.
     total = weight(FP32.wall_ns, INT8.wall_ns)
     user, kernel = weight(10 / 3, 2.0 / 0.9) * 1e6 / total, weight(2.0, 1.2 / 2.8 / 0.9) * 1e6 / total
@@ -162,8 +162,8 @@ def test_a_replicate_without_counts_takes_the_mean_of_the_others_and_that_is_sai
     bare = tuple(replace(one, counts=()) if one.replicate == 3 else one for one in fact.readings)
     split = split_of(replace(fact, readings=bare))
     assert split.assumptions == (
-        "replicate 3 of fp32 counted no cycles:u: the mean of the others stands in",
-        "replicate 3 of int8 counted no cycles:u: the mean of the others stands in",
+        "replicate 3 of fp32 counted no cycles:u: the mean of the others is used",
+        "replicate 3 of int8 counted no cycles:u: the mean of the others is used",
     )
     assert ln(split, Term.INSTRUCTIONS) == pytest.approx(by_hand()[Term.INSTRUCTIONS], rel=1e-4)
 

@@ -146,9 +146,9 @@ def test_a_machine_that_was_slower_whenever_layers_were_read_is_told_and_lengthe
     _, quiet = compared(recording)
     for row, other in zip(quiet.rows, ledger.rows, strict=True):
         assert other.control_ns == pytest.approx(row.control_ns, rel=1e-3, abs=1e3)
-    [note] = [note for note in ledger.notes if "in the seconds in which" in note]
-    assert note.startswith("fp32 ran 25 % slower in the seconds in which its layers were read")
-    assert not [note for note in quiet.notes if "in the seconds in which" in note]
+    [note] = [note for note in ledger.notes if "while its layers were read" in note]
+    assert note.startswith("fp32 ran 25 % slower while its layers were read")
+    assert not [note for note in quiet.notes if "while its layers were read" in note]
 
 
 def test_turns_with_nothing_to_compare_them_with_are_not_taken_to_be_as_long_as_those_that_count() -> None:
@@ -157,7 +157,7 @@ def test_turns_with_nothing_to_compare_them_with_are_not_taken_to_be_as_long_as_
     _, ledger = compared(replace(recording, layer_readings=elsewhere))
     rest = rows_of(ledger)["unattributed"]
     assert rest.control_ns == pytest.approx(0.1 * math.fsum(row.control_ns for row in ledger.rows), rel=0.01)
-    assert not [note for note in ledger.notes if "in the seconds in which" in note]
+    assert not [note for note in ledger.notes if "while its layers were read" in note]
 
 
 def test_what_another_probe_does_to_the_inference_behind_it_is_not_the_arms_time() -> None:
@@ -221,7 +221,7 @@ def test_layers_that_take_more_than_the_whole_are_called_that_once_for_every_com
     )
     concerns = explain(replace(recording, layer_readings=slower)).concerns
     [doubt] = [one for one in concerns if one.slug == "layers-unattributed" and one.arm == "fp32"]
-    assert doubt.text == "while they were read, the layers of fp32 took 10.0 % more than all of it (3 % is the mark)"
+    assert doubt.text == "while they were read, the layers of fp32 took 10.0 % more than all of it (the limit is 3 %)"
     assert len(set(concerns)) == len(concerns)
 
 

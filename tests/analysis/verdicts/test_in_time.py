@@ -50,7 +50,7 @@ def test_effects_that_oppose_each_other_are_given_in_ms_and_not_as_shares(values
     assert {verdict.share for verdict in comparison.causes} == {OPPOSED}
     assert comparison.unexplained_share == OPPOSED
     said = shares_sentence(comparison)
-    assert said.startswith("Effects work against each other: the engine")
+    assert said.startswith("Effects oppose each other: the engine")
     assert "%" not in said + unexplained_sentence(comparison)
     for verdict, value in zip(comparison.causes, values, strict=False):
         assert isinstance(verdict.saved_interval_ns, Estimate)
@@ -67,7 +67,7 @@ def test_of_a_loss_a_positive_share_costs() -> None:
     verdict = replace(explanations.PAGE_FAULTS, share=near(1.5))
     said = shares_sentence(in_time(replace(was, causes=(verdict,), unexplained_share=near(-0.5)), rows))
     assert "page faults costs 27" in said
-    assert "what is unexplained saves 9" in said
+    assert "the unexplained part saves 9" in said
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=3))

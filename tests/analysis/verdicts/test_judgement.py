@@ -63,12 +63,12 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
         "",
     ),
     "one replicate": (item({0: 0.1}), LIKELY, Outcome.UNDECIDED, ""),
-    "the control moved": (item(CLEAR), Missing("the control arm moved"), Outcome.UNDECIDED, "the control arm moved"),
+    "the control moved": (item(CLEAR), Missing("the control moved"), Outcome.UNDECIDED, "the control moved"),
     "two replicates": (item(around(0.1, 1e-6, count=2)), LIKELY, Outcome.UNDECIDED, "2 replicates are too few"),
     "too small to matter": (item(around(0.003, 0.004)), LIKELY, Outcome.REFUTED, "the whole interval is within ±1.5 %"),
     "the gap stays": (item(CLEAR, around(0.002, 0.004)), LIKELY, Outcome.REFUTED, "it costs both the same"),
     "against the prediction": (item(CLEAR, sign=-1), LIKELY, Outcome.UNDECIDED, "goes against the prediction"),
-    "holds nothing": (item(around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "holds both nothing and something"),
+    "holds nothing": (item(around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "contains both zero and an effect"),
     "the gap may stay": (
         item(CLEAR, around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "not shown to change their gap"),
     "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", ("x",)): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),
@@ -96,7 +96,7 @@ def test_what_both_arms_have_alike_is_no_cause_of_their_difference() -> None:
     equal = {name: seen(name, faults=900.0) for name in ARMS}
     verdict = Judge(on=bench(seen=equal), arms=ARMS, among=LIKELY).verdict(item(CLEAR))
     assert verdict.outcome is Outcome.UNDECIDED
-    assert "both arms have as much of it" in verdict.reason
+    assert "both arms have equally much of it" in verdict.reason
     unequal = {"a": seen("a", faults=900.0), "b": seen("b", faults=30.0)}
     assert Judge(on=bench(seen=unequal), arms=ARMS, among=LIKELY).verdict(item(CLEAR)).outcome is Outcome.CONFIRMED
 

@@ -49,8 +49,8 @@ def test_a_fault_is_named_for_the_arm_that_has_it_with_a_fix(slug: str, law: Arm
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        (("1 (BatchNorm2d)",), "runs in train mode: 1 (BatchNorm2d) computes as in training"),
-        (("1 (Dropout)", "2 (Dropout)"), "2 of its layers compute as in training, the first 1 (Dropout)"),
+        (("1 (BatchNorm2d)",), "runs in train mode: 1 (BatchNorm2d) runs in training mode"),
+        (("1 (Dropout)", "2 (Dropout)"), "2 of its layers run in training mode, the first 1 (Dropout)"),
     ],
 )
 def test_the_layers_that_compute_as_in_training_are_named(layers: tuple[str, ...], said: str) -> None:

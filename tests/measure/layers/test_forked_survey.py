@@ -115,7 +115,7 @@ def test_a_pool_of_threads_does_not_keep_the_child_waiting() -> None:
     ("there", "reason"),
     [
         (lambda: os._exit(1), "ended without an answer"),
-        (signal.pause, "was not done within 0 s"),
+        (signal.pause, "did not finish within 0 s"),
         (lambda: 1 // 0, "ZeroDivisionError"),
     ],
 )

@@ -238,4 +238,4 @@ def test_the_cost_of_a_read_is_what_the_clock_says() -> None:
 
 
 def test_what_no_answer_is_known_for_is_said() -> None:
-    assert any("branch-misses: opened and possible" in line for line in checked(StatedPmu()).evidence)
+    assert any("branch-misses: opened and plausible" in line for line in checked(StatedPmu()).evidence)

@@ -87,7 +87,7 @@ def answer_doubts(
         if is_known(row.not_finite) and row.not_finite:
             yield Concern(
                 slug="not-finite",
-                text=f"{row.not_finite} of its outputs on the shared inputs are infinite or no number",
+                text=f"{row.not_finite} of its outputs on the shared inputs are infinite or NaN",
                 fix="look for overflow: a mask of -inf, a division by zero, a scale of zero",
                 arm=row.arm,
                 weight=Weight.INVALIDATES,
@@ -95,7 +95,7 @@ def answer_doubts(
         elif said := computes_otherwise(row, least, is_exact=row.arm in exact, trained=trained):
             yield Concern(
                 slug=OTHER_ANSWERS,
-                text=f"{row.arm} answers otherwise: {said}; nothing is confirmed for it, and it is never recommended",
+                text=f"{row.arm} gives different outputs: {said}; nothing is confirmed for it; never recommended",
                 fix=_fix(row),
                 arm=row.arm,
                 weight=Weight.INVALIDATES,
@@ -117,7 +117,7 @@ def strays_among(concerns: Iterable[Concern]) -> set[str]:
 def _fix(row: ArmSummary) -> str:
     if is_known(row.likeness) and row.likeness.constant:
         return "leave the last operators (the products and joins behind these columns) out of quantization"
-    return "see what it was exported or traced for; if it is meant to compute something else, lower --agreement"
+    return "check what it was exported or traced for; if it is meant to compute something else, lower --agreement"
 
 
 def _less_alike(row: ArmSummary, least: float) -> str:

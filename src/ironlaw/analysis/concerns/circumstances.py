@@ -56,7 +56,7 @@ def _doubt(fact: Circumstance) -> Concern | None:
             return Concern(
                 slug="left-running",
                 text=f"{who} left processes running when it ended, and they were ended: {listed}",
-                fix="let the program end what it starts; until then it runs beside whatever is measured next",
+                fix="end the processes that the program starts; until then they run beside whatever is measured next",
                 arm=fact.arm,
                 weight=Weight.NOTES,
             )
@@ -91,7 +91,7 @@ def _of_model(fact: UntrainedWeights | AssumedArchitecture | QuantizableVariant)
             ratio = fact.sqnr_db.reason if isinstance(fact.sqnr_db, Missing) else f"SQNR {fact.sqnr_db:.0f} dB"
             return Concern(
                 slug="quantizable-variant",
-                text=f"all arms run torchvision's quantizable {fact.name}, which has ReLU in the place of ReLU6: it "
+                text=f"all arms run torchvision's quantizable {fact.name}, which has ReLU instead of ReLU6: it "
                 f"agrees with {fact.name} itself on {fact.agreed} of {fact.compared} photographs ({ratio})",
                 fix=f"to keep ReLU6, name a file.py:factory that returns torchvision.models.{fact.name}()",
                 weight=Weight.NOTES,
@@ -122,7 +122,7 @@ def _of_inputs(fact: RandomTokens | RandomNumbers | GivenExamples) -> Concern | 
             inputs = f"{fact.count} input{'s' if fact.count > 1 else ''}"
             return Concern(
                 slug="few-examples",
-                text=f"the factory gave {inputs}: few to calibrate and compare answers on",
+                text=f"the factory gave {inputs}: few for calibration and comparison",
                 fix="return (module, [(input,), (input,), ...]) with real inputs, 64 or more",
                 weight=Weight.NOTES,
             )

@@ -51,7 +51,7 @@ def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str
             yield Concern(
                 slug="impossible-reading",
                 text=f"{turns[name].impossible} turns read no wall time or no inference and are left out",
-                fix="this is a fault of the meter or its clock; report it with the recording",
+                fix="this is a bug of the meter or its clock; report it with the recording",
                 arm=name,
             )
 
@@ -62,7 +62,7 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
         why = f"the control arm could not be compared ({check.reason})" if has_control else "no arm ran twice"
         yield Concern(
             slug="no-control",
-            text=f"{why}, so nothing shows what no difference looks like here",
+            text=f"{why}, so no control shows how large a difference noise alone makes here",
             fix="record again with a control arm that runs" if has_control else "ironlaw run adds a control by itself",
         )
         return
@@ -100,7 +100,7 @@ def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iter
         yield Concern(
             slug="cut-replicate",
             text=f"replicate {listed} ended before half of its rounds and is not used",
-            fix="let the run end by itself, or raise --budget",
+            fix="let the run finish, or raise --budget",
             arm=comparison.changed,
             weight=Weight.NOTES,
         )
@@ -110,15 +110,15 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
     if recording.was_cut:
         yield Concern(
             slug="cut-recording",
-            text="the recording has no ending: it was cut, and what was read until then is explained",
-            fix="record again, or go on from what there is",
+            text="the recording has no end: it was cut, and only what was recorded before is explained",
+            fix="record again, or use it as it is",
         )
     elif is_known(recording.ended) and recording.ended.why in (Ending.INTERRUPTED, Ending.FAILED):
         why, received = recording.ended.why.value, recording.ended.signal
         yield Concern(
             slug="cut-recording",
             text=f"the run ended early ({why} by {received})" if is_known(received) else f"the run ended early ({why})",
-            fix="record again, or go on from what there is",
+            fix="record again, or use it as it is",
         )
     if not any(len(table.replicate) for table in turns.values()):
         return  # nothing was measured that few replicates could put in doubt
@@ -151,13 +151,13 @@ def _counters(recording: Recording) -> Iterator[Concern]:
         yield Concern(
             slug="lost-counter",
             text=f"instructions and cycles were not counted: {why}",
-            fix="ironlaw doctor says what would allow them here",
+            fix="ironlaw doctor shows what would allow them here",
         )
     for reason, events in counters.lost_together().items():
         yield Concern(
             slug="lost-counter",
             text=f"not counted: {', '.join(events)} ({reason})",
-            fix="ironlaw doctor says what would allow it here",
+            fix="ironlaw doctor shows what would allow it here",
         )
 
 
@@ -182,7 +182,7 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
             yield Concern(
                 slug="costly-measuring",
                 text=f"measuring takes {100 * share:.1f} % of this arm's turns",
-                fix="more inferences per turn: raise --budget or --n",
+                fix="run more inferences per turn: raise --budget or --n",
                 arm=name,
             )
 
@@ -201,7 +201,7 @@ _TAKEN = (
         "steal_ns",
         NOISY_STEAL,
         NOISY_HOST.slug,
-        "other guests of the host took part of the time while arms ran (steal): {}",
+        "other guests of the host used CPU time while arms ran (steal): {}",
         "record on a quieter machine, or with more replicates",
     ),
     (
@@ -217,7 +217,7 @@ _TAKEN = (
         NOISY_HOST.slug,
         "threads that were ready to run waited for a CPU that ran something else, for as much as {} "
         "time; where several threads work together, all wait for the one that does",
-        "let nothing else run on the CPUs of the arms, and give them no more threads than CPUs",
+        "run nothing else on the CPUs of the arms, and give them no more threads than CPUs",
     ),
 )
 
@@ -249,10 +249,10 @@ def _scattered_memory(recording: Recording) -> Iterator[Concern]:
                 slug="scattered-memory",
                 text=(
                     f"{left / 2**30:.1f} GiB of free memory lay in blocks below 64 KiB{why}: the order in which arms "
-                    "start decides who gets them. It changes from replicate to replicate, so intervals are wider, not "
-                    "wrong"
+                    "start decides which gets them. It changes from replicate to replicate, so intervals are wider, "
+                    "not wrong"
                 ),
-                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory, or run as root, who does it before each replicate",
+                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory; as root, ironlaw does it before each replicate",
                 weight=Weight.NOTES,
             )
             return
@@ -266,7 +266,7 @@ def _failures(recording: Recording) -> Iterator[Concern]:
         yield Concern(
             slug="arm-failed",
             text=f"failed {where} ({failure.stage}): {failure.reason}",
-            fix=failure.hint or "run this arm alone to see its own messages",
+            fix=failure.hint or "run this arm alone to see its output",
             arm=failure.arm,
             weight=Weight.NOTES if failure.arm in added else Weight.DOUBTS,
         )
@@ -280,7 +280,7 @@ def _warm_up(recording: Recording, names: list[str]) -> Iterator[Concern]:
             yield Concern(
                 slug=COLD_START.slug,
                 text=f"never became steady while warming up in replicate {listed}",
-                fix="its times may still hold start-up cost; give it a longer warm-up",
+                fix="its times may still include start-up cost; give it a longer warm-up",
                 arm=name,
             )
 
@@ -299,7 +299,7 @@ def _threads(recording: Recording, names: list[str]) -> Iterator[Concern]:
         if listed:
             yield Concern(
                 slug="threads-appeared",
-                text=f"threads appeared after counting began in replicate {listed}; theirs is not counted",
+                text=f"threads appeared after counting began in replicate {listed}; their work is not counted",
                 fix="set the number of threads before the first inference",
                 arm=name,
             )

@@ -33,8 +33,8 @@ def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern
     if busy > given + SLACK:
         yield Concern(
             slug=UNEQUAL_ARMS.slug,
-            text=f"kept {busy:.2f} CPUs busy where it was given {given}: its engine takes more threads",
-            fix="set the engine's own number of threads; the comparison is of unequal means",
+            text=f"kept {busy:.2f} CPUs busy where it was given {given}: its engine starts more threads",
+            fix="set the engine's own number of threads; the comparison is unequal",
             arm=arm.name,
             weight=Weight.INVALIDATES,
         )
@@ -42,14 +42,14 @@ def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern
         yield Concern(
             slug=UNEQUAL_ARMS.slug,
             text=f"has threads that may run on CPUs {', '.join(map(str, outside))}, which it was not given",
-            fix="let the engine leave its threads where the process is pinned",
+            fix="configure the engine to keep its threads on the CPUs of the process",
             arm=arm.name,
         )
     if working and max(working) < given:
         yield Concern(
             slug="idle-threads",
-            text=f"worked with {max(working)} of the {given} threads it was given",
-            fix="its operators are too small to share out, or its engine has no parallel kernel for them",
+            text=f"used {max(working)} of the {given} threads it was given",
+            fix="its operators are too small to split, or its engine has no parallel kernel for them",
             arm=arm.name,
             weight=Weight.NOTES,
         )

@@ -11,8 +11,8 @@ from ironlaw.experiment import CauseStanding, CauseState
 from ironlaw.recording import Recording
 
 _SAID = {
-    CauseState.WAITING: ("untested-causes", "called for, but not tested within the budget"),
-    CauseState.HOPELESS: ("hopeless-causes", "given up, since they would not be decided within the budget"),
+    CauseState.WAITING: ("untested-causes", "suspected, but not tested within the budget"),
+    CauseState.HOPELESS: ("hopeless-causes", "stopped, since they would not be decided within the budget"),
 }
 _MINUTE_S = 60.0
 _SHOWN_IN_SECONDS = 120.0

@@ -58,7 +58,7 @@ class Output:
     elapsed_spread: Maybe[float] = Missing("the output is of one run")
     user_ns: Maybe[float] = Missing("the output does not report user time")
     kernel_ns: Maybe[float] = Missing("the output does not report system time")
-    runs: Maybe[int] = Missing("the output does not report how many runs it is of")
+    runs: Maybe[int] = Missing("the output does not report its number of runs")
     unread: tuple[str, ...] = field(default_factory=tuple)  # lines that look like counts and are not understood
     assumptions: tuple[str, ...] = ()
 
@@ -79,7 +79,7 @@ def parse(text: str, *, named: str) -> Output:
     except NotANumber as error:
         raise BadInput(
             f"{named} has {str(error)[:40]!r} where perf stat prints a number",
-            hint="save it again, and leave it as it is",
+            hint="save it again, unedited",
         ) from None
 
 
@@ -123,7 +123,7 @@ def _parse_text(text: str, named: str) -> Output:
     lines = text.splitlines()
     starts = [place for place, line in enumerate(lines) if TEXT_MARKS[0] in line]
     if len(starts) > 1:
-        raise BadInput(f"{named} holds {len(starts)} outputs of perf stat", hint="save each one in a file of its own")
+        raise BadInput(f"{named} holds {len(starts)} outputs of perf stat", hint="save each one in its own file")
     lines = lines[starts[0] :] if starts else lines
     _refuse_other_rows(lines, named)
     decimal = _decimal_mark(lines)
@@ -152,7 +152,7 @@ def _parse_text(text: str, named: str) -> Output:
         elapsed_spread=times["time elapsed"][1] if "time elapsed" in times else gap,
         user_ns=times["user"][0] if "user" in times else gap,
         kernel_ns=times["sys"][0] if "sys" in times else gap,
-        runs=int(runs[1]) if runs else Missing("the output does not report how many runs it is of"),
+        runs=int(runs[1]) if runs else Missing("the output does not report its number of runs"),
         unread=tuple(unread),
     )
 
@@ -224,7 +224,7 @@ def _parse_separated(text: str, named: str) -> Output:
     if separator is None:
         worst = next((line for line in lines if not any(_is_row(line, mark) for mark in SEPARATORS)), "")
         raise BadInput(
-            f"{named} is no output of perf stat" + (f": {worst.strip()[:60]!r}" if worst else ""),
+            f"{named} is not an output of perf stat" + (f": {worst.strip()[:60]!r}" if worst else ""),
             hint="save it with: perf stat -o FILE COMMAND, or with -x, for separated values",
         )
     counted = []

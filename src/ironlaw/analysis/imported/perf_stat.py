@@ -33,7 +33,7 @@ from ironlaw.split import Term
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
-UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not report how many runs it is of")
+UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not report its number of runs")
 WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
 
@@ -60,7 +60,7 @@ def explain_perf_stat(texts: list[tuple[str, str]]) -> Explanation:
     if len(arms) > 2:
         steps.append((arms[0], arms[-1]))
     return Explanation(
-        machine=Missing("an output of perf stat does not say which machine it was"),
+        machine=Missing("an output of perf stat does not name its machine"),
         plan=Missing("an output of perf stat has no plan"),
         arms=tuple(arm.row for arm in arms),
         comparisons=tuple(_compare(control, changed) for control, changed in steps),
@@ -262,7 +262,7 @@ def _scaled(arm: PerfArm) -> list[Concern]:
         Concern(
             slug=PMU_MISUSE.slug,
             text=f"counted part of the time only, and scaled up to the whole by perf: {each}",
-            fix="count fewer events at once, so that none has to wait: perf stat -e with at most four of the PMU's",
+            fix="count fewer events at once, so that none is multiplexed: perf stat -e with at most four of the PMU's",
             arm=arm.name,
         )
     ]
@@ -272,13 +272,13 @@ def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
     concerns = [
         Concern(
             slug=WHOLE_PROCESS_COUNTING.slug,
-            text="perf stat counts the whole process: start, imports, loading and warm-up are in every number",
+            text="perf stat counts the whole process: start, imports, loading and warm-up are included in every number",
             fix="run each with two numbers of inferences: the difference is that of the inferences alone",
         ),
         Concern(
             slug="no-control",
-            text="the outputs were made one after the other: what changed on the machine in between looks like a cause",
-            fix="ironlaw run takes turns and runs one arm twice",
+            text="the outputs were made one after the other: a change of the machine in between looks like a cause",
+            fix="ironlaw run interleaves the arms and runs one of them twice",
         ),
     ]
     gaps = [arm.row.wall_ns for arm in arms if isinstance(arm.row.wall_ns, Missing)]
@@ -290,7 +290,7 @@ def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
         concerns.append(
             Concern(
                 slug="few-replicates",
-                text="an output is of one run: how far another one would differ is unknown",
+                text="an output is from one run: the spread between runs is unknown",
                 fix="perf stat -r 10",
             )
         )
@@ -298,7 +298,7 @@ def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
         concerns.append(
             Concern(
                 slug="user-mode-only",
-                text="instructions, cycles and IPC are of user mode only (:u); the kernel's work is not in them",
+                text="instructions, cycles and IPC are of user mode only (:u); the kernel's work is not included",
                 fix="sudo sysctl kernel.perf_event_paranoid=1, and count without :u",
             )
         )

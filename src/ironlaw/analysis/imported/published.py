@@ -38,10 +38,10 @@ ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
 # What a table of times and ratios leaves open; each with what would have shown it.
 LACKS = (
     (
-        "repeats: each time stands once, so no difference is proven and nothing has an interval",
-        "time every arm several times, in new processes, in turns",
+        "repeats: each time was measured once, so no difference is proven and nothing has an interval",
+        "time every arm several times, interleaved, in new processes",
     ),
-    ("a control: the same arm twice, to see what no difference looks like", "run one arm under two names"),
+    ("a control: the same arm twice, to see how large a difference noise alone makes", "run one arm under two names"),
     (
         "counts of instructions and cycles: their ratios between arms are inferred from time x IPC",
         "perf stat -e instructions,cycles",
@@ -51,14 +51,14 @@ LACKS = (
         "perf stat -e cycles,task-clock",
     ),
     (
-        "user and kernel mode apart, and page faults: what the allocator costs hides in the total",
+        "user and kernel mode separately, and page faults: the total hides what the allocator costs",
         "perf stat -e instructions:u,instructions:k,page-faults",
     ),
     (
         "what was counted: the inferences alone, or imports, loading and warm-up as well",
-        "count only the inferences, and say how many",
+        "count only the inferences, and state how many",
     ),
-    ("the answers: nothing shows that the arms compute the same", "compare the outputs on the same inputs"),
+    ("the outputs: nothing shows that the arms compute the same", "compare the outputs on the same inputs"),
 )
 
 
@@ -97,7 +97,7 @@ def _arm(row: TableRow) -> SingleArm:
     return SingleArm(
         row=ArmSummary(
             arm=row.arm,
-            inferences=Missing("the table does not say how many"),
+            inferences=Missing("the table does not state how many"),
             wall_ns=ONCE,
             wall_ns_once=wall_ns,
             user_ns=no_column,
@@ -142,7 +142,7 @@ def _rate_without_counts(rows: list[TableRow]) -> Concern:
         text=(
             f"the cache-miss rate ({', '.join(read)}) is a share of cache references, and the table does not count "
             "those: misses are rate x references, so the rate can fall while the misses rise. Without the counts it "
-            "cannot carry the explanation that the cache made the difference"
+            "is no evidence that the cache made the difference"
         ),
         fix=(
             "count them: perf stat -e cache-references,cache-misses; "
@@ -200,7 +200,7 @@ def _header(fields: list[str], named: str) -> list[str]:
             )
     for name in names:
         if names.count(name) > 1:
-            raise BadInput(f"{named}, row 1: the column {name!r} stands twice", hint="keep one of them")
+            raise BadInput(f"{named}, row 1: the column {name!r} occurs twice", hint="keep one of them")
     return names
 
 
@@ -223,8 +223,8 @@ def _row(header: list[str], fields: list[str], place: _Place) -> TableRow:
     if len(fields) != len(header):
         raise BadInput(
             f"{place.named}, row {place.row}: {len(fields)} values for {len(header)} columns "
-            f"(first without a partner: {(header[len(fields) :] or fields[len(header) :])[0]!r})",
-            hint="quote names that hold the separator",
+            f"(first unmatched: {(header[len(fields) :] or fields[len(header) :])[0]!r})",
+            hint="quote names that contain the separator",
         )
     cells = {name: field.strip() for name, field in zip(header, fields, strict=True)}
     if not cells["arm"]:

@@ -16,7 +16,7 @@ from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.split import Term
 
 NO_CYCLES = Missing("cycles and instructions were not counted")
-WITH_A_PMU = Missing("with cycles counted, instructions, CPI, frequency and kernel stand in its place")
+WITH_A_PMU = Missing("with cycles counted, instructions, CPI, frequency and kernel replace it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

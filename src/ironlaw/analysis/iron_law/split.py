@@ -26,7 +26,7 @@ def split_with_intervals(decomposition: Decomposition, assumptions: tuple[str, .
     related (Ang 2004), so that the terms in ns add up to control - changed and keep the same proportions.
     """
     if len(decomposition.ln_ratio) < 2:
-        return Missing("one replicate: no interval can be had")
+        return Missing("one replicate gives no interval")
     if not any(is_known(term) for term in decomposition.terms.values()):
         return next(term for term in decomposition.terms.values() if isinstance(term, Missing))
     to_ns = _Nanoseconds(decomposition)

@@ -20,7 +20,7 @@ KERNEL_BY_TIME = (
 KERNEL_IN_FREQUENCY = (
     "the kernel's cycles were refused and its CPU time is not known apart: its part is inside the frequency term"
 )
-BY_TICK = "user and kernel time are separated by the kernel's timer tick: right on average, coarse over one turn"
+BY_TICK = "user and kernel time are separated by the kernel's timer tick: unbiased, but coarse over one turn"
 # Of the replicates; with fewer counted ones, the mean that stands in for the others would be mostly invention.
 LEAST_COUNTED = 0.5
 
@@ -200,7 +200,9 @@ def _cpu_ns(used: Used) -> Maybe[Floats]:
     """Per replicate, the geometric mean of the CPU time over the same rounds as the wall time's."""
     cpu_ns = used.turns.cpu_ns[used.marked]
     if not len(cpu_ns) or not (cpu_ns > 0).all():
-        return Missing(f"the CPU time of {used.turns.arm} read 0 in some turn: the turns are shorter than its clock")
+        return Missing(
+            f"the CPU time of {used.turns.arm} read 0 in some turn: turns are shorter than the clock resolution"
+        )
     replicate, number = used.turns.replicate[used.marked], used.turns.round[used.marked]
     _, first, place = np.unique(np.stack([replicate, number]), axis=1, return_index=True, return_inverse=True)
     per_round = np.bincount(place, weights=np.log(cpu_ns)) / np.bincount(place)
@@ -253,5 +255,5 @@ def _stand_ins(arms: tuple[Used, Used], event: str) -> tuple[str, ...]:
         without = used.uncounted(event)
         if without:
             listed = ", ".join(str(number) for number in without)
-            said.append(f"replicate {listed} of {used.turns.arm} counted no {event}: the mean of the others stands in")
+            said.append(f"replicate {listed} of {used.turns.arm} counted no {event}: the mean of the others is used")
     return tuple(said)

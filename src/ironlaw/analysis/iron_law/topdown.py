@@ -19,9 +19,7 @@ from ironlaw.missing import Maybe, Missing
 PerEvent = Callable[[str, str], Maybe[Floats]]
 
 ZEN_4_FAMILY, ZEN_5_FAMILY = 0x19, 0x1A
-APPROXIMATE = (
-    "CPI by category is approximate on this CPU: it has no slot events; the backend's part is what the others leave"
-)
+APPROXIMATE = "CPI by category is approximate on this CPU: it has no slot events; the backend's part is the remainder"
 BOTH_MODES = "CPI by category was counted over user and kernel mode together"
 
 

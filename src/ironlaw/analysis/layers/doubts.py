@@ -53,11 +53,13 @@ def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
     ):
         share = rest_ns / whole_ns if whole_ns > 0 else 0.0
         if abs(share) > MOST_UNATTRIBUTED:
-            text = f"{100 * share:.1f} % of the time of {arm} is in no layer and not between layers (3 % is the mark)"
+            text = (
+                f"{100 * share:.1f} % of the time of {arm} is neither in a layer nor between layers (the limit is 3 %)"
+            )
             if share < 0:
                 more = f"{100 * -share:.1f} % more than all of it"
-                text = f"while they were read, the layers of {arm} took {more} (3 % is the mark)"
-            fix = "the machine changed speed between the turns that count and those that read layers: measure longer"
+                text = f"while they were read, the layers of {arm} took {more} (the limit is 3 %)"
+            fix = "the machine changed speed between counted turns and layer turns: measure longer"
             found.append(Concern(slug="layers-unattributed", text=text, fix=fix, arm=arm))
     return found
 
@@ -90,7 +92,7 @@ def _ran_otherwise(arm: str, working: Sequence[LayerCall], other: Sequence[Layer
         slug="asked-int8-ran-float",
         text=f"{arm} was asked for int8, and {len(other)} of its {len(working)} layers that multiply ran in {formats}: "
         f"{names}{more}",
-        fix="see which of them have an int8 kernel in this engine; static int8 (int8+fused) covers convolutions too",
+        fix="check which of them have an int8 kernel in this engine; static int8 (int8+fused) covers convolutions too",
         arm=arm,
         weight=Weight.NOTES,
     )

@@ -81,7 +81,7 @@ def _notes(comparison: Comparison, control: LayerTimes, changed: LayerTimes) -> 
         if is_known(times.slower_ln) and abs(times.slower_ln) > MOST_APART:
             change = f"{100 * abs(math.expm1(times.slower_ln)):.0f} % {'slower' if times.slower_ln > 0 else 'faster'}"
             found.append(
-                f"{name} ran {change} in the seconds in which its layers were read than in the turns that count: "
+                f"{name} ran {change} while its layers were read than in the counted turns: "
                 "each layer is taken as its share of the time"
             )
     if not any("cycles:k" in times.amounts for times in (control, changed)):

@@ -12,7 +12,7 @@ from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.role import Role
 
 _INT8 = ("quint8", "qint8", "int8", "uint8")
-NO_WEIGHT = "its weight is not among what it was given"
+NO_WEIGHT = "its weight is not among its inputs"
 
 
 def macs(call: LayerCall) -> Maybe[float]:

@@ -35,7 +35,7 @@ def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENC
     if count == 0:
         return Missing("there is no replicate")
     if count == 1:
-        return Missing("one replicate: how far another one would differ is unknown")
+        return Missing("one replicate: the spread between replicates is unknown")
     mean = math.fsum(values) / count
     half = t_quantile(count - 1, (1 + confidence) / 2) * float(values.std(ddof=1)) / math.sqrt(count)
     return Estimate(value=mean, low=mean - half, high=mean + half)

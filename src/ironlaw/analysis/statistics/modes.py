@@ -36,7 +36,7 @@ def shape_doubts(turns: ArmTurns) -> Iterator[Concern]:
                 f"its replicates differ by {_percent(float(np.ptp(means)))} %, and {explained[0]} per inference "
                 f"goes with that (r = {explained[1]:+.2f})"
             ),
-            fix="look at the adjusted comparison; holding that quantity still would narrow the interval",
+            fix="look at the adjusted comparison; keeping that quantity constant would narrow the interval",
             arm=turns.arm,
             weight=Weight.NOTES,
         )
@@ -104,10 +104,10 @@ def _skew(turns: ArmTurns, replicates: Ints, ln_wall: Floats) -> Iterator[Concer
     yield Concern(
         slug="skewed-arm",
         text=(
-            f"a tail pulls its mean {_percent(pull)} % away from its median (most in replicate {_listed(worst)}); "
+            f"a tail shifts its mean {_percent(pull)} % from its median (most in replicate {_listed(worst)}); "
             f"the slowest turn took {extreme:.2f} times the median"
         ),
-        fix="the interval holds for the mean; the median differs. A quieter machine, or longer turns, shorten the tail",
+        fix="the interval is that of the mean, not the median; a quieter machine or longer turns shorten the tail",
         arm=turns.arm,
     )
 

@@ -47,7 +47,7 @@ def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[in
     while _half_width(wanted, spread, STOPPING_CONFIDENCE) > math.log1p(goal):
         wanted += max(1, wanted // 64)
         if wanted > MOST_REPLICATES:
-            return Missing(f"more than {MOST_REPLICATES} replicates would be needed: out of reach")
+            return Missing(f"more than {MOST_REPLICATES} replicates would be needed")
     return wanted - count
 
 

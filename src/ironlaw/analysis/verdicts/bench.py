@@ -179,7 +179,7 @@ def _contribution(
     switch, facing = pair
     tried = dict(zip(asked, pair, strict=True))
     excluded = [
-        f"{entry.arm} was left as it is: {entry.excluded}"
+        f"{entry.arm} was not switched: {entry.excluded}"
         for entry in on.plan.experiments
         if entry.excluded and entry.arm in asked and entry.switches == (tried[entry.arm],)
     ]

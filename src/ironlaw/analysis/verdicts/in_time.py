@@ -9,7 +9,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import OPPOSED, ArmSummary, CauseVerdict, Comparison
 from ironlaw.missing import Maybe, Missing, is_known
 
-NOT_SHOWN = Missing("what is left over is not shown to be anything")
+NOT_SHOWN = Missing("the remainder is not shown to differ from nothing")
 
 
 def in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:

@@ -23,7 +23,7 @@ from ironlaw.missing import Maybe, Missing
 
 FEWEST_REPLICATES = 3
 _MORE = "more replicates"
-NO_WHOLE = Missing("no difference is shown that it could be a share of")
+NO_WHOLE = Missing("no difference is shown, so it has no share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,17 +139,21 @@ class Judge:
         in_time = _in_time(item)
         if in_time is not None and self._is_within(_signed_in_time(item)):
             most = f"±{100 * self.on.smallest:.1f} %"
-            return Outcome.REFUTED, f"it costs both the same: the gap between their times stays to {most}", ""
+            return (
+                Outcome.REFUTED,
+                f"it costs both the same: the gap between their times changes by less than {most}",
+                "",
+            )
         if effect.high < 0:
             return Outcome.UNDECIDED, "the effect goes against the prediction", ""
         if effect.low <= 0:
-            return Outcome.UNDECIDED, "the interval holds both nothing and something that would matter", _MORE
+            return Outcome.UNDECIDED, "the interval contains both zero and an effect that would matter", _MORE
         if in_time is not None and in_time.low <= 0:
-            return Outcome.UNDECIDED, "it changes the ratio of the times, and is not shown to change their gap", _MORE
+            return Outcome.UNDECIDED, "it changes the ratio of the times, but not shown to change their gap", _MORE
         if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
             return (
                 Outcome.UNDECIDED,
-                "both arms have as much of it: that it costs one more is an interaction with a cause",
+                "both arms have equally much of it: if it costs one more, that is an interaction with another cause",
                 "",
             )
         if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):

@@ -127,7 +127,7 @@ def _why_none(recording: Recording) -> Missing:
         return lost
     if lost.blocks:
         return Missing(f"{', '.join(lost.blocks)} of {lost.changed} lost too late to be left in float")
-    return Missing(f"no block alone makes {lost.changed} slower than {lost.control}")
+    return Missing(f"no single block makes {lost.changed} slower than {lost.control}")
 
 
 def _int8_arms(recording: Recording) -> list[Arm]:

@@ -52,7 +52,7 @@ def parse_wanted(text: str) -> tuple[str, ...]:
     chosen = tuple(slug.strip() for slug in text.split(",") if slug.strip())
     for slug in chosen:
         if slug not in TESTED:
-            raise BadInput(f"there is no experiment for {slug!r}", hint=offer_closest(slug, list(TESTED)))
+            raise BadInput(f"no experiment tests {slug!r}", hint=offer_closest(slug, list(TESTED)))
     return chosen
 
 

@@ -40,7 +40,7 @@ def recommend(
         return NO_GAIN
     control = on.plan.control
     if control.name in invalid:
-        return Missing(f"{control.name} is no fair control, so no gain over it is one")
+        return Missing(f"{control.name} is not a fair control, so no gain over it counts")
     by_name = {row.arm: row for row in rows}
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
@@ -58,7 +58,7 @@ def recommend(
         else:
             gains.append((ln_gain, arm.name))
     if not gains:
-        return Missing("nothing that was tried is shown to be faster and to give the same answers")
+        return Missing("no arm is shown to be faster with the same outputs")
     gains.sort(key=lambda pair: -pair[0].low)
     best, *others = [_option(on, gain, name) for gain, name in gains]
     return Recommendation(
@@ -96,7 +96,7 @@ def _program(on: Bench, arm: Arm) -> str:
     if arm.factory is None or not arm.factory.endswith(HANDED_OVER):
         return f"use {arm.factory}"
     given = next(other.name for other in on.plan.arms if other.factory == arm.factory and not other.serves)
-    return f"use the program that was given as {given!r}"
+    return f"use the program given as {given!r}"
 
 
 def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:

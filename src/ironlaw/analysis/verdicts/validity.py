@@ -56,7 +56,7 @@ def _cost(on: Bench, arm: str, cause: str) -> str:
             cost = t_interval(list(on.series(*terms).values()))
             if not isinstance(cost, Missing):
                 factor = cost.through(math.exp)
-                return f"; measured, that costs it a factor of {factor.value:.3g} [{factor.low:.3g}, {factor.high:.3g}]"
+                return f"; measured cost: a factor of {factor.value:.3g} [{factor.low:.3g}, {factor.high:.3g}]"
     return ""
 
 
@@ -69,7 +69,7 @@ def _inputs(recording: Recording) -> Iterator[Concern]:
         if fed and wanted and fed != wanted:
             yield Concern(
                 slug=UNEQUAL_WORK.slug,
-                text=f"was fed other inputs than {control.name}: neither answers nor values can be compared",
+                text=f"was run on other inputs than {control.name}: their outputs cannot be compared",
                 fix="return the same inputs from both factories, seeded",
                 arm=arm.name,
             )

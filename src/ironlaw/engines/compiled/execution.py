@@ -71,7 +71,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     _keep(exported, folder)
     if precision == "int8" and not _holds_int8(package):
         raise ArmFailed(
-            "nothing in this model was compiled to int8: Inductor made only float kernels",
+            "nothing in this model was compiled to int8: Inductor generated only float kernels",
             hint="compare precisions of a model with convolutions or linear layers",
         )
     return PreparedModel(

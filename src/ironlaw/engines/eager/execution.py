@@ -87,7 +87,7 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return weight_only.quantize_weights(made.module, phases)
         case other:
-            raise AssertionError(f"{other} is declared and not made")
+            raise AssertionError(f"{other} is declared but was not made")
 
 
 def _backend(variant: Variant) -> str:

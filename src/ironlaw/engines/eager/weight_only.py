@@ -33,7 +33,7 @@ def quantize_weights(module: Any, phases: Phases) -> Quantized:
     count = sum(type(parameter) not in (torch.nn.Parameter, torch.Tensor) for parameter in made.parameters())
     if count == 0:
         raise ArmFailed(
-            "no weight of this model could be kept in int8: torchao takes Linear layers only, and it has none",
+            "no weight of this model could be stored in int8: torchao takes Linear layers only, and it has none",
             hint="use int8 (static) for convolutions, or int8-weights@openvino",
         )
-    return Quantized(module=made, notes=[f"weights of {count} layers kept in int8; products computed in float"])
+    return Quantized(module=made, notes=[f"weights of {count} layers stored in int8; products computed in float"])

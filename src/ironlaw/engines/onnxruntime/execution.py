@@ -88,7 +88,7 @@ def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
         onnx_files.take(Path(model.module.path), to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
     elif precision == GIVEN:
-        raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to have it exported")
+        raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to export it")
     elif torch_use.is_module(model.module):
         onnx_files.refuse_without_exporter()
         onnx_files.export(model, to, phases)

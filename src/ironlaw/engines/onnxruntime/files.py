@@ -66,7 +66,7 @@ def export(model: LoadedModel, path: Path, phases: Phases) -> None:
                 dynamic_shapes=open_sizes,
             )
     except Exception as error:  # noqa: BLE001  # the border to the exporter: the arm's failure
-        hint = "replace that operator, or name an .onnx file that you exported yourself"
+        hint = "replace that operator, or name an .onnx file that you exported"
         raise failure("torch cannot export this model to ONNX", error, hint=hint) from None
     write_places(path, dict(zip(names, tensors, strict=True)))
 

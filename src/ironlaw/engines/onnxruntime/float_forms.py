@@ -152,6 +152,6 @@ def _attribute(one: Any) -> Any:
 
 def _unknown_form(node: Any) -> ArmFailed:
     return ArmFailed(
-        f"{node.name or node.op_type} ({node.op_type}) is not surrounded as the quantization tools write it",
+        f"{node.name or node.op_type} ({node.op_type}) is not between a quantize and a dequantize",
         hint="leave this level out for this file",
     )

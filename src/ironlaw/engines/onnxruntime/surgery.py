@@ -62,7 +62,7 @@ def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, 
     if _executed(path) == _executed(made):
         said = " and ".join(changed.done)
         raise ArmFailed(
-            f"{said} changes the file and not what this version of ONNX Runtime makes of it: the same operators run",
+            f"{said} changes the file, but ONNX Runtime still runs the same operators",
             hint=f"leave {said} out",
         )
     before, after = _outputs(path, feeds), _outputs(made, feeds)
@@ -70,7 +70,7 @@ def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, 
     if alike < LEAST_COSINE:
         raise ArmFailed(
             f"with {' and '.join(changed.done)} changed, the outputs have a cosine of {alike:.3f} with those before",
-            hint="leave the level out: more was changed in this file than was meant",
+            hint="leave the level out: it changes more in this file than intended",
         )
     for name in changed.done:
         changed.done[name] += f"; cosine with the outputs before {alike:.4f}" + (" (all changes together)" * is_joint)

@@ -94,7 +94,7 @@ def quantize_blocks(
     paths, known = paths_of(blocks), dict(module.named_modules())
     for path in paths:
         if path not in known:
-            raise ArmFailed(f"the model has no module {path!r}", hint="name a block that ironlaw layers shows")
+            raise ArmFailed(f"the model has no module {path!r}", hint="name a block listed by ironlaw layers")
     with quiet(), explained("int8"):
         mapping = _mapping(backend)
         leaves_float = blocks.startswith(BUT)
@@ -140,7 +140,7 @@ def fuse(module: Any, phases: Phases) -> Quantized:
         _fuse(fused)
     if _count_norms(fused) == before:
         raise ArmFailed(
-            "nothing in this model can be fused: no BatchNorm stands right behind a convolution or linear layer",
+            "nothing in this model can be fused: no BatchNorm directly follows a convolution or linear layer",
             hint="leave out +fused for this model",
         )
     left = _count_norms(fused)

@@ -91,7 +91,7 @@ def _folded(found: list[tuple[str, int]], inferences: int, wall_ns: int) -> Mark
     if not each or names * inferences != tuple(name for name, _ in found):
         raise ArmFailed(
             f"torch's profiler reported {len(found)} nodes of {inferences} inferences, not the same ones of each",
-            hint="a model that takes another course on each input has no layers to compare",
+            hint="a model with control flow that depends on its input has no layers to compare",
         )
     spent_ns = tuple(sum(spent for _, spent in found[at::each]) for at in range(each))
     return Marks(names=names, spent_ns=spent_ns, wall_ns=wall_ns)

@@ -60,7 +60,7 @@ def survey_aside(wanted: SurveyRequest, *, limit_s: float = LIMIT_S) -> Survey:
     answer = _ask_child(wanted, limit_s)
     if isinstance(answer, Missing):
         found = wanted.survey()
-        note = f"surveyed in its own process, which may move what its allocator does: {answer.reason}"
+        note = f"surveyed in its own process, which may change its allocator's behaviour: {answer.reason}"
         return replace(found, graph=replace(found.graph, notes=(*found.graph.notes, note)))
     run_read(wanted.program, Trace(), None, wanted.program.inputs[:1] * _SETTLING)
     if not answer.order:
@@ -79,11 +79,11 @@ def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
     theirs.close()
     try:
         if not ours.poll(limit_s):
-            return Missing(f"a child of it was not done within {limit_s:.0f} s")
+            return Missing(f"its child process did not finish within {limit_s:.0f} s")
         answer: Maybe[_Told] = ours.recv()
         return answer
     except EOFError:
-        return Missing("a child of it ended without an answer")
+        return Missing("its child process ended without an answer")
     finally:
         ours.close()
         end_child(child)
@@ -108,7 +108,7 @@ def _tell(wanted: SurveyRequest, threads: int) -> Maybe[_Told]:
         found = wanted.survey()
         names = tuple(_name(function) for function in found.course.functions)
     except Exception as error:  # noqa: BLE001  # the border to a user's code: the parent's own survey raises it again
-        return Missing(f"in a child of it {type(error).__name__}: {error}")
+        return Missing(f"in its child process {type(error).__name__}: {error}")
     return _Told(graph=found.graph, order=found.course.order, functions=names)
 
 

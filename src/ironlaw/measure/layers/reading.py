@@ -297,7 +297,7 @@ def _require(trace: Trace, course: Course, inferences: int) -> None:
     if len(seen) != calls * inferences:
         raise LayersStrayed(f"{inferences} inferences of {calls} layers each met {len(seen)} layers")
     if not (seen.reshape(inferences, calls) == np.array(course.order, dtype=np.int64)).all():
-        raise LayersStrayed("the layers came in another order than in the surveyed inference")
+        raise LayersStrayed("the layers ran in another order than in the surveyed inference")
 
 
 def _rows(noted: Any, course: Course) -> Any:

@@ -64,7 +64,7 @@ def whole(program: Program, arm: str, reason: str) -> Survey:
     """The survey of a program that is one layer."""
     inputs = program.inputs[0] if program.inputs else ()
     call = LayerCall(path="", operator=WHOLE, inputs=forms(tensors(inputs)), fed_by=(-1,))
-    graph = LayerGraph(arm=arm, calls=(call,), notes=(f"all is one layer: {reason}",))
+    graph = LayerGraph(arm=arm, calls=(call,), notes=(f"the whole model is one layer: {reason}",))
     return Survey(graph=graph, course=Course())
 
 

@@ -47,10 +47,10 @@ class LayerReader:
             self.nodes = profile.calls
             return LayerGraph(arm=self.arm, calls=profile.calls, notes=profile.notes, profiled_by=self.engine)
         if self.program.module is None and not ENGINES[self.engine].shows_module:
-            reason = f"{self.engine} runs the model as one call and shows no layers"
+            reason = f"{self.engine} runs the model as one call and exposes no layers"
             return LayerGraph(arm=self.arm, calls=Missing(reason))
         if not torch_use.is_loaded():
-            return LayerGraph(arm=self.arm, calls=Missing("it runs no operators of torch, and shows no others"))
+            return LayerGraph(arm=self.arm, calls=Missing("it runs no operators of torch and exposes no others"))
         wanted = SurveyRequest(
             program=self.program,
             arm=self.arm,

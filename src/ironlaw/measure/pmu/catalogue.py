@@ -25,7 +25,7 @@ class Proof(Enum):
     AT_LEAST_BRANCHES = "at least one for each iteration of the known loop"
     GROWS_WITH_MEMORY = "more than none while memory is streamed"
     OCCURS = "more than none in the known loop and the streaming together"
-    NONE = "nothing: it is only checked for being possible"
+    NONE = "nothing: only checked for plausibility"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ def check_counters(
     catalogue = catalogue_for(machine)
     lost = kernel_counts()
     if not wanted:
-        return _without_pmu(catalogue, "counters were not wanted; leave out --no-counters to count", lost)
+        return _without_pmu(catalogue, "counters were switched off; leave out --no-counters to count", lost)
     try:
         work = work or MachineLoop()
         bench = _Bench(kernel, work)
@@ -182,7 +182,7 @@ class _Bench:
             return values.reason
         per_call = values[0] / SYSTEM_CALLS
         if not _LEAST_PER_CALL <= per_call <= _MOST_PER_CALL:
-            return f"{kernel} read {values[0]:,} in {SYSTEM_CALLS:,} system calls, which cannot be"
+            return f"{kernel} read {values[0]:,} in {SYSTEM_CALLS:,} system calls, which is impossible"
         if len(values) == 3 and not _is_close(values[0] + values[1], values[2], USER_TOLERANCE):
             return f"kernel {values[0]:,} and user {values[1]:,} do not add up to both {values[2]:,}"
         return ""
@@ -199,7 +199,7 @@ class _Bench:
             return False
         unproven = [extra.event.name for extra in extras if extra.proof in (Proof.NONE, Proof.OCCURS)]
         if unproven:
-            self.evidence.append(f"{', '.join(unproven)}: opened and possible, without a known answer")
+            self.evidence.append(f"{', '.join(unproven)}: opened and plausible, but without a known answer")
         return True
 
     def _fault_of_extras(self, extras: tuple[Extra, ...], whole: Mode) -> str:

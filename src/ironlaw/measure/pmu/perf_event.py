@@ -217,13 +217,13 @@ _NO_PMU_HINT = "use bare metal, or a virtual machine type that exposes the PMU"
 _REFUSALS: dict[int, tuple[str, str]] = {
     errno.ENOENT: ("this CPU, or the hypervisor above it, does not expose the event", _NO_PMU_HINT),
     errno.EOPNOTSUPP: ("this CPU, or the hypervisor above it, cannot count it in that mode", _NO_PMU_HINT),
-    errno.ENODEV: ("this machine shows no PMU that has it", _NO_PMU_HINT),
+    errno.ENODEV: ("this machine exposes no PMU that has it", _NO_PMU_HINT),
     errno.EINVAL: ("the group does not fit the PMU", "count fewer events at a time"),
     errno.EMFILE: ("too many files are open", "ulimit -n 65536"),
     errno.ENFILE: ("too many files are open in the whole system", "sudo sysctl fs.file-max=1000000"),
     errno.EBUSY: ("another process holds the PMU for itself", "end other profilers (perf, VTune, the NMI watchdog)"),
     errno.ENOSPC: ("the PMU has no free counter", "end other profilers; sudo sysctl kernel.nmi_watchdog=0"),
-    errno.ESRCH: ("the thread has ended", "nothing to do: the next turn counts the threads that are there"),
+    errno.ESRCH: ("the thread has ended", "nothing to do: the next turn counts the threads that exist then"),
     errno.E2BIG: ("this kernel is older than Linux 4.1", "use a newer kernel"),
     errno.ENOSYS: (
         "perf_event_open does not exist here (a sandbox, or a kernel without perf events)",

@@ -82,8 +82,8 @@ def turn_sentence(turn: SignTurn) -> str:
         if value != ""
     ]
     return plain(
-        f"{before.changed} against {before.control} on {before.place.model} ({', '.join(others)}) turns between {axis} "
-        f"{ends[0]} and {ends[1]}: {DIFFERENCE_WORDS[before.difference]} ({gain_text(before)}), then "
+        f"{before.changed} against {before.control} on {before.place.model} ({', '.join(others)}) changes sign "
+        f"between {axis} {ends[0]} and {ends[1]}: {DIFFERENCE_WORDS[before.difference]} ({gain_text(before)}), then "
         f"{DIFFERENCE_WORDS[after.difference]} ({gain_text(after)})."
     )
 
@@ -91,8 +91,8 @@ def turn_sentence(turn: SignTurn) -> str:
 def no_turn_sentence(drawn: BreakEvenMap) -> str:
     """What is to be said where no sign turns."""
     if any(gain.difference in (Difference.FASTER, Difference.SLOWER) for gain in drawn.gains):
-        return "No gain turns into a loss, or the other way round, anywhere that was measured."
-    return "Nothing is shown to be faster or slower anywhere, so no sign can turn; a larger budget may show it."
+        return "No gain turns into a loss, or a loss into a gain, in any measured cell."
+    return "No cell shows a faster or slower arm, so no sign can change; a larger budget may show one."
 
 
 def holding_sentence(holding: Holding) -> str:
@@ -104,7 +104,7 @@ def holding_sentence(holding: Holding) -> str:
         said = f"{cause_of(holding.cause).title}, as a cause of {what}"
     hosts = "; ".join(f"{host}: {_host_text(outcome)}" for host, outcome in holding.hosts.items())
     if not any(outcome.holds for outcome in holding.hosts.values()):
-        said = f"Nowhere shown: {said}"
+        said = f"Not shown in any cell: {said}"
     everywhere = all(outcome.always for outcome in holding.hosts.values())
     return plain(f"{said}: {'everywhere: ' if everywhere else ''}{hosts}.{_goes_with(holding)}")
 
@@ -129,7 +129,7 @@ def _goes_with(holding: Holding) -> str:
     if not facts:
         return where
     more = f" and {len(facts) - _MOST_FACTS} facts more" if len(facts) > _MOST_FACTS else ""
-    return f"{where} It goes with {', '.join(facts[:_MOST_FACTS])}{more}: that is where it was seen, not why."
+    return f"{where} It occurs with {', '.join(facts[:_MOST_FACTS])}{more}: this is association, not cause."
 
 
 def absent_sentence(absent: Absent) -> str:

@@ -37,9 +37,9 @@ def show_account(account: Account, comparison: Comparison, console: Console, *, 
         row = one.row
         times = (number(row.control_ns.value, scale), number(row.changed_ns.value, scale))
         grid.add_row(Text(one.name), *map(Text, times), Text(quantity(row.saved_ns, scale, null=0.0)))
-    title = "By what code executed:"
+    title = "By executed code:"
     if len(shown) < len(rows):
-        title = f"By what code executed ({len(shown)} of {len(rows)} kinds):"
+        title = f"By executed code ({len(shown)} of {len(rows)} kinds):"
     console.print(Padding(Text(title), (0, 0, 0, 2)))
     console.print(Padding(grid, (0, 0, 0, 4)))
     if is_whole:

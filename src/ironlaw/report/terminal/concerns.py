@@ -60,4 +60,4 @@ def _show_listed(slug: str, concerns: list[Concern], console: Console, *, is_who
         return
     say(console, heading, style=_STYLES[weight])
     for concern, rest in zip(concerns, rests, strict=True):
-        say(console, f"- {rest}. To get it: {plain(concern.fix)}", indent=2, hanging=2)
+        say(console, f"- {rest}. Fix: {plain(concern.fix)}", indent=2, hanging=2)

@@ -156,6 +156,6 @@ def _show_boundaries(explanation: Explanation, console: Console) -> None:
     said = boundaries(ordered_arms(explanation))
     if said:
         console.print()
-        say(console, "What is timed of an inference:", style="bold")
+        say(console, "What is timed in an inference:", style="bold")
     for names, boundary in said:
         say(console, f"{names}: {boundary}", indent=2, hanging=2)
