@@ -392,3 +392,35 @@ def test_no_module_outside_of_engines_names_one(module: Path) -> None:
 @pytest.mark.parametrize("text", ['ENGINE = "openvino"', 'def f():\n    return ("int8@onnxruntime",)'])
 def test_an_engine_named_outside_would_be_seen(text: str) -> None:
     assert engines_named(text)
+
+
+def concerns_made(source: str) -> list[int]:
+    """The lines at which a file makes a concern."""
+    called = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return [node.lineno for node in called if isinstance(node.func, ast.Name) and node.func.id == "Concern"]
+
+
+# The faults of a cause are worded in its file; whether versions differ in a sweep is about no recording.
+WORDED_IN = (Path("analysis/concerns"), Path("causes"), Path("sweep/survey.py"))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_concerns_are_worded_in_one_place_and_others_hand_over_facts(module: Path) -> None:
+    if any(module.is_relative_to(home) for home in WORDED_IN):
+        return
+    assert concerns_made((ROOT / module).read_text()) == []
+
+
+def test_every_slug_of_a_concern_is_written_in_one_module() -> None:
+    places: dict[str, set[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(ast.parse((ROOT / module).read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Concern":
+                for given in node.keywords:
+                    if given.arg == "slug" and isinstance(given.value, ast.Constant):
+                        places.setdefault(str(given.value.value), set()).add(str(module))
+    assert {slug: found for slug, found in places.items() if len(found) > 1} == {}
+
+
+def test_a_concern_made_elsewhere_would_be_seen() -> None:
+    assert concerns_made("yield Concern(slug='x', text='', fix='')") == [1]

@@ -8,6 +8,8 @@ from enum import Enum
 # The slug of the concern that an arm does not answer as the control does. Where it invalidates, the arm computes
 # something else; where it is a doubt, it is less precise than was asked for.
 OTHER_ANSWERS = "other-answers"
+# That of an event that was not counted.
+LOST_COUNTER = "lost-counter"
 
 
 class Weight(Enum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from ironlaw.account import Executed
 from ironlaw.analysis.account.account import account
@@ -12,9 +13,10 @@ from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.analysis.concerns.alike import answer_doubts, strays_among
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
+from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
 from ironlaw.analysis.concerns.pool import pool_doubts
+from ironlaw.analysis.concerns.validity import validity_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
-from ironlaw.analysis.layers.doubts import ledger_doubts, precision_doubts
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.statistics.association import associations
@@ -22,7 +24,7 @@ from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.statistics.stopping import seconds_a_replicate
 from ironlaw.analysis.summaries import summarise
 from ironlaw.analysis.turns import ArmTurns, turns_of
-from ironlaw.analysis.verdicts.bench import Bench, bench
+from ironlaw.analysis.verdicts.bench import Bench, bench, cost_of_fault
 from ironlaw.analysis.verdicts.in_time import in_time
 from ironlaw.analysis.verdicts.judgement import Family, family, judge
 from ironlaw.analysis.verdicts.mixed import mixed
@@ -31,7 +33,6 @@ from ironlaw.analysis.verdicts.pareto import front
 from ironlaw.analysis.verdicts.recommend import is_fit, recommend
 from ironlaw.analysis.verdicts.scope import counted_in_scope
 from ironlaw.analysis.verdicts.unswitched import consistent, with_bounds
-from ironlaw.analysis.verdicts.validity import validity_concerns
 from ironlaw.analysis.verdicts.waterfall import waterfall
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
@@ -164,7 +165,7 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     exact = {arm.name for arm in plan.arms if _is_in_format_of(plan.control, arm)}
     concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=is_trained(recording), exact=exact)
     concerns += pool_doubts(recording, turns)
-    return [*validity_concerns(recording, ground.seen, ground.bench, ground.by_name), *concerns]
+    return [*validity_doubts(recording, ground.seen, partial(cost_of_fault, ground.bench), ground.by_name), *concerns]
 
 
 def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Comparison, list[Concern]]:

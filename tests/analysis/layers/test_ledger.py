@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.layers.doubts import precision_doubts
+from ironlaw.analysis.concerns.ledger import precision_doubts
 from ironlaw.explanation import (
     Comparison,
 )

@@ -8,18 +8,20 @@ import numpy as np
 
 from ironlaw.analysis.compare import has_moved
 from ironlaw.analysis.concerns.circumstances import circumstance_doubts
+from ironlaw.analysis.concerns.shapes import shape_doubts
 from ironlaw.analysis.concerns.standings import standing_doubts
-from ironlaw.analysis.statistics.modes import shape_doubts
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.causes.cold_start import CAUSE as COLD_START
 from ironlaw.causes.noisy_host import CAUSE as NOISY_HOST
 from ironlaw.causes.thread_oversubscription import CAUSE as THREAD_OVERSUBSCRIPTION
-from ironlaw.concern import Concern, Weight
+from ironlaw.concern import LOST_COUNTER, Concern, Weight
 from ironlaw.explanation import Comparison
 from ironlaw.fact import Ending, Meter
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 
+NO_CONTROL = "no-control"
+FEW_REPLICATES = "few-replicates"
 ENOUGH_REPLICATES = 5  # below, the t interval is more than twice as wide as at ten
 ENOUGH_ROUNDS = 3
 COSTLY_MEASURING = 0.01  # of a turn
@@ -61,7 +63,7 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
     if isinstance(check, Missing):
         why = f"the control arm could not be compared ({check.reason})" if has_control else "no arm ran twice"
         yield Concern(
-            slug="no-control",
+            slug=NO_CONTROL,
             text=f"{why}, so no control shows how large a difference noise alone makes here",
             fix="record again with a control arm that runs" if has_control else "ironlaw run adds a control by itself",
         )
@@ -125,7 +127,7 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
     replicates = {int(number) for table in turns.values() for number in np.unique(table.replicate)}
     if len(replicates) < ENOUGH_REPLICATES:
         yield Concern(
-            slug="few-replicates",
+            slug=FEW_REPLICATES,
             text=f"{len(replicates)} replicates: the intervals are wide, and no rank-based check is possible"
             if len(replicates) > 1
             else "1 replicate: there is no interval, and nothing is proven",
@@ -144,18 +146,18 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
 def _counters(recording: Recording) -> Iterator[Concern]:
     counters = recording.counters
     if isinstance(counters, Missing):
-        yield Concern(slug="lost-counter", text=f"no counters: {counters.reason}", fix="record again")
+        yield Concern(slug=LOST_COUNTER, text=f"no counters: {counters.reason}", fix="record again")
         return
     if counters.meter is Meter.CLOCK and not counters.lost:
         why = counters.slots.reason if isinstance(counters.slots, Missing) else "the PMU was not used"
         yield Concern(
-            slug="lost-counter",
+            slug=LOST_COUNTER,
             text=f"instructions and cycles were not counted: {why}",
             fix="ironlaw doctor shows what would allow them here",
         )
     for reason, events in counters.lost_together().items():
         yield Concern(
-            slug="lost-counter",
+            slug=LOST_COUNTER,
             text=f"not counted: {', '.join(events)} ({reason})",
             fix="ironlaw doctor shows what would allow it here",
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from ironlaw.analysis.compare import compare, judge
+from ironlaw.analysis.concerns.perf_outputs import output_doubts, outputs_doubts
 from ironlaw.analysis.imported.perf_format import Counted, Output, parse
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.single import ONCE, require_distinct
@@ -16,9 +18,7 @@ from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
 from ironlaw.analysis.turns import ArmTurns, PerInference
 from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
-from ironlaw.causes.pmu_misuse import CAUSE as PMU_MISUSE
-from ironlaw.causes.whole_process_counting import CAUSE as WHOLE_PROCESS_COUNTING
-from ironlaw.concern import Concern, Weight
+from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
@@ -64,7 +64,7 @@ def explain_perf_stat(texts: list[tuple[str, str]]) -> Explanation:
         plan=Missing("an output of perf stat has no plan"),
         arms=tuple(arm.row for arm in arms),
         comparisons=tuple(_compare(control, changed) for control, changed in steps),
-        concerns=tuple(concern for arm in arms for concern in _doubts(arm)) + _doubts_of_all(arms),
+        concerns=(*(concern for arm in arms for concern in _doubts(arm)), *_doubts_of_all(arms)),
         control_check=Missing("there is no control arm: no output is of the same program as another"),
     )
 
@@ -215,94 +215,32 @@ def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]
     return Estimate(value=value, low=value - half, high=value + half)
 
 
-def _doubts(arm: PerfArm) -> list[Concern]:
-    seen = [*_lost(arm), *_scaled(arm)]
-    for line in arm.output.unread:
-        seen.append(
-            Concern(
-                slug="unread-line",
-                text=f"this line is not understood and not used: {line}",
-                fix="save the output without options that add rows",
-                arm=arm.name,
-                weight=Weight.NOTES,
-            )
-        )
-    return seen
+def _doubts(arm: PerfArm) -> Iterator[Concern]:
+    scaled = {one.event: one.share for one in arm.output.counted if _gap(arm, one) is None and one.share < WHOLE_TIME}
+    return output_doubts(arm.name, lost=_lost(arm), scaled=scaled, unread=arm.output.unread)
 
 
 def _gap(arm: PerfArm, counted: Counted) -> Missing | None:
     return counted.value if isinstance(counted.value, Missing) else arm.turns.absent.get(counted.event)
 
 
-def _lost(arm: PerfArm) -> list[Concern]:
-    """The events that are not known, in one doubt for each reason."""
+def _lost(arm: PerfArm) -> dict[str, list[str]]:
+    """The events that are not known, by reason."""
     by_reason: dict[str, list[str]] = {}
     for counted in arm.output.counted:
         gap = _gap(arm, counted)
         if gap is not None and counted.event not in by_reason.setdefault(gap.reason, []):
             by_reason[gap.reason].append(counted.event)
-    return [
-        Concern(
-            slug="lost-counter",
-            text=f"not known: {', '.join(events)} ({reason})",
-            fix="count on a machine whose PMU is open to you, in groups that fit its counters",
-            arm=arm.name,
-        )
-        for reason, events in by_reason.items()
-    ]
+    return by_reason
 
 
-def _scaled(arm: PerfArm) -> list[Concern]:
-    """The counts that perf extrapolated from part of the time, in one doubt."""
-    counted = [one for one in arm.output.counted if _gap(arm, one) is None and one.share < WHOLE_TIME]
-    if not counted:
-        return []
-    each = ", ".join(f"{one.event} {one.share:.2%}" for one in counted)
-    return [
-        Concern(
-            slug=PMU_MISUSE.slug,
-            text=f"counted part of the time only, and scaled up to the whole by perf: {each}",
-            fix="count fewer events at once, so that none is multiplexed: perf stat -e with at most four of the PMU's",
-            arm=arm.name,
-        )
-    ]
-
-
-def _doubts_of_all(arms: list[PerfArm]) -> tuple[Concern, ...]:
-    concerns = [
-        Concern(
-            slug=WHOLE_PROCESS_COUNTING.slug,
-            text="perf stat counts the whole process: start, imports, loading and warm-up are included in every number",
-            fix="run each with two numbers of inferences: the difference is that of the inferences alone",
-        ),
-        Concern(
-            slug="no-control",
-            text="the outputs were made one after the other: a change of the machine in between looks like a cause",
-            fix="ironlaw run interleaves the arms and runs one of them twice",
-        ),
-    ]
+def _doubts_of_all(arms: list[PerfArm]) -> Iterator[Concern]:
     gaps = [arm.row.wall_ns for arm in arms if isinstance(arm.row.wall_ns, Missing)]
-    if UNCOUNTED_RUNS in gaps:
-        concerns.append(
-            Concern(slug="few-replicates", text=UNCOUNTED_RUNS.reason, fix="save the text: perf stat -r 10 -o FILE")
-        )
-    if ONCE in gaps:
-        concerns.append(
-            Concern(
-                slug="few-replicates",
-                text="an output is from one run: the spread between runs is unknown",
-                fix="perf stat -r 10",
-            )
-        )
-    if any(_user_only(arm) for arm in arms):
-        concerns.append(
-            Concern(
-                slug="user-mode-only",
-                text="instructions, cycles and IPC are of user mode only (:u); the kernel's work is not included",
-                fix="sudo sysctl kernel.perf_event_paranoid=1, and count without :u",
-            )
-        )
-    return tuple(concerns)
+    return outputs_doubts(
+        uncounted_runs=UNCOUNTED_RUNS.reason if UNCOUNTED_RUNS in gaps else "",
+        is_of_one_run=ONCE in gaps,
+        is_user_only=any(_user_only(arm) for arm in arms),
+    )
 
 
 def _user_only(arm: PerfArm) -> bool:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ironlaw.analysis.concerns.tables import table_doubts
 from ironlaw.analysis.iron_law.lmdi import Classes, State
 from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
 from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
-from ironlaw.causes.cache_fit import CAUSE as CACHE_FIT
-from ironlaw.causes.misleading_metric import CAUSE as MISLEADING_METRIC
-from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explanation import (
     ArmSummary,
@@ -34,32 +32,6 @@ MOST_SIZE_MB = 1e9
 
 NOT_IN_TABLE = "the table does not hold it"
 ASSUMED = "clock frequency and CPU utilisation are equal in all arms"
-
-# What a table of times and ratios leaves open; each with what would have shown it.
-LACKS = (
-    (
-        "repeats: each time was measured once, so no difference is proven and nothing has an interval",
-        "time every arm several times, interleaved, in new processes",
-    ),
-    ("a control: the same arm twice, to see how large a difference noise alone makes", "run one arm under two names"),
-    (
-        "counts of instructions and cycles: their ratios between arms are inferred from time x IPC",
-        "perf stat -e instructions,cycles",
-    ),
-    (
-        "clock frequency and CPU utilisation: an arm that waits more, or runs at a lower clock, seems to execute more",
-        "perf stat -e cycles,task-clock",
-    ),
-    (
-        "user and kernel mode separately, and page faults: the total hides what the allocator costs",
-        "perf stat -e instructions:u,instructions:k,page-faults",
-    ),
-    (
-        "what was counted: the inferences alone, or imports, loading and warm-up as well",
-        "count only the inferences, and state how many",
-    ),
-    ("the outputs: nothing shows that the arms compute the same", "compare the outputs on the same inputs"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +56,8 @@ def explain_table(text: str, *, named: str) -> Explanation:
         BadInput: a column is missing or unknown, a value is no number or impossible, or two arms have one name.
     """
     rows, unused = _rows(text, named)
-    concerns = [_lack(*lack) for lack in LACKS]
-    if any(is_known(row.cache_miss_percent) for row in rows):
-        concerns.insert(0, _rate_without_counts(rows))
-    concerns += [_unused(name, named) for name in unused]
+    rates = {row.arm: row.cache_miss_percent for row in rows if is_known(row.cache_miss_percent)}
+    concerns = list(table_doubts(rates, unused, required=REQUIRED, optional=OPTIONAL, named=named))
     return explain_singles([_arm(row) for row in rows], concerns, source=named)
 
 
@@ -132,36 +102,6 @@ def _state(wall_ns: float, ipc: float) -> State:
             kernel_cycles_per_ns=unknown,
             kernel_instructions=unknown,
         ),
-    )
-
-
-def _rate_without_counts(rows: list[TableRow]) -> Concern:
-    read = [f"{row.arm} {row.cache_miss_percent:g} %" for row in rows if is_known(row.cache_miss_percent)]
-    return Concern(
-        slug=MISLEADING_METRIC.slug,
-        text=(
-            f"the cache-miss rate ({', '.join(read)}) is a share of cache references, and the table does not count "
-            "those: misses are rate x references, so the rate can fall while the misses rise. Without the counts it "
-            "is no evidence that the cache made the difference"
-        ),
-        fix=(
-            "count them: perf stat -e cache-references,cache-misses; "
-            "test it: an arm that differs only in that its weights fit the cache "
-            f"(ironlaw run --experiments {CACHE_FIT.slug})"
-        ),
-    )
-
-
-def _lack(what: str, fix: str) -> Concern:
-    return Concern(slug="table-lacks", text=f"the table lacks {what}", fix=fix)
-
-
-def _unused(name: str, named: str) -> Concern:
-    return Concern(
-        slug="unused-column",
-        text=f"the column {name!r} of {named} is not used",
-        fix=f"columns that are: {', '.join((*REQUIRED, *OPTIONAL))}; {offer_closest(name, list(OPTIONAL))}",
-        weight=Weight.NOTES,
     )
 
 

@@ -12,7 +12,7 @@ from ironlaw.analysis.layers.views import OUTSIDE, By, Order, viewed
 from ironlaw.arm import Arm
 from ironlaw.causes.not_quantized import CAUSE as NOT_QUANTIZED
 from ironlaw.causes.precision_islands import CAUSE as PRECISION_ISLANDS
-from ironlaw.concern import Concern
+from ironlaw.concern import LOST_COUNTER, Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
@@ -94,7 +94,7 @@ def flips(recording: Recording) -> Flips:
             concern
             for concern in explain(recording, control=named[_NONE], changed=named[_ALL]).concerns
             # Flips are of time alone: none of their numbers lacks what a counter would have given.
-            if concern.slug != "lost-counter" and not _is_on_purpose(concern, recording.plan)
+            if concern.slug != LOST_COUNTER and not _is_on_purpose(concern, recording.plan)
         ),
     )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from ironlaw.analysis.statistics.covariate import best_explanation, quantities
 from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.turns import ArmTurns, Floats, Ints
-from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
-from ironlaw.concern import Concern, Weight
+from ironlaw.missing import Maybe, Missing
 
 # Largest gap between neighbouring replicates over the spread inside both groups: what 1 % of recordings with one
 # mode exceed, the worst of normal, uniform and t(3) spreads, 20000 simulated recordings each (docs/method.md).
@@ -20,27 +20,67 @@ VISIBLE = math.log(1.01)  # modes or tails that move the time by less than 1 % a
 WIDE_SPREAD = 0.02  # standard deviation between replicates, ln units
 
 
-def shape_doubts(turns: ArmTurns) -> Iterator[Concern]:
-    """Doubts about the shape of one arm's times: two modes, a long tail, replicates far apart."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A quantity, per inference, that goes with an arm's two modes, and its mean in each."""
+
+    quantity: str
+    when_slow: float
+    when_fast: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modes:
+    """Two modes of an arm's replicates: how far apart in ln units, the replicates in each, what explains it."""
+
+    apart: float
+    slow: tuple[int, ...]
+    fast: tuple[int, ...]
+    companion: Maybe[Companion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Replicates far apart, by their range in ln units, with the quantity per inference that goes with them."""
+
+    apart: float
+    quantity: str
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """A tail that pulls the mean of ln time away from its median by `pull`, most in `replicates`.
+
+    `slowest` is the slowest turn over the median.
+    """
+
+    pull: float
+    replicates: tuple[int, ...]
+    slowest: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The shape of one arm's times: two modes or replicates far apart, and a long tail, where there are any."""
+
+    groups: Modes | Spread | None
+    tail: Tail | None
+
+
+def shape_of(turns: ArmTurns) -> Shape:
+    """What is unusual about the shape of one arm's times."""
     replicates = np.unique(turns.replicate)
     ln_wall = np.log(turns.wall_ns)
     means = mean_by(turns.replicate, ln_wall, replicates)
     explained = best_explanation(means, quantities(turns, replicates))
     slow = slow_mode(means)
+    groups: Modes | Spread | None = None
     if slow is not None:
-        yield _bimodal(turns.arm, replicates, means, slow, _because(turns, replicates, explained, slow))
+        groups = _modes(turns, replicates, means, slow, explained)
     elif explained is not None and float(means.std(ddof=1)) > WIDE_SPREAD:
-        yield Concern(
-            slug=PROCESS_LAYOUT.slug,
-            text=(
-                f"its replicates differ by {_percent(float(np.ptp(means)))} %, and {explained[0]} per inference "
-                f"goes with that (r = {explained[1]:+.2f})"
-            ),
-            fix="look at the adjusted comparison; keeping that quantity constant would narrow the interval",
-            arm=turns.arm,
-            weight=Weight.NOTES,
-        )
-    yield from _skew(turns, replicates, ln_wall)
+        groups = Spread(apart=float(np.ptp(means)), quantity=explained[0], correlation=explained[1])
+    return Shape(groups=groups, tail=_tail(turns, replicates, ln_wall))
 
 
 def slow_mode(means: Floats) -> Ints | None:
@@ -64,57 +104,33 @@ def slow_mode(means: Floats) -> Ints | None:
     return order[place:]
 
 
-def _bimodal(arm: str, replicates: Ints, means: Floats, slow: Ints, because: str) -> Concern:
+def _modes(turns: ArmTurns, replicates: Ints, means: Floats, slow: Ints, explained: tuple[str, float] | None) -> Modes:
     is_slow = np.zeros(len(means), dtype=bool)
     is_slow[slow] = True
-    apart = float(means[is_slow].mean() - means[~is_slow].mean())
-    return Concern(
-        slug="bimodal-arm",
-        text=(
-            f"has two modes {_percent(apart)} % apart: slow in replicate {_listed(replicates[is_slow])}, "
-            f"fast in {_listed(replicates[~is_slow])}; {because}"
-        ),
-        fix="the mean lies between the modes; more replicates show how often each occurs",
-        arm=arm,
+    companion: Maybe[Companion] = Missing("nothing recorded explains which")
+    if explained is not None:
+        values = quantities(turns, replicates)[explained[0]]
+        when_slow, when_fast = float(values[is_slow].mean()), float(values[~is_slow].mean())
+        companion = Companion(quantity=explained[0], when_slow=when_slow, when_fast=when_fast)
+    return Modes(
+        apart=float(means[is_slow].mean() - means[~is_slow].mean()),
+        slow=_plain(replicates[is_slow]),
+        fast=_plain(replicates[~is_slow]),
+        companion=companion,
     )
 
 
-def _because(turns: ArmTurns, replicates: Ints, explained: tuple[str, float] | None, slow: Ints) -> str:
-    if explained is None:
-        return "nothing recorded explains which"
-    values = quantities(turns, replicates)[explained[0]]
-    is_slow = np.zeros(len(values), dtype=bool)
-    is_slow[slow] = True
-    return (
-        f"{explained[0]} per inference goes with it: "
-        f"{values[is_slow].mean():.4g} when slow, {values[~is_slow].mean():.4g} when fast"
-    )
-
-
-def _skew(turns: ArmTurns, replicates: Ints, ln_wall: Floats) -> Iterator[Concern]:
+def _tail(turns: ArmTurns, replicates: Ints, ln_wall: Floats) -> Tail | None:
     """A tail that pulls the mean of the logarithms away from their median by more than 1 %."""
     pulls = np.array(
         [float(values.mean() - np.median(values)) for values in (ln_wall[turns.replicate == r] for r in replicates)]
     )
     pull = float(pulls.mean())
     if abs(pull) <= VISIBLE:
-        return
-    worst = replicates[np.abs(pulls) > VISIBLE]
-    extreme = float(np.exp(ln_wall.max() - np.median(ln_wall)))
-    yield Concern(
-        slug="skewed-arm",
-        text=(
-            f"a tail shifts its mean {_percent(pull)} % from its median (most in replicate {_listed(worst)}); "
-            f"the slowest turn took {extreme:.2f} times the median"
-        ),
-        fix="the interval is that of the mean, not the median; a quieter machine or longer turns shorten the tail",
-        arm=turns.arm,
-    )
+        return None
+    slowest = float(np.exp(ln_wall.max() - np.median(ln_wall)))
+    return Tail(pull=pull, replicates=_plain(replicates[np.abs(pulls) > VISIBLE]), slowest=slowest)
 
 
-def _percent(ln: float) -> str:
-    return f"{100 * math.expm1(ln):.1f}"
-
-
-def _listed(replicates: Ints) -> str:
-    return ", ".join(str(number) for number in replicates)
+def _plain(replicates: Iterable[np.integer]) -> tuple[int, ...]:
+    return tuple(map(int, replicates))

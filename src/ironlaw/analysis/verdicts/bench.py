@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import are_whole
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.causes import cause_of
+from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
 from ironlaw.factor import Direction
+from ironlaw.missing import Maybe, Missing
 from ironlaw.observed import Observed
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -251,3 +254,15 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]
         ranked = sorted(sized, key=lambda pair: (-pair[0], pair[1].key))
         found.append((width, (control, arm.name, [item for _, item in ranked])))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+
+
+def cost_of_fault(on: Bench, arm: str, cause: str) -> Maybe[Estimate]:
+    """The factor that a cause costs an arm, where the arm also ran without it."""
+    for entry in on.plan.experiments:
+        if entry.arm == arm and not entry.excluded and entry.switches[-1].cause == cause:
+            without = on.stand_in(arm, entry.switches[:-1])
+            terms = [] if without is None else [(1.0, without), (-1.0, entry.applied)]
+            cost = t_interval(list(on.series(*terms).values()))
+            if not isinstance(cost, Missing):
+                return cost.through(math.exp)
+    return Missing("no experiment took it away")

@@ -5,31 +5,32 @@ Each concern names the arm, what the fault cost where an experiment measured it,
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ironlaw.analysis.statistics.interval import t_interval
-from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.causes import CAUSES
 from ironlaw.causes.thread_oversubscription import CAUSE as THREAD_OVERSUBSCRIPTION
 from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
 from ironlaw.causes.unequal_work import CAUSE as UNEQUAL_WORK
 from ironlaw.concern import Concern, Weight
+from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
-from ironlaw.missing import Missing, is_known
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.recording import Recording
 
+# The factor that a cause, by its slug, costs an arm.
+CostOf = Callable[[str, str], Maybe[Estimate]]
 
-def validity_concerns(
-    recording: Recording, seen: dict[str, Observed], on: Bench, rows: dict[str, ArmSummary]
+
+def validity_doubts(
+    recording: Recording, seen: dict[str, Observed], cost_of: CostOf, rows: dict[str, ArmSummary]
 ) -> Iterator[Concern]:
     """The faults of every arm that was asked for, then those between arms."""
     for arm in recording.plan.asked():
         if arm.name in seen:
             same = _answers_as_control(rows.get(arm.name))
-            yield from _faults(replace(seen[arm.name], answers_as_control=same), on)
+            yield from _faults(replace(seen[arm.name], answers_as_control=same), cost_of)
     yield from _threads(recording, seen)
     yield from _inputs(recording)
 
@@ -39,25 +40,18 @@ def _answers_as_control(row: ArmSummary | None) -> bool:
     return row is not None and is_known(row.identical_outputs) and row.identical_outputs
 
 
-def _faults(arm: Observed, on: Bench) -> Iterator[Concern]:
+def _faults(arm: Observed, cost_of: CostOf) -> Iterator[Concern]:
     """What each cause says against the arm, with what the fault cost where the arm also ran without it."""
     for slug, cause in CAUSES.items():
-        concern = cause.concern(arm, _cost(on, arm.arm.name, slug))
+        concern = cause.concern(arm, _cost(cost_of(arm.arm.name, slug)))
         if concern is not None:
             yield concern
 
 
-def _cost(on: Bench, arm: str, cause: str) -> str:
-    """What the fault costs, where the arm also ran without it."""
-    for entry in on.plan.experiments:
-        if entry.arm == arm and not entry.excluded and entry.switches[-1].cause == cause:
-            without = on.stand_in(arm, entry.switches[:-1])
-            terms = [] if without is None else [(1.0, without), (-1.0, entry.applied)]
-            cost = t_interval(list(on.series(*terms).values()))
-            if not isinstance(cost, Missing):
-                factor = cost.through(math.exp)
-                return f"; measured cost: a factor of {factor.value:.3g} [{factor.low:.3g}, {factor.high:.3g}]"
-    return ""
+def _cost(factor: Maybe[Estimate]) -> str:
+    if isinstance(factor, Missing):
+        return ""
+    return f"; measured cost: a factor of {factor.value:.3g} [{factor.low:.3g}, {factor.high:.3g}]"
 
 
 def _inputs(recording: Recording) -> Iterator[Concern]:
