@@ -23,9 +23,9 @@ from ironlaw.analysis.summaries import total_column
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.arm import Arm
 from ironlaw.machine.inspection import inspect_machine
-from ironlaw.measure.birth import threading_environment
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
+from ironlaw.measure.process_start import threading_environment
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.variant import GIVEN, PRECISION, Variant

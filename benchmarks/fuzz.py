@@ -50,64 +50,64 @@ class Hung(BaseException):
     """The alarm rang; not an Exception, so that no guard takes it."""
 
 
-def changed_bytes(text: bytes, chance: random.Random) -> bytes:
+def changed_bytes(text: bytes, rng: random.Random) -> bytes:
     """The text with some bytes cut, flipped, doubled, or replaced by something unlikely."""
     data = bytearray(text)
-    for _ in range(chance.choice((1, 1, 1, 2, 5))):
-        place = chance.randrange(len(data) + 1)
-        match chance.randrange(6):
+    for _ in range(rng.choice((1, 1, 1, 2, 5))):
+        place = rng.randrange(len(data) + 1)
+        match rng.randrange(6):
             case 0:
                 del data[place:]
             case 1:
-                del data[place : place + chance.randrange(1, 40)]
+                del data[place : place + rng.randrange(1, 40)]
             case 2:
-                data[place:place] = data[place : place + chance.randrange(1, 200)]
+                data[place:place] = data[place : place + rng.randrange(1, 200)]
             case 3 if place < len(data):
-                data[place] = chance.randrange(256)
+                data[place] = rng.randrange(256)
             case 4:
-                word = chance.choice((*TEXTS, *map(str, NUMBERS)))
+                word = rng.choice((*TEXTS, *map(str, NUMBERS)))
                 data[place:place] = word.encode("utf-8", "surrogatepass")
             case _:
                 numbers = list(re.finditer(rb"\d+(?:\.\d+)?", bytes(data)))
                 if numbers:
-                    found = chance.choice(numbers)
-                    data[found.start() : found.end()] = str(chance.choice(NUMBERS)).encode()
+                    found = rng.choice(numbers)
+                    data[found.start() : found.end()] = str(rng.choice(NUMBERS)).encode()
     return bytes(data)
 
 
-def likely_value(value: Any, chance: random.Random, texts: list[str]) -> Any:
+def likely_value(value: Any, rng: random.Random, texts: list[str]) -> Any:
     """Another value of the same type, which passes where only types and laws are checked."""
     match value:
         case bool():
             return not value
         case int():
-            return chance.choice((0, 1, 2, 7, 1_000_000, 2**53, value + 1, value * 1000, value // 1000, abs(value - 1)))
+            return rng.choice((0, 1, 2, 7, 1_000_000, 2**53, value + 1, value * 1000, value // 1000, abs(value - 1)))
         case float():
-            return chance.choice((0.0, 1e-3, 0.5, 1.0, 1e18, 1e-300, value * 1000, value / 1000))
+            return rng.choice((0.0, 1e-3, 0.5, 1.0, 1e18, 1e-300, value * 1000, value / 1000))
         case str():
-            return chance.choice((*TEXTS, *texts))
+            return rng.choice((*TEXTS, *texts))
         case list():
-            cut = chance.randrange(len(value) + 1)
-            return chance.choice((value[:cut], value[cut:], value + value[:cut], value[::-1], []))
+            cut = rng.randrange(len(value) + 1)
+            return rng.choice((value[:cut], value[cut:], value + value[:cut], value[::-1], []))
         case dict():
-            return chance.choice(({}, {"missing": "why"}, dict(list(value.items())[::2])))
+            return rng.choice(({}, {"missing": "why"}, dict(list(value.items())[::2])))
         case _:
             return value
 
 
-def changed_value(value: Any, chance: random.Random) -> Any:
+def changed_value(value: Any, rng: random.Random) -> Any:
     """Another value in a JSON document's place."""
-    match chance.randrange(8):
+    match rng.randrange(8):
         case 0 | 1 | 2:
-            return chance.choice(NUMBERS)
+            return rng.choice(NUMBERS)
         case 3 | 4:
-            return chance.choice(TEXTS)
+            return rng.choice(TEXTS)
         case 5:
-            return chance.choice((None, True, [], {}, [value], {"missing": "why"}, {"missing": 3}, [[value, value]]))
+            return rng.choice((None, True, [], {}, [value], {"missing": "why"}, {"missing": 3}, [[value, value]]))
         case 6 if isinstance(value, int | float) and not isinstance(value, bool):
-            return chance.choice((-value, value * 10**9, value + 1, value // 2))
+            return rng.choice((-value, value * 10**9, value + 1, value // 2))
         case 6 if isinstance(value, list) and value:
-            return chance.choice((value[1:], value[::-1], value + value, value[:1] * 3))
+            return rng.choice((value[1:], value[::-1], value + value, value[:1] * 3))
         case _:
             return value
 
@@ -120,40 +120,40 @@ def _nodes(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _nodes(inner)
 
 
-def changed_lines(lines: list[bytes], chance: random.Random) -> bytes:
+def changed_lines(lines: list[bytes], rng: random.Random) -> bytes:
     """A recording with facts changed, left out, doubled or swapped."""
     lines = list(lines)
-    for _ in range(chance.choice((1, 1, 2, 4))):
+    for _ in range(rng.choice((1, 1, 2, 4))):
         # Most lines are readings; the others say more and are changed as often.
         kinds = sorted({line[2:].partition(b'"')[0] for line in lines if line.startswith(b'{"')})
-        kind = chance.choice(kinds or [b""])
+        kind = rng.choice(kinds or [b""])
         places = [place for place, line in enumerate(lines) if line.startswith(b'{"' + kind)] or [0]
-        place = chance.choice(places)
-        match chance.randrange(10):
+        place = rng.choice(places)
+        match rng.randrange(10):
             case 0:
                 del lines[place]
             case 1:
-                lines.insert(chance.randrange(len(lines) + 1), lines[place])
+                lines.insert(rng.randrange(len(lines) + 1), lines[place])
             case 2:
-                other = chance.randrange(len(lines))
+                other = rng.randrange(len(lines))
                 lines[place], lines[other] = lines[other], lines[place]
             case 3:
-                lines[place] = changed_bytes(lines[place], chance)
+                lines[place] = changed_bytes(lines[place], rng)
             case _:
-                everywhere = places if chance.random() < 0.2 else [place]
-                lines = _changed_facts(lines, everywhere, chance)
+                everywhere = places if rng.random() < 0.2 else [place]
+                lines = _changed_facts(lines, everywhere, rng)
         if not lines:
             return b""
     return b"\n".join(lines) + b"\n"
 
 
-def _changed_facts(lines: list[bytes], places: list[int], chance: random.Random) -> list[bytes]:
+def _changed_facts(lines: list[bytes], places: list[int], rng: random.Random) -> list[bytes]:
     """The same part of each of these facts changed alike."""
-    lines, part = list(lines), chance.random()
+    lines, part = list(lines), rng.random()
     texts = sorted(
         {word.decode() for word in re.findall(rb'"([\w .:+@/-]{1,30})"', b"".join(lines[:12] + lines[-12:]))}
     )
-    how = chance.getrandbits(32)
+    how = rng.getrandbits(32)
     for place in places:
         try:
             fact = json.loads(lines[place])
@@ -250,57 +250,57 @@ class Inputs:
 
     def of_number(self, number: int, kinds: Sequence[str]) -> tuple[str, list[str]]:
         """An input's kind and the words of its command line, which depend on its number alone."""
-        chance = random.Random(number)
-        (kind,) = chance.choices(kinds, [OFTEN[one] for one in kinds])
-        return kind, self.kinds[kind](chance)
+        rng = random.Random(number)
+        (kind,) = rng.choices(kinds, [OFTEN[one] for one in kinds])
+        return kind, self.kinds[kind](rng)
 
     def _file(self, name: str, content: bytes) -> str:
         path = self._folder / name
         path.write_bytes(content)
         return str(path)
 
-    def recording(self, chance: random.Random) -> list[str]:
-        is_large = chance.random() < SELDOM
-        lines = chance.choice(self._seeds.recordings if is_large else self._seeds.small)
+    def recording(self, rng: random.Random) -> list[str]:
+        is_large = rng.random() < SELDOM
+        lines = rng.choice(self._seeds.recordings if is_large else self._seeds.small)
         content = b"\n".join(lines) + b"\n"
-        content = changed_bytes(content, chance) if chance.random() < 0.2 else changed_lines(lines, chance)
-        if chance.random() < 0.005:
-            content += chance.choice((NESTED, b'{"reading":' + NESTED + b"}")) + b"\n"
+        content = changed_bytes(content, rng) if rng.random() < 0.2 else changed_lines(lines, rng)
+        if rng.random() < 0.005:
+            content += rng.choice((NESTED, b'{"reading":' + NESTED + b"}")) + b"\n"
         file, out = self._file("run.jsonl", content), str(self._folder / "out")
-        if chance.random() < SELDOM:
-            return chance.choice([
+        if rng.random() < SELDOM:
+            return rng.choice([
                 ["explain", file], ["explain", file, "--verbose"], ["explain", file, "--correlate", "--verbose"],
                 ["report", file, "-o", out + ".md"], ["report", file, "-o", out + ".html"], ["bundle", file, "-o", out],
             ])  # fmt: skip
         if lines is self._seeds.recordings[2]:  # the only one with layers
             options = [[], ["--json"], ["--work", "--all"], ["--csv"], ["--trace", out], ["--by", "kind"]]
-            return ["layers", file, *chance.choice(options)]
-        return chance.choice([
+            return ["layers", file, *rng.choice(options)]
+        return rng.choice([
             ["explain", file, "--json"], ["explain", file, "--quiet"], ["report", file, "-o", out + ".csv"],
             ["compare", file, "--fail-if", "time>+3%", "--fail-if", "instructions>+1%", "--json"],
             ["compare", file, file, "--fail-if", "time>+3%", "--fail-if", "cause:page-faults"],
         ])  # fmt: skip
 
-    def table(self, chance: random.Random) -> list[str]:
-        file = self._file("table.csv", changed_bytes(chance.choice(self._seeds.tables), chance))
-        return ["explain", "--table", file, *self._shown(chance)]
+    def table(self, rng: random.Random) -> list[str]:
+        file = self._file("table.csv", changed_bytes(rng.choice(self._seeds.tables), rng))
+        return ["explain", "--table", file, *self._shown(rng)]
 
-    def perf_stat(self, chance: random.Random) -> list[str]:
-        one, other = chance.choices(self._seeds.perf, k=2)
-        if chance.random() < 0.3:
+    def perf_stat(self, rng: random.Random) -> list[str]:
+        one, other = rng.choices(self._seeds.perf, k=2)
+        if rng.random() < 0.3:
             other = one
-        files = [self._file("a.txt", changed_bytes(one, chance)), self._file("b.txt", other)]
-        return ["explain", "--perf-stat", *files, *self._shown(chance)]
+        files = [self._file("a.txt", changed_bytes(one, rng)), self._file("b.txt", other)]
+        return ["explain", "--perf-stat", *files, *self._shown(rng)]
 
-    def _shown(self, chance: random.Random) -> list[str]:
+    def _shown(self, rng: random.Random) -> list[str]:
         """JSON, which shows all that was computed in a third of the time that a page takes; seldom a page."""
-        return chance.choice(([], ["--verbose"])) if chance.random() < SELDOM else ["--json"]
+        return rng.choice(([], ["--verbose"])) if rng.random() < SELDOM else ["--json"]
 
-    def plan(self, chance: random.Random) -> list[str]:
-        file = self._file("plan.toml", changed_bytes(chance.choice(self._seeds.plans), chance))
-        return ["sweep", file, "--map", *chance.choice(([], ["--json"]))]
+    def plan(self, rng: random.Random) -> list[str]:
+        file = self._file("plan.toml", changed_bytes(rng.choice(self._seeds.plans), rng))
+        return ["sweep", file, "--map", *rng.choice(([], ["--json"]))]
 
-    def history(self, chance: random.Random) -> list[str]:
+    def history(self, rng: random.Random) -> list[str]:
         folder = self._folder / "history"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -308,8 +308,8 @@ class Inputs:
         (folder / "whole.jsonl").write_bytes(whole)
         odd = folder / "odd.jsonl"
         for number in range(20):
-            (folder / f"damaged{number}.jsonl").write_bytes(changed_lines(chance.choice(self._seeds.small), chance))
-        match chance.randrange(9):
+            (folder / f"damaged{number}.jsonl").write_bytes(changed_lines(rng.choice(self._seeds.small), rng))
+        match rng.randrange(9):
             case 0:
                 odd.symlink_to(folder / "nowhere")
             case 1:
@@ -323,18 +323,18 @@ class Inputs:
             case 5:
                 (folder / "odd\udcff\n.jsonl").write_bytes(whole)
             case 6:
-                (folder / ("x" * 240 + ".jsonl")).write_bytes(changed_bytes(whole, chance))
+                (folder / ("x" * 240 + ".jsonl")).write_bytes(changed_bytes(whole, rng))
             case _:
-                odd.write_bytes(changed_lines(self._seeds.recordings[1], chance))
+                odd.write_bytes(changed_lines(self._seeds.recordings[1], rng))
         options = [
-            [], ["--json"], ["--trend"], ["--trend", "--json"], ["--since", chance.choice(TEXTS)],
-            ["--model", chance.choice(TEXTS)], ["--limit", str(chance.choice(NUMBERS))],
-            ["--sql", chance.choice(SELECTS), "--json"], ["--sql", chance.choice((*SELECTS, *TEXTS))],
+            [], ["--json"], ["--trend"], ["--trend", "--json"], ["--since", rng.choice(TEXTS)],
+            ["--model", rng.choice(TEXTS)], ["--limit", str(rng.choice(NUMBERS))],
+            ["--sql", rng.choice(SELECTS), "--json"], ["--sql", rng.choice((*SELECTS, *TEXTS))],
         ]  # fmt: skip
-        return ["history", str(folder), *chance.choice(options)]
+        return ["history", str(folder), *rng.choice(options)]
 
-    def command_line(self, chance: random.Random) -> list[str]:
-        file = self._file("run.jsonl", b"\n".join(chance.choice(self._seeds.small)) + b"\n")
+    def command_line(self, rng: random.Random) -> list[str]:
+        file = self._file("run.jsonl", b"\n".join(rng.choice(self._seeds.small)) + b"\n")
         odd = [*(text for text in TEXTS if "\x00" not in text and "\ud800" not in text), *map(str, NUMBERS)]
         words = [
             file, "fp32", "int8", "--arm", "--json", "--control", "--changed", "--threads", "--seed", "--budget", "--n",
@@ -344,15 +344,15 @@ class Inputs:
             "/dev/null", str(self._folder), "--labels", "--images", "--model", "net.py:build", "x.onnx", *odd,
         ]  # fmt: skip
         # A run of a model that exists would measure: its first word is always a name that stands for none.
-        command = chance.choice([name for name in COMMANDS if name not in ("doctor", "completion")])
+        command = rng.choice([name for name in COMMANDS if name not in ("doctor", "completion")])
         first = {
             "run": ["no-such-model"],
             "export": ["fp32", "--model", "no-such-model", "-o", str(self._folder / "e")],
         }
-        given = chance.choices(words, k=chance.randrange(6))
+        given = rng.choices(words, k=rng.randrange(6))
         if command == "run":
             given = [word for word in given if not word.startswith("--arm")]
-        if command in ("layers", "explain", "report", "bundle", "compare") and chance.random() < 0.7:
+        if command in ("layers", "explain", "report", "bundle", "compare") and rng.random() < 0.7:
             given = [file, *given]
         return [command, *first.get(command, []), *given]
 

@@ -321,7 +321,7 @@ def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
             "int8+fused": replace(COMPUTES_INT8, user_instructions=40e6),
         },
         turn_noise=QUIET,
-        seed=2,  # with 0 the control moves by chance
+        seed=2,  # with 0 the control moves by noise
     )
     arms = tuple(Arm.of(name) for name in script.arms)
     comparison = explained(arms, script).comparisons[-1]

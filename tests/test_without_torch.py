@@ -54,9 +54,9 @@ def onnx_file(path: Path, products: int) -> None:
     from onnx import TensorProto, helper, numpy_helper, save
 
     names = ["rows", *(f"made{place}" for place in range(products))]
-    chance = numpy.random.default_rng(0)
+    rng = numpy.random.default_rng(0)
     weights = [
-        numpy_helper.from_array((chance.standard_normal((32, 32)) / 6).astype("float32"), f"weights{place}")
+        numpy_helper.from_array((rng.standard_normal((32, 32)) / 6).astype("float32"), f"weights{place}")
         for place in range(products)
     ]
     nodes = [

@@ -18,10 +18,10 @@ from ironlaw.fact import Outputs, kept_places
 from ironlaw.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 
-CHANCE = np.random.default_rng(3)
+RNG = np.random.default_rng(3)
 # Two boxes of pixels and two scores, at three places of eight inputs.
-BOXES = CHANCE.uniform(0, 300, (8, 3, 2))
-SCORES = CHANCE.uniform(0.07, 0.08, (8, 3, 2))
+BOXES = RNG.uniform(0, 300, (8, 3, 2))
+SCORES = RNG.uniform(0.07, 0.08, (8, 3, 2))
 DETECTED = np.concatenate((BOXES, SCORES), axis=2)
 NO_CLASSES = Missing("the outputs are not classes")
 
@@ -144,7 +144,7 @@ def test_an_older_recording_has_no_columns() -> None:
 
 
 def test_a_part_of_large_outputs_shows_the_same_dead_columns() -> None:
-    wide = CHANCE.uniform(1, 2, (8, 100, 13))
+    wide = RNG.uniform(1, 2, (8, 100, 13))
     dead = wide.copy()
     dead[:, :, 4:] = 0
     places = kept_places(1300, 260)

@@ -17,14 +17,6 @@ EXCEPTIONS = {
     ("docs/catalogue.md", "thrown"): "what C++ calls it",
     ("src/ironlaw/experiment.py", "thrown"): "a field's name in recordings",
     ("src/ironlaw/experiment.py", "spared"): "a field's name in recordings",
-    ("src/ironlaw/measure/messages.py", "born"): "a message between processes of one run",
-    ("src/ironlaw/measure/messages.py", "staff"): "a message between processes of one run",
-    ("src/ironlaw/measure/interpreter.py", "born"): "a message between processes of one run",
-    ("src/ironlaw/measure/interpreter.py", "staff"): "a message between processes of one run",
-    ("src/ironlaw/measure/processes.py", "born"): "a message between processes of one run",
-    ("src/ironlaw/measure/processes.py", "staff"): "a message between processes of one run",
-    ("src/ironlaw/measure/supervised.py", "born"): "a message between processes of one run",
-    ("src/ironlaw/measure/supervised.py", "staff"): "a message between processes of one run",
 }
 
 

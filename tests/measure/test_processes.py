@@ -9,8 +9,8 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.fact import ArmPrepared, Ended, Ending, Fact, Failure, FreeMemory
 from ironlaw.measure import processes
-from ironlaw.measure.birth import user_environment
 from ironlaw.measure.messages import Line
+from ironlaw.measure.process_start import user_environment
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Unwatched, record
 from ironlaw.plan import Plan, Schedule, with_control
@@ -113,8 +113,8 @@ def test_what_one_arm_prints_is_no_hint_on_another_one_s_end(recording: Recordin
 
 def test_twins_of_a_replicate_come_from_one_interpreter_pinned_to_one_cpu(recording: Recording) -> None:
     for replicate in (0, 1):
-        born = [fact for fact in recording.interpreters if fact.replicate == replicate]
-        assert len(born) == 1
+        forked = [fact for fact in recording.interpreters if fact.replicate == replicate]
+        assert len(forked) == 1
         cpus = {fact.cpus for fact in recording.started if fact.replicate == replicate}
         assert len(cpus) == 1
         assert len(next(iter(cpus))) == 1
@@ -206,11 +206,11 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(monkeypatch: pytest.
         def __init__(self, process: object, line: Line, log: object, arms: tuple[str, ...]) -> None:
             self.line, self.arms = line, arms
 
-        def begin(self, staff: object) -> None:
+        def begin(self, launch: object) -> None:
             seen.append(f"begin {self.arms}")
 
-        def born(self, *, limit_s: float) -> str:
-            seen.append(f"born {self.arms}")
+        def wait_forked(self, *, limit_s: float) -> str:
+            seen.append(f"forked {self.arms}")
             return ""
 
         def dismiss(self, *, limit_s: float) -> list[Fact]:
@@ -229,7 +229,7 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(monkeypatch: pytest.
     list(stage.start(0, arms, models))
     stage.close()
     first, second = ("('fp32',)", "('fp32+pages=huge',)")
-    assert seen == [f"begin {first}", f"begin {second}", f"born {first}", f"born {second}"]
+    assert seen == [f"begin {first}", f"begin {second}", f"forked {first}", f"forked {second}"]
 
 
 def test_a_replicate_imports_torch_for_a_program_that_has_loaded_it_alone(tmp_path: Path) -> None:

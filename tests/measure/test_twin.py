@@ -12,15 +12,15 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.fact import ArmStarted, CounterCheck, Failure, Meter, Reading
 from ironlaw.measure import twin
-from ironlaw.measure.messages import Post, Prepare, Start, Turn
+from ironlaw.measure.messages import Prepare, Start, Turn, TwinSetup
 from ironlaw.missing import Missing
 from ironlaw.models import saved
 from ironlaw.plan import Plan, Schedule
 from ironlaw.program import PreparedModel, Program
 
 
-def post_of(*, batch: int = 1) -> Post:
-    return Post(
+def setup_of(*, batch: int = 1) -> TwinSetup:
+    return TwinSetup(
         arm=Arm.of("fp32"),
         replicate=-1,
         model="net",
@@ -45,7 +45,7 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(twin, "open_model", refuse)
     monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
-    (fact,) = twin.Twin(post_of(batch=8)).obey(Prepare("nowhere"))
+    (fact,) = twin.Twin(setup_of(batch=8)).obey(Prepare("nowhere"))
     assert asked == [("net", 8)]
     assert isinstance(fact, Failure)
 
@@ -75,7 +75,7 @@ def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(mo
     monkeypatch.setattr(saved, "load", lambda folder: None)
     monkeypatch.setattr(twin, "check_program", look)
     prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
-    served = twin.Twin(post_of())
+    served = twin.Twin(setup_of())
     try:
         (started,) = served.obey(Start(prepared, warm_up_limit_ns=0))
         (reading,) = served.obey(Turn(round=0, position=0, group=-1, inferences=1))
@@ -116,7 +116,7 @@ def test_a_module_that_fails_for_want_of_gradients_alone_is_given_the_factor_for
     monkeypatch.setattr(twin, "engine", lambda name: Gradients(infer))
     monkeypatch.setattr(saved, "load", lambda folder: None)
     prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
-    served = twin.Twin(post_of())
+    served = twin.Twin(setup_of())
     try:
         (failure,) = served.obey(Start(prepared, warm_up_limit_ns=0))
     finally:

@@ -17,7 +17,7 @@ import traceback
 import msgspec
 
 from ironlaw.measure.children import ChildEnds, adopt_orphans, die_with_parent, end_children, end_group, ended_child
-from ironlaw.measure.messages import Born, Broken, Died, Left, Line, LineLost, News, Post, Staff
+from ironlaw.measure.messages import Broken, Died, Forked, Launch, Left, Line, LineLost, News, TwinSetup
 from ironlaw.telemetry import withhold
 
 GRACE_S = 1.0  # for what an arm started: helpers that see a closed pipe end within some milliseconds
@@ -31,20 +31,20 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a process that inherits it as ignored cannot wait for a child
     line = Line(socket.socket(fileno=int(sys.argv[1])))
-    staff = msgspec.json.decode(line.receive(), type=Staff)
+    launch = msgspec.json.decode(line.receive(), type=Launch)
     started_ns = time.perf_counter_ns()
-    withhold(staff.withheld)
+    withhold(launch.withheld)
     try:
-        for name in staff.imports:
+        for name in launch.imports:
             importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001  # the border to the engines, which may also call sys.exit
         line.send_news(Broken(f"importing {name} failed: {type(error).__name__}: {error}"))
         return
     import_ns = time.perf_counter_ns() - started_ns
-    names = {_fork(post, staff): post.arm.name for post in staff.posts}
-    for post in staff.posts:
-        os.close(post.fd)
-    line.send_news(Born(import_ns))
+    names = {_fork(setup, launch): setup.arm.name for setup in launch.setups}
+    for setup in launch.setups:
+        os.close(setup.fd)
+    line.send_news(Forked(import_ns))
     _Supervisor(line, names).run()
 
 
@@ -101,7 +101,7 @@ class _Supervisor:
             self._line.send_news(news)
 
 
-def _fork(post: Post, staff: Staff) -> int:
+def _fork(setup: TwinSetup, launch: Launch) -> int:
     pid = os.fork()
     if pid:
         _lead_group(pid)
@@ -111,14 +111,14 @@ def _fork(post: Post, staff: Staff) -> int:
         die_with_parent()
         _lead_group(0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for other in staff.posts:
-            if other.fd != post.fd:
+        for other in launch.setups:
+            if other.fd != setup.fd:
                 os.close(other.fd)
         os.close(int(sys.argv[1]))
-        _print_to(post.log)
+        _print_to(setup.log)
         from ironlaw.measure.twin import serve
 
-        serve(post)
+        serve(setup)
         status = 0
     except BaseException:  # noqa: BLE001  # the border to a child process: its log is the hint on its end
         traceback.print_exc()

@@ -76,8 +76,8 @@ Order = Prepare | Start | Turn | AskAnswers | Survey | LayerTurn | CodeTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
-    """What a twin knows from birth: who it is and how the run is set."""
+class TwinSetup:
+    """What a twin gets when it is forked: its arm and the settings of the run."""
 
     arm: Arm
     replicate: int
@@ -94,15 +94,15 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staff:
+class Launch:
     """An interpreter's order: what to import, and the twins to fork."""
 
     imports: tuple[str, ...]
-    posts: tuple[Post, ...]
+    setups: tuple[TwinSetup, ...]
     withheld: tuple[str, ...] = ()  # modules that must not be imported: see ironlaw.telemetry
 
 
-class Born(msgspec.Struct, tag="born", frozen=True):
+class Forked(msgspec.Struct, tag="forked", frozen=True):
     """The interpreter has imported everything and forked its twins."""
 
     import_ns: int
@@ -134,7 +134,7 @@ class End(msgspec.Struct, tag="end", frozen=True):
     arm: str
 
 
-News = Born | Died | Left | Broken
+News = Forked | Died | Left | Broken
 _ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _NEWS: msgspec.json.Decoder[News] = msgspec.json.Decoder(News)
 _ENDS: msgspec.json.Decoder[End] = msgspec.json.Decoder(End)

@@ -34,22 +34,22 @@ from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import held, settle
 from ironlaw.machine.inspection import inspect_machine
-from ironlaw.measure.birth import new_line, threading_environment, user_environment, with_tail
 from ironlaw.measure.messages import (
     AskAnswers,
     CodeTurn,
+    Launch,
     LayerTurn,
     LineLost,
     Order,
-    Post,
     Prepare,
-    Staff,
     Start,
     Survey,
     Turn,
+    TwinSetup,
 )
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
+from ironlaw.measure.process_start import new_line, threading_environment, user_environment, with_tail
 from ironlaw.measure.supervised import Interpreter, TwinProcess
 from ironlaw.models import hub, libraries_for, may_import
 from ironlaw.plan import Plan
@@ -68,7 +68,7 @@ FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
 
 
 @dataclass(frozen=True, slots=True)
-class _Birth:
+class _Start:
     replicate: int
     environment: dict[str, str]
     imports: tuple[str, ...]
@@ -80,7 +80,7 @@ class _Birth:
 class _Launched:
     """An interpreter on its way, or why it could not be launched."""
 
-    birth: _Birth
+    start: _Start
     log: Path
     began_ns: int
     interpreter: Interpreter | None = None
@@ -217,12 +217,12 @@ class ProcessStage:
         by_environment: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
         for arm in arms:
             by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
-        births = [
+        starts = [
             self._birth(tuple(members), dict(environment), replicate, imports)
             for environment, members in by_environment.items()
         ]
         # Side by side: each imports for seconds, and nothing counts meanwhile.
-        for launched in [self._launch(birth) for birth in births]:
+        for launched in [self._launch(start) for start in starts]:
             yield from self._opened(launched)
 
     def _imports_to_prepare(self, arm: Arm) -> tuple[str, ...]:
@@ -232,14 +232,14 @@ class ProcessStage:
 
     def _birth(
         self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int, imports: Mapping[str, tuple[str, ...]]
-    ) -> _Birth:
+    ) -> _Start:
         of_engines = [
             name
             for variant in (arm.variant for arm in arms)
             for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
         ]
         of_models = [name for arm in arms for name in imports.get(arm.name, ())]
-        return _Birth(
+        return _Start(
             replicate=replicate,
             environment=environment,
             imports=tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *of_models))),
@@ -249,30 +249,30 @@ class ProcessStage:
 
     def _opened(self, launched: _Launched) -> Iterator[Fact]:
         """Wait for an interpreter and its twins; what there is to say of it."""
-        birth = launched.birth
+        start = launched.start
         interpreter = launched.interpreter
-        reason = launched.reason if interpreter is None else interpreter.born(limit_s=START_LIMIT_S)
+        reason = launched.reason if interpreter is None else interpreter.wait_forked(limit_s=START_LIMIT_S)
         if reason:
             reason = with_tail(reason, launched.log)
             # Where the system starts no process before anything is measured, it is no arm's fault.
-            stage = "input" if launched.hint and birth.replicate < 0 else "start"
-            for arm in birth.arms:
+            stage = "input" if launched.hint and start.replicate < 0 else "start"
+            for arm in start.arms:
                 if (twin := self._twins.pop(arm.name, None)) is not None:
                     twin.line.close()
-                yield Failure(arm=arm.name, replicate=birth.replicate, stage=stage, reason=reason, hint=launched.hint)
+                yield Failure(arm=arm.name, replicate=start.replicate, stage=stage, reason=reason, hint=launched.hint)
             return
         yield InterpreterStarted(
-            replicate=birth.replicate,
-            arms=tuple(arm.name for arm in birth.arms),
-            environment=birth.environment,
-            padding_bytes=birth.padding,
+            replicate=start.replicate,
+            arms=tuple(arm.name for arm in start.arms),
+            environment=start.environment,
+            padding_bytes=start.padding,
             start_ns=time.monotonic_ns() - launched.began_ns,
             memory=self._memory,
         )
 
-    def _launch(self, birth: _Birth) -> _Launched:
+    def _launch(self, start: _Start) -> _Launched:
         """Start an interpreter and say what it is to import and to fork; does not wait for it."""
-        launched = _Launched(birth=birth, log=self._new_log(), began_ns=time.monotonic_ns())
+        launched = _Launched(start=start, log=self._new_log(), began_ns=time.monotonic_ns())
         try:
             self._spawn(launched)
         except OSError as error:
@@ -286,13 +286,13 @@ class ProcessStage:
         Raises:
             OSError: there are not enough descriptors, processes or space for it.
         """
-        birth = launched.birth
+        start = launched.start
         with contextlib.ExitStack() as theirs:
             line, end = new_line(theirs)
-            lines, posts = {}, []
-            for arm in birth.arms:
+            lines, setups = {}, []
+            for arm in start.arms:
                 lines[arm.name], other = new_line(theirs)
-                posts.append(self._post(arm, birth.replicate, fd=other.fileno(), log=self._new_log()))
+                setups.append(self._setup(arm, start.replicate, fd=other.fileno(), log=self._new_log()))
             process = subprocess.Popen(
                 child.command("ironlaw.measure.interpreter", str(end.fileno())),
                 env={
@@ -300,10 +300,10 @@ class ProcessStage:
                     **self._telemetry_off.variables,
                     **threading_environment(self._plan.threads),
                     **user_environment(),
-                    "IRONLAW_PADDING": "x" * birth.padding,
-                    **birth.environment,
+                    "IRONLAW_PADDING": "x" * start.padding,
+                    **start.environment,
                 },
-                pass_fds=[end.fileno(), *(post.fd for post in posts)],
+                pass_fds=[end.fileno(), *(setup.fd for setup in setups)],
                 stdin=subprocess.DEVNULL,
                 stdout=theirs.enter_context(launched.log.open("wb")),
                 stderr=subprocess.STDOUT,
@@ -312,19 +312,19 @@ class ProcessStage:
             interpreter = Interpreter(process, line, launched.log, tuple(lines))
             self._interpreters.append(interpreter)
         launched.interpreter = interpreter
-        for post in posts:
-            name = post.arm.name
-            self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(post.log))
-        interpreter.begin(Staff(imports=birth.imports, posts=tuple(posts), withheld=self._telemetry_off.withheld))
+        for setup in setups:
+            name = setup.arm.name
+            self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(setup.log))
+        interpreter.begin(Launch(imports=start.imports, setups=tuple(setups), withheld=self._telemetry_off.withheld))
 
     def _new_log(self) -> Path:
         self._logs += 1
         return Path(self._folder.name) / f"output{self._logs}.txt"
 
-    def _post(self, arm: Arm, replicate: int, *, fd: int, log: Path) -> Post:
+    def _setup(self, arm: Arm, replicate: int, *, fd: int, log: Path) -> TwinSetup:
         assert self._check is not None, "the counters are checked before anything starts"
         threads = arm.variant.threads(self._plan.threads)
-        return Post(
+        return TwinSetup(
             arm=arm,
             replicate=replicate,
             model=self._plan.model,

@@ -16,17 +16,17 @@ from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Fact
 from ironlaw.measure.children import describe_exit, end_session
 from ironlaw.measure.messages import (
-    Born,
     Broken,
     Died,
     End,
+    Forked,
+    Launch,
     Left,
     Line,
     LineLost,
     Loss,
     News,
     Order,
-    Staff,
     decode_fact,
     decode_news,
     first_readable,
@@ -47,12 +47,12 @@ class Interpreter:
     left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     is_gone: bool = False
 
-    def begin(self, staff: Staff) -> None:
-        """Let it import and fork; `born` waits for that, and reports what went wrong here too."""
+    def begin(self, launch: Launch) -> None:
+        """Let it import and fork; `wait_forked` waits for that, and reports what went wrong here too."""
         with contextlib.suppress(LineLost):
-            self.line.send(msgspec.json.encode(staff))
+            self.line.send(msgspec.json.encode(launch))
 
-    def born(self, *, limit_s: float) -> str:
+    def wait_forked(self, *, limit_s: float) -> str:
         """Wait until it has imported and forked; empty, or why it could not."""
         try:
             news = self.line.receive_news(timeout_s=limit_s)
@@ -61,7 +61,7 @@ class Interpreter:
                 return f"the interpreter did not start: {lost.message}"
             return f"the interpreter did not start: {self._end_and_reap()}"
         match news:
-            case Born():
+            case Forked():
                 return ""
             case Broken():
                 return news.reason

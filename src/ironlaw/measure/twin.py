@@ -32,11 +32,11 @@ from ironlaw.measure.messages import (
     Line,
     LineLost,
     Order,
-    Post,
     Prepare,
     Start,
     Survey,
     Turn,
+    TwinSetup,
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import observe_pool
@@ -62,11 +62,11 @@ _GRADIENTS = (
 _NULLS = 5  # their median is not one interruption's
 
 
-def serve(post: Post) -> None:
+def serve(setup: TwinSetup) -> None:
     """Answer orders until the recorder hangs up. What an arm's code raises is reported as a Failure."""
-    line = Line(socket.socket(fileno=post.fd))
-    os.sched_setaffinity(0, post.cpus)
-    twin = Twin(post)
+    line = Line(socket.socket(fileno=setup.fd))
+    os.sched_setaffinity(0, setup.cpus)
+    twin = Twin(setup)
     own = os.getpid()
     try:
         while True:
@@ -83,8 +83,8 @@ def serve(post: Post) -> None:
 class Twin:
     """One arm's program and meter, once started."""
 
-    def __init__(self, post: Post) -> None:
-        self._post = post
+    def __init__(self, setup: TwinSetup) -> None:
+        self._setup = setup
         self._program: Program | None = None
         self._meter: TurnMeter | None = None
         self._folder: Path | None = None
@@ -139,29 +139,29 @@ class Twin:
         return runs_with_gradients(program.infer, inputs)
 
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
-        return Failure(arm=self._post.arm.name, replicate=self._post.replicate, stage=stage, reason=reason, hint=hint)
+        return Failure(arm=self._setup.arm.name, replicate=self._setup.replicate, stage=stage, reason=reason, hint=hint)
 
     def _prepare(self, order: Prepare) -> list[Fact]:
-        post = self._post
-        source = post.arm.factory or post.model
+        setup = self._setup
+        source = setup.arm.factory or setup.model
         if runs_own_code(source) and torch_use.is_installed() and may_import(source, "torch"):
             importlib.import_module("torch")  # its code loads it anyway; now what it changes there is seen
         self._enter_process({})
         before = read_settings()
         was_loaded = torch_use.is_loaded()
-        model = open_model(source, images=post.images, batch=post.batch, seed=post.seed)
+        model = open_model(source, images=setup.images, batch=setup.batch, seed=setup.seed)
         settings = changed_since(before)
-        if post.labels is not None:
-            check_fit(model, read_labels(post.labels, images=post.images))
+        if setup.labels is not None:
+            check_fit(model, read_labels(setup.labels, images=setup.images))
         folder = Path(order.folder)
         folder.mkdir(exist_ok=True)
         saved.save(model, folder)
-        by = engine(post.arm.variant.level(ENGINE))
-        prepared = by.prepare(post.arm.variant, model, folder, threads=self._pool_size())
+        by = engine(setup.arm.variant.level(ENGINE))
+        prepared = by.prepare(setup.arm.variant, model, folder, threads=self._pool_size())
         if order.layers and isinstance(by, Profiled):
             by.prepare_profile(model, folder)
         # Only what a program has loaded by now is imported for it in replicates: torch takes seconds in each.
-        declared, precision = ENGINES[post.arm.variant.level(ENGINE)], post.arm.variant.level(PRECISION)
+        declared, precision = ENGINES[setup.arm.variant.level(ENGINE)], setup.arm.variant.level(PRECISION)
         used = tuple(name for name in declared.uses(precision) if name in sys.modules)
         late = (_LATE_TORCH,) if used and torch_use.is_loaded() and not was_loaded else ()
         prepared = replace(
@@ -174,7 +174,7 @@ class Twin:
                 *late,
             ),
         )
-        return [*model.circumstances, ArmPrepared(arm=post.arm.name, prepared=prepared)]
+        return [*model.circumstances, ArmPrepared(arm=setup.arm.name, prepared=prepared)]
 
     def _enter_process(self, settings: Settings) -> None:
         """Make the process the arm's: torch as the run, the model's own code and the arm's factors want it, in this
@@ -185,22 +185,22 @@ class Twin:
             torch.set_num_threads(self._pool_size())
         if torch_use.is_loaded():
             apply_settings(settings)
-        for name, level in self._post.arm.variant.changed:
+        for name, level in self._setup.arm.variant.changed:
             FACTORS[name].enter(level)
 
     def _pool_size(self) -> int:
         """Threads of the engine's pool."""
-        return self._post.arm.variant.pool_threads(self._post.threads)
+        return self._setup.arm.variant.pool_threads(self._setup.threads)
 
     def _start(self, order: Start) -> ArmStarted:
-        post = self._post
+        setup = self._setup
         self._enter_process(order.prepared.settings)
         began_ns = time.perf_counter_ns()
         self._folder = Path(order.prepared.path).parent
-        program = engine(post.arm.variant.level(ENGINE)).load(
-            post.arm.variant, order.prepared, saved.load(self._folder), threads=self._pool_size()
+        program = engine(setup.arm.variant.level(ENGINE)).load(
+            setup.arm.variant, order.prepared, saved.load(self._folder), threads=self._pool_size()
         )
-        for name, level in post.arm.variant.changed:
+        for name, level in setup.arm.variant.changed:
             if name not in program.applied:
                 program = FACTORS[name].change(level, program)
         load_ns = time.perf_counter_ns() - began_ns
@@ -216,16 +216,16 @@ class Twin:
         training = layers_as_in_training(program)
         checks = {"training": training if isinstance(training, Missing) else bool(training), **check_program(program)}
         pool = observe_pool(self._one_inference_ns)
-        meter = meter_for(post.check)
+        meter = meter_for(setup.check)
         meter.attach()
         self._meter = meter
         read_back = {
             name: program.applied[name] if name in program.applied else FACTORS[name].read_back(level, program)
-            for name, level in post.arm.variant.changed
+            for name, level in setup.arm.variant.changed
         }
         return ArmStarted(
-            arm=post.arm.name,
-            replicate=post.replicate,
+            arm=setup.arm.name,
+            replicate=setup.replicate,
             load_ns=load_ns,
             warm_up_ns=series,
             steady_at=steady_from(series),
@@ -274,8 +274,8 @@ class Twin:
         measured = meter.finish()
         stolen_after, throttled_after, waited_after = steal_ns(), throttled_ns(), waited_ns()
         return Reading(
-            arm=self._post.arm.name,
-            replicate=self._post.replicate,
+            arm=self._setup.arm.name,
+            replicate=self._setup.replicate,
             round=order.round,
             position=order.position,
             group=order.group,
@@ -311,8 +311,8 @@ class Twin:
             counts = meter.finish().counts
             nulls.append(
                 NullReading(
-                    arm=self._post.arm.name,
-                    replicate=self._post.replicate,
+                    arm=self._setup.arm.name,
+                    replicate=self._setup.replicate,
                     wall_ns=wall_ns,
                     counts=counts,
                     inferences=order.inferences,
@@ -323,37 +323,37 @@ class Twin:
     def _layer_reader(self) -> LayerReader:
         assert self._program is not None, "a survey is ordered after a start"
         if self._layers is None:
-            post = self._post
-            engine_name = post.arm.variant.level(ENGINE)
+            setup = self._setup
+            engine_name = setup.arm.variant.level(ENGINE)
             self._layers = LayerReader(
-                self._program, post.check, arm=post.arm.name, replicate=post.replicate, engine=engine_name
+                self._program, setup.check, arm=setup.arm.name, replicate=setup.replicate, engine=engine_name
             )
         return self._layers
 
     def _code_reader(self) -> CodeReader:
         assert self._program is not None, "code is sampled after a start"
         if self._code is None:
-            self._code = CodeReader(self._program, self._post.arm.name, self._post.replicate)
+            self._code = CodeReader(self._program, self._setup.arm.name, self._setup.replicate)
         return self._code
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
         counted = take_census(self._program)
-        return Census(arm=self._post.arm.name, counts=counted.counts, nodes=counted.nodes)
+        return Census(arm=self._setup.arm.name, counts=counted.counts, nodes=counted.nodes)
 
     def _judge(self) -> list[Fact]:
-        if self._post.labels is None:
+        if self._setup.labels is None:
             return []
         assert self._program is not None, "labels are judged after a start"
         assert self._folder is not None, "labels are judged after a start"
         model = saved.load(self._folder, probes=True)
-        labels = read_labels(self._post.labels, images=self._post.images)
-        return [judge_labels(self._post.arm.name, self._program, model, labels)]
+        labels = read_labels(self._setup.labels, images=self._setup.images)
+        return [judge_labels(self._setup.arm.name, self._program, model, labels)]
 
     def _answer(self) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
-        return answer_probes(self._post.arm.name, self._program, saved.load(self._folder, probes=True).probes)
+        return answer_probes(self._setup.arm.name, self._program, saved.load(self._folder, probes=True).probes)
 
 
 def _nothing(*arguments: object) -> None:

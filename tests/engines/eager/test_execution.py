@@ -68,8 +68,8 @@ class Branching(nn.Module):
 
 
 def model_of(module: Any, *shape: int, count: int = 8) -> LoadedModel:
-    chance = torch.Generator().manual_seed(0)
-    inputs = [(torch.randn(*shape, generator=chance),) for _ in range(count)]
+    rng = torch.Generator().manual_seed(0)
+    inputs = [(torch.randn(*shape, generator=rng),) for _ in range(count)]
     return LoadedModel(name="net", module=module, inputs=inputs, calibration=inputs, probes=inputs, weights="as made")
 
 

@@ -122,7 +122,7 @@ def mixed(known: Known) -> Infer:
 
 
 def pool(threads: int, *, fresh: bool) -> Callable[[Known], Infer]:
-    """A loop of multiply-adds in so many threads at once; `fresh`: born in each inference."""
+    """A loop of multiply-adds in so many threads at once; `fresh`: started in each inference."""
     from concurrent.futures import ThreadPoolExecutor
 
     def program(known: Known) -> Infer:
@@ -137,10 +137,10 @@ def pool(threads: int, *, fresh: bool) -> Callable[[Known], Infer]:
             return infer
 
         def infer_in_fresh() -> None:
-            born = [threading.Thread(target=work) for _ in range(threads)]
-            for one in born:
+            started = [threading.Thread(target=work) for _ in range(threads)]
+            for one in started:
                 one.start()
-            for one in born:
+            for one in started:
                 one.join()
 
         return infer_in_fresh

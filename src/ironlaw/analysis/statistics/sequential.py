@@ -59,7 +59,7 @@ def is_due(replicates: int, looks: int) -> bool:
 def guarded_p_value(values: Sequence[float], typical_spread: float) -> float:
     """The p-value of an interim look: the spread counts for half of the typical one at least.
 
-    The first few replicates of an experiment can lie close together by chance, most of all where processes have two
+    The first few replicates of an experiment can lie close together at random, most of all where processes have two
     modes: five in the same one have hardly any spread. The experiments of a recording run in the same processes, so
     that the median of their spreads says what is usual there.
     """
