@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 
 import ironlaw
-from ironlaw.analysis.imported.perf_format import parse
 from ironlaw.analysis.summaries import total_column
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.arm import Arm
+from ironlaw.attached.perf_format import parse
 from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel

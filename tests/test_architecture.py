@@ -42,6 +42,10 @@ FORBIDDEN = {
     "report": (
         "ironlaw.measure", "ironlaw.analysis", "ironlaw.engines", *READ_HERE, "torch", "scipy", "subprocess", "socket",
     ),
+    "attached": (
+        "ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.commands", "ironlaw.models", *READ_HERE,
+        "torch", "time", "os", "subprocess", "socket", "random",
+    ),
     "engines": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.commands"),
     "factors": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),
     "models": ("ironlaw.measure", "ironlaw.analysis", "ironlaw.report", "ironlaw.engines", "ironlaw.commands"),

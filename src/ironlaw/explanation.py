@@ -17,10 +17,11 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
-from ironlaw.split import Ledger, Split, Term
+from ironlaw.split import Ledger, OperatorRow, Split, Term
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
+NOT_ATTACHED = Missing("no file with the times of operators is attached")
 NOT_SEARCHED = Missing("nothing was searched")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
@@ -197,6 +198,7 @@ class Comparison:
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     account: Maybe[Account] = NOT_SAMPLED
+    operators: Maybe[tuple[OperatorRow, ...]] = NOT_ATTACHED  # by what they are and by what ran them
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
     seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far
     once: Maybe[ReadOnce] = HAS_INTERVAL
@@ -285,8 +287,17 @@ class Roofline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NextRun:
+    """The command that would test what attached files only suggest; `cause` is empty where they suggest none."""
+
+    command: str
+    why: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Everything a recording (or a published table) says."""
+    """Everything a recording, a published table or attached files say."""
 
     machine: Maybe[Machine]
     plan: Maybe[Plan]
@@ -302,4 +313,6 @@ class Explanation:
     ceilings: Maybe[Roofline] = NOT_RECORDED
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first
     run: Maybe[RunTime] = NOT_RECORDED
+    next_run: Maybe[NextRun] = NOT_ATTACHED
+    source: str = ""  # what was explained, where it is no recording
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth

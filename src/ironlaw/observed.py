@@ -37,6 +37,7 @@ class Observed:
     size_bytes: int = SUSPECTED_BYTES  # of the model
     answers_as_control: bool = False  # bit for bit, as far as that was looked at
     executed: Maybe[Executed] = Missing("code was not sampled")
+    spent: Mapping[Category, float] = field(default_factory=dict)  # shares of its time by operators, where attached
 
     def named(self, count: str, most: int = 3) -> str:
         """The nodes behind a count, as a parenthesis; empty where none is known."""
@@ -65,9 +66,9 @@ class Observed:
         return self.executed.integer_samples / both if both >= ENOUGH_MULTIPLYING else None
 
     def share_of(self, *categories: Category) -> float:
-        """The share of its time in code of these categories; 0 where code was not sampled."""
+        """The share of its time in code, or in operators, of these categories; 0 where neither is known."""
         if isinstance(self.executed, Missing):
-            return 0.0
+            return sum(self.spent.get(category, 0.0) for category in categories)
         return sum(self.executed.categories.get(category, 0.0) for category in categories)
 
     @property

@@ -79,6 +79,23 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorRow:
+    """All operators of one type that one kernel ran, in two arms: ns in one repeat, and how often they ran in one."""
+
+    operator: str
+    kernel: str  # empty where the file names none
+    control_ns: float
+    changed_ns: float
+    control_times: float
+    changed_times: float
+
+    @property
+    def saved_ns(self) -> float:
+        """What they take less in the changed arm."""
+        return self.control_ns - self.changed_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A row of a ledger laid out in time, in one arm; ns from the start of the inference."""
 

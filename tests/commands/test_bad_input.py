@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ironlaw import cli
-from ironlaw.analysis.imported.perf_format import parse
 from ironlaw.analysis.imported.published import explain_table
+from ironlaw.attached.perf_format import parse
 from ironlaw.cli import run
 from ironlaw.errors import ExitCode, IronlawError
 

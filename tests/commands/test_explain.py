@@ -106,7 +106,7 @@ def test_repeats_of_an_unknown_number_have_no_interval_and_are_not_called_one_ru
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--perf-stat", PERF / "real-6.1-mmap-r5.ssv", PERF / "real-6.1-retain-r5.ssv")
-    assert "No interval (output of perf stat -r with -x does not report its number of runs)" in text
+    assert "No interval (output of perf stat -r with -x or -j does not report its number of runs)" in text
     assert "of one run" not in text
 
 
@@ -183,8 +183,6 @@ def test_what_is_named_as_something_else_is_told_how_to_be_explained(capsys: pyt
         f"{WITH_PMU} is a recording, not a table",
         f"ironlaw explain {WITH_PMU}",
     )
-    assert refused(capsys, POST) == (f"{POST} is a table, not a recording", f"ironlaw explain --table {POST}")
-    assert refused(capsys, MMAP)[1] == f"ironlaw explain --perf-stat {MMAP} OTHER"
     assert refused(capsys, "--table", MMAP)[0] == f"{MMAP} is an output of perf stat, not a table"
     assert refused(capsys, "--perf-stat", MMAP, POST)[0] == f"{POST} is a table, not an output of perf stat"
     assert refused(capsys, "--perf-stat", WITH_PMU, MMAP)[1] == f"ironlaw explain {WITH_PMU}"
@@ -196,16 +194,31 @@ def test_folders_binaries_and_absent_files_are_refused(
 ) -> None:
     binary = tmp_path / "model.pt"
     binary.write_bytes(bytes(range(256)) * 20)
-    wanted = "a table" if option else "a recording"
-    assert refused(capsys, *option, binary)[0] == f"{binary} is no text, not {wanted}"
+    wanted = f"{binary} is no text, not a table" if option else f"{binary}, line 1, column 1: no reader knows this file"
+    assert refused(capsys, *option, binary)[0].startswith(wanted)
     assert refused(capsys, *option, tmp_path)[0] == f"cannot read {tmp_path}: Is a directory"
     assert refused(capsys, *option, tmp_path / "no")[0] == f"cannot read {tmp_path / 'no'}: No such file or directory"
 
 
-def test_text_that_is_nothing_known_is_no_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_that_is_nothing_known_is_refused_with_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("fp32 is slow\n")
-    assert refused(capsys, file) == (f"{file} is not a recording", "name a file written by ironlaw run")
+    message, hint = refused(capsys, file)
+    assert message == f"{file}, line 1, column 1: no reader knows this file; it begins with 'fp32 is slow'"
+    assert hint.startswith("known are a recording of ironlaw run, a table, ")
+    file.write_text("")
+    assert refused(capsys, file)[0].endswith("no reader knows this file; it is empty")
+
+
+def test_a_table_and_outputs_of_perf_stat_need_no_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert document(capsys, POST) == document(capsys, "--table", POST)
+    found, named = document(capsys, MMAP, RETAIN), document(capsys, "--perf-stat", MMAP, RETAIN)
+    del found["next_run"], named["next_run"]
+    assert found == named
+    assert "of one arm; a comparison needs two" in refused(capsys, MMAP)[0]
+    assert "are about recordings, and this is a table" in refused(capsys, POST, "--control", "a")[0]
 
 
 def test_the_number_of_files_must_fit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,21 +1,20 @@
-"""ironlaw explain: what a recording, a published table or two saved outputs of perf stat say."""
+"""ironlaw explain: what a recording, a published table or files of other tools say."""
 
 from __future__ import annotations
 
 import io
+from contextlib import ExitStack
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.commands.showing import Display, say_json, show
+from ironlaw.commands.attaching import explain_files, shown_names, unreadable
+from ironlaw.commands.showing import Display, check_writable, say, say_json, show, write_text
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explanation import Explanation
 from ironlaw.missing import Missing
-
-if TYPE_CHECKING:
-    from ironlaw.recording import Recording
 
 _MOST_BYTES = 2**24  # of a table or an output of perf stat: a hundred thousand rows
 _PEEK = 4096  # characters that identify what a file is
@@ -30,11 +29,21 @@ _PEEK = 4096  # characters that identify what a file is
 @click.option("--correlate", is_flag=True, help="Correlate every counter with time: association, not cause.")
 @click.option("--code-of", metavar="ARM", help="List the code that ARM executed, by share of its time.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the list of --code-of as CSV.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.html|.md", help="Write a report as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--quiet", is_flag=True, help="Print only the table and one sentence per comparison.")
 @click.option("--verbose", is_flag=True, help="Print everything that is known.")
 def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **options: object) -> int:
-    """Explain FILE: a recording of ironlaw run, or with --table or --perf-stat numbers measured elsewhere."""
+    """Explain FILE: a recording of ironlaw run, a published table, or files of other tools.
+
+    What a file is, its content says. Two or more files are compared with the first: profiles of ONNX Runtime and
+    torch.profiler, oneDNN's verbose log, counters of OpenVINO, perf stat, perf report and perf script, and the results
+    of llama-bench, pyperf, pytest-benchmark, hyperfine and Google Benchmark.
+
+    \b
+    ironlaw explain run.jsonl
+    ironlaw explain fp32-profile.json int8-profile.json
+    """
     if is_table and is_perf_stat:
         raise BadInput("--table and --perf-stat exclude each other", hint="name one of them")
     display = Display(
@@ -48,7 +57,9 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
         raise BadInput("--control and --changed choose arms of a recording", hint="order the rows or files instead")
     if display.correlate and (is_table or is_perf_stat):
         raise BadInput("--correlate needs rounds and replicates, which only a recording has", hint="leave it out")
-    code_of = options["code_of"]
+    code_of, report = options["code_of"], options["report"]
+    if isinstance(report, Path):
+        check_writable(report, keeping=files)
     if options["as_csv"] and code_of is None:
         raise BadInput("--csv prints the list of --code-of", hint="ironlaw layers FILE --csv prints the ledger")
     if code_of is not None and (is_table or is_perf_stat):
@@ -58,7 +69,14 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
     elif is_perf_stat:
         explanation = _explain_perf_stat(files)
     else:
-        explanation = _explain_recording(files, *(None if arm is None else str(arm) for arm in arms))
+        choice = Choice(
+            control=None if arms[0] is None else str(arms[0]),
+            changed=None if arms[1] is None else str(arms[1]),
+            needs_recording=display.correlate or code_of is not None,
+        )
+        explanation = _explain_by_content(files, choice)
+    if isinstance(report, Path):
+        _write_report(explanation, report)
     if code_of is None:
         show(explanation, display=display)
     else:
@@ -95,25 +113,79 @@ def show_code_of(explanation: Explanation, name: str, *, display: Display, as_cs
         show_code(arm, arm.executed, Console(), is_whole=display.verbose)
 
 
-def _explain_recording(files: tuple[Path, ...], control: str | None, changed: str | None) -> Explanation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was asked for that only a recording has: a control, one arm, its rounds or its samples."""
+
+    control: str | None
+    changed: str | None
+    needs_recording: bool
+
+    def refuse(self, what: str) -> None:
+        """Stop where a file is no recording and something was asked for that only a recording has.
+
+        Raises:
+            BadInput: it was.
+        """
+        if self.needs_recording or self.control is not None or self.changed is not None:
+            raise BadInput(
+                f"--control, --changed, --correlate and --code-of are about recordings, and this is {what}",
+                hint="leave them out; of files, the first is what the others are compared with",
+            )
+
+
+def _explain_by_content(files: tuple[Path, ...], choice: Choice) -> Explanation:
+    """One recording, one table, or files of other tools; each file is opened once, since a pipe is read only once."""
+    if not files:
+        raise BadInput(_counted(0), hint="ironlaw explain FILE, a recording of ironlaw run, or two files to compare")
+    with ExitStack() as opened:
+        streams = []
+        for file in files:
+            try:
+                stream = opened.enter_context(file.open("rb"))
+                head = stream.peek(_PEEK)[:_PEEK]
+            except (OSError, ValueError) as error:
+                raise unreadable(file, error) from None
+            streams.append(stream)
+            content = content_of(head.decode("utf-8", "replace"))
+            if content is Content.RECORDING and len(files) > 1:
+                raise BadInput(_counted(len(files)), hint=f"ironlaw explain {file}, one recording at a time")
+            if content is Content.RECORDING:
+                return _explain_recording(stream, file, choice)
+            if content is Content.TABLE and len(files) == 1:
+                choice.refuse("a table")
+                return _table_of(stream.read(_MOST_BYTES + 1), file)
+        choice.refuse("a file of another tool")
+        return explain_files(files, streams)
+
+
+def _explain_recording(stream: io.BufferedReader, file: Path, choice: Choice) -> Explanation:
     import ironlaw
-
-    if len(files) != 1:
-        raise BadInput(_counted(len(files)), hint="ironlaw explain FILE, a recording of ironlaw run")
-    return ironlaw.explain(_recording(files[0]), control=control, changed=changed)
-
-
-def _recording(file: Path) -> Recording:
-    """The recording in a file, opened once: what a pipe gave to a first look is not there for a second."""
     from ironlaw.recording import read
 
     try:
-        with file.open("rb") as stream:
-            assert isinstance(stream, io.BufferedReader), "opened with a buffer, which can be looked into"
-            _require(Content.RECORDING, file, stream.peek(_PEEK)[:_PEEK].decode("utf-8", "replace"))
-            return read(stream, named=str(file))
+        recording = read(stream, named=str(file))
     except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
+    return ironlaw.explain(recording, control=choice.control, changed=choice.changed)
+
+
+def _table_of(content: bytes, file: Path) -> Explanation:
+    from ironlaw.analysis.imported.published import explain_table
+
+    return explain_table(_decoded(content, file), named=str(file))
+
+
+def _write_report(explanation: Explanation, path: Path) -> None:
+    if path.suffix.lower() == ".md":
+        from ironlaw.report.markdown import to_markdown
+
+        write_text(to_markdown(explanation), path)
+    else:
+        from ironlaw.report.html import render
+
+        write_text(render(explanation, None), path)
+    say(f"Report: {path}", err=True)
 
 
 def _explain_table(files: tuple[Path, ...]) -> Explanation:
@@ -134,11 +206,7 @@ def _explain_perf_stat(files: tuple[Path, ...]) -> Explanation:
     texts = [_text(file) for file in files]
     for file, text in zip(files, texts, strict=True):
         _require(Content.PERF_STAT, file, text)
-    # A table of long paths is hard to read; names alone do where they distinguish the files.
-    names = [file.name for file in files]
-    if len(set(names)) < len(names):
-        names = [str(file) for file in files]
-    return explain_perf_stat(list(zip(names, texts, strict=True)))
+    return explain_perf_stat(list(zip(shown_names(files), texts, strict=True)))
 
 
 def _counted(files: int) -> str:
@@ -192,12 +260,11 @@ def _text(file: Path) -> str:
         with file.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
+    return _decoded(content, file)
+
+
+def _decoded(content: bytes, file: Path) -> str:
     if len(content) > _MOST_BYTES:
         raise BadInput(f"{file} is larger than any table or output of perf stat", hint="name a smaller file")
     return content.decode("utf-8", "replace")
-
-
-def _unreadable(file: Path, error: Exception) -> BadInput:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return BadInput(f"cannot read {file}: {reason}", hint="name a file that you may read")

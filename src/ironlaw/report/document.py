@@ -26,6 +26,7 @@ from ironlaw.explanation import (
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import account_document, executed_document
 from ironlaw.report.arms import answers_document
+from ironlaw.report.attached import next_document, operators_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.guesses import guesses
@@ -73,6 +74,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
+        "next_run": next_document(explanation),
         "front": [
             {
                 "arm": point.arm,
@@ -171,6 +173,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "ledger": ledger_value(comparison.ledger),
         **ledger_check(comparison.ledger),
         "account": account_document(comparison.account),
+        "operators": operators_document(comparison),
         "text": paragraph(comparison, explanation),
     }
 

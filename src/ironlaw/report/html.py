@@ -21,6 +21,7 @@ from ironlaw.recording import Recording
 from ironlaw.report import figures, splitting, words
 from ironlaw.report.account_figures import icicle
 from ironlaw.report.associations import counter_title, covariance_text
+from ironlaw.report.attached import OPERATORS_HEADING, next_command, next_sentence
 from ironlaw.report.columns import (
     ArmsTable,
     added_arms,
@@ -67,6 +68,8 @@ _SAID = (
     guesses_heading,
     mixed_sentences,
     next_best_sentences,
+    next_command,
+    next_sentence,
     paragraph,
     prediction_text,
     recommendation_sentence,
@@ -122,6 +125,7 @@ def environment() -> jinja2.Environment:
         splitting=splitting,
         **{said.__name__: said for said in _SAID},
         FRONT_HEADING=FRONT_HEADING,
+        OPERATORS_HEADING=OPERATORS_HEADING,
         cause_of=cause_of,
         correlation_text=_correlation_text,
         covariance_text=covariance_text,
@@ -214,7 +218,7 @@ def _inside_script(text: str) -> str:
 
 
 def _title(explanation: Explanation) -> str:
-    model = plain(explanation.plan.model) if is_known(explanation.plan) else "a published table"
+    model = plain(explanation.plan.model if is_known(explanation.plan) else explanation.source or "a published table")
     return f"{model} on {plain(explanation.machine.cpu)}" if is_known(explanation.machine) else model
 
 

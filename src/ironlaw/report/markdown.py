@@ -11,6 +11,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.account import account_sentences, named_rows
+from ironlaw.report.attached import OPERATORS_HEADING, next_command, next_sentence, operator_lines
 from ironlaw.report.columns import Row, arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
@@ -50,6 +51,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
             blocks.append(code_block(explanation.recommendation.how))
         others = next_best_sentences(explanation.recommendation, explanation)
         blocks += [_listed(others)] if others else []
+    blocks += next_blocks(explanation)
     blocks.append(folded("Machine and method", facts_block(explanation, recording)))
     return "\n\n".join(blocks) + "\n"
 
@@ -135,6 +137,7 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
         blocks.append(table(["verdict", "cause", "prediction", "measured", "share", "why"], rows, right_from=9))
     blocks += split_blocks(comparison)
     blocks += account_blocks(comparison)
+    blocks += operator_blocks(comparison)
     if said := splitting.what_if_sentence(comparison, explanation.plan):
         blocks.append(escaped(said))
     return blocks
@@ -166,6 +169,22 @@ def account_blocks(comparison: Comparison) -> list[str]:
     headings = ["code", plain(comparison.control), plain(comparison.changed), "saved [95 %]"]
     said = "\n\n".join(escaped(sentence) for sentence in account_sentences(account))
     return [folded("By executed code", f"{table(headings, rows)}\n\n{said}")]
+
+
+def operator_blocks(comparison: Comparison) -> list[str]:
+    """Times by operator and kernel, folded; nothing where no file with them is attached."""
+    unit, lines = operator_lines(comparison)
+    if not lines:
+        return []
+    headings = ["operator", "calls", *(f"{plain(name)}, {unit}" for name in (comparison.control, comparison.changed))]
+    rows = [[line.name, line.times, *line.cells] for line in lines]
+    return [folded(OPERATORS_HEADING, table([*headings, f"saved, {unit}"], rows))]
+
+
+def next_blocks(explanation: Explanation) -> list[str]:
+    """The command that would test what attached files suggest; nothing of a recording."""
+    said = next_sentence(explanation)
+    return [f"**{escaped(said)}**", code_block(next_command(explanation))] if said else []
 
 
 def waterfall_blocks(explanation: Explanation) -> list[str]:

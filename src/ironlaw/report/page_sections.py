@@ -11,6 +11,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report import figures, layer_figures, words
 from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.account_figures import account_bars
+from ironlaw.report.attached import operator_lines
 from ironlaw.report.drawing import Drawing
 from ironlaw.report.layers import ledger_notes
 from ironlaw.report.quantity import TIME, number, scale_for, shown
@@ -47,6 +48,14 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorsView:
+    """Times by operator and kernel as a table: its unit, and per row its words and its cells."""
+
+    unit: str
+    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One comparison's part of the page."""
 
@@ -59,6 +68,7 @@ class Section:
     ledger_notes: tuple[str, ...]
     account: AccountView | None
     no_account: str
+    operators: OperatorsView | None
 
 
 def section(
@@ -76,7 +86,18 @@ def section(
         ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
         account=None if isinstance(account, Missing) else _account_view(comparison, account, f"{prefix}c{place}-"),
         no_account=plain(account.reason) if isinstance(account, Missing) and account != NOT_SAMPLED else "",
+        operators=_operators_view(comparison),
     )
+
+
+def _operators_view(comparison: Comparison) -> OperatorsView | None:
+    unit, lines = operator_lines(comparison)
+    rows = []
+    for line in lines:
+        values = (line.row.control_ns, line.row.changed_ns, line.row.saved_ns)
+        cells = tuple(Cell(text=text, value=repr(value)) for text, value in zip(line.cells, values, strict=True))
+        rows.append((line.name, line.times, cells))
+    return OperatorsView(unit=unit, rows=tuple(rows)) if rows else None
 
 
 def _why_not(part: object) -> str:

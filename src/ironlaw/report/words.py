@@ -44,7 +44,7 @@ WEIGHT_WORDS: dict[Weight, str] = {
 }
 
 # Concerns that come many at a time with the same beginning, and that beginning: shown as one list.
-LISTED: dict[str, str] = {"table-lacks": "the table lacks"}
+LISTED: dict[str, str] = {"table-lacks": "the table lacks", "file-lacks": "the files do not show"}
 
 
 def unit_of_work(plan: Maybe[Plan]) -> str:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ironlaw.analysis.imported.perf_format import Output, event_name, parse
 from ironlaw.analysis.imported.perf_stat import explain_perf_stat
+from ironlaw.attached.perf_format import event_name, parse
 from ironlaw.errors import BadInput
 from ironlaw.explanation import (
     Difference,
     Explanation,
 )
 from ironlaw.missing import Missing, is_known
+from ironlaw.perf_output import Output
 from ironlaw.split import Term
 
 DATA = Path(__file__).parent.parent / "data"

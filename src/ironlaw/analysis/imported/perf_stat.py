@@ -11,12 +11,12 @@ import numpy as np
 
 from ironlaw.analysis.compare import compare, judge
 from ironlaw.analysis.concerns.perf_outputs import output_doubts, outputs_doubts
-from ironlaw.analysis.imported.perf_format import Counted, Output, parse
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.single import ONCE, require_distinct
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
 from ironlaw.analysis.turns import ArmTurns, PerInference
+from ironlaw.attached.perf_format import parse
 from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
@@ -29,11 +29,12 @@ from ironlaw.explanation import (
     Explanation,
 )
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.perf_output import Counted, Output
 from ironlaw.split import Term
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
-UNCOUNTED_RUNS = Missing("output of perf stat -r with -x does not report its number of runs")
+UNCOUNTED_RUNS = Missing("output of perf stat -r with -x or -j does not report its number of runs")
 WHOLE_TIME = 0.9995  # perf prints hundredths of a percent, and 99.97 % for a counter that never waited
 
 
@@ -54,8 +55,17 @@ def explain_perf_stat(texts: list[tuple[str, str]]) -> Explanation:
     Raises:
         BadInput: an output cannot be read, or has no time elapsed.
     """
-    require_distinct([name for name, _ in texts], SOURCE)
-    arms = [_arm(name, parse(text, named=name)) for name, text in texts]
+    return explain_outputs([(name, parse(text, named=name)) for name, text in texts])
+
+
+def explain_outputs(outputs: list[tuple[str, Output]]) -> Explanation:
+    """Compare outputs of `perf stat` that were read, each given as (name, output): every one with the one before it.
+
+    Raises:
+        BadInput: there are fewer than two, or one has no time elapsed.
+    """
+    require_distinct([name for name, _ in outputs], SOURCE)
+    arms = [_arm(name, output) for name, output in outputs]
     steps = list(pairwise(arms))
     if len(arms) > 2:
         steps.append((arms[0], arms[-1]))

@@ -25,7 +25,7 @@ _COMPUTES = {
     "AveragePool", "GlobalAveragePool", "MaxPool", "LayerNormalization", "InstanceNormalization", "LeakyRelu", "Tanh",
     "HardSigmoid", "HardSwish", "Gelu", "FusedConv", "FusedMatMul", "LSTM", "GRU", "Attention", "PRelu",
 }  # fmt: skip
-_INT8_FORMATS = ("int8", "uint8")
+_FLOATS = ("float", "float16", "double")
 
 
 def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
@@ -42,7 +42,7 @@ def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
                 found[name].append(_said(event, node))
         for shape, dtype in _outputs(event):
             elements += shape
-            floats += shape if dtype in ("float", "float16", "double") else 0
+            floats += shape if dtype in _FLOATS else 0
     counts = {name: float(len(names)) for name, names in found.items()}
     counts |= {
         "operators": float(len(events)),
@@ -51,6 +51,52 @@ def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
     }
     named = {name: tuple(dict.fromkeys(names)) for name, names in found.items() if names and name in _NAMED}
     return OperatorCensus(counts=dict(counts), nodes=named)
+
+
+def census_of_profile(events: list[Any]) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
+    """What a profile alone shows of one inference: the counts that need no graph, and the nodes behind them.
+
+    A float operator counts as between a dequantize and a quantize where it ran directly between the two, on tensors of
+    their shapes. What hangs on attributes and on edges of the graph is absent.
+    """
+    nowhere = _Around({}, {})
+    found: dict[str, list[str]] = {
+        name: [_said_of_profile(event) for event in events if claim(event, None, nowhere)]
+        for name, claim in _CLAIMS.items()
+        if name not in _NEED_A_GRAPH
+    }
+    found["unfused_operators"] = [_said_of_profile(event) for event in _between_conversions(events)]
+    if any(_kind(event) == "MatMulNBits" for event in events):
+        found.pop("int8_operators")  # whether these multiply in int8 is an attribute
+    written = [output for event in events for output in _outputs(event)]
+    elements = sum(size for size, _ in written)
+    counts = {name: float(len(names)) for name, names in found.items()} | {"operators": float(len(events))}
+    if elements:
+        counts["float_share"] = sum(size for size, dtype in written if dtype in _FLOATS) / elements
+    named = {name: tuple(dict.fromkeys(names)) for name, names in found.items() if names and name in _NAMED}
+    return counts, named
+
+
+_NEED_A_GRAPH = ("unfused_operators", "idle_pairs", "widening_operators", "half_casts")
+
+
+def _said_of_profile(event: Any) -> str:
+    name = event["name"].removesuffix("_kernel_time")
+    return f"{name} ({_kind(event)})" if name else _kind(event)
+
+
+def _between_conversions(events: list[Any]) -> Iterator[Any]:
+    """Float operators that ran directly behind a DequantizeLinear and before a QuantizeLinear of the same shapes."""
+    ran = [event for event in events if _kind(event) not in _LAYOUT]
+    for before, event, behind in zip(ran, ran[1:], ran[2:], strict=False):
+        kinds = (_kind(before), _kind(behind))
+        if _kind(event) in _COMPUTES and kinds == ("DequantizeLinear", "QuantizeLinear"):
+            read = {tuple(shape) for entry in event["args"]["input_type_shape"] for shape in entry.values()}
+            made = {size for size, _ in _outputs(event)}
+            written = {tuple(s) for entry in before["args"]["output_type_shape"] for s in entry.values()}
+            quantized = {size for size, _ in _outputs(behind)}
+            if read & written and made & quantized:
+                yield event
 
 
 class _Around:

@@ -21,6 +21,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
 from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, number, scale_for
+from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import Verbosity
@@ -107,6 +108,7 @@ class Comparisons:
             say_if(self.console, splitting.what_if_sentence(comparison, self.explanation.plan), indent=2)
         if is_known(comparison.account):
             show_account(comparison.account, comparison, self.console, is_whole=is_verbose)
+        show_operators(comparison, self.console, is_whole=is_verbose)
         # Both locate the time: by code where it was sampled, else by layer.
         if is_known(comparison.ledger) and (is_verbose or not is_known(comparison.account)):
             _show_ledger(comparison.ledger, comparison, self.console, is_whole=is_verbose)

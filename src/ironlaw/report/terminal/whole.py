@@ -25,6 +25,7 @@ from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
 from ironlaw.report.recommendation import compared_in_full
 from ironlaw.report.run_time import run_sentence
 from ironlaw.report.terminal.arms import show_arms
+from ironlaw.report.terminal.attached import show_next
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, show_headlines
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
@@ -77,6 +78,7 @@ def show(
     in_words = is_verbose or not is_known(explanation.plan)
     shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words)
     show_found(explanation, console, is_whole=is_verbose)
+    show_next(explanation, console)
     if not is_verbose:
         _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened)
 

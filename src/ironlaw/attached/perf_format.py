@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
+from ironlaw.perf_output import Counted, Output
 
 NS_PER = {"ns": 1.0, "us": 1e3, "usec": 1e3, "msec": 1e6, "ms": 1e6, "sec": 1e9, "s": 1e9}
 TIMED_IN_MSEC = ("task-clock", "cpu-clock")  # perf before 3.16 prints them without a unit
@@ -32,35 +32,6 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AGGREGATED = re.compile(r"^\s*(S\d+(-D\d+)?(-C\d+)?|CPU\d+|N\d+|D\d+)[\s,;]")
 TEXT_MARKS = ("Performance counter stats for", "seconds time elapsed")
 SEPARATORS = (";", "\t", "|", "@", ",")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
-    """One line of an output. Times are in ns; `share` is how much of the time it counted, as a fraction.
-
-    `event` is written with its mode (instructions:u); `pmu` names the PMU where the line does, for hybrid CPUs.
-    `spread` is the standard error over the runs, relative to the value.
-    """
-
-    event: str
-    value: Maybe[float]
-    pmu: str = ""
-    share: float = 1.0
-    spread: Maybe[float] = Missing("the output is of one run")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """What one saved output holds; times in ns."""
-
-    counted: tuple[Counted, ...]
-    elapsed_ns: Maybe[float]
-    elapsed_spread: Maybe[float] = Missing("the output is of one run")
-    user_ns: Maybe[float] = Missing("the output does not report user time")
-    kernel_ns: Maybe[float] = Missing("the output does not report system time")
-    runs: Maybe[int] = Missing("the output does not report its number of runs")
-    unread: tuple[str, ...] = field(default_factory=tuple)  # lines that look like counts and are not understood
-    assumptions: tuple[str, ...] = ()
 
 
 def parse(text: str, *, named: str) -> Output:

@@ -1,0 +1,94 @@
+"""Which of the things found in attached files are arms, what they are called, and which are compared with which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ironlaw.attachment import AttachedFile, Attachment
+from ironlaw.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedArm:
+    """One arm: its name, and what a file shows of it."""
+
+    name: str
+    attachment: Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedPairs:
+    """All arms, and the places of those to compare; `alone` are labels that only one file has."""
+
+    arms: tuple[AttachedArm, ...]
+    pairs: tuple[tuple[int, int], ...]
+    alone: tuple[str, ...] = ()
+
+
+def arms_of(files: Sequence[AttachedFile]) -> AttachedPairs:
+    """The first file is the control of the others; of several benchmarks in each, those of one label are compared.
+
+    One file alone is compared with itself: its first benchmark is the control of the others.
+
+    Raises:
+        BadInput: there are fewer than two arms, two of one name, or none that belong together.
+    """
+    if len(files) == 1:
+        return _within(files[0])
+    if all(len(file.found) == 1 for file in files):
+        arms = tuple(AttachedArm(name=file.name, attachment=file.found[0]) for file in files)
+        _require_distinct(arms)
+        return AttachedPairs(arms=arms, pairs=tuple((0, place) for place in range(1, len(arms))))
+    return _by_label(files)
+
+
+def _within(file: AttachedFile) -> AttachedPairs:
+    if len(file.found) < 2:
+        raise BadInput(
+            f"{file.name} is {file.found[0].title}, of one arm; a comparison needs two",
+            hint=f"ironlaw explain {file.name} OTHER",
+        )
+    arms = tuple(AttachedArm(name=found.label or file.name, attachment=found) for found in file.found)
+    _require_distinct(arms)
+    return AttachedPairs(arms=arms, pairs=tuple((0, place) for place in range(1, len(arms))))
+
+
+def _by_label(files: Sequence[AttachedFile]) -> AttachedPairs:
+    arms = tuple(
+        AttachedArm(name=f"{file.name}: {found.label}" if found.label else file.name, attachment=found)
+        for file in files
+        for found in file.found
+    )
+    _require_distinct(arms)
+    places: dict[str, list[int]] = {}
+    for place, arm in enumerate(arms):
+        places.setdefault(arm.attachment.label, []).append(place)
+    own = len(files[0].found)
+    pairs = [(members[0], other) for members in places.values() if members[0] < own for other in members[1:]]
+    if not pairs:
+        raise BadInput(
+            f"{files[0].name} and {files[1].name} have no benchmark of one name",
+            hint=f"{files[0].name} holds {_listed(files[0])}; {files[1].name} {_listed(files[1])}",
+        )
+    alone = tuple(arms[members[0]].name for members in places.values() if len(members) == 1)
+    kept = sorted({place for pair in pairs for place in pair})
+    return AttachedPairs(
+        arms=tuple(arms[place] for place in kept),
+        pairs=tuple((kept.index(one), kept.index(other)) for one, other in pairs),
+        alone=alone,
+    )
+
+
+def _listed(file: AttachedFile, most: int = 5) -> str:
+    labels = [found.label or "one without a name" for found in file.found]
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def _require_distinct(arms: Sequence[AttachedArm]) -> None:
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(
+                f"two arms are called {name!r}", hint="name each file once, and give each benchmark a name of its own"
+            )

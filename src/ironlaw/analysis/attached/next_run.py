@@ -1,0 +1,73 @@
+"""What to run next: the command that would test what attached files suggest."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from ironlaw.analysis.attached.arms import AttachedArm
+from ironlaw.causes import CAUSES
+from ironlaw.engines import ENGINES, PLAIN
+from ironlaw.explanation import CauseVerdict, Comparison, NextRun
+from ironlaw.factors import FACTORS
+from ironlaw.variant import GIVEN
+
+_THREADS = "threads"
+
+
+def next_run(arms: Sequence[AttachedArm], comparisons: Sequence[Comparison]) -> NextRun:
+    """The run that tests the first suspect of the comparisons which an experiment in this engine can test.
+
+    Where they suggest none, the run that measures the arms and looks for causes by itself.
+    """
+    verdicts = [verdict for comparison in comparisons for verdict in comparison.causes]
+    suspect = next((verdict for verdict in verdicts if _is_testable(verdict, arms)), None)
+    words = ["ironlaw", "run"]
+    for arm in arms[:2]:
+        words += ["--arm", f"{_short(arm.name)}={_program(arm, arms)}"]
+    stated = {arm.attachment.stated.get(_THREADS, "") for arm in arms[:2]}
+    threads = stated.pop() if len(stated) == 1 else ""
+    if threads.isdecimal():
+        words += ["--threads", threads]
+    if suspect is None:
+        untested = verdicts[0] if verdicts else None
+        why = (
+            f"no experiment of this engine tests {CAUSES[untested.cause].title}; the run shows it in the layers and "
+            "in what executes"
+            if untested is not None and untested.cause in CAUSES
+            else "nothing in the files points to a cause; the run looks for one, and has intervals and a control"
+        )
+        return NextRun(command=_command(words), why=why)
+    words += ["--experiments", suspect.cause]
+    return NextRun(command=_command(words), why=f"it tests {CAUSES[suspect.cause].title}", cause=suspect.cause)
+
+
+def _is_testable(verdict: CauseVerdict, arms: Sequence[AttachedArm]) -> bool:
+    cause = CAUSES.get(verdict.cause)
+    if cause is None:
+        return False
+    names = {arm.attachment.engine or PLAIN for arm in arms}
+    return any(ENGINES[name].takes(FACTORS[switch.factor], GIVEN) for name in names for switch in cause.switches)
+
+
+def _program(arm: AttachedArm, arms: Sequence[AttachedArm]) -> str:
+    """Where the user's own program goes: a model file of the engine that made the file, or a factory."""
+    place = "CONTROL" if arm is arms[0] else "CHANGED"
+    engine = arm.attachment.engine
+    suffixes = ENGINES[engine].files if engine in ENGINES else ()
+    if not suffixes:
+        return f"{place}.py:FACTORY"
+    is_first = next(name for name, declared in ENGINES.items() if suffixes[-1] in declared.files) == engine
+    return f"{place}{suffixes[-1]}" + ("" if is_first else f"@{engine}")
+
+
+def _short(name: str) -> str:
+    """A name of a file as a name of an arm: without folder and ending, and without what a shell or a plan takes."""
+    stem = re.split(r"[/\\]", name)[-1].partition(":")[0]
+    stem = re.sub(r"\.\w{1,6}$", "", stem)
+    return re.sub(r"[^\w.+-]", "-", stem) or "arm"
+
+
+def _command(words: Sequence[str]) -> str:
+    return " ".join(map(shlex.quote, words))

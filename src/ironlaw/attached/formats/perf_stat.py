@@ -1,0 +1,126 @@
+"""Saved outputs of perf stat: as a terminal shows it, separated (-x), and JSON lines (-j)."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, parse
+from ironlaw.attached.text import AttachedText
+from ironlaw.attachment import Attachment, Repeated, RepeatTimes, TimedWhole
+from ironlaw.missing import Maybe, Missing, first_missing
+from ironlaw.perf_output import Counted, Output
+
+_JSON_ROW = re.compile(r'^\s*\{.*"counter-value"', re.MULTILINE)
+_SEPARATED = re.compile(
+    rf"^\s*(?:<not (?:supported|counted)>|\d[\d.,]*)[{re.escape(''.join(SEPARATORS))}][^\n]*"
+    r"(?:clock|cycles|instructions|faults|branch|cache|context|migrations|_time|slots|refs|misses)",
+    re.MULTILINE,
+)
+
+
+def _recognises(head: str) -> bool:
+    return any(mark in head for mark in TEXT_MARKS) or bool(_JSON_ROW.search(head) or _SEPARATED.search(head))
+
+
+def _read(text: AttachedText) -> tuple[Attachment, ...]:
+    whole = text.whole()
+    output = _of_json(whole, text) if _JSON_ROW.search(whole) else parse(whole, named=text.named)
+    return (
+        Attachment(
+            format=PERF_STAT.slug,
+            title=PERF_STAT.title,
+            timed=TimedWhole.PROCESS,
+            times=_times(output),
+            counts=output,
+        ),
+    )
+
+
+def _times(output: Output) -> Maybe[RepeatTimes]:
+    elapsed_ns = output.elapsed_ns
+    if isinstance(elapsed_ns, Missing):
+        return elapsed_ns
+    if not elapsed_ns > 0:
+        return Missing("the output says that no time elapsed")
+    return RepeatTimes(mean_ns=elapsed_ns, error=output.elapsed_spread, count=output.runs, repeated=Repeated.PROCESSES)
+
+
+def _of_json(whole: str, text: AttachedText) -> Output:
+    """The rows of -j, each a JSON object; lines of other kinds (the program's own output) are left alone."""
+    counted: list[Counted] = []
+    elapsed: Maybe[float] = Missing("JSON output has no time elapsed; add -e duration_time")
+    spread: Maybe[float] = Missing("the output is of one run")
+    utilised: Maybe[float] = Missing("the output does not report how many CPUs were utilized")
+    for number, line in enumerate(whole.splitlines(), start=1):
+        if '"counter-value"' not in line:
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            column = error.colno if isinstance(error, json.JSONDecodeError) else 1
+            raise text.refused(number, column, "this line of perf stat -j is not JSON") from None
+        if not isinstance(row, dict) or "event" not in row:
+            continue  # a row of metrics alone
+        if aggregated := [name for name in ("cpu", "core", "socket", "die", "node", "interval") if name in row]:
+            raise text.refused(number, 1, f"it counts by {aggregated[0]}: save it without -A, --per-core and -I")
+        one = _row(row, number, text)
+        counted.append(one)
+        event = one.event.partition(":")[0]
+        if event == "duration_time":
+            elapsed, spread = one.value, one.spread
+        if event == "task-clock" and str(row.get("metric-unit")) == "CPUs utilized":
+            utilised = _number(row.get("metric-value"), number, text)
+    assumptions: tuple[str, ...] = ()
+    by_name = {one.event.partition(":")[0]: one.value for one in counted}
+    clock = by_name.get("task-clock", Missing("it has no task-clock"))
+    derived = first_missing(clock, utilised) is None and isinstance(elapsed, Missing)
+    if derived and not isinstance(clock, Missing) and not isinstance(utilised, Missing) and utilised > 0:
+        elapsed = clock / utilised
+        assumptions = ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)
+    by_event = {one.event: one.value for one in counted}
+    gap = Missing("JSON output has none; add -e user_time,system_time")
+    return Output(
+        counted=tuple(counted),
+        elapsed_ns=elapsed,
+        elapsed_spread=spread,
+        user_ns=by_event.get("user_time", gap),
+        kernel_ns=by_event.get("system_time", gap),
+        assumptions=assumptions,
+    )
+
+
+def _row(row: dict[str, Any], line: int, text: AttachedText) -> Counted:
+    value = row["counter-value"]
+    spread: Maybe[float] = Missing("the output is of one run")
+    if "variance" in row:  # its name; it is the standard error of the mean in percent
+        spread = _number(row["variance"], line, text) / 100
+    return counted_line(
+        written=str(row["event"]),
+        value=value if isinstance(value, str) and value.startswith("<") else _number(value, line, text),
+        unit=str(row.get("unit", "")),
+        share=_number(row.get("pcnt-running", 100.0), line, text) / 100,
+        spread=spread,
+    )
+
+
+def _number(value: Any, line: int, text: AttachedText) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise text.refused(line, 1, f"{str(value)[:40]!r} is not a number") from None
+    if not 0 <= number <= MOST:
+        raise text.refused(line, 1, f"{str(value)[:40]!r} is more than a counter holds")
+    return number
+
+
+PERF_STAT = AttachedFormat(
+    slug="perf-stat",
+    title="an output of perf stat",
+    made_by="perf stat -r 10 -o FILE COMMAND",
+    recognises=_recognises,
+    read=_read,
+)
+FORMATS = (PERF_STAT,)

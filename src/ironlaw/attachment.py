@@ -1,0 +1,122 @@
+"""What a file of another tool shows, for all formats in one form: times, and what they are made of.
+
+Nothing here is explained: readers state what stands in a file and what it lacks, analysis/attached compares.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ironlaw.code import CodeSite
+from ironlaw.layer import LayerCall
+from ironlaw.missing import Maybe, Missing
+from ironlaw.perf_output import Output
+
+MOST_NS = 1e18  # of one time: 31 years
+NO_NODES = Missing("the file holds no times of operators")
+NO_CODE = Missing("the file holds no samples of code")
+NO_COUNTS = Missing("the file holds no counts")
+
+
+class Repeated(Enum):
+    """What separates two repeats of a time; the value is how a sentence names them."""
+
+    PROCESSES = "processes"  # each repeat is a process of its own: what differs between processes is in the spread
+    WITHIN = "repeats within one process"
+
+
+class TimedWhole(Enum):
+    """What one repeat is; only times of one kind are compared. The value is how a sentence names it."""
+
+    INFERENCE = "one inference"
+    PROCESS = "a whole process"
+    ITERATION = "one iteration of a benchmark"
+    UNKNOWN = "an unknown number of inferences"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatTimes:
+    """How long one repeat took, in ns: each repeat, or where a file holds only a summary its mean and standard error.
+
+    `error` is the standard error of the mean over the mean, over `count` repeats; both follow from `each_ns` where
+    there is any.
+    """
+
+    each_ns: tuple[float, ...] = ()
+    mean_ns: float = 0.0
+    error: Maybe[float] = Missing("the file does not show how far repeats differ")
+    count: Maybe[int] = Missing("the file does not report its number of repeats")
+    repeated: Repeated = Repeated.WITHIN
+    is_cpu_time: bool = False  # of all threads; else by the clock
+
+    def __post_init__(self) -> None:
+        values = self.each_ns or (self.mean_ns,)
+        if not all(math.isfinite(value) and 0 < value <= MOST_NS for value in values):
+            raise ValueError("a time is not above 0, or longer than 31 years")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedNode:
+    """An operator as the file lists it, its mean time in one repeat in ns, and how often it ran in one."""
+
+    call: LayerCall
+    ns: float
+    times: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedCode:
+    """Samples of code: each site with its share of all samples, and the CPU time that all of them stand for."""
+
+    sites: tuple[tuple[CodeSite, float], ...]
+    samples: int
+    event: str
+    kernel_seen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """What the file cannot show, why, and what would show it."""
+
+    what: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One arm's worth of a file.
+
+    `label` distinguishes several in one file. `stated` is what the file states of how it was made, by name: versions,
+    threads, shapes, instruction sets. `census` are counts over one inference, by the names of measure/census.py, with
+    the operators behind them in `named`. `left_out` and `included` say what of warming up is not, and is, in the times;
+    `disturbs` how the way in which the file was made changes them.
+    """
+
+    format: str
+    title: str
+    timed: TimedWhole
+    label: str = ""
+    times: Maybe[RepeatTimes]
+    nodes: Maybe[tuple[AttachedNode, ...]] = NO_NODES
+    code: Maybe[AttachedCode] = NO_CODE
+    counts: Maybe[Output] = NO_COUNTS
+    census: dict[str, float] = field(default_factory=dict)
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stated: dict[str, str] = field(default_factory=dict)
+    left_out: str = ""
+    included: str = ""
+    disturbs: str = ""
+    notes: tuple[str, ...] = ()
+    lacks: tuple[Lack, ...] = ()
+    engine: str = ""  # whose own format it is; empty for formats of tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """A file as it was named, and all that was found in it."""
+
+    name: str
+    found: tuple[Attachment, ...]

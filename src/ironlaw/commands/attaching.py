@@ -1,0 +1,78 @@
+"""Files of other tools, opened, recognised by what they hold, and read with progress."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ironlaw.errors import BadInput
+
+if TYPE_CHECKING:
+    from ironlaw.attached.text import Watch
+    from ironlaw.attachment import AttachedFile
+    from ironlaw.explanation import Explanation
+
+_SHOWN_FROM_BYTES = 2**23  # a smaller file is read before progress could be seen
+
+
+def explain_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> Explanation:
+    """What attached files say; `streams` are the same files where they are open already.
+
+    Raises:
+        BadInput: a file cannot be read, is of no format that is known, or there is nothing to compare.
+    """
+    from ironlaw.analysis.attached.explain import explain_attached
+
+    return explain_attached(read_files(files, streams))
+
+
+def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> list[AttachedFile]:
+    """The files as their readers understand them.
+
+    Raises:
+        BadInput: one cannot be read, or is of no format that is known.
+    """
+    from ironlaw.attached import read
+
+    found = []
+    for place, (file, shown) in enumerate(zip(files, shown_names(files), strict=True)):
+        try:
+            with streams[place] if streams else file.open("rb") as stream, _progress(file) as watch:
+                found.append(read(stream, named=str(file), shown=shown, watch=watch))
+        except (OSError, ValueError) as error:
+            raise unreadable(file, error) from None
+    return found
+
+
+def shown_names(files: Sequence[Path]) -> list[str]:
+    """What the arms are called: file names alone where they differ, for a table of long paths is hard to read."""
+    names = [file.name for file in files]
+    return names if len(set(names)) == len(names) else [str(file) for file in files]
+
+
+def unreadable(file: Path, error: Exception) -> BadInput:
+    """The error of a file that cannot be opened or read."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return BadInput(f"cannot read {file}: {reason}", hint="name a file that you may read")
+
+
+@contextmanager
+def _progress(file: Path) -> Iterator[Watch | None]:
+    """A bar on a terminal, for a file that takes seconds."""
+    size = file.stat().st_size if file.is_file() else 0
+    if size < _SHOWN_FROM_BYTES or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ironlaw.text import plain
+
+    columns = (TextColumn("reading {task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(plain(file.name).replace("[", "\\["), total=size)
+        yield lambda read_bytes: bar.update(task, completed=read_bytes)
