@@ -55,7 +55,7 @@ class Declaration:
     `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
     `telemetry_off` what keeps it from reporting its use to its makers. `scripted` names the factors whose levels the
     script of an exported arm sets, besides those in the model itself. `operators` says what its names for operators
-    stand for; an operator without an entry is of a kind of its own.
+    stand for, where they differ from a role's own name; any other operator is of a kind of its own.
     """
 
     title: str

@@ -56,6 +56,11 @@ MULTIPLYING = frozenset(
     {Role.CONV, Role.LINEAR, Role.MATMUL, Role.ATTENTION, Role.LSTM, Role.GRU, Role.EINSUM}
 )  # multiply and accumulate: what number formats are chosen for
 
-# For each role the parts of operators' names that stand for it, in lower case, without digits and underscores. The
-# longest part that fits is taken; one that stands under two roles has both.
+# For each role the parts of operators' names that stand for it besides the role's own, in lower case, without digits
+# and underscores. The longest part that fits is taken; one that stands under two roles has both.
 Operators = Mapping[Role, tuple[str, ...]]
+
+# What most libraries call it: each role by its own name.
+COMMON_OPERATORS: Operators = {
+    role: (role.value.replace(" ", ""),) for role in Role if role not in (Role.TRANSPOSED, Role.UNSTATED)
+}

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from ironlaw.engines import ENGINES
 from ironlaw.layer import Form, LayerCall
-from ironlaw.role import CONVERTING, MULTIPLYING, Role
+from ironlaw.role import COMMON_OPERATORS, CONVERTING, MULTIPLYING, Role
 
 
 def _roles_by_part() -> dict[str, frozenset[Role]]:
     """The roles of each part of an operator's name, as all engines together declare them."""
     found: dict[str, frozenset[Role]] = {}
-    for role, parts in ((role, parts) for declared in ENGINES.values() for role, parts in declared.operators.items()):
-        for part in parts:
+    for operators in (COMMON_OPERATORS, *(declared.operators for declared in ENGINES.values())):
+        for role, part in ((role, part) for role, parts in operators.items() for part in parts):
             found[part] = found.get(part, frozenset()) | {role}
     return found
 
