@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -145,12 +144,14 @@ def cpu_time_split(root: Path = Path("/")) -> Maybe[str]:
 
 def installed_versions() -> dict[str, str]:
     """Versions of the engines and libraries that run models, without importing any of them."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     of_engines = (package for declared in ENGINES.values() for package in declared.packages())
     for package in dict.fromkeys((*of_engines, *OTHER_PACKAGES)):
         try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            found[package] = version(package)
+        except PackageNotFoundError:
             continue
     return found
 

@@ -22,6 +22,18 @@ def refuse_hidden(first: Path, folder: Path) -> None:
     Raises:
         BadInput: one of them names a file of the folder, and the standard library or an installed package as well.
     """
+    for file, name, beside in _followed(first, folder):
+        if beside is not None:
+            refuse_installed(name, beside, folder, by=file)
+
+
+def imported_from_outside(first: Path, folder: Path) -> set[str]:
+    """What a file, or a package's files, and what they import from the folder, import from elsewhere."""
+    return {name for _, name, beside in _followed(first, folder) if beside is None}
+
+
+def _followed(first: Path, folder: Path) -> Iterator[tuple[Path, str, Path | None]]:
+    """Each import of the files that are reached: the file, the name, and the file of the folder that it stands for."""
     waiting, seen = list(_files(first)), set[Path]()
     while waiting:
         file = waiting.pop()
@@ -30,27 +42,9 @@ def refuse_hidden(first: Path, folder: Path) -> None:
         seen.add(file)
         for name in _imported(file):
             beside = _beside(name, folder)
-            if beside is None:
-                continue
-            refuse_installed(name, beside, folder, by=file)
-            waiting += _files(beside)
-
-
-def imported_from_outside(first: Path, folder: Path) -> set[str]:
-    """What a file, or a package's files, and what they import from the folder, import from elsewhere."""
-    waiting, seen, outside = list(_files(first)), set[Path](), set[str]()
-    while waiting:
-        file = waiting.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        for name in _imported(file):
-            beside = _beside(name, folder)
-            if beside is None:
-                outside.add(name)
-            else:
+            yield file, name, beside
+            if beside is not None:
                 waiting += _files(beside)
-    return outside
 
 
 def refuse_installed(name: str, beside: Path, folder: Path, *, by: Path | None = None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from ironlaw.models import neighbours, sources
@@ -40,6 +39,8 @@ def _names(file: Path, library: str) -> bool:
 
 def _leads_to(name: str, library: str) -> bool:
     """Whether a package is the library, or requires it directly, in an extra, or by way of what it requires."""
+    from importlib.metadata import PackageNotFoundError, requires
+
     waiting, seen = [name], set[str]()
     while waiting:
         project = waiting.pop()

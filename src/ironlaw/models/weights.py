@@ -6,8 +6,6 @@ import math
 import re
 import socket
 import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +81,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def unreachable(url: str) -> str | None:
     """Why the server of an address cannot be reached, within ANSWER_WITHIN_S; None when it answers."""
+    import urllib.error
+    import urllib.request
+
     said: list[str | None] = []
 
     def ask() -> None:
