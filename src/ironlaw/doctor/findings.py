@@ -28,6 +28,11 @@ def _costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
     return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
+def _judged(topic: str, text: str, *, is_good: bool, cost: str, fix: str) -> Finding:
+    """What was found, in the same words whether it is well or costs something."""
+    return _good(topic, text) if is_good else _costs(topic, text, cost=cost, fix=fix)
+
+
 def _unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
     return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
 
@@ -37,7 +42,7 @@ def counters(check: CounterCheck) -> tuple[Finding, ...]:
     found = [_hardware_counters(check)]
     if check.meter is Meter.HARDWARE:
         found.append(_kernel_mode(check))
-        extras = sorted(name for name in check.lost if ":" not in name and name not in _BOOKS)
+        extras = sorted(name for name in check.lost if ":" not in name and name not in _ACCOUNTED)
         if extras:
             found.append(
                 _costs(
@@ -47,14 +52,14 @@ def counters(check: CounterCheck) -> tuple[Finding, ...]:
                     fix="ironlaw doctor --json gives the reason for each",
                 )
             )
-    for name in sorted(_BOOKS & set(check.lost)):
+    for name in sorted(_ACCOUNTED & set(check.lost)):
         found.append(
             _costs(name, check.lost[name], cost=f"{name} are not known", fix="run outside the sandbox (gVisor: runc)")
         )
     return tuple(found)
 
 
-_BOOKS = frozenset({"page-faults", "context-switches"})
+_ACCOUNTED = frozenset({"page-faults", "context-switches"})
 
 
 def _hardware_counters(check: CounterCheck) -> Finding:
@@ -293,11 +298,10 @@ def scattered(found: Maybe[int]) -> Finding:
     if isinstance(found, Missing):
         return _unknown("free memory", found)
     text = f"{found / 2**30:.1f} GiB lie in blocks below 64 KiB"
-    if found < _MUCH_SCATTERED_BYTES:
-        return _good("free memory", text)
-    return _costs(
+    return _judged(
         "free memory",
         text,
+        is_good=found < _MUCH_SCATTERED_BYTES,
         cost="programs that start first get scattered pages and run some per cent slower: intervals get wider",
         fix="echo 1 | sudo tee /proc/sys/vm/compact_memory (ironlaw run does it where it may)",
     )
@@ -309,11 +313,10 @@ def load(machine: Machine) -> Finding:
         return _unknown("load", machine.load_average)
     cpus = len(machine.cpus_allowed)
     text = f"{machine.load_average:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}"
-    if machine.load_average <= _CALM_LOAD:
-        return _good("load", text)
-    return _costs(
+    return _judged(
         "load",
         text,
+        is_good=machine.load_average <= _CALM_LOAD,
         cost="other programs use caches, bandwidth and CPU time: intervals get wider",
         fix="end or pause them (top shows them), or raise --budget",
     )
@@ -323,11 +326,10 @@ def clock(source: Maybe[str]) -> Finding:
     """Whether reading the clock is cheap and steady."""
     if isinstance(source, Missing):
         return _unknown("clock", source)
-    if source in _GOOD_CLOCKS:
-        return _good("clock", source)
-    return _costs(
+    return _judged(
         "clock",
         source,
+        is_good=source in _GOOD_CLOCKS,
         cost="reading it is a system call of a microsecond or more",
         fix="boot with tsc=reliable if the CPU's counter is steady",
     )
@@ -356,11 +358,10 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
         f"differences below {100 * smallest:.1f} % of steady work cannot be detected here by a run of {seconds:.0f} s"
     )
     text += f" (up to {replicates} replicates); variation between processes of the model adds to it"
-    if smallest <= _QUIET:
-        return _good("noise", text)
-    return _costs(
+    return _judged(
         "noise",
         text,
+        is_good=smallest <= _QUIET,
         cost="smaller differences come out undecided",
         fix="four times --budget halves it; so does a quieter machine",
     )
@@ -370,11 +371,10 @@ def hypervisor(machine: Machine) -> Finding:
     """Whether others share the hardware."""
     if isinstance(machine.hypervisor, Missing):
         return _unknown("virtual machine", machine.hypervisor)
-    if machine.hypervisor == "none":
-        return _good("virtual machine", "none")
-    return _costs(
+    return _judged(
         "virtual machine",
         machine.hypervisor,
+        is_good=machine.hypervisor == "none",
         cost="other guests affect the last-level cache, memory bandwidth and frequency, unseen",
         fix="check the control arm; measure on a dedicated host to avoid them",
     )

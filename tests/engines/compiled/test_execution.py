@@ -50,15 +50,3 @@ def test_a_callable_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ArmFailed, match="not a torch module"):
         small.run(engine, "fp32@compiled", replace(small.seeing(), module=lambda x: x), tmp_path)
-
-
-def test_inputs_of_several_lengths_are_all_answered_whole(tmp_path: Path) -> None:
-    model = small.words()
-    _, _, answers = small.run(engine, "fp32@compiled", model, tmp_path)
-    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
-
-
-def test_what_holds_for_one_length_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArmFailed) as failed:
-        small.run(engine, "fp32@compiled", small.words(small.OneLength()), tmp_path)
-    assert failed.value.hint

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils._pytree import tree_leaves
 
 from ironlaw import models
 from ironlaw.engines import ENGINES
@@ -139,22 +138,3 @@ def test_a_file_that_is_already_int8_is_run_as_it_is_and_not_quantized_again(
     assert torch.equal(small.first_of(program.answer(*seeing.inputs[0])), answers[0])
     with pytest.raises(ArmFailed, match="already"):
         small.run(engine, "int8@onnxruntime", model, tmp_path / "again")
-
-
-def test_inputs_of_several_lengths_are_all_answered_whole(tmp_path: Path) -> None:
-    model = small.words()
-    _, _, answers = small.run(engine, "fp32@onnxruntime", model, tmp_path)
-    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
-
-
-def test_what_holds_for_one_length_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArmFailed) as failed:
-        small.run(engine, "fp32@onnxruntime", small.words(small.OneLength()), tmp_path)
-    assert failed.value.hint
-
-
-def test_what_the_clock_sees_begins_with_arrays(tmp_path: Path) -> None:
-    _, program, _ = small.run(engine, "fp32@onnxruntime", small.two(), tmp_path)
-    fed = program.feed(*program.inputs[0])
-    assert not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(fed))
-    program.infer(*fed)

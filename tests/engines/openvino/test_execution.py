@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.utils._pytree import tree_leaves
 
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import execution as engine
@@ -76,22 +75,3 @@ def test_inputs_of_several_shapes_leave_them_open(tmp_path: Path) -> None:
 def test_dynamic_int8_is_refused_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="openvino cannot run int8-dynamic"):
         small.run(engine, "int8-dynamic@openvino", small.seeing(), tmp_path)
-
-
-def test_inputs_of_several_lengths_are_all_answered_whole(tmp_path: Path) -> None:
-    model = small.words()
-    _, _, answers = small.run(engine, "fp32@openvino", model, tmp_path)
-    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
-
-
-def test_what_holds_for_one_length_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArmFailed) as failed:
-        small.run(engine, "fp32@openvino", small.words(small.OneLength()), tmp_path)
-    assert failed.value.hint
-
-
-def test_what_the_clock_sees_begins_with_arrays(tmp_path: Path) -> None:
-    _, program, _ = small.run(engine, "fp32@openvino", small.two(), tmp_path)
-    fed = program.feed(*program.inputs[0])
-    assert not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(fed))
-    program.infer(*fed)

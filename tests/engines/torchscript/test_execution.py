@@ -42,15 +42,3 @@ def test_int8_of_a_module_with_nothing_to_quantize_is_refused(tmp_path: Path) ->
 def test_bfloat16_is_refused_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="torchscript cannot run bf16"):
         small.run(engine, "bf16@torchscript", small.seeing(), tmp_path)
-
-
-def test_inputs_of_several_lengths_are_all_answered_whole(tmp_path: Path) -> None:
-    model = small.words()
-    _, _, answers = small.run(engine, "fp32@torchscript", model, tmp_path)
-    torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
-
-
-def test_what_holds_for_one_length_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArmFailed) as failed:
-        small.run(engine, "fp32@torchscript", small.words(small.OneLength()), tmp_path)
-    assert failed.value.hint

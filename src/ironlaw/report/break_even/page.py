@@ -8,6 +8,7 @@ from importlib import resources
 from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.report.break_even import sentences
+from ironlaw.report.html import environment
 from ironlaw.report.palette import page_palette
 from ironlaw.text import plain
 
@@ -41,24 +42,19 @@ class Grid:
 
 def render(drawn: BreakEvenMap, *, title: str) -> str:
     """The whole page."""
-    import jinja2
     from markupsafe import Markup
 
     style = resources.files("ironlaw.report").joinpath("page", "report.css").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ironlaw.report", "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = plain
-    return environment.get_template("break_even.html.jinja").render(
-        title=plain(title),
-        style=Markup(page_palette() + style),
-        grids=grids_of(drawn.gains),
-        drawn=drawn,
-        sentences=sentences,
+    return (
+        environment()
+        .get_template("break_even.html.jinja")
+        .render(
+            title=plain(title),
+            style=Markup(page_palette() + style),
+            grids=grids_of(drawn.gains),
+            drawn=drawn,
+            sentences=sentences,
+        )
     )
 
 
