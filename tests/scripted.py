@@ -32,7 +32,7 @@ class Kept(list[Fact]):
         self.append(fact)
 
 
-def bearing(*burdens: Burden, law: ArmScript = SOUND) -> ArmScript:
+def burdened(*burdens: Burden, law: ArmScript = SOUND) -> ArmScript:
     """A law with burdens on it."""
     return replace(law, burdens=burdens)
 

@@ -20,7 +20,7 @@ from ironlaw.report.document import to_document
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.verdicts import interaction_sentences
 
-from .scripted import SOUND, SOUND_CENSUS, bearing, confirmed, explained, own, recorded
+from .scripted import SOUND, SOUND_CENSUS, burdened, confirmed, explained, own, recorded
 
 INT8: dict[str, Maybe[float]] = {**SOUND_CENSUS, "int8_operators": 20.0}
 QUARTER = 25e6  # instructions or cycles: a quarter more than the law's own 100e6
@@ -38,31 +38,31 @@ def stated(before: ArmScript, after: ArmScript) -> Script:
 # Cause -> the laws of control and changed arm, in which it is the only difference.
 STATED: dict[str, tuple[ArmScript, ArmScript]] = {
     "train-mode": (
-        bearing(Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})),
+        burdened(Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})),
         SOUND,
     ),
     "autograd": (
-        bearing(Burden(factor="grad", level="off", user_instructions=QUARTER, checks={"records_graph": True})),
+        burdened(Burden(factor="grad", level="off", user_instructions=QUARTER, checks={"records_graph": True})),
         SOUND,
     ),
     "constant-input": (
-        bearing(Burden(factor="input", level="random", user_instructions=-QUARTER, checks={"constant_input": True})),
+        burdened(Burden(factor="input", level="random", user_instructions=-QUARTER, checks={"constant_input": True})),
         SOUND,
     ),
     "thread-oversubscription": (
-        bearing(Burden(factor="threads", level="1", stall_cycles=QUARTER, census={"threads": 8.0})),
+        burdened(Burden(factor="threads", level="1", stall_cycles=QUARTER, census={"threads": 8.0})),
         SOUND,
     ),
     "page-faults": (
-        bearing(Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)),
+        burdened(Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)),
         SOUND,
     ),
     "denormals": (
-        bearing(Burden(factor="denormals", level="flushed", stall_cycles=QUARTER, census={"subnormal_share": 0.1})),
+        burdened(Burden(factor="denormals", level="flushed", stall_cycles=QUARTER, census={"subnormal_share": 0.1})),
         SOUND,
     ),
     "quantized-engine": (
-        bearing(
+        burdened(
             # The level that suits a machine which is no x86.
             Burden(
                 factor="quantized-engine",
@@ -75,13 +75,13 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
         COMPUTES_INT8,
     ),
     "reference-kernel": (
-        bearing(
+        burdened(
             Burden(factor="convolution", level="dense", user_instructions=QUARTER, census={"sparse_convolutions": 3.0})
         ),
         SOUND,
     ),
     "dynamic-quantization": (
-        bearing(
+        burdened(
             Burden(
                 factor="activation-ranges",
                 level="fixed",
@@ -93,42 +93,42 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
         COMPUTES_INT8,
     ),
     "half-widened": (
-        bearing(Burden(factor="half", level="widened", user_instructions=QUARTER, census={"half_casts": 12.0})),
+        burdened(Burden(factor="half", level="widened", user_instructions=QUARTER, census={"half_casts": 12.0})),
         replace(SOUND, census={**SOUND_CENSUS, "half_casts": 0.0}),
     ),
     "weight-decompression": (
-        bearing(
+        burdened(
             Burden(factor="accuracy-level", level="4", user_instructions=QUARTER, census={"widening_operators": 6.0})
         ),
         replace(SOUND, census={**SOUND_CENSUS, "widening_operators": 0.0}),
     ),
     "unfused-qdq": (
-        bearing(
+        burdened(
             Burden(factor="session.qdq", level="fused", user_instructions=QUARTER, census={"unfused_operators": 9.0})
         ),
         replace(SOUND, census={**SOUND_CENSUS, "unfused_operators": 0.0}),
     ),
     "fusion": (
-        bearing(Burden(factor="fusion", level="fused", user_instructions=QUARTER, census={"norm_operators": 50.0})),
+        burdened(Burden(factor="fusion", level="fused", user_instructions=QUARTER, census={"norm_operators": 50.0})),
         SOUND,
     ),
-    "weight-traffic": (bearing(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)), COMPUTES_INT8),
+    "weight-traffic": (burdened(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)), COMPUTES_INT8),
     "cache-fit": (
         replace(SOUND, user_instructions=150e6, size_bytes=4_000_000),
-        bearing(Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)),
+        burdened(Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)),
     ),
     "layout": (
-        bearing(Burden(factor="layout", level="channels_last", user_instructions=QUARTER)),
+        burdened(Burden(factor="layout", level="channels_last", user_instructions=QUARTER)),
         replace(SOUND, checks={**SOUND.checks, "channels_last": True}),
     ),
     "simd-density": (
         replace(SOUND, user_instructions=150e6),
-        bearing(
+        burdened(
             Burden(factor="isa", level="avx2", is_brought=True, user_instructions=QUARTER), law=COMPUTES_INT8
         ),
     ),
     "dispatch-overhead": (
-        bearing(Burden(factor="dispatch", level="traced", user_instructions=QUARTER, census={"operators": 5000.0})),
+        burdened(Burden(factor="dispatch", level="traced", user_instructions=QUARTER, census={"operators": 5000.0})),
         replace(SOUND, checks={**SOUND.checks, "scripted": True}),
     ),
 }  # fmt: skip
@@ -179,14 +179,14 @@ def test_faults_of_an_arm_are_named_before_anything_else() -> None:
 def test_a_cause_beside_page_faults_is_found_with_the_allocator_held_still() -> None:
     faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
     train = Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})
-    script = stated(bearing(faults, train), SOUND)
+    script = stated(burdened(faults, train), SOUND)
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     assert confirmed(comparison) == {"page-faults", "train-mode"}
 
 
 def test_parts_and_the_unexplained_rest_add_up_to_the_difference() -> None:
     faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
-    script = stated(bearing(faults), replace(SOUND, user_instructions=60e6))
+    script = stated(burdened(faults), replace(SOUND, user_instructions=60e6))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     shares = [one.share for one in comparison.causes if one.outcome is Outcome.CONFIRMED]
     assert not isinstance(comparison.unexplained_share, Missing)
@@ -206,7 +206,7 @@ def test_a_difference_that_no_experiment_explains_stays_unexplained() -> None:
 
 def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
     cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=5e6)
-    script = stated(bearing(cold, law=replace(SOUND, user_instructions=150e6)), bearing(cold))
+    script = stated(burdened(cold, law=replace(SOUND, user_instructions=150e6)), burdened(cold))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.REFUTED
@@ -218,7 +218,7 @@ def test_a_slower_arm_that_the_cold_costs_as_well_was_in_the_caches_too() -> Non
         return Burden(factor="cache", level="cold", is_brought=True, stall_cycles=stall_cycles)
 
     slower = replace(SOUND, user_instructions=150e6, size_bytes=4_000_000)
-    script = stated(bearing(cold(10e6), law=slower), bearing(cold(QUARTER)))
+    script = stated(burdened(cold(10e6), law=slower), burdened(cold(QUARTER)))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.UNDECIDED
@@ -228,7 +228,7 @@ def test_a_slower_arm_that_the_cold_costs_as_well_was_in_the_caches_too() -> Non
 def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however_much_the_cold_costs_one() -> None:
     cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)
     (comparison,) = explained(
-        (own("a"), own("b")), stated(replace(SOUND, user_instructions=150e6), bearing(cold))
+        (own("a"), own("b")), stated(replace(SOUND, user_instructions=150e6), burdened(cold))
     ).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.UNDECIDED
@@ -238,7 +238,7 @@ def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however
 def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() -> None:
     train = Burden(factor="mode", level="eval", user_instructions=QUARTER, checks={"training": True})
     little, much = (Burden(factor="layout", level="channels_last", user_instructions=size) for size in (5e6, 20e6))
-    script = stated(bearing(train, much), bearing(little))
+    script = stated(burdened(train, much), burdened(little))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     assert confirmed(comparison) == {"train-mode"}
     (layout,) = (one for one in comparison.causes if one.cause == "layout")
@@ -249,7 +249,7 @@ def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() 
 def test_an_arm_quantized_dynamically_has_the_layout_of_its_float_convolutions() -> None:
     layout = Burden(factor="layout", level="channels_last", user_instructions=QUARTER)
     dynamic = replace(SOUND, census={**INT8, "dynamic_operators": 3.0})
-    (comparison,) = explained((own("a"), own("b")), stated(bearing(layout), bearing(layout, law=dynamic))).comparisons
+    (comparison,) = explained((own("a"), own("b")), stated(burdened(layout), burdened(layout, law=dynamic))).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "layout")
     assert "left as it is" not in verdict.reason
     assert confirmed(comparison) == set()
@@ -260,7 +260,7 @@ def test_more_of_what_both_arms_have_is_a_cause() -> None:
         Burden(factor="malloc", level="retain", kernel_instructions=faults * 1e4, page_faults=faults)
         for faults in (1000.0, 3000.0)
     )
-    (comparison,) = explained((own("a"), own("b")), stated(bearing(more), bearing(some))).comparisons
+    (comparison,) = explained((own("a"), own("b")), stated(burdened(more), burdened(some))).comparisons
     assert confirmed(comparison) == {"page-faults"}
 
 
@@ -307,7 +307,7 @@ def test_two_arms_that_find_as_many_ranges_do_not_differ_by_it() -> None:
         )
         for size in (5e6, QUARTER)
     )
-    script = stated(bearing(much, law=COMPUTES_INT8), bearing(little, law=COMPUTES_INT8))
+    script = stated(burdened(much, law=COMPUTES_INT8), burdened(little, law=COMPUTES_INT8))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
     assert "dynamic-quantization" not in confirmed(comparison)
 
@@ -400,7 +400,7 @@ def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_w
     faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
     retained = replace(own("retained"), variant=own("retained").variant.with_level("malloc", "retain"))
     arms = own("plain"), retained, own("free")
-    laws = {"plain": bearing(faults), "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
+    laws = {"plain": burdened(faults), "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
     entries = recorded(arms, Script(arms=laws, turn_noise=QUIET)).plan.experiments
     assert {(one.arm, bool(one.excluded)) for one in entries if one.switches[-1].cause == "page-faults"} == {
         ("plain", False),

@@ -22,7 +22,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.split import Term
 
-# Relative difference below which two arms bear equally much of a cause: page faults of equal arms differ by less.
+# Relative difference below which two arms have equally much of a cause: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05
 
 

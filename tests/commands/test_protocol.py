@@ -14,7 +14,7 @@ from ironlaw.plan import Schedule
 from ironlaw.running import Settings, plan_of
 from ironlaw.running.planning import MOST_REPLICATES, experiments_of
 
-from ..scripted import SOUND, bearing, own, recorded
+from ..scripted import SOUND, burdened, own, recorded
 
 
 def settings(*arguments: str) -> Settings:
@@ -56,7 +56,7 @@ def test_every_step_of_the_protocol_changes_one_thing_on_a_side() -> None:
 
 def test_an_experiment_that_cannot_run_does_not_make_the_run_incomplete() -> None:
     faults = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
-    laws = {"a": bearing(faults), "a+malloc=retain": replace(SOUND, fails_in=1), "b": SOUND}
+    laws = {"a": burdened(faults), "a+malloc=retain": replace(SOUND, fails_in=1), "b": SOUND}
     recording = recorded((own("a"), own("b")), Script(arms=laws), replicates=3)
     assert {failure.arm.partition("+")[1] for failure in recording.failures} == {"+"}
     assert exit_code(recording) is ExitCode.DONE

@@ -16,7 +16,7 @@ from ironlaw.report.document import to_document
 from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess, guesses
 from ironlaw.report.terminal import show
 
-from ..scripted import SOUND, SOUND_CENSUS, bearing, explained, own
+from ..scripted import SOUND, SOUND_CENSUS, burdened, explained, own
 
 INT8 = replace(SOUND, census={**SOUND_CENSUS, "int8_operators": 20.0}, size_bytes=300_000)
 
@@ -27,7 +27,7 @@ def answered(explanation: Explanation) -> dict[str, AnsweredGuess]:
 
 def default_run(*burdens: Burden) -> Explanation:
     laws = {
-        "fp32": bearing(*burdens, law=replace(SOUND, user_instructions=150e6)),
+        "fp32": burdened(*burdens, law=replace(SOUND, user_instructions=150e6)),
         "fp32+fused": replace(SOUND, user_instructions=130e6),
         "int8": replace(INT8, user_instructions=90e6),
         "int8+fused": replace(INT8, user_instructions=60e6),
@@ -86,7 +86,7 @@ def ceilings(*, read_bytes_per_s: float) -> Ceilings:
 
 def transfer_told(*, read_bytes_per_s: float) -> str:
     """Of 0.7 MB of weights that int8 saves and whose aliasing saves about 13 ms of 63."""
-    costly = bearing(
+    costly = burdened(
         Burden(factor="weights", level="aliased", stall_cycles=40e6), law=replace(SOUND, user_instructions=150e6)
     )
     laws = {"a": costly, "b": replace(INT8, user_instructions=60e6)}

@@ -72,7 +72,7 @@ class Burden:
     census: dict[str, Maybe[float]] = field(default_factory=dict)
 
     def weighs_on(self, variant: Variant) -> bool:
-        """Whether an arm of that variant bears it."""
+        """Whether an arm of that variant has it."""
         return (variant.level(self.factor) == self.level) is self.is_brought
 
 
@@ -109,7 +109,7 @@ class ArmScript:
     measuring_ns: float = 0.0  # what measuring adds to a turn's time, as an empty turn shows it, an inference
 
     def under(self, variant: Variant) -> ArmScript:
-        """The law with the burdens that an arm of that variant bears."""
+        """The law with the burdens of an arm of that variant."""
         law = self
         for burden in self.burdens:
             if burden.weighs_on(variant):

@@ -8,11 +8,11 @@ from dataclasses import replace
 from ironlaw.explanation import Explanation
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 
-from ...scripted import SOUND, bearing, explained, own
+from ...scripted import SOUND, burdened, explained, own
 from .plants import BY_NAME, FILES, PLANTS, PROGRAMS, Plant
 from .truth import FAULTS, found, is_good_enough, table
 
-FAULTING = bearing(Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0))
+FAULTING = burdened(Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0))
 
 
 def said(before: ArmScript, after: ArmScript = SOUND) -> Explanation:
