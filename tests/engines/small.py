@@ -87,30 +87,30 @@ class Eigen(nn.Module):
 
 
 def seeing(count: int = 12) -> LoadedModel:
-    return _model(Seeing(), [(torch.randn(1, 3, 16, 16, generator=_generator(i)),) for i in range(count)])
+    return _model(Seeing(), [(torch.randn(1, 3, 16, 16, generator=_rng(i)),) for i in range(count)])
 
 
 def reading(count: int = 12) -> LoadedModel:
-    return _model(Reading(), [(torch.randint(0, 50, (2, 7), generator=_generator(i)),) for i in range(count)])
+    return _model(Reading(), [(torch.randint(0, 50, (2, 7), generator=_rng(i)),) for i in range(count)])
 
 
 def words(module: nn.Module | None = None) -> LoadedModel:
     """Sentences of several lengths, the shortest first."""
     lengths = (5, 9, 7, 5, 12)
-    ids = [(torch.randint(0, 50, (1, length), generator=_generator(i)),) for i, length in enumerate(lengths)]
+    ids = [(torch.randint(0, 50, (1, length), generator=_rng(i)),) for i, length in enumerate(lengths)]
     return _model(module or Words(), ids)
 
 
 def two(count: int = 12) -> LoadedModel:
-    pairs = [(torch.randn(3, 8, generator=_generator(i)), torch.randn(3, 4, generator=_generator(i))) for i in range(count)]
+    pairs = [(torch.randn(3, 8, generator=_rng(i)), torch.randn(3, 4, generator=_rng(i))) for i in range(count)]
     return _model(Two(), pairs)
 
 
 def eigenvalues() -> LoadedModel:
-    return _model(Eigen(), [(torch.randn(1, 8, 8, generator=_generator(0)),)])
+    return _model(Eigen(), [(torch.randn(1, 8, 8, generator=_rng(0)),)])
 
 
-def _generator(seed: int) -> torch.Generator:
+def _rng(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from ironlaw.engines import ENGINES
 from ironlaw.errors import ArmFailed
-from ironlaw.missing import is_known
+from ironlaw.missing import Missing
 
 from . import small
 
@@ -23,8 +23,8 @@ GIVEN_FILES = [name for name, declared in ENGINES.items() if declared.files]
 
 def execution(name: str) -> ModuleType:
     """An engine's module; skips where it cannot run here."""
-    if not is_known(absent := ENGINES[name].installed()):
-        pytest.skip(absent.reason)
+    if isinstance(found := ENGINES[name].installed(), Missing):
+        pytest.skip(found.reason)
     return importlib.import_module(f"ironlaw.engines.{name}.execution")
 
 
