@@ -67,8 +67,8 @@ def by_perf(threads: int, *, inferences: int = 2000) -> float | Missing:
     for repeats in (inferences, 2 * inferences):
         script = [sys.executable, "-c", PLAIN, str(TINY.parent), str(threads), str(repeats)]
         counting = ["perf", "stat", "-e", "instructions", *script]
-        # Spinning at a barrier is counted: two threads on one CPU spin for 7 of 8 instructions, if told so by OpenMP's
-        # variable, and for 2 % of them if told so by torch.set_num_threads alone.
+        # Spinning at a barrier is counted: two threads on one CPU spin for 7 of 8 instructions, if set by OpenMP's
+        # variable, and for 2 % of them if set by torch.set_num_threads alone.
         environment = {**os.environ, **threading_environment(threads)}
         done = subprocess.run(counting, capture_output=True, text=True, check=True, env=environment)
         values = [one.value for one in parse(done.stderr, named="perf").counted if one.event == "instructions"]

@@ -1,7 +1,8 @@
 """How often intervals hold the truth, by simulation: the tables of docs/method.md. `python -m benchmarks.coverage`.
 
-Recordings as in tests/analysis/test_coverage.py: luck of the replicate that twins share (10 %), luck of each twin,
-noise of a turn (2 %, t with 3 degrees of freedom), a drift of 10 % through each replicate, random order; 10 rounds.
+Recordings as in tests/analysis/test_coverage.py: variation of the replicate that twins share (10 %), variation of each
+twin, noise of a turn (2 %, t with 3 degrees of freedom), a drift of 10 % through each replicate, random order;
+10 rounds.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from tests.analysis.test_coverage import Luck, Rng, arms
+from tests.analysis.test_coverage import Rng, Variation, arms
 
 from ironlaw.analysis.statistics.interval import rank_interval, t_interval, t_quantile
 from ironlaw.analysis.statistics.modes import slow_mode
@@ -67,13 +68,13 @@ WAYS: dict[str, Interval] = {
 }
 
 
-def coverage(luck: Luck, *, runs: int, seed: int) -> dict[str, float]:
+def coverage(variation: Variation, *, runs: int, seed: int) -> dict[str, float]:
     """For each way the share of simulated recordings whose interval holds the true effect; those with none are out."""
     rng = np.random.default_rng(seed)
     held = dict.fromkeys(WAYS, 0)
     made = dict.fromkeys(WAYS, 0)
     for _ in range(runs):
-        pairs = pair(*arms(rng, luck, EFFECT))
+        pairs = pair(*arms(rng, variation, EFFECT))
         for name, interval in WAYS.items():
             bounds = interval(rng, pairs)
             made[name] += bounds is not None
@@ -81,10 +82,10 @@ def coverage(luck: Luck, *, runs: int, seed: int) -> dict[str, float]:
     return {name: held[name] / made[name] if made[name] else math.nan for name in WAYS}
 
 
-def claims(luck: Luck, *, effect: float, runs: int, seed: int) -> float:
+def claims(variation: Variation, *, effect: float, runs: int, seed: int) -> float:
     """The share of recordings that call the arms different."""
     rng = np.random.default_rng(seed)
-    found = (t_interval(pair(*arms(rng, luck, effect)).ln_ratios) for _ in range(runs))
+    found = (t_interval(pair(*arms(rng, variation, effect)).ln_ratios) for _ in range(runs))
     return sum(is_known(estimate) and estimate.excludes(0.0) for estimate in found) / runs
 
 
@@ -155,14 +156,14 @@ def main() -> None:
     print(f"{'replicates':>10} {'spread':>6} " + " ".join(f"{name:>20}" for name in WAYS))
     for replicates in (5, 8, 12):
         for spread in SPREADS:
-            found = coverage(Luck(spread=spread, replicates=replicates), runs=runs, seed=1)
+            found = coverage(Variation(spread=spread, replicates=replicates), runs=runs, seed=1)
             print(f"{replicates:10} {spread:6.0%} " + " ".join(f"{found[name]:20.1%}" for name in WAYS))
     print(f"\ncalled different, {runs} recordings each")
     print(f"{'replicates':>10} {'spread':>6} {'A/A':>8} {'1 %':>8} {'3 %':>8}")
     for replicates in (5, 8, 12):
         for spread in SPREADS:
-            luck = Luck(spread=spread, replicates=replicates)
-            found_at = [claims(luck, effect=effect, runs=runs, seed=2) for effect in (0.0, 0.01, 0.03)]
+            variation = Variation(spread=spread, replicates=replicates)
+            found_at = [claims(variation, effect=effect, runs=runs, seed=2) for effect in (0.0, 0.01, 0.03)]
             print(f"{replicates:10} {spread:6.0%} " + " ".join(f"{share:8.1%}" for share in found_at))
     print(f"\nstopping when +-2 % is reached, at most 60 replicates, {10 * runs} runs each: coverage (mean replicates)")
     print(f"{'replicate means':>16} {'spread':>6} " + " ".join(f"{name:>20}" for name in RULES))

@@ -90,7 +90,7 @@ def _is_quoted(word: str, arguments: list[str]) -> bool:
 
 
 def main() -> None:
-    """Feed so many inputs, and print what was found."""
+    """Feed this number of inputs, and print what was found."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

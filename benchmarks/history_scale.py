@@ -41,7 +41,7 @@ def templates(folder: Path) -> Iterator[list[bytes]]:
 
 
 def generate(folder: Path, count: int, scratch: Path) -> None:
-    """Write so many recordings; the later half of each series is from the slower half of the templates."""
+    """Write a number of recordings; the later half of each series is from the slower half of the templates."""
     made = list(templates(scratch))
     machine = replace(MACHINE, cpus_allowed=(0, 1))
     assert json.loads(made[0][1])["machine"]["cpu"] == machine.cpu
@@ -61,11 +61,11 @@ def generate(folder: Path, count: int, scratch: Path) -> None:
 def timed(what: str, *arguments: str) -> str:
     """Run `ironlaw history` and print how long it took."""
     began_s = time.perf_counter()
-    told = subprocess.run(
+    reported = subprocess.run(
         [Path(sys.executable).with_name("ironlaw"), "history", *arguments], capture_output=True, check=True
     )
     print(f"{what:28} {time.perf_counter() - began_s:7.2f} s", flush=True)
-    return told.stdout.decode()
+    return reported.stdout.decode()
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def deep_report() -> Explanation:
 
 
 def drawn(times: int) -> None:
-    """Draw each report so many times in this process."""
+    """Draw each report repeatedly in this process."""
     makers: tuple[tuple[str, Callable[[], Explanation]], ...] = (("default", default_report), ("deep", deep_report))
     for name, make in makers:
         explanation = make()
@@ -52,11 +52,11 @@ def drawn(times: int) -> None:
             began = time.perf_counter()
             page = render(explanation, read)
             took.append(time.perf_counter() - began)
-        tell(name, took, len(page.encode()))
+        report(name, took, len(page.encode()))
 
 
 def commanded(recording_file: Path, times: int) -> None:
-    """Run `ironlaw report` so many times, each in a process of its own."""
+    """Run `ironlaw report` repeatedly, each time in a new process."""
     with tempfile.TemporaryDirectory() as folder:
         page, took = Path(folder) / "report.html", []
         for _ in range(times):
@@ -64,10 +64,10 @@ def commanded(recording_file: Path, times: int) -> None:
             command = [sys.executable, "-m", "ironlaw", "report", str(recording_file), "-o", str(page)]
             subprocess.run(command, check=True, capture_output=True)
             took.append(time.perf_counter() - began)
-        tell(f"ironlaw report {recording_file.name}", took, page.stat().st_size)
+        report(f"ironlaw report {recording_file.name}", took, page.stat().st_size)
 
 
-def tell(name: str, took: list[float], page_bytes: int) -> None:
+def report(name: str, took: list[float], page_bytes: int) -> None:
     """The median, the longest, the first, and the size of the page."""
     print(
         f"{name}: median {statistics.median(took):.2f} s, longest {max(took):.2f} s, "

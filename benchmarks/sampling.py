@@ -27,7 +27,7 @@ Infer = Callable[[], Any]
 
 
 def turn(infer: Infer, count: int, sampler: Sampler | None) -> float:
-    """The CPU time of so many inferences, sampled or not: interrupts are in it, and other processes are not."""
+    """The CPU time of a number of inferences, sampled or not: interrupts are in it, and other processes are not."""
     if sampler is not None:
         sampler.attach()
         sampler.start()

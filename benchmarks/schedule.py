@@ -5,7 +5,7 @@ same time. Printed are false confirmations a recording, coverage of what is repo
 
 dimension: replicates as long as the run's own figures make them, against every fixed length in the same time. The host
 flips between two speeds within seconds, to which the arms respond unequally; turns have heavy tails; processes have
-luck of their own. Printed is the root mean square error of the ln-ratio over that of the best fixed length.
+variation of their own. Printed is the root mean square error of the ln-ratio over that of the best fixed length.
 """
 
 from __future__ import annotations
@@ -153,15 +153,15 @@ class Host:
     dwell_s: float  # mean time in one speed
     step: float  # how much more the ratio is in the slow speed
     turn: float  # of a turn, t with 3 degrees of freedom
-    luck: float  # of a process against its twin
+    variation: float  # of a process against its twin
 
 
 HOSTS = {
-    "programs, quick start": Host(start_s=1.5, round_s=0.2, dwell_s=3.0, step=0.05, turn=0.02, luck=0.01),
-    "default run": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.05, turn=0.03, luck=0.02),
-    "slow start": Host(start_s=20.0, round_s=0.5, dwell_s=3.0, step=0.05, turn=0.03, luck=0.02),
-    "variation of processes": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.01, turn=0.01, luck=0.05),
-    "noise of turns": Host(start_s=6.0, round_s=0.3, dwell_s=0.5, step=0.05, turn=0.10, luck=0.002),
+    "programs, quick start": Host(start_s=1.5, round_s=0.2, dwell_s=3.0, step=0.05, turn=0.02, variation=0.01),
+    "default run": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.05, turn=0.03, variation=0.02),
+    "slow start": Host(start_s=20.0, round_s=0.5, dwell_s=3.0, step=0.05, turn=0.03, variation=0.02),
+    "variation of processes": Host(start_s=6.0, round_s=0.3, dwell_s=3.0, step=0.01, turn=0.01, variation=0.05),
+    "noise of turns": Host(start_s=6.0, round_s=0.3, dwell_s=0.5, step=0.05, turn=0.10, variation=0.002),
 }
 SPAN_S = 90.0
 LENGTHS = (2, 4, 7, 12, 20, 35, 60, 100, 180)
@@ -172,7 +172,7 @@ def rounds_of(rng: Rng, host: Host, count: int) -> Floats:
     switches = rng.random(count) < 1 - math.exp(-host.round_s / host.dwell_s)
     slow = (np.cumsum(switches) + rng.integers(0, 2)) % 2
     turns = host.turn * rng.standard_t(3, count) / math.sqrt(3)
-    made: Floats = host.luck * rng.standard_normal() + host.step * (slow - 0.5) + turns
+    made: Floats = host.variation * rng.standard_normal() + host.step * (slow - 0.5) + turns
     return made
 
 

@@ -32,10 +32,10 @@ n = 10
 def took_s(folder: Path, *arguments: str) -> float:
     """How long a command takes."""
     began_s = time.perf_counter()
-    told = subprocess.run(
+    reported = subprocess.run(
         [Path(sys.executable).with_name("ironlaw"), *arguments], cwd=folder, capture_output=True, check=False
     )
-    assert told.returncode == 0, told.stderr.decode()
+    assert reported.returncode == 0, reported.stderr.decode()
     return time.perf_counter() - began_s
 
 
@@ -49,7 +49,7 @@ def main() -> None:
         run = ("run", "net.py:build", "--arms", arms, "--n", "10", "--replicates", "1", "--experiments", "none")
         once_s = min(took_s(folder, *run, "--out", f"run{number}.jsonl") for number in range(2))
         print(f"ironlaw run {once_s:.1f} s", flush=True)
-        tell("embedded", took_s(folder, "sweep", "plan.toml"), once_s)
+        report("embedded", took_s(folder, "sweep", "plan.toml"), once_s)
         if "--ray" in sys.argv:
             on_ray(folder, once_s)
 
@@ -64,12 +64,12 @@ def on_ray(folder: Path, once_s: float) -> None:
     cluster.add_node(num_cpus=1, resources={RESOURCE: 1})
     (folder / "again.toml").write_text(PLAN)
     try:
-        tell("on Ray", took_s(folder, "sweep", "again.toml", "--ray", cluster.address), once_s)
+        report("on Ray", took_s(folder, "sweep", "again.toml", "--ray", cluster.address), once_s)
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]  # Ray does not type it
 
 
-def tell(what: str, sweep_s: float, once_s: float) -> None:
+def report(what: str, sweep_s: float, once_s: float) -> None:
     """The figure."""
     print(f"sweep of {CELLS} cells {what}: {sweep_s:.1f} s, {sweep_s / CELLS - once_s:+.1f} s a cell", flush=True)
 

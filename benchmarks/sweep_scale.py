@@ -47,7 +47,7 @@ class Handing:
 
 
 def swept(hosts: int, cells_per_host: int, recording: bytes) -> None:
-    """Sweep so many hosts twice: for the time, and for the memory that Python takes at most beyond its start."""
+    """Sweep a number of hosts twice: for the time, and for the memory that Python takes at most beyond its start."""
     labels = [f"h{number}" for number in range(hosts)]
     nodes = [Node(name=label, id=label, labels={"name": frozenset({label})}) for label in labels]
     for is_traced in (False, True):

@@ -48,7 +48,7 @@ def means(turns: ArmTurns) -> list[float]:
 
 
 def faults(recording: Recording) -> str:
-    """The range of page faults per inference over replicates, which luck of the layout decides."""
+    """The range of page faults per inference over replicates, which the memory layout decides."""
     found: dict[int, list[float]] = {}
     for reading in recording.readings:
         found.setdefault(reading.replicate, []).append(reading.minor_faults / reading.inferences)

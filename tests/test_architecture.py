@@ -293,14 +293,14 @@ def test_a_circle_of_folders_would_be_seen() -> None:
 )
 def test_importing_loads_no_heavy_library(statement: str) -> None:
     code = f"import sys; {statement}; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert reported.stdout.strip() == "[]"
 
 
 def test_a_heavy_import_would_be_seen() -> None:
     code = f"import sys; import numpy; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "['numpy']"
+    reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert reported.stdout.strip() == "['numpy']"
 
 
 def test_every_factor_is_in_a_file_named_after_it_or_its_family() -> None:

@@ -204,7 +204,7 @@ def test_a_difference_that_no_experiment_explains_stays_unexplained() -> None:
     assert comparison.unexplained_share.value == pytest.approx(1.0)
 
 
-def test_what_costs_both_arms_alike_is_no_cause_of_their_difference() -> None:
+def test_what_costs_both_arms_equally_is_no_cause_of_their_difference() -> None:
     cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=5e6)
     script = stated(burdened(cold, law=replace(SOUND, user_instructions=150e6)), burdened(cold))
     (comparison,) = explained((own("a"), own("b")), script).comparisons
@@ -336,7 +336,7 @@ def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
     assert interaction_sentences(comparison)[0].startswith("Precision and fusion together gain more")
 
 
-def test_a_program_that_python_gave_is_recommended_by_its_name_not_by_a_file_that_is_gone() -> None:
+def test_a_program_that_python_gave_is_recommended_by_its_name_not_by_a_file_that_has_ended() -> None:
     slow, fast = (replace(own(name), factory=f"/tmp/ironlaw-x/{name}.cloudpickle") for name in ("slow", "fast"))
     laws = {"slow": SOUND, "fast": replace(SOUND, user_instructions=SOUND.user_instructions / 2)}
     recommended = explained((slow, fast), Script(arms=laws)).recommendation

@@ -34,7 +34,7 @@ def test_identical_arms_that_show_every_signature_confirm_nothing() -> None:
 
 
 def test_what_would_be_confirmed_alone_is_not_among_many_experiments() -> None:
-    """Arms whose signatures differ and whose times do not: nine experiments, of which luck shows one now and then."""
+    """Arms whose signatures differ and whose times do not: nine experiments, of which noise shows one now and then."""
     suspected, plain = (replace(law, replicate_spread=0.02) for law in (HARMLESS, SOUND))
     held_back = []
     for seed in range(26, 44):

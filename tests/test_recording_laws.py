@@ -56,7 +56,7 @@ def said_of(content: bytes) -> str:
         ("ended", lambda one: {**one, "elapsed_s": float("inf")}, "malformed"),
         ("plan", lambda one: {**one, "seed": 2**64}, "seed"),
         ("plan", lambda one: {**one, "threads": 0}, "threads"),
-        ("plan", lambda one: {**one, "arms": [{**one["arms"][0], "repeats": "nobody"}]}, "no arm called 'nobody'"),
+        ("plan", lambda one: {**one, "arms": [{**one["arms"][0], "repeats": "missing"}]}, "no arm called 'missing'"),
         (
             "plan",
             lambda one: {**one, "arms": [{**one["arms"][0], "variant": {"changed": [["nonsense", "x"]]}}]},

@@ -80,7 +80,7 @@ def test_a_program_is_checked_without_being_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_prepared_models_are_gone_after_a_run(measured: tuple[Path, int]) -> None:
+def test_prepared_models_are_deleted_after_a_run(measured: tuple[Path, int]) -> None:
     folder, _ = measured
     assert not load(folder / "run.jsonl").failures
     assert {path.name for path in folder.iterdir()} >= {"model.py", "run.jsonl"}

@@ -49,7 +49,7 @@ def ironlaw_(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def onnx_file(path: Path, products: int) -> None:
-    """So many matrix products in a row, for any number of rows."""
+    """A chain of matrix products, for any number of rows."""
     import numpy
     from onnx import TensorProto, helper, numpy_helper, save
 

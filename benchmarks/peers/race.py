@@ -56,7 +56,7 @@ def race(runners: dict[str, list[str]], *, threads: int, rounds: int) -> dict[st
     return times
 
 
-def told(ours: list[float], theirs: list[float]) -> str:
+def reported(ours: list[float], theirs: list[float]) -> str:
     """How many times as fast ours is, with its interval."""
     interval = t_interval([math.log(their_ms / our_ms) for their_ms, our_ms in zip(theirs, ours, strict=True)])
     if isinstance(interval, Missing):
@@ -80,7 +80,7 @@ def main() -> None:
         print(f"{name:24} {math.exp(sum(map(math.log, series)) / len(series)):8.3f} ms")
     for name in ours:
         for peer in peers:
-            print(f"{name} against {peer}: {told(times[name], times[peer])}")
+            print(f"{name} against {peer}: {reported(times[name], times[peer])}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class Switch:
     """One level of one factor, the cause it tests, and what it does to an arm that has the cause.
 
     `adds` says that the level puts something in the way (cold caches, narrower vectors) instead of taking something
-    away: then it slows, and the arm that owes its advantage to the cause more than the other.
+    away: then it slows, and it slows the arm whose advantage is the cause more than the other.
     """
 
     cause: str

@@ -64,8 +64,8 @@ class Design(Enum):
 class ArmSummary:
     """One arm's row of the table; everything per inference.
 
-    `wall_ns` is the geometric mean over rounds and replicates. Where no interval can be had (one replicate,
-    someone's table) it is Missing and `wall_ns_once` holds the bare number. In someone's table "per inference" is
+    `wall_ns` is the geometric mean over rounds and replicates. Without an interval (one replicate,
+    a published table) it is Missing and `wall_ns_once` holds the bare number. In a published table "per inference" is
     per run.
     """
 
@@ -123,7 +123,7 @@ class OnceTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOnce:
-    """What one replicate, or someone's table, says about two arms: values without intervals, proving nothing.
+    """What one replicate, or a published table, says about two arms: values without intervals, proving nothing.
 
     `terms` that are known add up to `ln_ratio` and to control minus changed; `counterfactuals_ns` is the control's
     time if one term had been that of the changed arm.
@@ -175,7 +175,7 @@ class Comparison:
 
     `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that
     includes the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means
-    behind it. Where no interval can be had, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
+    behind it. Without an interval, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
     """
 
     control: str
@@ -227,7 +227,7 @@ class Association:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterfallStep:
-    """A speed-up (`is_whole`), or what one mended fault or one cause takes off it, in ln units.
+    """A speed-up (`is_whole`), or what one fixed fault or one cause takes off it, in ln units.
 
     `arms` are those it was read from, in the order of ln(first/second) - ln(third/fourth).
     """

@@ -1,7 +1,7 @@
 """The protocol of the blog post that this project grew from: its faults as arms, in the order in which they go.
 
 The post ran fp32 in train mode with autograd on, fed ones, did not calibrate int8, and counted whole processes. Each
-arm here mends one of these on one side, so that the steps from its speed-up to the honest one, and on to what the
+arm here fixes one of these on one side, so that the steps from its speed-up to the fair one, and on to what the
 honest one is made of, multiply to the whole.
 """
 

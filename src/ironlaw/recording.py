@@ -181,7 +181,7 @@ class RecordingWriter:
             with contextlib.suppress(OSError):  # a device cannot be made durable
                 os.fsync(self._file)
             if not self._is_in_place():
-                self.path = self._write_anew()
+                self.path = self._write_again()
         except OSError as error:
             raise RunIncomplete(
                 f"{wanted} was changed while it was written, and cannot be written again: {error.strerror}",
@@ -222,7 +222,7 @@ class RecordingWriter:
             return True
         return os.path.samestat(ours, there) and there.st_size == self._whole_bytes
 
-    def _write_anew(self) -> Path:
+    def _write_again(self) -> Path:
         """Write all facts under the file's own name if it is free, else under the next one that is."""
         _make_folder(self.path.parent)
         for number in itertools.count(1):

@@ -63,8 +63,8 @@ class Situation:
 
     def alive(self) -> tuple[Arm, ...]:
         """The arms that can take turns."""
-        gone = {*self.failed, *self.plan.retired, *self.plan.resting}
-        return tuple(arm for arm in self.plan.arms if arm.name not in gone)
+        stopped = {*self.failed, *self.plan.retired, *self.plan.resting}
+        return tuple(arm for arm in self.plan.arms if arm.name not in stopped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

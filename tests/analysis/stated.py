@@ -92,28 +92,28 @@ def recording(laws: dict[str, Law], noise: Noise | None = None, **run: Any) -> R
     """A recording in which every arm follows its law; the control arm follows that of the first. `run` as in Run."""
     how, noise = Run(**run), noise or Noise()
     rng = np.random.default_rng(how.seed)
-    taking_part = arms(list(laws), control=how.control)
+    measured = arms(list(laws), control=how.control)
     readings = []
     for replicate in range(how.replicates):
         shared = rng.normal(0, noise.shared) if noise.shared else 0.0
-        own = {arm.name: rng.normal(0, noise.own) if noise.own else 0.0 for arm in taking_part}
+        own = {arm.name: rng.normal(0, noise.own) if noise.own else 0.0 for arm in measured}
         for number in range(how.rounds):
-            order = rng.permutation(len(taking_part))
+            order = rng.permutation(len(measured))
             group = number % len(how.groups) if how.groups else -1
             for position, index in enumerate(order):
-                arm = taking_part[index]
+                arm = measured[index]
                 place = (number + position / len(order)) / how.rounds
-                luck = noise.rounds * rng.standard_t(noise.tails) if noise.rounds else 0.0
+                variation = noise.rounds * rng.standard_t(noise.tails) if noise.rounds else 0.0
                 one = reading(
                     laws[arm.repeats or arm.name],
                     arm=arm.name,
                     at=(replicate, number, position),
                     events=how.groups[group] if how.groups else (),
-                    factor=float(np.exp(shared + own[arm.name] + luck + noise.drift * place)),
+                    factor=float(np.exp(shared + own[arm.name] + variation + noise.drift * place)),
                     inferences=how.inferences,
                 )
                 readings.append(replace(one, group=group))
-    return whole(taking_part, tuple(readings), how)
+    return whole(measured, tuple(readings), how)
 
 
 def reading(
@@ -164,11 +164,11 @@ def reading(
     )
 
 
-def whole(taking_part: tuple[Arm, ...], readings: tuple[Reading, ...], run: Run) -> Recording:
+def whole(measured: tuple[Arm, ...], readings: tuple[Reading, ...], run: Run) -> Recording:
     """The recording around some readings."""
     plan = Plan(
         model="stated",
-        arms=taking_part,
+        arms=measured,
         schedule=Schedule(replicates=run.replicates, rounds=run.rounds, precision=run.precision),
     )
     counters = CounterCheck(

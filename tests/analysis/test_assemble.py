@@ -137,7 +137,7 @@ def test_without_a_pmu_the_loss_is_named() -> None:
     assert "lost-counter" in slugs(recording({"fp32": FP32, "int8": INT8}, groups=()))
 
 
-def test_an_ipc_that_falls_without_a_shown_difference_misleads_nobody() -> None:
+def test_an_ipc_that_falls_without_a_shown_difference_misleads_no_reader() -> None:
     lower_ipc = Law(instructions=10e6, cpi=1.0)  # half of the instructions at twice the CPI: the same time
     noise = Noise(own=0.05, rounds=0.01)
     (comparison,) = explain(recording({"fp32": Law(), "other": lower_ipc}, noise, seed=3)).comparisons

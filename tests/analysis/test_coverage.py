@@ -1,8 +1,9 @@
 """By simulation: the intervals hold what they promise, a run against itself is not called different, effects are seen.
 
-Recordings are simulated as rounds of ln(wall): luck of the replicate shared by twins, luck of each twin, heavy-tailed
-noise (t with 3 degrees of freedom) of each turn, and a linear drift through each replicate with the arms in random
-order. Everything is seeded; `python -m tests.analysis.test_coverage` prints the numbers that docs/method.md cites.
+Recordings are simulated as rounds of ln(wall): variation of the replicate shared by twins, variation of each twin,
+heavy-tailed noise (t with 3 degrees of freedom) of each turn, and a linear drift through each replicate with the
+arms in random order. Everything is seeded; `python -m tests.analysis.test_coverage` prints the numbers that
+docs/method.md cites.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Rng = np.random.Generator
 
 
 @dataclass(frozen=True, kw_only=True)
-class Luck:
+class Variation:
     """ln-scale: spread of each twin between replicates, noise of a turn, drift through a replicate."""
 
     spread: float
@@ -33,17 +34,17 @@ class Luck:
     rounds: int = 10
 
 
-def arms(rng: Rng, luck: Luck, effect: float) -> tuple[ArmTurns, ArmTurns]:
+def arms(rng: Rng, variation: Variation, effect: float) -> tuple[ArmTurns, ArmTurns]:
     """Two arms of one simulated recording; the second is faster by `effect` in ln."""
-    shape = (luck.replicates, luck.rounds)
-    shared = rng.normal(0, 0.1, (luck.replicates, 1))
+    shape = (variation.replicates, variation.rounds)
+    shared = rng.normal(0, 0.1, (variation.replicates, 1))
     first = rng.integers(0, 2, shape)
     made = []
     for arm in (0, 1):
         # The spread of the ln-ratio is what counts: half of its variance from each twin.
-        own = rng.normal(0, luck.spread / math.sqrt(2), (luck.replicates, 1)) if luck.spread else 0.0
-        place = (np.arange(luck.rounds) + np.where(first == arm, 0.0, 0.5)) / luck.rounds
-        ln_wall = shared + own + luck.drift * place + luck.noise * rng.standard_t(3, shape) - effect * arm
+        own = rng.normal(0, variation.spread / math.sqrt(2), (variation.replicates, 1)) if variation.spread else 0.0
+        place = (np.arange(variation.rounds) + np.where(first == arm, 0.0, 0.5)) / variation.rounds
+        ln_wall = shared + own + variation.drift * place + variation.noise * rng.standard_t(3, shape) - effect * arm
         made.append(turns(("control", "changed")[arm], np.exp(15 + ln_wall)))
     return made[0], made[1]
 
@@ -63,12 +64,12 @@ def turns(name: str, wall_ns: np.ndarray[tuple[int, int], np.dtype[np.float64]])
     )
 
 
-def simulate(luck: Luck, *, effect: float, runs: int, seed: int) -> dict[str, float]:
+def simulate(variation: Variation, *, effect: float, runs: int, seed: int) -> dict[str, float]:
     """Shares of runs whose intervals hold the truth, and of those that claim a difference."""
     rng = np.random.default_rng(seed)
     held = ranked = claimed = 0
     for _ in range(runs):
-        ratios = pair(*arms(rng, luck, effect)).ln_ratios
+        ratios = pair(*arms(rng, variation, effect)).ln_ratios
         estimate, rank = t_interval(ratios), rank_interval(ratios)
         assert is_known(estimate)
         held += not estimate.excludes(effect)
@@ -79,21 +80,21 @@ def simulate(luck: Luck, *, effect: float, runs: int, seed: int) -> dict[str, fl
 
 @pytest.mark.parametrize("spread", [0.0, 0.02, 0.05])
 def test_the_interval_holds_the_truth_in_93_to_97_percent_of_recordings(spread: float) -> None:
-    found = simulate(Luck(spread=spread), effect=0.3, runs=1500, seed=20)
+    found = simulate(Variation(spread=spread), effect=0.3, runs=1500, seed=20)
     assert 0.93 <= found["coverage"] <= 0.97
     assert 0.93 <= found["rank coverage"] <= 0.985  # ranks jump: 96.1 % is the next level above 95 for 8 replicates
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.02, 0.05])
 def test_a_run_against_itself_is_called_different_in_at_most_5_percent(spread: float) -> None:
-    found = simulate(Luck(spread=spread), effect=0.0, runs=1500, seed=21)
+    found = simulate(Variation(spread=spread), effect=0.0, runs=1500, seed=21)
     assert found["claimed"] <= 0.05
 
 
 def test_a_3_percent_effect_is_seen_in_a_quiet_recording_and_mostly_missed_in_a_noisy_one() -> None:
-    quiet = simulate(Luck(spread=0.0), effect=0.03, runs=400, seed=22)
-    usual = simulate(Luck(spread=0.02), effect=0.03, runs=400, seed=23)
-    noisy = simulate(Luck(spread=0.05), effect=0.03, runs=400, seed=24)
+    quiet = simulate(Variation(spread=0.0), effect=0.03, runs=400, seed=22)
+    usual = simulate(Variation(spread=0.02), effect=0.03, runs=400, seed=23)
+    noisy = simulate(Variation(spread=0.05), effect=0.03, runs=400, seed=24)
     assert quiet["claimed"] > 0.95 > usual["claimed"] > 0.7 > noisy["claimed"] > 0.15
 
 
@@ -126,10 +127,10 @@ def print_tables() -> None:
     print("replicates spread  t-coverage rank-coverage  A/A-claimed  power-3%")
     for replicates in (5, 8, 12):
         for spread in (0.0, 0.02, 0.05):
-            luck = Luck(spread=spread, replicates=replicates)
-            covered = simulate(luck, effect=0.3, runs=10_000, seed=1)
-            null = simulate(luck, effect=0.0, runs=10_000, seed=2)
-            power = simulate(luck, effect=0.03, runs=10_000, seed=3)
+            variation = Variation(spread=spread, replicates=replicates)
+            covered = simulate(variation, effect=0.3, runs=10_000, seed=1)
+            null = simulate(variation, effect=0.0, runs=10_000, seed=2)
+            power = simulate(variation, effect=0.03, runs=10_000, seed=3)
             print(
                 f"{replicates:10} {spread:6.0%} {covered['coverage']:11.3f} {covered['rank coverage']:13.3f}"
                 f" {null['claimed']:12.3f} {power['claimed']:9.3f}"

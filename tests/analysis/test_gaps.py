@@ -1,4 +1,4 @@
-"""Missing in, Missing out: what was not read is a gap with a reason wherever it would have gone, and never a number."""
+"""Missing in, Missing out: what was not read is a gap with a reason wherever it is used, and never a number."""
 
 from __future__ import annotations
 

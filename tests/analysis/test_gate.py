@@ -144,7 +144,7 @@ def test_gap_is_not_a_pass() -> None:
     assert isinstance(gate.judgements[0].change_ln, Missing)
 
 
-def test_arm_that_is_gone_is_not_a_pass() -> None:
+def test_arm_that_has_ended_is_not_a_pass() -> None:
     gate = judge(side({"int8": FAST, "int8+fused": FAST}), side({"int8": FAST}), [TIME])
     assert ruling(gate, "int8+fused") is Ruling.UNKNOWN
     assert "int8+fused is not in the new recording" in gate.judgements[1].reason
@@ -206,7 +206,7 @@ def test_instructions_are_judged_by_their_own_count_and_not_by_the_clock() -> No
     assert ruling(judge(stated(), stated(seed=2, cpi=1.0), [TIME])) is Ruling.BROKEN
 
 
-def test_instructions_that_nobody_counted_are_unknown_and_say_why() -> None:
+def test_instructions_that_were_not_counted_are_unknown_and_say_why() -> None:
     gate = judge(stated(), stated(groups=()), [Rule.parse("instructions>+1%")])
     assert ruling(gate) is Ruling.UNKNOWN
     assert gate.judgements[0].reason == "instructions were not counted: this machine exposes no PMU"

@@ -25,10 +25,10 @@ PERF = sorted(path for path in (Path(__file__).parents[1] / "analysis/data").ite
 
 
 def _fails(*_: object, **__: object) -> None:
-    raise KeyError("nobody\nforesaw this")
+    raise KeyError("an unforeseen\nerror")
 
 
-def test_error_that_nobody_foresaw_is_two_lines_and_code_2(
+def test_error_that_was_not_foreseen_is_two_lines_and_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv(cli.SHOWS_TRACEBACK, raising=False)
@@ -86,21 +86,21 @@ def test_what_names_no_file_is_refused(command: str, name: str, capsys: pytest.C
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_characters_that_the_encoding_lacks_are_printed_by_number(encoding: str) -> None:
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-m", "ironlaw", "compare", WHOLE, WHOLE, "--fail-if", "time>+50%"],
         env={**os.environ, "PYTHONIOENCODING": encoding},
         capture_output=True,
         check=False,
     )
-    assert (told.returncode, told.stderr) == (0, b"")
-    assert b"\\u2713 held" in told.stdout
+    assert (reported.returncode, reported.stderr) == (0, b"")
+    assert b"\\u2713 held" in reported.stdout
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_recording_is_read_from_a_pipe(options: list[str]) -> None:
     words = " ".join([f"cat '{WHOLE}' | '{sys.executable}' -m ironlaw explain /dev/stdin", *options])
-    told = subprocess.run(["sh", "-c", words], capture_output=True, check=False)
-    assert (told.returncode, told.stderr) == (0, b"")
+    reported = subprocess.run(["sh", "-c", words], capture_output=True, check=False)
+    assert (reported.returncode, reported.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("options", [["--table"], []])

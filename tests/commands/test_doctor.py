@@ -43,10 +43,10 @@ def test_text_fits_eighty_columns_and_shows_every_fix(monkeypatch: pytest.Monkey
     text = run("--seconds", "0").stdout
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
     assert "\x1b[" not in text
-    told = " ".join(text.split())
+    reported = " ".join(text.split())
     for finding in findings:
         if finding["state"] == "costs" and finding["topic"] != "load":
-            assert finding["fix"] in told
+            assert finding["fix"] in reported
 
 
 def test_the_pinning_of_the_test_is_undone() -> None:

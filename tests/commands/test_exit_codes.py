@@ -33,7 +33,7 @@ def test_help_of_every_command_is_done_and_fits_80_columns(
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert version("ironlaw") in capsys.readouterr().out
 

@@ -57,7 +57,7 @@ def test_the_posts_table_prints_its_shares_and_the_time_at_the_other_cpi(capsys:
     assert "Assumed: clock frequency and CPU utilisation are equal in all arms" in text
 
 
-def test_the_posts_table_is_told_what_its_miss_rates_cannot_carry_and_what_it_lacks(
+def test_the_posts_table_names_what_its_miss_rates_cannot_carry_and_what_it_lacks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--table", POST)
@@ -110,7 +110,7 @@ def test_repeats_of_an_unknown_number_have_no_interval_and_are_not_called_one_ru
     assert "of one run" not in text
 
 
-def test_files_of_one_name_in_two_folders_are_told_apart_by_their_paths(
+def test_files_of_one_name_in_two_folders_are_distinguished_by_their_paths(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for folder, source in (("before", MMAP), ("after", RETAIN)):
@@ -178,7 +178,7 @@ def test_a_wrong_table_is_refused_with_row_and_column(
     assert hint in found[1]
 
 
-def test_what_is_named_as_something_else_is_told_how_to_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_named_as_something_else_gets_the_command_that_explains_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "--table", WITH_PMU) == (
         f"{WITH_PMU} is a recording, not a table",
         f"ironlaw explain {WITH_PMU}",

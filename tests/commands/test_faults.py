@@ -1,4 +1,4 @@
-"""Faults around a run: nobody reads what it prints, its report has no room, Ctrl-C comes late."""
+"""Faults around a run: its output has no reader, its report has no room, Ctrl-C comes late."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ OPTIONS = ("run", "--arms", "fp32,int8", "--n", "40", "--replicates", "5", "--ex
 
 
 @pytest.fixture
-def nobody() -> Iterator[int]:
-    """The write end of a pipe that nobody reads any more."""
+def unread() -> Iterator[int]:
+    """The write end of a pipe without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
     yield writer
@@ -70,8 +70,8 @@ def is_whole(recording: Recording) -> bool:
     return not recording.was_cut and sum(reading.inferences for reading in recording.readings) == 3 * 40
 
 
-def test_progress_that_nobody_reads_ends_no_run(nobody: int) -> None:
-    ended = command(stderr=nobody)
+def test_progress_without_a_reader_ends_no_run(unread: int) -> None:
+    ended = command(stderr=unread)
     assert ended.returncode == 0
     assert "int8" in ended.stdout
     assert is_whole(load("run.jsonl"))
@@ -84,8 +84,8 @@ def test_progress_on_a_full_disk_ends_no_run(full: int) -> None:
 
 
 @pytest.mark.parametrize("option", ["--verbose", "--json"])
-def test_text_that_nobody_reads_costs_neither_the_code_nor_the_report(nobody: int, option: str) -> None:
-    ended = command(option, "--report", "why.html", stdout=nobody, stderr=nobody)
+def test_text_without_a_reader_costs_neither_the_code_nor_the_report(unread: int, option: str) -> None:
+    ended = command(option, "--report", "why.html", stdout=unread, stderr=unread)
     assert ended.returncode == 0
     assert is_whole(load("run.jsonl"))
     assert "</html>" in Path("why.html").read_text()

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = cli.run(["history", *arguments])
     out, err = capsys.readouterr()
     return code, out, err
@@ -32,7 +32,7 @@ def test_a_list_fits_80_columns_newest_first(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    code, out, err = told(capsys, str(folder), "--limit", "3")
+    code, out, err = reported(capsys, str(folder), "--limit", "3")
     assert code == 0
     lines = out.splitlines()
     assert max(map(len, lines)) <= 80
@@ -42,7 +42,7 @@ def test_a_list_fits_80_columns_newest_first(
 
 
 def test_a_trend_names_the_change_and_what_changed_with_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = told(capsys, str(folder), "--trend", "--json")
+    code, out, _ = reported(capsys, str(folder), "--trend", "--json")
     assert code == 0
     (trend,) = json.loads(out)["trends"]
     (change,) = trend["changes"]
@@ -50,32 +50,32 @@ def test_a_trend_names_the_change_and_what_changed_with_it(folder: Path, capsys:
     assert change["at_the_same_time"] == {"torch": ["2.5.1", "2.6.0"]}
     assert change["gain_before"] == pytest.approx(2.0, rel=0.03)
     assert change["gain_after"] == pytest.approx(1.5, rel=0.03)
-    assert "torch 2.5.1 to 2.6.0" in " ".join(told(capsys, str(folder), "--trend")[1].split())
+    assert "torch 2.5.1 to 2.6.0" in " ".join(reported(capsys, str(folder), "--trend")[1].split())
 
 
 def test_sql_is_answered_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = told(capsys, str(folder), "--json", "--sql", "select count(*) as n from comparisons")
+    code, out, _ = reported(capsys, str(folder), "--json", "--sql", "select count(*) as n from comparisons")
     assert code == 0
     assert json.loads(out)["rows"] == [{"n": 20}]
 
 
 def test_sql_that_writes_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = told(capsys, str(folder), "--sql", "drop table comparisons")
+    code, _, err = reported(capsys, str(folder), "--sql", "drop table comparisons")
     assert code == 2
     assert "--sql takes one SELECT" in err
 
 
 def test_sql_and_filters_exclude_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told(capsys, str(folder), "--sql", "select 1", "--model", "net")[0] == 2
+    assert reported(capsys, str(folder), "--sql", "select 1", "--model", "net")[0] == 2
 
 
 def test_a_filter_that_leaves_nothing_has_no_trend(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = told(capsys, str(folder), "--trend", "--model", "other")
+    code, _, err = reported(capsys, str(folder), "--trend", "--model", "other")
     assert code == 2
     assert "no comparison with an interval" in err
 
 
 def test_an_empty_list_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = told(capsys, str(folder), "--model", "other")
+    code, out, _ = reported(capsys, str(folder), "--model", "other")
     assert code == 0
     assert "0 comparisons in 0 recordings" in out

@@ -101,7 +101,7 @@ def test_a_recording_without_layers_is_bad_input(tmp_path: Path, capsys: pytest.
     assert "--no-layers" in capsys.readouterr().err
 
 
-def test_a_trace_that_cannot_be_written_is_told_before_anything_else(
+def test_a_trace_that_cannot_be_written_is_reported_before_anything_else(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["layers", str(file), "--trace", str(tmp_path / "no" / "folder.json")]) == 2
@@ -133,7 +133,7 @@ def test_a_recording_of_flips_is_shown_without_measuring_again(
     assert document["whole_ms"]["value"] == pytest.approx(6.0, rel=0.01)
 
 
-def test_flipping_an_arm_that_cannot_be_mixed_is_told_before_measuring(
+def test_flipping_an_arm_that_cannot_be_mixed_is_reported_before_measuring(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["layers", str(file), "--flip", "--control", "int8", "--changed", "fp32"]) == 2

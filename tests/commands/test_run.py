@@ -27,7 +27,7 @@ def _nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
     monkeypatch.setattr("ironlaw.record", fail)
     monkeypatch.chdir(tmp_path)
-    Path("taken.jsonl").write_text("somebody's recording")
+    Path("taken.jsonl").write_text("another user's recording")
     Path("empty").mkdir()
     Path("texts").mkdir()
     Path("texts", "broken.jpg").write_text("no image")
@@ -101,7 +101,7 @@ def test_a_recording_of_programs_alone_is_of_them_and_of_no_model(
 
 
 def test_programs_handed_over_from_python_are_named_by_their_arms() -> None:
-    arms = tuple(replace(own(name), factory=f"/gone/{name}{HANDED_OVER}") for name in ("a", "b"))
+    arms = tuple(replace(own(name), factory=f"/deleted/{name}{HANDED_OVER}") for name in ("a", "b"))
     assert plan_of(Settings(arms=arms)).model == "a, b"
 
 

@@ -37,8 +37,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         chosen = runner or ScriptedRunner(journal=tmp_path / "journal")
         monkeypatch.setattr(command, "CellRunner", lambda: chosen)
         code = cli.run(["sweep", *arguments])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        reported = capsys.readouterr()
+        return code, reported.out, reported.err
 
     return go
 
@@ -88,7 +88,7 @@ def test_a_failing_cell_says_why_the_others_go_on_and_the_exit_code_is_3(run: Ru
     assert "1 of 2 cells are measured." in out
     assert "ValueError: no such kernel" in " ".join(out.split())
     assert "no such kernel" in err
-    assert run("plan.toml")[0] == 0  # mended: only that one is measured
+    assert run("plan.toml")[0] == 0  # fixed: only that one is measured
     assert len(entries(tmp_path / "journal")) == 4
 
 

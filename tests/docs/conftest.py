@@ -57,7 +57,7 @@ LAWS = {"fp32": FLOAT, "int8": replace(INT8_ARM, checks=SOUND.checks, census=SOU
 def record(
     plan: Plan, out: Path | str, *, force: bool = False, watcher: Watcher | None = None, advice: Advice | None = None
 ) -> Recording:
-    """Measure as `ironlaw.record` does, but a script: int8 is faster, programs are alike, every arm has layers."""
+    """Measure as `ironlaw.record` does, but a script: int8 is faster, programs are equal, every arm has layers."""
     programs = {arm.name: FLOAT for arm in plan.arms if arm.factory}
     short = replace(plan, schedule=replace(plan.schedule, replicates=REPLICATES))
     sink = RecordingWriter(Path(out), force=True)  # two runs in a second would have one name

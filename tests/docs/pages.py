@@ -12,7 +12,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What a shell is given stands in blocks of these languages, or in a sentence between backticks.
 SHELLS = ("sh", "console", "yaml")
 _TYPED = re.compile(r"^```(\w*)\n(.*?)^```$|`((?:ironlaw|python -m) [a-z][^`]*)`", re.MULTILINE | re.DOTALL)
-# Names that stand for a reader's own file; and fewer simulated runs than tell a coverage.
+# Names that stand for a reader's own file; and fewer simulated runs than a coverage needs.
 STAND_INS = {
     "FILE": "run.jsonl", "OLD": "old.jsonl", "NEW": "new.jsonl", "PLAN.toml": "plan.toml", "ARM": "int8",
     "FOLDER": "ironlaw-sweeps", "4000": "8", "120": "1", "150": "1",

@@ -1,4 +1,4 @@
-"""The cluster of docs/sweep.md, typed as it stands: its machines are processes on a network of their own.
+"""The cluster of docs/sweep.md, typed literally: its machines are processes on a network of their own.
 
 Whatever daemons the lines leave end with the namespace of process numbers that they were started in.
 """

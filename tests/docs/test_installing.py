@@ -1,4 +1,4 @@
-"""What a page says to install or to make, typed as it stands, in an environment and a copy of their own.
+"""What a page says to install or to make, typed literally, in an environment and a copy of their own.
 
 No package index is asked: what the project depends on is taken from the environment of these tests, ironlaw is not.
 """
@@ -95,7 +95,7 @@ def test_make_run_installs_measures_and_prints_the_table(copy: Path, settings: d
 
 @pytest.mark.skipif(not (ROOT / ".venv" / "installed").exists(), reason="make has not set up this checkout")
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_test_checks_lint_types_and_the_tests_it_is_told(settings: dict[str, str]) -> None:
+def test_make_test_checks_lint_types_and_the_tests_it_is_given(settings: dict[str, str]) -> None:
     assert "make test" in LINES
     fewer = {**settings, "PYTHONPATH": "", "PYTEST_ADDOPTS": "tests/test_variant.py"}
     shown = typed("make test", ROOT, fewer)

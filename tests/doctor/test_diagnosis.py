@@ -57,7 +57,7 @@ def test_a_calm_machine_has_nothing_to_fix() -> None:
 
 def test_where_nothing_can_be_read_nothing_is_called_good() -> None:
     unread = Machine(architecture="x86_64", cpu="stated")
-    nothing = Missing("not told")
+    nothing = Missing("not reported")
     around = Surroundings(
         clock_source=nothing,
         siblings=nothing,
@@ -76,7 +76,7 @@ def test_a_finding_that_costs_something_must_say_what_and_how_to_fix_it() -> Non
         Finding(topic="load", state=Health.COSTS, text="5", cost="time")
 
 
-def test_refused_counters_tell_reason_and_fix_apart() -> None:
+def test_refused_counters_name_reason_and_fix_separately() -> None:
     (found,) = findings.counters(REFUSED)
     assert found.state is Health.COSTS
     assert found.text.endswith("perf_event_paranoid is 3")
@@ -96,7 +96,7 @@ def test_lost_kernel_mode_and_events_are_named_beside_working_counters() -> None
     assert "read 0" in events.cost
 
 
-def test_books_that_are_not_kept_are_told_on_any_meter() -> None:
+def test_counts_that_are_not_kept_are_reported_on_any_meter() -> None:
     check = replace(REFUSED, lost={"page-faults": "64 fresh pages were touched and getrusage reported 0 faults"})
     assert {finding.topic for finding in findings.counters(check)} == {"counters", "page-faults"}
 
@@ -152,11 +152,11 @@ def test_a_quota_costs_when_it_is_below_the_allowed_cpus(limit: str, state: Heal
         assert "--threads 1" in found.fix
 
 
-def test_glibc_s_malloc_costs_unless_it_is_told_to_keep_its_memory() -> None:
+def test_glibc_s_malloc_costs_unless_it_is_set_to_keep_its_memory() -> None:
     glibc = machine(allocator="glibc 2.36 malloc")
     assert findings.allocator(glibc).state is Health.COSTS
-    told = replace(glibc, other_settings={"MALLOC_MMAP_MAX_": "0"})
-    assert findings.allocator(told).state is Health.GOOD
+    reported = replace(glibc, other_settings={"MALLOC_MMAP_MAX_": "0"})
+    assert findings.allocator(reported).state is Health.GOOD
 
 
 def test_little_memory_costs() -> None:

@@ -65,8 +65,8 @@ def test_the_script_alone_gives_the_arms_answer(engine: ModuleType, text: str, t
         [sys.executable, "-c", code, str(target)], capture_output=True, text=True, env=free, timeout=120, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    told = torch.tensor([float(word) for word in ran.stdout.split()])
-    torch.testing.assert_close(told, answers[0].reshape(-1).float(), rtol=1e-3, atol=1e-4)
+    reported = torch.tensor([float(word) for word in ran.stdout.split()])
+    torch.testing.assert_close(reported, answers[0].reshape(-1).float(), rtol=1e-3, atol=1e-4)
     assert "import ironlaw" not in (target / "infer.py").read_text()
     timed = subprocess.run(
         [sys.executable, str(target / "infer.py"), "3"],
@@ -140,7 +140,7 @@ def test_a_level_of_an_experiment_is_not_exported() -> None:
         exported.refuse_unportable(Variant.parse("fp32+input=random"))
 
 
-def test_another_allocator_is_told_how_to_be_had() -> None:
+def test_another_allocator_names_how_to_get_it() -> None:
     with pytest.raises(BadInput, match="malloc=jemalloc") as raised:
         exported.refuse_unportable(Variant.parse("fp32+malloc=jemalloc"))
     assert "LD_PRELOAD" in raised.value.hint

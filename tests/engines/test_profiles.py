@@ -73,7 +73,7 @@ def loaded(source: str, name: str, folder: Path) -> Program:
     return by.load(variant, by.prepare(variant, model, folder), saved.load(folder))
 
 
-def told(program: Program, inferences: int) -> NodeProfile:
+def reported(program: Program, inferences: int) -> NodeProfile:
     assert program.profile is not None
     return program.profile([program.inputs[0]] * inferences)
 
@@ -97,7 +97,7 @@ def known(values: list[Any]) -> float:
 @pytest.mark.parametrize("name", ["fp32@onnxruntime", "fp32@openvino"])
 def test_nodes_do_the_work_of_the_network_and_meet_its_layers(name: str, source: str, tmp_path: Path) -> None:
     pytest.importorskip(name.partition("@")[2])
-    profile = told(loaded(source, name, tmp_path / "engine"), 3)
+    profile = reported(loaded(source, name, tmp_path / "engine"), 3)
     assert known([macs(call) for call in profile.calls]) == MACS
     matched = {tuple(ours): theirs for ours, theirs in rows(source, tmp_path / "eager", profile.calls)}
     for block in ("blocks.0", "blocks.1"):
@@ -107,9 +107,9 @@ def test_nodes_do_the_work_of_the_network_and_meet_its_layers(name: str, source:
     assert len(matched[("stem",)]) == len(matched[("fc",)]) == 1
 
 
-def test_int8_nodes_are_told_by_their_operator(source: str, tmp_path: Path) -> None:
+def test_int8_nodes_are_reported_by_their_operator(source: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    profile = told(loaded(source, "int8@onnxruntime", tmp_path / "engine"), 2)
+    profile = reported(loaded(source, "int8@onnxruntime", tmp_path / "engine"), 2)
     by_path = {call.path: call for call in profile.calls if call.parameters}
     assert by_path["stem"].operator == "QLinearConv"
     assert by_path["blocks.1.conv"].parameters[0].dtype == "int8"
@@ -119,7 +119,7 @@ def test_int8_nodes_are_told_by_their_operator(source: str, tmp_path: Path) -> N
 def test_a_profile_has_a_time_for_every_node_of_every_inference(name: str, source: str, tmp_path: Path) -> None:
     pytest.importorskip(name.partition("@")[2])
     program = loaded(source, name, tmp_path)
-    first, second = told(program, 1), told(program, 4)
+    first, second = reported(program, 1), reported(program, 4)
     assert [call.name for call in first.calls] == [call.name for call in second.calls]
     assert len(second.calls_ns) == len(second.calls)
     assert all(value >= 0 for value in second.calls_ns)

@@ -82,7 +82,7 @@ def test_no_dynamic_operator_is_executed_any_more() -> None:
     assert after["int8_operators"] == before["int8_operators"]
 
 
-def test_it_can_be_thrown_together_with_tracing() -> None:
+def test_it_can_be_applied_together_with_tracing() -> None:
     from ironlaw.factors import FACTORS
     from ironlaw.variant import Variant
 

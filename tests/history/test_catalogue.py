@@ -36,11 +36,11 @@ def test_brief_differences_are_those_of_the_explanation(name: str) -> None:
         assert one.difference is whole[one.control, one.changed].difference
 
 
-def test_a_second_look_reads_nothing_anew(tmp_path: Path) -> None:
+def test_a_second_look_reads_nothing_again(tmp_path: Path) -> None:
     write(tmp_path, [Stated(started="2025-01-01T00:00:00+00:00")])
-    assert catalogue(tmp_path).read_anew == 1
+    assert catalogue(tmp_path).read_again == 1
     assert (tmp_path / NAME).exists()
-    assert catalogue(tmp_path).read_anew == 0
+    assert catalogue(tmp_path).read_again == 0
 
 
 def test_only_what_is_new_or_changed_is_read_again(tmp_path: Path) -> None:
@@ -51,16 +51,16 @@ def test_only_what_is_new_or_changed_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "new.jsonl").write_bytes(text_of(Stated(started="2025-01-10T00:00:00+00:00", model="third")))
     again = catalogue(tmp_path)
-    assert again.read_anew == 2
+    assert again.read_again == 2
     rows = Questions(again).sql("select model, file from comparisons order by started").rows
     assert rows == [("net", "0002.jsonl"), ("other", "0001.jsonl"), ("third", "below/new.jsonl")]
 
 
-def test_a_damaged_catalogue_is_made_anew(tmp_path: Path) -> None:
+def test_a_damaged_catalogue_is_made_again(tmp_path: Path) -> None:
     write(tmp_path, [Stated(started="2025-01-01T00:00:00+00:00")])
     (tmp_path / NAME).write_bytes(b"PAR1 and then nothing")
-    assert catalogue(tmp_path).read_anew == 1
-    assert catalogue(tmp_path).read_anew == 0
+    assert catalogue(tmp_path).read_again == 1
+    assert catalogue(tmp_path).read_again == 0
 
 
 def test_a_folder_that_cannot_be_written_is_asked_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_a_step_between_exact_levels_is_found() -> None:
     assert change.step.value == pytest.approx(-0.2)
 
 
-def test_what_changed_at_the_same_time_is_told() -> None:
+def test_what_changed_at_the_same_time_is_reported() -> None:
     values = [0.7] * 10 + [0.5] * 10
     versions = ["numpy 2.0, torch 2.5.1"] * 10 + ["numpy 2.0, torch 2.6.0"] * 10
     (change,) = trend_of(series(values, versions=versions)).changes

@@ -66,7 +66,7 @@ def test_a_kernel_without_the_switch_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_who_may_not_compact_is_told_so(tmp_path: Path) -> None:
+def test_who_may_not_compact_learns_why(tmp_path: Path) -> None:
     put(tmp_path, "proc/sys/vm/compact_memory", "").chmod(0o444)
     assert compact(tmp_path) == Missing("/proc/sys/vm/compact_memory: Permission denied")
 

@@ -52,7 +52,7 @@ def test_this_machine_can_be_inspected_and_written() -> None:
     assert msgspec.json.decode(msgspec.json.encode(machine), type=Machine) == machine
 
 
-def test_where_nothing_is_told_everything_is_missing_with_a_reason(tmp_path: Path) -> None:
+def test_where_nothing_is_reported_everything_is_missing_with_a_reason(tmp_path: Path) -> None:
     machine = inspect_machine(tmp_path)
     for gap in (machine.vendor, machine.governor, machine.memory_bytes, machine.cgroup_cpu_max, machine.numa_nodes):
         assert isinstance(gap, Missing)
@@ -124,7 +124,7 @@ def test_a_preloaded_allocator_is_seen_among_the_mapped_files(tmp_path: Path) ->
 
 def test_a_virtual_machine_is_named_by_its_firmware(tmp_path: Path) -> None:
     if platform.machine() != "x86_64":
-        pytest.skip("on other architectures the CPU flags do not tell")
+        pytest.skip("on other architectures the CPU flags do not show it")
     files = {
         "proc/cpuinfo": ZEN_3_CPUINFO,
         "sys/class/dmi/id/sys_vendor": "QEMU\n",
@@ -135,7 +135,7 @@ def test_a_virtual_machine_is_named_by_its_firmware(tmp_path: Path) -> None:
 
 def test_bare_metal_says_none(tmp_path: Path) -> None:
     if platform.machine() != "x86_64":
-        pytest.skip("on other architectures the CPU flags do not tell")
+        pytest.skip("on other architectures the CPU flags do not show it")
     root = write(tmp_path, {"proc/cpuinfo": ZEN_3_CPUINFO.replace("hypervisor ", "")})
     assert inspect_machine(root).hypervisor == "none"
 
@@ -151,7 +151,7 @@ def test_the_tightest_quota_of_all_groups_above_counts(tmp_path: Path) -> None:
     assert quota_cpus("150000 100000") == 1.5
 
 
-def test_a_quota_of_cgroup_version_1_is_told_in_the_words_of_version_2(tmp_path: Path) -> None:
+def test_a_quota_of_cgroup_version_1_is_reported_in_the_words_of_version_2(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "3:cpu,cpuacct:/docker/abc\n1:memory:/docker/abc\n",
         "sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us": "-1\n",
@@ -161,7 +161,7 @@ def test_a_quota_of_cgroup_version_1_is_told_in_the_words_of_version_2(tmp_path:
     assert quota_cpus("max 100000") == float("inf")
 
 
-def test_the_group_that_was_stopped_longest_tells_how_long_a_quota_stopped_the_process(tmp_path: Path) -> None:
+def test_the_group_that_was_stopped_longest_reports_how_long_a_quota_stopped_the_process(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "0::/kubepods/app\n",
         "sys/fs/cgroup/cpu.stat": "usage_usec 5\n",
@@ -172,7 +172,7 @@ def test_the_group_that_was_stopped_longest_tells_how_long_a_quota_stopped_the_p
     assert isinstance(throttled_ns(write(tmp_path / "other", {"proc/self/cgroup": "0::/\n"})), Missing)
 
 
-def test_version_1_tells_how_long_a_quota_stopped_the_process_in_nanoseconds(tmp_path: Path) -> None:
+def test_version_1_reports_how_long_a_quota_stopped_the_process_in_nanoseconds(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "1:cpu:/a\n",
         "sys/fs/cgroup/cpu/a/cpu.stat": "nr_periods 3\nnr_throttled 2\nthrottled_time 1234\n",
@@ -180,7 +180,7 @@ def test_version_1_tells_how_long_a_quota_stopped_the_process_in_nanoseconds(tmp
     assert throttled_ns(write(tmp_path, files)) == 1234
 
 
-def test_inside_a_container_the_mount_itself_tells_the_quota(tmp_path: Path) -> None:
+def test_inside_a_container_the_mount_itself_reports_the_quota(tmp_path: Path) -> None:
     files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}
     assert cpu_max(write(tmp_path, files)) == "50000 100000"
 
@@ -231,7 +231,9 @@ def test_versions_are_read_without_importing() -> None:
     assert not {"torch", "onnxruntime", "openvino"} & (set(sys.modules) - before)
 
 
-def test_waiting_for_a_cpu_is_summed_over_threads_and_a_kernel_that_does_not_tell_is_missing(tmp_path: Path) -> None:
+def test_waiting_for_a_cpu_is_summed_over_threads_and_an_unknown_one_is_missing(
+    tmp_path: Path,
+) -> None:
     root = write(tmp_path, {"proc/self/task/7/schedstat": "900 40 12\n", "proc/self/task/8/schedstat": "100 2 3\n"})
     assert waited_ns(root=root) == 42
     (root / "proc/self/task/9").mkdir()

@@ -72,7 +72,7 @@ def leave_politely():
     sys.exit(0)
 
 def pretend_ctrl_c():
-    raise KeyboardInterrupt("pressed by nobody")
+    raise KeyboardInterrupt("not pressed")
 
 def stop_itself():
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -98,14 +98,14 @@ def die_and_leave_a_helper():
 LOST = {
     "die_with_a_child_on_the_line": "exited with 9",
     "crash_with_a_child_on_the_line": "killed by SIGSEGV",
-    "write_everywhere": "wrote 'garbage' to a descriptor that is not its own; it was stopped",
-    "write_json_everywhere": "wrote '{}' to a descriptor that is not its own; it was stopped",
-    "write_news_everywhere": "to a descriptor that is not its own; it was stopped",
-    "write_another_arm_s_fact_everywhere": "to a descriptor that is not its own; it was stopped",
+    "write_everywhere": "wrote 'garbage' to a descriptor of ironlaw; it was stopped",
+    "write_json_everywhere": "wrote '{}' to a descriptor of ironlaw; it was stopped",
+    "write_news_everywhere": "to a descriptor of ironlaw; it was stopped",
+    "write_another_arm_s_fact_everywhere": "to a descriptor of ironlaw; it was stopped",
     "kill_by_real_time_signal": "killed by SIGRTMIN+3",
     "close_everything": "exited with 0",
     "leave_politely": "it called sys.exit(0)",
-    "pretend_ctrl_c": "KeyboardInterrupt: pressed by nobody",
+    "pretend_ctrl_c": "KeyboardInterrupt: not pressed",
     "stop_itself": "no answer within 2 s; it was stopped",
     "signal_its_group": "killed by SIGTERM",
     "die_and_leave_a_helper": "exited with 3",
@@ -239,7 +239,7 @@ def make(): return Program(), [(1,), (2,)]
 COMMAND = """
 import signal
 for number in (signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_DFL)  # whoever starts the tests may ignore them
+    signal.signal(number, signal.SIG_DFL)  # the parent of the tests may ignore them
 import ironlaw.cli
 ironlaw.cli.main()
 """

@@ -139,13 +139,13 @@ def _is_of_a_stage(cmdline: Path) -> bool:
 def test_a_user_without_a_name_gets_one_for_the_arms_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr("os.getuid", lambda: 4_000_001)  # nobody in /etc/passwd
+    monkeypatch.setattr("os.getuid", lambda: 4_000_001)  # not in /etc/passwd
     assert user_environment() == {"USER": "uid4000001"}
     monkeypatch.setenv("USER", "ada")
     assert user_environment() == {}
 
 
-def test_a_twin_that_is_gone_fails_in_the_replicate_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_twin_that_has_ended_fails_in_the_replicate_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "settle", lambda **_: FreeMemory())
     arm = Arm.of("fp32")
     stage = ProcessStage(Plan(model="", arms=(arm,), schedule=Schedule(), counters=False))
@@ -220,8 +220,8 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(monkeypatch: pytest.
     monkeypatch.setattr(processes, "settle", lambda **_: FreeMemory())
     monkeypatch.setattr(processes, "Interpreter", Silent)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
-    gone = Failure(arm="", replicate=0, stage="start", reason="")
-    monkeypatch.setattr(ProcessStage, "_ask", lambda *_: [gone])
+    failed = Failure(arm="", replicate=0, stage="start", reason="")
+    monkeypatch.setattr(ProcessStage, "_ask", lambda *_: [failed])
     arms = (Arm.of("fp32"), Arm.of("fp32+pages=huge"))
     stage = ProcessStage(Plan(model="", arms=arms, schedule=Schedule(), counters=False))
     stage.check_counters()

@@ -132,7 +132,7 @@ def test_a_run_that_is_precise_enough_stops() -> None:
 
 
 class _Unknown(ScriptedStage):
-    """A model nobody knows."""
+    """An unknown model."""
 
     def prepare(self, arms: tuple[Arm, ...]):  # type: ignore[no-untyped-def]  # a generator of one fact
         yield Failure(arm=arms[0].name, replicate=-1, stage="input", reason="there is no model 'x'", hint="y")
@@ -208,7 +208,7 @@ def test_every_arm_is_started_in_every_place_equally_often() -> None:
 
 
 class _Listening(Unwatched):
-    """Keeps what it is told."""
+    """Keeps its messages."""
 
     def __init__(self) -> None:
         self.done: list[float] = []

@@ -1,4 +1,4 @@
-"""The account of wall time: every moment is somebody's, and none is counted twice."""
+"""The account of wall time: every moment has one owner, and none is counted twice."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Reader(nn.Module):
         return x + self.step if self.training else x
 
 
-class Luck(nn.Module):
+class Variation(nn.Module):
     """Never answers the same twice, in either mode."""
 
     drawn = 0
@@ -58,7 +58,7 @@ def found(module: Any) -> Any:
         nn.LSTM(8, 8, num_layers=2),
         nn.LSTM(8, 8, dropout=0.0),
         nn.Sequential(Reader()),
-        nn.Sequential(Luck()),
+        nn.Sequential(Variation()),
         nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(4), nn.Dropout()).eval(),
     ],
     ids=lambda module: str(module).replace("\n", " "),

@@ -1,4 +1,4 @@
-"""What a twin is told, and what it does with it, without starting a process."""
+"""What a twin is ordered to do, and what it does, without starting a process."""
 
 from __future__ import annotations
 

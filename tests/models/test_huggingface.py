@@ -43,7 +43,7 @@ def test_its_weights_are_read_and_its_tokens_are_random_without_a_tokenizer(fold
         assert model.module(*model.inputs[0])[0].shape == (2, 128, 16)
 
 
-def test_why_a_tokenizer_could_not_be_used_is_told_in_its_own_words(folder: Path) -> None:
+def test_why_a_tokenizer_could_not_be_used_is_reported_in_its_own_words(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{")
     (fact,) = models.open_model(str(folder)).circumstances
     assert isinstance(fact, RandomTokens)

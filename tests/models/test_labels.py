@@ -32,7 +32,7 @@ def test_classes_alone_are_for_inputs_in_their_order(tmp_path: Path) -> None:
     )
 
 
-def test_an_input_whose_class_nobody_knows_is_left_out_and_keeps_its_place(tmp_path: Path) -> None:
+def test_an_input_of_unknown_class_is_left_out_and_keeps_its_place(tmp_path: Path) -> None:
     assert read_labels(written(tmp_path, "-\n3\n-\n0\n-\n"), images=None) == (
         Label(image=None, number=3, place=1),
         Label(image=None, number=0, place=3),

@@ -55,7 +55,7 @@ def test_the_cat_stays_a_cat(lite0: LoadedModel, cat: tuple[Any, ...], tmp_path:
 
 
 def test_an_encoder_puts_like_sentences_together(tmp_path: Path) -> None:
-    """The folder of a trained encoder is opened with its weights and tokenizer, and tells texts apart."""
+    """The folder of a trained encoder is opened with its weights and tokenizer, and distinguishes texts."""
     pytest.importorskip("transformers")
     folder = pretrained.minilm_folder()
     if folder is None:
@@ -66,5 +66,5 @@ def test_an_encoder_puts_like_sentences_together(tmp_path: Path) -> None:
     assert model.inputs[0][0].shape == (1, 128)
     with torch.inference_mode():
         texts = torch.cat([model.module(*arguments)[0].mean(1) for arguments in model.probes[:8]])
-    alike = torch.nn.functional.cosine_similarity(texts[:, None], texts[None], dim=2)
-    assert float(alike[0, 1]) > float(alike[0, 7]), "windows that overlap are closer than windows that do not"
+    similarity = torch.nn.functional.cosine_similarity(texts[:, None], texts[None], dim=2)
+    assert float(similarity[0, 1]) > float(similarity[0, 7]), "windows that overlap are closer than windows that do not"

@@ -41,7 +41,7 @@ def net(tmp_path: Path) -> Path:
         ("pack.age:make", Kind.PACKAGE),
     ],
 )
-def test_the_spelling_tells_the_kind(source: str, kind: Kind) -> None:
+def test_the_spelling_reports_the_kind(source: str, kind: Kind) -> None:
     assert sources.kind_of(source) is kind
 
 
@@ -97,7 +97,7 @@ def test_a_name_like_no_other_is_answered_with_as_many_as_can_be_read() -> None:
     assert len(raised.value.hint) < 1000
 
 
-def test_a_checkpoint_is_told_from_a_name() -> None:
+def test_a_checkpoint_is_distinguished_from_a_name() -> None:
     with pytest.raises(BadInput, match=r"net\.pt is a checkpoint: weights, and no program to run"):
         models.check_source("net.pt")
 

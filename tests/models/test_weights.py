@@ -1,4 +1,4 @@
-"""Weights: trained where they can be had, seeded with sane activations otherwise."""
+"""Weights: trained where available, seeded with sane activations otherwise."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_code_in_a_checkpoint_is_not_run(cache: Path) -> None:
         weights.trained(URL)
 
 
-def test_a_checkpoint_of_something_else_is_told(cache: Path) -> None:
+def test_a_checkpoint_of_something_else_is_reported(cache: Path) -> None:
     torch.save(torch.ones(2), cache / "net-0123abcd.pth")
     with pytest.raises(BadInput, match="holds a Tensor, not a state_dict"):
         weights.trained(URL)

@@ -308,7 +308,7 @@ def cut_short() -> Explanation:
 
 
 def with_failed_arm() -> Explanation:
-    """int8 crashed; everybody else went on."""
+    """int8 crashed; all other arms continued."""
     whole = with_pmu()
     reason = Missing("int8 crashed: signal 11 (SIGSEGV) in turn 3")
     failed = ArmSummary(

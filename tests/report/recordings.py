@@ -11,16 +11,16 @@ from ironlaw.recording import Recording, assemble
 
 
 def recording(explanation: Explanation, *, replicates: int = 8, rounds: int = 10) -> Recording:
-    """What could have been read, had somebody measured this explanation."""
+    """What could have been read in a measurement with this explanation."""
     dice = random.Random(7)
     arms = [arm for arm in explanation.arms if not isinstance(arm.wall_ns, Missing)]
     readings = []
     for replicate in range(replicates):
-        luck = dice.gauss(1, 0.01)
+        variation = dice.gauss(1, 0.01)
         for turn in range(rounds):
             for position, arm in enumerate(arms):
                 assert not isinstance(arm.wall_ns, Missing)
-                wall_ns = int(3 * arm.wall_ns.value * luck * dice.gauss(1, 0.01))
+                wall_ns = int(3 * arm.wall_ns.value * variation * dice.gauss(1, 0.01))
                 readings.append(
                     Reading(
                         arm=arm.arm,

@@ -119,11 +119,11 @@ def test_csv_has_a_line_for_each_gain_and_an_empty_cell_for_a_gap() -> None:
 
 
 def test_json_gives_gaps_their_reasons() -> None:
-    told = json.loads(document.to_json(DRAWN))
-    assert told["gains"][1]["inputs_to_repay"] == {"missing": "never: it is slower"}
-    assert told["gains"][0]["causes"]["page-faults"]["outcome"] == "confirmed"
-    assert told["turns"][0]["text"] == sentences.turn_sentence(DRAWN.turns[0])
-    assert told["absent"][0]["arm"] == "int4"
+    reported = json.loads(document.to_json(DRAWN))
+    assert reported["gains"][1]["inputs_to_repay"] == {"missing": "never: it is slower"}
+    assert reported["gains"][0]["causes"]["page-faults"]["outcome"] == "confirmed"
+    assert reported["turns"][0]["text"] == sentences.turn_sentence(DRAWN.turns[0])
+    assert reported["absent"][0]["arm"] == "int4"
     assert "Infinity" not in document.to_json(DRAWN)
 
 

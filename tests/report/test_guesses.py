@@ -59,7 +59,7 @@ def test_that_fusion_helps_does_not_confirm_why() -> None:
     assert answered(default_run())["fusion is plain graph reduction"].answer == "consistent with"
 
 
-def test_a_fused_arm_of_which_nothing_is_known_is_not_told_of() -> None:
+def test_a_fused_arm_of_which_nothing_is_known_is_not_mentioned() -> None:
     laws = {"fp32": SOUND, "fp32+fused": replace(SOUND, fails_in=0), "int8": INT8}
     explanation = explained(tuple(Arm.of(name) for name in laws), Script(arms=laws, turn_noise=0.002, seed=2))
     evidence = answered(explanation)["fusion is plain graph reduction"].evidence
@@ -84,7 +84,7 @@ def ceilings(*, read_bytes_per_s: float) -> Ceilings:
     )
 
 
-def transfer_told(*, read_bytes_per_s: float) -> str:
+def transfer_sentence(*, read_bytes_per_s: float) -> str:
     """Of 0.7 MB of weights that int8 saves and whose aliasing saves about 13 ms of 63."""
     costly = burdened(
         Burden(factor="weights", level="aliased", stall_cycles=40e6), law=replace(SOUND, user_instructions=150e6)
@@ -97,11 +97,11 @@ def transfer_told(*, read_bytes_per_s: float) -> str:
 
 
 def test_what_aliasing_saves_beyond_the_bandwidth_is_not_put_down_to_it() -> None:
-    assert transfer_told(read_bytes_per_s=1e10).endswith("it is not bandwidth alone.")
+    assert transfer_sentence(read_bytes_per_s=1e10).endswith("it is not bandwidth alone.")
 
 
 def test_what_aliasing_saves_within_the_bandwidth_may_be_it() -> None:
-    assert "alone" not in transfer_told(read_bytes_per_s=1e6)
+    assert "alone" not in transfer_sentence(read_bytes_per_s=1e6)
 
 
 def test_context_switches_are_bounded_by_their_measured_cost() -> None:
@@ -113,9 +113,9 @@ def test_context_switches_are_bounded_by_their_measured_cost() -> None:
 
 
 def test_json_holds_the_guesses_with_their_evidence() -> None:
-    told = to_document(default_run())["guesses"]
-    assert len(told) == 5
-    assert all(guess["answer"] and guess["evidence"] for guess in told)
+    reported = to_document(default_run())["guesses"]
+    assert len(reported) == 5
+    assert all(guess["answer"] and guess["evidence"] for guess in reported)
 
 
 def test_a_default_run_with_its_guesses_fits_on_60_lines() -> None:

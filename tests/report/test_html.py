@@ -137,11 +137,11 @@ def test_recording_too_large_for_the_page_is_left_out_and_said(monkeypatch: pyte
         assert len(page.encode()) <= most
 
 
-def test_summary_is_told_once() -> None:
+def test_summary_is_printed_once() -> None:
     page = Page(page_of("with_pmu")).text
     explanation = explanations.with_pmu()
-    told = [paragraph(comparison, explanation) for comparison in explanation.comparisons[:3]]
-    assert all(page.count(one) == 1 for one in told)
+    reported = [paragraph(comparison, explanation) for comparison in explanation.comparisons[:3]]
+    assert all(page.count(one) == 1 for one in reported)
 
 
 def test_same_explanation_gives_the_same_file() -> None:

@@ -97,7 +97,7 @@ def press_header(browser: Any, column: int) -> str | None:
 
 
 @pytest.mark.parametrize("name", ["with_pmu", "without_pmu", "with_hostile_names", "with_failed_arm", "cut_short"])
-def test_page_opens_quietly_and_asks_nobody(browser: Any, tmp_path: Path, name: str) -> None:
+def test_page_opens_quietly_and_requests_nothing(browser: Any, tmp_path: Path, name: str) -> None:
     opened(browser, tmp_path, getattr(explanations, name)())
     assert browser.get_log("browser") == []
     asked = [url for url in requested(browser) if not url.startswith(("file://", "data:"))]

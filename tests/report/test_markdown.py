@@ -27,7 +27,7 @@ from tests.report.test_terminal import ALL
         ("a|b", r"a\|b"),
         ("<script>", r"\<script\>"),
         ("[text](http://x)", r"\[text\](http://x)"),
-        ("thanks @somebody", "thanks &#64;somebody"),
+        ("thanks @user", "thanks &#64;user"),
         ("int8@onnxruntime", "int8@onnxruntime"),
         ("fixes #12", r"fixes \#12"),
         ("# title", r"\# title"),

@@ -45,14 +45,14 @@ def test_a_misleading_metric_is_named_with_both_of_its_values(slug: str, said: s
     assert said in plain(misleading_sentence(slug, explanation.comparisons[0], explanation))
 
 
-def test_two_times_that_print_alike_are_not_called_slower() -> None:
+def test_two_times_that_print_equally_are_not_called_slower() -> None:
     explanation = explanations.published_table()
     comparison = explanation.comparisons[0]
     assert is_known(comparison.once)
     once = comparison.once
     assert isinstance(once, ReadOnce)
-    alike = replace(comparison, once=replace(once, ln_ratio=-1e-6, changed_ns=once.control_ns * (1 + 1e-6)))
-    said = plain(headline(alike, explanation))
+    equal = replace(comparison, once=replace(once, ln_ratio=-1e-6, changed_ns=once.control_ns * (1 + 1e-6)))
+    said = plain(headline(equal, explanation))
     assert f"{comparison.changed} took as long as {comparison.control}, 89.81 s per run." in said
     assert "slower" not in said
 

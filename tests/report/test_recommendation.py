@@ -23,7 +23,7 @@ MIXED = Mixed(
 )
 
 
-def test_of_a_search_the_recommended_arm_is_told_at_length_and_one_whose_cause_is_confirmed() -> None:
+def test_of_a_search_the_recommended_arm_is_reported_at_length_and_one_whose_cause_is_confirmed() -> None:
     whole = with_pmu()
     asked = asked_comparisons(whole)
     assert compared_in_full(whole, asked) == asked

@@ -137,7 +137,7 @@ def test_comparison_that_moved_most_comes_first() -> None:
     assert places == sorted(places)
 
 
-def test_steps_of_a_table_are_told_in_their_order() -> None:
+def test_steps_of_a_table_are_reported_in_their_order() -> None:
     whole = explanations.published_table()
     (first,) = whole.comparisons
     assert isinstance(first.once, ReadOnce)
@@ -159,7 +159,7 @@ def test_long_name_leaves_the_numbers_of_its_row_on_one_line(name: str) -> None:
     assert "10.70 2.70× [2.60, 2.80] 0.97" in flat(text)
 
 
-def test_reason_of_a_gap_is_told_once_however_often_it_is_met() -> None:
+def test_reason_of_a_gap_is_printed_once_however_often_it_is_met() -> None:
     whole = explanations.without_pmu()
     quoting = Missing(f"cycles and instructions were not counted ({explanations.NO_PMU.reason})")
     lost: dict[Term, Maybe[SplitTerm]] = {Term.INSTRUCTIONS: quoting, Term.CPI: quoting}
@@ -179,7 +179,7 @@ def test_reason_of_a_gap_is_told_once_however_often_it_is_met() -> None:
     assert flat(text_of(whole, verbosity=Verbosity.VERBOSE)).count("not counted: instructions, cycles") == 1
 
 
-def test_doubt_about_several_arms_is_told_once_with_their_names() -> None:
+def test_doubt_about_several_arms_is_printed_once_with_their_names() -> None:
     doubts = [Concern(slug="cut", text="replicate 7 ended early", fix="more", arm=arm) for arm in ("int8", "fp32")]
     said = flat(text_of(replace(explanations.with_pmu(), concerns=tuple(doubts)), verbosity=Verbosity.VERBOSE))
     assert "Doubt (int8, fp32): replicate 7 ended early. fix: more" in said
@@ -210,7 +210,7 @@ def test_what_several_arms_have_is_one_doubt_and_that_of_one_keeps_its_numbers(s
     assert "Doubt (int8): it is off by 1.0 %." in one
 
 
-def test_experiment_that_two_comparisons_rest_on_is_told_once() -> None:
+def test_experiment_that_two_comparisons_rest_on_is_printed_once() -> None:
     whole = explanations.with_pmu()
     both = tuple(replace(item, causes=(explanations.PAGE_FAULTS,)) for item in whole.comparisons[1:3])
     said = flat(text_of(replace(whole, comparisons=both)))

@@ -30,7 +30,7 @@ def test_rows_go_from_the_post_over_its_faults_to_the_honest_speed_up_and_its_pa
     assert names[-1].startswith("of which precision")
 
 
-def test_the_terminal_tells_one_comparison_and_the_waterfall() -> None:
+def test_the_terminal_reports_one_comparison_and_the_waterfall() -> None:
     console = Console(file=io.StringIO(), width=80)
     show(explanation(), console)
     assert isinstance(console.file, io.StringIO)

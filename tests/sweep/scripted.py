@@ -28,7 +28,8 @@ class ScriptedRunner:
     """Measures by SCRIPT.
 
     `journal` gets a line when a cell begins and one when it ends. A cell of `failing` raises; the first to measure one
-    of `dying` kills its own process; one of `blocking` waits until somebody has opened and closed `gate`, a FIFO.
+    of `dying` kills its own process; one of `blocking` waits until `gate`, a FIFO, was opened and
+    closed.
     """
 
     journal: Path
@@ -45,7 +46,7 @@ class ScriptedRunner:
     def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
         self._note("begin", cell)
         if cell.id in self.failing:
-            raise ArmFailed("the model does not load", hint="mend it")
+            raise ArmFailed("the model does not load", hint="fix it")
         if cell.id in self.dying and self._is_first(cell):
             os.abort()
         if cell.id in self.blocking and self._is_first(cell):

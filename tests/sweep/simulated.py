@@ -21,7 +21,7 @@ def node(name: str, **labels: str) -> Node:
 class Simulated:
     """Cells end in the order in which they began, one for each `wait`.
 
-    `losses` is how many times each cell (by id) is lost; `leaving` names nodes that are gone once they lost a cell;
+    `losses` is how many times each cell (by id) is lost; `leaving` names nodes that leave once they lost a cell;
     `refused` cells fail.
     """
 
@@ -46,7 +46,7 @@ class Simulated:
     def wait(self) -> Sequence[Outcome]:
         cell, node, out = self.running.popleft()
         if cell.id in self.refused:
-            return [Failed(cell=cell, reason="no such model", hint="mend it")]
+            return [Failed(cell=cell, reason="no such model", hint="fix it")]
         if self.losses.get(cell.id, 0) > 0:
             self.losses[cell.id] -= 1
             if node.name in self.leaving:
@@ -60,7 +60,7 @@ class Simulated:
 
 
 class Quiet:
-    """A watcher of a sweep that keeps what it was told."""
+    """A watcher of a sweep that keeps its messages."""
 
     def __init__(self) -> None:
         self.troubles: list[str] = []

@@ -149,11 +149,11 @@ def test_measured_and_failed_add_up_to_all_cells(
     store = Store(folder / "out")
     tally = dispatch(by_host(wanted), cluster, store, Quiet())
     kept = {cell.id for cell in wanted if store.has(cell)}
-    told = {cell.id for cell in wanted if store.failure(cell) is not None}
+    reported = {cell.id for cell in wanted if store.failure(cell) is not None}
     store.close()
-    assert tally == Tally(measured=len(kept), failed=len(told))
-    assert kept | told == {cell.id for cell in wanted}
-    assert not kept & told
+    assert tally == Tally(measured=len(kept), failed=len(reported))
+    assert kept | reported == {cell.id for cell in wanted}
+    assert not kept & reported
     attempts = Counter(cell for cell, _ in cluster.log)
     assert max(attempts.values(), default=0) <= 3
     assert len(set(cluster.log)) == len(cluster.log)  # a cell meets no node twice

@@ -62,7 +62,7 @@ def test_a_killed_driver_leaves_whole_recordings_and_the_next_goes_on(tmp_path: 
     assert before + again == measured(wanted) == Counter(cell.id for cell in wanted.cells())
 
 
-def test_the_machine_is_given_back_by_whoever_dies(tmp_path: Path) -> None:
+def test_the_machine_is_given_back_when_its_process_dies(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom ironlaw.sweep.exclusive import machine_to_itself\n"
         "with machine_to_itself(Path(sys.argv[1])):\n    os.kill(os.getpid(), 9)\n"

@@ -176,7 +176,7 @@ def test_a_node_that_dies_in_mid_sweep_costs_no_cell(cluster: Any, tmp_path: Pat
         with gate.open("wb"):  # opens once the cell waits for it
             doomed = next(node.id for cell, node in watcher.took if cell.id == blocked)
             cluster.remove_node(next(node for node in added if node.node_id == doomed), allow_graceful=False)
-            is_over.wait()  # whoever still waits at the gate is not to pass it
+            is_over.wait()  # a process that still waits at the gate must not pass it
 
     runner = ScriptedRunner(journal=tmp_path / "journal", blocking=frozenset({blocked}), gate=gate)
     killer = threading.Thread(target=kill_its_node)

@@ -172,14 +172,14 @@ def test_a_cause_that_holds_everywhere_goes_with_nothing() -> None:
     assert holdings["page-faults"].goes_with == ()
 
 
-def test_facts_are_told_only_of_known_machines_on_both_sides() -> None:
+def test_facts_are_reported_only_of_known_machines_on_both_sides() -> None:
     machines = {"new": VNNI, "old": PLAIN}
     assert goes_with(["new"], ["old"], machines) == ("isa:avx512_vnni",)
     assert goes_with(["new"], [], machines) == ()
     assert goes_with(["new"], ["old", "unknown"], machines) == ()
 
 
-def test_one_host_is_compared_with_nobody() -> None:
+def test_one_host_is_not_compared() -> None:
     assert list(holdings_of([gain(Difference.FASTER)], {"any": VNNI})) == []
 
 

@@ -10,10 +10,10 @@ from ironlaw.account import Executed
 from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
-from ironlaw.analysis.concerns.alike import answer_doubts, strays_among
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
+from ironlaw.analysis.concerns.outputs import answer_doubts, strays_among
 from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.concerns.validity import validity_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
@@ -125,11 +125,11 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     ground = _ground(recording, chosen)
     concerns = _doubts_of_arms(ground)
     strays = strays_among(concerns)
-    alike = [(chosen, other) for other in others if not {chosen, other} & strays]
-    among: Maybe[Family] = _MOVED if has_moved(ground.check) else family(ground.bench, alike)
+    agreeing = [(chosen, other) for other in others if not {chosen, other} & strays]
+    among: Maybe[Family] = _MOVED if has_moved(ground.check) else family(ground.bench, agreeing)
     comparisons = []
     for other in others:
-        judged_among = among if (chosen, other) in alike else _otherwise(chosen, other, strays)
+        judged_among = among if (chosen, other) in agreeing else _otherwise(chosen, other, strays)
         comparison, doubts = _comparison(ground, other, judged_among)
         concerns += [doubt for doubt in doubts if doubt not in concerns]  # a control's is the same in every comparison
         comparisons.append(comparison)
@@ -192,7 +192,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
     strays = strays_among(concerns)
-    alike = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))} - strays
+    agreeing = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))} - strays
     turns = {name: table for name, table in ground.evidence.turns.items() if name not in repeats}
     return Explanation(
         machine=recording.machine,
@@ -201,7 +201,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         comparisons=comparisons,
         concerns=tuple(concerns),
         front=front(on, ground.by_name),
-        mixed=mixed(recording, on, alike, trusted=trusted),
+        mixed=mixed(recording, on, agreeing, trusted=trusted),
         recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid, strays=strays),
         associations=associations(turns),
         control_check=ground.check,

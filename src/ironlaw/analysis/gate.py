@@ -218,7 +218,7 @@ def _instruction_change(arm: str, old: Side | None, new: Side, confidence: float
 
 
 def _widened(estimate: Estimate, degrees: int, confidence: float, *, moved: float = 0.0) -> Estimate:
-    """A 95 % interval of so many degrees of freedom, widened to another confidence and by how far a control moved."""
+    """A 95 % interval with these degrees of freedom, widened to another confidence and by the control's difference."""
     factor = t_quantile(degrees, (1 + confidence) / 2) / t_quantile(degrees, (1 + CONFIDENCE) / 2)
     value = estimate.value
     low, high = value - estimate.low, estimate.high - value

@@ -1,4 +1,4 @@
-"""Arms that were read once: someone's table, a saved output of perf stat. Values, exact splits, and no interval."""
+"""Arms that were read once: a published table, a saved output of perf stat. Values, exact splits, and no interval."""
 
 from __future__ import annotations
 

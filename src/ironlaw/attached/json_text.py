@@ -139,9 +139,9 @@ class JsonText:
                 break
         if not pieces:
             return False
-        gone = self._buffer[: self._at]
-        lines = gone.count("\n")
-        self._line_start = len(gone) - gone.rfind("\n") - 1 if lines else self._line_start + len(gone)
+        consumed = self._buffer[: self._at]
+        lines = consumed.count("\n")
+        self._line_start = len(consumed) - consumed.rfind("\n") - 1 if lines else self._line_start + len(consumed)
         self._line += lines
         self._buffer, self._at = self._buffer[self._at :] + "".join(pieces), 0
         return True

@@ -40,7 +40,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
 
     if sql is not None and (as_trend or any(chosen.values())):
         raise BadInput("--sql excludes --trend and the filters", hint="write them into the SELECT")
-    found = catalogue(folder, reading=_tell_reading)
+    found = catalogue(folder, reading=_report_reading)
     if not found.is_kept:
         say(f"ironlaw: {folder} cannot be written, so the catalogue is rebuilt each time", err=True)
     questions = Questions(found)
@@ -53,7 +53,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
     return 0
 
 
-def _tell_reading(count: int) -> None:
+def _report_reading(count: int) -> None:
     say(f"reading {count:,} recordings that are new or changed", err=True)
 
 

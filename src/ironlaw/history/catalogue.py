@@ -26,7 +26,7 @@ class Catalogue:
     """The rows of a folder: in its Parquet file, or as an Arrow table where that could not be written."""
 
     folder: Path
-    read_anew: int
+    read_again: int
     table: Any = None
 
     @property
@@ -51,14 +51,14 @@ def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: No
     listing = sorted(recordings_in(folder))
     digest = _digest(listing)
     if _listing_of(folder / NAME) == digest:
-        return Catalogue(folder=folder, read_anew=0)
+        return Catalogue(folder=folder, read_again=0)
     kept, missing = _divide(_read_old(folder / NAME), listing)
     if missing:
         reading(len(missing))
     table = _table([*kept, *(row for rows in read_all(folder, missing) for row in rows)])
     table = table.replace_schema_metadata({_LISTING: digest, _MADE_BY: _made_by()})
     is_kept = _write(table, folder / NAME)
-    return Catalogue(folder=folder, read_anew=len(missing), table=None if is_kept else table)
+    return Catalogue(folder=folder, read_again=len(missing), table=None if is_kept else table)
 
 
 def recordings_in(folder: Path) -> list[Listed]:

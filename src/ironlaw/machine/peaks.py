@@ -51,7 +51,7 @@ class Kernels(Protocol):
         """What multiplies square matrices of a kind of number (fp32, bf16, int8), each with what prepares it."""
 
     def streaming(self, size: int, threads: int) -> Streaming:
-        """What streams through memory in so many threads."""
+        """What streams through memory with this number of threads."""
 
 
 def macs_peak(kernels: Kernels, kind: str) -> Maybe[Peak]:

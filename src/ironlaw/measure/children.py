@@ -91,18 +91,18 @@ def end_group(leader: int, ends: ChildEnds, *, grace_s: float, limit_s: float) -
     """End what still runs in a group whose leader has ended and is not reaped; the commands that had to be ended.
 
     What ends by itself within `grace_s` is not among them: helpers that notice by a closed pipe that they are done.
-    `limit_s` is how long the ended ones may take to be gone.
+    `limit_s` is how long the ended ones may take to end.
     """
-    _wait_until_gone(leader, ends, grace_s)
+    _wait_until_ended(leader, ends, grace_s)
     left = tuple(_command(pid) for pid in _members(leader))
     if left:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
-        _wait_until_gone(leader, ends, limit_s)
+        _wait_until_ended(leader, ends, limit_s)
     return left
 
 
-def _wait_until_gone(group: int, ends: ChildEnds, limit_s: float) -> None:
+def _wait_until_ended(group: int, ends: ChildEnds, limit_s: float) -> None:
     deadline_s = time.monotonic() + limit_s
     while _members(group) and time.monotonic() < deadline_s:
         ends.wait(timeout_s=deadline_s - time.monotonic())

@@ -21,7 +21,7 @@ from ironlaw.measure.messages import Broken, Died, Forked, Launch, Left, Line, L
 from ironlaw.telemetry import withhold
 
 GRACE_S = 1.0  # for what an arm started: helpers that see a closed pipe end within some milliseconds
-_GONE_S = 5.0  # until what was killed has given its memory back
+_ENDED_S = 5.0  # until what was killed has given its memory back
 
 
 def main() -> None:
@@ -62,14 +62,14 @@ class _Supervisor:
         self._ends = ChildEnds()
 
     def run(self) -> None:
-        """Until no twin is left; they all end when the recorder is gone."""
+        """Until no twin is left; they all end when the recorder ends."""
         self._report_ended()  # those that ended before anybody listened
         while self._names:
             listening = () if self._is_over else (self._line.fileno(),)
             if self._ends.wait(*listening):
                 self._obey()
             self._report_ended()
-        self._send(Left(end_children(self._ends, grace_s=GRACE_S, limit_s=_GONE_S)))
+        self._send(Left(end_children(self._ends, grace_s=GRACE_S, limit_s=_ENDED_S)))
 
     def _obey(self) -> None:
         try:
@@ -91,13 +91,13 @@ class _Supervisor:
             if pid not in self._names:
                 os.waitpid(pid, 0)  # an orphan that was adopted
                 continue
-            left = end_group(pid, self._ends, grace_s=GRACE_S, limit_s=_GONE_S)
+            left = end_group(pid, self._ends, grace_s=GRACE_S, limit_s=_ENDED_S)
             name = self._names.pop(pid)
             _, status = os.waitpid(pid, 0)
             self._send(Died(name, status, left))
 
     def _send(self, news: News) -> None:
-        with contextlib.suppress(LineLost):  # the recorder is gone; what it left is still ended
+        with contextlib.suppress(LineLost):  # the recorder has ended; what it left is still ended
             self._line.send_news(news)
 
 

@@ -145,13 +145,13 @@ _SHOWN_BYTES = 40
 class Loss(Enum):
     """How a line was lost."""
 
-    GONE = "gone"  # the other end was closed
+    CLOSED = "closed"  # the other end was closed
     SLOW = "slow"  # nothing came in time
     GARBLED = "garbled"  # what came is no message
 
 
 class LineLost(IronlawError):
-    """The other end is gone, did not answer within its time, or sent what is no message."""
+    """The other end is closed, did not answer within its time, or sent what is no message."""
 
     def __init__(self, message: str, *, loss: Loss) -> None:
         super().__init__(message, hint="see the arm's own output for the reason")
@@ -175,18 +175,18 @@ class Line:
         """Send one line.
 
         Raises:
-            LineLost: the other end is gone.
+            LineLost: the other end is closed.
         """
         try:
             self._socket.sendall(message + b"\n")
         except OSError:
-            raise LineLost("the other end is gone", loss=Loss.GONE) from None
+            raise LineLost("the other end is closed", loss=Loss.CLOSED) from None
 
     def receive(self, *, timeout_s: float | None = None) -> bytes:
         """The next line, without its newline; `timeout_s` is for the whole of it.
 
         Raises:
-            LineLost: the other end is gone, nothing came in time, or more came than a line can hold.
+            LineLost: the other end is closed, nothing came in time, or more came than a line can hold.
         """
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         while (line := self.take()) is None:
@@ -210,14 +210,14 @@ class Line:
         """Read what has come; waits where nothing has.
 
         Raises:
-            LineLost: the other end is gone, or more came than a line can hold.
+            LineLost: the other end is closed, or more came than a line can hold.
         """
         try:
             piece = self._socket.recv(1 << 20)
         except OSError:
             piece = b""
         if not piece:
-            raise LineLost("the other end is gone", loss=Loss.GONE)
+            raise LineLost("the other end is closed", loss=Loss.CLOSED)
         self._waiting += piece
         if self._searched > _MOST_BYTES:
             raise garbled(bytes(self._waiting[:_SHOWN_BYTES]))

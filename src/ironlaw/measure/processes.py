@@ -344,7 +344,7 @@ class ProcessStage:
         stage, replicate = str(type(order).__struct_config__.tag), self._replicate
         twin = self._twins.get(arm.name)
         if twin is None:
-            return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process is gone")]
+            return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process has ended")]
         facts: list[Fact] = []
         try:
             twin.send(order)

@@ -329,7 +329,7 @@ def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
     arms = tuple(arm for arm in run.alive() if not arm.repeats and not arm.serves)
     if run.sweeps is None or not arms or not size.layers_s:
         if run.sweeps is not None:
-            run.sweeps.gone = set()
+            run.sweeps.lost = set()
         return
     run.watch.turn_to(Activity.LAYERS)
     run.say("reading layers", replicate + 1)
@@ -344,8 +344,8 @@ def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
 
 def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     """Sample the code of the arms that were asked for: one turn each, in the time that they are given."""
-    gone = run.sweeps.gone if run.sweeps else set()
-    arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in gone]
+    lost = run.sweeps.lost if run.sweeps else set()
+    arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in lost]
     if not size.code_s or not arms:
         return
     run.watch.turn_to(Activity.SAMPLING)
@@ -373,10 +373,10 @@ def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm], size: Di
 def _answer(run: _Run) -> int:
     """Ask the arms that have not answered yet, while there is time; how many."""
     run.watch.turn_to(Activity.ANSWERS)
-    gone = run.sweeps.gone if run.sweeps else set()
+    lost = run.sweeps.lost if run.sweeps else set()
     count = 0
     for arm in run.alive():
-        if arm.name in run.answered or arm.name in gone or run.left_s() <= 0:
+        if arm.name in run.answered or arm.name in lost or run.left_s() <= 0:
             continue
         run.answered.add(arm.name)
         run.say(f"comparing what {arm.name} answers")

@@ -177,7 +177,7 @@ class ScriptedStage:
         self._rng = random.Random(script.seed)
         self._now_s = 0.0
         self._replicate = 0
-        self._luck: dict[str, float] = {}
+        self._own_noise: dict[str, float] = {}
         modes = (Mode.USER, Mode.KERNEL)
         self._groups = plan_groups(script.slots, modes=modes, extras=EXTRAS) if script.pmu else ()
 
@@ -218,7 +218,7 @@ class ScriptedStage:
         yield InterpreterStarted(replicate=replicate, arms=names, environment={}, padding_bytes=0, start_ns=start_ns)
         for arm in arms:
             law = self._law(arm)
-            self._luck[arm.name] = shared + self._rng.gauss(0, law.replicate_spread)
+            self._own_noise[arm.name] = shared + self._rng.gauss(0, law.replicate_spread)
             yield self._started(arm, law)
 
     def _started(self, arm: Arm, law: ArmScript) -> Fact:
@@ -239,7 +239,7 @@ class ScriptedStage:
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """A reading by the arm's law, its replicate's variation, drift and noise."""
         law = self._law(arm)
-        noise = self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise)
+        noise = self._own_noise[arm.name] + self._rng.gauss(0, self._script.turn_noise)
         slower = math.exp(noise + self._script.drift * self._now_s / 100)
         n = order.inferences
         user_s = law.user_instructions * law.user_cpi / law.frequency_hz * slower * n
@@ -283,7 +283,7 @@ class ScriptedStage:
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
         """The arm's layers by its law, with the variation of its replicate and the noise of the turn."""
-        slower = math.exp(self._luck[arm.name] + self._rng.gauss(0, self._script.turn_noise))
+        slower = math.exp(self._own_noise[arm.name] + self._rng.gauss(0, self._script.turn_noise))
         events = tuple(str(event) for event in self._groups[order.group].events) if order.group >= 0 else ()
         reading = self._scripted_layers(arm, slower=slower).reading(order, events)
         self._now_s += reading.took_ns / 1e9
@@ -292,7 +292,7 @@ class ScriptedStage:
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
         """Samples drawn from the stated sites, as many as the stated time gives."""
         law = self._law(arm)
-        wall_ns = round(law.cpu_s() / law.utilisation * math.exp(self._luck[arm.name]) * order.inferences * 1e9)
+        wall_ns = round(law.cpu_s() / law.utilisation * math.exp(self._own_noise[arm.name]) * order.inferences * 1e9)
         self._now_s += wall_ns / 1e9 * (2 if order.plain else 1)
         taken = round(wall_ns / PERIOD_NS)
         weights = [site.count for site in law.code]

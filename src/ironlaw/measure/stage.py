@@ -49,7 +49,7 @@ class Stage(Protocol):
         """A Census and Outputs, or a Failure."""
 
     def stop(self) -> list[Fact]:
-        """End the replicate: its processes are gone when this returns, and what had to be ended is a fact as well."""
+        """End the replicate: its processes have ended when this returns, and what had to be ended is a fact as well."""
 
     def now_s(self) -> float:
         """Seconds on the clock that the budget is counted in."""

@@ -32,7 +32,7 @@ from ironlaw.measure.messages import (
     first_readable,
 )
 
-END_LIMIT_S = 8.0  # for an interpreter to say that what was killed is gone; it gives what an arm left 1 s to end alone
+END_LIMIT_S = 8.0  # for an interpreter to report the end of what was killed; what an arm left has 1 s to end alone
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Interpreter:
     arms: tuple[str, ...]
     ends: dict[str, str] = field(default_factory=dict)  # of twins that have ended: how
     left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
-    is_gone: bool = False
+    has_ended: bool = False
 
     def begin(self, launch: Launch) -> None:
         """Let it import and fork; `wait_forked` waits for that, and reports what went wrong here too."""
@@ -57,7 +57,7 @@ class Interpreter:
         try:
             news = self.line.receive_news(timeout_s=limit_s)
         except LineLost as lost:
-            if lost.loss is not Loss.GONE:
+            if lost.loss is not Loss.CLOSED:
                 return f"the interpreter did not start: {lost.message}"
             return f"the interpreter did not start: {self._end_and_reap()}"
         match news:
@@ -69,7 +69,7 @@ class Interpreter:
                 return f"the interpreter did not start: {news}"
 
     def hear(self) -> None:
-        """Take what news have come; it is gone when its line is."""
+        """Take what news have come; it has ended when its line is closed."""
         try:
             self.line.fill()
             while (line := self.line.take()) is not None:
@@ -80,12 +80,12 @@ class Interpreter:
     def hear_until_ended(self, arms: set[str], *, limit_s: float) -> None:
         """Wait for the ends of these twins, or for its own."""
         deadline_s = time.monotonic() + limit_s
-        while not self.is_gone and not arms <= self.ends.keys() and first_readable(self.line, deadline_s=deadline_s):
+        while not self.has_ended and not arms <= self.ends.keys() and first_readable(self.line, deadline_s=deadline_s):
             self.hear()
 
     def end(self, arm: str) -> None:
         """End a twin; with all of them where the interpreter does not do it."""
-        if arm in self.ends or self.is_gone:
+        if arm in self.ends or self.has_ended:
             return
         with contextlib.suppress(LineLost):
             self.line.send(msgspec.json.encode(End(arm)))
@@ -99,13 +99,13 @@ class Interpreter:
         for arm in self.arms:
             self.end(arm)
         self._hear_out(END_LIMIT_S)
-        if not self.is_gone:
+        if not self.has_ended:
             self._end_and_reap()
         return self.left
 
     def _hear_out(self, limit_s: float) -> None:
         deadline_s = time.monotonic() + limit_s
-        while not self.is_gone and first_readable(self.line, deadline_s=deadline_s):
+        while not self.has_ended and first_readable(self.line, deadline_s=deadline_s):
             self.hear()
 
     def _note(self, news: News) -> None:
@@ -134,7 +134,7 @@ class Interpreter:
         end_session(self.process.pid, limit_s=END_LIMIT_S)
         how = describe_exit(self.process.wait())
         self.line.close()
-        self.is_gone = True
+        self.has_ended = True
         for arm in self.arms:
             self.ends.setdefault(arm, f"lost with the interpreter that it was forked from, which {how}")
         return how
@@ -153,7 +153,7 @@ class TwinProcess:
         """Order something.
 
         Raises:
-            LineLost: it is gone.
+            LineLost: it has ended.
         """
         self.line.send_order(order)
 
@@ -167,7 +167,7 @@ class TwinProcess:
         """
         deadline_s = time.monotonic() + limit_s
         while (line := self.line.take()) is None:
-            has_ended = self.arm in self.interpreter.ends or self.interpreter.is_gone
+            has_ended = self.arm in self.interpreter.ends or self.interpreter.has_ended
             lines = (self.line,) if has_ended else (self.line, self.interpreter.line)
             ready = first_readable(*lines, deadline_s=0.0 if has_ended else deadline_s)
             if ready is self.line:
@@ -175,14 +175,14 @@ class TwinProcess:
             elif ready is not None:
                 self.interpreter.hear()
             elif has_ended:
-                raise LineLost("its process has ended", loss=Loss.GONE)
+                raise LineLost("its process has ended", loss=Loss.CLOSED)
             else:
                 raise LineLost(f"no answer within {limit_s:.0f} s", loss=Loss.SLOW)
         return decode_fact(line, arm=self.arm)
 
     def explain(self, lost: LineLost) -> str:
         """Why it was lost. It has ended when this returns."""
-        if lost.loss is not Loss.GONE:
+        if lost.loss is not Loss.CLOSED:
             self.interpreter.end(self.arm)
             return f"{lost.message}; it was stopped"
         self.interpreter.hear_until_ended({self.arm}, limit_s=END_LIMIT_S)

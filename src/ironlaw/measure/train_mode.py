@@ -27,7 +27,7 @@ def layers_as_in_training(program: Program) -> Maybe[tuple[str, ...]]:
     settled = {name: part for name, part in named if _trains(part) and _matters(part)}
     baked = {name: part for name, part in named if _holds_train_mode(part)}
     unsettled = {name: part for name, part in named if _trains(part) and name not in settled and _reads_its_mode(part)}
-    if unsettled and not _answers_alike(program, list(unsettled.values())):
+    if unsettled and not _gives_same_outputs(program, list(unsettled.values())):
         settled |= unsettled
     return tuple(f"{name} ({_kind(part)})" for name, part in named if name in settled or name in baked)
 
@@ -122,7 +122,7 @@ def _drops(given: dict[str, Any]) -> bool:
     return given.get("p") is None or given["p"] > 0
 
 
-def _answers_alike(program: Program, parts: list[Any]) -> bool:
+def _gives_same_outputs(program: Program, parts: list[Any]) -> bool:
     """Whether it answers the same with those layers in eval mode; of one that never repeats itself nothing is shown."""
     first, again = _answers(program), _answers(program)
     for part in parts:

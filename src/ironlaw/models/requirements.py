@@ -1,6 +1,6 @@
 """Whether a user's program may import a library, found without running it: by what its files import and require.
 
-What cannot be seen counts as needing it, since importing a library in vain costs seconds, and importing it late costs
+What cannot be seen counts as needing it, since importing an unneeded library costs seconds, and importing it late costs
 them in every process.
 """
 

@@ -40,7 +40,7 @@ def open_timm(source: str, *, images: str | None, batch: int, seed: int) -> Load
 
 
 def _created(name: str, reason: str | None) -> tuple[Any, str | None]:
-    """The model, with its trained weights if they can be had; otherwise why not."""
+    """The model, with its trained weights if they are available; otherwise the reason."""
     import timm
 
     try:

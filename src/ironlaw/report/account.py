@@ -122,7 +122,7 @@ def code_kind(code: Code) -> str:
 
 
 def share_cell(share: float) -> str:
-    """A share as it stands in a column, to a tenth of a per cent."""
+    """A share, for a column, to a tenth of a per cent."""
     return with_unit(f"{share / PERCENT.size:.1f}", PERCENT)
 
 
@@ -155,7 +155,7 @@ def code_records(arm: ArmSummary) -> list[dict[str, Any]]:
 
 
 def account_comparison_document(comparison: Comparison) -> dict[str, Any]:
-    """One comparison's account alone, as it stands in the whole document."""
+    """One comparison's account, as in the whole document."""
     return {
         "control": comparison.control,
         "changed": comparison.changed,

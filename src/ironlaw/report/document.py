@@ -248,7 +248,7 @@ def _effect(effect: Maybe[Estimate]) -> Any:
 
 
 def ledger_document(comparison: Comparison) -> dict[str, Any]:
-    """One comparison's ledger alone, as it stands in the whole document."""
+    """One comparison's ledger, as in the whole document."""
     return {
         "schema": SCHEMA,
         "control": comparison.control,

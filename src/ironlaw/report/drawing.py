@@ -21,7 +21,7 @@ WIDTH_IN = 9.0
 
 
 class Ink(Enum):
-    """Colours by their role. Each value is drawn as it stands and then replaced by the style sheet's variable."""
+    """Colours by their role. Each value is drawn literally and then replaced by the style sheet's variable."""
 
     TEXT = "#010101"
     MUTED = "#010102"

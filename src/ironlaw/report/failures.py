@@ -15,7 +15,7 @@ ARM_FAILED = "arm-failed"  # the concern that stands beside each failure in the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """Arms that failed for one reason, and the step that mends it; empty where none is known."""
+    """Arms that failed for one reason, and the step that fixes it; empty where none is known."""
 
     arms: tuple[str, ...]
     reason: str

@@ -124,7 +124,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
 def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
     """What each row had to do in the changed arm, how fast, by what, and how far it is from this machine's ceiling."""
     console.print()
-    console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where a layer is gone):"))
+    console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where a layer was removed):"))
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=20)
     grid.add_column("kind", overflow="ellipsis", no_wrap=True, max_width=12)

@@ -58,14 +58,14 @@ def known_decimals(estimate: Estimate) -> int:
 
 
 def significant_decimals(value: float, *, digits: int = 3) -> int:
-    """Decimals that show a number without an interval to so many digits; never rounds before the point."""
+    """Decimals that show a number without an interval to this number of digits; never rounds before the point."""
     if value == 0 or not math.isfinite(value):
         return 0
     return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def decimal(value: float, decimals: int) -> str:
-    """A number with so many decimals, a true minus sign and no negative zero."""
+    """A number with this number of decimals, a true minus sign and no negative zero."""
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     text = f"{round(value, decimals):.{max(0, decimals)}f}"
@@ -111,7 +111,7 @@ class Shown:
 def shown(estimate: Estimate, scale: Scale = PLAIN, *, null: float | None = None, at_least: int = 0) -> Shown:
     """An estimate in a unit with its known digits.
 
-    `at_least` so many digits of the value are kept however wide the interval is: a time is never printed as 0.
+    `at_least` this many digits of the value are kept however wide the interval is: a time is never printed as 0.
     `null` is the value that means no effect (1 for a ratio, 0 for a difference): digits are added until an
     interval that excludes it does not look as if it touched it.
     """

@@ -84,7 +84,7 @@ def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
 
 
 def effect_text(verdict: CauseVerdict) -> str:
-    """The size of an experiment's effect as it stands in a table; empty when no experiment gave one."""
+    """The size of an experiment's effect, for a table; empty when no experiment gave one."""
     return "" if isinstance(verdict.effect, Missing) else ratio(verdict.effect.through(math.exp))
 
 
@@ -95,7 +95,7 @@ def name_of(verdict: CauseVerdict) -> str:
 
 
 def decision_text(verdict: CauseVerdict) -> str:
-    """What would decide a cause that is not confirmed, as it stands in a table; a dash where it is decided."""
+    """What would decide a cause that is not confirmed, for a table; a dash where it is decided."""
     if verdict.outcome is Outcome.REFUTED:
         return "\N{EN DASH}"
     if verdict.outcome is Outcome.CONSISTENT:
@@ -165,7 +165,7 @@ def _share(share: Estimate) -> str:
 
 
 def share_text(share: Maybe[Estimate]) -> str:
-    """A share as it stands in a table; empty when there is none."""
+    """A share, for a table; empty when there is none."""
     return "" if isinstance(share, Missing) else _share(share)
 
 

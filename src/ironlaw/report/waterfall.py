@@ -1,4 +1,4 @@
-"""The waterfall of a protocol as rows of text: speed-ups, and between them what each mended fault takes off."""
+"""The waterfall of a protocol as rows of text: speed-ups, and between them what each fixed fault takes off."""
 
 from __future__ import annotations
 

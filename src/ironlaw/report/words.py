@@ -48,7 +48,7 @@ LISTED: dict[str, str] = {"table-lacks": "the table lacks", "file-lacks": "the f
 
 
 def unit_of_work(plan: Maybe[Plan]) -> str:
-    """What one inference is called: an image, a batch, or just that for someone's own program; without a plan a run."""
+    """What one inference is called: an image, a batch, or just that for a user's own program; without a plan a run."""
     if isinstance(plan, Missing):
         return "run"
     if plan.batch > 1:

@@ -75,7 +75,7 @@ def take(seen: _Seen, cell: Cell, explanation: Explanation) -> None:
 
 def finish(seen: _Seen, *, cells: int) -> BreakEvenMap:
     """The map of what was taken."""
-    gains, machines = _told_apart(seen)
+    gains, machines = _distinguished(seen)
     return BreakEvenMap(
         gains=tuple(gains),
         turns=tuple(turn for axis in Axis for turn in turns_along(axis, gains)),
@@ -87,7 +87,7 @@ def finish(seen: _Seen, *, cells: int) -> BreakEvenMap:
     )
 
 
-def _told_apart(seen: _Seen) -> tuple[list[Gain], dict[str, Machine]]:
+def _distinguished(seen: _Seen) -> tuple[list[Gain], dict[str, Machine]]:
     """The gains and the machine of each host; where one label stood for several kinds of machine, each has its name."""
     gains: list[Gain] = []
     machines: dict[str, Machine] = {}

@@ -58,7 +58,7 @@ def test_waiting_for_a_cpu_is_a_doubt_where_it_is_much() -> None:
     assert not doubts(replace(fact, readings=little), "noisy-host")
 
 
-def test_time_that_a_quota_stopped_an_arm_for_is_told_with_its_share() -> None:
+def test_time_that_a_quota_stopped_an_arm_for_is_reported_with_its_share() -> None:
     fact = recording(ARMS)
     stopped = tuple(replace(one, throttled_ns=one.wall_ns // 4 if one.arm == "int8" else 0) for one in fact.readings)
     ((_, text),) = doubts(replace(fact, readings=stopped), "thread-oversubscription")
@@ -110,7 +110,7 @@ def test_each_lost_counter_is_named_with_its_reason() -> None:
     assert doubts(fact, "lost-counter") == [("", "not counted: cache-misses (refused (ENOENT))")]
 
 
-def test_counters_lost_alike_are_named_together() -> None:
+def test_counters_lost_for_one_reason_are_named_together() -> None:
     refused = "the kernel refused {} (ENOENT): this CPU does not expose it"
     lost = {name: refused.format(name) for name in ("L1-dcache-loads", "L1-dcache-load-misses", "branches:u")}
     fact = recording(ARMS, lost=lost | {"stalls": "stalls read 0"})

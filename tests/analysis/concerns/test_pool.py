@@ -40,7 +40,7 @@ def test_fewer_working_threads_than_given_are_noted() -> None:
     assert found == [("idle-threads", "fp32"), ("idle-threads", "other")]
 
 
-def test_a_thread_that_may_leave_the_arms_cpus_is_told() -> None:
+def test_a_thread_that_may_leave_the_arms_cpus_is_reported() -> None:
     recorded = two(1.0)
     started = tuple(replace(fact, thread_cpus=(0, 3) if fact.arm == "other" else (0,)) for fact in recorded.started)
     assert slugs(replace(recorded, started=started)) == [("unequal-arms", "other")]

@@ -1,4 +1,4 @@
-"""Someone's table: the post's own numbers, and tables that are wrong."""
+"""A published table: the blog post's numbers, and tables that are wrong."""
 
 from __future__ import annotations
 

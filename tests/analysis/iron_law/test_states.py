@@ -85,7 +85,7 @@ def test_refused_kernel_cycles_are_replaced_by_its_cpu_time_and_that_is_said() -
 
 def test_user_mode_without_kernel_time_puts_the_kernel_into_frequency_and_says_so() -> None:
     fact = recording(ARMS, groups=USER_GROUP, inferences=1000)
-    gap = Missing("this kernel does not tell them apart")
+    gap = Missing("this kernel does not separate them")
     untold = tuple(replace(one, user_ns=gap, kernel_ns=gap) for one in fact.readings)
     split = split_of(replace(fact, readings=untold))
     assert split.assumptions == (KERNEL_IN_FREQUENCY,)
@@ -117,7 +117,7 @@ def test_without_a_pmu_the_split_is_user_time_kernel_time_and_utilisation_as_by_
 
 
 def test_without_a_pmu_and_without_kernel_time_the_cpu_time_is_one_term() -> None:
-    gap = Missing("this kernel does not tell them apart")
+    gap = Missing("this kernel does not separate them")
     fact = recording(ARMS, groups=(), inferences=1000)
     untold = tuple(replace(one, user_ns=gap, kernel_ns=gap) for one in fact.readings)
     split = split_of(replace(fact, readings=untold))

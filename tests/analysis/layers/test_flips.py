@@ -87,8 +87,8 @@ def test_float_is_no_news_in_an_arm_that_was_made_to_hold_it() -> None:
     recording = flipped()
     mixed: dict[str, float | Missing] = {"int8_operators": 4.0, "operators": 60.0, "float_share": 0.9}
     censuses = tuple(replace(one, counts=mixed) for one in recording.censuses)
-    told = flips(replace(recording, censuses=censuses)).concerns
-    names = {one.arm for one in told if one.slug == "precision-islands"}
+    reported = flips(replace(recording, censuses=censuses)).concerns
+    names = {one.arm for one in reported if one.slug == "precision-islands"}
     assert names == {"int8+fused+int8-blocks=all"}
 
 

@@ -77,7 +77,7 @@ def test_rows_columns_and_total_are_the_undisturbed_split(pmu: bool) -> None:
     total = math.fsum(row.control_ns for row in ledger.rows) - math.fsum(row.changed_ns for row in ledger.rows)
     assert total == pytest.approx(split.total.ns.value, rel=1e-12)
     columns = {term: whole.ns.value for term, whole in split.terms.items() if not isinstance(whole, Missing)}
-    if not pmu:  # nothing tells the kernel apart within a layer
+    if not pmu:  # the kernel is not separate within a layer
         columns[Term.CPU_TIME] += columns.pop(Term.KERNEL, 0.0)
     for term, whole_ns in columns.items():
         cells = [known(row.terms[term]) for row in ledger.rows]
@@ -85,8 +85,8 @@ def test_rows_columns_and_total_are_the_undisturbed_split(pmu: bool) -> None:
     for term in set(split.terms) - set(columns):
         assert all(isinstance(row.terms[term], Missing) for row in ledger.rows)
     for row in ledger.rows:
-        told = [cell for cell in row.terms.values() if not isinstance(cell, Missing)]
-        assert math.fsum(told) == pytest.approx(row.saved_ns, rel=1e-9, abs=1e-3)
+        reported = [cell for cell in row.terms.values() if not isinstance(cell, Missing)]
+        assert math.fsum(reported) == pytest.approx(row.saved_ns, rel=1e-9, abs=1e-3)
 
 
 def test_reading_costs_change_no_row() -> None:
@@ -139,7 +139,7 @@ def test_a_machine_that_was_slower_while_one_replicate_was_read_leaves_nothing_u
     assert abs(rest.control_ns) < 1e-3 * math.fsum(row.control_ns for row in ledger.rows)
 
 
-def test_a_machine_that_was_slower_whenever_layers_were_read_is_told_and_lengthens_no_row() -> None:
+def test_a_machine_that_was_slower_whenever_layers_were_read_is_reported_and_lengthens_no_row() -> None:
     recording = recorded(pmu=False)
     slow = tuple(slower(one, 1.25) if one.arm == "fp32" else one for one in recording.layer_readings)
     _, ledger = compared(replace(recording, layer_readings=slow))
@@ -329,7 +329,7 @@ def test_swapping_the_arms_negates_every_cell(first: ArmScript, second: ArmScrip
     assert len(swapped.rows) == len(ledger.rows)
 
 
-def test_an_arm_told_by_its_engines_profile_has_times_and_no_terms() -> None:
+def test_an_arm_reported_by_its_engines_profile_has_times_and_no_terms() -> None:
     recording = recorded(pmu=False)
     graphs = tuple(
         replace(one, profiled_by="onnxruntime") if one.arm == "int8" else one for one in recording.layer_graphs

@@ -88,7 +88,7 @@ def test_what_ran_inside_of_a_module_that_is_one_layer_belongs_to_it() -> None:
     assert match(eager, kernels) == (Match((0,), (0, 1)),)
 
 
-def test_calls_of_a_shared_module_are_told_apart_where_the_engine_counts_them() -> None:
+def test_calls_of_a_shared_module_are_distinguished_where_the_engine_counts_them() -> None:
     eager = (module("s", "Linear", -1), module("s", "Linear", 0, repeat=1))
     counted = tuple(kernel("linear", at - 1, origins=(layer("s", at),)) for at in (0, 1))
     assert match(eager, counted) == (Match((0,), (0,)), Match((1,), (1,)))

@@ -39,7 +39,7 @@ def test_multiply_accumulates_by_hand(layer: LayerCall, expected: int) -> None:
     assert macs(layer) == expected
 
 
-def test_what_shapes_cannot_tell_is_missing_and_not_zero() -> None:
+def test_what_shapes_cannot_show_is_missing_and_not_zero() -> None:
     assert isinstance(macs(call("MultiheadAttention", (4, 1, 8), (4, 1, 8), weight=(24, 8))), Missing)
 
 
@@ -96,7 +96,7 @@ def test_operators_are_what_their_names_say(operator: str, expected: set[str]) -
         (call("Quantize", (1, 8), (1, 8)), "quantize"),
     ],
 )
-def test_kinds_are_told_by_operator_and_shape(layer: LayerCall, kind: str) -> None:
+def test_kinds_are_reported_by_operator_and_shape(layer: LayerCall, kind: str) -> None:
     assert kind_of([layer]) == kind
 
 
@@ -108,7 +108,7 @@ def test_int8_weights_on_float_data_are_int8_arithmetic_only_where_the_operator_
     assert arithmetic(call("Linear", (1, 8), (1, 4), weight=(4, 8))) == "fp32"
 
 
-def test_the_kernel_is_told_without_the_reorders_around_it() -> None:
+def test_the_kernel_is_reported_without_the_reorders_around_it() -> None:
     layer = LayerCall(
         path="x",
         operator="Conv2d",

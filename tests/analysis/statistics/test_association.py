@@ -55,7 +55,7 @@ def test_covariance_over_arms_is_the_mean_product_of_deviations() -> None:
     assert found.correlation.value == pytest.approx(1.0, abs=1e-9)
 
 
-def test_over_rounds_the_luck_of_the_replicate_is_taken_out() -> None:
+def test_over_rounds_the_noise_of_the_replicate_is_taken_out() -> None:
     fact = recording({"a": Law(), "b": Law()}, Noise(shared=0.3, rounds=0.02))
     found = explain(fact).associations
     rounds = one(found, "cycles:u", "rounds", "a")

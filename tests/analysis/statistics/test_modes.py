@@ -80,24 +80,24 @@ def test_a_long_tail_is_named_with_its_worst_turn() -> None:
     assert "3.00 times the median" in found.text
 
 
-def layout_luck() -> Recording:
-    """fp32's time follows its page faults, which luck decides replicate by replicate."""
+def layout_noise() -> Recording:
+    """fp32's time follows its page faults, which differ from replicate to replicate."""
     faults = [2300, 2500, 2700, 2900, 3100, 3300, 3500, 3700]
     how = {r: (1 + (count - 2300) / 20000, count) for r, count in enumerate(faults)}
     return change(recording(ARMS, Noise(own=0.001, rounds=0.001)), "fp32", how)
 
 
 def test_the_comparison_adjusted_for_page_faults_has_the_same_value_and_less_width() -> None:
-    (comparison,) = explain(layout_luck()).comparisons
+    (comparison,) = explain(layout_noise()).comparisons
     assert comparison.covariate == "page faults"
     assert is_known(comparison.adjusted)
     assert is_known(comparison.ln_ratio)
     assert comparison.adjusted.value == pytest.approx(comparison.ln_ratio.value, rel=1e-12)
     assert comparison.adjusted.half_width < comparison.ln_ratio.half_width / 5
-    assert "page faults" in doubt(layout_luck(), "process-layout").text
+    assert "page faults" in doubt(layout_noise(), "process-layout").text
 
 
-def test_a_difference_that_is_luck_in_the_covariate_is_gone_with_the_covariate_equal() -> None:
+def test_a_difference_that_is_noise_in_the_covariate_has_ended_with_the_covariate_equal() -> None:
     # Two equal arms, one of which met more page faults in most replicates: each fault costs 1/20000 of the time.
     faults = [2900, 3100, 2700, 3300, 2950, 3350, 3000, 3200]
     how = {r: (1 + (count - 2900) / 20000, count) for r, count in enumerate(faults)}

@@ -1,4 +1,4 @@
-"""Interim looks: what they may spend, when they are due, and that early luck confirms nothing."""
+"""Interim looks: what they may spend, when they are due, and that early outliers confirm nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_looks_become_rarer_and_end() -> None:
     assert len(at) == MOST_LOOKS
 
 
-def test_equal_replicates_by_luck_are_not_believed() -> None:
+def test_equal_replicates_by_noise_are_not_believed() -> None:
     assert p_value([0.02] * 5) == 0.0
     # The spread counts for half of 0.04: t = 0.02 / (0.02 / sqrt(5)) = 2.236 with 4 degrees of freedom.
     assert math.isclose(guarded_p_value([0.02] * 5, 0.04), 0.0890, abs_tol=2e-4)

@@ -1,4 +1,4 @@
-"""The smallest difference that can be told from none."""
+"""The smallest difference that can be distinguished from none."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_it_is_the_half_width_of_the_interval_that_the_same_replicates_give(valu
 
 
 @given(means, st.integers(min_value=2, max_value=50))
-def test_more_replicates_tell_smaller_differences(values: list[float], replicates: int) -> None:
+def test_more_replicates_show_smaller_differences(values: list[float], replicates: int) -> None:
     few, more = (smallest_difference(values, replicates=count) for count in (replicates, replicates + 1))
     assert is_known(few)
     assert is_known(more)
     assert more <= few
 
 
-def test_one_replicate_tells_nothing() -> None:
+def test_one_replicate_reports_nothing() -> None:
     assert isinstance(smallest_difference([0.1], replicates=5), Missing)
     assert isinstance(smallest_difference([0.1, 0.2], replicates=1), Missing)

@@ -74,7 +74,7 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
     "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", ("x",)): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),
     "just above the level": (item(CLEAR), {KEY: 0.0501}, Outcome.UNDECIDED, "shown alone, but not among 1"),
     "just below the level": (item(CLEAR), {KEY: 0.0499}, Outcome.CONFIRMED, ""),
-    "worse in its own world": (item(around(0.10, 0.118)), {KEY: 0.0001}, Outcome.UNDECIDED, ""),
+    "worse in its own null": (item(around(0.10, 0.118)), {KEY: 0.0001}, Outcome.UNDECIDED, ""),
 }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_every_outcome_has_its_reason(name: str) -> None:
     verdict = Judge(on=bench(), arms=ARMS, among=among).verdict(contribution)
     assert verdict.outcome is outcome
     assert reason in verdict.reason
-    assert bool(verdict.reason) is bool(reason) or name in ("one replicate", "worse in its own world")
+    assert bool(verdict.reason) is bool(reason) or name in ("one replicate", "worse in its own null")
 
 
 def test_an_effect_of_one_replicate_says_itself_why_it_is_none() -> None:
@@ -92,7 +92,7 @@ def test_an_effect_of_one_replicate_says_itself_why_it_is_none() -> None:
     assert isinstance(verdict.effect, Missing)
 
 
-def test_what_both_arms_have_alike_is_no_cause_of_their_difference() -> None:
+def test_what_both_arms_have_equally_is_no_cause_of_their_difference() -> None:
     equal = {name: seen(name, faults=900.0) for name in ARMS}
     verdict = Judge(on=bench(seen=equal), arms=ARMS, among=LIKELY).verdict(item(CLEAR))
     assert verdict.outcome is Outcome.UNDECIDED
@@ -124,7 +124,7 @@ def test_three_replicates_are_enough_and_two_are_not() -> None:
     assert Judge(on=bench(), arms=ARMS, among=LIKELY).verdict(three).outcome is Outcome.CONFIRMED
 
 
-def test_luck_is_judged_on_the_scale_on_which_it_is_likelier() -> None:
-    # 0.10 +- 0.005 is beyond luck; 0.02 +- 0.05 of eight has t = 1.06, p = 0.33.
+def test_noise_is_judged_on_the_scale_on_which_it_is_likelier() -> None:
+    # 0.10 +- 0.005 is beyond noise; 0.02 +- 0.05 of eight has t = 1.06, p = 0.33.
     assert judgement._p_value(item(CLEAR)) < 1e-8
     assert judgement._p_value(item(CLEAR, around(0.02, 0.05))) == pytest.approx(0.33, abs=0.01)

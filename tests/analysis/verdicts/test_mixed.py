@@ -26,10 +26,10 @@ ALL_INT8 = "int8+int8-blocks=all"
 
 
 def int8_arm(fc: float, *burdens: Burden, to_leave: float = 0.0) -> ArmScript:
-    """The int8 arm of which fc takes so many instructions; `to_leave` are those that leaving it in float spares."""
+    """The int8 arm, with the instructions that fc takes; `to_leave` are those that leaving it in float saves."""
     layers = (*INT8[:-1], _int8_linear(fc))
-    spared = Burden(factor="int8-blocks", level="but:fc", user_instructions=to_leave)
-    return ArmScript(layers=layers, user_instructions=25e6 + fc - to_leave, burdens=(spared, *burdens))
+    saved = Burden(factor="int8-blocks", level="but:fc", user_instructions=to_leave)
+    return ArmScript(layers=layers, user_instructions=25e6 + fc - to_leave, burdens=(saved, *burdens))
 
 
 def _int8_linear(instructions: float) -> ScriptedLayer:
@@ -54,9 +54,9 @@ def searched(int8: ArmScript, **others: ArmScript) -> Recording:
 
 
 def found(recording: Recording) -> tuple[Mixed, ...]:
-    told = explain(recording).mixed
-    assert not isinstance(told, Missing), told.reason
-    return told
+    reported = explain(recording).mixed
+    assert not isinstance(reported, Missing), reported.reason
+    return reported
 
 
 def gain(one: Mixed) -> float:
@@ -128,7 +128,7 @@ def test_where_every_int8_block_loses_the_float_arm_is_what_is_left() -> None:
 
 
 def test_a_mixed_arm_that_pays_more_at_its_borders_than_it_spares_is_shown_to_lose() -> None:
-    # 20 million are spared and 30 spent on conversions that the ledger of the uniform arms cannot hold.
+    # 20 million are saved and 30 spent on conversions that the ledger of the uniform arms cannot hold.
     borders = Burden(factor="int8-blocks", level="but:fc", is_brought=True, user_instructions=30e6)
     (one,) = found(searched(int8_arm(40e6, borders, to_leave=20e6)))
     assert gain(one) == pytest.approx(65 / 75, rel=1e-4)
@@ -209,9 +209,9 @@ def test_the_arms_that_show_it_are_not_retired() -> None:
 
 
 def _mixed(recording: Recording, *, trusted: bool) -> tuple[Mixed, ...]:
-    told = mixed(recording, bench(recording), ["fp32", "int8", MIXED, ALL_INT8], trusted=trusted)
-    assert not isinstance(told, Missing)
-    return told
+    reported = mixed(recording, bench(recording), ["fp32", "int8", MIXED, ALL_INT8], trusted=trusted)
+    assert not isinstance(reported, Missing)
+    return reported
 
 
 def _lost(recording: Recording) -> tuple[str, ...]:

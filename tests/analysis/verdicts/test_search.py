@@ -56,7 +56,7 @@ def test_the_slower_half_is_retired_until_four_are_left_and_the_control_stays() 
     assert last == {*left, "fp32 (again)"}
 
 
-def test_the_arms_that_tell_the_leaders_engine_from_its_precision_are_kept() -> None:
+def test_the_arms_that_separate_the_leaders_engine_from_its_precision_are_kept() -> None:
     recording = searched()
     assert {"int8", "fp32@openvino"}.isdisjoint(recording.plan.retired)
     leader = next(one for one in explain(recording).comparisons if one.changed == "int8@openvino")

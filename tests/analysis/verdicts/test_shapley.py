@@ -40,8 +40,8 @@ def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share()
     worth = {"small": 0.01, "large": 0.2, "larger": 0.3}
     ln_wall = {"a": 16.0, "b": 15.0}
     for entry in experiments:
-        gone = sum(worth[name] for name in entry.applied.split("+")[1:]) if entry.arm == "a" else 0.0
-        ln_wall[entry.applied] = ln_wall[entry.arm] - gone
+        taken_away = sum(worth[name] for name in entry.applied.split("+")[1:]) if entry.arm == "a" else 0.0
+        ln_wall[entry.applied] = ln_wall[entry.arm] - taken_away
     plan = Plan(model="m", arms=(Arm.of("fp32"),), schedule=Schedule(), experiments=experiments)
     on = Bench(plan=plan, ln_wall={name: {0: value, 1: value} for name, value in ln_wall.items()})
     shares = share_out_causes(on, "a", "b", [item(name, value) for name, value in worth.items()])

@@ -1,4 +1,4 @@
-"""What engines raise is told in the line that says why."""
+"""What engines raise is in the line with the reason."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def failing(deep: Exception) -> None:
     raise ValueError("conversion failed") from deep
 
 
-def test_a_lack_of_memory_is_told_as_such_however_deep() -> None:
+def test_a_lack_of_memory_is_reported_as_such_however_deep() -> None:
     with pytest.raises(ArmFailed, match="int8: out of memory") as caught, explained("int8"):
         failing(MemoryError())
     assert "memory" in caught.value.hint

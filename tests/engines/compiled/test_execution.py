@@ -30,7 +30,7 @@ def test_float_answers_as_the_module_does_and_compiling_is_a_phase(tmp_path: Pat
     assert zipfile.is_zipfile(prepared.path)
 
 
-def test_int8_answers_alike_and_calls_int8_kernels(tmp_path: Path) -> None:
+def test_int8_gives_same_outputs_and_calls_int8_kernels(tmp_path: Path) -> None:
     pytest.importorskip("torchao")
     model = small.seeing()
     prepared, _, answers = small.run(engine, "int8@compiled", model, tmp_path)

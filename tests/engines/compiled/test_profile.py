@@ -1,4 +1,4 @@
-"""Inductor's kernels and the layers they compute: from what it told of a small network, recorded with torch 2.14.1."""
+"""Inductor's kernels and the layers they compute: from its output for a small network, recorded with torch 2.14.1."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ RNN = ("lstm", "gelu", "slice_1", "select", "zeros")
 FIRST = "cpp_fused_clone_gelu_select_slice_transpose_zeros_0"
 HEAD = "cpp_fused__softmax_add_addmm_gelu_mean_select_transpose_3"
 IN_HEAD = ("mean", "linear", "add_1", "mean_1", "select_1", "lstm", "linear_1", "gelu_1", "softmax")
-# What the package told, in the order of its source.
+# What the package reported, in the order of its source.
 KERNELS = [
     Kernel(FIRST, RNN),
     Kernel("aoti_torch_cpu_mkldnn_rnn_layer", RNN),
@@ -156,7 +156,7 @@ def test_a_kernel_that_no_layer_is_named_for_has_a_row_of_its_own(
     assert sorted(appeared) == ["cpp_fused_1", "cpp_fused_2", "cpp_fused_2"]
 
 
-def test_a_kernel_that_lays_out_anew_what_a_convolution_reads_is_part_of_it(
+def test_a_kernel_that_lays_out_again_what_a_convolution_reads_is_part_of_it(
     model: LoadedModel, eager: tuple[LayerCall, ...]
 ) -> None:
     kernels = [Kernel("cpp_fused_relu_0", ("relu",)), *KERNELS]
@@ -198,9 +198,11 @@ class _Exported:
 def test_a_kernel_without_a_mark_is_said_to_be_framework_time(
     calls: tuple[LayerCall, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = [(f"graph_0_{one.name}" if one.name.startswith("cpp") else one.name) for one in KERNELS if one.name != FIRST]
-    spent = tuple(range(1, len(told) + 1))
-    monkeypatch.setattr(inductor_profile, "marked", lambda *_, **__: _marks(tuple(told), spent))
+    reported = [
+        (f"graph_0_{one.name}" if one.name.startswith("cpp") else one.name) for one in KERNELS if one.name != FIRST
+    ]
+    spent = tuple(range(1, len(reported) + 1))
+    monkeypatch.setattr(inductor_profile, "marked", lambda *_, **__: _marks(tuple(reported), spent))
     profile = inductor_profile.profile(lambda *_: None, calls, [(None,)])
     assert [call.path for call in profile.calls] == [call.path for call in calls[1:]]
     assert profile.calls_ns == spent
@@ -216,7 +218,7 @@ def _marks(names: tuple[str, ...], spent_ns: tuple[int, ...]) -> Any:
 
 @pytest.mark.hardware
 @pytest.mark.skipif(isinstance(ENGINES["compiled"].installed(), Missing), reason="no C++ compiler")
-def test_a_compiled_package_tells_its_kernels_as_they_were_recorded(model: LoadedModel, tmp_path: Path) -> None:
+def test_a_compiled_package_reports_its_kernels_as_they_were_recorded(model: LoadedModel, tmp_path: Path) -> None:
     variant = Variant.parse("fp32@compiled")
     prepared = compiled.prepare(variant, model, tmp_path)
     compiled.prepare_profile(model, tmp_path)

@@ -56,7 +56,7 @@ def test_float_answers_as_the_module_does_with_batch_norm_folded(seeing: LoadedM
         ("int8-dynamic@onnxruntime", "DynamicQuantizeLinear"),
     ],
 )
-def test_every_way_to_int8_answers_alike_and_is_in_the_file(
+def test_every_way_to_int8_gives_same_outputs_and_is_in_the_file(
     seeing: LoadedModel, tmp_path: Path, text: str, operator: str
 ) -> None:
     prepared, _, answers = small.run(engine, text, seeing, tmp_path)

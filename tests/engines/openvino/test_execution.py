@@ -30,7 +30,7 @@ def test_float_answers_as_the_module_does(build: type, tmp_path: Path) -> None:
     torch.testing.assert_close(answers, small.expected(model), rtol=1e-4, atol=1e-5)
 
 
-def test_int8_answers_alike_is_smaller_and_says_what_it_cost(tmp_path: Path) -> None:
+def test_int8_gives_same_outputs_is_smaller_and_says_what_it_cost(tmp_path: Path) -> None:
     model = small.seeing()
     prepared, _, answers = small.run(engine, "int8@openvino", model, tmp_path)
     assert 20 < small.sqnr_db(answers, small.expected(model)) < 90

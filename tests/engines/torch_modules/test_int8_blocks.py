@@ -61,7 +61,7 @@ def test_only_the_blocks_that_are_named_are_int8(blocks: str, expected: set[str]
     assert int8_paths(made(blocks)) == expected
 
 
-def test_a_user_is_told_how_to_leave_blocks_in_float_and_no_single_flip_is_offered() -> None:
+def test_a_user_learns_how_to_leave_blocks_in_float_and_no_single_flip_is_offered() -> None:
     factor = FACTORS["int8-blocks"]
     assert "features.1, features.2" in factor.remedy("but:features.1:features.2")
     assert not factor.remedy("only:features.1")

@@ -24,7 +24,7 @@ def test_float_answers_as_the_module_does(build: type, tmp_path: Path) -> None:
     assert {"trace", "freeze"} <= set(prepared.phases_ns)
 
 
-def test_int8_answers_alike_and_runs_int8_operators(tmp_path: Path) -> None:
+def test_int8_gives_same_outputs_and_runs_int8_operators(tmp_path: Path) -> None:
     model = small.seeing()
     prepared, _, answers = small.run(engine, "int8@torchscript", model, tmp_path)
     assert 20 < small.sqnr_db(answers, small.expected(model)) < 70

@@ -33,7 +33,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def told(name: str, model: LoadedModel, folder: Path, inferences: int = 2) -> NodeProfile:
+def reported(name: str, model: LoadedModel, folder: Path, inferences: int = 2) -> NodeProfile:
     _, program, _ = small.run(engine, name, model, folder)
     assert program.profile is not None
     with torch.inference_mode():
@@ -53,7 +53,7 @@ def rows(model: LoadedModel, profile: NodeProfile) -> dict[tuple[str, ...], list
 
 def test_nodes_meet_the_layers_they_were_traced_in(tmp_path: Path) -> None:
     model = small.seeing()
-    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    found = rows(model, reported("fp32@torchscript", model, tmp_path))
     assert found[("conv",)] == ["mkldnn_convolution"]
     assert found[("relu",)] == ["relu"]
     assert found[("mean",)] == ["mean"]
@@ -62,7 +62,7 @@ def test_nodes_meet_the_layers_they_were_traced_in(tmp_path: Path) -> None:
 
 
 def test_nodes_do_the_work_of_the_network(tmp_path: Path) -> None:
-    profile = told("fp32@torchscript", small.seeing(), tmp_path)
+    profile = reported("fp32@torchscript", small.seeing(), tmp_path)
     done = [macs(call) for call in profile.calls]
     # 16 channels of 16 x 16 pixels from 3 x 3 kernels over 3; and 16 to 8.
     assert sum(one for one in done if not isinstance(one, Missing)) == 16 * 256 * 27 + 128
@@ -70,7 +70,7 @@ def test_nodes_do_the_work_of_the_network(tmp_path: Path) -> None:
 
 def test_a_recurrent_layer_is_one_row_with_what_it_prepares(tmp_path: Path) -> None:
     model = small.reading()
-    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    found = rows(model, reported("fp32@torchscript", model, tmp_path))
     assert found[("embed",)] == ["embedding"]
     assert found[("lstm",)][-1] == "lstm"
 
@@ -88,29 +88,29 @@ class Attending(torch.nn.Module):
         return self.shared(torch.relu(self.shared(x)))
 
 
-def test_attention_and_a_shared_layer_are_told_call_by_call(tmp_path: Path) -> None:
+def test_attention_and_a_shared_layer_are_reported_call_by_call(tmp_path: Path) -> None:
     model = replace(small.seeing(), module=Attending().eval(), inputs=[(torch.randn(1, 7, 16),)])
-    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    found = rows(model, reported("fp32@torchscript", model, tmp_path))
     assert found[("attention",)] == ["_native_multi_head_attention"]
     assert found[("shared",)] == found[("shared #2",)] == ["matmul", "add"]
 
 
 def test_several_inputs_and_named_outputs_are_no_hindrance(tmp_path: Path) -> None:
     model = small.two()
-    found = rows(model, told("fp32@torchscript", model, tmp_path))
+    found = rows(model, reported("fp32@torchscript", model, tmp_path))
     assert found[("left",)] == found[("right",)] == ["matmul", "add"]
 
 
-def test_int8_nodes_are_told_by_their_weights(tmp_path: Path) -> None:
+def test_int8_nodes_are_reported_by_their_weights(tmp_path: Path) -> None:
     model = small.seeing()
-    profile = told("int8@torchscript", model, tmp_path)
+    profile = reported("int8@torchscript", model, tmp_path)
     by_path = {call.path: call for call in profile.calls if call.parameters}
     assert arithmetic(by_path["conv"]) == arithmetic(by_path["head"]) == "int8"
     assert rows(model, profile)[("conv",)] == ["conv2d"]
 
 
 def test_every_node_has_a_time_and_together_no_more_than_all(tmp_path: Path) -> None:
-    profile = told("fp32@torchscript", small.seeing(), tmp_path, inferences=5)
+    profile = reported("fp32@torchscript", small.seeing(), tmp_path, inferences=5)
     assert len(profile.calls_ns) == len(profile.calls)
     assert all(value > 0 for value in profile.calls_ns)
     assert sum(profile.calls_ns) < profile.wall_ns

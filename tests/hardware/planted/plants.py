@@ -15,7 +15,7 @@ class Plant:
 
     `is_fault` marks a cause that makes the comparison invalid (catalogue, part A): it is named by a validity concern.
     `also` holds causes that are truly there besides, each with the reason: confirming them is not false. They are
-    written down here and nowhere else, so that a surprising confirmation is a false one until someone shows in this
+    written down here and nowhere else, so that a surprising confirmation is a false one until it is shown in this
     file why it is not.
     """
 

@@ -64,7 +64,7 @@ _COUNT = 200_000
 
 
 def loop(name: str, count: int = 50 * _COUNT) -> Infer:
-    """So many turns of the loop of that class."""
+    """A number of turns of the loop of that class."""
     if platform.machine() == "aarch64":
         # mov x9, x0; the instruction; subs x9, x9, #1; b.ne; ret
         word = ARM_LOOPS[name][0]
@@ -122,7 +122,7 @@ def mixed(known: Known) -> Infer:
 
 
 def pool(threads: int, *, fresh: bool) -> Callable[[Known], Infer]:
-    """A loop of multiply-adds in so many threads at once; `fresh`: started in each inference."""
+    """A loop of multiply-adds in a number of threads at once; `fresh`: started in each inference."""
     from concurrent.futures import ThreadPoolExecutor
 
     def program(known: Known) -> Infer:
@@ -247,7 +247,7 @@ def refuse(number: int) -> None:
         raise OSError(ctypes.get_errno(), "no filter")
 
 
-def become_nobody() -> None:
+def drop_privileges() -> None:
     """An ordinary user, who may read his own memory as every user's program may."""
     os.setgroups([])
     os.setgid(65534)
@@ -258,7 +258,7 @@ def become_nobody() -> None:
 TREATMENTS: dict[str, Callable[[], None]] = {
     "no perf": lambda: refuse({"x86_64": 298, "aarch64": 241}[platform.machine()]),
     "no timers": lambda: refuse({"x86_64": 222, "aarch64": 107}[platform.machine()]),
-    "nobody": become_nobody,
+    "unprivileged": drop_privileges,
 }
 
 

@@ -95,7 +95,7 @@ def test_python_and_copies_are_located() -> None:
 
 
 @pytest.mark.parametrize("name", ["pool", "fresh threads"])
-def test_every_thread_is_sampled_also_one_born_meanwhile(name: str) -> None:
+def test_every_thread_is_sampled_also_one_started_meanwhile(name: str) -> None:
     fact, _ = sampled(name)
     theirs = sum(site.count for site in sites(fact) if not site.called_by_turn)
     assert theirs / sum(site.count for site in sites(fact)) > 0.9
@@ -129,7 +129,7 @@ def test_where_all_is_refused_samples_are_missing_with_every_reason() -> None:
 @needs_root
 def test_an_ordinary_user_samples_user_code_alone_where_the_kernel_says_so() -> None:
     level = int(PARANOID.read_text())
-    fact, _ = sampled("integer", "nobody")
+    fact, _ = sampled("integer", "unprivileged")
     assert is_known(fact.sites)
     assert fact.by is (SampledBy.TIMER if level > 2 else SampledBy.CPU_CLOCK)
     assert fact.kernel_seen is (level < 2)

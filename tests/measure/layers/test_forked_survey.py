@@ -1,4 +1,4 @@
-"""A survey in a child: what it tells is what one in the process tells, and nothing of it stays behind."""
+"""A survey in a child: it reports what a survey in the process reports, and nothing of it stays behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Functional(nn.Module):  # type: ignore[misc,name-defined]  # torch is Any 
 
 
 class Elsewhere(nn.Module):  # type: ignore[misc,name-defined]  # as above
-    """Does what it was told to in another process than the test's."""
+    """Does what it was ordered to in another process than the test's."""
 
     def __init__(self, there: Any) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def wanted(module: Any, *inputs: Any) -> SurveyRequest:
     return SurveyRequest(program=Program(infer=module, inputs=[inputs], module=module), arm="x")
 
 
-def test_a_child_tells_what_the_process_itself_would_tell() -> None:
+def test_a_child_reports_what_the_process_itself_would_report() -> None:
     asked = wanted(Functional().eval(), torch.randn(1, 3, 16, 16))
     here, aside = survey(asked.program, "x"), survey_aside(asked)
     assert aside == here
@@ -70,7 +70,7 @@ def test_a_child_tells_what_the_process_itself_would_tell() -> None:
     assert read_layers(asked.program, aside.course, ClockBorder(), asked.program.inputs * 2, HERE).inferences == 2
 
 
-def test_int8_operators_are_told_by_a_child_too() -> None:
+def test_int8_operators_are_reported_by_a_child_too() -> None:
     class Adding(nn.Module):  # type: ignore[misc,name-defined]  # as above
         def forward(self, given: Any) -> Any:
             return torch.ops.quantized.add(given, given, 0.1, 0)
@@ -80,7 +80,7 @@ def test_int8_operators_are_told_by_a_child_too() -> None:
     assert survey_aside(asked) == survey(asked.program, "x")
 
 
-def test_a_program_of_which_nothing_can_be_told_apart_is_one_layer_there_as_here() -> None:
+def test_a_program_of_which_nothing_can_be_separated_is_one_layer_there_as_here() -> None:
     asked = SurveyRequest(program=Program(infer=lambda: None, inputs=[()]), arm="x")
     assert survey_aside(asked) == survey(asked.program, "x")
 

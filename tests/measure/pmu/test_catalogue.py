@@ -42,7 +42,7 @@ def test_an_amd_event_above_255_has_its_upper_bits_where_the_kernel_wants_them(t
         (0x1A, 0x02, "sse_avx_ops_retired.sse_avx_vnni", "de_dis_uop_queue_empty_di0"),  # Zen 5, Turin
     ],
 )
-def test_amd_families_are_told_apart(tmp_path: Path, family: int, model: int, has: str, lacks: str) -> None:
+def test_amd_families_are_distinguished(tmp_path: Path, family: int, model: int, has: str, lacks: str) -> None:
     found = names(catalogue_for(machine("AuthenticAMD", family, model), tmp_path))
     assert has in found
     assert lacks not in found

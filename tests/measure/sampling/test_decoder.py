@@ -77,7 +77,7 @@ def test_a_loop_is_of_the_class_of_its_arithmetic(body: str, expected: Instructi
 
 
 @pytest.mark.parametrize(("word", "expected", "work"), ARM.values(), ids=ARM)
-def test_arm_loops_are_read_alike(word: int, expected: InstructionClass, work: LoopWork) -> None:
+def test_arm_loops_are_read_equally(word: int, expected: InstructionClass, work: LoopWork) -> None:
     code = struct.pack("<IIII", word, 0xF1000400, ARM_BACK, 0xD65F03C0)  # ...; subs x0, x0, #1; b.ne; ret
     for offset in (0, 4, 8):
         loop = around(code, offset, ARM_64)

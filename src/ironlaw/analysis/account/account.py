@@ -30,7 +30,7 @@ def account(
 
     A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval is
     Student's over replicates, each with its own shares and its own times (twins share their replicate); and never
-    narrower than counting its samples allows (a cell seen once in a thousand is known as badly as that, however alike
+    narrower than counting its samples allows (a cell seen once in a thousand is known as badly as that, however similar
     the replicates are).
     """
     if isinstance(control, Missing):

@@ -32,7 +32,7 @@ _OFF_CPU = Code(
     instructions=InstructionClass.UNKNOWN,
     work=LoopWork.UNKNOWN,
 )
-_KERNEL_BY_BOOKS = Code(
+_KERNEL_BY_ACCOUNTED = Code(
     object="[kernel]",
     name="all of it, by its own accounting",
     category=Category.KERNEL,
@@ -108,7 +108,7 @@ def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: flo
     busy = min(1.0, sum(fact.cpu_ns for fact in members) / thread_ns) if thread_ns else 1.0
     shares = {code: busy * (1 - kernel_share) * count / total for code, count in counts.items()}
     if kernel_share:
-        shares[_KERNEL_BY_BOOKS] = busy * kernel_share
+        shares[_KERNEL_BY_ACCOUNTED] = busy * kernel_share
     if busy < 1:
         shares[_OFF_CPU] = 1 - busy
     return _Replicate(number=number, samples=total, shares=shares)

@@ -85,7 +85,7 @@ def _of_all(whole: AttachedWhole) -> Iterator[Concern]:
     if whole.without_interval:
         yield Concern(
             slug=FEW_REPLICATES,
-            text=f"no interval can be had: {whole.without_interval}",
+            text=f"there is no interval: {whole.without_interval}",
             fix="repeat each several times, in new processes",
         )
     if whole.is_of_one_process:

@@ -33,7 +33,7 @@ _LEFT_OUT = {
 
 
 def circumstance_doubts(recording: Recording) -> Iterator[Concern]:
-    """A doubt for each circumstance that casts one, each once; those of older recordings as they stand there."""
+    """A doubt for each circumstance that casts one, each once; those of older recordings unchanged."""
     yield from recording.concerns
     found = (concern for fact in recording.circumstances if (concern := _doubt(fact)) is not None)
     yield from dict.fromkeys(found)

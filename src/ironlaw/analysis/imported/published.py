@@ -1,4 +1,4 @@
-"""Someone's published table: what it says when it is split, and what it cannot say."""
+"""A published table: what its split shows, and what it cannot show."""
 
 from __future__ import annotations
 

@@ -183,8 +183,8 @@ def _follow(groups: _Groups, *, is_exact: bool) -> None:
         fitting = []
         for other in theirs.reached_from(sources, ours.does[place]):
             found = theirs.origins(other)
-            is_fed_alike = found == wanted if is_exact else found <= wanted or found >= wanted
-            if is_fed_alike:
+            has_equal_inputs = found == wanted if is_exact else found <= wanted or found >= wanted
+            if has_equal_inputs:
                 unlike = _unlike(ours.calls[place], theirs.calls[other])
                 fitting.append((len(found ^ wanted), unlike, other))
         if fitting:

@@ -185,14 +185,14 @@ def _amounts(
     Cycles go with the time of the turn that counted them; they are taken as a rate over that time, so that a turn that
     was slower does not look like a faster clock.
     """
-    told_by: dict[tuple[str, Probe], list[LayerReading]] = {}
+    reported_by: dict[tuple[str, Probe], list[LayerReading]] = {}
     for one in readings:
         absent.update({name: Missing(reason) for name, reason in one.lost.items()})
         for name in one.probed:
             if name != "cpu_ns" and name not in one.lost:
-                told_by.setdefault((name, one.probe), []).append(one)
+                reported_by.setdefault((name, one.probe), []).append(one)
     mean: dict[str, Floats] = {}
-    for (name, probe), chosen in told_by.items():
+    for (name, probe), chosen in reported_by.items():
         cost = graph.costs.get(probe.value, _FREE)
         amount = _amount(chosen, name, cost)
         spent_ns = _spent_ns(chosen, cost)

@@ -44,7 +44,7 @@ class Costs:
         return known + self.between_s.get(arm.name, 0.0)
 
     def starting_s(self, *, arms: int, last: int) -> float:
-        """Starting and stopping a replicate of so many arms, where the last one had `last`."""
+        """Starting and stopping a replicate of this number of arms, where the last one had `last`."""
         return max(0.0, self.start_s + (arms - last) * self.arm_start_s)
 
 

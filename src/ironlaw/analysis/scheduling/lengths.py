@@ -16,7 +16,7 @@ TURN_SHARE = 0.05
 MOST_INFERENCES = 100_000
 # A host that changes its speed within seconds does so between the turns of few rounds where a turn is as short as this.
 TURN_S = 0.1
-# Beyond so many degrees of freedom a quantile of t is the normal one's to a hundredth.
+# Beyond this many degrees of freedom a quantile of t equals the normal one's to a hundredth.
 MOST_LOOKED_AT = 200
 MOST_ROUNDS = 100_000
 
@@ -32,7 +32,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Length:
-    """So many further replicates, the one at hand among them, of so many rounds each."""
+    """The number of further replicates, including the current one, and the rounds of each."""
 
     replicates: int
     rounds: int
@@ -96,7 +96,7 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
 
 
 def alone_rounds(prices: Prices, known: Components | None, *, left_s: float, replicates: int) -> int:
-    """Rounds of the replicates before experiments join: so many in the time given, no longer than is best for many."""
+    """Rounds of the replicates before experiments join: what fits the time given, no more than is best for many."""
     between, within = assumed(prices, known)
     fitting = math.floor((left_s / replicates - prices.start_s) / prices.round_s)
     return max(0, min(fitting, kalibera_jones(prices, between, within)))

@@ -67,7 +67,7 @@ def _least_s(situation: Situation) -> float:
 
 
 def known_so_far(recording: Recording) -> str:
-    """The widest comparison as it stands, for the progress display; nothing before two replicates."""
+    """The widest comparison so far, for the progress display; nothing before two replicates."""
     if not recording.plans:
         return ""
     turns = times_of(recording)

@@ -31,13 +31,13 @@ from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.situation import ReplicateSpent, Situation
 
-# An experiment joins where so many replicates of it fit: the first at which it may be settled, and one more.
+# An experiment joins where this number of replicates of it fits: the first at which it may be settled, and one more.
 WORTH_JOINING = FEWEST_TO_SETTLE + 1
 # With less than that, and nothing else to spend time on, as many as a verdict needs at all, and one more.
 LEAST_WORTH_JOINING = 4
-# Hopeless is what needs so many times the replicates that the budget buys: after few the spread is hardly known.
+# Hopeless: needs this many times the replicates that the budget buys; the spread is hardly known after a few.
 HOPELESS_TIMES = 2.0
-# Joint arms are chosen when single ones ran so often that large causes show, and rest after so many replicates.
+# Joint arms are chosen after this number of replicates of single ones, when large causes show, and then rest.
 JOINT_AFTER = 3
 JOINT_REPLICATES = 5
 
@@ -57,7 +57,7 @@ class Affordable:
         return start_s + min(measuring_s, max(start_s, measuring_s / 2))
 
     def replicates(self, arms: int, *, prepared: int = 0) -> float:
-        """Replicates of so many arms, behind preparing further ones."""
+        """Replicates of this number of arms, after preparing further ones."""
         if math.isinf(self.left_s):
             return math.inf
         left_s = self.left_s - prepared * self.costs.prepare_s

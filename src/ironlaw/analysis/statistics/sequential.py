@@ -27,7 +27,7 @@ INTERIM_ERROR = 0.001
 FEWEST_TO_SETTLE = 5
 # The looks of a run spend two fifths of the family's error at most.
 MOST_LOOKS = 20
-_LATER = 1.15  # looks follow each other at so many times the replicates: some twenty on the way to a hundred
+_LATER = 1.15  # factor in replicates from one look to the next: some twenty looks up to a hundred replicates
 INTERIM_CONFIDENCE = 0.99  # of the interval that must lie within what would not matter
 MOST_PROJECTED = 10_000
 LEAST_OF_TYPICAL = 0.5
@@ -47,12 +47,12 @@ INTERIM = LookRule(error=INTERIM_ERROR, confidence=INTERIM_CONFIDENCE)
 
 
 def final_rule(looks: int) -> LookRule:
-    """The rule of the end of a run, behind so many interim looks."""
+    """The rule of the end of a run, after this number of interim looks."""
     return LookRule(error=FAMILY_ERROR - INTERIM_ERROR * min(looks, MOST_LOOKS))
 
 
 def is_due(replicates: int, looks: int) -> bool:
-    """Whether the interim look number `looks` + 1 is taken after so many replicates of experiments."""
+    """Whether the interim look number `looks` + 1 is taken after this number of replicates of experiments."""
     return looks < MOST_LOOKS and replicates >= max(FEWEST_TO_SETTLE + looks, FEWEST_TO_SETTLE * _LATER**looks)
 
 

@@ -22,7 +22,7 @@ from ironlaw.observed import Observed
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 
-# Half-width, in ln units, of what would not matter to anyone: a cause inside it is refuted.
+# Half-width, in ln units, of a negligible effect: a cause inside it is refuted.
 SMALLEST_EFFECT = 0.015
 
 

@@ -1,4 +1,4 @@
-"""The family of experiments of a recording: what noise alone would confirm among so many, and what is left of each.
+"""The family of experiments of a recording: what noise alone would confirm among them, and what is left of each.
 
 Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979) 65.
 It holds the probability of a single false confirmation in a recording at 5 % whatever the dependence between the

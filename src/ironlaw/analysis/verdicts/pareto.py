@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ironlaw.analysis.concerns.alike import agreement_of
+from ironlaw.analysis.concerns.outputs import agreement_of
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.estimate import Estimate

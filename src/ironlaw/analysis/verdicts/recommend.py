@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 
 from ironlaw.analysis.compare import NO_GAIN
-from ironlaw.analysis.concerns.alike import answers_alike
+from ironlaw.analysis.concerns.outputs import gives_same_outputs
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.arm import HANDED_OVER, Arm
@@ -88,7 +88,7 @@ def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
         return False
     if is_known(row.likeness) and row.likeness.shapes:
         return False
-    return answers_alike(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
+    return gives_same_outputs(row, least) if trained else not (is_known(row.not_finite) and row.not_finite)
 
 
 def _program(on: Bench, arm: Arm) -> str:

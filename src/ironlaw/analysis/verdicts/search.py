@@ -13,8 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from ironlaw.analysis.agreement import agreements
-from ironlaw.analysis.concerns.alike import agreement_of
 from ironlaw.analysis.concerns.circumstances import is_trained
+from ironlaw.analysis.concerns.outputs import agreement_of
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
 from ironlaw.arm import Arm

@@ -1,4 +1,4 @@
-"""The waterfall: from a speed-up as someone measured it to the honest one, one mended fault after the other."""
+"""The waterfall: from a published speed-up to the fair one, one fixed fault after the other."""
 
 from __future__ import annotations
 

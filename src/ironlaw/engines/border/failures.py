@@ -73,10 +73,10 @@ def innermost(error: BaseException) -> str:
     """What the first cause of an exception says, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {_telling_line(error)}"[:300]
+    return f"{type(error).__name__}: {_informative_line(error)}"[:300]
 
 
-def _telling_line(error: BaseException) -> str:
+def _informative_line(error: BaseException) -> str:
     """The line that says why: OpenVINO's messages begin with the place in its source, and end with a summary."""
     lines = [line.strip(" -") for line in str(error).splitlines()]
     informative = [line for line in lines if line and not _PLACE.match(line)]

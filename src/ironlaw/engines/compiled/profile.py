@@ -21,7 +21,7 @@ from ironlaw.layer import Form, LayerCall, NodeProfile, Origin
 
 # Marks around kernels, and where each comes from, in the package and in its source.
 CONFIG = {"cpp.enable_kernel_profile": True, "trace.provenance_tracking_level": 2}
-# Names of the int8 operators that Inductor calls into oneDNN by, as they stand in a package.
+# Names of oneDNN's int8 operators as Inductor writes them into a package.
 INT8_KERNELS = ("qconv_pointwise", "qconv2d_pointwise", "qlinear_pointwise", "qlinear_unary", "int8_gemm", "qconv")
 _EXTERN, _COMPILED = "aoti_torch_", "graph_"
 _SCOPE, _LEADS = "FUNCTION", (_EXTERN, _COMPILED)

@@ -66,14 +66,14 @@ def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, 
             hint=f"leave {said} out",
         )
     before, after = _outputs(path, feeds), _outputs(made, feeds)
-    alike = _cosine(before, after)
-    if alike < LEAST_COSINE:
+    cosine = _cosine(before, after)
+    if cosine < LEAST_COSINE:
         raise ArmFailed(
-            f"with {' and '.join(changed.done)} changed, the outputs have a cosine of {alike:.3f} with those before",
+            f"with {' and '.join(changed.done)} changed, the outputs have a cosine of {cosine:.3f} with those before",
             hint="leave the level out: it changes more in this file than intended",
         )
     for name in changed.done:
-        changed.done[name] += f"; cosine with the outputs before {alike:.4f}" + (" (all changes together)" * is_joint)
+        changed.done[name] += f"; cosine with the outputs before {cosine:.4f}" + (" (all changes together)" * is_joint)
     made.replace(path)
 
 
@@ -147,7 +147,7 @@ def fix_ranges(graph: Graph, level: str, feeds: Feeds) -> str:
         pairs = [(float(s), int(z)) for s, z in zip(seen[scale], seen[zero_point], strict=True)]
         low, high = min(-s * z for s, z in pairs), max(s * (255 - z) for s, z in pairs)
         step = (high - low) / 255 or 1.0
-        # Were they folded, the pattern would be gone by which the engine scales within the integer operator.
+        # If they were folded, the engine could not match the pattern that scales within the integer operator.
         graph.add_parameter(scale, numpy.array(step, numpy.float32))
         graph.add_parameter(zero_point, numpy.array(round(min(255.0, max(0.0, -low / step))), numpy.uint8))
         graph.replace(node, "QuantizeLinear", [node.input[0], scale, zero_point], [values])

@@ -32,7 +32,7 @@ _SETTLING = 2  # inferences behind a fork: the first writes to each page are fau
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Found:
     """A survey as it goes through a pipe: functions by name; sites are found again on the other side."""
 
     graph: LayerGraph
@@ -70,7 +70,7 @@ def survey_aside(wanted: SurveyRequest, *, limit_s: float = LIMIT_S) -> Survey:
     return Survey(graph=answer.graph, course=course)
 
 
-def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
+def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Found]:
     threads = len(list_threads())
     ours, theirs = multiprocessing.Pipe(duplex=False)
     child = os.fork()
@@ -80,7 +80,7 @@ def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Told]:
     try:
         if not ours.poll(limit_s):
             return Missing(f"its child process did not finish within {limit_s:.0f} s")
-        answer: Maybe[_Told] = ours.recv()
+        answer: Maybe[_Found] = ours.recv()
         return answer
     except EOFError:
         return Missing("its child process ended without an answer")
@@ -93,12 +93,12 @@ def _answer(line: Connection, wanted: SurveyRequest, threads: int) -> None:
     """The life of the child."""
     try:
         die_with_parent()
-        line.send(_tell(wanted, threads))
+        line.send(_report(wanted, threads))
     finally:
         os._exit(0)
 
 
-def _tell(wanted: SurveyRequest, threads: int) -> Maybe[_Told]:
+def _report(wanted: SurveyRequest, threads: int) -> Maybe[_Found]:
     import torch
 
     torch.set_num_threads(1)  # the threads of the pool have not come along: nothing may wait for them
@@ -109,7 +109,7 @@ def _tell(wanted: SurveyRequest, threads: int) -> Maybe[_Told]:
         names = tuple(_name(function) for function in found.course.functions)
     except Exception as error:  # noqa: BLE001  # the border to a user's code: the parent's own survey raises it again
         return Missing(f"in its child process {type(error).__name__}: {error}")
-    return _Told(graph=found.graph, order=found.course.order, functions=names)
+    return _Found(graph=found.graph, order=found.course.order, functions=names)
 
 
 def _name(function: Any) -> str:

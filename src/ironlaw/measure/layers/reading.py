@@ -235,7 +235,7 @@ def read_layers(
         plain_ns += run_plain(program, around[1])
     _require(read, course, len(inputs))
     times = _rows(read.times, course)
-    amounts = {name: _told_apart(taken, sequence, course) for name, taken in probed.items()}
+    amounts = {name: _distinguished(taken, sequence, course) for name, taken in probed.items()}
     return LayerReading(
         arm=place.arm,
         replicate=place.replicate,
@@ -307,7 +307,7 @@ def _rows(noted: Any, course: Course) -> Any:
     return np.array(noted, dtype=np.int64).reshape(-1, 2 * len(course.order) + 2)
 
 
-def _told_apart(taken: array[int], sequence: list[tuple[bool, int]], course: Course) -> tuple[Any, Any]:
+def _distinguished(taken: array[int], sequence: list[tuple[bool, int]], course: Course) -> tuple[Any, Any]:
     """What was probed, in rows as above: of the inferences that were read, and of those that were not."""
     read: list[int] = []
     alone: list[int] = []

@@ -46,12 +46,12 @@ class Sweeps:
     keep: Callable[[Fact], None]
     groups: int
     graphs: dict[str, LayerGraph] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     sweeps: int = 0
 
     def sweep(self, arms: Sequence[Arm], replicate: int, allowance: Allowance) -> None:
         """Survey the arms, then let each take a turn under every probe."""
-        self.gone = set()
+        self.lost = set()
         readable = [arm for arm in arms if self._survey(arm, replicate)]
         rounds = self._rounds()
         self.sweeps += 1
@@ -107,7 +107,7 @@ class Sweeps:
 
     def _note(self, fact: Fact, arm: Arm, replicate: int) -> None:
         if isinstance(fact, Failure):
-            self.gone.add(arm.name)
+            self.lost.add(arm.name)
             fact = LayerGraph(arm=arm.name, calls=Missing(f"reading layers ended its process: {fact.reason}"))
         if isinstance(fact, LayerGraph):
             self.graphs[arm.name] = fact

@@ -96,7 +96,7 @@ class LoopFinder:
     def around(self, pointer: int, read: Read) -> Maybe[Loop]:
         """The innermost loop around a pointer, or the instructions that follow it where it lies in none.
 
-        `read` gives bytes from an address on, at most so many. The loop ends with the first direct branch behind the
+        `read` gives bytes from an address on, up to a number. The loop ends with the first direct branch behind the
         pointer that leads to it or before it.
         """
         back = self._branch_back(pointer, read)

@@ -75,7 +75,7 @@ class PerfSampler:
     ) -> None:
         """`period_ns` of CPU time lie between two samples of a thread; `kernel`: the kernel's code is sampled too.
 
-        By CYCLES, so many `cycles` lie between two samples, which is about `period_ns`.
+        By CYCLES, `cycles` lie between two samples, which is about `period_ns`.
         """
         self.period_ns = period_ns
         self.kernel = kernel

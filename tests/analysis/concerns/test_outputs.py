@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.analysis.concerns.alike import agreement_of, answer_doubts, answers_alike
+from ironlaw.analysis.concerns.outputs import agreement_of, answer_doubts, gives_same_outputs
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import ArmSummary
 from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Worst
@@ -26,21 +26,21 @@ def slugs(one: ArmSummary, *, trained: bool = True) -> list[str]:
 
 def test_classes_decide_where_there_are_classes() -> None:
     assert agreement_of(row(top1=0.97, cosine=1.0)) == 0.97
-    assert not answers_alike(row(top1=0.97, cosine=1.0), 0.99)
-    assert answers_alike(row(top1=0.97), 0.97)
+    assert not gives_same_outputs(row(top1=0.97, cosine=1.0), 0.99)
+    assert gives_same_outputs(row(top1=0.97), 0.97)
 
 
 def test_the_direction_of_the_outputs_decides_where_there_are_none() -> None:
-    assert answers_alike(row(cosine=0.995), 0.99)
-    assert not answers_alike(row(cosine=0.9), 0.99)
+    assert gives_same_outputs(row(cosine=0.995), 0.99)
+    assert not gives_same_outputs(row(cosine=0.9), 0.99)
 
 
 def test_an_unknown_agreement_is_no_agreement() -> None:
-    assert not answers_alike(row(), 0.0)
+    assert not gives_same_outputs(row(), 0.0)
 
 
 def test_an_output_that_is_no_number_never_agrees() -> None:
-    assert not answers_alike(row(top1=1.0, not_finite=1), 0.0)
+    assert not gives_same_outputs(row(top1=1.0, not_finite=1), 0.0)
     assert slugs(row(top1=1.0, not_finite=3)) == ["not-finite"]
 
 
@@ -80,7 +80,7 @@ def test_dead_columns_are_named_and_make_the_comparison_invalid_whatever_the_res
     assert concern is not None
     assert concern.weight is Weight.INVALIDATES
     assert "4 of 13 columns of output 0 are constant (4 to 6, 12), and not in the control" in concern.text
-    assert not answers_alike(of(DEAD, cosine=0.99999), 0.0)
+    assert not gives_same_outputs(of(DEAD, cosine=0.99999), 0.0)
 
 
 def test_other_output_shapes_are_another_program_even_where_weights_are_untrained() -> None:

@@ -33,7 +33,7 @@ def agreement_of(row: ArmSummary) -> Maybe[float]:
     return min(parts) if parts else row.top1_agreement
 
 
-def answers_alike(row: ArmSummary, least: float) -> bool:
+def gives_same_outputs(row: ArmSummary, least: float) -> bool:
     """Whether the agreement is known and reaches the least that was asked for."""
     agreement = agreement_of(row)
     return is_known(agreement) and agreement >= least
@@ -100,7 +100,7 @@ def answer_doubts(
                 arm=row.arm,
                 weight=Weight.INVALIDATES,
             )
-        elif trained and (said := _less_alike(row, least)):
+        elif trained and (said := _less_agreement(row, least)):
             yield Concern(
                 slug=OTHER_ANSWERS,
                 text=f"{said}, below {least:.4g}: it is never recommended",
@@ -120,7 +120,7 @@ def _fix(row: ArmSummary) -> str:
     return "check what it was exported or traced for; if it is meant to compute something else, lower --agreement"
 
 
-def _less_alike(row: ArmSummary, least: float) -> str:
+def _less_agreement(row: ArmSummary, least: float) -> str:
     agreement = agreement_of(row)
     if isinstance(agreement, Missing) or agreement >= least:
         return ""
