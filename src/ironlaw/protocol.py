@@ -1,8 +1,8 @@
-"""The protocol of the blog post that this project grew from: its faults as arms, in the order in which they go.
+"""The protocol of the blog post that this project grew from: its flaws as arms, in the order of their removal.
 
-The post ran fp32 in train mode with autograd on, fed ones, did not calibrate int8, and counted whole processes. Each
-arm here fixes one of these on one side, so that the steps from its speed-up to the fair one, and on to what the
-honest one is made of, multiply to the whole.
+The blog post ran fp32 in train mode with autograd on, fed ones, did not calibrate int8, and counted whole processes.
+Each arm here fixes one of these on one side, so that the steps from its speed-up to the fair one, and the factors of
+the fair one, multiply to the whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ironlaw.arm import Arm
 from ironlaw.causes import cause_behind
 
-INFERENCES = 5000  # images in the post's table
+INFERENCES = 5000  # images in the blog post's table
 
 _FLOAT = (
     "fp32+grad=on+input=ones+mode=train+scope=process",
@@ -31,7 +31,7 @@ _INT8 = (
     "int8+fused",
     "int8+fused+malloc=retain",
 )
-# The second row of the post's table.
+# The second row of the blog post's table.
 _UNFUSED = "int8+calibration=none+input=ones+scope=process"
 NAMES = (*_FLOAT, *_INT8, _UNFUSED)
 
@@ -52,7 +52,7 @@ class Step:
         return cause.slug
 
 
-# From the post's speed-up down to the honest one ...
+# From the blog post's speed-up down to the honest one ...
 FAULTS = (
     Step(factor="scope", control=_FLOAT[0:2], changed=_INT8[0:2]),
     Step(factor="mode", control=_FLOAT[1:3]),
@@ -72,5 +72,5 @@ HONEST = ("fp32", "int8+fused")
 
 
 def arms() -> tuple[Arm, ...]:
-    """The arms of the protocol, the post's fp32 first."""
+    """The arms of the protocol, the blog post's fp32 first."""
     return tuple(Arm.of(name) for name in NAMES)

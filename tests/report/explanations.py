@@ -1,4 +1,4 @@
-"""Explanations written by hand: the post's arms with and without a PMU, and what can go wrong."""
+"""Explanations written by hand: the blog post's arms with and without a PMU, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def ledger(layers: int = 52) -> Ledger:
 
 
 def with_pmu() -> Explanation:
-    """The post's arms, two experiments, everything counted."""
+    """The blog post's arms, two experiments, everything counted."""
     slowest = arm("fp32", 29.0)
     return Explanation(
         machine=MACHINE,
@@ -373,7 +373,7 @@ def with_hostile_names() -> Explanation:
 
 
 def published_table() -> Explanation:
-    """The post's first two rows: times of one whole run, IPC and size, no interval anywhere."""
+    """The blog post's first two rows: times of one whole run, IPC and size, no interval anywhere."""
     gap = Missing("a published table has no replicates")
     rows = (("fp32", 89.8063e9, 0.58, 14_260_500), ("int8", 54.4425e9, 0.68, 4_242_200))
     ln_ratio = math.log(89.8063 / 54.4425)

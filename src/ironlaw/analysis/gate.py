@@ -8,7 +8,7 @@ Instructions do not depend on the clock and are compared directly.
 The two recordings are independent, so the interval of the change is made from the two intervals (MOVER: Zou & Donner,
 Statistics in Medicine 27 (2008) 1693). Each is widened to 1 - 0.05/m for m judgements (Bonferroni): a gate whose limits
 are at or above zero fails two recordings of the same thing in at most 2.5 % of the cases, however many rules and arms
-it has. A control that moved against itself widens the interval by as much as it moved.
+it has. A control that differs from itself widens the interval by that difference.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class TrainMode(Cause):
     part = Part.FALSE_CONCLUSION
     order = 10
     example = (
-        "`ironlaw run --arms fp32+mode=train,int8`: the float arm of the post; its eval twin is run and the "
+        "`ironlaw run --arms fp32+mode=train,int8`: the float arm of the blog post; its eval twin is run and the "
         "difference is named first"
     )
     switches = (Switch(cause=slug, factor="mode", level="eval"),)

@@ -12,7 +12,7 @@ _INTRODUCTION = """# The catalogue of causes
 
 What makes an int8, fused or compiled network faster or slower than its float version on a CPU, and what makes people
 believe so wrongly. The slug is the id in machine-readable output. Numbers in the examples are of
-[the machine of the post revisited](post.md).
+[the machine of "The blog post revisited"](post.md).
 
 A cause with a switch is tested in every run whose readings point to it, and can be confirmed; the column *tested by*
 names the switch and the engines whose arms it can change. One cause alone is asked for by name:

@@ -186,7 +186,7 @@ def _columns(explanation: Explanation, arms: tuple[ArmSummary, ...], *, n: int |
     times = [_time_column("time_per_inference", f"time per {work}", arms, factor=1)]
     if n is not None and is_known(explanation.plan):
         times.append(_time_column("time_for_n", f"for {n} {work}s", arms, factor=n))
-    # What the post's table shows comes first: narrow outputs put the rest elsewhere.
+    # What the blog post's table shows comes first: narrow outputs put the rest elsewhere.
     return [*times, _speedup_column(explanation, arms), *_quality(arms), *_costs(arms, work)]
 
 

@@ -1,4 +1,4 @@
-"""The post's protocol: steps that multiply to its speed-up, start-up counted where a whole process is."""
+"""The blog post's protocol: steps that multiply to its speed-up, start-up counted where a whole process is."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ Terms = list[tuple[float, str]]
 
 
 def waterfall(on: Bench) -> tuple[WaterfallStep, ...]:
-    """The steps of the post's protocol, where its arms ran; empty otherwise.
+    """The steps of the blog post's protocol, where its arms ran; empty otherwise.
 
-    Parts are ln units of the speed-up and add up: those of the faults to the way from the post's to the honest
+    Parts are ln units of the speed-up and add up: those of the faults to the way from the blog post's to the honest
     speed-up, the further ones to the honest speed-up itself. What a step takes depends on its place among them.
     """
     if not set(protocol.NAMES) <= set(on.ln_wall):
