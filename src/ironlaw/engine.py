@@ -55,7 +55,9 @@ class Declaration:
     `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
     `telemetry_off` what keeps it from reporting its use to its makers. `scripted` names the factors whose levels the
     script of an exported arm sets, besides those in the model itself. `operators` says what its names for operators
-    stand for, where they differ from a role's own name; any other operator is of a kind of its own.
+    stand for, where they differ from a role's own name; any other operator is of a kind of its own. `names_code` are
+    variables of the environment by which its libraries write a perf map: the names of the code that they generate,
+    while an arm's code is sampled.
     """
 
     title: str
@@ -74,6 +76,7 @@ class Declaration:
     scripted: tuple[str, ...] = ()
     operators: Operators = field(default_factory=dict)
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
+    names_code: Mapping[str, str] = field(default_factory=dict)
     is_plain: bool = False  # the engine of a variant that names none
 
     def takes(self, factor: Factor, precision: str) -> bool:

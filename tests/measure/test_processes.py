@@ -29,6 +29,9 @@ class Program:
         self.calls, self.last = 0, last
     def __call__(self, number):
         self.calls += 1
+        if self.calls == 1:
+            with open(f"/tmp/perf-{os.getpid()}.map", "w") as names:
+                names.write("1000 10 named_by_test_processes\\n")
         if self.last and self.calls > 600:
             self.last()
         return number
@@ -123,6 +126,11 @@ def test_twins_of_a_replicate_come_from_one_interpreter_pinned_to_one_cpu(record
 def test_no_process_is_left_behind(recording: Recording) -> None:
     ours = [path for path in Path("/proc").glob("[0-9]*/cmdline") if _is_of_a_stage(path)]
     assert ours == []
+
+
+def test_no_perf_map_is_left_behind_however_the_arm_ended(recording: Recording) -> None:
+    texts = [path.read_text(errors="replace") for path in Path("/tmp").glob("perf-*.map")]
+    assert not [text for text in texts if "named_by_test_processes" in text]
 
 
 def _is_of_a_stage(cmdline: Path) -> bool:

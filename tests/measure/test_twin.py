@@ -31,6 +31,7 @@ def setup_of(*, batch: int = 1) -> TwinSetup:
         batch=batch,
         cpus=(0,),
         check=CounterCheck(meter=Meter.CLOCK, slots=Missing("no PMU"), groups=()),
+        code=False,
         fd=-1,
         log="",
     )

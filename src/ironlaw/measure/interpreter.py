@@ -18,6 +18,7 @@ import msgspec
 
 from ironlaw.measure.children import ChildEnds, adopt_orphans, die_with_parent, end_children, end_group, ended_child
 from ironlaw.measure.messages import Broken, Died, Forked, Launch, Left, Line, LineLost, News, TwinSetup
+from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.telemetry import withhold
 
 GRACE_S = 1.0  # for what an arm started: helpers that see a closed pipe end within some milliseconds
@@ -94,6 +95,8 @@ class _Supervisor:
             left = end_group(pid, self._ends, grace_s=GRACE_S, limit_s=_ENDED_S)
             name = self._names.pop(pid)
             _, status = os.waitpid(pid, 0)
+            with contextlib.suppress(OSError):
+                perf_map_path(pid).unlink()  # what its engine wrote while its code was sampled
             self._send(Died(name, status, left))
 
     def _send(self, news: News) -> None:

@@ -89,6 +89,7 @@ class TwinSetup:
     batch: int
     cpus: tuple[int, ...]
     check: CounterCheck
+    code: bool  # whether its code will be sampled, and generated code needs names
     fd: int  # of its socket, in the interpreter
     log: str  # the file that takes what its process prints
 

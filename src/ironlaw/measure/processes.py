@@ -335,6 +335,7 @@ class ProcessStage:
             batch=self._plan.batch,
             cpus=self._cpus(threads),
             check=self._check,
+            code=self._plan.code,
             fd=fd,
             log=str(log),
         )

@@ -66,6 +66,17 @@ def test_a_name_is_believed_whatever_lies_beside() -> None:
     assert found(kernel, reorder) == [Category.MATRIX, Category.REORDER]
 
 
+def test_where_onednn_names_its_code_what_has_no_name_is_fbgemms() -> None:
+    named = site(0x90000, LoopWork.MULTIPLY_ADD, symbol="jit_brgemm_kernel_t")
+    loop = site(0x100, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop fac47db6", kind=InstructionClass.VNNI)
+    narrow = site(0x10000, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop f7edaff2", kind=InstructionClass.AVX2)
+    driver = site(0, LoopWork.CONVERSION, name="libtorch_cpu.so", symbol="void fbgemm::depthwise_2d_<3, true, true>()")
+    assert found(loop, named)[0] is Category.KERNELS, "without FBGEMM nobody knows whose it is"
+    assert found(loop, driver)[0] is Category.KERNELS, "without names it may be oneDNN's"
+    assert found(loop, named, driver)[0] is Category.MATRIX
+    assert found(narrow, loop, named, driver)[0] is Category.DEPTHWISE
+
+
 def test_a_hot_scalar_function_of_a_stripped_library_is_not_called_framework() -> None:
     hot = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SSE)
     calls = site(0x900, LoopWork.CONTROL, name=ORT, function=0x880, kind=InstructionClass.INTEGER)

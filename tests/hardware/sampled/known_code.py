@@ -26,6 +26,7 @@ from ironlaw.measure.layers.reading import run_plain
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.pmu.known_loop import map_executable
 from ironlaw.measure.sampling.resolver import Resolver
+from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.measure.sampling.turns import CodeReader, open_sampler
 from ironlaw.program import Program
 
@@ -221,6 +222,20 @@ def int8(known: Known) -> Infer:
     return infer
 
 
+def convolution(known: Known) -> Infer:
+    """One convolution of torch, whose kernel oneDNN generates."""
+    import torch
+
+    torch.set_num_threads(1)
+    layer, given = torch.nn.Conv2d(64, 64, 3, padding=1).eval(), torch.rand(1, 64, 56, 56)
+
+    def infer() -> None:
+        with torch.inference_mode():
+            layer(given)
+
+    return infer
+
+
 PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     **{name: lambda known, name=name: loop(name) for name in LOOPS},  # type: ignore[misc]  # its default
     "mixed": mixed,
@@ -231,6 +246,7 @@ PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     "scalar": compiled(SCALAR, "scalar_conv", "-O2", "-fno-tree-vectorize"),
     "copying": copying,
     "int8": int8,
+    "convolution": convolution,
 }
 
 
@@ -271,7 +287,7 @@ def main(name: str, *treatments: str) -> None:
     began = time.process_time()
     run_plain(program, [()])
     inferences = max(1, round((8 if name == "mixed" else 1) * CPU_S / (time.process_time() - began)))
-    resolver = Resolver()
+    resolver = Resolver(perf_map_path())
     # What is imported on the way must be there before the process may read less.
     CodeReader(program, name, 0, resolver=resolver).turn(CodeTurn(round=0, inferences=1), [()])
     for needed in ("elftools.elf.elffile", "cxxfilt"):
@@ -281,6 +297,7 @@ def main(name: str, *treatments: str) -> None:
     known.clear()
     reader = CodeReader(program, name, 0, resolver=resolver, sampler=open_sampler(period_ns=PERIOD_NS))
     fact = reader.turn(CodeTurn(round=0, inferences=inferences), [()] * inferences)
+    perf_map_path().unlink(missing_ok=True)
     sys.stdout.buffer.write(msgspec.json.encode(known) + b"\n" + msgspec.json.encode(fact) + b"\n")
 
 

@@ -14,7 +14,9 @@ import pytest
 from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.factors.isa import caps
+from ironlaw.measure.sampling.address_space import GENERATED
 from ironlaw.missing import Missing, is_known
 from tests.hardware.sampled.known_code import LOOPS, sampled
 
@@ -87,6 +89,16 @@ def test_a_scalar_kernel_is_located_by_name_and_class(tmp_path: Path) -> None:
     assert most.instructions in (InstructionClass.SSE, InstructionClass.NEON)
     assert most.work in (LoopWork.ARITHMETIC, LoopWork.MULTIPLY_ADD)
     assert share_of(fact, most.instructions) > 0.9
+
+
+def test_code_that_onednn_generates_is_named_by_its_own_perf_map() -> None:
+    def named(fact: CodeSamples) -> set[str]:
+        return {site.symbol for site in sites(fact) if site.object == GENERATED and site.symbol[:5] != "loop "}
+
+    fact, _ = sampled("convolution", environment=PERF_MAP)
+    assert any("conv" in one or "gemm" in one for one in named(fact))
+    assert shares(fact)[Category.MATRIX] > 0.5
+    assert not named(sampled("convolution")[0])
 
 
 def test_python_and_copies_are_located() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.engines.torch_modules.operators import OPERATORS
 
 DECLARATION = Declaration(
@@ -18,4 +19,5 @@ DECLARATION = Declaration(
     scripted=("denormals",),
     variations=(("malloc", "retain"),),
     operators=OPERATORS,
+    names_code=PERF_MAP,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.engines.torch_modules.operators import OPERATORS
 
 _TORCH = ("torch",)
@@ -28,4 +29,5 @@ DECLARATION = Declaration(
     scripted=("denormals", "layout"),
     is_plain=True,
     operators=OPERATORS,
+    names_code=PERF_MAP,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.engine import Declaration, Offer
+from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.engines.openvino.operators import OPERATORS
 from ironlaw.telemetry import TelemetryOff
 
@@ -27,4 +28,5 @@ DECLARATION = Declaration(
     telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),
     candidates=("fp32", "bf16", "int8"),
     operators=OPERATORS,
+    names_code=PERF_MAP,
 )

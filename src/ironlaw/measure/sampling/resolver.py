@@ -181,8 +181,3 @@ def _fingerprint(loop: Maybe[Loop], space: AddressSpace, region: Region) -> str:
     if isinstance(code, Missing):
         return ""
     return f"loop {hashlib.blake2s(code, digest_size=4).hexdigest()}"
-
-
-def perf_map_path(pid: int | None = None) -> Path:
-    """Where compilers write the names of what they generate, by the convention of the kernel's tools/perf."""
-    return Path(f"/tmp/perf-{os.getpid() if pid is None else pid}.map")

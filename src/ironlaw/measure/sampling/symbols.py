@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +55,21 @@ class SymbolTable:
         return demangled(self._names(place)) if place >= 0 else ""
 
 
+def perf_map_path(pid: int | None = None) -> Path:
+    """Where compilers write the names of what they generate, by the convention of the kernel's tools/perf."""
+    return Path(f"/tmp/perf-{os.getpid() if pid is None else pid}.map")
+
+
 def parse_perf_map(text: str) -> SymbolTable:
-    """Symbols of generated code: `START SIZE NAME` a line, in hexadecimal (the kernel's tools/perf jit-interface)."""
+    """Symbols of generated code: `START SIZE NAME` a line, in hexadecimal (the kernel's tools/perf jit-interface).
+
+    The number that oneDNN appends to a name counts what the process generated before: it is left out.
+    """
     rows = []
     for line in text.splitlines():
         match = re.fullmatch(r"(?:0x)?([0-9a-f]+) (?:0x)?([0-9a-f]+) (.+)", line.strip(), flags=re.IGNORECASE)
         if match:
-            rows.append((int(match[1], 16), int(match[2], 16), match[3]))
+            rows.append((int(match[1], 16), int(match[2], 16), re.sub(r"\.\d+$", "", match[3])))
     return _from_rows(rows)
 
 

@@ -12,6 +12,7 @@ from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
 from ironlaw.measure.sampling.resolver import Resolver
+from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.measure.sampling.timer_signal import TimerSampler
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
@@ -54,7 +55,7 @@ class CodeReader:
     program: Program
     arm: str
     replicate: int
-    resolver: Resolver = field(default_factory=Resolver)
+    resolver: Resolver = field(default_factory=lambda: Resolver(perf_map_path()))
     sampler: Maybe[tuple[Sampler, SampledBy]] | None = None  # None: was not tried yet
 
     def turn(self, order: CodeTurn, inputs: list[tuple[Any, ...]]) -> CodeSamples:
