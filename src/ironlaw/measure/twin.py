@@ -195,9 +195,9 @@ class Twin:
     def _start(self, order: Start) -> ArmStarted:
         setup = self._setup
         self._enter_process(order.prepared.settings)
-        if post.code:
+        if setup.code:
             # Read when the first kernel is generated, and by this process alone: the interpreter generates none.
-            os.environ.update(ENGINES[post.arm.variant.level(ENGINE)].names_code)
+            os.environ.update(ENGINES[setup.arm.variant.level(ENGINE)].names_code)
         began_ns = time.perf_counter_ns()
         self._folder = Path(order.prepared.path).parent
         program = engine(setup.arm.variant.level(ENGINE)).load(
