@@ -120,7 +120,8 @@ class _Watched:
 
     def read(self, size: int = -1) -> bytes:
         if self._returned:
-            data, self._returned = self._returned, b""
+            size = len(self._returned) if size < 0 else size
+            data, self._returned = self._returned[:size], self._returned[size:]
             return data
         data = self._stream.read(size)
         self.read_bytes += len(data)

@@ -72,7 +72,7 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
         choice = Choice(
             control=None if arms[0] is None else str(arms[0]),
             changed=None if arms[1] is None else str(arms[1]),
-            needs_recording=display.correlate or code_of is not None,
+            needs_recording=display.correlate,
         )
         explanation = _explain_by_content(files, choice)
     if isinstance(report, Path):
@@ -129,7 +129,7 @@ class Choice:
         """
         if self.needs_recording or self.control is not None or self.changed is not None:
             raise BadInput(
-                f"--control, --changed, --correlate and --code-of are about recordings, and this is {what}",
+                f"--control, --changed and --correlate are about recordings, and this is {what}",
                 hint="leave them out; of files, the first is what the others are compared with",
             )
 

@@ -115,6 +115,7 @@ def _arm(arm: AttachedArm) -> _Arm:
         executed=code if isinstance(code, Missing) else code.executed,
         spent=spent_by(nodes),
     )
+    row = replace(row, executed=seen.executed)
     return _Arm(name=arm.name, arm=arm, row=row, nodes=nodes, code=code, seen=seen)
 
 
@@ -152,7 +153,8 @@ def _compare(control: _Arm, changed: _Arm) -> Comparison:
     if isinstance(first, Missing) or isinstance(second, Missing):
         gap = first if isinstance(first, Missing) else second
         assert isinstance(gap, Missing)
-        return absent(control.name, changed.name, gap.reason)
+        made = absent(control.name, changed.name, gap.reason)
+        return replace(made, causes=consistent(made, control.seen, changed.seen, _NO_MACHINE))
     ratio = ln_ratio(first, second)
     before, after = mean_ns(first), mean_ns(second)
     made = Comparison(

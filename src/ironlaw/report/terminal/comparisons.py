@@ -98,10 +98,12 @@ class Comparisons:
         self._show_answer(comparison, paragraph(comparison, self.explanation))
         if is_verbose and (check := rank_sentence(comparison)):
             say(self.console, check, style="dim", indent=2)
+        # Of attached files nothing is tested: what each suspicion rests on is all there is.
+        in_words = is_verbose or not is_known(self.explanation.plan)
         for verdict in _in_order(comparison.causes):
-            if is_verbose or verdict.outcome is Outcome.CONFIRMED:
+            if in_words or verdict.outcome is Outcome.CONFIRMED:
                 self._show_cause(verdict)
-        if not is_verbose:
+        if not in_words:
             self._show_open(comparison.causes)
         self._show_split(comparison)
         if is_verbose or not is_known(self.explanation.plan):

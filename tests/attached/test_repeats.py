@@ -1,0 +1,42 @@
+"""Repeats of a sequence in a log without marks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironlaw.attached.repeats import Repeats, repeats_of
+
+
+@pytest.mark.parametrize(
+    ("log", "found"),
+    [
+        ("abcabcabc", Repeats(3, 3, 0)),
+        ("xyabcabcabc", Repeats(3, 3, 2)),
+        ("abcd", Repeats(4, 1, 0)),
+        ("aabaab", Repeats(3, 2, 0)),
+        ("abcdefgh" + "zz", Repeats(10, 1, 0)),  # two alike at the end are chance
+        ("aaaa", Repeats(1, 4, 0)),
+        ("a", Repeats(1, 1, 0)),
+    ],
+)
+def test_the_sequence_that_fills_the_end_of_a_log_is_found(log: str, found: Repeats) -> None:
+    assert repeats_of(log) == found
+
+
+@given(
+    unit=st.lists(st.integers(0, 3), min_size=1, max_size=8),
+    count=st.integers(1, 5),
+    before=st.lists(st.integers(4, 6), max_size=3),
+)
+def test_what_is_found_repeats_and_with_what_precedes_it_is_the_whole_log(
+    unit: list[int], count: int, before: list[int]
+) -> None:
+    log = [*before, *(unit * count)]
+    found = repeats_of(log)
+    assert found.before + found.length * found.count == len(log)
+    one = log[found.before : found.before + found.length]
+    assert log[found.before :] == one * found.count
+    if count > 1 and len(unit) * count >= 0.5 * len(log):
+        assert found.length <= len(unit)
