@@ -116,7 +116,7 @@ def changed_lines(lines: list[bytes], rng: random.Random) -> bytes:
 
 
 def _changed_facts(lines: list[bytes], places: list[int], rng: random.Random) -> list[bytes]:
-    """The same part of each of these facts changed alike."""
+    """The same part of each of these facts, changed in the same way."""
     lines, part = list(lines), rng.random()
     texts = sorted(
         {word.decode() for word in re.findall(rb'"([\w .:+@/-]{1,30})"', b"".join(lines[:12] + lines[-12:]))}

@@ -1,4 +1,4 @@
-"""Inputs that every engine takes alike: of several lengths, and as arrays."""
+"""Inputs that every engine takes: of several lengths, and as arrays."""
 
 from __future__ import annotations
 

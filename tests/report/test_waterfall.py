@@ -22,7 +22,7 @@ def explanation() -> Explanation:
     return explained(protocol.arms(), script, replicates=3)
 
 
-def test_rows_go_from_the_post_over_its_faults_to_the_honest_speed_up_and_its_parts() -> None:
+def test_rows_go_from_the_blog_posts_speed_up_over_its_flaws_to_the_fair_one_and_its_parts() -> None:
     names = [row.name.strip() for row in waterfall_rows(explanation())]
     assert names[0] == "the speed-up as the blog post measured it"
     assert names[1] == "of which counting the whole process"
