@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,35 @@ def test_a_handed_over_program_is_a_source_of_its_own_kind(tmp_path: Path) -> No
 def test_what_cannot_be_called_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="which cannot be called"):
         ironlaw.compare({"a": doubled, "b": 3}, inputs=torch.ones(1))
+
+
+@pytest.mark.parametrize("inputs", [[], [1, 2]])
+def test_inputs_that_call_nothing_are_refused_before_anything_starts(inputs: list[object]) -> None:
+    with pytest.raises(BadInput, match=r"there is no input|other things than tuples"):
+        ironlaw.compare({"a": doubled}, inputs=inputs)
+
+
+def test_a_name_longer_than_a_files_may_be_is_that_of_no_model() -> None:
+    with pytest.raises(BadInput, match="there is no model"):
+        ironlaw.compare("x" * 300, quiet=True)
+
+
+def test_a_program_of_a_neighbouring_module_is_read_back_in_replicates(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("class Program:\n    def __call__(self, x): return x\n")
+    source = str(tmp_path / f"0{HANDED_OVER}")
+    handing = f"from ironlaw.models import handed_over; import pathlib, beside; p = pathlib.Path({source!r})\n"
+    ran([f"{handing}handed_over.keep(beside.Program(), [(1,)], p, name='a')"], cwd=tmp_path)
+    preparing = f"from ironlaw.models import factories, saved; made = factories.make({source!r}, seed=0).program\n"
+    kept = str(tmp_path / "prepared")
+    ran(["-P", f"{preparing}from pathlib import Path; saved.save_module(made, Path({kept!r}))"], cwd=tmp_path.parent)
+    reading = f"from ironlaw.models import saved; from pathlib import Path; saved.load_module(Path({kept!r}))(3)"
+    ran(["-P", reading], cwd=tmp_path.parent)
+
+
+def ran(words: list[str], *, cwd: Path) -> None:
+    *options, code = words
+    ended = subprocess.run([sys.executable, *options, "-c", code], cwd=cwd, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_an_open_file_cannot_be_handed_over(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ def _lines(stream: IO[bytes], named: str) -> Iterator[bytes]:
     while line := stream.readline(most + 1):
         left -= len(line)
         if len(line) > most or left < 0:
-            limit = "longer" if len(line) > most else "more"
+            limit = "a line longer" if len(line) > most else "more bytes"
             raise RecordingUnreadable(
                 f"{named} is not a recording: it has {limit} than allowed",
                 hint="name a file written by ironlaw run",

@@ -109,6 +109,39 @@ def test_device_without_end_is_refused(options: list[str], capsys: pytest.Captur
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe", "long"])
+@pytest.mark.parametrize("words", [["--labels", "{}"], ["{}:build"], ["--arm", "a={}"]])
+def test_a_file_of_the_users_is_read_no_further_than_such_a_file_goes(
+    target: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ironlaw.models.labels.MOST_BYTES_OF_LABELS", 10)
+    monkeypatch.setattr("ironlaw.models.sources.MOST_BYTES_OF_SOURCE", 10)
+    ending = ".txt" if "--labels" in words else ".onnx" if "--arm" in words else ".py"
+    named = tmp_path / f"named{ending}"
+    match target:
+        case "pipe":
+            os.mkfifo(named)
+        case "long" if ending == ".onnx":
+            named.mkdir()
+        case "long":
+            named.write_bytes(b"#" * 11)
+        case _:
+            named.symlink_to(target)
+    assert run(["run", *(word.format(named) for word in words)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[0].startswith("ironlaw: cannot read ")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "-" * 200_000 + "1"])
+def test_a_program_nested_beyond_python_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.py").write_text(f"def build():\n    return {text}\n")
+    assert run(["run", f"{tmp_path}/net.py:build"]) == 2
+    assert "fault of ironlaw" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "row", ["a,1e-320,0.5", "a,1,1e308", "a,1e300,1", "a,1,1e-200", "a,nan,1", "a,1,inf", "a," + "9" * 5000 + ",1"]
 )

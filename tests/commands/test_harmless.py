@@ -128,6 +128,20 @@ def test_a_recording_is_not_overwritten_by_what_is_made_of_it(
     assert recording.read_bytes() == before
 
 
+def test_a_recording_is_not_written_over_the_program_that_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "def build(): return abs, [(1,)]\n"
+    (tmp_path / "net.py").write_text(program)
+    (tmp_path / "link.jsonl").symlink_to("net.py")
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["run", "--arm", "a=net.py:build", "--out", "link.jsonl", "--force"]) == 2
+    assert "link.jsonl would overwrite net.py" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="would overwrite"):
+        ironlaw.compare({"a": "net.py:build"}, out="net.py", force=True, quiet=True)
+    assert (tmp_path / "net.py").read_text() == program
+
+
 def test_a_trace_does_not_overwrite_its_recording(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = hostile.read_bytes()
     assert cli.run(["layers", str(hostile), "--trace", str(hostile)]) == 2

@@ -99,16 +99,19 @@ class Invocation:
         Raises:
             BadInput: what is wrong, and what to do.
         """
+        from ironlaw.models.sources import files_of
+        from ironlaw.models.user_files import refuse_overwriting
         from ironlaw.running import check, out_for, plan_of
 
         keywords = [option.keyword for option in options().values()]
         given = {keyword: words[keyword] for keyword in keywords}
         settings = Settings.of(given, model=words["model"], arms=_named_arms(words), typed=True)
-        plan_of(settings)
+        plan = plan_of(settings)
         check(settings)
         out, report = words["out"] or out_for(settings), words["report"]
+        refuse_overwriting(out, files_of(plan))
         if report is not None:
-            check_writable(report, keeping=[out, *_files_read(settings)])
+            check_writable(report, keeping=[out, *files_of(plan)])
         return cls(
             settings=settings,
             out=out,
@@ -116,14 +119,6 @@ class Invocation:
             report=report,
             display=Display(as_json=words["as_json"], quiet=words["quiet"], verbose=words["verbose"]),
         )
-
-
-def _files_read(settings: Settings) -> list[Path]:
-    """The files of the user's own that a run reads: labels, models and programs."""
-    from ironlaw.models.sources import file_of
-
-    sources = dict.fromkeys((settings.model, *(arm.factory for arm in settings.arms if arm.factory)))
-    return [Path(name) for name in (settings.labels, *map(file_of, sources)) if name is not None]
 
 
 def _named_arms(words: dict[str, Any]) -> tuple[Arm, ...]:

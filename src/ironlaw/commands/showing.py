@@ -94,10 +94,9 @@ def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
     """
     import os
 
-    for kept in keeping:
-        if _is_same_file(path, kept):
-            raise BadInput(f"{path} would overwrite {kept}", hint="name another file: what is read is never replaced")
+    from ironlaw.models.user_files import refuse_overwriting
 
+    refuse_overwriting(path, keeping)
     is_new = not os.path.exists(path)
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666))
@@ -106,14 +105,6 @@ def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
     except OSError as error:
         hint = "name a file in a folder that you may write to"
         raise BadInput(f"cannot write {path}: {error.strerror}", hint=hint) from None
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    """Whether two paths name one file: by symbolic or hard link, however spelled, and also before it exists."""
-    try:
-        return one.samefile(other)
-    except OSError:
-        return one.resolve() == other.resolve()
 
 
 @contextmanager

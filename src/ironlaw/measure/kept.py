@@ -9,6 +9,8 @@ from ironlaw.errors import BadInput, IronlawError, RunIncomplete, step_for
 from ironlaw.measure.interruption import Interruption
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import Advice, Watcher, record
+from ironlaw.models.sources import files_of
+from ironlaw.models.user_files import refuse_overwriting
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording, RecordingWriter, load
 
@@ -17,12 +19,13 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
     """Measure a plan, write the recording to `out`, and return it; after Ctrl-C, what there is of it.
 
     Raises:
-        BadInput: `out` exists (without force), is being written or cannot be, or the model or its inputs do not exist;
-            nothing was measured and no file is left.
+        BadInput: `out` exists (without force), is being written or cannot be, or is a file that the plan reads; or the
+            model or its inputs do not exist; nothing was measured and no file is left.
         RunIncomplete: the disk is full, the recording was overwritten or cannot be read back, or a signal ended the
             run; what was recorded is kept where the hint says.
         KeyboardInterrupt: Ctrl-C was pressed before anything was recorded.
     """
+    refuse_overwriting(out, files_of(plan))
     with Interruption() as interruption:
         sink = RecordingWriter(out, force=force)
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ironlaw.errors import BadInput
+from ironlaw.models.user_files import MOST_BYTES_OF_LABELS, read_bounded
 
 _FORM = (
     "write `photo.jpg,281` a line (classes are numbered from 0); for inputs of a factory, in their order, "
@@ -33,19 +34,20 @@ def read_labels(path: str, *, images: str | None) -> tuple[Label, ...]:
         BadInput: the file cannot be read, a line is not a label, or an image is not there.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read the labels {path}: {error}", hint=_FORM) from None
+        lines = read_bounded(Path(path), most=MOST_BYTES_OF_LABELS).decode("utf-8").splitlines()
+    except (OSError, ValueError) as error:  # ValueError: it is not UTF-8, or a path with a null character
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise BadInput(f"cannot read the labels {path}: {said}", hint=_FORM) from None
     folder = Path(images) if images is not None else Path(path).parent
-    said = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
     found = tuple(
         replace(_label(line, folder, f"{path} line {number}"), place=place)
-        for place, (number, line) in enumerate(said)
+        for place, (number, line) in enumerate(numbered)
         if line != _NONE
     )
     if not found:
         raise BadInput(f"{path} holds no label", hint=_FORM)
-    if len({label.image is None for label in found}) > 1 or (found[0].image is not None and len(found) < len(said)):
+    if len({label.image is None for label in found}) > 1 or (found[0].image is not None and len(found) < len(numbered)):
         raise BadInput(f"{path} names an image on some lines only", hint=_FORM)
     return found
 

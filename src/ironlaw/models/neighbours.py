@@ -14,6 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ironlaw.errors import BadInput
+from ironlaw.models.user_files import MOST_BYTES_OF_SOURCE, read_bounded
 
 
 def refuse_hidden(first: Path, folder: Path) -> None:
@@ -78,7 +79,7 @@ def _files(first: Path) -> Iterator[Path]:
 def _imported(file: Path) -> set[str]:
     """The first part of each absolute import; none where the file is not Python, which importing it will report."""
     try:
-        tree = ast.parse(file.read_bytes(), filename=str(file))
+        tree = ast.parse(read_bounded(file, most=MOST_BYTES_OF_SOURCE), filename=str(file))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names: set[str] = set()

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.models import graph_inputs, neighbours
+from ironlaw.models.user_files import MOST_BYTES_OF_SOURCE, read_bounded, require_regular
 
 if TYPE_CHECKING:
     from ironlaw.models import LoadedModel
+    from ironlaw.plan import Plan
 
 
 class Kind(Enum):
@@ -63,6 +65,12 @@ def file_of(source: str) -> str | None:
             return source
         case _:
             return None
+
+
+def files_of(plan: Plan) -> list[Path]:
+    """The files of the user's own that a plan reads: labels, models and programs."""
+    named = {arm.factory or plan.model for arm in plan.arms}
+    return [Path(name) for name in (plan.labels, *map(file_of, sorted(named))) if name is not None]
 
 
 def runs_own_code(source: str) -> bool:
@@ -184,9 +192,11 @@ def _check_file(source: str) -> None:
         raise BadInput(f"{source} names no function", hint=f"write {source}:factory, the function's own name")
     path = Path(where)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=where)
+        tree = ast.parse(read_bounded(path, most=MOST_BYTES_OF_SOURCE).decode("utf-8"), filename=where)
     except OSError as error:
         raise BadInput(f"cannot read {where}: {error.strerror}", hint="name an existing file.py:factory") from None
+    except (RecursionError, MemoryError):
+        raise BadInput(f"{where} is nested too deeply for Python", hint="see that it runs by itself") from None
     except (SyntaxError, ValueError) as error:
         place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise BadInput(f"{where}{place} is not Python: {error}", hint="check that it runs alone") from None
@@ -227,7 +237,7 @@ def _check_hugging_face(source: str) -> None:
 
 def _check_readable(source: str) -> int:
     try:
-        return Path(source).stat().st_size
+        return require_regular(Path(source)).st_size
     except OSError as error:
         raise BadInput(f"cannot read {source}: {error.strerror}", hint="name an existing file") from None
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ironlaw.recording import Recording
 
 
+_MOST_BYTES_OF_STEM = 120  # a file's name has 255 bytes at most, on every usual file system
+
+
 def check(settings: Settings) -> None:
     """See before anything starts that the programs, images and labels that the settings name are there.
 
@@ -63,6 +66,7 @@ def default_out(model: str) -> Path:
     Runs that start in the same second, here or in another process, get different names.
     """
     stem = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(model).name)
+    stem = stem.encode()[:_MOST_BYTES_OF_STEM].decode(errors="ignore")
     path = Path("ironlaw-runs") / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.jsonl"
     others = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
     return next(one for one in itertools.chain([path], others) if not one.exists())
