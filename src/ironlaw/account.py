@@ -30,6 +30,11 @@ class Category(Enum):
     OTHER = "other"
 
 
+# What multiplies and adds. They have a row for each instruction class:
+# there it is what distinguishes two arms.
+KERNEL_CATEGORIES = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
     """One category (for matrix and depth-wise kernels one instruction class of it) in two arms, in ns per inference.

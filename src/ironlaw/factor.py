@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
+from ironlaw.code import InstructionClass
 from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class Factor:
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """What is in effect now, read from the process and not from what was asked for."""
         return Missing(f"{self.name} cannot be read back")
+
+    def forbidden(self, level: str) -> frozenset[InstructionClass]:
+        """Instruction classes that no kernel of an arm at this level may execute."""
+        return frozenset()
 
     def possible(self, level: str) -> Maybe[bool]:
         """Whether this machine can apply the level: True, or the reason why not."""

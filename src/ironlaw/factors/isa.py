@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ironlaw.code import InstructionClass
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
@@ -21,6 +22,13 @@ _CAPS = {
     "avx512_vnni": ("AVX512_CORE_VNNI", "avx512", "avx512"),
 }
 _NEEDS = {"avx2": "avx2", "avx512": "avx512f", "avx512_vnni": "avx512_vnni"}
+_ABOVE_VNNI = frozenset({InstructionClass.AMX, InstructionClass.AVX512_BF16, InstructionClass.AVX512_FP16})
+_ABOVE_AVX512 = _ABOVE_VNNI | {InstructionClass.VNNI}
+_FORBIDDEN = {
+    "avx2": _ABOVE_AVX512 | {InstructionClass.AVX512},
+    "avx512": _ABOVE_AVX512,
+    "avx512_vnni": _ABOVE_VNNI,
+}
 _UNKNOWN = "not reported"  # where the library does not report it
 # fbgemm/Utils.h, enum class inst_set_t.
 _FBGEMM_NAMES = ("none", "avx2", "avx512", "avx512_ymm", "avx512_vnni", "avx512_vnni_ymm", "sve")
@@ -58,6 +66,10 @@ class Isa(Factor):
         if level == "avx2" and not any(flag.startswith(("avx512", "avx_vnni", "amx")) for flag in flags):
             return Missing("this CPU has nothing above AVX2, so the cap would do nothing")
         return True
+
+    def forbidden(self, level: str) -> frozenset[InstructionClass]:
+        """What is wider than the cap."""
+        return _FORBIDDEN.get(level, frozenset())
 
     def enter(self, level: str) -> None:
         """Set the libraries' variables, and see that ATen and FBGEMM had not read theirs before.

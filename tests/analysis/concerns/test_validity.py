@@ -8,9 +8,11 @@ import pytest
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
+from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 from ironlaw.concern import Concern, Weight
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Maybe
+from ironlaw.observed import ENOUGH_MULTIPLYING
 from tests.scripted import SOUND, SOUND_CENSUS, explained, own, recorded
 
 Facts = dict[str, Maybe[bool]]
@@ -85,3 +87,31 @@ def test_an_engine_that_shows_nothing_is_not_accused() -> None:
 
 def test_census_of_a_sound_arm_is_complete() -> None:
     assert set(SOUND_CENSUS) == set(SOUND.census)
+
+
+def beyond_cap(kind: InstructionClass, *, symbol: str, cap: str = "avx2") -> list[str]:
+    """What is said of an arm with a cap whose samples are of that class, in code of that name."""
+    name = f"fp32+isa={cap}"
+    site = CodeSite(
+        object="libtorch_cpu.so", symbol=symbol, offset=0, instructions=kind, work=LoopWork.MULTIPLY_ADD,
+        mode=SampleMode.USER, count=ENOUGH_MULTIPLYING,
+    )  # fmt: skip
+    samples = CodeSamples(
+        arm=name, replicate=0, round=0, inferences=1, wall_ns=10**9, plain_ns=0, cpu_ns=10**9, period_ns=5 * 10**6,
+        by=SampledBy.CPU_CLOCK, sites=(site,),
+    )  # fmt: skip
+    recording = recorded((Arm.of("fp32"), Arm.of(name)), Script(arms={"fp32": SOUND, name: SOUND}), replicates=3)
+    found = explain(replace(recording, code_samples=(samples,))).concerns
+    return [one.text for one in found if one.slug == "unequal-arms"]
+
+
+def test_a_cap_that_the_executed_instructions_disprove_is_named() -> None:
+    kernel, copy = "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0", "memcpy"
+    assert beyond_cap(InstructionClass.AVX512, symbol=kernel) == [
+        "runs with isa=avx2, and 100 % of its kernels' samples execute avx512: the cap did not take"
+    ]
+    assert beyond_cap(InstructionClass.AVX2, symbol=kernel) == []
+    assert beyond_cap(InstructionClass.AVX512, symbol=copy) == [], "the C library knows no cap"
+    assert beyond_cap(InstructionClass.AVX512, symbol=kernel, cap="avx512") == []
+    assert len(beyond_cap(InstructionClass.VNNI, symbol=kernel, cap="avx512")) == 1
+    assert len(beyond_cap(InstructionClass.AMX, symbol=kernel, cap="avx512_vnni")) == 1

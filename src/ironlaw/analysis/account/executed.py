@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.account import Category, Code, Executed
+from ironlaw.account import KERNEL_CATEGORIES, Category, Code, Executed
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
@@ -19,8 +19,6 @@ from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 
-# Kernels have a row for each instruction class: there it is what distinguishes two arms.
-BY_CLASS = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
 Cell = tuple[Category, InstructionClass | None]
 _NUMBERED = re.compile(r"\.\d+$")
 FEWEST_SAMPLES = 30  # of an arm in one replicate, below which a share is too coarse to be one of several
@@ -134,7 +132,7 @@ def _code_of(site: CodeSite, category: Category) -> Code:
 def _by_cell(shares: dict[Code, float]) -> dict[Cell, float]:
     row: dict[Cell, float] = defaultdict(float)
     for code, share in shares.items():
-        row[code.category, code.instructions if code.category in BY_CLASS else None] += share
+        row[code.category, code.instructions if code.category in KERNEL_CATEGORIES else None] += share
     return row
 
 

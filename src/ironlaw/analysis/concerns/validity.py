@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ironlaw.account import KERNEL_CATEGORIES
 from ironlaw.causes import CAUSES
 from ironlaw.causes.thread_oversubscription import CAUSE as THREAD_OVERSUBSCRIPTION
 from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
@@ -15,10 +16,12 @@ from ironlaw.causes.unequal_work import CAUSE as UNEQUAL_WORK
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
+from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.observed import Observed
+from ironlaw.observed import ENOUGH_MULTIPLYING, Observed
 from ironlaw.recording import Recording
 
+_FEW_BEYOND = 0.01  # of the kernels' samples: a loop that is decoded wrongly is no evidence
 # The factor that a cause, by its slug, costs an arm.
 CostOf = Callable[[str, str], Maybe[Estimate]]
 
@@ -31,6 +34,7 @@ def validity_doubts(
         if arm.name in seen:
             same = _answers_as_control(rows.get(arm.name))
             yield from _faults(replace(seen[arm.name], answers_as_control=same), cost_of)
+            yield from _beyond_caps(seen[arm.name])
     yield from _threads(recording, seen)
     yield from _inputs(recording)
 
@@ -46,6 +50,27 @@ def _faults(arm: Observed, cost_of: CostOf) -> Iterator[Concern]:
         concern = cause.concern(arm, _cost(cost_of(arm.arm.name, slug)))
         if concern is not None:
             yield concern
+
+
+def _beyond_caps(arm: Observed) -> Iterator[Concern]:
+    """A cap on instructions that the samples of the arm's kernels disprove; copies of the C library know no cap."""
+    if isinstance(arm.executed, Missing) or arm.executed.samples < ENOUGH_MULTIPLYING:
+        return
+    kernels = [(code, share) for code, share in arm.executed.code if code.category in KERNEL_CATEGORIES]
+    for name, level in arm.arm.variant.changed:
+        forbidden = FACTORS[name].forbidden(level)
+        beyond = [(code.instructions, share) for code, share in kernels if code.instructions in forbidden]
+        share = sum(share for _, share in beyond) / (sum(share for _, share in kernels) or 1.0)
+        if share > _FEW_BEYOND:
+            found = ", ".join(dict.fromkeys(kind.value for kind, _ in beyond))
+            yield Concern(
+                slug=UNEQUAL_ARMS.slug,
+                text=f"runs with {name}={level}, and {100 * share:.0f} % of its kernels' samples execute {found}: "
+                "the cap did not take",
+                fix="see with `ironlaw explain RECORDING --code-of ARM` which library executes them",
+                arm=arm.arm.name,
+                weight=Weight.INVALIDATES,
+            )
 
 
 def _cost(factor: Maybe[Estimate]) -> str:
