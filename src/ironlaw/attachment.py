@@ -89,16 +89,18 @@ class Lack:
 class Attachment:
     """One arm's worth of a file.
 
-    `label` distinguishes several in one file. `stated` is what the file states of how it was made, by name: versions,
-    threads, shapes, instruction sets. `census` are counts over one inference, by the names of measure/census.py, with
-    the operators behind them in `named`. `left_out` and `included` say what of warming up is not, and is, in the times;
-    `disturbs` how the way in which the file was made changes them.
+    `label` distinguishes several benchmarks in one file, `variant` what each of them was run on where that differs.
+    `stated` is what the file states of how it was made, by name: versions, threads, shapes. `census` are counts over
+    one inference, by the names of measure/census.py, with the operators behind them in `named`. `left_out` and
+    `included` say what of warming up is not, and is, in the times; `disturbs`, how making the file
+    changes them.
     """
 
     format: str
     title: str
     timed: TimedWhole
     label: str = ""
+    variant: str = ""
     times: Maybe[RepeatTimes]
     nodes: Maybe[tuple[AttachedNode, ...]] = NO_NODES
     code: Maybe[AttachedCode] = NO_CODE

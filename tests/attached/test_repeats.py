@@ -16,7 +16,7 @@ from ironlaw.attached.repeats import Repeats, repeats_of
         ("xyabcabcabc", Repeats(3, 3, 2)),
         ("abcd", Repeats(4, 1, 0)),
         ("aabaab", Repeats(3, 2, 0)),
-        ("abcdefgh" + "zz", Repeats(10, 1, 0)),  # two alike at the end are chance
+        ("abcdefgh" + "zz", Repeats(10, 1, 0)),  # two equal entries at the end are coincidence
         ("aaaa", Repeats(1, 4, 0)),
         ("a", Repeats(1, 1, 0)),
     ],

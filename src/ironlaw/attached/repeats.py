@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-_LEAST_COVERED = 0.5  # of the log, below which a repeat at its end is taken for chance
+_LEAST_COVERED = 0.5  # of the log, below which a repeat at its end is coincidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ class AttachedPairs:
 def arms_of(files: Sequence[AttachedFile]) -> AttachedPairs:
     """The first file is the control of the others; of several benchmarks in each, those of one label are compared.
 
-    One file alone is compared with itself: its first benchmark is the control of the others.
+    One file alone is compared with itself: its first benchmark is the control of the others; or where it ran each on
+    several variants (models), the first of these is.
 
     Raises:
         BadInput: there are fewer than two arms, two of one name, or none that belong together.
@@ -49,27 +50,47 @@ def _within(file: AttachedFile) -> AttachedPairs:
             f"{file.name} is {file.found[0].title}, of one arm; a comparison needs two",
             hint=f"ironlaw explain {file.name} OTHER",
         )
-    arms = tuple(AttachedArm(name=found.label or file.name, attachment=found) for found in file.found)
+    arms = tuple(AttachedArm(name=_named(found) or file.name, attachment=found) for found in file.found)
     _require_distinct(arms)
+    if len({found.variant for found in file.found}) > 1:
+        return _paired(arms, [found.label for found in file.found], first=len(arms), files=[file])
     return AttachedPairs(arms=arms, pairs=tuple((0, place) for place in range(1, len(arms))))
 
 
+def _named(found: Attachment) -> str:
+    return ": ".join(part for part in (found.variant, found.label) if part)
+
+
 def _by_label(files: Sequence[AttachedFile]) -> AttachedPairs:
-    arms = tuple(
-        AttachedArm(name=f"{file.name}: {found.label}" if found.label else file.name, attachment=found)
+    # A file of one variant is that variant, whatever it is called; several in a file are matched by their names.
+    keys = [
+        (found.label, found.variant if len({one.variant for one in file.found}) > 1 else "")
         for file in files
         for found in file.found
+    ]
+    arms = tuple(
+        AttachedArm(
+            name=": ".join(part for part in (file.name, key[1], key[0]) if part),
+            attachment=found,
+        )
+        for (file, found), key in zip(((file, found) for file in files for found in file.found), keys, strict=True)
     )
     _require_distinct(arms)
-    places: dict[str, list[int]] = {}
-    for place, arm in enumerate(arms):
-        places.setdefault(arm.attachment.label, []).append(place)
-    own = len(files[0].found)
-    pairs = [(members[0], other) for members in places.values() if members[0] < own for other in members[1:]]
+    return _paired(arms, keys, first=len(files[0].found), files=files)
+
+
+def _paired(
+    arms: Sequence[AttachedArm], keys: Sequence[object], *, first: int, files: Sequence[AttachedFile]
+) -> AttachedPairs:
+    """Arms of one key, each against the first of them, which is among the `first` arms."""
+    places: dict[object, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    pairs = [(members[0], other) for members in places.values() if members[0] < first for other in members[1:]]
     if not pairs:
         raise BadInput(
-            f"{files[0].name} and {files[1].name} have no benchmark of one name",
-            hint=f"{files[0].name} holds {_listed(files[0])}; {files[1].name} {_listed(files[1])}",
+            f"{' and '.join(file.name for file in files[:2])} have no benchmark of one name",
+            hint="; ".join(f"{file.name} holds {_listed(file)}" for file in files[:2]),
         )
     alone = tuple(arms[members[0]].name for members in places.values() if len(members) == 1)
     kept = sorted({place for pair in pairs for place in pair})

@@ -159,7 +159,8 @@ def operators_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[
 
 
 def _kernel(node: AttachedNode) -> str:
-    return ", ".join(kernel for kernel in node.call.kernels if kernel != node.call.operator)
+    """What ran it, where that is named otherwise than the operator."""
+    return ", ".join(kernel for kernel in node.call.kernels if kernel.rpartition("::")[2] != node.call.operator)
 
 
 def spent_by(times: Maybe[NodeTimes]) -> Mapping[Category, float]:

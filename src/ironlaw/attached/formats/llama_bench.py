@@ -1,0 +1,135 @@
+"""Results of llama-bench: JSON, JSON lines, and the table that it prints."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import msgspec
+
+from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.json_text import Element, JsonText, typed
+from ironlaw.attached.text import AttachedText
+from ironlaw.attachment import Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.missing import Maybe, Missing
+
+_TABLE = re.compile(r"^\s*\|\s*model\s*\|.*\|\s*t/s\s*\|", re.MULTILINE)
+_RATE = re.compile(r"^(\d+(?:\.\d+)?)(?:\s*±\s*(\d+(?:\.\d+)?))?$")
+_TEST = re.compile(r"(pp|tg)\s*(\d{1,9})")
+_LACKS = (
+    Lack(
+        what="operators and kernels",
+        why="llama-bench times whole prompts and generations",
+        fix="perf record -e cpu-clock llama-bench ..., then attach perf script",
+    ),
+)
+
+
+class _Row(msgspec.Struct):
+    avg_ns: float
+    n_prompt: int = 0
+    n_gen: int = 0
+    n_depth: int = 0
+    samples_ns: list[float] = msgspec.field(default_factory=list)
+    stddev_ns: float = 0.0
+    model_filename: str = ""
+    model_type: str = ""
+    n_threads: int = 0
+    build_commit: str = ""
+    backends: str = ""
+    cpu_info: str = ""
+
+
+def _recognises(head: str) -> bool:
+    return ('"avg_ns"' in head and '"n_gen"' in head) or _TABLE.search(head) is not None
+
+
+def _read(text: AttachedText) -> tuple[Attachment, ...]:
+    if _TABLE.search(text.head) and '"avg_ns"' not in text.head:
+        return tuple(_of_table(text))
+    if text.head.lstrip().startswith("["):
+        return tuple(_of_row(element, text) for element in JsonText(text).elements(""))
+    return tuple(_of_line(number, line, text) for number, line in text.lines() if line.strip())
+
+
+def _of_line(number: int, line: str, text: AttachedText) -> Attachment:
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise text.refused(number, 1, f"this line is not JSON: {error}") from None
+    return _of_row(Element(value, number, 1), text)
+
+
+def _of_row(element: Element, text: AttachedText) -> Attachment:
+    row = typed(element, _Row, text)
+    each = row.samples_ns or [row.avg_ns]
+    if not all(1 < ns < 1e17 for ns in each):
+        raise text.refused(element.line, element.column, f"a time is none: {min(each):g} ns")
+    names = [f"pp{row.n_prompt}" if row.n_prompt else "", f"tg{row.n_gen}" if row.n_gen else ""]
+    depth = f" @ d{row.n_depth}" if row.n_depth else ""
+    stated = {
+        "threads": str(row.n_threads or ""),
+        "build": row.build_commit,
+        "backend": row.backends,
+        "CPU": row.cpu_info,
+    }
+    return Attachment(
+        format=LLAMA.slug,
+        title=LLAMA.title,
+        timed=TimedWhole.ITERATION,
+        label="+".join(filter(None, names)) + depth or "test",
+        variant=row.model_filename.rpartition("/")[2] or row.model_type,
+        times=RepeatTimes(each_ns=tuple(each)) if row.samples_ns else RepeatTimes(mean_ns=row.avg_ns),
+        stated={name: value for name, value in stated.items() if value},
+        lacks=_LACKS,
+    )
+
+
+def _of_table(text: AttachedText) -> list[Attachment]:
+    headings: list[str] = []
+    found = []
+    for number, line in text.lines():
+        if "|" not in line:
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if "t/s" in cells and "model" in cells:
+            headings = cells
+        elif headings and len(cells) == len(headings) and not set(line) <= set("|-: "):
+            found.append(_of_cells(dict(zip(headings, cells, strict=True)), number, text))
+    return found
+
+
+def _of_cells(cells: dict[str, str], number: int, text: AttachedText) -> Attachment:
+    rate, test = _RATE.match(cells["t/s"]), cells.get("test", "")
+    tokens = sum(int(count) for _, count in _TEST.findall(test))
+    if rate is None or not 0 < float(rate[1]) < 1e12:
+        raise text.refused(number, 1, f"{cells['t/s'][:40]!r} is no rate of tokens")
+    if not tokens:
+        raise text.refused(number, 1, f"{test[:40]!r} names no number of tokens")
+    mean_ns = tokens / float(rate[1]) * 1e9
+    return Attachment(
+        format=LLAMA.slug,
+        title=LLAMA.title,
+        timed=TimedWhole.ITERATION,
+        label=re.sub(r"(pp|tg)\s+", r"\1", test),
+        variant=cells["model"],
+        times=RepeatTimes(mean_ns=mean_ns, error=_spread(rate), count=Missing("the table does not report its repeats")),
+        stated={name: cells[name] for name in ("threads", "backend") if cells.get(name)},
+        lacks=_LACKS,
+    )
+
+
+def _spread(rate: re.Match[str]) -> Maybe[float]:
+    """The spread of repeats over their mean; of an unknown number of them it is no error of the mean."""
+    value = float(rate[2]) / float(rate[1]) if rate[2] else math.nan
+    return value if math.isfinite(value) else Missing("the table holds no spread")
+
+
+LLAMA = AttachedFormat(
+    slug="llama-bench",
+    title="results of llama-bench",
+    made_by="llama-bench -m MODEL.gguf -o json > FILE",
+    recognises=_recognises,
+    read=_read,
+)
+FORMATS = (LLAMA,)

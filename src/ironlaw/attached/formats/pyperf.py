@@ -1,0 +1,72 @@
+"""Results of pyperf: each run of a benchmark is a process of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.json_text import JsonText, typed
+from ironlaw.attached.text import AttachedText
+from ironlaw.attachment import Attachment, Repeated, RepeatTimes, TimedWhole
+
+
+class _Run(msgspec.Struct):
+    values: list[float] = msgspec.field(default_factory=list)
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class _Benchmark(msgspec.Struct):
+    runs: list[_Run]
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class _Suite(msgspec.Struct):
+    benchmarks: list[_Benchmark]
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+_STATED = {"cpu_model_name": "CPU", "python_version": "version of Python", "cpu_config": "configuration of the CPU"}
+
+
+def _recognises(head: str) -> bool:
+    return '"benchmarks"' in head and '"runs"' in head and ('"warmups"' in head or '"values"' in head)
+
+
+def _read(text: AttachedText) -> tuple[Attachment, ...]:
+    whole = JsonText(text).whole()
+    suite = typed(whole, _Suite, text)
+    return tuple(_attachment(one, suite, text) for one in suite.benchmarks)
+
+
+def _attachment(one: _Benchmark, suite: _Suite, text: AttachedText) -> Attachment:
+    metadata = {**suite.metadata, **one.metadata}
+    name, unit = str(metadata.get("name", "")), str(metadata.get("unit", "second"))
+    if unit != "second":
+        raise text.refused(1, 1, f"the benchmark {name!r} is in {unit}s, and not a time")
+    processes = [math.fsum(run.values) / len(run.values) for run in one.runs if run.values]
+    if not processes:
+        raise text.refused(1, 1, f"the benchmark {name!r} has no value")
+    if not all(1e-12 < seconds < 1e9 for seconds in processes):
+        raise text.refused(1, 1, f"a value of the benchmark {name!r} is no time: {min(processes):g} s")
+    return Attachment(
+        format=PYPERF.slug,
+        title=PYPERF.title,
+        timed=TimedWhole.ITERATION,
+        label=name,
+        times=RepeatTimes(each_ns=tuple(seconds * 1e9 for seconds in processes), repeated=Repeated.PROCESSES),
+        stated={title: str(metadata[key]) for key, title in _STATED.items() if key in metadata},
+        left_out="the values that pyperf itself calls warm-ups, and runs that only calibrate",
+    )
+
+
+PYPERF = AttachedFormat(
+    slug="pyperf",
+    title="results of pyperf",
+    made_by="python -m pyperf timeit -o FILE.json STATEMENT",
+    recognises=_recognises,
+    read=_read,
+)
+FORMATS = (PYPERF,)

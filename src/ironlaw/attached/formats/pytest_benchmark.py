@@ -1,0 +1,82 @@
+"""Results of pytest-benchmark: rounds of a function within one process."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.json_text import JsonText, typed
+from ironlaw.attached.text import AttachedText
+from ironlaw.attachment import Attachment, RepeatTimes, TimedWhole
+from ironlaw.missing import Maybe, Missing
+
+
+class _Stats(msgspec.Struct):
+    mean: float
+    stddev: float = 0.0
+    rounds: int = 0
+    data: list[float] = msgspec.field(default_factory=list)
+
+
+class _Benchmark(msgspec.Struct):
+    stats: _Stats
+    fullname: str = ""
+    name: str = ""
+
+
+class _Results(msgspec.Struct):
+    benchmarks: list[_Benchmark]
+    machine_info: dict[str, Any] = msgspec.field(default_factory=dict)
+    version: str = ""
+
+
+def _recognises(head: str) -> bool:
+    return ('"machine_info"' in head and '"benchmarks"' in head) or (
+        '"machine_info"' in head and '"commit_info"' in head
+    )
+
+
+def _read(text: AttachedText) -> tuple[Attachment, ...]:
+    results = typed(JsonText(text).whole(), _Results, text)
+    stated = {"version of Python": str(results.machine_info.get("python_version", ""))}
+    cpu = results.machine_info.get("cpu")
+    if isinstance(cpu, dict) and cpu.get("brand_raw"):
+        stated["CPU"] = str(cpu["brand_raw"])
+    stated = {name: value for name, value in stated.items() if value}
+    return tuple(
+        Attachment(
+            format=PYTEST.slug,
+            title=PYTEST.title,
+            timed=TimedWhole.ITERATION,
+            label=one.fullname or one.name,
+            times=_times(one, text),
+            stated=stated,
+        )
+        for one in results.benchmarks
+    )
+
+
+def _times(one: _Benchmark, text: AttachedText) -> RepeatTimes:
+    stats = one.stats
+    each = stats.data or [stats.mean]
+    if not all(1e-12 < seconds < 1e9 for seconds in each):
+        raise text.refused(1, 1, f"a time of the benchmark {one.name!r} is none: {min(each):g} s")
+    if stats.data:
+        return RepeatTimes(each_ns=tuple(seconds * 1e9 for seconds in stats.data))
+    error: Maybe[float] = Missing("the results hold no spread")
+    if stats.rounds > 0 and math.isfinite(stats.stddev) and stats.stddev >= 0:
+        error = stats.stddev / stats.mean / math.sqrt(stats.rounds)
+    return RepeatTimes(mean_ns=stats.mean * 1e9, error=error, count=max(1, stats.rounds))
+
+
+PYTEST = AttachedFormat(
+    slug="pytest-benchmark",
+    title="results of pytest-benchmark",
+    made_by="pytest --benchmark-json FILE.json",
+    recognises=_recognises,
+    read=_read,
+)
+FORMATS = (PYTEST,)

@@ -1,0 +1,131 @@
+"""Tables of torch.profiler's key_averages, as they are pasted into issues."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.text import AttachedText
+from ironlaw.attached.torch_operators import census_of
+from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.layer import LayerCall
+
+_HEADER = re.compile(r"^[\s>|]*Name\s{2,}.*\bSelf CPU\b.*# of Calls", re.MULTILINE)
+_TIME = re.compile(r"^(\d+(?:\.\d+)?)(ns|us|ms|s)$")
+_NS_PER = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+_TOTAL = re.compile(r"Self CPU time total:\s*(\d+(?:\.\d+)?)(ns|us|ms|s)\b")
+_STEP = "ProfilerStep*"
+
+
+def _recognises(head: str) -> bool:
+    return _HEADER.search(head) is not None
+
+
+def _read(text: AttachedText) -> tuple[Attachment, ...]:
+    headings: list[str] = []
+    rows: list[tuple[str, float, float]] = []  # name, ns of its own, calls
+    total_ns, width = 0.0, 0
+    for number, raw in text.lines():
+        line = re.sub(r"^[\s>|]+", "", raw).rstrip(" |")
+        if _HEADER.match(line):
+            if headings:
+                raise text.refused(number, 1, "a second table of key_averages: attach one table a file")
+            headings = re.split(r"\s{2,}", line)
+            width = len(headings)
+        elif found := _TOTAL.search(line):
+            total_ns = _ns(found[1], found[2], number, text)
+        elif headings and line and not set(line) <= set("- "):
+            cells = re.split(r"\s{2,}", line)
+            if len(cells) >= width - 1 and len(cells) > headings.index("Self CPU"):
+                rows.append(_row(dict(zip(headings, cells, strict=False)), number, text))
+    if not rows:
+        raise text.refused(1, 1, "the table of key_averages has no row")
+    return (_attachment(rows, total_ns, text),)
+
+
+def _row(cells: dict[str, str], number: int, text: AttachedText) -> tuple[str, float, float]:
+    own, calls = _TIME.match(cells["Self CPU"]), cells.get("# of Calls", "")
+    if own is None:
+        raise text.refused(number, 1, f"{cells['Self CPU'][:40]!r} is no time of a table of key_averages")
+    if not calls.isascii() or not calls.isdigit() or len(calls) > 15:
+        raise text.refused(number, 1, f"{calls[:40]!r} is no number of calls")
+    return cells["Name"], _ns(own[1], own[2], number, text), float(calls)
+
+
+def _ns(value: str, unit: str, number: int, text: AttachedText) -> float:
+    found = float(value) * _NS_PER[unit]
+    if not 0 <= found < 1e18:
+        raise text.refused(number, 1, f"{value[:40]} {unit} is longer than any run")
+    return found
+
+
+def _attachment(rows: list[tuple[str, float, float]], total_ns: float, text: AttachedText) -> Attachment:
+    steps = next((calls for name, _, calls in rows if name.startswith(_STEP)), 0.0)
+    whole = math.fsum(ns for _, ns, _ in rows)
+    total_ns = max(total_ns, whole)
+    if not total_ns > 0:
+        raise text.refused(1, 1, "the operators of the table took no time")
+    per = max(1.0, steps)
+    operators = [row for row in rows if not row[0].startswith(_STEP)]
+    nodes = tuple(
+        AttachedNode(call=_call(name), ns=own / per, times=calls / per) for name, own, calls in _merged(operators)
+    )
+    counted: dict[str, Any] = census_of([name for name, _, calls in operators for _ in range(_calls(calls / per))])
+    return Attachment(
+        format=AVERAGES.slug,
+        title=AVERAGES.title,
+        timed=TimedWhole.INFERENCE if steps else TimedWhole.UNKNOWN,
+        times=RepeatTimes(mean_ns=total_ns / per, count=1, is_cpu_time=True),
+        nodes=nodes,
+        **counted,
+        included="" if steps else "everything that was profiled, warming up as well: the table has no steps",
+        disturbs="the profiler takes time at each operator, and more with shapes and stacks recorded",
+        notes=("the time is that of operators alone, each without what it calls: the table has no time by the clock",),
+        lacks=_LACKS if steps else (*_LACKS, _NO_COUNT),
+    )
+
+
+_MOST_COUNTED = 10_000
+
+
+def _calls(calls: float) -> int:
+    return min(_MOST_COUNTED, max(1, round(calls)))
+
+
+_LACKS = (
+    Lack(
+        what="the order of operators and their shapes",
+        why="the table has a row for each type of operator",
+        fix="export_chrome_trace(FILE), with record_shapes=True",
+    ),
+)
+_NO_COUNT = Lack(
+    what="how many inferences the table is of",
+    why="it has no row of ProfilerStep*",
+    fix="profile(schedule=...) and a step after each inference",
+)
+
+
+def _merged(rows: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+    """Rows of one name in one: a table grouped by shapes has several."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, own, calls in rows:
+        before = found.get(name, (0.0, 0.0))
+        found[name] = before[0] + own, before[1] + calls
+    return [(name, own, calls) for name, (own, calls) in found.items()]
+
+
+def _call(name: str) -> LayerCall:
+    return LayerCall(path=name, operator=name.rpartition("::")[2] or name, kernels=(name,))
+
+
+AVERAGES = AttachedFormat(
+    slug="torch-key-averages",
+    title="a table of torch.profiler's key_averages",
+    made_by="print(prof.key_averages().table())",
+    recognises=_recognises,
+    read=_read,
+)
+FORMATS = (AVERAGES,)

@@ -1,0 +1,152 @@
+"""Results of benchmark tools."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from ironlaw.analysis.attached.explain import explain_attached
+from ironlaw.attachment import Repeated
+from ironlaw.errors import BadInput
+from ironlaw.explanation import Difference
+from ironlaw.missing import Missing, is_known
+
+from .files import DATA, explained, file_of, fixture, one
+
+HYPERFINE, PYTEST, GOOGLE = (f"{name}-written.json" for name in ("hyperfine", "pytest-benchmark", "google-benchmark"))
+LLAMA_F16, LLAMA_Q4, LLAMA_TABLE = (f"llama-bench-written-{name}" for name in ("f16.json", "q4.json", "table.md"))
+PYPERF = "pyperf-2.11.json"
+
+
+def document(name: str) -> Any:
+    return json.loads((DATA / name).read_text())
+
+
+def test_repeats_in_processes_of_their_own_prove_a_difference() -> None:
+    (comparison,) = explained(HYPERFINE).comparisons
+    assert (comparison.control, comparison.changed) == ("python fp32.py", "python int8.py")
+    assert comparison.difference is Difference.FASTER
+    assert is_known(comparison.ln_ratio)
+    # means of ln(1.00 ... 1.04) and of their halves: the ratio is 2
+    assert math.exp(comparison.ln_ratio.value) == pytest.approx(2, rel=1e-9)
+    assert comparison.ln_ratio.low < comparison.ln_ratio.value < comparison.ln_ratio.high
+
+
+def test_the_interval_of_a_ratio_is_welchs() -> None:
+    (comparison,) = explained(HYPERFINE).comparisons
+    from scipy import stats
+
+    first, second = ([math.log(value) for value in row["times"]] for row in document(HYPERFINE)["results"])
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert is_known(comparison.ln_ratio)
+    assert (comparison.ln_ratio.low, comparison.ln_ratio.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_rounds_of_one_process_do_not() -> None:
+    (comparison,) = explained(PYTEST).comparisons
+    assert comparison.difference is Difference.UNPROVEN
+    assert is_known(comparison.ln_ratio)
+
+
+def test_results_without_their_rounds_have_the_interval_of_mean_and_spread() -> None:
+    whole, summary = explained(PYTEST).comparisons[0], explained("pytest-benchmark-written-no-data.json").comparisons[0]
+    assert is_known(whole.ln_ratio)
+    assert is_known(summary.ln_ratio)
+    assert summary.ln_ratio.value == pytest.approx(whole.ln_ratio.value, abs=1e-3)
+    assert summary.ln_ratio.half_width == pytest.approx(whole.ln_ratio.half_width, rel=0.05)
+
+
+def test_a_run_of_pyperf_is_a_process_and_its_warm_ups_are_left_out() -> None:
+    read = one(PYPERF)
+    runs = [run["values"] for run in document(PYPERF)["benchmarks"][0]["runs"] if "values" in run]
+    assert is_known(read.times)
+    assert read.times.repeated is Repeated.PROCESSES
+    assert read.times.each_ns == pytest.approx([1e9 * sum(values) / len(values) for values in runs])
+
+
+def test_memory_of_pyperf_is_no_time() -> None:
+    made = document(PYPERF)
+    made["benchmarks"][0].setdefault("metadata", {})["unit"] = "byte"
+    with pytest.raises(BadInput, match="is in bytes, and not a time"):
+        file_of(json.dumps(made), "a")
+
+
+def test_repetitions_of_google_benchmark_and_their_aggregates_agree() -> None:
+    whole = explained(GOOGLE).comparisons[0]
+    summary = explained("google-benchmark-written-aggregates.json").comparisons[0]
+    assert is_known(whole.ln_ratio)
+    assert is_known(summary.ln_ratio)
+    assert summary.ln_ratio.value == pytest.approx(whole.ln_ratio.value, abs=1e-4)
+    assert is_known(whole.once)
+    assert whole.once.control_ns == pytest.approx(101e3, rel=1e-4)
+
+
+def test_a_benchmark_that_failed_is_left_out_and_named() -> None:
+    made = document(GOOGLE)
+    made["benchmarks"].append({"name": "BM_Broken", "error_occurred": True, "error_message": "no"})
+    found = file_of(json.dumps(made)).found
+    assert [attachment.label for attachment in found] == ["BM_Net/fp32", "BM_Net/int8"]
+    assert found[0].notes == ("failed, and left out: BM_Broken",)
+
+
+def test_llama_bench_is_compared_test_by_test() -> None:
+    comparisons = explained(LLAMA_F16, LLAMA_Q4).comparisons
+    assert [(one.control, one.changed) for one in comparisons] == [
+        (f"{LLAMA_F16}: pp512", f"{LLAMA_Q4}: pp512"),
+        (f"{LLAMA_F16}: tg128", f"{LLAMA_Q4}: tg128"),
+    ]
+    assert is_known(comparisons[1].once)
+    assert comparisons[1].once.control_ns == pytest.approx(6.05e9, rel=1e-4)
+
+
+def test_models_of_one_table_are_compared_test_by_test() -> None:
+    comparisons = explained(LLAMA_TABLE).comparisons
+    assert [(one.control, one.changed) for one in comparisons] == [
+        ("llama 1B F16: pp512", "llama 1B Q4_0: pp512"),
+        ("llama 1B F16: tg128", "llama 1B Q4_0: tg128"),
+    ]
+    assert is_known(comparisons[1].once)
+    assert math.exp(comparisons[1].once.ln_ratio) == pytest.approx(40 / 16)
+    assert isinstance(comparisons[1].ln_ratio, Missing)
+    assert "does not report its repeats" in comparisons[1].ln_ratio.reason
+
+
+def test_json_lines_are_read_as_the_array() -> None:
+    lines = "\n".join(json.dumps(row) for row in document(LLAMA_F16))
+    assert file_of(lines).found == fixture(LLAMA_F16).found
+
+
+def test_files_without_a_benchmark_in_common_are_refused_with_what_they_hold() -> None:
+    made = document(GOOGLE)
+    for row in made["benchmarks"]:
+        row["run_name"] = row["name"] = "Other" + row["name"]
+    with pytest.raises(BadInput, match="have no benchmark of one name") as caught:
+        explain_attached([fixture(GOOGLE), file_of(json.dumps(made), "b")])
+    assert "OtherBM_Net/fp32" in caught.value.hint
+
+
+def test_times_of_different_things_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"times a whole process, and .* one iteration of a benchmark"):
+        explain_attached([file_of(json.dumps({"results": document(HYPERFINE)["results"][:1]}), "a"), fixture(PYPERF)])
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        (HYPERFINE, '"times": [', '"times": [-1.0, ', "is none"),
+        (PYTEST, '"mean": ', '"mean": "x", "was": ', "not as this format has it"),
+        (GOOGLE, '"us"', '"fortnights"', "is in 'fortnights'"),
+        (LLAMA_F16, "8000000000", "0", "a time is none"),
+        (LLAMA_TABLE, "64.00 ± 0.50", "fast", "'fast' is no rate of tokens"),
+        (PYPERF, '"values":[', '"values":[1e300,', "is no time"),
+    ],
+)
+def test_damaged_results_are_refused_with_their_place(name: str, old: str, new: str, message: str) -> None:
+    text = (DATA / name).read_text()
+    assert old in text
+    with pytest.raises(BadInput, match=r"^a, line \d+, column \d+: ") as caught:
+        file_of(text.replace(old, new, 1), "a")
+    assert message in caught.value.message

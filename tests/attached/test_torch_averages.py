@@ -1,0 +1,62 @@
+"""Tables of torch.profiler's key_averages."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ironlaw.attachment import TimedWhole
+from ironlaw.errors import BadInput
+from ironlaw.missing import is_known
+
+from .files import DATA, explained, file_of, one
+
+FIRST, SECOND = "torch-2.14-key-averages-a.txt", "torch-2.14-key-averages-b.txt"
+
+
+def test_times_are_per_step_of_the_profiler() -> None:
+    read = one(FIRST)
+    assert read.timed is TimedWhole.INFERENCE
+    assert is_known(read.nodes)
+    by_name = {node.call.path: node for node in read.nodes}
+    assert by_name["aten::mkldnn_convolution"].ns == pytest.approx(528.837e3 / 3)
+    assert by_name["aten::conv2d"].times == 3
+    assert "ProfilerStep*" not in by_name
+
+
+def test_operators_and_the_rest_are_the_total() -> None:
+    (comparison,) = explained(FIRST, SECOND).comparisons
+    assert is_known(comparison.ledger)
+    assert is_known(comparison.once)
+    assert math.fsum(row.control_ns for row in comparison.ledger.rows) == pytest.approx(comparison.once.control_ns)
+    operators = comparison.ledger.rows[:-1]
+    assert all(row.fate == "both" or 0 in (row.control_ns, row.changed_ns) for row in operators)
+
+
+def test_a_table_quoted_in_an_issue_is_read() -> None:
+    quoted = (
+        "It is slow:\n\n" + "\n".join("> " + line for line in (DATA / FIRST).read_text().splitlines()) + "\n\nWhy?\n"
+    )
+    assert file_of(quoted).found == file_of((DATA / FIRST).read_bytes()).found
+
+
+def test_without_steps_the_number_of_inferences_is_unknown() -> None:
+    text = "\n".join(line for line in (DATA / FIRST).read_text().splitlines() if "ProfilerStep" not in line)
+    (read,) = file_of(text).found
+    assert read.timed is TimedWhole.UNKNOWN
+    assert any(lack.what == "how many inferences the table is of" for lack in read.lacks)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("528.837us", "fast", r"^a, line 8, column 1: 'fast' is no time"),
+        ("             9  \n", "     nine  \n", "no number of calls"),
+    ],
+)
+def test_a_damaged_table_is_refused_with_its_line(old: str, new: str, message: str) -> None:
+    text = (DATA / FIRST).read_text()
+    assert old in text
+    with pytest.raises(BadInput, match=message):
+        file_of(text.replace(old, new, 1), "a")
