@@ -122,6 +122,6 @@ def test_nothing_of_our_own_is_replaced(name: str) -> None:
 
 def test_arms_of_experiments_are_folded_below_those_asked_for() -> None:
     text = to_markdown(explanations.with_pmu())
-    place = text.index("<summary>2 more arms, which experiments added</summary>")
+    place = text.index("<summary>2 more arms, added by experiments</summary>")
     assert text.index("| fp32 (again) |") < place < text.index("| fp32+malloc=retain |") < text.index("</details>")
     assert "more arms" not in to_markdown(explanations.published_table())

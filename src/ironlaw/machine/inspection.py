@@ -236,7 +236,7 @@ def _turbo(root: Path) -> Maybe[str]:
         return "off" if off == "1" else "on"
     if boost is not None:
         return "on" if boost == "1" else "off"
-    return Missing("neither intel_pstate/no_turbo nor cpufreq/boost is there")
+    return Missing("neither intel_pstate/no_turbo nor cpufreq/boost exists")
 
 
 def _libc() -> Maybe[str]:

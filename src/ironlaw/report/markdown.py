@@ -108,7 +108,11 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
     asked, added = ([cells for row, cells in rows if row.is_added is wanted] for wanted in (False, True))
     blocks = [table(headings, asked)]
     if added:
-        blocks.append(folded(f"{len(added)} more arms, which experiments added", table(headings, added)))
+        blocks.append(
+            folded(
+                f"{len(added)} more arm{'s' if len(added) > 1 else ''}, added by experiments", table(headings, added)
+            )
+        )
     blocks += [f"{mark} {escaped(reason)}" for mark, reason in footnotes.lines()]
     blocks += [escaped(gap_sentence(gap)) for gap in gaps(arms.lost, asked_comparisons(explanation))]
     for stopped in stopped_arms(explanation):

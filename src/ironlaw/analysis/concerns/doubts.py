@@ -217,8 +217,8 @@ _TAKEN = (
         "waited_ns",
         MUCH_WAITED,
         NOISY_HOST.slug,
-        "threads that were ready to run waited for a CPU that ran something else, for as much as {} "
-        "time; where several threads work together, all wait for the one that does",
+        "runnable threads waited for busy CPUs, for as much as {} time; threads that work together all wait "
+        "for the slowest",
         "run nothing else on the CPUs of the arms, and give them no more threads than CPUs",
     ),
 )
