@@ -71,7 +71,7 @@ def test_where_onednn_names_its_code_what_has_no_name_is_fbgemms() -> None:
     loop = site(0x100, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop fac47db6", kind=InstructionClass.VNNI)
     narrow = site(0x10000, LoopWork.INTEGER_MULTIPLY_ADD, symbol="loop f7edaff2", kind=InstructionClass.AVX2)
     driver = site(0, LoopWork.CONVERSION, name="libtorch_cpu.so", symbol="void fbgemm::depthwise_2d_<3, true, true>()")
-    assert found(loop, named)[0] is Category.KERNELS, "without FBGEMM nobody knows whose it is"
+    assert found(loop, named)[0] is Category.KERNELS, "without FBGEMM its library is unknown"
     assert found(loop, driver)[0] is Category.KERNELS, "without names it may be oneDNN's"
     assert found(loop, named, driver)[0] is Category.MATRIX
     assert found(narrow, loop, named, driver)[0] is Category.DEPTHWISE

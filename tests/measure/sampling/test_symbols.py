@@ -53,7 +53,7 @@ def test_a_perf_map_names_what_lies_in_a_symbol_and_nothing_behind_it() -> None:
     assert table.before(0x9999) == "jit two"
 
 
-def test_a_perf_map_names_a_kernel_alike_in_every_process() -> None:
+def test_a_perf_map_names_a_kernel_equally_in_every_process() -> None:
     table = parse_perf_map("7f10 20 jit_uni_reorder_kernel_f32.38\n7f40 8 gemm_v1.2_kernel\n")
     assert table.before(0x7F10) == "jit_uni_reorder_kernel_f32"
     assert table.before(0x7F40) == "gemm_v1.2_kernel"
