@@ -90,6 +90,29 @@ def test_exceptions_of_the_slower_arm_are_a_signature() -> None:
     assert "unwinds C++ exceptions" in verdicts["exception-unwinding"].reason
 
 
+@pytest.mark.parametrize(
+    ("site", "cause", "said"),
+    [
+        (
+            code("libmine.so", "scalar_conv", 300, instructions=InstructionClass.SSE, work=LoopWork.MULTIPLY_ADD),
+            "reference-kernel",
+            "b multiplies and adds in scalars or 128 bits for 34% of its time (most of it in scalar_conv)",
+        ),
+        (
+            code("libgomp.so.1", "gomp_team_barrier_wait_end", 300),
+            "thread-oversubscription",
+            "b spins in a thread pool for 34% of its threads' time",
+        ),
+    ],
+)
+def test_code_of_the_slower_arm_is_a_signature(site: CodeSite, cause: str, said: str) -> None:
+    script = Script(arms={"a": law(GEMM), "b": law(GEMM, site, slower=1 + MORE)}, turn_noise=0.002)
+    _, comparison = explained(script, own("a"), own("b"))
+    verdicts = {verdict.cause: verdict for verdict in comparison.causes}
+    assert verdicts[cause].outcome is Outcome.CONSISTENT
+    assert verdicts[cause].reason == said
+
+
 @pytest.mark.parametrize(("work", "is_wrong"), [(LoopWork.MULTIPLY_ADD, True), (LoopWork.INTEGER_MULTIPLY_ADD, False)])
 def test_asked_for_int8_and_ran_float_is_proved_by_samples(work: LoopWork, is_wrong: bool) -> None:
     """The census of an engine that shows no operators holds none: what executed decides."""

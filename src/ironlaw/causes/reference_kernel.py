@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
+from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
+
+LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
+_PRODUCTS = (LoopWork.MULTIPLY_ADD, LoopWork.INTEGER_MULTIPLY_ADD)
 
 
 class ReferenceKernel(Cause):
@@ -53,9 +57,9 @@ class ReferenceKernel(Cause):
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes operators of such a type."""
         slow = arm.census.get("reference_operators", 0.0)
-        if not slow:
-            return ""
-        return f"{slow:.0f} operators of {arm.arm.name} have one general kernel{arm.named('reference_operators')}"
+        if slow:
+            return f"{slow:.0f} operators of {arm.arm.name} have one general kernel{arm.named('reference_operators')}"
+        return _narrow_loops(arm) if is_known(machine) and machine.has_isa("avx2") else ""
 
 
 _COUNTS = ("sparse_convolutions", "reference_operators")
@@ -63,6 +67,24 @@ _COUNTS = ("sparse_convolutions", "reference_operators")
 
 def _outside(arm: Observed) -> float:
     return sum(arm.census.get(count, 0.0) for count in _COUNTS)
+
+
+def _narrow_loops(arm: Observed) -> str:
+    """Samples of an arm on a CPU with AVX2 that multiply and add in scalars or in 128 bits."""
+    if isinstance(arm.executed, Missing):
+        return ""
+    narrow = [
+        (share, code.name)
+        for code, share in arm.executed.code
+        if code.instructions is InstructionClass.SSE and code.work in _PRODUCTS
+    ]
+    share = sum(share for share, _ in narrow)
+    if share < LEAST_SHARE:
+        return ""
+    return (
+        f"{arm.arm.name} multiplies and adds in scalars or 128 bits for {share:.0%} of its time "
+        f"(most of it in {max(narrow)[1]})"
+    )
 
 
 CAUSE = ReferenceKernel()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
 from ironlaw.concern import Concern
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe
+from ironlaw.missing import Maybe, Missing
 from ironlaw.observed import Observed
+
+LEAST_SHARE = 0.1  # of the time of its threads: the ends of parallel loops are waited for in any program
+_OFF_CPU = ("", "[kernel]")  # where a thread waits without spinning
 
 
 class ThreadOversubscription(Cause):
@@ -45,6 +49,15 @@ class ThreadOversubscription(Cause):
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
         """As many threads as CPUs."""
         return (replace(switch, level=str(control.cpus)),) if switch.factor == "threads" else (switch,)
+
+    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
+        """Samples fall into loops of a pool that waits for work."""
+        if isinstance(arm.executed, Missing):
+            return ""
+        waits = ((code, share) for code, share in arm.executed.code if code.category is Category.WAITING)
+        share = sum(share for code, share in waits if code.object not in _OFF_CPU)
+        spins = f"{arm.arm.name} spins in a thread pool for {share:.0%} of its threads' time"
+        return spins if share >= LEAST_SHARE else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """Threads wait for each other's CPU."""
