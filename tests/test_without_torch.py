@@ -44,8 +44,8 @@ def run(*words: str, folder: Path, absent: tuple[str, ...] = ABSENT) -> subproce
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def ironlaw_(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return run("-m", "ironlaw", *words, folder=folder)
+def ironlaw_(*words: str, folder: Path, absent: tuple[str, ...] = ABSENT) -> subprocess.CompletedProcess[str]:
+    return run("-m", "ironlaw", *words, folder=folder, absent=absent)
 
 
 def onnx_file(path: Path, products: int) -> None:
@@ -65,6 +65,20 @@ def onnx_file(path: Path, products: int) -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 32]) for name in (names[0], names[-1])]
     graph = helper.make_graph(nodes, "products", ends[:1], ends[1:], weights)
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def xml_file(path: Path, products: int) -> None:
+    """The same as OpenVINO saves it, weights beside it."""
+    import numpy
+    import openvino
+    from openvino import opset13 as operators
+
+    rng = numpy.random.default_rng(0)
+    rows = made = operators.parameter([-1, 32], numpy.float32, "rows")
+    for _ in range(products):
+        weights = operators.constant((rng.standard_normal((32, 32)) / 6).astype("float32"))
+        made = operators.matmul(made, weights, False, False)
+    openvino.save_model(openvino.Model([made], [rows]), path, compress_to_fp16=False)
 
 
 def facts(recording: Path) -> list[dict[str, Any]]:
@@ -107,6 +121,25 @@ def test_a_pair_of_onnx_files_is_measured_in_the_engines_it_names(tmp_path: Path
         "onnxruntime", "onnxruntime", "openvino",
     ]  # fmt: skip
     assert not any("failure" in fact for fact in known)
+
+
+def test_a_pair_of_xml_files_is_measured_in_openvino_without_onnx_runtime(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    absent = (*ABSENT, "onnxruntime", "nncf")
+    xml_file(tmp_path / "short.xml", 2)
+    xml_file(tmp_path / "long.xml", 3)
+    arms = ("--arm", "short=short.xml", "--arm", "long=long.xml")
+    done = ironlaw_("run", *arms, *SHORT, "--out", "pair.jsonl", folder=tmp_path, absent=absent)
+    assert done.returncode == 0, done.stderr
+    known = facts(tmp_path / "pair.jsonl")
+    assert not any("failure" in fact for fact in known)
+    assert {fact["reading"]["arm"] for fact in known if "reading" in fact} >= {"short", "long"}
+    assert {fact["outputs"]["arm"] for fact in known if "outputs" in fact} >= {"short", "long"}
+    shown = ironlaw_("explain", "pair.jsonl", folder=tmp_path, absent=absent)
+    assert "long" in shown.stdout
+    refused = ironlaw_("run", "--arm", "a=short.xml@onnxruntime", *SHORT, folder=tmp_path, absent=absent)
+    assert refused.returncode == 2, refused.stdout
+    assert len(refused.stderr.splitlines()) == 2
 
 
 @pytest.mark.parametrize(
