@@ -122,7 +122,7 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
     else:
         console = Console()
         console.print(headline(comparison, explanation), markup=False, highlight=False)
-        show_account(comparison.account, comparison, console, is_whole=True)
+        show_account(comparison.account, comparison, console, most=None)
 
 
 def flip(recording: Recording, control: str | None, changed: str | None, options: dict[str, object]) -> int:

@@ -62,8 +62,11 @@ def answers_document(arm: ArmSummary, explanation: Explanation) -> dict[str, Any
     }
 
 
-def agreement(arm: ArmSummary) -> str:
-    """How an arm's answers compare with the control's; empty when that is not known."""
+def agreement(arm: ArmSummary, *, is_brief: bool = False) -> str:
+    """How an arm's answers compare with the control's; empty when that is not known.
+
+    `is_brief` leaves out the largest difference where the signal-to-noise ratio is there.
+    """
     if is_known(arm.identical_outputs) and arm.identical_outputs:
         return "the same, bit for bit"
     parts = []
@@ -75,7 +78,7 @@ def agreement(arm: ArmSummary) -> str:
         parts.append(f"cosine {number(arm.cosine)}")
     if is_known(arm.likeness):
         parts += _worst(arm.likeness)
-    if is_known(arm.largest_difference):
+    if is_known(arm.largest_difference) and not (is_brief and is_known(arm.sqnr_db)):
         parts.append(f"largest difference {arm.largest_difference:.1e}")
     if is_known(arm.not_finite) and arm.not_finite:
         parts.append(f"{arm.not_finite} outputs infinite or NaN")

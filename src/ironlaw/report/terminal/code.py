@@ -10,7 +10,6 @@ from rich.text import Text
 from ironlaw.account import Account, Executed
 from ironlaw.explanation import ArmSummary, Comparison
 from ironlaw.report.account import (
-    SHOWN,
     account_sentences,
     code_kind,
     code_name,
@@ -24,10 +23,10 @@ from ironlaw.text import plain
 LISTED = 40  # pieces of code of an arm that are listed unless all are asked for
 
 
-def show_account(account: Account, comparison: Comparison, console: Console, *, is_whole: bool) -> None:
-    """The rows that differ most, or all of them, below a heading."""
+def show_account(account: Account, comparison: Comparison, console: Console, *, most: int | None) -> None:
+    """The rows that differ most, or all of them without `most`, below a heading."""
     rows = named_rows(account)
-    shown = rows if is_whole else rows[:SHOWN]
+    shown = rows[:most]
     scale = scale_for(TIME, [time.value for one in shown for time in (one.row.control_ns, one.row.changed_ns)])
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("code", overflow="fold")
@@ -42,7 +41,7 @@ def show_account(account: Account, comparison: Comparison, console: Console, *, 
         title = f"By executed code ({len(shown)} of {len(rows)} kinds):"
     console.print(Padding(Text(title), (0, 0, 0, 2)))
     console.print(Padding(grid, (0, 0, 0, 4)))
-    if is_whole:
+    if most is None:
         for said in account_sentences(account):
             console.print(Padding(Text(said, style="dim"), (0, 0, 0, 4)))
 

@@ -24,7 +24,7 @@ from ironlaw.report.quantity import TIME, number, scale_for
 from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
-from ironlaw.report.terminal.verbosity import Verbosity
+from ironlaw.report.terminal.verbosity import Room, Verbosity
 from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
 from ironlaw.split import Ledger
 from ironlaw.text import plain
@@ -55,6 +55,7 @@ class Comparisons:
     explanation: Explanation
     console: Console
     verbosity: Verbosity
+    room: Room
     printed: set[_Key] = field(default_factory=set)
 
     def show(self, comparisons: Sequence[Comparison]) -> None:
@@ -88,7 +89,7 @@ class Comparisons:
                 self._show_cause(verdict)
             else:
                 others.setdefault(verdict.outcome, []).append(name_of(verdict))
-        for outcome, names in others.items():
+        for outcome, names in others.items() if self.room.has_open_of_others else ():
             text = Text(f"{words.OUTCOME_SIGNS[outcome]} ", style=OUTCOME_STYLES[outcome])
             text.append(f"{words.OUTCOME_WORDS[outcome]}: {', '.join(names)}", style="none")
             say(self.console, text, indent=2, hanging=2)
@@ -105,11 +106,12 @@ class Comparisons:
                 self._show_cause(verdict)
         if not in_words:
             self._show_open(comparison.causes)
-        self._show_split(comparison)
+        if is_verbose or self.room.has_split or not is_known(comparison.account):
+            self._show_split(comparison)
         if is_verbose or not is_known(self.explanation.plan):
             say_if(self.console, splitting.what_if_sentence(comparison, self.explanation.plan), indent=2)
         if is_known(comparison.account):
-            show_account(comparison.account, comparison, self.console, is_whole=is_verbose)
+            show_account(comparison.account, comparison, self.console, most=None if is_verbose else self.room.code_rows)
         show_operators(comparison, self.console, is_whole=is_verbose)
         # Both locate the time: by code where it was sampled, else by layer.
         if is_known(comparison.ledger) and (is_verbose or not is_known(comparison.account)):
@@ -138,12 +140,19 @@ class Comparisons:
         grid.add_column("outcome", no_wrap=True)
         grid.add_column("effect", no_wrap=True)
         grid.add_column("what would decide it", overflow="fold")
-        for verdict in rows:
+        for verdict in rows[: self.room.open_rows]:
             sign = Text(f"{words.OUTCOME_SIGNS[verdict.outcome]} ", style=OUTCOME_STYLES[verdict.outcome])
             outcome = sign + Text(words.OUTCOME_WORDS[verdict.outcome])
-            cells = (Text(name_of(verdict)), outcome, Text(effect_text(verdict)), Text(decision_text(verdict)))
+            cells = (
+                Text(name_of(verdict)),
+                outcome,
+                Text(effect_text(verdict)),
+                Text(decision_text(verdict).partition(": ")[0]),
+            )
             grid.add_row(*cells)
         print_grid(self.console, grid, indent=2)
+        if more := [name_of(verdict) for verdict in rows[self.room.open_rows :]]:
+            say(self.console, f"nor confirmed: {', '.join(dict.fromkeys(more))}", indent=2, hanging=2)
 
     def _show_split(self, comparison: Comparison) -> None:
         split = splitting.split_of(comparison)

@@ -1,4 +1,4 @@
-"""Concerns on a console: what invalidates in full, the others a line each unless everything is shown."""
+"""Concerns on a console: what invalidates in full, doubts a line each, notes by name; or everything in full."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ironlaw.report import words
 from ironlaw.report.doubts import Doubt, brief_concern_sentence, doubts
 from ironlaw.report.gaps import Gap
 from ironlaw.report.terminal.lines import say, say_in_a_line
+from ironlaw.report.terminal.verbosity import Room
 from ironlaw.text import plain
 
 _STYLES = {Weight.INVALIDATES: "bold red", Weight.DOUBTS: "yellow", Weight.NOTES: "dim"}
 
 
-def show_concerns(explanation: Explanation, console: Console, *, above: Sequence[Gap], is_whole: bool) -> int:
+def show_concerns(
+    explanation: Explanation, console: Console, *, above: Sequence[Gap], is_whole: bool, room: Room
+) -> int:
     """Every concern, the heaviest first; those that only repeat a gap stated `above` are left out.
 
     Returns how many were shown without their remedy or the whole of their text.
@@ -27,13 +30,20 @@ def show_concerns(explanation: Explanation, console: Console, *, above: Sequence
         return 0
     console.print()
     listed: dict[str, list[Concern]] = {}
-    shortened = 0
+    named: list[Concern] = []
+    notes: list[Concern] = []
+    said = shortened = 0
     for doubt in found:
         if doubt.concern.slug in words.LISTED:
             listed.setdefault(doubt.concern.slug, []).append(doubt.concern)
         elif is_whole or doubt.concern.weight is Weight.INVALIDATES:
             _show_in_full(doubt, console)
+        elif doubt.concern.weight is Weight.NOTES:
+            notes.append(doubt.concern)
+        elif said == room.doubts:
+            named.append(doubt.concern)
         else:
+            said += 1
             whole = len(doubt.sentence) <= console.width
             shortened += not whole or bool(doubt.concern.fix)
             text = doubt.sentence if whole else brief_concern_sentence(doubt)
@@ -41,7 +51,11 @@ def show_concerns(explanation: Explanation, console: Console, *, above: Sequence
     for slug, items in listed.items():
         _show_listed(slug, items, console, is_whole=is_whole)
         shortened += not is_whole
-    return shortened
+    for heading, concerns in (("More doubts" if said else "Doubts", named), ("Notes", notes)):
+        if concerns:
+            names = dict.fromkeys(concern.slug.replace("-", " ") for concern in concerns)
+            say(console, f"{heading}: {', '.join(names)}.", style=_STYLES[concerns[0].weight])
+    return shortened + len(named) + len(notes)
 
 
 def _show_in_full(doubt: Doubt, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -9,5 +10,29 @@ class Verbosity(Enum):
     """How much is printed."""
 
     QUIET = "quiet"  # the table and one sentence per comparison
-    NORMAL = "normal"  # a screen or two
+    NORMAL = "normal"  # MOST_LINES at most
     VERBOSE = "verbose"  # every arm's comparison, the whole ledger, the evidence behind each cause
+
+
+MOST_LINES = 60  # of 80 columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many lines the parts of an output take, and whether those are there that other parts say as well."""
+
+    code_rows: int
+    open_rows: int  # causes that are not confirmed, of the widest comparison
+    doubts: int  # in words; the others are named
+    has_open_of_others: bool = False  # what is not confirmed in the other comparisons
+    has_split: bool = True  # by the iron law, where code is there too
+
+
+# From the most to the least; the first with which a default output fits is taken.
+ROOMS = (
+    Room(code_rows=5, open_rows=9, doubts=9, has_open_of_others=True),
+    Room(code_rows=5, open_rows=6, doubts=4),
+    Room(code_rows=4, open_rows=4, doubts=3),
+    Room(code_rows=3, open_rows=3, doubts=2, has_split=False),
+    Room(code_rows=2, open_rows=2, doubts=0, has_split=False),
+)

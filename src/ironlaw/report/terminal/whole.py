@@ -30,7 +30,7 @@ from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, sho
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.lines import bare_grid, print_grid, say
-from ironlaw.report.terminal.verbosity import Verbosity
+from ironlaw.report.terminal.verbosity import MOST_LINES, ROOMS, Room, Verbosity
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
 
@@ -44,7 +44,21 @@ def show(
     n: int | None = None,
     verbosity: Verbosity = Verbosity.NORMAL,
 ) -> None:
-    """Print the table of the arms and what it means; with `n`, also the time of n inferences."""
+    """Print the table of the arms and what it means, on MOST_LINES at most by default; with `n`, also the time of n."""
+    room = ROOMS[0]
+    if verbosity is Verbosity.NORMAL and is_known(explanation.plan):
+        room = next((room for room in ROOMS if _lines(explanation, console, n, room) <= MOST_LINES), ROOMS[-1])
+    _show(explanation, console, n=n, verbosity=verbosity, room=room)
+
+
+def _lines(explanation: Explanation, console: Console, n: int | None, room: Room) -> int:
+    """How many lines the default output takes with that room."""
+    with console.capture() as printed:
+        _show(explanation, console, n=n, verbosity=Verbosity.NORMAL, room=room)
+    return len(printed.get().splitlines())
+
+
+def _show(explanation: Explanation, console: Console, *, n: int | None, verbosity: Verbosity, room: Room) -> None:
     is_verbose = verbosity is Verbosity.VERBOSE
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
@@ -57,13 +71,13 @@ def show(
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
     in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
-    Comparisons(explanation=explanation, console=console, verbosity=verbosity).show(widest_first(in_full))
+    Comparisons(explanation=explanation, console=console, verbosity=verbosity, room=room).show(widest_first(in_full))
     show_headlines([one for one in widest_first(comparisons) if one not in in_full], explanation, console)
     lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
         return
     _show_waterfall(explanation, console)
-    _show_gaps(lost, console)
+    _show_gaps(lost, console, is_whole=is_verbose)
     _show_guesses(explanation, console, is_whole=is_verbose)
     has_answers = _show_agreement(explanation, console, all_arms=is_verbose)
     if is_verbose:
@@ -76,7 +90,7 @@ def show(
             say(console, said)
     # Of other people's numbers the doubts are most of what there is to say.
     in_words = is_verbose or not is_known(explanation.plan)
-    shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words)
+    shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words, room=room)
     show_found(explanation, console, is_whole=is_verbose)
     show_next(explanation, console)
     if not is_verbose:
@@ -98,9 +112,9 @@ def _show_left_out(console: Console, arms: int, columns: int, concerns: int) -> 
         say(console, f"--verbose shows {words.joined(parts)}.", style="dim")
 
 
-def _show_gaps(lost: list[Gap], console: Console) -> None:
+def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool) -> None:
     for gap in lost:
-        say(console, gap_sentence(gap), style="dim")
+        say(console, gap_sentence(gap, is_brief=not is_whole), style="dim")
 
 
 def _show_waterfall(explanation: Explanation, console: Console) -> None:
@@ -141,9 +155,13 @@ def _show_agreement(explanation: Explanation, console: Console, *, all_arms: boo
     said: dict[str, list[str]] = {}
     hidden = frozenset[str]() if all_arms else added_arms(explanation)
     # Answers are compared with those of the plan's control, whichever arm the times are compared with.
-    reference = control_name(explanation) if isinstance(explanation.plan, Missing) else explanation.plan.control.name
+    plan = explanation.plan
+    reference = control_name(explanation) if isinstance(plan, Missing) else plan.control.name
+    if not all_arms and is_known(plan):  # that a program gives the same outputs twice is shown where it does not
+        same = {arm.arm for arm in explanation.arms if arm.identical_outputs is True}
+        hidden |= same & {arm.name for arm in plan.arms if arm.repeats == reference}
     for arm in ordered_arms(explanation):
-        if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm)):
+        if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm, is_brief=not all_arms)):
             said.setdefault(answer, []).append(plain(arm.arm))
     if said:
         console.print()
