@@ -10,6 +10,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
 LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
+_WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}
 _PRODUCTS = (LoopWork.MULTIPLY_ADD, LoopWork.INTEGER_MULTIPLY_ADD)
 
 
@@ -59,7 +60,7 @@ class ReferenceKernel(Cause):
         slow = arm.census.get("reference_operators", 0.0)
         if slow:
             return f"{slow:.0f} operators of {arm.arm.name} have one general kernel{arm.named('reference_operators')}"
-        return _narrow_loops(arm) if is_known(machine) and machine.has_isa("avx2") else ""
+        return _narrow_loops(arm, machine)
 
 
 _COUNTS = ("sparse_convolutions", "reference_operators")
@@ -69,9 +70,11 @@ def _outside(arm: Observed) -> float:
     return sum(arm.census.get(count, 0.0) for count in _COUNTS)
 
 
-def _narrow_loops(arm: Observed) -> str:
-    """Samples of an arm on a CPU with AVX2 that multiply and add in scalars or in 128 bits."""
+def _narrow_loops(arm: Observed, machine: Maybe[Machine]) -> str:
+    """Samples that multiply and add in scalars or in 128 bits, on a CPU that has wider vectors."""
     if isinstance(arm.executed, Missing):
+        return ""
+    if not (_WIDER & set(arm.executed.classes) or (is_known(machine) and machine.has_isa("avx2"))):
         return ""
     narrow = [
         (share, code.name)
