@@ -46,7 +46,7 @@ class Rule:
         """
         if limit := _LIMIT.fullmatch(text.strip()):
             fraction = float(limit["percent"]) / 100
-            if fraction > -1:
+            if -1 < fraction < math.inf:
                 return cls(text=text.strip(), quantity=Quantity(limit["quantity"]), limit_ln=math.log1p(fraction))
         if cause := _CAUSE.fullmatch(text.strip()):
             if cause["cause"] not in CAUSES:

@@ -16,6 +16,7 @@ _FORM = (
     "only the class, or - where there is none"
 )
 _NONE = "-"
+_MOST_DIGITS = 9  # no model has a thousand million classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,8 @@ def check_labels(path: str, *, images: str | None) -> None:
 
 def _label(line: str, folder: Path, where: str) -> Label:
     name, _, number = line.rpartition(",")
-    if not number.strip().isdecimal():
-        raise BadInput(f"{where}: {line!r} ends in no class number", hint=_FORM)
+    if not number.strip().isdecimal() or len(number.strip()) > _MOST_DIGITS:
+        raise BadInput(f"{where}: {line[:80]!r} ends in no class number", hint=_FORM)
     image = folder / name.strip() if name.strip() else None
     if image is not None and not image.is_file():
         raise BadInput(

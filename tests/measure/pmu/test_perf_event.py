@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import mmap
 import struct
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ironlaw.event import (
     CONTEXT_SWITCHES,
@@ -189,3 +192,17 @@ def test_a_group_is_decoded_as_the_kernel_lays_it_out() -> None:
 
 def test_an_empty_read_is_a_gap_and_not_zero() -> None:
     assert isinstance(decode_group(b""), Missing)
+
+
+def _answer(count: int) -> st.SearchStrategy[bytes]:
+    """A group of this number of counters, with up to a byte too few or too many."""
+    size = 16 + 16 * count
+    return st.binary(min_size=size - 1, max_size=size + 1).map(lambda rest: count.to_bytes(8, sys.byteorder) + rest)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(data=st.one_of(st.binary(max_size=80), st.integers(0, 4).flatmap(_answer)))
+def test_any_answer_of_the_kernel_is_a_whole_group_or_a_gap(data: bytes) -> None:
+    decoded = decode_group(data)
+    if isinstance(decoded, GroupReading):
+        assert len(data) == 24 + 16 * int.from_bytes(data[:8], sys.byteorder)

@@ -254,7 +254,7 @@ def _scattered_memory(recording: Recording) -> Iterator[Concern]:
                     "start decides which gets them. It changes from replicate to replicate, so intervals are wider, "
                     "not wrong"
                 ),
-                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory; as root, ironlaw does it before each replicate",
+                fix="echo 1 | sudo tee /proc/sys/vm/compact_memory; as root, ironlaw does it before replicate 1",
                 weight=Weight.NOTES,
             )
             return

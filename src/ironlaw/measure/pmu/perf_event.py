@@ -154,10 +154,17 @@ class SyscallKernel:
 
 
 def decode_group(data: bytes) -> Maybe[GroupReading]:
-    """What a group counted. The kernel answers with an empty read when a pinned group had no room."""
+    """What a group counted; the kernel answers with an empty read when a pinned group had no room.
+
+    An answer of another length than it states is a gap: which counter its numbers belong to is not known.
+    """
     if not data:
         return Missing("the PMU had no room for the group: something else holds its counters")
-    count, enabled_ns, running_ns, *pairs = struct.unpack(f"={len(data) // 8}Q", data)
+    whole, rest = divmod(len(data), 8)
+    numbers = struct.unpack(f"={whole}Q", data[: 8 * whole])
+    if rest or whole < 3 or whole != 3 + 2 * numbers[0]:
+        return Missing(f"the kernel answered with {len(data)} bytes, which are no whole group")
+    count, enabled_ns, running_ns, *pairs = numbers
     values = {pairs[2 * i + 1]: pairs[2 * i] for i in range(count)}
     return GroupReading(enabled_ns=enabled_ns, running_ns=running_ns, values=values)
 
