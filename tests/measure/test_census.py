@@ -46,3 +46,16 @@ def test_subnormal_numbers_are_seen_in_what_operators_give() -> None:
 def test_batch_norms_in_float_are_counted() -> None:
     assert counted(programs.unfused())["norm_operators"] == 8
     assert counted(programs.fused())["norm_operators"] == 0
+
+
+def test_of_a_large_tensor_a_sample_is_looked_at_that_shows_the_same_share() -> None:
+    import torch
+
+    from ironlaw.measure.census import MOST_VALUES, _sampled
+
+    large = torch.ones(700, 900)
+    large[::2] = 1e-39
+    seen = _sampled(large)
+    assert MOST_VALUES / 8 < seen.numel() <= MOST_VALUES
+    assert float((seen < 1).float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert _sampled(large[:100]).numel() == 90_000
