@@ -15,7 +15,7 @@ from enum import Enum
 
 import psutil
 
-from ironlaw.measure.twin import peak_rss_bytes
+from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.missing import is_known
 
 COUNTS = (100, 2000)

@@ -32,10 +32,10 @@ from ironlaw.event import (
 )
 from ironlaw.machine.inspection import inspect_machine
 from ironlaw.measure.hardware_meter import HardwareMeter
+from ironlaw.measure.hot_loop import run
 from ironlaw.measure.meter import ClockMeter, TurnMeter, meter_for
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import Opened, SyscallKernel
-from ironlaw.measure.twin import run
 from ironlaw.missing import Missing
 from ironlaw.program import Program
 

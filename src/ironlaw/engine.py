@@ -57,7 +57,8 @@ class Declaration:
     script of an exported arm sets, besides those in the model itself. `operators` says what its names for operators
     stand for, where they differ from a role's own name; any other operator is of a kind of its own. `names_code` are
     variables of the environment by which its libraries write a perf map: the names of the code that they generate,
-    while an arm's code is sampled.
+    while an arm's code is sampled. `moves` says that an arm may be loaded on other CPUs than it runs on: the engine
+    pins no thread of its own to those that it finds while it loads.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Declaration:
     operators: Operators = field(default_factory=dict)
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
     names_code: Mapping[str, str] = field(default_factory=dict)
+    moves: bool = False
     is_plain: bool = False  # the engine of a variant that names none
 
     def takes(self, factor: Factor, precision: str) -> bool:

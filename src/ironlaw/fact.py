@@ -130,6 +130,7 @@ class ArmStarted:
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
     training_layers: Maybe[tuple[str, ...]] = Missing("was not recorded")  # that compute as in training
     between_ns: Amount = 0  # spent before each inference, outside the clock
+    warm_up_judged: bool = True  # it warmed up until it was steady; otherwise for as long as that had taken before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.machine import free_memory
-from ironlaw.machine.free_memory import compact, held, scattered_bytes, settle
+from ironlaw.machine.free_memory import compact, half_is_left, held, scattered_bytes, settle
 from ironlaw.missing import Missing, is_known
 
 
@@ -93,3 +93,34 @@ def test_memory_is_compacted_and_timed_only_where_it_is_asked_for(
     assert is_known(first.compaction_ns)
     assert not is_known(second.compacted)
     assert not is_known(second.compaction_ns)
+
+
+def _available(root: Path, kilobytes: int) -> None:
+    put(root, "proc/meminfo", f"MemAvailable: {kilobytes} kB\n")
+
+
+def test_half_of_the_memory_is_left_until_less_is_available(tmp_path: Path) -> None:
+    _available(tmp_path, 1000)
+    is_left = half_is_left(tmp_path)
+    _available(tmp_path, 500)
+    assert is_left()
+    _available(tmp_path, 499)
+    assert not is_left()
+
+
+def test_a_group_that_may_use_less_than_the_machine_has_counts_too(tmp_path: Path) -> None:
+    _available(tmp_path, 1000)
+    put(tmp_path, "proc/self/cgroup", "0::/app\n")
+    put(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
+    put(tmp_path, "sys/fs/cgroup/app/memory.max", "90000\n")
+    used = put(tmp_path, "sys/fs/cgroup/app/memory.current", "20000\n")
+    put(tmp_path, "sys/fs/cgroup/app/memory.stat", "anon 7\ninactive_file 10000\n")  # 80,000 are left
+    is_left = half_is_left(tmp_path)
+    used.write_text("60000\n")
+    assert is_left()
+    used.write_text("60001\n")
+    assert not is_left()
+
+
+def test_where_it_is_unknown_how_much_memory_is_left_half_of_it_is_not(tmp_path: Path) -> None:
+    assert not half_is_left(tmp_path)()

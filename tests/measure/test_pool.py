@@ -6,7 +6,8 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from ironlaw.measure.pool import observe_pool
+from ironlaw.machine.process_clock import list_threads
+from ironlaw.measure.pool import cpus_of, working_threads
 
 
 def spin() -> int:
@@ -18,12 +19,12 @@ def test_the_thread_that_works_is_counted_and_one_that_waits_is_not() -> None:
     waiting = threading.Thread(target=done.wait)
     waiting.start()
     try:
-        seen = observe_pool(spin)
+        working, cpus = working_threads(spin), cpus_of(list_threads())
     finally:
         done.set()
         waiting.join()
-    assert seen.working == 1
-    assert seen.cpus == tuple(sorted(os.sched_getaffinity(0)))
+    assert working == 1
+    assert cpus == tuple(sorted(os.sched_getaffinity(0)))
 
 
 def test_threads_of_a_pool_that_work_are_counted() -> None:
@@ -42,4 +43,4 @@ def test_threads_of_a_pool_that_work_are_counted() -> None:
             list(pool.map(one, range(2)))
 
         both()
-        assert observe_pool(both).working == 2
+        assert working_threads(both) == 2

@@ -14,6 +14,7 @@ from ironlaw.fact import Ended, Ending, Fact, Failure, Reading
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.recorder import Advice, Unwatched, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.warm_up import WarmUp
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
@@ -146,7 +147,9 @@ def test_bad_input_stops_the_run_before_it_measures() -> None:
 class NoneStarts(ScriptedStage):
     """No arm can be loaded."""
 
-    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+    def start(
+        self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
+    ) -> Iterator[Fact]:
         for arm in arms:
             yield Failure(arm=arm.name, replicate=replicate, stage="start", reason="cannot be loaded")
 
@@ -194,9 +197,11 @@ class NotesStarts(ScriptedStage):
         super().__init__(script)
         self.orders: list[tuple[str, ...]] = []
 
-    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+    def start(
+        self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
+    ) -> Iterator[Fact]:
         self.orders.append(tuple(arm.name for arm in arms))
-        return super().start(replicate, arms, models)
+        return super().start(replicate, arms, models, warm_up)
 
 
 def test_every_arm_is_started_in_every_place_equally_often() -> None:

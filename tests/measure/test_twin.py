@@ -11,8 +11,8 @@ import torch
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.fact import ArmStarted, CounterCheck, Failure, Meter, Reading
-from ironlaw.measure import twin
-from ironlaw.measure.messages import Prepare, Start, Turn, TwinSetup
+from ironlaw.measure import checks, twin
+from ironlaw.measure.messages import Load, Prepare, Start, Turn, TwinSetup
 from ironlaw.missing import Missing
 from ironlaw.models import saved
 from ironlaw.plan import Plan, Schedule
@@ -74,11 +74,12 @@ def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(mo
     monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
     monkeypatch.setattr(twin, "engine", lambda name: NoEngine())
     monkeypatch.setattr(saved, "load", lambda folder: None)
-    monkeypatch.setattr(twin, "check_program", look)
+    monkeypatch.setattr(checks, "check_program", look)
     prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
     served = twin.Twin(setup_of())
     try:
-        (started,) = served.obey(Start(prepared, warm_up_limit_ns=0))
+        assert served.obey(Load(prepared)) == []
+        (started,) = served.obey(Start(warm_up_limit_ns=0))
         (reading,) = served.obey(Turn(round=0, position=0, group=-1, inferences=1))
     finally:
         done.set()
@@ -119,7 +120,8 @@ def test_a_module_that_fails_for_want_of_gradients_alone_is_given_the_factor_for
     prepared = PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")
     served = twin.Twin(setup_of())
     try:
-        (failure,) = served.obey(Start(prepared, warm_up_limit_ns=0))
+        served.obey(Load(prepared))
+        (failure,) = served.obey(Start(warm_up_limit_ns=0))
     finally:
         assert served._guard is not None
         served._guard.__exit__(None, None, None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ironlaw.measure.warm_up import steady_from, warm_up
-from ironlaw.missing import Missing
+from ironlaw.arm import Arm
+from ironlaw.fact import ArmStarted
+from ironlaw.measure.warm_up import WarmUps, steady_from, warm_up
+from ironlaw.missing import Maybe, Missing
 
 
 def test_a_slow_start_is_not_part_of_the_steady_series() -> None:
@@ -32,3 +34,45 @@ def test_warming_up_stops_once_steady() -> None:
 def test_warming_up_gives_up_at_its_limit_but_runs_three() -> None:
     replay = _replayed([10**9] * 50)
     assert len(warm_up(lambda: next(replay), limit_ns=1)) == 3
+
+
+def started(name: str, series: tuple[int, ...], *, is_steady: bool = True) -> tuple[Arm, ArmStarted]:
+    steady: Maybe[int] = 1 if is_steady else Missing("never")
+    fact = ArmStarted(
+        arm=name, replicate=0, load_ns=0, warm_up_ns=series, steady_at=steady, threads=1, cpus=(0,)
+    )  # fmt: skip
+    return Arm.of(name), fact
+
+
+def test_a_later_replicate_warms_up_for_as_long_as_the_arms_needed_in_the_first() -> None:
+    warm_ups = WarmUps()
+    for name, slow in (("fp32", 1), ("int8", 3), ("int8+fused", 2)):
+        warm_ups.note(*started(name, (*(900,) * slow, *(100,) * 10)))
+    given = warm_ups.of([Arm.of("fp32"), Arm.of("int8"), Arm.of("int8+fused")])
+    assert given.inferences == {"fp32": 4, "int8": 4, "int8+fused": 4}
+    assert not given.checks
+
+
+def test_one_arm_with_a_little_noise_does_not_lengthen_the_warm_up_of_all() -> None:
+    warm_ups = WarmUps()
+    for name, noisy in (("fp32", 100), ("int8", 118), ("int8+fused", 100)):
+        warm_ups.note(*started(name, (900, *(noisy,) * 5, *(100,) * 8)))
+    assert warm_ups.of([Arm.of("fp32")]).inferences == {"fp32": 2}
+
+
+def test_an_arm_that_joins_warms_up_until_it_is_steady_and_all_are_checked() -> None:
+    warm_ups = WarmUps()
+    warm_ups.note(*started("fp32", (900, *(100,) * 10)))
+    given = warm_ups.of([Arm.of("fp32"), Arm.of("int8")])
+    assert given.inferences == {"fp32": 2}
+    assert given.checks
+
+
+def test_a_length_that_is_given_is_run_and_no_more() -> None:
+    replay = _replayed([900, *[100] * 100])
+    assert len(warm_up(lambda: next(replay), limit_ns=10**9, inferences=5)) == 5
+
+
+def test_a_length_that_is_given_ends_at_the_limit_too() -> None:
+    replay = _replayed([10**9] * 50)
+    assert len(warm_up(lambda: next(replay), limit_ns=1, inferences=20)) == 3

@@ -1,4 +1,4 @@
-"""The share of CPU time that a container may use."""
+"""The share of CPU time, and the memory, that a container may use."""
 
 from __future__ import annotations
 
@@ -53,6 +53,26 @@ def _stopped_ns(folder: Path) -> Iterator[int]:
 
 
 _STOPPED = {"throttled_usec": 1000, "throttled_time": 1}  # in ns
+
+
+def memory_left_bytes(root: Path = Path("/")) -> Maybe[int]:
+    """What the groups of this process may still take: the least of each limit less what is used and cannot be dropped.
+
+    Of version 2 alone. Source: Documentation/admin-guide/cgroup-v2.rst of Linux, memory.max, memory.current and
+    memory.stat.
+    """
+    left = [found for version, folder in _groups(root) if version == 2 and (found := _left_bytes(folder)) is not None]
+    return min(left) if left else Missing("no cgroup of this process limits its memory")
+
+
+def _left_bytes(folder: Path) -> int | None:
+    try:
+        limit, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
+        rows = (folder / "memory.stat").read_text().splitlines()
+    except (OSError, ValueError):
+        return None
+    dropped = next((int(row.split()[1]) for row in rows if row.startswith("inactive_file ")), 0)
+    return None if limit == UNLIMITED else max(0, int(limit) - used + dropped)
 
 
 def _limits(root: Path) -> Iterator[str | None]:

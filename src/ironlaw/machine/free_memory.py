@@ -13,11 +13,12 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ironlaw.fact import FreeMemory
+from ironlaw.machine.cgroup import memory_left_bytes
 from ironlaw.missing import Maybe, Missing, is_known
 
 # A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
@@ -79,6 +80,33 @@ def available_bytes(root: Path = Path("/")) -> Maybe[int]:
         return Missing(f"/proc/meminfo cannot be read: {error.strerror}")
     found = next((line for line in lines if line.startswith("MemAvailable:")), None)
     return int(found.split()[1]) * 1024 if found else Missing("/proc/meminfo has no MemAvailable")
+
+
+def peak_rss_bytes(process: int | str = "self") -> Maybe[int]:
+    """The most memory that was resident so far; of a process that has ended there is none."""
+    for row in Path(f"/proc/{process}/status").read_text().splitlines():
+        if row.startswith("VmHWM:"):
+            return int(row.split()[1]) * 1024
+    return Missing(f"/proc/{process}/status has no VmHWM")
+
+
+def half_is_left(root: Path = Path("/")) -> Callable[[], bool]:
+    """What says later whether at least half of the memory that is available now still is; no, where none is known.
+
+    Of the machine, and of the groups of this process, which may be allowed less.
+    """
+    before = _for_this_process(root)
+
+    def is_left() -> bool:
+        now = _for_this_process(root)
+        return is_known(before) and is_known(now) and now >= before / 2
+
+    return is_left
+
+
+def _for_this_process(root: Path) -> Maybe[int]:
+    machine, groups = available_bytes(root), memory_left_bytes(root)
+    return min(machine, groups) if is_known(machine) and is_known(groups) else machine
 
 
 def compact(root: Path = Path("/"), *, limit_s: float = COMPACTION_LIMIT_S) -> Maybe[bool]:

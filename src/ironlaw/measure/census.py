@@ -93,7 +93,7 @@ def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _sampled(tensor: Any) -> Any:
-    """The numbers of a tensor; of a large one every so many in each of its dimensions, about MOST_VALUES in all.
+    """The numbers of a tensor; of a large one a part, evenly spaced in each dimension, about MOST_VALUES in all.
 
     A channel of numbers that have vanished is in them as often as in the whole.
     """

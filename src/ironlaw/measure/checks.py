@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
 from ironlaw.measure.answers import leaves
+from ironlaw.measure.pool import working_threads
+from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
+
+NOT_CHECKED = Missing("is looked at in the first replicate of an arm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was found of a program, where it was looked at."""
+
+    checks: Mapping[str, Maybe[bool]] = field(default_factory=dict)
+    training_layers: Maybe[tuple[str, ...]] = NOT_CHECKED
+    working_threads: Maybe[int] = NOT_CHECKED
+
+
+UNCHECKED = Checked()
+
+
+def check(program: Program, infer_once: Callable[[], object]) -> Checked:
+    """Look at a program that is warm; takes about as many inferences as warming it up."""
+    training = layers_as_in_training(program)
+    in_training = training if isinstance(training, Missing) else bool(training)
+    checks = {"training": in_training, **check_program(program)}
+    return Checked(checks=checks, training_layers=training, working_threads=working_threads(infer_once))
 
 
 def check_program(program: Program) -> dict[str, Maybe[bool]]:

@@ -1,6 +1,7 @@
 """A replicate's interpreter: starts fresh, imports once, and forks every arm as a twin before any thread pool starts.
 
-Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recorder.
+It may be started and import long before its replicate is due, while nothing is measured; which twins it is to fork, it
+learns then. Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recorder.
 """
 
 from __future__ import annotations
@@ -13,11 +14,25 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
 from ironlaw.measure.children import ChildEnds, adopt_orphans, die_with_parent, end_children, end_group, ended_child
-from ironlaw.measure.messages import Broken, Died, Forked, Launch, Left, Line, LineLost, News, TwinSetup
+from ironlaw.measure.messages import (
+    Broken,
+    Died,
+    Forked,
+    Imported,
+    Imports,
+    Launch,
+    Left,
+    Line,
+    LineLost,
+    News,
+    TwinSetup,
+)
 from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.telemetry import withhold
 
@@ -31,22 +46,34 @@ def main() -> None:
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a process that inherits it as ignored cannot wait for a child
-    line = Line(socket.socket(fileno=int(sys.argv[1])))
-    launch = msgspec.json.decode(line.receive(), type=Launch)
-    started_ns = time.perf_counter_ns()
-    withhold(launch.withheld)
+    line = Line(socket.socket(fileno=int(sys.argv[1])), takes_descriptors=True)
+    with contextlib.suppress(LineLost):  # the recorder does not need it
+        first = msgspec.json.decode(line.receive(), type=Imports)
+        withhold(first.withheld)
+        if not _imports(first.names, line):
+            return
+        line.send_news(Imported(at_ns=time.monotonic_ns()))
+        launch = msgspec.json.decode(line.receive(), type=Launch)
+        if not _imports(launch.imports, line):
+            return
+        setups = [replace(setup, fd=end) for setup, end in zip(launch.setups, line.descriptors, strict=True)]
+        names = {_fork(setup, setups): setup.arm.name for setup in setups}
+        for setup in setups:
+            os.close(setup.fd)
+        line.send_news(Forked())
+        _Supervisor(line, names).run()
+
+
+def _imports(names: tuple[str, ...], line: Line) -> bool:
+    """Import them; whether that succeeded, else the recorder has the reason."""
+    name = ""
     try:
-        for name in launch.imports:
+        for name in names:
             importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001  # the border to the engines, which may also call sys.exit
         line.send_news(Broken(f"importing {name} failed: {type(error).__name__}: {error}"))
-        return
-    import_ns = time.perf_counter_ns() - started_ns
-    names = {_fork(setup, launch): setup.arm.name for setup in launch.setups}
-    for setup in launch.setups:
-        os.close(setup.fd)
-    line.send_news(Forked(import_ns))
-    _Supervisor(line, names).run()
+        return False
+    return True
 
 
 class _Supervisor:
@@ -104,7 +131,7 @@ class _Supervisor:
             self._line.send_news(news)
 
 
-def _fork(setup: TwinSetup, launch: Launch) -> int:
+def _fork(setup: TwinSetup, setups: Sequence[TwinSetup]) -> int:
     pid = os.fork()
     if pid:
         _lead_group(pid)
@@ -114,7 +141,7 @@ def _fork(setup: TwinSetup, launch: Launch) -> int:
         die_with_parent()
         _lead_group(0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        for other in launch.setups:
+        for other in setups:
             if other.fd != setup.fd:
                 os.close(other.fd)
         os.close(int(sys.argv[1]))

@@ -52,3 +52,12 @@ def measured(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count
         counts=counts,
         threads=len(list_threads()),
     )
+
+
+def elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
+    """What a counter of the kernel's grew by during a turn."""
+    if is_known(before) and is_known(after):
+        if after < before:
+            return Missing("went backwards while the turn ran: a thread that ended took its count with it")
+        return after - before
+    return before if isinstance(before, Missing) else after

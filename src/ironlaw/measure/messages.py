@@ -5,9 +5,11 @@ The recorder sends orders. What comes back are facts, ready for the recording.
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,17 +24,36 @@ from ironlaw.program import PreparedModel
 
 
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):
-    """Make the arm's model and save it under the folder, with what its engine needs to name layers if they are read."""
+    """Make the arm's model and save it under the folder, with what its engine needs to name layers if they are read.
+
+    On the CPUs that are named, where the arm's own are taken.
+    """
 
     folder: str
     layers: bool = False
+    cpus: tuple[int, ...] = ()
+
+
+class Load(msgspec.Struct, tag="load", frozen=True):
+    """Load what was prepared; without an answer, since what goes wrong is the answer to the start that follows.
+
+    On the CPUs that are named, where the arm's own are taken.
+    """
+
+    prepared: PreparedModel
+    cpus: tuple[int, ...] = ()
 
 
 class Start(msgspec.Struct, tag="start", frozen=True):
-    """Load what was prepared, warm up, open the counters."""
+    """Warm up what was loaded, check it and open the counters.
 
-    prepared: PreparedModel
+    `inferences` is how many warm the arm up, where that is known; without it, as many as it takes until their times are
+    steady. `checks` says whether the program is checked: its mode, its inputs, the threads that work.
+    """
+
     warm_up_limit_ns: int
+    inferences: int | None = None
+    checks: bool = True
 
 
 class Turn(msgspec.Struct, tag="turn", frozen=True):
@@ -44,8 +65,17 @@ class Turn(msgspec.Struct, tag="turn", frozen=True):
     inferences: int
 
 
+class MeasureNothing(msgspec.Struct, tag="nothing", frozen=True):
+    """Measure a turn like the last one, of a program that does nothing."""
+
+
 class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
-    """Run every probe once and return the outputs."""
+    """Take a census of one inference, run every probe once and return the outputs.
+
+    On the CPUs that are named: nothing is measured by it, and other arms answer meanwhile.
+    """
+
+    cpus: tuple[int, ...] = ()
 
 
 class Survey(msgspec.Struct, tag="survey", frozen=True):
@@ -72,7 +102,7 @@ class CodeTurn(msgspec.Struct, tag="code", frozen=True):
     plain: bool = False
 
 
-Order = Prepare | Start | Turn | AskAnswers | Survey | LayerTurn | CodeTurn
+Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | Survey | LayerTurn | CodeTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,23 +120,37 @@ class TwinSetup:
     cpus: tuple[int, ...]
     check: CounterCheck
     code: bool  # whether its code will be sampled, and generated code needs names
-    fd: int  # of its socket, in the interpreter
+    fd: int  # of its socket, as the interpreter received it
     log: str  # the file that takes what its process prints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """An interpreter's order: what to import, and the twins to fork."""
+class Imports:
+    """An interpreter's first order: what to import, long before it is known which twins it is to fork."""
 
-    imports: tuple[str, ...]
-    setups: tuple[TwinSetup, ...]
+    names: tuple[str, ...]
     withheld: tuple[str, ...] = ()  # modules that must not be imported: see ironlaw.telemetry
 
 
-class Forked(msgspec.Struct, tag="forked", frozen=True):
-    """The interpreter has imported everything and forked its twins."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """An interpreter's second order: the twins to fork, and what to import before.
 
-    import_ns: int
+    The twins' ends of their sockets come along, in the order of the setups.
+    """
+
+    imports: tuple[str, ...]
+    setups: tuple[TwinSetup, ...]
+
+
+class Imported(msgspec.Struct, tag="imported", frozen=True):
+    """The interpreter has imported what its first order names; `at_ns` is on the monotonic clock."""
+
+    at_ns: int
+
+
+class Forked(msgspec.Struct, tag="forked", frozen=True):
+    """The interpreter has forked its twins."""
 
 
 class Died(msgspec.Struct, tag="died", frozen=True):
@@ -135,12 +179,13 @@ class End(msgspec.Struct, tag="end", frozen=True):
     arm: str
 
 
-News = Forked | Died | Left | Broken
+News = Imported | Forked | Died | Left | Broken
 _ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _NEWS: msgspec.json.Decoder[News] = msgspec.json.Decoder(News)
 _ENDS: msgspec.json.Decoder[End] = msgspec.json.Decoder(End)
 _MOST_BYTES = 1 << 30  # in a line; the outputs of every probe are some 100 MB at most
 _SHOWN_BYTES = 40
+_MOST_DESCRIPTORS = 253  # in a message: SCM_MAX_FD, include/net/scm.h of Linux
 
 
 class Loss(Enum):
@@ -160,11 +205,13 @@ class LineLost(IronlawError):
 
 
 class Line:
-    """One end of a socket that carries JSON lines."""
+    """One end of a socket that carries JSON lines; and descriptors, to an end that takes them."""
 
-    def __init__(self, end: socket.socket) -> None:
+    def __init__(self, end: socket.socket, *, takes_descriptors: bool = False) -> None:
         self._socket = end
         self._socket.settimeout(None)
+        self._takes_descriptors = takes_descriptors
+        self.descriptors: list[int] = []  # that have come, in the order in which they were sent
         self._waiting = bytearray()
         self._searched = 0  # bytes that wait and hold no newline
 
@@ -172,14 +219,19 @@ class Line:
         """Its descriptor."""
         return self._socket.fileno()
 
-    def send(self, message: bytes) -> None:
-        """Send one line.
+    def send(self, message: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send one line, and with it descriptors, if the other end takes them.
 
         Raises:
             LineLost: the other end is closed.
         """
+        rest = message + b"\n"
         try:
-            self._socket.sendall(message + b"\n")
+            for first in range(0, len(descriptors), _MOST_DESCRIPTORS):
+                # The kernel takes no more with a piece of the message, and none without one.
+                socket.send_fds(self._socket, [rest[:1]], descriptors[first : first + _MOST_DESCRIPTORS])
+                rest = rest[1:]
+            self._socket.sendall(rest)
         except OSError:
             raise LineLost("the other end is closed", loss=Loss.CLOSED) from None
 
@@ -214,7 +266,7 @@ class Line:
             LineLost: the other end is closed, or more came than a line can hold.
         """
         try:
-            piece = self._socket.recv(1 << 20)
+            piece = self._received()
         except OSError:
             piece = b""
         if not piece:
@@ -222,6 +274,15 @@ class Line:
         self._waiting += piece
         if self._searched > _MOST_BYTES:
             raise garbled(bytes(self._waiting[:_SHOWN_BYTES]))
+
+    def _received(self) -> bytes:
+        if not self._takes_descriptors:
+            return self._socket.recv(1 << 20)
+        piece, found, _, _ = socket.recv_fds(self._socket, 1 << 20, _MOST_DESCRIPTORS)
+        for descriptor in found:  # recv_fds of CPython 3.11 does not pass its flags on, MSG_CMSG_CLOEXEC among them
+            os.set_inheritable(descriptor, False)
+        self.descriptors += found
+        return piece
 
     def send_order(self, order: Order) -> None:
         """Recorder to twin."""

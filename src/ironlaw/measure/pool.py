@@ -1,11 +1,11 @@
-"""An engine's threads as the kernel sees them: which of them work, and on which CPUs they may."""
+"""An engine's threads as the kernel sees them: which of them work, and on which CPUs they may run."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ironlaw.machine.process_clock import clock_of_thread, list_threads
 
@@ -13,15 +13,7 @@ from ironlaw.machine.process_clock import clock_of_thread, list_threads
 WORKS_FROM = 0.02
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
-    """What was seen of a process's threads while it inferred."""
-
-    working: int
-    cpus: tuple[int, ...]  # any of its threads may use
-
-
-def observe_pool(infer_once: Callable[[], object], *, times: int = 3) -> Pool:
+def working_threads(infer_once: Callable[[], object], *, times: int = 3) -> int:
     """Watch the CPU time of every thread over some inferences; threads that end meanwhile are not counted."""
     before = {thread: cpu_ns(thread) for thread in list_threads()}
     began_ns = time.perf_counter_ns()
@@ -29,7 +21,14 @@ def observe_pool(infer_once: Callable[[], object], *, times: int = 3) -> Pool:
         infer_once()
     wall_ns = time.perf_counter_ns() - began_ns
     spent = [cpu_ns(thread) - before.get(thread, 0) for thread in list_threads()]
-    return Pool(working=sum(one > WORKS_FROM * wall_ns for one in spent), cpus=_cpus(list_threads()))
+    return sum(one > WORKS_FROM * wall_ns for one in spent)
+
+
+def move_to(cpus: tuple[int, ...]) -> None:
+    """Move every thread of this process to these CPUs."""
+    for thread in list_threads():
+        with contextlib.suppress(ProcessLookupError):  # it has ended since
+            os.sched_setaffinity(thread, cpus)
 
 
 def cpu_ns(thread: int) -> int:
@@ -40,7 +39,8 @@ def cpu_ns(thread: int) -> int:
         return 0
 
 
-def _cpus(threads: tuple[int, ...]) -> tuple[int, ...]:
+def cpus_of(threads: tuple[int, ...]) -> tuple[int, ...]:
+    """The CPUs that any of the threads may use; those that have ended count for nothing."""
     allowed: set[int] = set()
     for thread in threads:
         try:

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ironlaw import child
 from ironlaw.arm import Arm
-from ironlaw.circumstance import Circumstance
 from ironlaw.engines import ENGINES, telemetry_off
-from ironlaw.errors import BadInput, step_for
-from ironlaw.fact import (
-    ArmPrepared,
-    Ceilings,
-    Census,
-    CounterCheck,
-    Fact,
-    Failure,
-    FreeMemory,
-    InterpreterStarted,
-    Labelled,
-    NullReading,
-    Outputs,
-)
+from ironlaw.errors import BadInput
+from ironlaw.fact import ArmPrepared, Ceilings, CounterCheck, Fact, Failure, FreeMemory, InterpreterStarted
 from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
-from ironlaw.machine.free_memory import held, settle
+from ironlaw.machine.free_memory import half_is_left, held, settle
 from ironlaw.machine.inspection import inspect_machine
+from ironlaw.machine.numa import neighbours
+from ironlaw.measure.interpreters import Environment, Interpreters, Launched, Request
 from ironlaw.measure.messages import (
     AskAnswers,
     CodeTurn,
-    Launch,
     LayerTurn,
-    LineLost,
-    Order,
+    Load,
+    MeasureNothing,
     Prepare,
     Start,
     Survey,
@@ -49,8 +34,9 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
-from ironlaw.measure.process_start import new_line, threading_environment, user_environment, with_tail
-from ironlaw.measure.supervised import Interpreter, TwinProcess
+from ironlaw.measure.process_start import threading_environment, user_environment, with_tail
+from ironlaw.measure.twins import Cpus, Errand, Twins
+from ironlaw.measure.warm_up import WarmUp
 from ironlaw.models import hub, libraries_for, may_import
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
@@ -62,30 +48,9 @@ START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
-_GO_BEFORE = Circumstance | Census | Labelled | NullReading  # facts that are followed by the answer to an order
+_NULLS = 5  # their median is not one interruption's
 # What each twin would import otherwise, 0.2 s an arm.
 FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    replicate: int
-    environment: dict[str, str]
-    imports: tuple[str, ...]
-    arms: tuple[Arm, ...]
-    padding: int  # bytes of the environment
-
-
-@dataclass(slots=True)
-class _Launched:
-    """An interpreter on its way, or why it could not be launched."""
-
-    start: _Start
-    log: Path
-    began_ns: int
-    interpreter: Interpreter | None = None
-    reason: str = ""
-    hint: str = ""  # where the system refused to start it
 
 
 class ProcessStage:
@@ -98,17 +63,21 @@ class ProcessStage:
             BadInput: no temporary folder can be made.
         """
         self._plan = plan
-        self._rng = random.Random(plan.seed)
         self._folder = _temporary_folder()
         self._check: CounterCheck | None = None
         self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._has_settled = False  # memory was compacted, once a run: it moves what every program of the machine uses
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
-        self._twins: dict[str, TwinProcess] = {}
-        self._interpreters: list[Interpreter] = []
+        self._twins = Twins()
+        self._arms = {arm.name: arm for arm in plan.arms}
         self._logs = 0
-        self._replicate = -1  # whose twins there are; -1 while models are prepared
-        self._telemetry_off = together((telemetry_off(), hub.TELEMETRY_OFF))
+        quiet = together((telemetry_off(), hub.TELEMETRY_OFF))
+        self._interpreters = Interpreters(
+            variables={**quiet.variables, **threading_environment(plan.threads), **user_environment()},
+            withheld=quiet.withheld,
+            rng=random.Random(plan.seed),
+            new_log=self._new_log,
+        )
         self._allowed = sorted(os.sched_getaffinity(0))
 
     def now_s(self) -> float:
@@ -134,199 +103,228 @@ class ProcessStage:
         return measure_ceilings(machine, threads=threads, cpus=self._cpus(threads))
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
-        """One interpreter; one twin for each model that has not been made yet."""
-        self._replicate = -1
-        makers: dict[str, Arm] = {}
-        for arm in arms:
-            if arm.prepared_as() not in self._made:
-                makers.setdefault(arm.prepared_as(), arm)
-        if makers:
-            imports = {arm.name: self._imports_to_prepare(arm) for arm in makers.values()}
-            for fact in self._open(tuple(makers.values()), replicate=-1, imports=imports):
-                if not isinstance(fact, Failure):
-                    yield fact
-                    continue
-                self._made[self._plan.arm(fact.arm).prepared_as()] = fact
-        for number, (key, arm) in enumerate(makers.items()):
-            if key in self._made:
-                continue  # its interpreter did not start
-            folder = Path(self._folder.name) / f"model{time.monotonic_ns()}-{number}"
-            # A model that an experiment alone runs has no layers read.
-            layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
-            facts = self._ask(arm, Prepare(str(folder), layers), PREPARE_LIMIT_S)
-            yield from facts[:-1]
-            self._made[key] = facts[-1]
-        yield from self.stop()
+        """One interpreter; one twin for each model that has not been made yet, side by side where memory allows.
+
+        What does not fit beside another one is made again, alone.
+        """
+        self._arms |= {arm.name: arm for arm in arms}
+        places = self._places(arms)
+        while makers := self._makers(arms):
+            yield from self._make(makers, places)
+            places = places[:1]
         for arm in arms:
             fact = self._made[arm.prepared_as()]
             assert isinstance(fact, ArmPrepared | Failure)
             yield replace(fact, arm=arm.name)
 
-    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
-        """An interpreter for each environment that the arms need; then each twin loads and warms up, one at a time."""
-        self._replicate = replicate
+    def _makers(self, arms: tuple[Arm, ...]) -> dict[str, Arm]:
+        """What is left to be made, each by one of the arms that share it."""
+        makers: dict[str, Arm] = {}
+        for arm in arms:
+            if arm.prepared_as() not in self._made:
+                makers.setdefault(arm.prepared_as(), arm)
+        return makers
+
+    def _make(self, makers: dict[str, Arm], places: Sequence[Cpus]) -> Iterator[Fact]:
+        """Prepare models at once in as many places; the facts beside those that say so."""
+        self._twins.replicate = -1
+        arms = tuple(makers.values())
+        imports = {arm.name: self._imports_to_prepare(arm) for arm in arms}
+        requests = self._requests(arms, imports)
+        launched = self._interpreters.take(requests)
+        # The first replicate's interpreters import meanwhile.
+        expected = {arm.name: self._imports_of_program(arm) for arm in self._plan.arms}
+        needs = self._needs(self._plan.arms, expected)
+        self._interpreters.start_ahead(needs, room=len(self._allowed) - len(launched))
+        for fact in self._opened(requests, launched):
+            if isinstance(fact, Failure):
+                self._made[self._arms[fact.arm].prepared_as()] = fact
+            else:
+                yield fact
+        waiting = [self._making(key, arm) for key, arm in makers.items() if key not in self._made]
+        for name, facts in self._twins.ask_side_by_side(waiting, places, PREPARE_LIMIT_S, fits=half_is_left()):
+            yield from facts[:-1]
+            self._made[self._arms[name].prepared_as()] = facts[-1]
+        yield from self.stop()
+
+    def _making(self, key: str, arm: Arm) -> Errand:
+        folder = Path(self._folder.name) / f"model{len(self._made)}-{time.monotonic_ns()}"
+        # A model that an experiment alone runs has no layers read.
+        layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
+        return Errand(arm=arm.name, order=lambda cpus: Prepare(str(folder), layers, cpus))
+
+    def start(
+        self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
+    ) -> Iterator[Fact]:
+        """An interpreter for each environment that the arms need; then the twins load and warm up.
+
+        One at a time warms up, on its own CPUs, and as it will run: nothing else runs there. The next one loads
+        meanwhile, on CPUs that are idle.
+        """
+        self._twins.replicate = replicate
         imports = {arm.name: models[arm.name].imports for arm in arms}
-        self._memory = memory = settle(compacting=not self._has_settled)
+        requests = self._requests(arms, imports)
+        launched = self._interpreters.take(requests)
+        fresh = sum(not one.is_ahead for one in launched)
+        if fresh and replicate + 1 < self._plan.schedule.most_replicates():
+            needs = self._needs(arms, imports)
+            self._interpreters.start_ahead(needs, room=len(self._allowed) - fresh)
+        self._memory = memory = settle(compacting=not self._has_settled)  # while they import
         self._has_settled = True
         with held(memory.held_bytes):
-            yield from self._open(arms, replicate=replicate, imports=imports)
-            for arm in arms:
-                yield self._ask(arm, Start(models[arm.name], WARM_UP_LIMIT_NS), START_LIMIT_S)[-1]
+            yield from self._opened(requests, launched)
+            yield from self._warmed_up(arms, models, warm_up)
+        self._interpreters.wait_ahead()
+
+    def _warmed_up(self, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp) -> Iterator[Fact]:
+        forked = [arm for arm in arms if arm.name in self._twins]
+        loading: set[str] = set()
+        for place, arm in enumerate(forked):
+            if arm.name not in loading:
+                self._twins.send(arm.name, Load(models[arm.name]))
+            for following in forked[place + 1 : place + 2]:
+                if idle := self._idle_cpus(following):
+                    self._twins.send(following.name, Load(models[following.name], idle))
+                    loading.add(following.name)
+            order = Start(
+                warm_up_limit_ns=WARM_UP_LIMIT_NS,
+                inferences=warm_up.inferences.get(arm.name),
+                checks=warm_up.checks,
+            )
+            yield self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
+
+    def _idle_cpus(self, arm: Arm) -> Cpus:
+        """CPUs on which an arm is loaded while another one runs on its own; none where it has to be there itself."""
+        own = self._cpus(arm.variant.threads(self._plan.threads))
+        if not ENGINES[arm.variant.level(ENGINE)].moves:
+            return ()
+        idle = tuple(cpu for cpu in neighbours(own) if cpu in self._allowed and cpu not in own)
+        return idle[-len(own) :] if len(idle) >= len(own) else ()
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """The arm's reading."""
-        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
     def survey(self, arm: Arm, order: Survey) -> Fact:
         """The layers of the arm."""
-        return self._ask(arm, order, START_LIMIT_S)[-1]
+        return self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
         """The arm's layers, read."""
-        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
         """Where the arm's code was."""
-        return self._ask(arm, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
-    def answer(self, arm: Arm) -> list[Fact]:
-        """What one inference executes, and the arm's outputs on the probes."""
-        return self._ask(arm, AskAnswers(), START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S)
+    def measure_nothing(self, arm: Arm) -> list[Fact]:
+        """Empty turns, or the failure behind them."""
+        limit_s, facts = self._plan.schedule.turn_limit_s, list[Fact]()
+        while len(facts) < _NULLS and not (facts and isinstance(facts[-1], Failure)):
+            facts += self._twins.ask(arm.name, MeasureNothing(), limit_s)
+        return facts
+
+    def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
+        """What one inference of each executes, and its outputs on the probes; side by side on every CPU."""
+        by_name = {arm.name: arm for arm in arms}
+        errands = [Errand(arm=arm.name, order=AskAnswers) for arm in arms]
+        limit_s = START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S
+        for name, facts in self._twins.ask_side_by_side(errands, self._places(arms), limit_s):
+            yield by_name[name], facts
 
     def stop(self) -> list[Fact]:
         """Hang up on every twin, and end what does not end by itself; what arms had left running."""
-        for twin in self._twins.values():
-            twin.line.close()
+        self._twins.hang_up()
         left: list[Fact] = []
-        for interpreter in self._interpreters:
+        for interpreter in self._interpreters.active:
             left.extend(interpreter.dismiss(limit_s=HANG_UP_LIMIT_S))
-        self._twins.clear()
-        self._interpreters.clear()
+        self._interpreters.active.clear()
         return left
 
     def close(self) -> None:
         """Stop, and remove the prepared models."""
         self.stop()
+        self._interpreters.discard_ahead()
         self._folder.cleanup()
 
-    def _cpus(self, threads: int) -> tuple[int, ...]:
+    def _cpus(self, threads: int) -> Cpus:
         """The CPUs an arm is pinned to: from the last allowed one down, since the first serves most interrupts."""
         return tuple(sorted(self._allowed[-threads:]))
 
-    def _open(self, arms: tuple[Arm, ...], *, replicate: int, imports: Mapping[str, tuple[str, ...]]) -> Iterator[Fact]:
-        by_environment: dict[tuple[tuple[str, str], ...], list[Arm]] = {}
+    def _places(self, arms: Sequence[Arm]) -> list[Cpus]:
+        """Sets of CPUs on which as many of the arms can run at once; the first is that on which they are measured."""
+        size = min(len(self._allowed), max((arm.variant.threads(self._plan.threads) for arm in arms), default=1))
+        count = max(1, len(self._allowed) // size)
+        last = len(self._allowed)
+        return [tuple(self._allowed[last - size * (place + 1) : last - size * place]) for place in range(count)]
+
+    def _requests(self, arms: tuple[Arm, ...], imports: Mapping[str, tuple[str, ...]]) -> list[Request]:
+        by_environment: dict[Environment, list[Arm]] = {}
         for arm in arms:
-            by_environment.setdefault(tuple(sorted(arm.variant.environment().items())), []).append(arm)
-        starts = [
-            self._birth(tuple(members), dict(environment), replicate, imports)
+            by_environment.setdefault(_environment(arm), []).append(arm)
+        return [
+            Request(
+                environment=environment,
+                imports=_imports(members, imports),
+                setups=tuple(self._setup(arm) for arm in members),
+            )
             for environment, members in by_environment.items()
         ]
-        # Side by side: each imports for seconds, and nothing counts meanwhile.
-        for launched in [self._launch(start) for start in starts]:
-            yield from self._opened(launched)
+
+    def _needs(
+        self, arms: tuple[Arm, ...], imports: Mapping[str, tuple[str, ...]]
+    ) -> list[tuple[Environment, tuple[str, ...]]]:
+        """The interpreters of a replicate of these arms, whose models import what is named."""
+        by_environment: dict[Environment, list[Arm]] = {}
+        for arm in arms:
+            by_environment.setdefault(_environment(arm), []).append(arm)
+        return [(environment, _imports(members, imports)) for environment, members in by_environment.items()]
 
     def _imports_to_prepare(self, arm: Arm) -> tuple[str, ...]:
+        return (*libraries_for(arm.factory or self._plan.model), *self._imports_of_program(arm))
+
+    def _imports_of_program(self, arm: Arm) -> tuple[str, ...]:
+        """What a program imports of what its engine knows, as far as its source shows."""
         source, variant = arm.factory or self._plan.model, arm.variant
         used = ENGINES[variant.level(ENGINE)].uses(variant.level(PRECISION))
-        return (*libraries_for(source), *(name for name in used if may_import(source, name)))
+        return tuple(name for name in used if may_import(source, name))
 
-    def _birth(
-        self, arms: tuple[Arm, ...], environment: dict[str, str], replicate: int, imports: Mapping[str, tuple[str, ...]]
-    ) -> _Start:
-        of_engines = [
-            name
-            for variant in (arm.variant for arm in arms)
-            for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
-        ]
-        of_models = [name for arm in arms for name in imports.get(arm.name, ())]
-        return _Start(
-            replicate=replicate,
-            environment=environment,
-            imports=tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *of_models))),
-            arms=arms,
-            padding=self._rng.randrange(4096),
-        )
+    def _opened(self, requests: Sequence[Request], launched: Sequence[Launched]) -> Iterator[Fact]:
+        """Wait for interpreters and their twins; what there is to say of them."""
+        for request, one in zip(requests, launched, strict=True):
+            done, twins = self._interpreters.fork(one, request)
+            for twin in twins:
+                self._twins.add(twin)
+            yield from self._reported(request, done)
 
-    def _opened(self, launched: _Launched) -> Iterator[Fact]:
-        """Wait for an interpreter and its twins; what there is to say of it."""
-        start = launched.start
-        interpreter = launched.interpreter
-        reason = launched.reason if interpreter is None else interpreter.wait_forked(limit_s=START_LIMIT_S)
-        if reason:
-            reason = with_tail(reason, launched.log)
-            # Where the system starts no process before anything is measured, it is no arm's fault.
-            stage = "input" if launched.hint and start.replicate < 0 else "start"
-            for arm in start.arms:
-                if (twin := self._twins.pop(arm.name, None)) is not None:
-                    twin.line.close()
-                yield Failure(arm=arm.name, replicate=start.replicate, stage=stage, reason=reason, hint=launched.hint)
-            return
-        yield InterpreterStarted(
-            replicate=start.replicate,
-            arms=tuple(arm.name for arm in start.arms),
-            environment=start.environment,
-            padding_bytes=start.padding,
-            start_ns=time.monotonic_ns() - launched.began_ns,
-            memory=self._memory,
-        )
-
-    def _launch(self, start: _Start) -> _Launched:
-        """Start an interpreter and say what it is to import and to fork; does not wait for it."""
-        launched = _Launched(start=start, log=self._new_log(), began_ns=time.monotonic_ns())
-        try:
-            self._spawn(launched)
-        except OSError as error:
-            launched.reason = f"the interpreter did not start: {error.strerror}"
-            launched.hint = step_for(error)
-        return launched
-
-    def _spawn(self, launched: _Launched) -> None:
-        """Start the process of an interpreter with a line to it and to each of its twins.
-
-        Raises:
-            OSError: there are not enough descriptors, processes or space for it.
-        """
-        start = launched.start
-        with contextlib.ExitStack() as theirs:
-            line, end = new_line(theirs)
-            lines, setups = {}, []
-            for arm in start.arms:
-                lines[arm.name], other = new_line(theirs)
-                setups.append(self._setup(arm, start.replicate, fd=other.fileno(), log=self._new_log()))
-            process = subprocess.Popen(
-                child.command("ironlaw.measure.interpreter", str(end.fileno())),
-                env={
-                    **child.environment(),
-                    **self._telemetry_off.variables,
-                    **threading_environment(self._plan.threads),
-                    **user_environment(),
-                    "IRONLAW_PADDING": "x" * start.padding,
-                    **start.environment,
-                },
-                pass_fds=[end.fileno(), *(setup.fd for setup in setups)],
-                stdin=subprocess.DEVNULL,
-                stdout=theirs.enter_context(launched.log.open("wb")),
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+    def _reported(self, request: Request, done: Launched) -> Iterator[Fact]:
+        names, replicate = tuple(setup.arm.name for setup in request.setups), self._twins.replicate
+        if not done.reason:
+            yield InterpreterStarted(
+                replicate=replicate,
+                arms=names,
+                environment=dict(request.environment),
+                padding_bytes=done.padding,
+                start_ns=done.start_ns,
+                memory=self._memory,
             )
-            interpreter = Interpreter(process, line, launched.log, tuple(lines))
-            self._interpreters.append(interpreter)
-        launched.interpreter = interpreter
-        for setup in setups:
-            name = setup.arm.name
-            self._twins[name] = TwinProcess(name, lines[name], interpreter, Path(setup.log))
-        interpreter.begin(Launch(imports=start.imports, setups=tuple(setups), withheld=self._telemetry_off.withheld))
+            return
+        reason = with_tail(done.reason, done.log)
+        # Where the system starts no process before anything is measured, it is no arm's fault.
+        stage = "input" if done.hint and replicate < 0 else "start"
+        for name in names:
+            yield Failure(arm=name, replicate=replicate, stage=stage, reason=reason, hint=done.hint)
 
     def _new_log(self) -> Path:
         self._logs += 1
         return Path(self._folder.name) / f"output{self._logs}.txt"
 
-    def _setup(self, arm: Arm, replicate: int, *, fd: int, log: Path) -> TwinSetup:
+    def _setup(self, arm: Arm) -> TwinSetup:
         assert self._check is not None, "the counters are checked before anything starts"
         threads = arm.variant.threads(self._plan.threads)
         return TwinSetup(
             arm=arm,
-            replicate=replicate,
+            replicate=self._twins.replicate,
             model=self._plan.model,
             images=self._plan.images,
             labels=self._plan.labels,
@@ -336,28 +334,9 @@ class ProcessStage:
             cpus=self._cpus(threads),
             check=self._check,
             code=self._plan.code,
-            fd=fd,
-            log=str(log),
+            fd=-1,  # known when its interpreter has received it
+            log=str(self._new_log()),
         )
-
-    def _ask(self, arm: Arm, order: Order, limit_s: float) -> list[Fact]:
-        """The facts an order brings; its last one is the answer or a Failure. A twin that fails has left the stage."""
-        stage, replicate = str(type(order).__struct_config__.tag), self._replicate
-        twin = self._twins.get(arm.name)
-        if twin is None:
-            return [Failure(arm=arm.name, replicate=replicate, stage=stage, reason="its process has ended")]
-        facts: list[Fact] = []
-        try:
-            twin.send(order)
-            while not facts or _goes_before(facts[-1]):
-                facts.append(twin.receive(limit_s=limit_s))
-        except LineLost as lost:
-            reason = with_tail(twin.explain(lost), twin.log)
-            facts.append(Failure(arm=arm.name, replicate=replicate, stage=stage, reason=reason))
-        if isinstance(facts[-1], Failure):
-            twin.line.close()
-            del self._twins[arm.name]
-        return facts
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
@@ -371,6 +350,16 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
         ) from None
 
 
-def _goes_before(fact: Fact) -> bool:
-    """Whether a twin sends more facts for the same order behind this one."""
-    return isinstance(fact, _GO_BEFORE) or (isinstance(fact, Outputs) and fact.following > 0)
+def _environment(arm: Arm) -> Environment:
+    return tuple(sorted(arm.variant.environment().items()))
+
+
+def _imports(arms: Sequence[Arm], of_models: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What an interpreter imports for its arms: for all of them, for their engines, for their models."""
+    of_engines = [
+        name
+        for variant in (arm.variant for arm in arms)
+        for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
+    ]
+    used = [name for arm in arms for name in of_models.get(arm.name, ())]
+    return tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *used)))

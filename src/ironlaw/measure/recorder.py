@@ -32,6 +32,7 @@ from ironlaw.measure.messages import CodeTurn, Turn
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
 from ironlaw.measure.stopwatch import Laps, Stopwatch
+from ironlaw.measure.warm_up import WarmUps, inference_s, warming_s
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
@@ -93,6 +94,8 @@ class _Run:
     failed: set[str] = field(default_factory=set)
     started: dict[str, ArmStarted] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)  # arms of which empty turns were measured
+    warm_ups: WarmUps = field(default_factory=WarmUps)
     sweeps: Sweeps | None = None  # set when the counters are known, where layers are read
     spent: list[ReplicateSpent] = field(default_factory=list)
     preparing_s: float = 0.0
@@ -112,6 +115,7 @@ class _Run:
             self.models[fact.arm] = fact.prepared
         if isinstance(fact, ArmStarted):
             self.started[fact.arm] = fact
+            self.warm_ups.note(self.plan.arm(fact.arm), fact)
 
     def situation(self) -> Situation:
         return Situation(
@@ -250,9 +254,10 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     clock = Laps(run.stage.now_s)
     run.say(f"starting replicate {replicate + 1}", replicate)
     run.watch.turn_to(Activity.STARTING)
-    for fact in run.stage.start(replicate, _in_starting_order(run, replicate), run.models):
+    order = _in_starting_order(run, replicate)
+    for fact in run.stage.start(replicate, order, run.models, run.warm_ups.of(order)):
         if isinstance(fact, ArmStarted):
-            run.watch.split({Activity.LOADING: fact.load_ns / 1e9, Activity.WARMING: _warming_s(fact)})
+            run.watch.split({Activity.LOADING: fact.load_ns / 1e9, Activity.WARMING: warming_s(fact)})
         run.keep(fact)
     run.watch.turn_to(Activity.PLANNING)
     arms = run.alive()
@@ -266,6 +271,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     for circumstance in size.circumstances:
         run.keep(circumstance)
     _count(run, replicate, arms, size)
+    _measure_nothing(run)
     counting_s = clock.lap()
     _sweep(run, replicate, size)
     layers_s = clock.lap()
@@ -300,10 +306,6 @@ def _count(run: _Run, replicate: int, arms: tuple[Arm, ...], size: Dimension) ->
         run.say(doing, replicate + (number + 1) / size.rounds)
 
 
-def _warming_s(started: ArmStarted) -> float:
-    return (sum(started.warm_up_ns) + started.between_ns * len(started.warm_up_ns)) / 1e9
-
-
 def _stop(run: _Run) -> None:
     run.watch.turn_to(Activity.WAITING)
     for fact in run.stage.stop():
@@ -336,7 +338,7 @@ def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
     allowance = Allowance(
         budget_s=size.layers_s,
         turn_inferences=min(size.turns[arm.name][0] for arm in arms),
-        inference_s={arm.name: _inference_s(run.started[arm.name]) for arm in arms},
+        inference_s={arm.name: inference_s(run.started[arm.name]) for arm in arms},
         rng=random.Random(f"{run.plan.seed}/{replicate}/layers"),
     )
     run.sweeps.sweep(arms, replicate, allowance)
@@ -352,7 +354,7 @@ def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     run.say("sampling code", replicate + 1)
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
     for arm in arms:
-        wanted = round(size.code_s / len(arms) / max(_inference_s(run.started[arm.name]), 1e-9))
+        wanted = round(size.code_s / len(arms) / max(inference_s(run.started[arm.name]), 1e-9))
         inferences = max(1, min(CODE_MOST_INFERENCES, wanted))
         order = CodeTurn(round=replicate, inferences=inferences, plain=replicate < CODE_PLAIN_REPLICATES)
         run.keep(run.stage.code_turn(arm, order))
@@ -370,22 +372,29 @@ def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm], size: Di
         run.keep(fact)
 
 
+def _measure_nothing(run: _Run) -> None:
+    """Empty turns of the arms of which there are none yet: what measuring adds to a turn."""
+    for arm in run.alive():
+        if arm.name not in run.emptied:
+            run.emptied.add(arm.name)
+            for fact in run.stage.measure_nothing(arm):
+                run.keep(fact)
+
+
 def _answer(run: _Run) -> int:
     """Ask the arms that have not answered yet, while there is time; how many."""
     run.watch.turn_to(Activity.ANSWERS)
     lost = run.sweeps.lost if run.sweeps else set()
+    silent = tuple(arm for arm in run.alive() if arm.name not in run.answered and arm.name not in lost)
+    if not silent or run.left_s() <= 0:
+        return 0
+    run.say(f"comparing what {len(silent)} arms answer")
     count = 0
-    for arm in run.alive():
-        if arm.name in run.answered or arm.name in lost or run.left_s() <= 0:
-            continue
+    for arm, facts in run.stage.answers(silent):
         run.answered.add(arm.name)
-        run.say(f"comparing what {arm.name} answers")
-        for fact in run.stage.answer(arm):
-            run.keep(fact)
         count += 1
+        for fact in facts:
+            run.keep(fact)
+        if run.left_s() <= 0:
+            break
     return count
-
-
-def _inference_s(started: ArmStarted) -> float:
-    warm = started.warm_up_ns[len(started.warm_up_ns) // 2 :]
-    return statistics.median(warm) / 1e9

@@ -45,6 +45,7 @@ from ironlaw.machine import Machine
 from ironlaw.measure.layers.scripted import ScriptedArm, ScriptedLayer
 from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
 from ironlaw.measure.sampling.turns import PERIOD_NS
+from ironlaw.measure.warm_up import WarmUp
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import PreparedModel
 from ironlaw.variant import Variant
@@ -137,15 +138,9 @@ class ArmScript:
 
 _UNSTATED = Missing("the script states no ceilings")
 _NO_CEILINGS = Ceilings(
-    threads=1,
-    macs_per_s={},
-    read_bytes_per_s=_UNSTATED,
-    write_bytes_per_s=_UNSTATED,
-    copy_bytes_per_s=_UNSTATED,
-    streamed_bytes=_UNSTATED,
-    switch_ns=_UNSTATED,
-    page_fault_ns=_UNSTATED,
-)
+    threads=1, macs_per_s={}, read_bytes_per_s=_UNSTATED, write_bytes_per_s=_UNSTATED, copy_bytes_per_s=_UNSTATED,
+    streamed_bytes=_UNSTATED, switch_ns=_UNSTATED, page_fault_ns=_UNSTATED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +203,9 @@ class ScriptedStage:
             model = PreparedModel(path="", size_bytes=size, phases_ns={"prepare": 10**8}, weights="scripted")
             yield ArmPrepared(arm=arm.name, prepared=model)
 
-    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+    def start(
+        self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
+    ) -> Iterator[Fact]:
         """Draw the replicate's variation and warm up."""
         self._replicate = replicate
         self._now_s += self._script.start_s
@@ -327,8 +324,12 @@ class ScriptedStage:
             between_ns=law.reading_between_ns,
         )
 
-    def answer(self, arm: Arm) -> list[Fact]:
-        """The stated census, and 64 rows of 10 numbers: the shared ones, with the arm's own noise."""
+    def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
+        """Of each the stated census, and 64 rows of 10 numbers: the shared ones, with the arm's own noise."""
+        for arm in arms:
+            yield arm, self._answer(arm)
+
+    def _answer(self, arm: Arm) -> list[Fact]:
         shared = random.Random(self._script.seed)
         own = random.Random(f"{self._script.seed}/{arm.name}")
         noise = self._law(arm).answer_noise
@@ -344,9 +345,9 @@ class ScriptedStage:
             forms=((10,),),
             input_forms=((1,),),
         )
-        return [*self._nulls(arm), Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
+        return [Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
 
-    def _nulls(self, arm: Arm) -> list[Fact]:
+    def measure_nothing(self, arm: Arm) -> list[Fact]:
         """Empty turns, where the script states what measuring costs."""
         wall_ns = round(self._law(arm).measuring_ns * _NULL_INFERENCES)
         one = NullReading(arm=arm.name, replicate=self._replicate, wall_ns=wall_ns, inferences=_NULL_INFERENCES)

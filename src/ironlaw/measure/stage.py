@@ -9,6 +9,7 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Ceilings, CounterCheck, Fact
 from ironlaw.machine import Machine
 from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
+from ironlaw.measure.warm_up import WarmUp
 from ironlaw.program import PreparedModel
 
 
@@ -30,7 +31,9 @@ class Stage(Protocol):
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Make and save each arm's model; arms that can share one do. One ArmPrepared or Failure an arm."""
 
-    def start(self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel]) -> Iterator[Fact]:
+    def start(
+        self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
+    ) -> Iterator[Fact]:
         """Fork the twins of a replicate and warm each up. One ArmStarted or Failure an arm."""
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
@@ -45,8 +48,11 @@ class Stage(Protocol):
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
         """CodeSamples, with samples or with the reason why there are none; or a Failure as above."""
 
-    def answer(self, arm: Arm) -> list[Fact]:
-        """A Census and Outputs, or a Failure."""
+    def measure_nothing(self, arm: Arm) -> list[Fact]:
+        """NullReadings of turns like the arm's last one, or a Failure."""
+
+    def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
+        """Of each arm a Census and Outputs, or a Failure, as they come; side by side, since nothing is measured."""
 
     def stop(self) -> list[Fact]:
         """End the replicate: its processes have ended when this returns, and what had to be ended is a fact as well."""

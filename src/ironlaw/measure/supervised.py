@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ironlaw.measure.messages import (
     Died,
     End,
     Forked,
+    Imported,
+    Imports,
     Launch,
     Left,
     Line,
@@ -31,6 +34,7 @@ from ironlaw.measure.messages import (
     decode_news,
     first_readable,
 )
+from ironlaw.missing import Maybe, Missing
 
 END_LIMIT_S = 8.0  # for an interpreter to report the end of what was killed; what an arm left has 1 s to end alone
 
@@ -42,31 +46,43 @@ class Interpreter:
     process: subprocess.Popen[bytes]
     line: Line
     log: Path
-    arms: tuple[str, ...]
+    arms: tuple[str, ...] = ()  # whose twins it has forked
     ends: dict[str, str] = field(default_factory=dict)  # of twins that have ended: how
     left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     has_ended: bool = False
+    _imported: Maybe[int] | None = None
 
-    def begin(self, launch: Launch) -> None:
-        """Let it import and fork; `wait_forked` waits for that, and reports what went wrong here too."""
+    def begin(self, imports: Imports) -> None:
+        """Let it import; `imported` waits for that, and reports what went wrong here too."""
         with contextlib.suppress(LineLost):
-            self.line.send(msgspec.json.encode(launch))
+            self.line.send(msgspec.json.encode(imports))
 
-    def wait_forked(self, *, limit_s: float) -> str:
-        """Wait until it has imported and forked; empty, or why it could not."""
+    def imported(self, *, limit_s: float) -> Maybe[int]:
+        """Wait until it has imported: when that was, on the monotonic clock in ns, or why it could not."""
+        if self._imported is None:
+            news = self._next_news(limit_s)
+            self._imported = news.at_ns if isinstance(news, Imported) else Missing(_refused(news))
+        return self._imported
+
+    def discard(self) -> None:
+        """End it, before it has forked anything."""
+        if not self.has_ended:
+            self._end_and_reap()
+
+    def fork(self, launch: Launch, ends: Sequence[int], *, limit_s: float) -> str:
+        """Have it fork twins, and hand it their ends of their lines; empty, or why it could not."""
+        self.arms = tuple(setup.arm.name for setup in launch.setups)
+        with contextlib.suppress(LineLost):
+            self.line.send(msgspec.json.encode(launch), ends)
+        news = self._next_news(limit_s)
+        return "" if isinstance(news, Forked) else _refused(news)
+
+    def _next_news(self, limit_s: float) -> News | str:
+        """What it reports next, or how it was lost."""
         try:
-            news = self.line.receive_news(timeout_s=limit_s)
+            return self.line.receive_news(timeout_s=limit_s)
         except LineLost as lost:
-            if lost.loss is not Loss.CLOSED:
-                return f"the interpreter did not start: {lost.message}"
-            return f"the interpreter did not start: {self._end_and_reap()}"
-        match news:
-            case Forked():
-                return ""
-            case Broken():
-                return news.reason
-            case _:
-                return f"the interpreter did not start: {news}"
+            return lost.message if lost.loss is not Loss.CLOSED else self._end_and_reap()
 
     def hear(self) -> None:
         """Take what news have come; it has ended when its line is closed."""
@@ -140,6 +156,10 @@ class Interpreter:
         return how
 
 
+def _refused(news: News | str) -> str:
+    return news.reason if isinstance(news, Broken) else f"the interpreter did not start: {news}"
+
+
 @dataclass(slots=True)
 class TwinProcess:
     """The process of one arm, from the recorder's side."""
@@ -179,6 +199,21 @@ class TwinProcess:
             else:
                 raise LineLost(f"no answer within {limit_s:.0f} s", loss=Loss.SLOW)
         return decode_fact(line, arm=self.arm)
+
+    def look(self) -> Fact | None:
+        """A fact that has come whole; None where none has.
+
+        Raises:
+            LineLost: as `receive`.
+        """
+        has_ended = self.arm in self.interpreter.ends or self.interpreter.has_ended
+        line = self.line.take()
+        while line is None and first_readable(self.line, deadline_s=0.0) is not None:
+            self.line.fill()
+            line = self.line.take()
+        if line is None and has_ended:
+            raise LineLost("its process has ended", loss=Loss.CLOSED)
+        return None if line is None else decode_fact(line, arm=self.arm)
 
     def explain(self, lost: LineLost) -> str:
         """Why it was lost. It has ended when this returns."""

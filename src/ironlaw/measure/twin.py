@@ -17,20 +17,25 @@ from ironlaw.errors import BadInput, IronlawError
 from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, NullReading, Outputs, Reading
 from ironlaw.factors import FACTORS
 from ironlaw.machine.cgroup import throttled_ns
+from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.machine.inspection import steal_ns
-from ironlaw.machine.process_clock import waited_ns
+from ironlaw.machine.process_clock import list_threads, waited_ns
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.chain import clock_mhz
-from ironlaw.measure.checks import check_program
+from ironlaw.measure.checks import UNCHECKED, check
+from ironlaw.measure.hot_loop import run, run_paused
 from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
+from ironlaw.measure.measured import elapsed
 from ironlaw.measure.messages import (
     AskAnswers,
     CodeTurn,
     LayerTurn,
     Line,
     LineLost,
+    Load,
+    MeasureNothing,
     Order,
     Prepare,
     Start,
@@ -39,11 +44,9 @@ from ironlaw.measure.messages import (
     TwinSetup,
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
-from ironlaw.measure.pool import observe_pool
+from ironlaw.measure.pool import cpus_of, move_to
 from ironlaw.measure.sampling.turns import CodeReader
-from ironlaw.measure.train_mode import layers_as_in_training
-from ironlaw.measure.warm_up import steady_from, warm_up
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.factories import runs_with_gradients
 from ironlaw.models.labels import read_labels
@@ -59,7 +62,6 @@ _GRADIENTS = (
     "its call needs gradients, and modules are called under torch.inference_mode: add +grad=on to the arm "
     "(--arm NAME=FILE.py:FACTORY+grad=on), or return a callable, which is run as it is"
 )
-_NULLS = 5  # their median is not one interruption's
 
 
 def serve(setup: TwinSetup) -> None:
@@ -93,34 +95,56 @@ class Twin:
         self._layers: LayerReader | None = None
         self._last: Turn | None = None
         self._code: CodeReader | None = None
+        self._load_ns = 0
+        self._is_away = False  # from the arm's own CPUs
+        self._unloaded: list[Fact] = []  # why it could not be loaded
 
     def obey(self, order: Order) -> list[Fact]:
-        """Do what was ordered and return what became known by it; the last fact answers the order."""
-        stage = type(order).__struct_config__.tag
+        """Do what was ordered and return what became known by it; the last fact answers the order.
+
+        Loading is not answered: that it failed is the answer to the start behind it.
+        """
+        if isinstance(order, Load):
+            self._unloaded = self._done_or_failed(order)
+            return []
+        if isinstance(order, Start) and self._unloaded:
+            return self._unloaded
+        return self._done_or_failed(order)
+
+    def _done_or_failed(self, order: Order) -> list[Fact]:
+        stage = "start" if isinstance(order, Load) else str(type(order).__struct_config__.tag)
         try:
             return self._obeyed(order)
         except BadInput as error:
             return [self._failure("input", error.message, error.hint)]
         except IronlawError as error:
-            return [self._failure(str(stage), error.message, error.hint)]
+            return [self._failure(stage, error.message, error.hint)]
         except SystemExit as error:
-            return [self._failure(str(stage), f"it called sys.exit({error.code!r})", _where(error))]
+            return [self._failure(stage, f"it called sys.exit({error.code!r})", _where(error))]
         except BaseException as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
             with contextlib.suppress(OSError, ValueError):  # the program may have closed what it prints to
                 traceback.print_exc()
             hint = _GRADIENTS if self._lacks_gradients() else _where(error)
-            return [self._failure(str(stage), f"{type(error).__name__}: {error}", hint)]
+            return [self._failure(stage, f"{type(error).__name__}: {error}", hint)]
 
     def _obeyed(self, order: Order) -> list[Fact]:
         match order:
             case Prepare():
+                self._move(order.cpus)
                 return self._prepare(order)
+            case Load():
+                self._move(order.cpus)
+                return self._load(order)
             case Start():
+                self._move(())
                 return [self._start(order)]
             case Turn():
                 return [self._turn(order)]
+            case MeasureNothing():
+                return [self._null()]
             case AskAnswers():
-                return [*self._nulls(), self._take_census(), *self._judge(), *self._answer()]
+                self._move(order.cpus)
+                return [self._take_census(), *self._judge(), *self._answer()]
             case Survey():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -129,6 +153,12 @@ class Twin:
             case CodeTurn():
                 inputs = [self._take_input() for _ in range(order.inferences)]
                 return [self._code_reader().turn(order, inputs)]
+
+    def _move(self, cpus: tuple[int, ...]) -> None:
+        """Go to these CPUs, or back to the arm's own. If it never left, threads stay where the engine pinned them."""
+        if cpus or self._is_away:
+            move_to(cpus or self._setup.cpus)
+        self._is_away = bool(cpus)
 
     def _lacks_gradients(self) -> bool:
         """Whether a call that fails under inference_mode succeeds where gradients are recorded."""
@@ -192,7 +222,7 @@ class Twin:
         """Threads of the engine's pool."""
         return self._setup.arm.variant.pool_threads(self._setup.threads)
 
-    def _start(self, order: Start) -> ArmStarted:
+    def _load(self, order: Load) -> list[Fact]:
         setup = self._setup
         self._enter_process(order.prepared.settings)
         if setup.code:
@@ -206,19 +236,22 @@ class Twin:
         for name, level in setup.arm.variant.changed:
             if name not in program.applied:
                 program = FACTORS[name].change(level, program)
-        load_ns = time.perf_counter_ns() - began_ns
+        self._load_ns = time.perf_counter_ns() - began_ns
         self._program = program
+        return []
+
+    def _start(self, order: Start) -> ArmStarted:
+        setup, program = self._setup, self._program
+        assert program is not None, "a start is ordered after loading"
         # Entered for the life of the process: the guard is part of how the arm is run, not of an inference. It is kept,
         # since torch.inference_mode ends when its object is collected.
         self._guard = program.guard()
         self._guard.__enter__()
         began_ns = time.perf_counter_ns()
-        series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns)
+        series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns, inferences=order.inferences)
         between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
-        training = layers_as_in_training(program)
-        checks = {"training": training if isinstance(training, Missing) else bool(training), **check_program(program)}
-        pool = observe_pool(self._one_inference_ns)
+        checked = check(program, self._one_inference_ns) if order.checks else UNCHECKED
         meter = meter_for(setup.check)
         meter.attach()
         self._meter = meter
@@ -229,19 +262,20 @@ class Twin:
         return ArmStarted(
             arm=setup.arm.name,
             replicate=setup.replicate,
-            load_ns=load_ns,
+            load_ns=self._load_ns,
             warm_up_ns=series,
-            steady_at=steady_from(series),
+            steady_at=steady_from(series) if order.inferences is None else NOT_JUDGED,
             threads=len(os.listdir("/proc/self/task")),
             cpus=tuple(sorted(os.sched_getaffinity(0))),
             read_back=read_back,
             peak_rss_bytes=peak_rss_bytes(),
             boundary=program.boundary,
-            working_threads=pool.working,
-            thread_cpus=pool.cpus,
-            checks=checks,
-            training_layers=training,
+            working_threads=checked.working_threads,
+            thread_cpus=cpus_of(list_threads()),
+            checks=dict(checked.checks),
+            training_layers=checked.training_layers,
             between_ns=between_ns,
+            warm_up_judged=order.inferences is None,
         )
 
     def _one_inference_ns(self) -> int:
@@ -293,35 +327,30 @@ class Twin:
             migrations=measured.migrations,
             counts=measured.counts,
             threads_after=measured.threads,
-            steal_ns=_elapsed(stolen_before, stolen_after),
-            throttled_ns=_elapsed(throttled_before, throttled_after),
-            waited_ns=_elapsed(waited_before, waited_after),
+            steal_ns=elapsed(stolen_before, stolen_after),
+            throttled_ns=elapsed(throttled_before, throttled_after),
+            waited_ns=elapsed(waited_before, waited_after),
             clock_before_mhz=clock_before,
             clock_after_mhz=clock_mhz(),
         )
 
-    def _nulls(self) -> list[NullReading]:
-        """Turns like the last one, of a program that does nothing."""
+    def _null(self) -> NullReading:
+        """A turn like the last one, of a program that does nothing."""
         program, meter, order = self._program, self._meter, self._last
-        if program is None or meter is None or order is None:
-            return []
+        assert program is not None, "an empty turn is ordered after a turn"
+        assert meter is not None, "an empty turn is ordered after a turn"
+        assert order is not None, "an empty turn is ordered after a turn"
         empty = Program(infer=_nothing, inputs=[], before_each=[_nothing for _ in program.before_each])
         inputs = [self._take_input() for _ in range(order.inferences)]
-        nulls = []
-        for _ in range(_NULLS):
-            meter.begin(order.group)
-            wall_ns = run_paused(empty, meter, inputs) if empty.before_each else run(empty, meter, inputs)
-            counts = meter.finish().counts
-            nulls.append(
-                NullReading(
-                    arm=self._setup.arm.name,
-                    replicate=self._setup.replicate,
-                    wall_ns=wall_ns,
-                    counts=counts,
-                    inferences=order.inferences,
-                )
-            )
-        return nulls
+        meter.begin(order.group)
+        wall_ns = run_paused(empty, meter, inputs) if empty.before_each else run(empty, meter, inputs)
+        return NullReading(
+            arm=self._setup.arm.name,
+            replicate=self._setup.replicate,
+            wall_ns=wall_ns,
+            counts=meter.finish().counts,
+            inferences=order.inferences,
+        )
 
     def _layer_reader(self) -> LayerReader:
         assert self._program is not None, "a survey is ordered after a start"
@@ -361,51 +390,6 @@ class Twin:
 
 def _nothing(*arguments: object) -> None:
     """An inference that is none."""
-
-
-def run(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:
-    """The hot loop: the wall time in ns of one inference after the other, counters running."""
-    infer = program.infer
-    clock = time.perf_counter_ns
-    meter.start()
-    began_ns = clock()
-    for arguments in inputs:
-        infer(*arguments)
-    ended_ns = clock()
-    meter.stop()
-    return ended_ns - began_ns
-
-
-def run_paused(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:
-    """The hot loop with something to do before each inference, for which clock and counters pause."""
-    infer = program.infer
-    clock = time.perf_counter_ns
-    wall_ns = 0
-    for arguments in inputs:
-        for prepare in program.before_each:
-            prepare()
-        meter.start()
-        began_ns = clock()
-        infer(*arguments)
-        wall_ns += clock() - began_ns
-        meter.stop()
-    return wall_ns
-
-
-def _elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
-    if is_known(before) and is_known(after):
-        if after < before:
-            return Missing("went backwards while the turn ran: a thread that ended took its count with it")
-        return after - before
-    return before if isinstance(before, Missing) else after
-
-
-def peak_rss_bytes(process: int | str = "self") -> Maybe[int]:
-    """The most memory that was resident so far; of a process that has ended there is none."""
-    for row in Path(f"/proc/{process}/status").read_text().splitlines():
-        if row.startswith("VmHWM:"):
-            return int(row.split()[1]) * 1024
-    return Missing(f"/proc/{process}/status has no VmHWM")
 
 
 def _where(error: BaseException) -> str:

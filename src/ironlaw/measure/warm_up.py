@@ -1,16 +1,79 @@
-"""When an arm is warm: the series of its first inferences has become steady."""
+"""When an arm is warm: the series of its first inferences has become steady, or is as long as it had to be before."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from ironlaw.arm import Arm
+from ironlaw.fact import ArmStarted
 from ironlaw.missing import Maybe, Missing
+from ironlaw.variant import ENGINE
 
 WINDOW = 5
 # Neighbouring windows of a steady eager MobileNetV2 differ by 1 to 2 % on a shared virtual machine.
 TOLERANCE = 0.03
 FIRST_TOLERANCE = 0.10
+# Compiling, packing weights and first allocations take longer than that; the noise of a shared machine rarely does
+# in two inferences of a row.
+WIDE_TOLERANCE = 0.25
+LEAST = 3
+# What the series of later replicates says of itself: it is as long as was needed before, and too short to be judged.
+NOT_JUDGED: Maybe[int] = Missing("warmed up for as many inferences as it took to be steady before")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """How the arms of a replicate are warmed up: the number of inferences of each, where that is known; and whether the
+    programs are checked behind that.
+
+    All of them are checked or none, so that no arm of a replicate has run longer than another.
+    """
+
+    inferences: Mapping[str, int] = field(default_factory=dict)
+    checks: bool = True
+
+
+class WarmUps:
+    """What the arms of a run have needed so far: one length for all arms of an engine.
+
+    One for all of them, since how long it takes one arm varies as much as it does between equal arms: as long as it
+    took half of them to come within 10 % of their later times, and all of them within 25 %.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._series: dict[str, dict[str, tuple[int, ...]]] = {}  # by engine and arm
+
+    def note(self, arm: Arm, started: ArmStarted) -> None:
+        """One has started."""
+        if started.warm_up_judged:
+            self._series.setdefault(arm.variant.level(ENGINE), {})[arm.name] = started.warm_up_ns
+
+    def of(self, arms: Sequence[Arm]) -> WarmUp:
+        """For a replicate of these arms: one that has never run warms up until it is steady, and all are checked."""
+        by_engine = {name: _length(list(series.values())) for name, series in self._series.items()}
+        known = {
+            arm.name: by_engine[engine]
+            for arm in arms
+            if arm.name in self._series.get(engine := arm.variant.level(ENGINE), {})
+        }
+        return WarmUp(inferences=known, checks=len(known) < len(arms))
+
+
+def _length(series: Sequence[Sequence[int]]) -> int:
+    close = statistics.median_high(needed(one, tolerance=FIRST_TOLERANCE) for one in series)
+    return max(close, *(needed(one, tolerance=WIDE_TOLERANCE) for one in series))
+
+
+def needed(series_ns: Sequence[int], *, tolerance: float) -> int:
+    """How many inferences it took until one was as fast as they are later, and the one behind it too: within a
+    tolerance of the median of their second half. All of them where none was.
+    """
+    late = statistics.median(series_ns[len(series_ns) // 2 :])
+    fast = [one <= (1 + tolerance) * late for one in series_ns]
+    return next((place + 1 for place in range(len(fast) - 1) if fast[place] and fast[place + 1]), len(series_ns))
 
 
 def steady_from(series_ns: Sequence[int]) -> Maybe[int]:
@@ -30,18 +93,33 @@ def steady_from(series_ns: Sequence[int]) -> Maybe[int]:
     return Missing(f"{among} agreed within {100 * TOLERANCE:.0f} %")
 
 
-def warm_up(one_inference_ns: Callable[[], int], *, limit_ns: int, most: int = 500) -> tuple[int, ...]:
+def warm_up(
+    one_inference_ns: Callable[[], int], *, limit_ns: int, most: int = 500, inferences: int | None = None
+) -> tuple[int, ...]:
     """Run inferences until the series is steady, the time is over, or there were enough; at least three.
 
-    `one_inference_ns` runs one inference and returns its duration.
+    `one_inference_ns` runs one inference and returns its duration. With `inferences` that number is run, unless the
+    time is over.
     """
     series: list[int] = []
     spent_ns = 0
-    while len(series) < most:
+    while len(series) < (most if inferences is None else max(LEAST, inferences)):
         series.append(one_inference_ns())
         spent_ns += series[-1]
-        if len(series) >= 3 and spent_ns > limit_ns:
+        if len(series) >= LEAST and spent_ns > limit_ns:
             break
+        if inferences is not None:
+            continue
         if len(series) > 2 * WINDOW and not isinstance(steady_from([series[0], *series[-2 * WINDOW :]]), Missing):
             break
     return tuple(series)
+
+
+def inference_s(started: ArmStarted) -> float:
+    """One inference of an arm that has just warmed up, by the second half of the series."""
+    return statistics.median(started.warm_up_ns[len(started.warm_up_ns) // 2 :]) / 1e9
+
+
+def warming_s(started: ArmStarted) -> float:
+    """What warming an arm up took, with what was done before each inference."""
+    return (sum(started.warm_up_ns) + started.between_ns * len(started.warm_up_ns)) / 1e9

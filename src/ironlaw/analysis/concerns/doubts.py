@@ -276,7 +276,8 @@ def _failures(recording: Recording) -> Iterator[Concern]:
 
 def _warm_up(recording: Recording, names: list[str]) -> Iterator[Concern]:
     for name in names:
-        never = [fact for fact in recording.started if fact.arm == name and not is_known(fact.steady_at)]
+        judged = [fact for fact in recording.started if fact.arm == name and fact.warm_up_judged]
+        never = [fact for fact in judged if not is_known(fact.steady_at)]
         if never:
             listed = ", ".join(str(fact.replicate) for fact in never)
             yield Concern(

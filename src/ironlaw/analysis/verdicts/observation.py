@@ -11,7 +11,10 @@ from ironlaw.recording import Recording
 
 def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Observed]:
     """What is known of every arm that took a turn."""
-    started: dict[str, ArmStarted] = {fact.arm: fact for fact in recording.started}
+    started: dict[str, ArmStarted] = {}
+    for fact in recording.started:
+        if fact.checks or fact.arm not in started:  # looked at in the first replicate of an arm, and of a later one
+            started[fact.arm] = fact
     censuses = {fact.arm: fact.counts for fact in recording.censuses}
     nodes = {fact.arm: fact.nodes for fact in recording.censuses}
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}

@@ -20,4 +20,5 @@ DECLARATION = Declaration(
     variations=(("malloc", "retain"),),
     operators=OPERATORS,
     names_code=PERF_MAP,
+    moves=True,
 )

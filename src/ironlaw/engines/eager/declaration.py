@@ -30,4 +30,5 @@ DECLARATION = Declaration(
     is_plain=True,
     operators=OPERATORS,
     names_code=PERF_MAP,
+    moves=True,
 )

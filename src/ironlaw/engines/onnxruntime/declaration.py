@@ -31,4 +31,5 @@ DECLARATION = Declaration(
     telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),
     candidates=("fp32", "int8", "int8-dynamic"),
     operators=OPERATORS,
+    moves=True,
 )

@@ -1,0 +1,31 @@
+"""Which CPUs share memory: a page lies near the CPU that first writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def neighbours(cpus: Iterable[int], root: Path = Path("/")) -> tuple[int, ...]:
+    """The CPUs for which memory is as near as for these, themselves included; only themselves where that is unknown.
+
+    Source: Documentation/ABI/stable/sysfs-devices-node of Linux, cpulist.
+    """
+    own = set(cpus)
+    for path in (root / "sys/devices/system/node").glob("node[0-9]*/cpulist"):
+        try:
+            node = _cpus(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if own <= node:
+            return tuple(sorted(node))
+    return tuple(sorted(own))
+
+
+def _cpus(listed: str) -> set[int]:
+    """The CPUs of a list such as 0-3,8."""
+    found: set[int] = set()
+    for part in filter(None, listed.strip().split(",")):
+        first, _, last = part.partition("-")
+        found |= set(range(int(first), int(last or first) + 1))
+    return found

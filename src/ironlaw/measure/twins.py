@@ -1,0 +1,178 @@
+"""The twins of a replicate as the recorder asks them: one order, or one order each side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ironlaw.circumstance import Circumstance
+from ironlaw.fact import Census, Fact, Failure, Labelled, Outputs
+from ironlaw.measure.messages import LineLost, Loss, Order, first_readable
+from ironlaw.measure.process_start import with_tail
+from ironlaw.measure.supervised import TwinProcess
+
+_GO_BEFORE = Circumstance | Census | Labelled  # facts that are followed by the answer to an order
+_LOOK_S = 0.2  # how often it is seen whether what runs side by side still fits into memory
+
+Cpus = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """An order for one arm, once it is known on which CPUs it is carried out."""
+
+    arm: str
+    order: Callable[[Cpus], Order]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    """An errand on its way."""
+
+    twin: TwinProcess
+    stage: str
+    place: Cpus
+    deadline_s: float
+    facts: list[Fact] = field(default_factory=list)
+
+
+class Twins:
+    """Those that there are, by arm. One that fails has left."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._twins: dict[str, TwinProcess] = {}
+        self.replicate = -1  # whose they are; -1 while models are prepared
+
+    def __contains__(self, arm: str) -> bool:
+        """Whether an arm has one."""
+        return arm in self._twins
+
+    def add(self, twin: TwinProcess) -> None:
+        """One that was forked."""
+        self._twins[twin.arm] = twin
+
+    def drop(self, arm: str) -> None:
+        """Hang up on one that has ended, if it was there."""
+        if (twin := self._twins.pop(arm, None)) is not None:
+            twin.line.close()
+
+    def hang_up(self) -> None:
+        """On all of them."""
+        for arm in tuple(self._twins):
+            self.drop(arm)
+
+    def send(self, arm: str, order: Order) -> None:
+        """Give an order that has no answer; that the twin has ended is the answer to the next one."""
+        if (twin := self._twins.get(arm)) is not None:
+            try:
+                twin.send(order)
+            except LineLost:
+                return
+
+    def ask(self, arm: str, order: Order, limit_s: float) -> list[Fact]:
+        """The facts an order brings; its last one is the answer or a Failure."""
+        stage, twin = _stage(order), self._twins.get(arm)
+        if twin is None:
+            return [self._ended(arm, stage)]
+        facts: list[Fact] = []
+        try:
+            twin.send(order)
+            while not facts or _goes_before(facts[-1]):
+                facts.append(twin.receive(limit_s=limit_s))
+        except LineLost as lost:
+            facts.append(self._lost(twin, stage, lost))
+        if isinstance(facts[-1], Failure):
+            self.drop(arm)
+        return facts
+
+    def ask_side_by_side(
+        self,
+        errands: Sequence[Errand],
+        places: Sequence[Cpus],
+        limit_s: float,
+        *,
+        fits: Callable[[], bool] = lambda: True,
+    ) -> Iterator[tuple[str, list[Fact]]]:
+        """Each arm with the facts that its order brings, as they come; at once as many as there are places.
+
+        A second one begins only where `fits` says so. Where it does not any more while several run, the one that began
+        last is ended, and nothing comes of it.
+        """
+        waiting, running = list(errands), list[_Running]()
+        while waiting or running:
+            free = [place for place in places if place not in [one.place for one in running]]
+            while waiting and free and (not running or fits()):
+                errand = waiting.pop(0)
+                begun = self._begin(errand, free.pop(0), limit_s)
+                if isinstance(begun, Failure):
+                    yield errand.arm, [begun]
+                else:
+                    running.append(begun)
+            if len(running) > 1 and not fits():
+                last = running.pop()
+                last.twin.interpreter.end(last.twin.arm)
+                self.drop(last.twin.arm)
+            _wait(running)
+            for one in tuple(running):
+                if self._is_done(one):
+                    running.remove(one)
+                    yield one.twin.arm, one.facts
+
+    def _begin(self, errand: Errand, place: Cpus, limit_s: float) -> _Running | Failure:
+        order = errand.order(place)
+        stage, twin = _stage(order), self._twins.get(errand.arm)
+        if twin is None:
+            return self._ended(errand.arm, stage)
+        try:
+            twin.send(order)
+        except LineLost as lost:
+            return self._lost(twin, stage, lost)
+        return _Running(twin=twin, stage=stage, place=place, deadline_s=time.monotonic() + limit_s)
+
+    def _is_done(self, one: _Running) -> bool:
+        """Whether its answer has come, or it was lost, with the facts so far."""
+        try:
+            while not one.facts or _goes_before(one.facts[-1]):
+                fact = one.twin.look()
+                if fact is None:
+                    if time.monotonic() < one.deadline_s:
+                        return False
+                    raise LineLost("no answer in time", loss=Loss.SLOW)
+                one.facts.append(fact)
+        except LineLost as lost:
+            one.facts.append(self._lost(one.twin, one.stage, lost))
+        if isinstance(one.facts[-1], Failure):
+            self.drop(one.twin.arm)
+        return True
+
+    def _ended(self, arm: str, stage: str) -> Failure:
+        return Failure(arm=arm, replicate=self.replicate, stage=stage, reason="its process has ended")
+
+    def _lost(self, twin: TwinProcess, stage: str, lost: LineLost) -> Failure:
+        reason = with_tail(twin.explain(lost), twin.log)
+        self.drop(twin.arm)
+        return Failure(arm=twin.arm, replicate=self.replicate, stage=stage, reason=reason)
+
+
+def _wait(running: Sequence[_Running]) -> None:
+    """Until one of them has sent something, or its interpreter has news; for a moment at most."""
+    if not running:
+        return
+    interpreters = {id(one.twin.interpreter): one.twin.interpreter for one in running}
+    listening = {id(one.line): one for one in interpreters.values() if not one.has_ended}
+    lines = [one.twin.line for one in running]
+    first_readable(*lines, *(one.line for one in listening.values()), deadline_s=time.monotonic() + _LOOK_S)
+    for interpreter in listening.values():
+        if first_readable(interpreter.line, deadline_s=0.0) is not None:
+            interpreter.hear()
+
+
+def _stage(order: Order) -> str:
+    return str(type(order).__struct_config__.tag)
+
+
+def _goes_before(fact: Fact) -> bool:
+    """Whether a twin sends more facts for the same order behind this one."""
+    return isinstance(fact, _GO_BEFORE) or (isinstance(fact, Outputs) and fact.following > 0)
