@@ -1,8 +1,8 @@
 """40 recordings of one arm against itself: how often the interval calls equal programs different.
 
-    python -m benchmarks.aa --seconds 80      # as many recordings as fit; call it again to go on
+    python -m benchmarks.aa --seconds 80      # as many recordings as fit; call it again to continue
 
-Each recording is real: fresh interpreters, twins, turns. What became known stands in --results, a line a recording, so
+Each recording is real: fresh interpreters, twins, turns. What became known is in --results, a line a recording, so
 that the machine can be used for other things in between. A 95 % interval is wrong in 2 of 40; 3 or fewer are accepted.
 """
 

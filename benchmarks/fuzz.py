@@ -1,7 +1,7 @@
 """Damaged inputs of every kind: none may end in a traceback, print a nan, or hang.
 
     python -m benchmarks.fuzz --count 100000        all kinds, the quick ones more often
-    python -m benchmarks.fuzz --seed 40000 --count 60000        go on there: an input depends on its number alone
+    python -m benchmarks.fuzz --seed 40000 --count 60000        continue there: an input depends on its number alone
     python -m benchmarks.fuzz --kind table --seed 7 --count 1 --show
 
 Recordings, tables, outputs of perf stat, plan files, histories and command lines are changed at random places: numbers
@@ -84,7 +84,7 @@ def fault_of(arguments: list[str]) -> tuple[str, str] | None:
 
 
 def _is_quoted(word: str, arguments: list[str]) -> bool:
-    """Whether the word stands in the input as a name, which is repeated as it is."""
+    """Whether the word is in the input as a name, which is repeated as it is."""
     given = "".join(Path(word).read_text(errors="replace") for word in arguments if Path(word[:200]).is_file())
     return word in given or "select" in " ".join(arguments)
 

@@ -1,4 +1,4 @@
-"""Break sixty lines of the half that thinks, one at a time, and see that the tests beside each notice.
+"""Break sixty lines of the half that thinks, one at a time, and check that the tests beside each notice.
 
     python -m benchmarks.mutations            all of them
     python -m benchmarks.mutations holm gap   those whose file, text or tests contain a word

@@ -1,7 +1,7 @@
 """What measuring costs an inference: with the meter against a bare loop. `python -m benchmarks.overhead`.
 
 One process, the same inferences as a turn of the meter and as a bare loop, in random order within each block. Where
-a PMU works, a third kind of turn counts with it. Where none does, that is said, and a group of the kernel's software
+a PMU works, a third kind of turn counts with it. Where none does, that is reported, and a group of software
 events is opened, switched and read in its place: all that counting costs but writing and reading the PMU's registers.
 """
 
@@ -50,7 +50,7 @@ STAND_INS = {
 
 
 class SoftwareKernel(SyscallKernel):
-    """Opens an event that the kernel counts by itself wherever one of the PMU is asked for."""
+    """Opens an event that the kernel counts by itself wherever one of the PMU is requested."""
 
     def open(self, event: Event, *, thread: int, leader: int) -> Opened:
         """Open the event's stand-in."""

@@ -39,7 +39,7 @@ Rng = np.random.Generator
 
 # --- spending
 
-# A default run on two CPUs: five arms asked for with the control, two an experiment; seconds to start a replicate, and
+# A default run on two CPUs: five arms requested with the control, two an experiment; seconds to start a replicate, and
 # for the turns of one arm in it.
 ASKED, ARMS_EACH = 5, 2
 START_S, ARM_S, LEFT_S = 5.0, 0.4, 95.0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+FRAGMENTS = sorted((ROOT / "news").glob("+*.md"))
 KINDS = {"feature", "bugfix", "doc", "removal", "misc"}  # towncrier's own
 
 
@@ -48,13 +51,19 @@ def test_the_installed_package_runs_without_its_source(installed: Path, tmp_path
 
 
 def test_every_news_fragment_is_one_sentence_of_a_known_kind() -> None:
-    fragments = sorted((ROOT / "news").glob("+*.md"))
-    assert fragments
-    for fragment in fragments:
+    for fragment in FRAGMENTS:
         assert fragment.name.split(".")[-2] in KINDS, fragment.name
         text = fragment.read_text(encoding="utf-8").strip()
         assert text.endswith("."), fragment.name
         assert "\n\n" not in text, fragment.name
+
+
+def test_what_is_new_is_in_fragments_or_in_the_entry_of_this_version() -> None:
+    newest = re.search(
+        r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert FRAGMENTS or (newest is not None and newest[1] == project["version"])
 
 
 def test_every_photograph_is_credited() -> None:

@@ -22,7 +22,7 @@ class Arm:
     variant: Variant
     factory: str | None = None
     repeats: str | None = None
-    serves: tuple[str, ...] = ()  # the causes it was added to test; empty: it was asked for
+    serves: tuple[str, ...] = ()  # the causes it was added to test; empty: it was requested
 
     @classmethod
     def of(cls, text: str) -> Arm:

@@ -1,6 +1,6 @@
 """What a file of another tool shows, for all formats in one form: times, and what they are made of.
 
-Nothing here is explained: readers state what stands in a file and what it lacks, analysis/attached compares.
+Nothing here is explained: readers state what is in a file and what it lacks, analysis/attached compares.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import Difference, Outcome
 from ironlaw.missing import Maybe
 
-THE_GAIN = ""  # stands in a Holding for the gain itself, instead of a cause of it
+THE_GAIN = ""  # is in a Holding for the gain itself, instead of a cause of it
 
 
 class Axis(Enum):

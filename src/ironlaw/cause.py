@@ -72,7 +72,7 @@ class Cause:
     counted_in: str = ""  # what `burden` counts; empty for a cause that is there or is not
 
     switches: tuple[Switch, ...] = ()  # the planner applies them to arms whose engine can
-    other_levels: tuple[Switch, ...] = ()  # test it too, in arms that are asked for by name
+    other_levels: tuple[Switch, ...] = ()  # test it too, in arms that are requested by name
     factors: tuple[str, ...] = ()  # a difference between two arms in one of them is this cause
     # Of a factor that is no switch: where the widest comparison differs in it and in this one alone, the other two
     # corners of both are run, if the engines offer them.
@@ -153,5 +153,5 @@ class Cause:
 
 
 def noted_if(asked_for: bool) -> Weight:
-    """The weight of a fault that invalidates a comparison, unless the arm was asked for with it."""
+    """The weight of a fault that invalidates a comparison, unless the arm was requested with it."""
     return Weight.NOTES if asked_for else Weight.INVALIDATES

@@ -17,7 +17,7 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def environment() -> Mapping[str, str]:
-    """This process's environment; where ironlaw runs from the folder it lies in, with that folder named."""
+    """This process's environment; where ironlaw runs from the folder it is in, with that folder named."""
     source = str(Path(__file__).resolve().parents[1])
     if source != os.getcwd() or source in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         return os.environ

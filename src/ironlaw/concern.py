@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 # The slug of the concern that an arm does not answer as the control does. Where it invalidates, the arm computes
-# something else; where it is a doubt, it is less precise than was asked for.
+# something else; where it is a doubt, it is less precise than was requested.
 OTHER_ANSWERS = "other-answers"
 # That of an event that was not counted.
 LOST_COUNTER = "lost-counter"

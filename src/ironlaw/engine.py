@@ -134,7 +134,7 @@ class Declaration:
         return f"pip install 'ironlaw[{extra}]'"
 
     def refuse_absent(self, precision: str) -> None:
-        """See that what an arm in a precision needs is installed.
+        """Check that what an arm in a precision needs is installed.
 
         Raises:
             BadInput: names what is not, with the extra that holds it.

@@ -46,13 +46,13 @@ class CounterMissing(IronlawError):
 
 
 class ArmFailed(IronlawError):
-    """An arm could not be prepared or run; becomes a recorded failure, the other arms go on."""
+    """An arm could not be prepared or run; becomes a recorded failure, the other arms continue."""
 
     exit_code = ExitCode.INCOMPLETE
 
 
 class RunIncomplete(IronlawError):
-    """The run ended before it had what was asked for; what was recorded is kept."""
+    """The run ended before it had what was requested; what was recorded is kept."""
 
     exit_code = ExitCode.INCOMPLETE
 

@@ -113,7 +113,7 @@ def plan_groups(
     extras: tuple[Event, ...],
     together: tuple[tuple[Event, ...], ...] = (),
 ) -> tuple[EventGroup, ...]:
-    """Event groups of at most `slots` events that together hold everything asked for.
+    """Event groups of at most `slots` events that together hold everything requested.
 
     The first group counts instructions and cycles in each allowed mode apart; every further one holds both,
     in all allowed modes together, and as many extras as still fit. With fewer than two slots nothing can be

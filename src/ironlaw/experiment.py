@@ -53,7 +53,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "
 
 
 class CauseState(Enum):
-    """How the experiments on a cause stand while a run goes on."""
+    """How the experiments on a cause stand while a run continues."""
 
     WAITING = "waiting"  # called for by what the arms show, and not begun
     OPEN = "open"

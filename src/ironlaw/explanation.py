@@ -102,7 +102,7 @@ class ArmSummary:
     operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     executed: Maybe[Executed] = NOT_SAMPLED
-    failure: str = ""  # why it could not go on; empty when it did
+    failure: str = ""  # why it could not continue; empty when it did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +199,7 @@ class Comparison:
     ledger: Maybe[Ledger] = NOT_RECORDED
     account: Maybe[Account] = NOT_SAMPLED
     operators: Maybe[tuple[OperatorRow, ...]] = NOT_ATTACHED  # by what they are and by what ran them
-    replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision asked for
+    replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision requested
     seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far
     once: Maybe[ReadOnce] = HAS_INTERVAL
 
@@ -277,7 +277,7 @@ class Mixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roofline:
-    """The most this machine did when it was asked for nothing else, measured beside the arms.
+    """The most this machine did when it ran nothing else, measured beside the arms.
 
     `macs_per_s` is by kind of arithmetic (fp32, int8); `bytes_per_s` is streaming from memory.
     """

@@ -82,7 +82,7 @@ class ArmPrepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeMemory:
-    """Free memory before the arms of a replicate started; what lies in small blocks goes to those that start first.
+    """Free memory before the arms of a replicate started; what is in small blocks goes to those that start first.
 
     `compacted`: the kernel was asked to compact it, or why it was not. `scattered_bytes` lay in blocks below 64 KiB
     after that, and `held_bytes` of them were kept from the arms while they started.
@@ -168,7 +168,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The most this machine did when it was asked for nothing else, on the CPUs and threads of the arms.
+    """The most this machine did when it ran nothing else, on the CPUs and threads of the arms.
 
     `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming goes over
     `streamed_bytes`, more than the last cache holds; a copy counts what it reads and what it writes. `switch_ns` is one
@@ -277,7 +277,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An arm could not go on. It takes no further turns; the others do."""
+    """An arm could not continue. It takes no further turns; the others do."""
 
     arm: str
     replicate: OrdinalOrNone  # -1: while preparing

@@ -33,7 +33,7 @@ class ActsOn(Enum):
 
 
 class Factor:
-    """Levels, how each is applied, and what it may move besides. Which cause a level tests stands in the cause's file.
+    """Levels, how each is applied, and what it may move besides. Which cause a level tests is in the cause's file.
 
     The hooks do nothing unless a factor overrides them. `shapes_model` says that engines read the factor when they
     prepare the model, so that arms differing only in other factors share one prepared model.
@@ -73,7 +73,7 @@ class Factor:
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What is in effect now, read from the process and not from what was asked for."""
+        """What is in effect now, read from the process and not from what was requested."""
         return Missing(f"{self.name} cannot be read back")
 
     def forbidden(self, level: str) -> frozenset[InstructionClass]:

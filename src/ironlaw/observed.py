@@ -92,5 +92,5 @@ class Observed:
         return self.census.get("input_rank") == 4
 
     def level(self, factor: str) -> str:
-        """The level of a factor that was asked for."""
+        """The level of a factor that was requested."""
         return self.arm.variant.level(factor)

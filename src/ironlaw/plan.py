@@ -65,8 +65,8 @@ class Plan:
     resting: tuple[str, ...] = ()  # arms of experiments that take no turns in the replicates that follow
     standings: tuple[CauseStanding, ...] = ()  # of every cause whose experiments are called for
     looks: Ordinal = 0  # how often verdicts were looked at while the run could still go another way
-    code: bool = False  # sample what code the arms that were asked for execute, behind the turns that count
-    layers: bool = False  # read the layers of the arms that were asked for, behind the turns that count
+    code: bool = False  # sample what code the arms that were requested execute, behind the turns that count
+    layers: bool = False  # read the layers of the arms that were requested, behind the turns that count
 
     def __post_init__(self) -> None:
         _require_positive("--threads", self.threads, "for example --threads 1", most=MOST_OF_A_KIND)
@@ -88,7 +88,7 @@ class Plan:
         return self.arms[0]
 
     def asked(self) -> tuple[Arm, ...]:
-        """The arms that were asked for: neither repeats nor experiments."""
+        """The arms that were requested: neither repeats nor experiments."""
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
 
     def hypotheses_waiting(self) -> int:

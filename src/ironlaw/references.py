@@ -15,7 +15,7 @@ _NEWER = "if a newer version recorded it: pip install --upgrade ironlaw"
 
 
 def check_references(fact: Fact) -> None:
-    """See that what a fact refers to exists, as far as the fact itself can say.
+    """Check that what a fact refers to exists, as far as the fact itself can say.
 
     Raises:
         BadInput: it does not.
@@ -29,7 +29,7 @@ def check_references(fact: Fact) -> None:
 
 
 def _check_plan(plan: Plan) -> None:
-    """See that a plan's names stand for something.
+    """Check that a plan's names stand for something.
 
     Raises:
         BadInput: a factor or level that this version does not have, or an arm that is not in the plan.
@@ -50,7 +50,7 @@ def _check_plan(plan: Plan) -> None:
 
 
 def _check_calls(calls: tuple[LayerCall, ...]) -> None:
-    """See that each call is fed by calls that exist, and none by what it feeds.
+    """Check that each call is fed by calls that exist, and none by what it feeds.
 
     Raises:
         BadInput: one is not.
@@ -66,7 +66,7 @@ def _check_calls(calls: tuple[LayerCall, ...]) -> None:
 
 
 def _check_reading(reading: LayerReading) -> None:
-    """See that a layer turn has every quantity for every call, and for the inferences as a whole.
+    """Check that a layer turn has every quantity for every call, and for the inferences as a whole.
 
     Raises:
         BadInput: it has not.

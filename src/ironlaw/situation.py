@@ -1,4 +1,4 @@
-"""Where a run stands between two replicates, and the decision: which arms the next measures, and for how long.
+"""Where a run is between two replicates, and the decision: which arms the next measures, and for how long.
 
 The recorder states the situation; what is decided comes from outside, since measuring does not think.
 """
@@ -19,7 +19,7 @@ from ironlaw.plan import Plan
 class ReplicateSpent:
     """What the wall time of one replicate went into, in seconds, as the recorder's clock has it.
 
-    `counting_s` is from the first order of a turn to the last answer: the turns with what lies between them.
+    `counting_s` is from the first order of a turn to the last answer: the turns with what is between them.
     """
 
     replicate: int
@@ -29,7 +29,7 @@ class ReplicateSpent:
     layers_s: float = 0.0
     code_s: float = 0.0
     answers_s: float = 0.0
-    answered: int = 0  # arms whose answers were asked for in it
+    answered: int = 0  # arms whose answers were requested in it
     stopping_s: float = 0.0
 
     @property

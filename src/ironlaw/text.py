@@ -18,7 +18,7 @@ def plain_lines(text: str) -> str:
 
 
 def plain_json(text: str) -> str:
-    """A JSON document that means the same: what cannot be printed stands within strings only, and is escaped there."""
+    """A JSON document that means the same: what cannot be printed is within strings only, and is escaped there."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(

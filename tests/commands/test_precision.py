@@ -69,15 +69,15 @@ def test_a_quiet_run_stops_early_and_says_so() -> None:
     assert ending(recording) is Ending.PRECISION
     assert len({reading.replicate for reading in recording.readings}) == FEWEST_REPLICATES
     assert (
-        f"Stopped early, after {FEWEST_REPLICATES} replicates: every interval asked for is within ±2.0 %."
+        f"Stopped early, after {FEWEST_REPLICATES} replicates: every interval requested is within ±2.0 %."
         in printed(recording)
     )
 
 
-def test_the_same_run_without_a_precision_goes_on_to_the_end_and_says_nothing_of_one() -> None:
+def test_the_same_run_without_a_precision_continues_to_the_end_and_says_nothing_of_one() -> None:
     recording = run(spread=0.001, precision=None, replicates=9)
     assert ending(recording) is Ending.COMPLETE
-    assert "was asked for" not in printed(recording)
+    assert "was requested" not in printed(recording)
     assert "Stopped early" not in printed(recording)
 
 

@@ -81,13 +81,13 @@ class Evidence:
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
             if failure.arm == name:
-                return f"{name} failed ({failure.stage})"  # why is said once: in its own row
+                return f"{name} failed ({failure.stage})"  # why is reported once: in its own row
         return f"{name} took no turn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every comparison of an explanation stands on: its control, and what is known of each arm."""
+    """What every comparison of an explanation is on: its control, and what is known of each arm."""
 
     evidence: Evidence
     control: str
@@ -300,7 +300,7 @@ def _known(name: str | None, names: list[str]) -> str | None:
 
 
 def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
-    """The arms to set against the control: those asked for, unless one is named."""
+    """The arms to set against the control: those requested, unless one is named."""
     if only is not None:
         if only == chosen:
             raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")

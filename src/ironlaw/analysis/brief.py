@@ -16,7 +16,7 @@ from ironlaw.recording import Recording
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """Every arm that was asked for against the plan's first; the ln-ratios and differences are those of `explain`."""
+    """Every arm that was requested against the plan's first; the ln-ratios and differences are those of `explain`."""
 
     comparisons: tuple[Comparison, ...]
     control_moved: bool

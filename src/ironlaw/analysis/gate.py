@@ -49,7 +49,7 @@ class Side:
         return self.explanation.plan
 
     def arms(self) -> tuple[str, ...]:
-        """The arms that were asked for, the control first."""
+        """The arms that were requested, the control first."""
         return tuple(arm.name for arm in self.plan.asked())
 
     def comparison(self, arm: str) -> Comparison:
@@ -87,7 +87,7 @@ def _ln_mean(column: PerInference, replicate_of_turn: np.ndarray) -> Maybe[Estim
 
 
 def check_comparable(old: Recording, new: Recording) -> None:
-    """See that two recordings can be set against each other at all.
+    """Check that two recordings can be set against each other at all.
 
     Raises:
         BadInput: they are of different CPUs (or one does not say of which), models, batches, threads or controls.

@@ -146,7 +146,7 @@ class _Columns:
 
 
 def _outputs(about: Outputs) -> Iterable[tuple[int, Shape, _Places, _Places]]:
-    """Each output with its shape, where its numbers stand in a kept row, and where in the whole output."""
+    """Each output with its shape, where its numbers are in a kept row, and where in the whole output."""
     kept = np.asarray(about.kept_places(), dtype=np.intp)
     start = 0
     for output, form in enumerate(about.forms):

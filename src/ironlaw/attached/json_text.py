@@ -1,6 +1,6 @@
 """JSON of any size, read piece by piece with the line and column of each piece.
 
-The standard library decodes each element of the long array; what lies around it is a few letters. So a trace of 200 MB
+The standard library decodes each element of the long array; what is around it is a few letters. So a trace of 200 MB
 is read in the memory of its longest element, and an error names its place.
 """
 
@@ -119,7 +119,7 @@ class JsonText:
                 raise self._refused(DEEPEST) from None
             except ValueError as error:  # a constant or a number that no tool writes
                 raise self._refused(str(error).partition(";")[0]) from None
-            # A number, or a word, may go on in the next piece.
+            # A number, or a word, may continue in the next piece.
             if end == len(self._buffer) and not isinstance(value, dict | list | str) and self._more():
                 continue
             found = Element(value, *self._place(self._at))
@@ -127,7 +127,7 @@ class JsonText:
             return found
 
     def _more(self) -> bool:
-        """Read on; what lies before the cursor is forgotten. False at the end of the file."""
+        """Read on; what is before the cursor is forgotten. False at the end of the file."""
         if len(self._buffer) - self._at > LONGEST_ELEMENT:
             raise self._refused("an element is longer than any that a tool writes")
         # As much again as is there, so that a long element is decoded a few times and not at each piece.

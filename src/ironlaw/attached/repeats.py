@@ -1,4 +1,4 @@
-"""Repeats of a sequence in a log that marks none: how long the sequence is, and how often it stands at the end."""
+"""Repeats of a sequence in a log that marks none: how long the sequence is, and how often it is at the end."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class PageFaults(Cause):
     counted_in = "page faults an inference"
     switches = (
         Switch(cause=slug, factor="malloc", level="retain"),
-        # Of an arm that was asked for without it: an arena keeps what is freed.
+        # Of an arm that was requested without it: an arena keeps what is freed.
         Switch(cause=slug, factor="session.arena", level="on"),
     )
     other_levels = (

@@ -9,7 +9,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
-# Half of what an arm writes is float: its int8 operators stand between float ones.
+# Half of what an arm writes is float: its int8 operators are between float ones.
 MOST_FLOAT_SHARE = 0.5
 
 

@@ -19,7 +19,7 @@ class QuantizeDequantize(Cause):
     mechanism = "extra passes over the activations"
     part = Part.SLOWER
     order = 350
-    example = "the census counts quantize and dequantize operators; their rows stand in the ledger"
+    example = "the census counts quantize and dequantize operators; their rows are in the ledger"
     located_in = (Category.QUANTIZE,)
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:

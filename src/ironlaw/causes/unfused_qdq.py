@@ -19,7 +19,7 @@ class UnfusedQdq(Cause):
     order = 360
     example = "`ironlaw run --arms int8@onnxruntime,int8@onnxruntime+session.qdq=kept`"
     counted_in = "float operators between conversions"
-    # Of an arm that was asked for with pairs kept: in others the engine has fused what it can.
+    # Of an arm that was requested with pairs kept: in others the engine has fused what it can.
     switches = (Switch(cause=slug, factor="session.qdq", level="fused"),)
     other_levels = (Switch(cause=slug, factor="session.qdq", level="kept", adds=True),)
     factors = ("session.qdq",)

@@ -13,7 +13,7 @@ class UnoptimisedOp(Cause):
     mechanism = "a quantized operator runs scalar code"
     part = Part.SLOWER
     order = 400
-    example = "an int8 add or softmax stands high in the ledger"
+    example = "an int8 add or softmax is high in the ledger"
 
 
 CAUSE = UnoptimisedOp()

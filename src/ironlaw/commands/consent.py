@@ -1,4 +1,4 @@
-"""Running what a file names only when that is asked for: a recording may come from anywhere."""
+"""Running what a file names only when that is requested: a recording may come from anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ironlaw doctor: what stands in the way of measuring on this machine."""
+"""ironlaw doctor: what is in the way of measuring on this machine."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
     return machine, (*findings, noise_finding(noise)), noise
 
 
-# Of the arms that are asked for, in a run of the default budget.
+# Of the arms that are requested, in a run of the default budget.
 USUAL_REPLICATES = 12
 
 

@@ -115,14 +115,14 @@ def show_code_of(explanation: Explanation, name: str, *, display: Display, as_cs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was asked for that only a recording has: a control, one arm, its rounds or its samples."""
+    """What was requested that only a recording has: a control, one arm, its rounds or its samples."""
 
     control: str | None
     changed: str | None
     needs_recording: bool
 
     def refuse(self, what: str) -> None:
-        """Stop where a file is no recording and something was asked for that only a recording has.
+        """Stop where a file is no recording and something was requested that only a recording has.
 
         Raises:
             BadInput: it was.

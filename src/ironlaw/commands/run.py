@@ -151,7 +151,7 @@ def execute(invocation: Invocation) -> int:
 
 
 def exit_code(recording: Recording, *, searched: bool = False) -> ExitCode:
-    """3 when an arm that was asked for failed, or the run was cut short; a search goes on without what is refused."""
+    """3 when an arm that was requested failed, or the run was cut short; a search continues without what is refused."""
     from ironlaw.fact import Ended, Ending
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED

@@ -35,8 +35,8 @@ MAP_NAME = "break-even"
 def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> int:
     """Measure every cell of PLAN.toml: models x threads x batch sizes x hosts, all arms in each.
 
-    A second time it goes on where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the folder
-    that the plan names as `out`.
+    Run it again to continue where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the
+    folder that the plan names as `out`.
     """
     from ironlaw.sweep.plan_file import read
     from ironlaw.sweep.store import Store
@@ -54,14 +54,14 @@ def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> i
         there = sum(store.has(cell) for cell in wanted.cells())
         ray = f" --ray {address}" if address else ""
         say(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
-        say(f"   hint: to go on: ironlaw sweep {wanted.file}{ray}", err=True)
+        say(f"   hint: to continue: ironlaw sweep {wanted.file}{ray}", err=True)
         return int(ExitCode.INCOMPLETE)
     finally:
         store.close()
 
 
 def _require_inside(wanted: SweepPlan) -> None:
-    """See that the plan file, which may come from elsewhere, writes below its own folder, links followed.
+    """Check that the plan file, which may come from elsewhere, writes below its own folder, links followed.
 
     Raises:
         BadInput: it does not.

@@ -1,4 +1,4 @@
-"""The doctor: what stands in the way of measuring on this machine, what each lack costs, and what brings it back."""
+"""The doctor: what is in the way of measuring on this machine, what each lack costs, and what brings it back."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def paranoid(machine: Machine) -> Finding:
 
 
 def container(kind: Maybe[str], check: CounterCheck) -> Finding:
-    """Whether a container stands between the process and the counters."""
+    """Whether a container is between the process and the counters."""
     if isinstance(kind, Missing):
         return _unknown("container", kind)
     if not kind:

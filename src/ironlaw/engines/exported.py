@@ -91,7 +91,7 @@ def _packages(variant: Variant) -> tuple[str, ...]:
 
 
 def _kept(named: Named) -> Settings:
-    """The settings that the script makes; threads that were asked for win over the program's, as in the arm."""
+    """The settings that the script makes; threads that were requested win over the program's, as in the arm."""
     asked = "threads" in dict(named.variant.changed)
     return {name: value for name, value in named.settings.items() if not (asked and name == "threads")}
 

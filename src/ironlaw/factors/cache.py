@@ -11,7 +11,7 @@ from ironlaw.missing import Maybe
 from ironlaw.program import Program
 
 # A shared last-level cache of a large host can be bigger than what a guest may ever fill; beyond this size streaming
-# takes longer than inferring, and what is left in the cache is said in read_back.
+# takes longer than inferring, and what is left in the cache is reported in read_back.
 _MOST_BYTES = 256 << 20
 _UNKNOWN_LLC_BYTES = 64 << 20
 

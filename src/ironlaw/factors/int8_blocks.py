@@ -13,9 +13,9 @@ _BETWEEN = ":"  # a module's path may hold dots; commas and + part arms and thei
 class Int8Blocks(Factor):
     """`only:PATH` leaves everything else in float, `but:PATH` that one module; `all` and `none` are their references.
 
-    Several modules stand behind each other: `but:features.1:features.2`. Plain (`written`) quantizes as the model's
+    Several modules are behind each other: `but:features.1:features.2`. Plain (`written`) quantizes as the model's
     author marked it. All other levels trace the model, so that they differ in nothing but which modules have an int8
-    form; quantize and dequantize stand wherever the format changes.
+    form; quantize and dequantize are wherever the format changes.
     """
 
     name = "int8-blocks"

@@ -72,7 +72,7 @@ class Isa(Factor):
         return _FORBIDDEN.get(level, frozenset())
 
     def enter(self, level: str) -> None:
-        """Set the libraries' variables, and see that ATen and FBGEMM had not read theirs before.
+        """Set the libraries' variables, and check that ATen and FBGEMM had not read theirs before.
 
         Raises:
             ArmFailed: one had, so that the arm would run without its cap.

@@ -1,4 +1,4 @@
-"""pages: whether malloc's memory lies in pages of 4 KiB or in transparent huge pages."""
+"""pages: whether malloc's memory is in pages of 4 KiB or in transparent huge pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pages(Factor):
         return {"GLIBC_TUNABLES": f"{given}:{_TUNABLE}" if given else _TUNABLE}
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much of the process lies in huge pages."""
+        """How much of the process is in huge pages."""
         return huge_now(Path("/proc/self/smaps_rollup"))
 
 

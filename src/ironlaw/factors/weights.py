@@ -54,7 +54,7 @@ class Weights(Factor):
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much of the weights lies in the mapping, over how much physical memory."""
+        """How much of the weights is in the mapping, over how much physical memory."""
         tensors = _distinct(program.module)
         total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         behind = min(total, FRAME_BYTES) if level == "aliased" else total

@@ -24,7 +24,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 # A block of order n has 2**n pages; below this order it counts as scattered (64 KiB with pages of 4 KiB).
 SCATTERED_BELOW_ORDER = 4
 MOST_HELD = 1 / 16  # of the memory that is available; taking it costs 0.3 s a GB
-# The kernel hands out single pages first, so a hold that ends here has taken what lies worst.
+# The kernel hands out single pages first, so a hold that ends here has taken what is worst.
 MOST_HELD_BYTES = 512 * 1024 * 1024
 COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
 
@@ -57,7 +57,7 @@ def held(size: int) -> Iterator[None]:
 
 
 def scattered_bytes(root: Path = Path("/")) -> Maybe[int]:
-    """Free memory that lies in blocks of less than 16 pages.
+    """Free memory that is in blocks of less than 16 pages.
 
     Source: Documentation/filesystems/proc.rst of Linux, buddyinfo: free blocks by zone, one column an order.
     """

@@ -51,7 +51,7 @@ class ClockMeter:
         """Forget what was counted; there is no group to choose but -1.
 
         Raises:
-            ValueError: a group was asked for.
+            ValueError: a group was requested.
         """
         if group != -1:
             raise ValueError(f"the clock-only meter has no event group {group}")
@@ -83,7 +83,7 @@ def meter_for(check: CounterCheck) -> TurnMeter:
 
 
 def groups_of(check: CounterCheck) -> tuple[EventGroup, ...]:
-    """The event groups of a check, with what the kernel is to be asked for."""
+    """The event groups of a check, with what the kernel is asked to count."""
     by_name = {str(event): event for event in check.events}
     unknown = {name for group in check.groups for name in group} - set(by_name)
     if unknown:

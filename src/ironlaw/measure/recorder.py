@@ -101,7 +101,7 @@ class _Run:
     preparing_s: float = 0.0
     prepared: int = 0
     foreseen: int = 1  # replicates, by what is planned now
-    reached: float = 0.0  # the share of the run that was said to be behind us
+    reached: float = 0.0  # the share of the run that was reported as behind us
     knows: str = ""
 
     def keep(self, fact: Fact) -> None:
@@ -159,7 +159,7 @@ class _Run:
 def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Advice) -> Ending:
     """Run the plan on the stage; every fact goes to the sink the moment it is known.
 
-    An arm that fails takes no further turns and the others go on. Ctrl-C ends the run with what there is.
+    An arm that fails takes no further turns and the others continue. Ctrl-C ends the run with what there is.
 
     Raises:
         BadInput: a model or input does not exist; nothing was measured.
@@ -345,7 +345,7 @@ def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
 
 
 def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
-    """Sample the code of the arms that were asked for: one turn each, in the time that they are given."""
+    """Sample the code of the arms that were requested: one turn each, in the time that they are given."""
     lost = run.sweeps.lost if run.sweeps else set()
     arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in lost]
     if not size.code_s or not arms:

@@ -25,7 +25,7 @@ class Stopwatch:
     def split(self, parts: Mapping[Activity, float]) -> None:
         """Give parts of the time since the last call to other activities, in seconds; the rest is the current one's.
 
-        Parts that went on side by side may add up to more than the time that passed; they share it then.
+        Parts that continued side by side may add up to more than the time that passed; they share it then.
         """
         now_s = self._now_s()
         passed_s, self._since_s = now_s - self._since_s, now_s

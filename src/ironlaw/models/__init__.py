@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A model as its author made it, with real inputs.
 
-    `module` is a torch module, or any callable of a user's own (None when only inputs were asked for); `quantizable` is
+    `module` is a torch module, or any callable of a user's own (None when only inputs were requested); `quantizable` is
     the variant of the same architecture with the same weights that the author made for eager quantization, where there
     is one. `inputs` are tuples of arguments for single inferences, `calibration` and `probes` (for comparing answers)
-    likewise. `source` and `seed` are what `open_model` was asked for.
+    likewise. `source` and `seed` are the arguments of `open_model`.
     """
 
     name: str
@@ -84,7 +84,7 @@ def open_model(source: str, *, images: str | None = None, batch: int = 1, seed: 
 
 
 def check_source(source: str) -> None:
-    """See that a source can exist, without importing torch and without running user code.
+    """Check that a source can exist, without importing torch and without running user code.
 
     Raises:
         BadInput: the file, function or name does not exist; offers the closest names.

@@ -27,7 +27,7 @@ def offline() -> str | None:
 
 
 def not_cached(name: str, reason: str) -> BadInput:
-    """The error for a model that would have to be asked for."""
+    """The error for a model that would have to be requested."""
     return BadInput(
         f"{name} is not in the cache, and {reason}",
         hint="name the folder with its config.json, or run with a network once",

@@ -54,7 +54,7 @@ STANDARD = View()
 
 
 def check_folder(path: str | None) -> tuple[Path, ...]:
-    """The photographs of a folder (of the package for None), each decoded once to see that it can be.
+    """The photographs of a folder (of the package for None), each decoded once to check that it can be.
 
     Raises:
         BadInput: the folder does not exist, cannot be read or holds no JPEG or PNG, or one of its files is damaged.

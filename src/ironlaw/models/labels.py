@@ -54,7 +54,7 @@ def read_labels(path: str, *, images: str | None) -> tuple[Label, ...]:
 
 
 def check_labels(path: str, *, images: str | None) -> None:
-    """Read a file of labels and decode each of its images once, to see that it can be.
+    """Read a file of labels and decode each of its images once, to check that it can be.
 
     Raises:
         BadInput: as `read_labels`; or an image is damaged.

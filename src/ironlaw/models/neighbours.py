@@ -49,7 +49,7 @@ def _followed(first: Path, folder: Path) -> Iterator[tuple[Path, str, Path | Non
 
 
 def refuse_installed(name: str, beside: Path, folder: Path, *, by: Path | None = None) -> None:
-    """See that a name stands for what lies in the folder and for nothing that is searched before it.
+    """Check that a name stands for what is in the folder and for nothing that is searched before it.
 
     Raises:
         BadInput: it does not.

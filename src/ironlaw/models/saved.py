@@ -51,7 +51,7 @@ def save(model: LoadedModel, folder: Path) -> None:
 
 
 def load(folder: Path, *, probes: bool = False) -> LoadedModel:
-    """What `save` wrote, without a module; the probes only when asked for."""
+    """What `save` wrote, without a module; the probes only when requested."""
     about = json.loads((folder / _ABOUT).read_text())
     return LoadedModel(
         name=about["name"],
@@ -184,7 +184,7 @@ def load_module(path: Path) -> Any:
 
 
 def search_in(folder: str) -> None:
-    """Let user code import what lies beside it, here and in the replicates that read its modules back.
+    """Let user code import what is beside it, here and in the replicates that read its modules back.
 
     The folder is searched last: what is in it must not replace a module that torch or an engine imports later.
     """

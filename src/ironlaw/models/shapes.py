@@ -66,7 +66,7 @@ def of_each_shape(inputs: Iterable[Arguments]) -> list[Arguments]:
 
 
 def refuse_fixed_shape(infer: Callable[..., Any], reference: Callable[..., Any], inputs: list[Arguments]) -> None:
-    """See that what was made for one shape answers the others as its source does; nothing where there is one shape.
+    """Check that what was made for one shape answers the others as its source does; nothing where there is one shape.
 
     Raises:
         ArmFailed: it raises for another shape, or its outputs have other shapes or other values.

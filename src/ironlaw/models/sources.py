@@ -79,7 +79,7 @@ def runs_own_code(source: str) -> bool:
 
 
 def check(source: str) -> None:
-    """See that a source can exist, without importing torch and without running user code.
+    """Check that a source can exist, without importing torch and without running user code.
 
     Raises:
         BadInput: the file, function or name does not exist; offers the closest names.
@@ -196,7 +196,7 @@ def _check_file(source: str) -> None:
     except OSError as error:
         raise BadInput(f"cannot read {where}: {error.strerror}", hint="name an existing file.py:factory") from None
     except (RecursionError, MemoryError):
-        raise BadInput(f"{where} is nested too deeply for Python", hint="see that it runs by itself") from None
+        raise BadInput(f"{where} is nested too deeply for Python", hint="check that it runs by itself") from None
     except (SyntaxError, ValueError) as error:
         place = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise BadInput(f"{where}{place} is not Python: {error}", hint="check that it runs alone") from None

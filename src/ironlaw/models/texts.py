@@ -1,4 +1,4 @@
-"""Text for language models: windows of one passage, as many different ones as are asked for.
+"""Text for language models: windows of one passage, as many different ones as are requested.
 
 The passage is the opening of Lewis Carroll's "Alice's Adventures in Wonderland" (1865), in the public domain.
 """

@@ -32,7 +32,7 @@ def read_bounded(path: Path, *, most: int) -> bytes:
 
 
 def require_regular(path: Path) -> os.stat_result:
-    """See that a path names a file; what is known about it.
+    """Check that a path names a file; what is known about it.
 
     Raises:
         OSError: it does not.
@@ -46,7 +46,7 @@ def require_regular(path: Path) -> os.stat_result:
 
 
 def refuse_overwriting(path: Path, keeping: Iterable[Path]) -> None:
-    """See that a file which is to be written is none of those that are read.
+    """Check that a file which is to be written is none of those that are read.
 
     Raises:
         BadInput: it is one of them, by any name.

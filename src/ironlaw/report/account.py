@@ -58,7 +58,7 @@ def row_name(row: AccountRow) -> str:
 
 
 def account_sentences(account: Account) -> list[str]:
-    """What stands below an account: how many samples it is from, and the largest code that no rule takes."""
+    """What is below an account: how many samples it is from, and the largest code that no rule takes."""
     control, changed = account.samples
     said = [
         f"From {control} and {changed} samples; the rows add up to the difference. "

@@ -1,4 +1,4 @@
-"""What is said of an arm: whether it answers as the control does, what the clock sees of it, why it failed."""
+"""What is reported of an arm: whether it answers as the control does, what the clock sees of it, why it failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
 from ironlaw.text import plain
 
-# What stands in the row of such an arm.
+# What is in the row of such an arm.
 ANSWERS_OTHERWISE = "gives different outputs"
 
 

@@ -20,7 +20,7 @@ _WIDEST_NAME = 24
 
 
 def show_associations(explanation: Explanation, console: Console, *, verbose: bool = False) -> None:
-    """Every counter against time: over arms, and over replicates and rounds of each arm that was asked for.
+    """Every counter against time: over arms, and over replicates and rounds of each arm that was requested.
 
     `verbose` adds the arms that only experiments needed.
     """

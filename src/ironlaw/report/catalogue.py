@@ -15,14 +15,14 @@ believe so wrongly. The slug is the id in machine-readable output. Numbers in th
 [the machine of "The blog post revisited"](post.md).
 
 A cause with a switch is tested in every run whose readings point to it, and can be confirmed; the column *tested by*
-names the switch and the engines whose arms it can change. One cause alone is asked for by name:
+names the switch and the engines whose arms it can change. One cause alone is requested by name:
 
 ```sh
 ironlaw run --experiments {two}
 ironlaw run --experiments none
 ```
 
-A level *by name* tests the cause in arms that are asked for: `--arms int8,int8+FACTOR=LEVEL`. What cannot be switched
+A level *by name* tests the cause in arms that are requested: `--arms int8,int8+FACTOR=LEVEL`. What cannot be switched
 is at most *consistent with* the readings, or bounded. The page is made from the files of `src/ironlaw/causes/`: see
 [how to add a cause](causes.md).
 """

@@ -100,7 +100,7 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
 
 
 def asked_rows(table: ArmsTable) -> ArmsTable:
-    """The table without the arms that only experiments asked for."""
+    """The table without the arms that only experiments requested."""
     kept = [place for place, row in enumerate(table.rows) if not row.is_added]
     return replace(
         table,
@@ -118,7 +118,7 @@ def ordered_arms(explanation: Explanation) -> tuple[ArmSummary, ...]:
 
 
 def added_arms(explanation: Explanation) -> frozenset[str]:
-    """The arms that only experiments asked for."""
+    """The arms that only experiments requested."""
     if isinstance(explanation.plan, Missing):
         return frozenset()
     return frozenset(arm.name for arm in explanation.plan.arms if arm.serves)
@@ -133,7 +133,7 @@ def control_name(explanation: Explanation) -> str:
 
 
 def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
-    """The comparisons of arms that were asked for, without those that only experiments needed."""
+    """The comparisons of arms that were requested, without those that only experiments needed."""
     added = added_arms(explanation)
     return tuple(item for item in explanation.comparisons if item.changed not in added)
 

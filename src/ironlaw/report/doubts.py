@@ -1,4 +1,4 @@
-"""What is said of a recording before it is believed: its control, its end, its concerns."""
+"""What is reported of a recording before it is believed: its control, its end, its concerns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def stopped_sentence(explanation: Explanation) -> str:
         return ""
     count = max((len(comparison.replicates) for comparison in explanation.comparisons), default=0)
     goal = percent(plan.schedule.precision)
-    return f"Stopped early, after {count} replicates: every interval asked for is within ±{goal}."
+    return f"Stopped early, after {count} replicates: every interval requested is within ±{goal}."
 
 
 def why_unproven(explanation: Explanation) -> str:

@@ -81,7 +81,7 @@ def _plan_facts(plan: Plan) -> list[Fact]:
     if schedule.inferences is not None:
         facts.append(("inferences per arm", str(schedule.inferences)))
     if schedule.precision is not None:
-        facts.append(("precision asked for", percent(schedule.precision)))
+        facts.append(("precision requested", percent(schedule.precision)))
     return facts
 
 

@@ -1,4 +1,4 @@
-"""Arms that could not go on: each reason once, with every arm it stopped and what to do."""
+"""Arms that could not continue: each reason once, with every arm it stopped and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ironlaw.explanation import Explanation
 from ironlaw.report.words import ended, joined
 from ironlaw.text import plain
 
-ARM_FAILED = "arm-failed"  # the concern that stands beside each failure in the JSON document
+ARM_FAILED = "arm-failed"  # the concern that is beside each failure in the JSON document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

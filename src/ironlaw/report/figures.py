@@ -40,7 +40,7 @@ _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
 def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: bool = False) -> Drawing | None:
     """Every arm's time per inference as a bar with its interval; None when no arm has a time.
 
-    Those asked for; `of_experiments` the control and the arms that only experiments asked for.
+    Those requested; `of_experiments` the control and the arms that only experiments requested.
     """
     arms = [arm for arm in _drawn(explanation, of_experiments) if not isinstance(wall_time(arm), Missing)]
     if not arms:
@@ -72,7 +72,7 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
 
 
 def _drawn(explanation: Explanation, of_experiments: bool) -> list[ArmSummary]:
-    """The arms of one of a page's two parts: those asked for, or the control and those of experiments."""
+    """The arms of one of a page's two parts: those requested, or the control and those of experiments."""
     added, control = added_arms(explanation), control_name(explanation)
     return [
         arm

@@ -86,7 +86,7 @@ def show(gate: Gate, console: Console) -> None:
 
 
 def _grouped(gate: Gate) -> list[tuple[Judgement, list[str]]]:
-    """The judgements, those that broke first; arms that the same is said of share one."""
+    """The judgements, those that broke first; arms that the same is reported of share one."""
     order = (Ruling.BROKEN, Ruling.UNKNOWN, Ruling.OPEN, Ruling.HELD)
     found: dict[tuple[str, Ruling, str], tuple[Judgement, list[str]]] = {}
     for judgement in sorted(gate.judgements, key=lambda judgement: order.index(judgement.ruling)):

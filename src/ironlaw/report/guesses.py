@@ -146,5 +146,5 @@ def _by_term(guess: str, comparison: Comparison, term: Term) -> AnsweredGuess:
 
 
 def guesses_heading() -> str:
-    """What stands above the answers to the usual guesses."""
+    """What is above the answers to the usual guesses."""
     return "The usual guesses, tested:"

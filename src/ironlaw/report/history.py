@@ -23,7 +23,7 @@ _SETTINGS = ("model", "control", "threads", "batch", "host")
 
 
 def show_list(answer: QueryResult, console: Console) -> None:
-    """The comparisons, newest first; what is the same in all of them is said once, below."""
+    """The comparisons, newest first; what is the same in all of them is reported once, below."""
     records = answer.records()
     varying = [name for name in _SETTINGS if len({record[name] for record in records}) > 1]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

@@ -167,7 +167,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
 
 
 def _rows(table: ArmsTable, document: dict[str, Any]) -> dict[str, Any]:
-    """The table's rows with their cells: the arms asked for, and those that experiments added; with their footnotes."""
+    """The table's rows with their cells: the arms requested, and those that experiments added; with their footnotes."""
     asked, added = Footnotes(), Footnotes()
     rows = [
         (row, _arm_cells(table, document, place, added if row.is_added else asked))
@@ -182,7 +182,7 @@ def _rows(table: ArmsTable, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _strips(recording: Recording, explanation: Explanation, prefix: str) -> list[Drawing]:
-    """Every turn of the arms asked for and, when experiments added some, of those."""
+    """Every turn of the arms requested and, when experiments added some, of those."""
     drawn = [figures.rounds_strip(recording, explanation, name=f"{prefix}rounds")]
     if added_arms(explanation):
         drawn.append(figures.rounds_strip(recording, explanation, name=f"{prefix}more-rounds", of_experiments=True))
@@ -202,7 +202,7 @@ def _breakable(name: str) -> Any:
 
 
 def _with_code(text: str) -> Any:
-    """A sentence in which what stands between backticks is code."""
+    """A sentence in which what is between backticks is code."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
@@ -213,7 +213,7 @@ def _page_file(name: str) -> str:
 
 
 def _inside_script(text: str) -> str:
-    """JSON that cannot end the script element it stands in, or begin a comment there."""
+    """JSON that cannot end the script element it is in, or begin a comment there."""
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -256,7 +256,7 @@ def _data_value(value: Any) -> str:
 
 
 def _icicles(explanation: Explanation, prefix: str) -> list[Drawing]:
-    """What each arm that was asked for executed, where it is known."""
+    """What each arm that was requested executed, where it is known."""
     added = added_arms(explanation)
     return [
         icicle(arm, arm.executed, name=f"{prefix}icicle-{place}")

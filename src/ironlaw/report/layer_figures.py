@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _APART = 0.18  # in ln: the height of a name on an axis of two decades
-_NAMED = 4  # layers whose names stand in the roofline
+_NAMED = 4  # layers whose names are in the roofline
 
 
 def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> Drawing | None:

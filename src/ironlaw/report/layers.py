@@ -101,7 +101,7 @@ def disturbance_sentence(ledger: Ledger) -> str:
 
 
 def ledger_notes(ledger: Ledger) -> list[str]:
-    """What stands below a ledger wherever it is shown: reading's own effect, and what is not known."""
+    """What is below a ledger wherever it is shown: reading's own effect, and what is not known."""
     return [disturbance_sentence(ledger), *(f"Note: {plain(note)}." for note in ledger.notes)]
 
 

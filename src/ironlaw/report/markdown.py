@@ -152,7 +152,7 @@ def _named(row: Row) -> str:
 
 
 def split_blocks(comparison: Comparison) -> list[str]:
-    """The split by the iron law, or why there is none; nothing when it was not asked for."""
+    """The split by the iron law, or why there is none; nothing when it was not requested."""
     split = splitting.split_of(comparison)
     if isinstance(split, Missing):
         return [] if split in (NOT_RECORDED, comparison.ln_ratio) else [escaped(f"No split: {split.reason}.")]

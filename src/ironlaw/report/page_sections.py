@@ -39,7 +39,7 @@ class LedgerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """The account as a table: its unit, per row the name and its cells, and what is said below."""
+    """The account as a table: its unit, per row the name and its cells, and what is reported below."""
 
     unit: str
     drawing: Drawing | None
@@ -101,7 +101,7 @@ def _operators_view(comparison: Comparison) -> OperatorsView | None:
 
 
 def _why_not(part: object) -> str:
-    """Why a part is not there; empty when it is, or when it was not asked for."""
+    """Why a part is not there; empty when it is, or when it was not requested."""
     return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 

@@ -82,7 +82,7 @@ def _wall(explanation: Explanation, name: str) -> Maybe[Estimate]:
 
 
 def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
-    """What it would take to reach the precision asked for; empty when it was reached, or none was asked for."""
+    """What it would take to reach the precision requested; empty when it was reached, or none was requested."""
     plan, estimate, needed = explanation.plan, comparison.ln_ratio, comparison.replicates_needed
     if isinstance(plan, Missing) or plan.schedule.precision is None or isinstance(estimate, Missing) or needed == 0:
         return ""
@@ -142,7 +142,7 @@ def adjusted_sentence(comparison: Comparison) -> str:
 
 
 def otherwise_sentences(comparison: Comparison, explanation: Explanation) -> list[str]:
-    """That an arm agrees less than was asked for, before its speed; what invalidates is said as such."""
+    """That an arm agrees less than was requested, before its speed; what invalidates is reported as such."""
     return [
         f"{plain(arm)} gives different outputs: {ended(plain(concern.text))}"
         for arm in (comparison.control, comparison.changed)

@@ -180,7 +180,7 @@ def percent(fraction: float, *, digits: int = 2) -> str:
 
 
 def align_points(cells: list[str]) -> list[str]:
-    """Printed numbers padded so that their decimal points stand below each other in a right-aligned column."""
+    """Printed numbers padded so that their decimal points are below each other in a right-aligned column."""
     longest = max((len(_decimals(cell)) for cell in cells if _is_number(cell)), default=0)
     return [cell + " " * (longest - len(_decimals(cell))) if _is_number(cell) else cell for cell in cells]
 

@@ -1,4 +1,4 @@
-"""What is said of causes: their outcomes, their experiments, their shares, and what they leave over."""
+"""What is reported of causes: their outcomes, their experiments, their shares, and what they leave over."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def interaction_sentences(comparison: Comparison) -> list[str]:
 
 
 def brief_sentence(verdict: CauseVerdict) -> str:
-    """The outcome of a cause and the size of its effect, where the whole sentence stands elsewhere."""
+    """The outcome of a cause and the size of its effect, where the whole sentence is elsewhere."""
     title = cause_of(verdict.cause).title
     start = f"{title[:1].upper() + title[1:]}: {OUTCOME_WORDS[verdict.outcome]}"
     if isinstance(verdict.effect, Missing):

@@ -25,7 +25,7 @@ class WaterfallRow:
 
 
 def waterfall_heading() -> str:
-    """What stands above the rows."""
+    """What is above the rows."""
     return "From the blog post's speed-up to the fair one (factors; those between two speed-ups multiply):"
 
 

@@ -65,7 +65,7 @@ def _source(arm: Arm) -> str:
 
 
 def arms_of(settings: Settings) -> tuple[Arm, ...]:
-    """The arms asked for; without any those that the model, the search or the protocol has of its own."""
+    """The arms requested; without any those that the model, the search or the protocol has of its own."""
     if settings.search:
         return searched_arms()
     if settings.protocol is not None:

@@ -21,7 +21,7 @@ _SLUGS = fill(", ".join(TESTED), width=44, break_on_hyphens=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is asked for; `plan_of` makes it a plan. What is None is chosen there, as `--help` says.
+    """What is requested; `plan_of` makes it a plan. What is None is chosen there, as `--help` says.
 
     Without arms the model's default ones are measured. `experiments` are the causes to test.
     """

@@ -144,7 +144,7 @@ def dispatch(cells: Mapping[Host, Iterable[Cell]], cluster: Cluster, store: Stor
     """Measure every cell that the store does not have.
 
     Takes cells one at a time, so that memory does not grow with their number. Interrupted, it stops what runs and
-    raises; a later call goes on from the store.
+    raises; a later call continues from the store.
     """
     waiting: dict[Host, Iterator[Cell]] = {
         host: (cell for cell in some if not store.has(cell)) for host, some in cells.items()

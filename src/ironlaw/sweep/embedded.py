@@ -52,6 +52,6 @@ def measure_alone(runner: Runner, cell: Cell, out: Path, folder: Path, watcher: 
             runner.measure(cell, out, watcher)
     except IronlawError as error:
         return Failed(cell=cell, reason=error.message, hint=error.hint)
-    except Exception as error:  # noqa: BLE001  # the border to engines and users' code: one cell's failure, others go on
+    except Exception as error:  # noqa: BLE001  # the border to engines and users' code: one cell's failure, others continue
         return Failed(cell=cell, reason=f"{type(error).__name__}: {error}", hint="please report this with the cell")
     return Done(cell=cell, written=out)

@@ -130,7 +130,7 @@ class RayCluster:
             except (self._ray.exceptions.RuntimeEnvSetupError, self._ray.exceptions.RayTaskError) as error:
                 self._refused.add(id)
                 if self._nodes:
-                    continue  # it joined a sweep that goes on without it
+                    continue  # it joined a sweep that continues without it
                 raise BadInput(
                     f"a node of the Ray cluster cannot run ironlaw: {_last_line(error)}",
                     hint="pip install 'ironlaw[ray]' on every node, the same version as here",
@@ -193,7 +193,7 @@ def _no_node(address: str, *, busy: int) -> BadInput:
 
 
 def _require_listener(address: str) -> None:
-    """See that something listens at HOST:PORT; Ray itself would try for minutes."""
+    """Check that something listens at HOST:PORT; Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if not colon or "/" in host or not port.isdecimal():
         return

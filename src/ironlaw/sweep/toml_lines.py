@@ -44,7 +44,7 @@ class TomlFile:
         return BadInput(f"{self.path} line {self.line(key)}: {message}", hint=hint)
 
     def require_known(self, table: dict[str, Any], known: Sequence[str], *, within: KeyPath = ()) -> None:
-        """See that a table has no key but the known ones.
+        """Check that a table has no key but the known ones.
 
         Raises:
             BadInput: it has; names the line and the closest known key.

@@ -1,4 +1,4 @@
-"""Code without a name, judged beside what lies around it: a kernel is more than the loop that multiplies."""
+"""Code without a name, judged beside what is around it: a kernel is more than the loop that multiplies."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def _scattered_memory(recording: Recording) -> Iterator[Concern]:
 
 
 def _failures(recording: Recording) -> Iterator[Concern]:
-    """Arms that could not go on; one that was only added for an experiment costs that experiment and nothing else."""
+    """Arms that could not continue; one that was added for an experiment costs that experiment only."""
     added = {arm.name for arm in recording.plan.arms if arm.serves}
     for failure in recording.failures:
         where = "while it was prepared" if failure.replicate < 0 else f"in replicate {failure.replicate}"

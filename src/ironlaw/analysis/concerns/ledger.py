@@ -65,7 +65,7 @@ def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
 
 
 def precision_doubts(recording: Recording, arms: Sequence[Arm]) -> list[Concern]:
-    """Arms that were asked for int8 and ran layers that multiply in another format: the layers' names.
+    """Arms requested as int8 that ran layers that multiply in another format: the layers' names.
 
     Not of arms that leave some blocks in float on purpose; `int8-blocks=all`, their reference, has the doubt if any.
     """
@@ -90,7 +90,7 @@ def _ran_otherwise(arm: str, working: Sequence[LayerCall], other: Sequence[Layer
     more = f" and {len(other) - _NAMED} more" if len(other) > _NAMED else ""
     return Concern(
         slug="asked-int8-ran-float",
-        text=f"{arm} was asked for int8, and {len(other)} of its {len(working)} layers that multiply ran in {formats}: "
+        text=f"{arm} is an int8 arm, but {len(other)} of its {len(working)} multiplying layers ran in {formats}: "
         f"{names}{more}",
         fix="check which of them have an int8 kernel in this engine; static int8 (int8+fused) covers convolutions too",
         arm=arm,

@@ -34,7 +34,7 @@ def agreement_of(row: ArmSummary) -> Maybe[float]:
 
 
 def gives_same_outputs(row: ArmSummary, least: float) -> bool:
-    """Whether the agreement is known and reaches the least that was asked for."""
+    """Whether the agreement is known and reaches the least that was requested."""
     agreement = agreement_of(row)
     return is_known(agreement) and agreement >= least
 
@@ -61,7 +61,7 @@ def computes_otherwise(row: ArmSummary, least: float, *, is_exact: bool, trained
 
 def _strays(likeness: Likeness, least: float, *, is_exact: bool, trained: bool) -> str:
     """The shape of inputs for which an output has the largest error, where it is more than rounding."""
-    # The error at which the agreement of answers of one length is the least that was asked for.
+    # The error at which the agreement of answers of one length is the least that was requested.
     most = (2 * (1 - least)) ** 0.5 if is_exact else MOST_ERROR
     if not (is_exact or trained):
         return ""

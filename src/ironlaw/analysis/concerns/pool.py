@@ -18,7 +18,7 @@ SLACK = 0.1
 
 
 def pool_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """The arms asked for that ran on more threads or CPUs than they were given, or on fewer."""
+    """The arms requested that ran on more threads or CPUs than they were given, or on fewer."""
     for arm in recording.plan.asked():
         if arm.variant.level("oversubscribe") == "no" and arm.name in turns and len(turns[arm.name]):
             yield from _of_arm(recording, arm, turns[arm.name])

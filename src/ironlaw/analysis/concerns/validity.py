@@ -29,7 +29,7 @@ CostOf = Callable[[str, str], Maybe[Estimate]]
 def validity_doubts(
     recording: Recording, seen: dict[str, Observed], cost_of: CostOf, rows: dict[str, ArmSummary]
 ) -> Iterator[Concern]:
-    """The faults of every arm that was asked for, then those between arms."""
+    """The faults of every arm that was requested, then those between arms."""
     for arm in recording.plan.asked():
         if arm.name in seen:
             same = _answers_as_control(rows.get(arm.name))

@@ -36,7 +36,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """One arm, one entry per replicate: its time, and what stands behind it. ns per inference."""
+    """One arm, one entry per replicate: its time, and what is behind it. ns per inference."""
 
     wall_ns: Floats
     cpu_ns: Maybe[Floats]

@@ -21,7 +21,7 @@ KERNEL_IN_FREQUENCY = (
     "the kernel's cycles were refused and its CPU time is not known apart: its part is inside the frequency term"
 )
 BY_TICK = "user and kernel time are separated by the kernel's timer tick: unbiased, but coarse over one turn"
-# Of the replicates; with fewer counted ones, the mean that stands in for the others would be mostly invention.
+# Of the replicates; with fewer counted ones, the mean that is in for the others would be mostly invention.
 LEAST_COUNTED = 0.5
 
 
@@ -75,7 +75,7 @@ class Used:
         return self._filled(column.turn, column.value, self.turns.cpu_ns[column.turn], name)
 
     def _filled(self, turn: Ints, over: Floats, under: Floats | None, name: str) -> Maybe[Floats]:
-        """Ratio of sums per replicate; in a replicate that counted none, the mean of the others stands in."""
+        """Ratio of sums per replicate; in a replicate that counted none, the mean of the others is in."""
         work = self.turns.inferences[turn]
         place = np.searchsorted(self.replicates, self.turns.replicate[turn])
         size = len(self.replicates)
@@ -99,7 +99,7 @@ class Used:
 
 
 def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
-    """What stands behind both arms' times, by the finest way of counting that both have."""
+    """What is behind both arms' times, by the finest way of counting that both have."""
     arms = (
         Used(turns=pairs.control, marked=pairs.control_turns, replicates=pairs.replicates),
         Used(turns=pairs.changed, marked=pairs.changed_turns, replicates=pairs.replicates),
@@ -145,7 +145,7 @@ def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
     if is_known(user[0]) and is_known(user[1]):
         return _Found(classes=(user[0], user[1]), assumptions=(KERNEL_IN_FREQUENCY,), event="cycles:u")
     reasons = [gap for gap in (*together, *apart) if isinstance(gap, Missing)]
-    # A mode that was not requested was never read; why one that was asked for is not there says more.
+    # A mode that was not requested was never read; why one that was requested is not there says more.
     informative = [gap for gap in reasons if gap != NEVER_READ] or reasons
     return Missing(f"{NO_CYCLES.reason} ({informative[0].reason})") if informative else NO_CYCLES
 

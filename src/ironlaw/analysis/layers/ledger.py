@@ -271,7 +271,7 @@ def _counted(times: LayerTimes, at: Sequence[int], work: dict[str, Maybe[float]]
 
 
 def reached(ceilings: Maybe[Ceilings]) -> Maybe[explanation.Roofline]:
-    """What the machine reached when it was asked for nothing else, as an explanation reports it."""
+    """What the machine reached when it ran nothing else, as an explanation reports it."""
     if isinstance(ceilings, Missing):
         return ceilings
     return explanation.Roofline(macs_per_s=dict(ceilings.macs_per_s), bytes_per_s=ceilings.read_bytes_per_s)

@@ -2,7 +2,7 @@
 
 A module keeps its dotted path when it is quantized or fused, so equal paths are anchors. What lies between them is
 matched by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced; one
-whose engine says which layers it computes stands against all of these.
+whose engine says which layers it computes is against all of these.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _matched(first: Calls, second: Calls) -> list[Match]:
 
 
 def _enclose(groups: _Groups, which: int) -> None:
-    """What stands between calls of one group, as a BatchNorm between a convolution and the activation fused into it."""
+    """What is between calls of one group, as a BatchNorm between a convolution and the activation fused into it."""
     side = groups.sides[which]
     for place in side.free():
         behind = {side.group.get(reader) for reader in side.readers[place]}

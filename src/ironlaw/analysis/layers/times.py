@@ -150,7 +150,7 @@ def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float])
 
 
 def _plain_ns(reading: LayerReading) -> int:
-    assert is_known(reading.plain_ns), "asked for where there is one"
+    assert is_known(reading.plain_ns), "requested where there is one"
     return reading.plain_ns
 
 

@@ -122,7 +122,7 @@ def _grouped(rows: Sequence[LedgerRow], key: Callable[[LedgerRow], str]) -> list
 
 
 def timeline(ledger: Ledger, *, is_changed: bool) -> tuple[Span, ...]:
-    """An arm's rows one behind the other, by the order of execution; the framework's time stands at the end."""
+    """An arm's rows one behind the other, by the order of execution; the framework's time is at the end."""
     spans: list[Span] = []
     at = 0.0
     for row in ledger.rows:

@@ -104,7 +104,7 @@ def work_of(
     """The work of a row, how fast it was done, and the least time that this machine's measured ceilings allow.
 
     `ceiling_ns` is the time of its multiply-accumulates at the highest rate seen here, or of moving the bytes that the
-    last cache cannot hold, whichever is longer: less is not possible, and what lies in a cache may cost nothing.
+    last cache cannot hold, whichever is longer: less is not possible, and what is in a cache may cost nothing.
     `gap_ns` is what lies above it.
     """
     if not calls:

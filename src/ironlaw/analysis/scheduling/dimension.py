@@ -45,7 +45,7 @@ NO_TIME_S = 0.01  # what passes where nothing is read
 FEWEST_WITH_EXTRAS = 4
 ANSWERS_SHARE = 0.25
 ASSUMED_PROBES = 64
-# Replicates of the arms asked for alone, before experiments join, and the share of the time that these may take.
+# Replicates of the arms requested alone, before experiments join, and the share of the time that these may take.
 ALONE = 3
 ALONE_SHARE = 0.4
 # Rounds that a replicate should have at least, where a third of the budget is counted.
@@ -71,8 +71,8 @@ def share_out(total: int, parts: int) -> list[int]:
 
 
 def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:
-    """Inferences in each round of a replicate, such that all replicates together hold exactly what was asked for."""
-    assert schedule.inferences is not None, "sized by count where a count is asked for"
+    """Inferences in each round of a replicate, such that all replicates together hold exactly what was requested."""
+    assert schedule.inferences is not None, "sized by count where a count is requested"
     share = share_out(schedule.inferences, schedule.most_replicates())[replicate]
     return tuple(share_out(share, min(schedule.rounds, share)))
 
@@ -91,7 +91,7 @@ def _by_count(situation: Situation) -> Dimension:
 
 
 def _fitting(arm: Arm, shared: int, costs: Costs) -> int:
-    """Fewer inferences for an experiment that spends longer between them than on them; all for arms asked for.
+    """Fewer inferences for an experiment that spends longer between them than on them; all for arms requested.
 
     Its turn then takes about as long as another arm's.
     """
@@ -195,7 +195,7 @@ class _Sizing:
         return Prices(start_s=start_s, round_s=round_s)
 
     def round_s(self) -> float:
-        """One round of all arms, with what lies between their turns."""
+        """One round of all arms, with what is between their turns."""
         return math.fsum(self.turns[arm.name] * self.costs.inference_of(arm) + self.costs.turn_s for arm in self.arms)
 
     def _first_s(self) -> float:
@@ -243,7 +243,7 @@ class _Sizing:
 
 
 def components_of(situation: Situation) -> Components | None:
-    """The variances of the comparisons that were asked for, the control's with itself among them."""
+    """The variances of the comparisons that were requested, the control's with itself among them."""
     recording = assemble(situation.facts)
     turns = times_of(recording)
     control = situation.plan.control.name
@@ -258,7 +258,7 @@ def _groups(situation: Situation) -> int:
 
 
 def _read(arms: Sequence[Arm]) -> list[Arm]:
-    """The arms whose layers and code are read: those that were asked for."""
+    """The arms whose layers and code are read: those that were requested."""
     return [arm for arm in arms if not arm.repeats and not arm.serves]
 
 

@@ -42,7 +42,7 @@ def inferences_a_turn(inference_s: Collection[float], *, turn_s: float, longest_
     """How many inferences every arm's turn holds: on average it lasts TURN_S, and no more than `longest_s`.
 
     A turn longer than one inference averages what differs between them, is cold for a smaller part, and pays once for
-    being ordered and read. `inference_s` are of the arms asked for, so that turns stay as they are when others join.
+    being ordered and read. `inference_s` are of the arms requested, so that turns stay as they are when others join.
     """
     wanted_s = max(TURN_S, turn_s / TURN_SHARE)
     return max(1, min(MOST_INFERENCES, round(min(wanted_s, longest_s) / fmean(inference_s))))

@@ -34,7 +34,7 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
 
 
 def alone(situation: Situation) -> int:
-    """Replicates of the arms asked for alone, before experiments join: three, unless they would be half of all.
+    """Replicates of the arms requested alone, before experiments join: three, unless they would be half of all.
 
     A run by count has a number of replicates and no time to save: there experiments join after the first.
     """

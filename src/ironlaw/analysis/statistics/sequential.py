@@ -1,4 +1,4 @@
-"""Looking at experiments while a run goes on: what an early look may confirm, and what it leaves for the end.
+"""Looking at experiments while a run continues: what an early look may confirm, and what it leaves for the end.
 
 A settled experiment leaves the rounds, so that the time goes to those that are not. A rule that looks often and stops
 at the first small p-value confirms noise more often than once in twenty. Haybittle and Peto's rule holds that at bay

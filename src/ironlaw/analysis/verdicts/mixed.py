@@ -184,7 +184,7 @@ def _lost_ns(found: Ledger, calls: tuple[LayerCall, ...]) -> dict[str, float]:
 
 
 def _placed(calls: tuple[LayerCall, ...], homes: dict[str, str]) -> dict[str, str]:
-    """The block of each call. What stands outside of modules, as conversions do after tracing, is inside of a block
+    """The block of each call. What is outside of modules, as conversions do after tracing, is inside of a block
     when all that it reads and all that read it are."""
     readers: dict[int, list[int]] = {}
     for place, call in enumerate(calls):

@@ -34,7 +34,7 @@ def applies(switch: Switch, variant: Variant) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which experiments may run: the causes asked for, the switches that work on this machine, and in which arms."""
+    """Which experiments may run: the causes requested, the switches that work on this machine, and in which arms."""
 
     causes: tuple[str, ...] = TESTED
     possible: Callable[[Switch], Maybe[bool]] = lambda switch: True
@@ -159,7 +159,7 @@ def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
-    """The arms asked for, the two sides of the widest comparison among them, and the confounders that they show."""
+    """The arms requested, the two sides of the widest comparison among them, and the confounders that they show."""
 
     asked: list[Observed]
     control: Observed

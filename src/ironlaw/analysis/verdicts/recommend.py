@@ -34,7 +34,7 @@ def recommend(
     nor is one of the `strays`, which compute something else than the control.
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
-    `trained` weights agreement cannot be judged; then it is not asked for, and a concern says that it is not known.
+    `trained` weights agreement cannot be judged; then it is not requested, and a concern says that it is not known.
     """
     if not trusted:
         return NO_GAIN
@@ -72,7 +72,7 @@ def recommend(
 
 
 def _base(on: Bench, arm: Arm) -> str:
-    """The arm that was asked for, of which an experiment is a form."""
+    """The arm that was requested, of which an experiment is a form."""
     return next(
         (entry.arm for entry in on.plan.experiments if entry.applied == arm.name and not entry.excluded), arm.name
     )

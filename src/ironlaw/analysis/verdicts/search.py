@@ -109,7 +109,7 @@ def _unfit(recording: Recording, one: Standing) -> bool:
 
 
 def _standings(recording: Recording) -> list[Standing]:
-    """The arms that are still asked for and ran."""
+    """The arms that are still requested and ran."""
     on = bench(recording)
     answers = agreements(recording.outputs, control=recording.plan.control.name)
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
@@ -132,4 +132,4 @@ def _standings(recording: Recording) -> list[Standing]:
     return found
 
 
-_NOT_ASKED = Missing("not asked for here")
+_NOT_ASKED = Missing("not requested here")

@@ -1,7 +1,7 @@
 """oneDNN's verbose log: what its primitives were, which implementation ran each, and how long it took.
 
 Source of the fields: oneDNN's guide, Verbose Mode, of versions 1.1 to 3.12. A line is a marker, in later versions `v1`,
-a time stamp where asked for, and the component; then the operation, engine, primitive, implementation, kind of
+a time stamp where requested, and the component; then the operation, engine, primitive, implementation, kind of
 propagation, memory descriptors, from 1.2 on attributes, auxiliary information, the problem, and the time in ms.
 """
 
@@ -140,7 +140,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             stated=log.stated,
             left_out=_left_out(found),
             included="" if found.before else _FIRST_INCLUDED if is_whole else "",
-            disturbs="a line is printed for each primitive, which lengthens what lies between them",
+            disturbs="a line is printed for each primitive, which lengthens what is between them",
             notes=_notes(log, found),
             lacks=_LACKS,
         ),
@@ -150,7 +150,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
 _FIRST_INCLUDED = "everything that the log holds, warming up as well: no sequence repeats in it"
 _LACKS = (
     Lack(
-        what="operators that oneDNN does not run, and what lies between the primitives",
+        what="operators that oneDNN does not run, and what is between the primitives",
         why="the log is of oneDNN alone, so that its total is not the time of an inference",
         fix="a profile of the framework, or ironlaw run, which reads both",
     ),

@@ -82,7 +82,7 @@ def _read_script(text: AttachedText) -> tuple[Attachment, ...]:
         times = [min(times[0], time) if samples > 1 else time, max(times[1], time)]
         counts[frame] += max(1, period)
     if not samples:
-        raise text.refused(1, 1, "no sample of perf script stands in it")
+        raise text.refused(1, 1, "no sample of perf script is in it")
     if len(events) > 1:
         raise text.refused(first_line, 1, f"it holds samples of {len(events)} events: {', '.join(sorted(events))[:60]}")
     (event,) = events
@@ -150,7 +150,7 @@ def _read_report(text: AttachedText) -> tuple[Attachment, ...]:
             site = _site(words[-1], row["symbol"], 0, _mode(row["mode"]))
             weights[site] = weights.get(site, 0.0) + share
     if not weights or not samples:
-        raise text.refused(1, 1, "no row of perf report stands in it, or it does not say how many samples it is of")
+        raise text.refused(1, 1, "no row of perf report is in it, or it does not say how many samples it is of")
     if not sum(weights.values()) > 0:
         raise text.refused(1, 1, "all its shares are 0 %")
     unlisted = 100.0 - sum(weights.values())

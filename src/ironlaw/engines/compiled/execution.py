@@ -165,7 +165,7 @@ def _write_calls(folder: Path, stated: _Calls) -> None:
 def _profile_of(
     folder: Path, wrapped: Callable[[Any], Any], arguments: tuple[Any, ...]
 ) -> Callable[[list[tuple[Any, ...]]], NodeProfile] | None:
-    """The profile of the package that `prepare_profile` made under a folder; None where it was not asked for one."""
+    """The profile of the package that `prepare_profile` made under a folder; None where none was requested."""
     if not (folder / _CALLS).exists():
         return None
 

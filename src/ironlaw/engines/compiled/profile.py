@@ -25,7 +25,7 @@ CONFIG = {"cpp.enable_kernel_profile": True, "trace.provenance_tracking_level": 
 INT8_KERNELS = ("qconv_pointwise", "qconv2d_pointwise", "qlinear_pointwise", "qlinear_unary", "int8_gemm", "qconv")
 _EXTERN, _COMPILED = "aoti_torch_", "graph_"
 _SCOPE, _LEADS = "FUNCTION", (_EXTERN, _COMPILED)
-_CALLED = re.compile(rf"^(?:{_EXTERN}(?:cpu_)?_*|{_COMPILED}\d+_)")  # what stands before a kernel's own name
+_CALLED = re.compile(rf"^(?:{_EXTERN}(?:cpu_)?_*|{_COMPILED}\d+_)")  # what is before a kernel's own name
 _HANDLE = re.compile(r"// \[Provenance debug handles\] (\S+:\d+)$", re.MULTILINE)
 _MULTIPLYING = (
     "conv", "linear", "addmm", "mm", "bmm", "baddbmm", "matmul", "einsum", "lstm", "gru", "rnn",

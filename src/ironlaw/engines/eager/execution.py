@@ -163,7 +163,7 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
 
 
 def _given(variant: Variant, program: Any) -> eager_int8.Quantized:
-    """A user's program, with its layers fused where that is asked for.
+    """A user's program, with its layers fused where that is requested.
 
     Raises:
         ArmFailed: it is not a module in eval mode, or nothing in it can be fused.

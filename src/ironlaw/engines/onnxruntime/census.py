@@ -100,7 +100,7 @@ def _between_conversions(events: list[Any]) -> Iterator[Any]:
 
 
 class _Around:
-    """What stands before and behind values of the optimised graph."""
+    """What is before and behind values of the optimised graph."""
 
     def __init__(self, makers: dict[str, Any], readers: dict[str, list[Any]]) -> None:
         self.makers, self.readers = makers, readers
@@ -114,7 +114,7 @@ class _Around:
         return cls({name: node for node in graph.node for name in node.output}, readers)
 
     def before(self, node: Any) -> list[str]:
-        """The types of what it reads from, where that only changes a layout, of what stands before."""
+        """The types of what it reads from, where that only changes a layout, of what is before."""
         found: list[str] = []
         for maker in (self.makers[name] for name in node.input if name in self.makers):
             found += self.before(maker) if maker.op_type in _LAYOUT else [maker.op_type]
@@ -178,7 +178,7 @@ def _widens_weights(event: Any, node: Any, around: _Around) -> bool:
 
 
 def _casts_half(event: Any, node: Any, around: _Around) -> bool:
-    """A cast from or to float16 inside the graph: at its inputs and outputs the caller asked for it."""
+    """A cast from or to float16 inside the graph: at its inputs and outputs the caller has it so."""
     formats = _inputs(event) | {dtype for _, dtype in _outputs(event)}
     is_inside = node is not None and bool(around.before(node)) and bool(around.behind(node))
     return _kind(event) == "Cast" and "float16" in formats and is_inside

@@ -36,7 +36,7 @@ _OPTIMIZATION = {
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
-    """Export the model (or take its file), quantize it if asked, and see that ONNX Runtime loads it.
+    """Export the model (or take its file), quantize it if asked, and check that ONNX Runtime loads it.
 
     Raises:
         ArmFailed: the model cannot be exported, quantized or loaded; names the operator.

@@ -29,7 +29,7 @@ class Int8:
 
 
 def refuse_without_exporter() -> None:
-    """See that what torch exports with is installed.
+    """Check that what torch exports with is installed.
 
     Raises:
         ArmFailed: names what is not.

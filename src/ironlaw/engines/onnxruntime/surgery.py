@@ -54,7 +54,7 @@ def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
 
 
 def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, is_joint: bool) -> None:
-    """Write the file, and see that it still answers as the one before."""
+    """Write the file, and check that it still answers as the one before."""
     import onnx
 
     made = path.with_suffix(".changed.onnx")

@@ -39,7 +39,7 @@ def profile(compiled: Any, infer: Callable[..., Any], request: Any, inputs: list
 
 
 def _did_run(node: Any) -> bool:
-    """Whether the node computes. One of less than a microsecond is said not to have run, but has a kernel's name."""
+    """Whether the node computes. One below a microsecond is reported not to have run, but has a kernel's name."""
     return str(node.status).endswith(".EXECUTED") or not str(node.exec_type).startswith(("undef", "unknown"))
 
 

@@ -118,7 +118,7 @@ def _take_off(mode: Any, trace: Trace) -> None:
 
 @contextlib.contextmanager
 def standing_in(module: Any, around: Callable[[Run], Run]) -> Iterator[None]:
-    """Let another function stand in for a module's forward, made from it by `around`."""
+    """Let another function are in for a module's forward, made from it by `around`."""
     own = module.__dict__.get("forward")
     # Past the module's own __setattr__, which scripted modules forbid and which would register the function's owner.
     object.__setattr__(module, "forward", around(module.forward))
@@ -195,7 +195,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnKey:
-    """Where a layer turn stands in its recording."""
+    """Where a layer turn is in its recording."""
 
     arm: str
     replicate: int
@@ -289,7 +289,7 @@ def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tup
 
 
 def _require(trace: Trace, course: Course, inferences: int) -> None:
-    """See that each inference met the layers of the course, in its order."""
+    """Check that each inference met the layers of the course, in its order."""
     import numpy as np
 
     calls = len(course.order)

@@ -35,7 +35,7 @@ class LayerReader:
     nodes: tuple[LayerCall, ...] = ()  # as the engine's profile had them at the survey
 
     def survey(self, order: Survey) -> LayerGraph:
-        """The arm's layers, with the prices of reading them that were asked for."""
+        """The arm's layers, with the prices of reading them that were requested."""
         try:
             return self._survey(order)
         except Exception as error:  # noqa: BLE001  # the border to a user's code: the reason why there are no layers
@@ -78,7 +78,7 @@ class LayerReader:
         Raises:
             LayersStrayed: the engine ran other nodes than in the survey.
         """
-        assert self.program.profile is not None, "asked for where there is one"
+        assert self.program.profile is not None, "requested where there is one"
         plain_ns = run_plain(self.program, inputs)
         profile = self.program.profile(inputs)
         if [call.operator for call in profile.calls] != [call.operator for call in self.nodes]:

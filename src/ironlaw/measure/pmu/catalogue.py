@@ -1,4 +1,4 @@
-"""Which events are worth counting on which CPU, beyond instructions and cycles, and how the kernel is asked for them.
+"""Which events are worth counting on which CPU, beyond instructions and cycles, and their encoding for the kernel.
 
 Encodings are those of the kernel's own tables (tools/perf/pmu-events/arch of Linux 6.x, one folder per CPU; names as
 perf prints them). Events that the kernel publishes under /sys are read there and not repeated here.

@@ -94,7 +94,7 @@ class LoopFinder:
         self._loops: dict[tuple[int, int], Maybe[Loop]] = {}
 
     def around(self, pointer: int, read: Read) -> Maybe[Loop]:
-        """The innermost loop around a pointer, or the instructions that follow it where it lies in none.
+        """The innermost loop around a pointer, or the instructions that follow it where it is in none.
 
         `read` gives bytes from an address on, up to a number. The loop ends with the first direct branch behind the
         pointer that leads to it or before it.
@@ -114,7 +114,7 @@ class LoopFinder:
         stretch = self._stretch(pointer)
         place = bisect.bisect_right(stretch.ends, pointer)
         while True:
-            for place in range(place, len(stretch.ends)):  # noqa: B020  # goes on where the last scan ended
+            for place in range(place, len(stretch.ends)):  # noqa: B020  # continues where the last scan ended
                 if pointer - LONGEST_LOOP_BYTES < stretch.targets[place] <= pointer:
                     return stretch.targets[place], stretch.ends[place]
             place = len(stretch.ends)

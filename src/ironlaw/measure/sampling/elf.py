@@ -32,7 +32,7 @@ class ElfFile:
     """The symbols of one ELF file, and how its bytes lie in memory.
 
     A library of 450 MB has half a million symbols: its tables are read by numpy where they lie in the file, and of its
-    names only those that are asked for.
+    names only those that are requested.
     """
 
     def __init__(self, path: str) -> None:

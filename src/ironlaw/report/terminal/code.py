@@ -20,7 +20,7 @@ from ironlaw.report.account import (
 from ironlaw.report.quantity import TIME, number, quantity, scale_for
 from ironlaw.text import plain
 
-LISTED = 40  # pieces of code of an arm that are listed unless all are asked for
+LISTED = 40  # pieces of code of an arm that are listed unless all are requested
 
 
 def show_account(account: Account, comparison: Comparison, console: Console, *, most: int | None) -> None:
