@@ -93,3 +93,32 @@ def test_an_answer_that_is_no_number_agrees_with_none_not_even_its_like() -> Non
     found = agreements([outputs("fp32", both), outputs("int8", both)], control="fp32")["int8"]
     assert found["top1_agreement"] == 0.5
     assert found["not_finite"] == 1
+
+
+def part(rows: list[list[float]], places: tuple[int, ...], **more: object) -> Outputs:
+    return replace(outputs("int8", rows), probes=places, **more)  # type: ignore[arg-type]
+
+
+def test_an_arm_that_answered_the_first_inputs_is_compared_on_these() -> None:
+    control = replace(outputs("fp32", [*CONTROL, [9.0, 9.0, 9.0]]), probes=(0, 1, 2), digest="of all", forms=((3,),))
+    found = agreements([control, part(CONTROL, (0, 1), digest="of two", forms=((3,),))], control="fp32")["int8"]
+    assert found["top1_agreement"] == 1.0
+    assert found["identical_outputs"] is True
+    other = agreements([control, part([[1.0, 5.0, 2.0], [4.0, 0.0, 1.5]], (0, 1), forms=((3,),))], control="fp32")[
+        "int8"
+    ]
+    assert other["identical_outputs"] is False
+    assert other["largest_difference"] == pytest.approx(0.5)
+
+
+def test_whether_some_answers_are_identical_is_unknown_where_only_some_numbers_were_kept() -> None:
+    control = replace(outputs("fp32", CONTROL), probes=(0, 1), forms=((5,),))
+    found = agreements([control, part(CONTROL[:1], (0,), forms=((5,),))], control="fp32")["int8"]
+    assert isinstance(found["identical_outputs"], Missing)
+
+
+def test_an_arm_that_answered_other_inputs_or_was_cut_short_is_not_compared() -> None:
+    control = replace(outputs("fp32", CONTROL), probes=(0, 1))
+    for changed in (part(CONTROL[:1], (1,)), part(CONTROL[:1], (0,), following=1)):
+        found = agreements([control, changed], control="fp32")["int8"]
+        assert found["top1_agreement"] == Missing("the recording was cut before all of its answers")

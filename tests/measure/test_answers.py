@@ -75,3 +75,15 @@ def test_of_large_outputs_a_part_is_kept_classes_first_and_the_digest_is_of_all(
     assert one.shape == (1, 100)
     assert (one.width, list(one.kept_places())[:10]) == (3010, list(range(10)))
     assert one.digest != other.digest
+
+
+def test_an_arm_that_answers_the_first_probes_says_which_and_keeps_the_same_numbers_of_a_row() -> None:
+    import numpy as np
+
+    probes = [(np.full((1, 50), number, dtype=np.float32),) for number in range(10)]
+    program = Program(infer=lambda x: x.reshape(1, 5, 10), inputs=probes)
+    (all_of_them,) = answer_probes("a", program, probes, most=200)
+    (some,) = answer_probes("b", program, probes, first=3, most=200)
+    assert (some.probes, some.shape[0]) == ((0, 1, 2), 3)
+    assert some.shape[1] == all_of_them.shape[1] < 50
+    assert some.input_digest == all_of_them.input_digest

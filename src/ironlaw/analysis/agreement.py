@@ -46,42 +46,63 @@ def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:
         first = odd[0]
         reason = f"its outputs have shapes {words_of(first.given)}, the control's {words_of(first.control)}"
         return {**_nothing(reason), "likeness": Likeness(shapes=odd)}
-    answered = {fact.probes: fact for fact in changed}
-    if {fact.probes for fact in control} != set(answered):
-        return _nothing("the recording was cut before all of its answers")
+    matched = _matched(control, changed)
+    if isinstance(matched, Missing):
+        return _nothing(matched.reason)
     pairs = []
-    for one in control:
-        pair = _pair(one, answered[one.probes])
+    for one, other in matched:
+        pair = _pair(one, other)
         if isinstance(pair, Missing):
             return _nothing(pair.reason)
         pairs.append(pair)
-    return _agreement(pairs, is_same=_are_identical([(one, answered[one.probes]) for one in control]))
+    return _agreement(pairs, is_same=_are_identical(matched, pairs))
+
+
+def _matched(control: list[Outputs], changed: list[Outputs]) -> Maybe[list[tuple[Outputs, Outputs]]]:
+    """The answers of both to inputs of one shape; an arm of an experiment answers the first of the inputs only."""
+    cut = Missing("the recording was cut before all of its answers")
+    answered = {fact.probes: fact for fact in changed}
+    if {fact.probes for fact in control} == set(answered):
+        return [(one, answered[one.probes]) for one in control]
+    if all(fact.following for fact in changed):
+        return cut
+    found = [next((one for one in control if _begins(one.probes, fact.probes)), None) for fact in changed]
+    pairs = [(one, fact) for one, fact in zip(found, changed, strict=True) if one is not None]
+    return pairs if len(pairs) == len(changed) else cut
+
+
+def _begins(whole: tuple[int, ...], part: tuple[int, ...]) -> bool:
+    return bool(part) and whole[: len(part)] == part
 
 
 def _pair(control: Outputs, changed: Outputs) -> Maybe[Pair]:
-    if control.shape != changed.shape:
-        return Missing(f"its outputs have shape {changed.shape}, the control's {control.shape}")
     expected, given = _decoded(control), _decoded(changed)
     if isinstance(expected, Missing):
         return expected
     if isinstance(given, Missing):
         return given
+    if len(changed.probes) < len(control.probes):  # each with as many rows as the others: the inputs have one shape
+        expected = expected[: len(expected) // len(control.probes) * len(changed.probes)]
+    if expected.shape != changed.shape:
+        return Missing(f"its outputs have shape {changed.shape}, the control's {expected.shape}")
     return Pair(about=control, expected=expected.astype(np.float64), given=given.astype(np.float64))
 
 
-def _are_identical(facts: list[tuple[Outputs, Outputs]]) -> bool:
-    """By the digest of all numbers; where that was not recorded all numbers were kept."""
-    return all(
-        one.digest == other.digest if is_known(one.digest) else _bytes(one) == _bytes(other) for one, other in facts
-    )
+def _are_identical(matched: list[tuple[Outputs, Outputs]], pairs: list[Pair]) -> Maybe[bool]:
+    """By the digest of all numbers; where that was not recorded, or is of more inputs, by the numbers themselves."""
+    for (one, other), pair in zip(matched, pairs, strict=True):
+        if one.probes == other.probes and is_known(one.digest):
+            is_same = one.digest == other.digest
+        elif other.shape[1] < other.width:
+            return Missing("it answered some of the inputs, and only some of the numbers were kept")
+        else:
+            is_same = pair.expected.tobytes() == pair.given.tobytes()
+        if not is_same:
+            return False
+    return True
 
 
-def _bytes(fact: Outputs) -> bytes | None:
-    decoded = _decoded(fact)
-    return None if isinstance(decoded, Missing) else decoded.tobytes()
-
-
-def _agreement(pairs: list[Pair], *, is_same: bool) -> Agreement:
+def _agreement(pairs: list[Pair], *, is_same: Maybe[bool]) -> Agreement:
     finite = all(np.isfinite(pair.expected).all() and np.isfinite(pair.given).all() for pair in pairs)
     gap = Missing("an output is not finite")
     has_columns = finite and all(pair.about.forms for pair in pairs)

@@ -81,8 +81,8 @@ def noise_finding(noise: Maybe[Noise]) -> Finding:
     from ironlaw.analysis.statistics.smallest import smallest_difference
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing
-    from ironlaw.running.planning import EXPERIMENTS_BUDGET_S
+    from ironlaw.running.planning import DEFAULT_BUDGET_S
 
     most = USUAL_REPLICATES
     smallest = noise if isinstance(noise, Missing) else smallest_difference(noise.means, replicates=most)
-    return findings.noise(smallest, seconds=EXPERIMENTS_BUDGET_S, replicates=most)
+    return findings.noise(smallest, seconds=DEFAULT_BUDGET_S, replicates=most)

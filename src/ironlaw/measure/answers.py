@@ -19,17 +19,23 @@ from ironlaw.program import Program
 MOST_KEPT = 1 << 20
 
 
-def answer_probes(arm: str, program: Program, probes: list[tuple[Any, ...]], *, most: int = MOST_KEPT) -> list[Outputs]:
+def answer_probes(
+    arm: str, program: Program, probes: list[tuple[Any, ...]], *, first: int | None = None, most: int = MOST_KEPT
+) -> list[Outputs]:
     """Run the program once on every probe and keep what it answered: a fact for each shape of inputs and outputs.
+
+    With `first` on that number of them only.
 
     Raises:
         ArmFailed: an output holds no floating-point numbers.
     """
-    answered = [_answered(probe, program.answer(*probe)) for probe in probes]
+    asked = probes[:first]
+    answered = [_answered(probe, program.answer(*probe)) for probe in asked]
     groups: dict[Any, list[int]] = {}
-    for place, (probe, one) in enumerate(zip(probes, answered, strict=True)):
+    for place, (probe, one) in enumerate(zip(asked, answered, strict=True)):
         groups.setdefault((_forms(probe), one.forms, one.classes), []).append(place)
-    rows = sum(len(one.rows) for one in answered)
+    # Of all probes: an arm that answers some keeps the same numbers of a row as one that answers all.
+    rows = sum(len(one.rows) for one in answered) * len(probes) // max(1, len(asked))
     digest = _digest(probes)
     kept = [
         _kept(arm, [answered[place] for place in places], tuple(places), digest=digest, most=max(1, most // rows))

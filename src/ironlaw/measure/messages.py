@@ -72,10 +72,12 @@ class MeasureNothing(msgspec.Struct, tag="nothing", frozen=True):
 class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
     """Take a census of one inference, run every probe once and return the outputs.
 
-    On the CPUs that are named: nothing is measured by it, and other arms answer meanwhile.
+    On the CPUs that are named: nothing is measured by it, and other arms answer meanwhile. With `probes` the first of
+    them are run, in that number.
     """
 
     cpus: tuple[int, ...] = ()
+    probes: int | None = None
 
 
 class Survey(msgspec.Struct, tag="survey", frozen=True):

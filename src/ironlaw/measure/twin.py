@@ -144,7 +144,7 @@ class Twin:
                 return [self._null()]
             case AskAnswers():
                 self._move(order.cpus)
-                return [self._take_census(), *self._judge(), *self._answer()]
+                return [self._take_census(), *self._judge(), *self._answer(order.probes)]
             case Survey():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -382,10 +382,11 @@ class Twin:
         labels = read_labels(self._setup.labels, images=self._setup.images)
         return [judge_labels(self._setup.arm.name, self._program, model, labels)]
 
-    def _answer(self) -> list[Outputs]:
+    def _answer(self, first: int | None) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
-        return answer_probes(self._setup.arm.name, self._program, saved.load(self._folder, probes=True).probes)
+        probes = saved.load(self._folder, probes=True).probes
+        return answer_probes(self._setup.arm.name, self._program, probes, first=first)
 
 
 def _nothing(*arguments: object) -> None:

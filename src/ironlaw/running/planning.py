@@ -14,8 +14,7 @@ from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.running.settings import Settings
 from ironlaw.variant import GIVEN, Variant
 
-DEFAULT_BUDGET_S = 115.0
-EXPERIMENTS_BUDGET_S = 225.0
+DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
 # What measuring ceilings takes: 11 s on two virtual CPUs that others used as well.
 CEILINGS_S = 10.0
@@ -93,7 +92,7 @@ def schedule_of(settings: Settings) -> Schedule:
     if budget_s is None and inferences is None and settings.search:
         budget_s = SEARCH_BUDGET_S
     elif budget_s is None and inferences is None:
-        budget_s = DEFAULT_BUDGET_S if tests_nothing else EXPERIMENTS_BUDGET_S
+        budget_s = DEFAULT_BUDGET_S
     if replicates is None and settings.precision is not None:
         replicates = MOST_REPLICATES  # with a precision to reach, the budget is the only other end
     if replicates is None and inferences is not None:
