@@ -18,7 +18,8 @@ class InstructionClass(Enum):
     AVX512_FP16 = "avx512-fp16"
     AVX512 = "avx512"
     AVX2 = "avx2"  # 256 bits, with or without FMA
-    SSE = "sse"  # 128 bits, or scalar floating point
+    SSE = "sse"  # 128 bits; in recordings of earlier versions also scalar floating point
+    SCALAR = "scalar"  # one floating-point number at a time
     SVE = "sve"
     I8MM = "i8mm"
     DOT_PRODUCT = "dot-product"  # SDOT, UDOT
@@ -33,6 +34,7 @@ class LoopWork(Enum):
 
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
     MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
+    RUNNING_MEAN = "running-mean"  # divides by a counter: Welford's mean and variance
     CONVERSION = "conversion"  # between number formats
     ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
     MOVE = "move"  # loads, stores and shuffles of vectors alone

@@ -11,6 +11,7 @@ from ironlaw.observed import Observed
 
 LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
 _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}
+_NARROW = (InstructionClass.SSE, InstructionClass.SCALAR)
 _PRODUCTS = (LoopWork.MULTIPLY_ADD, LoopWork.INTEGER_MULTIPLY_ADD)
 
 
@@ -79,7 +80,7 @@ def _narrow_loops(arm: Observed, machine: Maybe[Machine]) -> str:
     narrow = [
         (share, code.name)
         for code, share in arm.executed.code
-        if code.instructions is InstructionClass.SSE and code.work in _PRODUCTS
+        if code.instructions in _NARROW and code.work in _PRODUCTS
     ]
     share = sum(share for share, _ in narrow)
     if share < LEAST_SHARE:

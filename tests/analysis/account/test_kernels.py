@@ -78,6 +78,6 @@ def test_where_onednn_names_its_code_what_has_no_name_is_fbgemms() -> None:
 
 
 def test_a_hot_scalar_function_of_a_stripped_library_is_not_called_framework() -> None:
-    hot = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SSE)
+    hot = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SCALAR)
     calls = site(0x900, LoopWork.CONTROL, name=ORT, function=0x880, kind=InstructionClass.INTEGER)
     assert found(hot, calls) == [Category.OTHER, Category.FRAMEWORK]

@@ -44,7 +44,8 @@ X86_LOOPS = {
     "avx512-fp16": ("62f67548b8c2", "avx512_fp16"),  # vfmadd231ph zmm
     "avx512": ("62f27548b8c2", "avx512f"),  # vfmadd231ps zmm
     "avx2": ("c4e275b8c2", "fma"),  # vfmadd231ps ymm
-    "sse": ("f30f59c1 f30f58d0", "sse2"),  # mulss; addss
+    "sse": ("0f59c1 0f58d0", "sse2"),  # mulps; addps
+    "scalar": ("f30f59c1 f30f58d0", "sse2"),  # mulss; addss
     "integer": ("4801f8", "fpu"),  # add rax, rdi
 }
 ARM_LOOPS = {
@@ -243,7 +244,7 @@ PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     "fresh threads": pool(2, fresh=True),
     "interpreted": interpreted,
     "throwing": compiled(THROWING, "throwing", "-O1"),
-    "scalar": compiled(SCALAR, "scalar_conv", "-O2", "-fno-tree-vectorize"),
+    "scalar kernel": compiled(SCALAR, "scalar_conv", "-O2", "-fno-tree-vectorize"),
     "copying": copying,
     "int8": int8,
     "convolution": convolution,

@@ -35,11 +35,18 @@ X86 = {
     "vfmadd231ph": ("62f67548b8c2", InstructionClass.AVX512_FP16, LoopWork.MULTIPLY_ADD),
     "vfmadd231ps zmm": ("62f27548b8c2", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
     "vfmadd231ps ymm": ("c4e275b8c2", InstructionClass.AVX2, LoopWork.MULTIPLY_ADD),
-    "mulss addss": ("f30f59c1 f30f58d0", InstructionClass.SSE, LoopWork.ARITHMETIC),
+    "mulss addss": ("f30f59c1 f30f58d0", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "mulps addps": ("0f59c1 0f58d0", InstructionClass.SSE, LoopWork.ARITHMETIC),
+    "movss pxor addss": ("f30f1006 660fefc9 f30f58c1", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "movss": ("f30f1006 f30f1107", InstructionClass.SSE, LoopWork.MOVE),
+    "cvtsi2ss divss mulss": ("f30f2af2 f30f5eee f30f59cc", InstructionClass.SCALAR, LoopWork.RUNNING_MEAN),
+    "cvtsi2ss divss mulss cvttss2si": (
+        "f30f2af2 f30f5eee f30f59cc f30f2cc1", InstructionClass.SCALAR, LoopWork.CONVERSION,
+    ),
     "vmovups ymm": ("c5fc1006 c5fc1107", InstructionClass.AVX2, LoopWork.MOVE),
     "vcvtps2dq zmm": ("62f17d485bc1", InstructionClass.AVX512, LoopWork.CONVERSION),
     "add": ("4801f8", InstructionClass.INTEGER, LoopWork.CONTROL),
-}
+}  # fmt: skip
 ARM_BACK = 0x54FFFFC1  # b.ne two instructions back
 ARM = {
     "sdot": (0x4E829420, InstructionClass.DOT_PRODUCT, LoopWork.INTEGER_MULTIPLY_ADD),
@@ -101,7 +108,7 @@ def test_the_inner_of_two_loops_is_found_and_not_taken_for_the_outer_one() -> No
 
 def test_code_in_no_loop_is_judged_by_what_follows_it() -> None:
     loop = around(bytes.fromhex("f30f59c1 f30f58d0 c3"), 0)
-    assert (loop.instructions, loop.is_loop) == (InstructionClass.SSE, False)
+    assert (loop.instructions, loop.is_loop) == (InstructionClass.SCALAR, False)
 
 
 def test_a_branch_that_leads_behind_the_pointer_makes_no_loop() -> None:

@@ -20,7 +20,7 @@ _COMPUTES = (*_MULTIPLIES, LoopWork.CONVERSION, LoopWork.ARITHMETIC, LoopWork.MO
 _WIDE = tuple(
     one
     for one in InstructionClass
-    if one not in (InstructionClass.SSE, InstructionClass.INTEGER, InstructionClass.UNKNOWN)
+    if one not in (InstructionClass.SCALAR, InstructionClass.INTEGER, InstructionClass.UNKNOWN)
 )
 _LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
 _PYTHON = r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|\.abi3\.so$|^array\.cpython"
@@ -274,12 +274,20 @@ RULES = (
         work=(LoopWork.MOVE,),
         example=("[generated]", "loop e5783fed"),
     ),
+    # ONNX Runtime computes mean and variance of a row in one pass (SkipLayerNormalization of 1.30).
+    Rule(
+        category=Category.NORMALIZATION,
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        work=(LoopWork.RUNNING_MEAN,),
+        example=("onnxruntime_pybind11_state.so", ""),
+    ),
     # Scalar moves as well: of what is generated for tensors nothing is dispatch (jit_uni_reorder_kernel, where named).
     Rule(
         category=Category.REORDER,
         object=_GENERATED,
         symbol=_NO_NAME,
-        instructions=(InstructionClass.SSE,),
+        instructions=(InstructionClass.SCALAR,),
         work=(LoopWork.MOVE,),
         example=("[generated]", "loop ba417f9f"),
     ),

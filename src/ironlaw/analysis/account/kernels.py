@@ -100,7 +100,12 @@ def _hot_scalar_functions(sites: Sequence[CodeSite]) -> set[tuple[str, int]]:
     """Functions of stripped libraries that compute in scalars for long: an operator, unknown which."""
     counts: Counter[tuple[str, int]] = Counter()
     for site in sites:
-        if site.function and is_unnamed(site) and site.instructions is InstructionClass.SSE and site.work in _COMPUTES:
+        if (
+            site.function
+            and is_unnamed(site)
+            and site.instructions is InstructionClass.SCALAR
+            and site.work in _COMPUTES
+        ):
             counts[site.object, site.function] += site.count
     whole = sum(site.count for site in sites)
     return {place for place, count in counts.items() if count >= _HOT_SHARE * whole}

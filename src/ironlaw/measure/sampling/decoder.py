@@ -49,10 +49,12 @@ PRECEDENCE = (
     InstructionClass.SVE,
     InstructionClass.AVX2,
     InstructionClass.SSE,
+    InstructionClass.SCALAR,
     InstructionClass.NEON,
     InstructionClass.INTEGER,
 )
 _WORK = (
+    LoopWork.RUNNING_MEAN,
     LoopWork.INTEGER_MULTIPLY_ADD,
     LoopWork.MULTIPLY_ADD,
     LoopWork.CONVERSION,

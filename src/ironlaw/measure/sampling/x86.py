@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from ironlaw.code import InstructionClass, LoopWork
@@ -42,7 +44,18 @@ def kinds_x86(code: bytes, address: int) -> list[Kind]:
         if one.is_invalid:
             break
         seen[one.code] = one
-    return [_KINDS[number] if number in _KINDS else _learned(number, one) for number, one in seen.items()]
+    kinds = [_KINDS[number] if number in _KINDS else _learned(number, one) for number, one in seen.items()]
+    if (InstructionClass.SCALAR, LoopWork.CONVERSION) in kinds and _is_running_mean(map(_mnemonic, seen.values())):
+        kinds.append((InstructionClass.SCALAR, LoopWork.RUNNING_MEAN))
+    is_scalar = any(width is InstructionClass.SCALAR for width, _ in kinds)
+    # Scalars are loaded, copied and zeroed in vector registers: that makes no loop a vector loop.
+    return [kind for kind in kinds if not (is_scalar and kind == (InstructionClass.SSE, LoopWork.MOVE))]
+
+
+def _is_running_mean(mnemonics: Iterable[str]) -> bool:
+    """Whether a loop converts a counter, divides by it and multiplies, and makes no integers of what it computes."""
+    bare = {name.removeprefix("V") for name in mnemonics}
+    return {"CVTSI2SS", "DIVSS", "MULSS"} <= bare and not {"CVTSS2SI", "CVTTSS2SI"} & bare
 
 
 X86 = InstructionSet(scan_x86, kinds_x86)
@@ -64,14 +77,20 @@ def _classify(one: Any) -> Kind:
     if features & _VNNI_FEATURES or mnemonic.startswith(("VPDPB", "VPDPW")):
         return InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD
     if any(name.startswith("FPU") for name in features):
-        return InstructionClass.SSE, LoopWork.ARITHMETIC  # x87: scalar floating point, as the class says
+        return InstructionClass.SCALAR, LoopWork.ARITHMETIC  # x87
     work = _work(mnemonic)
     if mnemonic.startswith("VDPBF16PS"):
         return InstructionClass.AVX512_BF16, LoopWork.MULTIPLY_ADD
     if "AVX512_FP16" in features and work is not LoopWork.CONVERSION:
         return InstructionClass.AVX512_FP16, work
     width = _width(one)
+    if width is InstructionClass.SSE and _SCALAR.search(mnemonic):
+        return InstructionClass.SCALAR, work
     return width, work if width is not InstructionClass.INTEGER else LoopWork.CONTROL
+
+
+# ADDSS, CVTSI2SD, VFMADD231SS, and names that go on behind the type (CVTSS2SI): of one number. Moves load for either.
+_SCALAR = re.compile(r"^(?!V?MOV).*S[SD](2|$)")
 
 
 def _tile_work(mnemonic: str) -> LoopWork:
@@ -111,7 +130,7 @@ def _width(one: Any) -> InstructionClass:
 _MOVES = (
     "MOV", "LDDQU", "BROADCAST", "PBROADCAST", "INSERT", "EXTRACT", "PINS", "PEXTR", "PERM", "PUNPCK", "UNPCK", "SHUF",
     "PSHUF", "PALIGN", "GATHER", "PGATHER", "SCATTER", "MASKMOV", "ZERO", "PMOV", "BLEND", "PBLEND", "COMPRESS",
-    "EXPAND",
+    "EXPAND", "PXOR", "XORP",
 )  # fmt: skip
 
 
