@@ -57,5 +57,7 @@ def half_width(speed_up: Mapping[str, Any]) -> str:
     if "low" not in speed_up:
         return f"no interval: {speed_up.get('missing', 'one replicate')}"
     value, low, high = speed_up["value"], speed_up["low"], speed_up["high"]
+    if not isinstance(low, float) or not isinstance(high, float):
+        return f"{value:.3g}x, no interval"
     half = math.sqrt(high / low) - 1 if low > 0 else math.inf
     return f"{value:.3g}x [{low:.3g}, {high:.3g}], ±{half:.1%}"

@@ -23,7 +23,8 @@ def says_something(flip: dict[str, Any]) -> bool:
     """Whether an interval in milliseconds excludes zero or lies within SMALL_MS."""
     if "low" not in flip:
         return False
-    return flip["low"] > 0 or flip["high"] < 0 or (flip["low"] >= -SMALL_MS and flip["high"] <= SMALL_MS)
+    low, high = float(flip["low"]), float(flip["high"])
+    return low > 0 or high < 0 or (low >= -SMALL_MS and high <= SMALL_MS)
 
 
 def main() -> None:

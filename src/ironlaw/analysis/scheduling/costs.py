@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from ironlaw.arm import Arm
 from ironlaw.fact import ArmStarted, InterpreterStarted, Reading
-from ironlaw.situation import ReplicateSpent, Situation
+from ironlaw.situation import Situation
 
 # Reading counters and clocks around a turn took 0.33 and 0.51 ms (benchmarks/README.md, overhead), an order and its
 # answer as long again. Holds for the first replicate alone; after that it is measured.
@@ -59,7 +58,7 @@ def costs_of(situation: Situation) -> Costs:
         inference_s={name: max(one_s, SHORTEST_INFERENCE_S) for name, one_s in inference_s.items()},
         between_s=between_s,
         turn_s=_turn_s(situation, between_s),
-        start_s=_start_s(situation.spent),
+        start_s=_start_s(situation),
         arm_start_s=_arm_start_s(situation),
         prepare_s=situation.preparing_s / max(1, situation.prepared),
         answer_s=sum(spent for spent, _ in answers) / sum(count for _, count in answers) if answers else 0.0,
@@ -97,14 +96,34 @@ def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
     return max(0.0, math.fsum(finished.values()) - inside_s) / turns
 
 
-def _start_s(spent: Collection[ReplicateSpent]) -> float:
-    """Of the replicates that had as many arms as the last one: the first may find nothing in the page cache."""
-    if not spent:
+def _start_s(situation: Situation) -> float:
+    """Of the replicates that had as many arms as the last one: the first may find nothing in the page cache.
+
+    By turns a replicate imports, for itself and for the next one, and finds that its interpreter has imported already.
+    The median of either kind would be wrong for the other, so that the mean of both medians is taken; where only one
+    that imported nothing is known, the next one pays for what its interpreter took.
+    """
+    if not situation.spent:
         return 0.0
-    last = [*spent][-1]
-    similar = [one for one in spent if len(one.arms) == len(last.arms)]
+    last = situation.spent[-1]
+    similar = [one for one in situation.spent if len(one.arms) == len(last.arms)]
+    interpreters = _interpreters_s(situation)
+    ahead = [one.starting_s for one in similar if one.starting_s < interpreters.get(one.replicate, 0.0)]
+    fresh = [one.starting_s for one in similar if one.starting_s >= interpreters.get(one.replicate, 0.0)]
     stops = [one.stopping_s for one in similar if one.counting_s > 0]
-    return median(one.starting_s for one in similar) + (median(stops) if stops else 0.0)
+    stopping_s = median(stops) if stops else 0.0
+    if not fresh:
+        return median(ahead) + interpreters[last.replicate] + stopping_s
+    return fmean(median(kind) for kind in (fresh, ahead) if kind) + stopping_s
+
+
+def _interpreters_s(situation: Situation) -> dict[int, float]:
+    """By replicate, what its interpreters took to start and import; they did so side by side."""
+    found: dict[int, float] = {}
+    for fact in situation.facts:
+        if isinstance(fact, InterpreterStarted):
+            found[fact.replicate] = max(found.get(fact.replicate, 0.0), fact.start_ns / 1e9)
+    return found
 
 
 def _arm_start_s(situation: Situation) -> float:
@@ -112,10 +131,7 @@ def _arm_start_s(situation: Situation) -> float:
     if not situation.spent:
         return 0.0
     last = situation.spent[-1]
-    interpreters = [
-        fact.start_ns / 1e9
-        for fact in situation.facts
-        if isinstance(fact, InterpreterStarted) and fact.replicate == last.replicate
-    ]
-    own_s = max(interpreters, default=0.0)
+    own_s = _interpreters_s(situation).get(last.replicate, 0.0)
+    if last.starting_s < own_s:  # it had been started ahead
+        own_s = 0.0
     return max(0.0, last.starting_s - own_s) / max(1, len(last.arms))

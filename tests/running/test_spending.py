@@ -1,0 +1,96 @@
+"""Whole runs within a budget, on the scripted stage: when experiments join, rest, are given up, and come late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.verdicts.planner import Wanted
+from ironlaw.arm import Arm
+from ironlaw.experiment import CauseState
+from ironlaw.explanation import Outcome
+from ironlaw.fact import Ended
+from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Recording, assemble
+from ironlaw.running.advice import advise_wanted
+from tests.scripted import SOUND, Kept, burdened, own
+
+FAULTS = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
+TWO = {"a": burdened(FAULTS), "b": SOUND}
+
+
+def run(script: Script, *, budget_s: float = 120.0, stage: type[ScriptedStage] = ScriptedStage) -> Recording:
+    """Two programs of a user's own, with every experiment that they call for."""
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=budget_s))
+    plan = replace(plan, schedule=replace(plan.schedule, replicates=200))
+    kept = Kept()
+    record(plan, stage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
+    return assemble(kept)
+
+
+def ran_in(recording: Recording, *, serving: bool) -> list[int]:
+    """The replicates in which arms of experiments took turns, or those that were asked for."""
+    names = {arm.name for arm in recording.plan.arms if bool(arm.serves) is serving}
+    return sorted({reading.replicate for reading in recording.readings if reading.arm in names})
+
+
+def state_of(recording: Recording, cause: str) -> CauseState:
+    return next(one.state for one in recording.plan.standings if one.cause == cause)
+
+
+def outcome_of(recording: Recording, cause: str) -> Outcome:
+    (comparison,) = [one for one in explain(recording).comparisons if one.changed == "b"]
+    return next(verdict.outcome for verdict in comparison.causes if verdict.cause == cause)
+
+
+def test_the_arms_asked_for_run_alone_until_there_are_three_replicates_of_them() -> None:
+    recording = run(Script(arms=TWO, turn_noise=0.002))
+    assert ran_in(recording, serving=False)[:4] == [0, 1, 2, 3]
+    assert ran_in(recording, serving=True)[0] == 3
+
+
+def test_an_experiment_that_is_confirmed_takes_no_more_turns_and_stays_confirmed() -> None:
+    recording = run(Script(arms=TWO, turn_noise=0.002))
+    served, asked = ran_in(recording, serving=True), ran_in(recording, serving=False)
+    assert state_of(recording, "page-faults") is CauseState.CONFIRMED
+    assert recording.plan.resting
+    assert len(asked) > asked.index(served[-1]) + 1
+    assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
+
+
+class FaultsLate(ScriptedStage):
+    """The first program has no page faults in its first five processes."""
+
+    def _law(self, arm: Arm) -> ArmScript:
+        law = super()._law(arm)
+        return law if self._replicate >= 5 else replace(law, page_faults=0.0, kernel_instructions=0.0)
+
+
+def test_a_cause_that_shows_in_a_later_process_is_tested_from_then_on() -> None:
+    recording = run(Script(arms=TWO, turn_noise=0.002), stage=FaultsLate)
+    retained = [arm.name for arm in recording.plan.arms if "page-faults" in arm.serves]
+    assert retained
+    first = min(reading.replicate for reading in recording.readings if reading.arm in retained)
+    assert first > 5
+    assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
+
+
+def test_an_experiment_that_the_budget_cannot_decide_is_given_up_with_the_time_it_would_take() -> None:
+    noisy = replace(burdened(replace(FAULTS, kernel_instructions=1e6)), replicate_spread=0.2)
+    recording = run(Script(arms={"a": noisy, "b": replace(SOUND, replicate_spread=0.2)}), budget_s=150.0)
+    standing = next(one for one in recording.plan.standings if one.cause == "page-faults")
+    assert standing.state is CauseState.HOPELESS
+    assert standing.seconds is not None
+    (doubt,) = [one for one in explain(recording).concerns if one.slug == "hopeless-causes"]
+    assert "min" in doubt.text
+    assert ran_in(recording, serving=True)[-1] < ran_in(recording, serving=False)[-1]
+
+
+def test_a_budget_that_allows_two_replicates_is_never_spent_on_one() -> None:
+    for budget_s in (14.0, 20.0, 45.0):
+        recording = run(Script(arms={"a": SOUND, "b": SOUND}), budget_s=budget_s)
+        assert isinstance(recording.ended, Ended)
+        assert len(ran_in(recording, serving=False)) >= 2, budget_s
+        assert recording.ended.elapsed_s <= 1.05 * budget_s
