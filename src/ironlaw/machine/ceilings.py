@@ -35,7 +35,7 @@ _LARGEST_SHARE = 1 / 4  # of the memory that is available
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class CeilingRequest:
     """What the process is asked to measure, and where it may run."""
 
     threads: int
@@ -48,7 +48,7 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
 
     Whatever cannot be measured is Missing with its reason; so is everything when the process fails.
     """
-    request = Request(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
+    request = CeilingRequest(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
     command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
     try:
         environment = {**child.environment(), **dict.fromkeys(_POOL_SIZES, str(threads))}
@@ -94,7 +94,7 @@ def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
     return wanted
 
 
-def reach(request: Request) -> Ceilings:
+def reach(request: CeilingRequest) -> Ceilings:
     """Measure everything in this process: the system first, while no library has started a thread."""
     from ironlaw.machine.os_costs import page_fault_ns, switch_ns
 
@@ -145,7 +145,7 @@ def _tried(measure: Callable[[], float], doing: str) -> Maybe[float]:
 def main() -> None:
     """Answer the request in argv."""
     warnings.simplefilter("ignore")  # torch says at each call that its eager quantization is going to leave
-    ceilings = reach(msgspec.json.decode(sys.argv[1], type=Request))
+    ceilings = reach(msgspec.json.decode(sys.argv[1], type=CeilingRequest))
     sys.stdout.write(msgspec.json.encode(ceilings).decode() + "\n")
 
 

@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class LostColumns:
     """Columns that no arm has a value for, and the reason they share."""
 
     titles: tuple[str, ...]
@@ -66,7 +66,7 @@ class ArmsTable:
 
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
-    lost: tuple[Lost, ...]
+    lost: tuple[LostColumns, ...]
 
 
 def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
@@ -95,7 +95,7 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
             for arm in arms
         ),
         columns=tuple(kept),
-        lost=tuple(Lost(titles=tuple(titles), reason=reason) for reason, titles in lost.items()),
+        lost=tuple(LostColumns(titles=tuple(titles), reason=reason) for reason, titles in lost.items()),
     )
 
 

@@ -96,7 +96,7 @@ def _whiskers(ax: Axes, times: Sequence[Estimate | float], scale: Scale) -> None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BarStep:
     """One bar of a waterfall, from one height to the other, with what is written beside it."""
 
     label: str
@@ -120,7 +120,7 @@ def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: s
     return _waterfall(steps, scale, name=name, title=title, caption=caption, axis=axis)
 
 
-def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
+def split_steps(comparison: Comparison, explanation: Explanation) -> list[BarStep]:
     """The bars of the split: control, each known term, what is left over, changed; in ns."""
     before, after = (_wall_ns(explanation, name) for name in (comparison.control, comparison.changed))
     terms = _term_sizes(comparison)
@@ -133,11 +133,11 @@ def split_steps(comparison: Comparison, explanation: Explanation) -> list[Step]:
         saved = size.value if isinstance(size, Estimate) else size
         said = growth(size.negated() if isinstance(size, Estimate) else -size, scale)
         ink = Ink.GOOD if saved > 0 else Ink.BAD
-        steps.append(Step(label=term_title(term, terms), start=reached, end=reached - saved, ink=ink, said=said))
+        steps.append(BarStep(label=term_title(term, terms), start=reached, end=reached - saved, ink=ink, said=said))
         reached -= saved
     if abs(reached - after) > _NEGLIGIBLE * abs(before - after):
         said = growth(after - reached, scale)
-        steps.append(Step(label="not known", start=reached, end=after, ink=Ink.UNKNOWN, said=said))
+        steps.append(BarStep(label="not known", start=reached, end=after, ink=Ink.UNKNOWN, said=said))
     return [*steps, _total_step(comparison.changed, after, scale, Ink.CHANGED)]
 
 
@@ -158,8 +158,8 @@ def _term_sizes(comparison: Comparison) -> dict[Term, Estimate | float]:
     return {}
 
 
-def _total_step(arm: str, time_ns: float, scale: Scale, ink: Ink) -> Step:
-    return Step(label=shortened(arm), start=0.0, end=time_ns, ink=ink, said=with_unit(number(time_ns, scale), scale))
+def _total_step(arm: str, time_ns: float, scale: Scale, ink: Ink) -> BarStep:
+    return BarStep(label=shortened(arm), start=0.0, end=time_ns, ink=ink, said=with_unit(number(time_ns, scale), scale))
 
 
 def cause_waterfall(comparison: Comparison, *, name: str) -> Drawing | None:
@@ -173,7 +173,7 @@ def cause_waterfall(comparison: Comparison, *, name: str) -> Drawing | None:
     return _waterfall(steps, PERCENT, name=name, title=title, caption=caption, axis=axis)
 
 
-def cause_steps(comparison: Comparison) -> list[Step]:
+def cause_steps(comparison: Comparison) -> list[BarStep]:
     """The bars of the causes: each confirmed one's share, then what remains of the whole."""
     steps, reached = [], 0.0
     for verdict in comparison.causes:
@@ -182,15 +182,15 @@ def cause_steps(comparison: Comparison) -> list[Step]:
             ink = Ink.GOOD if share.value >= 0 else Ink.BAD
             said = share_text(share)
             label = cause_of(verdict.cause).title
-            steps.append(Step(label=label, start=reached, end=reached + share.value, ink=ink, said=said))
+            steps.append(BarStep(label=label, start=reached, end=reached + share.value, ink=ink, said=said))
             reached += share.value
     if steps and abs(1 - reached) > _NEGLIGIBLE:
         said = with_unit(number(1 - reached, PERCENT, digits=2), PERCENT)
-        steps.append(Step(label="unexplained", start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
+        steps.append(BarStep(label="unexplained", start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
     return steps
 
 
-def _waterfall(steps: list[Step], scale: Scale, *, name: str, title: str, caption: str, axis: str) -> Drawing:
+def _waterfall(steps: list[BarStep], scale: Scale, *, name: str, title: str, caption: str, axis: str) -> Drawing:
     labels = [step.label for step in steps]
     with canvas(0.6 + _ROW_IN * len(steps)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.7)
@@ -209,7 +209,7 @@ def _waterfall(steps: list[Step], scale: Scale, *, name: str, title: str, captio
         return finish(figure, name=name, title=title, caption=caption)
 
 
-def _join(ax: Axes, steps: Sequence[Step], scale: Scale) -> None:
+def _join(ax: Axes, steps: Sequence[BarStep], scale: Scale) -> None:
     """A thin line from each bar to the next, all of them one broken line behind the bars."""
     joints: list[float] = []
     places: list[float] = []

@@ -10,7 +10,7 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing
 from ironlaw.report import words
-from ironlaw.report.columns import Lost
+from ironlaw.report.columns import LostColumns
 from ironlaw.report.splitting import lost_terms, split_of
 from ironlaw.split import Term
 from ironlaw.text import plain
@@ -38,7 +38,7 @@ class Gap:
     reason: str
 
 
-def gaps(lost: Sequence[Lost], comparisons: Sequence[Comparison]) -> list[Gap]:
+def gaps(lost: Sequence[LostColumns], comparisons: Sequence[Comparison]) -> list[Gap]:
     """Every reason for a gap once, with all that it took away.
 
     A reason that quotes another one (cycles were not counted, since the kernel refused them) goes with it.

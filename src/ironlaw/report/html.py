@@ -38,7 +38,7 @@ from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.guesses import guesses, guesses_heading
-from ironlaw.report.page_sections import Cell, section
+from ironlaw.report.page_sections import PageCell, section
 from ironlaw.report.palette import page_palette
 from ironlaw.report.paragraph import paragraph, summary
 from ironlaw.report.quantity import BYTES, Footnotes, amount, shown
@@ -239,9 +239,9 @@ _ARM_FIELDS = {
 }
 
 
-def _arm_cells(table: ArmsTable, document: dict[str, Any], place: int, footnotes: Footnotes) -> list[Cell]:
+def _arm_cells(table: ArmsTable, document: dict[str, Any], place: int, footnotes: Footnotes) -> list[PageCell]:
     return [
-        Cell(
+        PageCell(
             text=cell_text(column.cells[place], footnotes),
             value=_data_value(document["arms"][place][_ARM_FIELDS[column.key]]),
         )

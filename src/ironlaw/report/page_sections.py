@@ -20,7 +20,7 @@ from ironlaw.text import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class PageCell:
     """A number as text, and the value of the JSON document that it shows; empty for a gap."""
 
     text: str
@@ -34,7 +34,7 @@ class LedgerView:
     unit: str
     headings: tuple[str, ...]
     kinds: tuple[str, ...]
-    rows: tuple[tuple[LedgerRow, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[LedgerRow, tuple[PageCell, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class AccountView:
 
     unit: str
     drawing: Drawing | None
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[PageCell, ...]], ...]
     sentences: tuple[str, ...]
 
 
@@ -52,7 +52,7 @@ class OperatorsView:
     """Times by operator and kernel as a table: its unit, and per row its words and its cells."""
 
     unit: str
-    rows: tuple[tuple[str, str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, str, tuple[PageCell, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def _operators_view(comparison: Comparison) -> OperatorsView | None:
     rows = []
     for line in lines:
         values = (line.row.control_ns, line.row.changed_ns, line.row.saved_ns)
-        cells = tuple(Cell(text=text, value=repr(value)) for text, value in zip(line.cells, values, strict=True))
+        cells = tuple(PageCell(text=text, value=repr(value)) for text, value in zip(line.cells, values, strict=True))
         rows.append((line.name, line.times, cells))
     return OperatorsView(unit=unit, rows=tuple(rows)) if rows else None
 
@@ -123,10 +123,10 @@ def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
     scale = scale_for(TIME, [time for row in ledger.rows for time in (row.control_ns, row.changed_ns)])
     keys = ["control_ms", "changed_ms", "saved_ms", *(f"{term.value}_ms" for term in terms)]
 
-    def cell(value: Any) -> Cell:
+    def cell(value: Any) -> PageCell:
         if not isinstance(value, float | int):
-            return Cell(text="–", value="")
-        return Cell(text=number(value * 1e6, scale), value=repr(value))
+            return PageCell(text="–", value="")
+        return PageCell(text=number(value * 1e6, scale), value=repr(value))
 
     return LedgerView(
         unit=scale.unit,
@@ -142,10 +142,16 @@ def _account_view(comparison: Comparison, account: Account, name: str) -> Accoun
     rows = named_rows(account)
     scale = scale_for(TIME, [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)])
 
-    def cells(row: AccountRow) -> tuple[Cell, ...]:
-        times = [Cell(text=number(one.value, scale), value=repr(one.value)) for one in (row.control_ns, row.changed_ns)]
+    def cells(row: AccountRow) -> tuple[PageCell, ...]:
+        times = [
+            PageCell(text=number(one.value, scale), value=repr(one.value)) for one in (row.control_ns, row.changed_ns)
+        ]
         saved = shown(row.saved_ns, scale, null=0.0)
-        return (*times, Cell(text=saved.value, value=repr(row.saved_ns.value)), Cell(text=saved.interval, value=""))
+        return (
+            *times,
+            PageCell(text=saved.value, value=repr(row.saved_ns.value)),
+            PageCell(text=saved.interval, value=""),
+        )
 
     return AccountView(
         unit=scale.unit,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ironlaw.account import Category
-from ironlaw.analysis.account.categories import RULES, Rule, category_of
+from ironlaw.analysis.account.categories import RULES, CategoryRule, category_of
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 
 
-def example(rule: Rule) -> CodeSite:
+def example(rule: CategoryRule) -> CodeSite:
     """The site a rule was made from; `near` rules are about sites without a symbol of their own."""
     name, symbol = rule.example
     return CodeSite(
@@ -25,7 +25,7 @@ def example(rule: Rule) -> CodeSite:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.category.value}: {rule.example[1]}")
-def test_a_rule_takes_its_example_before_any_other_rule_does(rule: Rule) -> None:
+def test_a_rule_takes_its_example_before_any_other_rule_does(rule: CategoryRule) -> None:
     taken_by = next(one for one in RULES if one.takes(example(rule)))
     assert taken_by is rule
 

@@ -13,7 +13,7 @@ from ironlaw.analysis.layers.work import arithmetic, macs
 from ironlaw.engines import ENGINES
 from ironlaw.engines.compiled import execution as compiled
 from ironlaw.engines.compiled import profile as inductor_profile
-from ironlaw.engines.compiled.profile import Kernel, calls_of
+from ironlaw.engines.compiled.profile import GeneratedKernel, calls_of
 from ironlaw.layer import LayerCall
 from ironlaw.measure.layers.survey import survey
 from ironlaw.missing import Missing
@@ -69,16 +69,16 @@ HEAD = "cpp_fused__softmax_add_addmm_gelu_mean_select_transpose_3"
 IN_HEAD = ("mean", "linear", "add_1", "mean_1", "select_1", "lstm", "linear_1", "gelu_1", "softmax")
 # What the package reported, in the order of its source.
 KERNELS = [
-    Kernel(FIRST, RNN),
-    Kernel("aoti_torch_cpu_mkldnn_rnn_layer", RNN),
-    Kernel("cpp_fused_1", ()),
-    Kernel(CONV, ("conv2d",)),
-    Kernel("cpp_fused_2", ()),
-    Kernel(CONV, ("add",)),
-    Kernel(CONV, ("relu",)),
-    Kernel("cpp_fused_2", ()),
-    Kernel(BINARY, ("add",)),
-    Kernel(HEAD, IN_HEAD),
+    GeneratedKernel(FIRST, RNN),
+    GeneratedKernel("aoti_torch_cpu_mkldnn_rnn_layer", RNN),
+    GeneratedKernel("cpp_fused_1", ()),
+    GeneratedKernel(CONV, ("conv2d",)),
+    GeneratedKernel("cpp_fused_2", ()),
+    GeneratedKernel(CONV, ("add",)),
+    GeneratedKernel(CONV, ("relu",)),
+    GeneratedKernel("cpp_fused_2", ()),
+    GeneratedKernel(BINARY, ("add",)),
+    GeneratedKernel(HEAD, IN_HEAD),
 ]
 HOLDERS = frozenset(("", "block"))
 
@@ -159,7 +159,7 @@ def test_a_kernel_that_no_layer_is_named_for_has_a_row_of_its_own(
 def test_a_kernel_that_lays_out_again_what_a_convolution_reads_is_part_of_it(
     model: LoadedModel, eager: tuple[LayerCall, ...]
 ) -> None:
-    kernels = [Kernel("cpp_fused_relu_0", ("relu",)), *KERNELS]
+    kernels = [GeneratedKernel("cpp_fused_relu_0", ("relu",)), *KERNELS]
     calls = calls_of(torch.export.export(model.module, model.inputs[0]), kernels, HOLDERS)
     assert (calls[0].path, calls[0].operator) == ("block.wide", "reorder")
     wide = "block.wide", "block.wide_norm", "block.act"
@@ -180,8 +180,10 @@ def test_int8_is_what_a_library_multiplies_in_int8_and_not_what_a_kernel_dequant
     ):
         node.meta["val"] = torch.empty(shape, dtype=dtype)
     exported = _Exported(graph)
-    (library,) = calls_of(exported, [Kernel("aoti_torch_cpu__qlinear_pointwise_tensor", ("linear_default",))], HOLDERS)
-    (own,) = calls_of(exported, [Kernel("cpp_fused_addmm_0", ("linear_default",))], HOLDERS)
+    (library,) = calls_of(
+        exported, [GeneratedKernel("aoti_torch_cpu__qlinear_pointwise_tensor", ("linear_default",))], HOLDERS
+    )
+    (own,) = calls_of(exported, [GeneratedKernel("cpp_fused_addmm_0", ("linear_default",))], HOLDERS)
     assert (arithmetic(library), arithmetic(own)) == ("int8", "fp32")
 
 

@@ -30,7 +30,7 @@ _NO_NAME = r"^$|^loop [0-9a-f]+$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class CategoryRule:
     """What a site must match; an empty pattern or tuple matches every site. Patterns are searched, not anchored.
 
     `near` is tried on the symbol before a site that has none.
@@ -74,13 +74,13 @@ def _found(pattern: str, text: str) -> bool:
     return not pattern or _compiled(pattern).search(text) is not None
 
 
-def _kernel(category: Category, symbol: str, example: str) -> Rule:
-    return Rule(category=category, symbol=symbol, mode=SampleMode.KERNEL, example=("[kernel]", example))
+def _kernel(category: Category, symbol: str, example: str) -> CategoryRule:
+    return CategoryRule(category=category, symbol=symbol, mode=SampleMode.KERNEL, example=("[kernel]", example))
 
 
-def _jit(category: Category, symbol: str, example: str) -> Rule:
+def _jit(category: Category, symbol: str, example: str) -> CategoryRule:
     """Of code that oneDNN generated, by the name of the generator's class."""
-    return Rule(category=category, object=_GENERATED, symbol=symbol, example=("[generated]", example))
+    return CategoryRule(category=category, object=_GENERATED, symbol=symbol, example=("[generated]", example))
 
 
 RULES = (
@@ -95,56 +95,56 @@ RULES = (
     _kernel(Category.WAITING, r"futex|schedule|hrtimer_nanosleep|do_nanosleep|idle|yield", "futex_wait_queue"),
     _kernel(Category.KERNEL, _ANY, "irqentry_exit_to_user_mode"),
     # Waiting in user mode: pools that spin, locks.
-    Rule(
+    CategoryRule(
         category=Category.WAITING,
         object=r"gomp|iomp5|libomp|tbb",
         symbol=r"wait|spin|barrier|sleep|yield|pause|^$",
         example=("libgomp.so.1", "gomp_team_barrier_wait_end"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.WAITING,
         symbol=r"SpinPause|WorkerLoop|futex|pthread_cond_(timed)?wait|sched_yield|nanosleep|ggml_barrier|spin_wait",
         example=("libc.so.6", "pthread_cond_wait"),
     ),
     # C++ exceptions: the unwinder, and what searches its tables.
-    Rule(
+    CategoryRule(
         category=Category.EXCEPTIONS,
         object=r"^libgcc_s",
         example=("libgcc_s.so.1", "_Unwind_Find_FDE"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.EXCEPTIONS,
         symbol=r"_Unwind_|__cxa_(throw|begin_catch|end_catch|allocate_exception|free_exception|rethrow|get_globals)"
         r"|gxx_personality|dl_iterate_phdr|_dl_find_object|__cxa_demangle",
         example=("libstdc++.so.6", "__gxx_personality_v0"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.EXCEPTIONS,
         object=r"^libstdc\+\+",
         near=r"__cxa_|__gxx_personality|__cxa_get_globals",
         example=("libstdc++.so.6", "__cxa_get_globals"),
     ),
     # The allocator. C libraries are stripped: their inner functions lie behind the exported ones of the same file.
-    Rule(
+    CategoryRule(
         category=Category.ALLOCATOR,
         symbol=r"^_*(libc_)?(malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|mallopt)\b"
         r"|^operator (new|delete)|_int_(malloc|free|realloc)|tcache|^je_|mi_(malloc|free)|tc_(malloc|free|new|delete)",
         example=("libc.so.6", "cfree"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.ALLOCATOR,
         object=_LIBC,
         near=r"^(__)?(libc_)?(malloc|calloc|realloc|c?free|memalign|valloc|pvalloc|mall|default_morecore|sbrk)",
         example=("libc.so.6", "__default_morecore"),
     ),
     # glibc 2.34 and later: malloc.o follows timer_settime.o, and malloc_consolidate and unlink_chunk are not exported.
-    Rule(
+    CategoryRule(
         category=Category.ALLOCATOR,
         object=_LIBC,
         near=r"^timer_settime",
         example=("libc.so.6", "timer_settime"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.ALLOCATOR,
         object=r"torch|c10|onnxruntime|openvino|ggml",
         symbol=r"alloc_cpu|free_cpu|DefaultCPUAllocator|StorageImpl::release|BFCArena|CPUAllocator|posix_memalign",
@@ -162,17 +162,17 @@ RULES = (
     _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
     _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
     # FBGEMM and ggml, whose kernels carry the names of formats and of what surrounds them.
-    Rule(
+    CategoryRule(
         category=Category.DEPTHWISE,
         symbol=r"(?i)depth_?wise|dwconv|dw_conv",
         example=("libtorch_cpu.so", "void fbgemm::depthwise_2d_<3, true, true>(int)"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.MATRIX,
         symbol=r"fbgemm::(ExecuteKernel|fbgemmPacked|fbgemmConv|fbgemmGroupwiseConv|cblas_gemm|CodeGenBase)",
         example=("libtorch_cpu.so", "void fbgemm::fbgemmPacked<fbgemm::PackAWithQuantRowOffset<unsigned char, int>>()"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.REORDER,
         symbol=r"fbgemm::(Pack|transpose|.*[iI]m2[cC]ol)",
         example=(
@@ -180,13 +180,13 @@ RULES = (
             "fbgemm::PackAWithRowOffset<unsigned char, int>::pack(fbgemm::block_type_t const&)",
         ),
     ),
-    Rule(
+    CategoryRule(
         category=Category.MATRIX,
         symbol=r"ggml_vec_dot|ggml_gem[mv]|ggml_compute_forward_mul_mat|llamafile_sgemm|tinyBLAS",
         example=("libggml-cpu.so", "ggml_vec_dot_q4_K_q8_K"),
     ),
     # What calls kernels: by its namespace, whatever the name of the operator that is called.
-    Rule(
+    CategoryRule(
         category=Category.FRAMEWORK,
         object=_ENGINES,
         symbol=r"^(void |bool |auto )?(at::_ops::|ideep::|c10::(impl|Dispatcher|detail|intrusive)|torch::|pybind11"
@@ -194,24 +194,24 @@ RULES = (
         r"|_?onnxruntime::\w*(Frame|Executor|Session)|std::)",
         example=("libtorch_cpu.so", "at::_ops::batch_norm::call(at::Tensor const&)"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.NORMALIZATION,
         symbol=r"(?i)batch_?norm|layer_?norm|group_?norm|rms_?norm|soft_?max|instance_?norm|MeanVarianceNormalization",
         example=("libtorch_cpu.so", "at::native::(anonymous namespace)::batch_norm_cpu_kernel(at::Tensor&)"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.QUANTIZE,
         symbol=r"(?i)(?<!fake_)(re|de)?quantize(?!d)|requant|dequant|qparams|Quantization(Params|Util)|find_?min_?max"
         r"|fused_params|cvt.*(int8|u8|s8)",
         example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.REORDER,
         symbol=r"(?i)memcpy|memmove|memset|bcopy|copy_kernel|direct_copy|reorder|transpose|permute|im2col|col2im|_copyan"
         r"|_copybn|scopy|pack_?[ab]\b|cat_serial|cat_contig|interleave|gather",
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_scopy_right8_ea"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.MATRIX,
         symbol=r"(?i)gemm|gemv|matmul|brgemm|conv(olution)?[_:d2-]|winograd|inner_product|vec_dot"
         r"|mlas.*kernel|addmm|bmm|dot_kernel|mkl_blas|flash_attention|sdpa",
@@ -219,7 +219,7 @@ RULES = (
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0"),
     ),
     # The loops around generated kernels: they prepare each call of one.
-    Rule(
+    CategoryRule(
         category=Category.MATRIX,
         symbol=r"^(void )?dnnl::impl::cpu::.*(convolution|inner_product|matmul|gemm)\w*<.*::(exec|ker|operator\(\))",
         example=(
@@ -227,7 +227,7 @@ RULES = (
             "dnnl::impl::cpu::x64::brgemm_1x1_convolution_fwd_t<(dnnl::impl::cpu::x64::cpu_isa_t)129009>::exec_ker()",
         ),
     ),
-    Rule(
+    CategoryRule(
         category=Category.ELEMENTWISE,
         object=_ENGINES,
         symbol=r"(?i)vectorized_loop|VectorizedLoop2d|cpu_kernel_vec|basic_loop|relu|sigmoid|silu|gelu|tanh|hardswish"
@@ -237,20 +237,20 @@ RULES = (
         example=("libtorch_cpu.so", "void at::native::AVX2::vectorized_loop<at::native::qadd_kernel<false>>()"),
     ),
     # Inductor compiles a library for each graph; its kernels are named by what they fuse.
-    Rule(
+    CategoryRule(
         category=Category.ELEMENTWISE,
         symbol=r"^cpp_|^kernel(_cpp_\d+)?$",
         example=("cscpetlpwwepiuqloilum36m.so", "cpp_fused_relu_0"),
     ),
     # Generated code without a name, and stripped libraries: by what the loop does.
-    Rule(
+    CategoryRule(
         category=Category.KERNELS,
         object=_UNNAMED,
         symbol=_NO_NAME,
         work=_MULTIPLIES,
         example=("[generated]", "loop fac47db6"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.QUANTIZE,
         object=_UNNAMED,
         symbol=_NO_NAME,
@@ -258,7 +258,7 @@ RULES = (
         instructions=_WIDE,
         example=("[generated]", "loop 10c41101"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.ELEMENTWISE,
         object=_UNNAMED,
         symbol=_NO_NAME,
@@ -266,7 +266,7 @@ RULES = (
         work=(LoopWork.ARITHMETIC,),
         example=("[generated]", "loop 7a3f1472"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.REORDER,
         object=_UNNAMED,
         symbol=_NO_NAME,
@@ -283,7 +283,7 @@ RULES = (
         example=("onnxruntime_pybind11_state.so", ""),
     ),
     # Scalar moves as well: of what is generated for tensors nothing is dispatch (jit_uni_reorder_kernel, where named).
-    Rule(
+    CategoryRule(
         category=Category.REORDER,
         object=_GENERATED,
         symbol=_NO_NAME,
@@ -291,7 +291,7 @@ RULES = (
         work=(LoopWork.MOVE,),
         example=("[generated]", "loop ba417f9f"),
     ),
-    Rule(
+    CategoryRule(
         category=Category.REORDER,
         object=_LIBC,
         near=r"nss_database_lookup|mem(cpy|move|set)|str|bcopy|bzero",
@@ -299,13 +299,13 @@ RULES = (
         example=("libc.so.6", "__nss_database_lookup"),
     ),
     # The interpreter: Python itself and the modules written in C that belong to it.
-    Rule(
+    CategoryRule(
         category=Category.INTERPRETER,
         object=_PYTHON,
         example=("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault"),
     ),
     # Everything else in an engine's libraries and the C and C++ run time is what calling a kernel takes.
-    Rule(
+    CategoryRule(
         category=Category.FRAMEWORK,
         object=_ENGINES + r"|^libstdc\+\+|" + _LIBC + r"|^\[vdso\]|pthread|^c[a-z2-7]{40,}.*\.so$",
         example=("libtorch_cpu.so", "at::RecordFunction::RecordFunction(at::RecordScope)"),
@@ -314,7 +314,7 @@ RULES = (
 
 
 @lru_cache(maxsize=4096)
-def _rules_for(name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> tuple[Rule, ...]:
+def _rules_for(name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> tuple[CategoryRule, ...]:
     """The rules about such code, of which the symbol decides: most sites of an arm are of a few kinds."""
     return tuple(rule for rule in RULES if rule.takes_kind(name, instructions, work, mode))
 

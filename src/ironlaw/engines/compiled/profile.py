@@ -40,7 +40,7 @@ _CONVERTING = ("quantize_per_tensor", "dequantize_per_tensor", "quantize_per_cha
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class GeneratedKernel:
     """A kernel in the order of execution: its name, and the nodes of the exported graph that Inductor names for it."""
 
     name: str
@@ -52,7 +52,7 @@ class Kernel:
         return self.name.startswith(_EXTERN)
 
 
-def kernels_of(package: Path) -> list[Kernel]:
+def kernels_of(package: Path) -> list[GeneratedKernel]:
     """The kernels of a package that was compiled with CONFIG.
 
     Raises:
@@ -67,7 +67,7 @@ def kernels_of(package: Path) -> list[Kernel]:
         information = json.loads(archive.read(stated))
         handles = _HANDLE.findall(archive.read(source).decode())
     return [
-        Kernel(handle.rpartition(":")[0], tuple(information.get(handle, {}).get("pre_grad_nodes", ())))
+        GeneratedKernel(handle.rpartition(":")[0], tuple(information.get(handle, {}).get("pre_grad_nodes", ())))
         for handle in handles
     ]
 
@@ -118,7 +118,7 @@ def _repeated(calls: Iterable[LayerCall]) -> tuple[LayerCall, ...]:
     return tuple(found)
 
 
-def calls_of(exported: Any, kernels: list[Kernel], holders: frozenset[str]) -> tuple[LayerCall, ...]:
+def calls_of(exported: Any, kernels: list[GeneratedKernel], holders: frozenset[str]) -> tuple[LayerCall, ...]:
     """The kernels as calls of layers.
 
     `exported` is the program that they were compiled from, `holders` are the paths of modules with others inside.
@@ -164,7 +164,7 @@ class _Graph:
             seen[key] += 1
         return made
 
-    def claimed(self, kernel: Kernel) -> list[Any]:
+    def claimed(self, kernel: GeneratedKernel) -> list[Any]:
         """The nodes that are named for a kernel, in the order of execution."""
         return sorted((self.named[name] for name in kernel.nodes if name in self.named), key=self.order.__getitem__)
 
@@ -212,7 +212,7 @@ def _multiplies(node: Any) -> bool:
     return name in _MULTIPLYING or name.startswith("conv")
 
 
-def _homes(graph: _Graph, kernels: list[Kernel]) -> dict[Any, int]:
+def _homes(graph: _Graph, kernels: list[GeneratedKernel]) -> dict[Any, int]:
     """The one kernel that each node of the graph is computed in.
 
     Several may name a node. A library's operator ends with the last node that is named for it, and where two name the
@@ -234,7 +234,7 @@ def _homes(graph: _Graph, kernels: list[Kernel]) -> dict[Any, int]:
     return homes
 
 
-def _settle_multiplying(graph: _Graph, kernels: list[Kernel], homes: dict[Any, int]) -> None:
+def _settle_multiplying(graph: _Graph, kernels: list[GeneratedKernel], homes: dict[Any, int]) -> None:
     """What multiplies and is named for no kernel: in the one that computes its activation, or in one without a name."""
     busy = {home for node, home in homes.items() if _multiplies(node)}
     for node in graph.nodes:
@@ -281,7 +281,9 @@ def _settle(node: Any, homes: dict[Any, int], near: Iterable[Any]) -> None:
         homes[node] = home
 
 
-def _call(graph: _Graph, kernel: Kernel, inside: list[Any], behind: list[Any], homes: dict[Any, int]) -> LayerCall:
+def _call(
+    graph: _Graph, kernel: GeneratedKernel, inside: list[Any], behind: list[Any], homes: dict[Any, int]
+) -> LayerCall:
     """A kernel as a call; one in which no node ends prepares the kernel `behind` it, and is part of what that does.
 
     Views are no layers of a kernel that computes one: what only looks at numbers would join kernels that share nothing.
