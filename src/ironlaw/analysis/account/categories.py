@@ -275,7 +275,7 @@ RULES = (
         example=("[generated]", "loop e5783fed"),
     ),
     # ONNX Runtime computes mean and variance of a row in one pass (SkipLayerNormalization of 1.30).
-    Rule(
+    CategoryRule(
         category=Category.NORMALIZATION,
         object=_UNNAMED,
         symbol=_NO_NAME,
