@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ SUSPECTED_BYTES = FRAME_BYTES + 1
 # Samples in loops that multiply and add, from which on these say in which number format: of 200 without one of the
 # other, at most 1.5 % are of it (95 %).
 ENOUGH_MULTIPLYING = 200
+_KIND = re.compile(r"\((\w+)(?: by [^()]*)?\)$")  # behind a node's name, which an engine need not give
 FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an image has some in integers
 
 
@@ -45,6 +47,11 @@ class Observed:
         if not names:
             return ""
         return f" ({', '.join(names[:most])}{' ...' if len(names) > most else ''})"
+
+    def kinds(self, count: str) -> frozenset[str]:
+        """The types of the operators behind a count: Conv of `stem (Conv)` and of `stem (Conv by ref)`."""
+        found = (_KIND.search(name) for name in self.nodes.get(count, ()))
+        return frozenset(one[1] for one in found if one is not None)
 
     @property
     def computes_int8(self) -> bool:

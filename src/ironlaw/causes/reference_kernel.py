@@ -13,12 +13,23 @@ LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow 
 _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}
 _NARROW = (InstructionClass.SSE, InstructionClass.SCALAR)
 _PRODUCTS = (LoopWork.MULTIPLY_ADD, LoopWork.INTEGER_MULTIPLY_ADD)
+_SLUG = "reference-kernel"
+# What engines have been seen to run by a general or a reference kernel, as their files call it.
+_KINDS = (
+    "ConvInteger",
+    "ConvolutionBackpropData",
+    "GroupConvolutionBackpropData",
+    "GroupConvolution",
+    "Convolution",
+    "MatMul",
+)
+_SWITCHES_OF_TYPES = tuple(Switch(cause=_SLUG, factor="float-ops", level=kind) for kind in _KINDS)
 
 
 class ReferenceKernel(Cause):
     """A shape or a type of operator falls outside the fast path of the library."""
 
-    slug = "reference-kernel"
+    slug = _SLUG
     title = "a reference kernel"
     mechanism = "a shape or a type of operator falls outside the fast path of the library"
     part = Part.SLOWER
@@ -29,12 +40,14 @@ class ReferenceKernel(Cause):
         "float; with its 14 depth-wise convolutions that FBGEMM has no fast kernel for (it pads outside of them) "
         "written densely, at many times the arithmetic, it ran 3.07× [3.03, 3.12] faster. With `quantized-"
         "engine=onednn`, which has the kernel, int8 took 17.2 ms. In ONNX Runtime ConvInteger, which dynamic "
-        "quantization makes of convolutions, has one general kernel; `float-ops=ConvInteger` leaves it in float"
+        "quantization makes of convolutions, has one general kernel; `float-ops=ConvInteger` leaves it in float. "
+        "OpenVINO ran two of the three transposed convolutions of an int8 vocoder by float kernels (jit_gemm_f32, "
+        "jit_avx512_f32); `float-ops=ConvolutionBackpropData` leaves all three in float"
     )
     counted_in = "operators outside the fast path"
     switches = (
         Switch(cause=slug, factor="convolution", level="dense"),
-        Switch(cause=slug, factor="float-ops", level="ConvInteger"),
+        *_SWITCHES_OF_TYPES,
     )
     factors = ("convolution", "float-ops", "float-nodes")
 
@@ -43,9 +56,10 @@ class ReferenceKernel(Cause):
         return _outside(arm) > 0
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
-        """Shapes are made dense, types left in float."""
-        count = "reference_operators" if switch.factor == "float-ops" else "sparse_convolutions"
-        return arm.census.get(count, 0.0) > 0
+        """Shapes are made dense, the types that it executes so left in float."""
+        if switch.factor != "float-ops":
+            return arm.census.get("sparse_convolutions", 0.0) > 0
+        return arm.census.get("reference_operators", 0.0) > 0 and switch.level in arm.kinds("reference_operators")
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many have."""
@@ -60,7 +74,7 @@ class ReferenceKernel(Cause):
         """It executes operators of such a type."""
         slow = arm.census.get("reference_operators", 0.0)
         if slow:
-            return f"{slow:.0f} operators of {arm.arm.name} have one general kernel{arm.named('reference_operators')}"
+            return f"{slow:.0f} operators of {arm.arm.name} have no fast kernel{arm.named('reference_operators')}"
         return _narrow_loops(arm, machine)
 
 

@@ -8,6 +8,9 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
+_COUNT = "widening_operators"
+_NBITS = "MatMulNBits"
+
 
 class WeightDecompression(Cause):
     """Weights of few bits are widened in every call, and multiplied in float."""
@@ -20,33 +23,40 @@ class WeightDecompression(Cause):
     example = (
         "`ironlaw run --arm float=net.onnx --arm int4=net_int4.onnx`: MatMulNBits with products in int8 "
         "(`accuracy-level=4`), and with its weights widened once (`float-ops=MatMulNBits`), which then takes as many "
-        "bytes as the float file"
+        "bytes as the float file. In OpenVINO `float-ops=MatMul` widens them once; what `plugin.dynamic-quantization` "
+        "makes of products in int8 is measured by name"
     )
     counted_in = "operators that widen their weights in every call"
     switches = (
         Switch(cause=slug, factor="accuracy-level", level="4"),
-        Switch(cause=slug, factor="float-ops", level="MatMulNBits"),
+        Switch(cause=slug, factor="float-ops", level=_NBITS),
+        Switch(cause=slug, factor="float-ops", level="MatMul"),
     )
     factors = ("accuracy-level",)
 
     def shows(self, arm: Observed) -> bool:
         """It executes such operators."""
-        return arm.census.get("widening_operators", 0.0) > 0
+        return arm.census.get(_COUNT, 0.0) > 0
+
+    def suits(self, switch: Switch, arm: Observed) -> bool:
+        """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""
+        kinds = arm.kinds(_COUNT)
+        return switch.level in kinds if switch.factor == "float-ops" else not kinds or _NBITS in kinds
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many."""
-        return arm.census.get("widening_operators", 0.0)
+        return arm.census.get(_COUNT, 0.0)
 
     def excludes(self, arm: Observed) -> str:
         """It executes none."""
-        return "it widens no weights in its calls" if arm.census.get("widening_operators") == 0 else ""
+        return "it widens no weights in its calls" if arm.census.get(_COUNT) == 0 else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes such operators."""
-        widening = arm.census.get("widening_operators", 0.0)
+        widening = arm.census.get(_COUNT, 0.0)
         if not widening:
             return ""
-        return f"{widening:.0f} products of {arm.arm.name} widen their weights in every call (MatMulNBits)"
+        return f"{widening:.0f} products of {arm.arm.name} widen their weights in every call{arm.named(_COUNT)}"
 
 
 CAUSE = WeightDecompression()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ironlaw.factor import ActsOn, Factor
 
 _BETWEEN = ":"  # names may hold dots and slashes; commas and + part arms and their factors
+_WITHIN = "::"  # as of torch's operators
 
 
 class FloatNodes(Factor):
@@ -19,12 +20,16 @@ class FloatNodes(Factor):
     may_move = "conversions at the border of the node, and what is fused with its neighbours"
 
     def accepts(self, level: str) -> bool:
-        """Names of nodes, with colons between."""
-        return all(level.split(_BETWEEN))
+        """Names of nodes, with colons between; two in a row are part of a name."""
+        return all(level.replace(_WITHIN, "").split(_BETWEEN))
 
     def remedy(self, level: str) -> str:
         """Those nodes left out of quantization."""
-        return "" if level == self.plain else f"quantize with nodes_to_exclude=[{level.replace(_BETWEEN, ', ')}]"
+        return (
+            ""
+            if level == self.plain
+            else f"leave {level} out of quantization (nodes_to_exclude; NNCF: IgnoredScope(names=...))"
+        )
 
 
 FACTOR = FloatNodes()

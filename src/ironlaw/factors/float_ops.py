@@ -8,7 +8,7 @@ _BETWEEN = ":"  # names may hold dots and slashes; commas and + part arms and th
 
 
 class FloatOperators(Factor):
-    """OPERATOR leaves every operator of that type in float: ConvInteger, MatMulInteger, MatMulNBits; several by colons.
+    """OPERATOR leaves every operator of that type in float: ConvInteger, ConvolutionBackpropData; several by colons.
 
     The float form has the values that the quantized weights stand for, and what surrounds the operator to quantize its
     input and scale its result goes away with it.
@@ -31,7 +31,7 @@ class FloatOperators(Factor):
         if level == self.plain:
             return ""
         kinds = level.replace(_BETWEEN, " or ")
-        return f"leave what becomes {kinds} out of quantization (op_types_to_quantize)"
+        return f"leave what becomes {kinds} out of quantization (op_types_to_quantize; NNCF: IgnoredScope(types=...))"
 
 
 FACTOR = FloatOperators()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from ironlaw.cause import Cause, Part
 from ironlaw.causes import CAUSES, TESTED
 from ironlaw.engines import ENGINES
@@ -53,7 +55,7 @@ def _table(part: Part) -> str:
 
 def tested_by(cause: Cause) -> str:
     """What tests a cause and where, or what is known of it without an experiment."""
-    said = [f"`{switch}` in {_engines(switch)}" for switch in cause.switches]
+    said = [f"{_spelled(list(levels))} in {engines}" for engines, levels in groupby(cause.switches, _engines)]
     if cause.crossed:
         said += [f"`{factor}` crossed with `{cause.crossed}`" for factor in cause.factors]
     if cause.other_levels:
@@ -67,6 +69,15 @@ def tested_by(cause: Cause) -> str:
     if _overrides(cause, "consistent"):
         said.append("what else shows it is consistent with it" if cause.is_tested else "readings consistent with it")
     return "; ".join(said) or ("a check of the recording" if cause.part is Part.FALSE_CONCLUSION else "no experiment")
+
+
+def _spelled(switches: list[Switch]) -> str:
+    """Switches that the same engines take: each factor with its first level, and the other levels behind it."""
+    said: list[str] = []
+    for _, levels in groupby(switches, lambda switch: switch.factor):
+        first, *rest = levels
+        said.append(" or ".join([f"`{first}`", *(f"`{switch.level}`" for switch in rest)]))
+    return ", ".join(said)
 
 
 def _engines(switch: Switch) -> str:

@@ -199,4 +199,4 @@ _CLAIMS: dict[str, Callable[[Any, Any, _Around], bool]] = {
     "norm_operators": lambda event, node, around: _kind(event) == "BatchNormalization",
 }
 # Of which the nodes are kept by name: the others are as many as the graph has layers.
-_NAMED = ("unfused_operators", "idle_pairs", "reference_operators", "half_casts", "reorders")
+_NAMED = ("unfused_operators", "idle_pairs", "reference_operators", "widening_operators", "half_casts", "reorders")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.change import Changed
 from ironlaw.engines.border.failures import explained, innermost
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import census as onnx_census
@@ -16,7 +17,6 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
-from ironlaw.engines.onnxruntime.surgery import Changed
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, shapes, torch_use

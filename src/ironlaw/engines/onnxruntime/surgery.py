@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ironlaw.engines.border.change import LEAST_COSINE, Changed, least_cosine
 from ironlaw.engines.border.failures import explained
 from ironlaw.engines.onnxruntime.float_forms import leave_in_float
 from ironlaw.engines.onnxruntime.graph import Graph
@@ -16,18 +16,7 @@ from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
 Feeds = list[dict[str, Any]]
-# A cosine below this between the outputs before and after says that more was changed than was meant: int4 weights and
-# ranges over other inputs keep it above 0.99 where a network has learned anything, and noise of rounding above 0.9.
-LEAST_COSINE = 0.9
 _INPUTS = 8  # whose ranges are looked for, and whose outputs are compared
-
-
-@dataclass(slots=True, kw_only=True)
-class Changed:
-    """What surgery did to a file, per factor, as counted in the file afterwards."""
-
-    done: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
@@ -48,12 +37,11 @@ def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
             graph = Graph(model)
             changed.done[name] = _STEPS[name](graph, level, feeds[:_INPUTS])
             graph.prune()
-        _replace_checked(path, model, feeds[:_INPUTS], changed, is_joint=len(steps) > 1)
-    changed.notes = tuple(f"{name}: {text}" for name, text in changed.done.items())
+        _replace_checked(path, model, feeds[:_INPUTS], changed)
     return changed
 
 
-def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, is_joint: bool) -> None:
+def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed) -> None:
     """Write the file, and check that it still answers as the one before."""
     import onnx
 
@@ -66,14 +54,13 @@ def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed, *, 
             hint=f"leave {said} out",
         )
     before, after = _outputs(path, feeds), _outputs(made, feeds)
-    cosine = _cosine(before, after)
+    cosine = least_cosine(before, after)
     if cosine < LEAST_COSINE:
         raise ArmFailed(
             f"with {' and '.join(changed.done)} changed, the outputs have a cosine of {cosine:.3f} with those before",
             hint="leave the level out: it changes more in this file than intended",
         )
-    for name in changed.done:
-        changed.done[name] += f"; cosine with the outputs before {cosine:.4f}" + (" (all changes together)" * is_joint)
+    changed.add_cosine(cosine)
     made.replace(path)
 
 
@@ -108,22 +95,6 @@ def _plain_session(source: Any, *, optimized: Path | None = None) -> Any:
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-
-
-def _cosine(before: list[Any], after: list[Any]) -> float:
-    """The least cosine over outputs: 1 where both are zero, and 0 where shapes differ or an output is not finite."""
-    import numpy
-
-    least = 1.0
-    for one, other in zip(before, after, strict=True):
-        first, second = (numpy.asarray(value, dtype=numpy.float64).ravel() for value in (one, other))
-        if first.shape != second.shape or not numpy.isfinite(second).all():
-            return 0.0
-        sizes = float(numpy.linalg.norm(first)), float(numpy.linalg.norm(second))
-        if not any(sizes):
-            continue
-        least = min(least, float(first @ second) / (sizes[0] * sizes[1]) if all(sizes) else 0.0)
-    return least
 
 
 def fix_ranges(graph: Graph, level: str, feeds: Feeds) -> str:

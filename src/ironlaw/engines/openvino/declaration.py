@@ -8,6 +8,7 @@ from ironlaw.engines.openvino.operators import OPERATORS
 from ironlaw.telemetry import TelemetryOff
 
 _NNCF = ("nncf",)
+_SURGERY = ("float-ops", "float-nodes")
 
 DECLARATION = Declaration(
     title="OpenVINO",
@@ -17,9 +18,9 @@ DECLARATION = Declaration(
     offers={
         "fp32": Offer(),
         "bf16": Offer(),
-        "int8": Offer(makes=_NNCF),
-        "int8-weights": Offer(makes=_NNCF),
-        "given": Offer(),
+        "int8": Offer(reads=_SURGERY, makes=_NNCF),
+        "int8-weights": Offer(reads=_SURGERY, makes=_NNCF),
+        "given": Offer(reads=_SURGERY),
     },
     files=(".onnx", ".xml"),
     scripted=("denormals",),

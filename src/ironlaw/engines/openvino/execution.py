@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.change import Changed
 from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import files as onnx_files
+from ironlaw.engines.openvino import census as openvino_census
 from ironlaw.engines.openvino import profile as openvino_profile
+from ironlaw.engines.openvino import surgery
+from ironlaw.engines.openvino.model import SourceModel
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
 from ironlaw.models.model_file import ModelFile
-from ironlaw.program import PreparedModel, Program
+from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 BOUNDARY = (
@@ -46,6 +51,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             converted = _quantized(converted, places, model.calibration, phases)
         if precision == "int8-weights":
             converted = _compressed(converted, phases)
+        changed = _changed(variant, converted, places, model, threads, phases)
         openvino.save_model(converted, str(path), compress_to_fp16=False)
         with phases.timed("compile"):
             compiled = _compile(variant, path, threads)
@@ -56,7 +62,20 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         size_bytes=path.stat().st_size + path.with_suffix(".bin").stat().st_size,
         phases_ns=phases.ns,
         weights=model.weights,
+        notes=changed.notes,
+        applied=changed.done,
     )
+
+
+def _changed(
+    variant: Variant, converted: Any, places: list[int], model: LoadedModel, threads: int, phases: Phases
+) -> Changed:
+    """The model changed by surgery where the variant asks for it, which runs it on the model's inputs."""
+    if not surgery.is_operating(variant):
+        return Changed()
+    runs = [[inputs.as_array(arguments[place]) for place in places] for arguments in model.inputs]
+    with phases.timed("change"):
+        return surgery.operate(variant, converted, runs, lambda one: _compile(variant, one, threads))
 
 
 def _places(model: LoadedModel) -> list[int]:
@@ -158,8 +177,8 @@ def _compressed(converted: Any, phases: Phases) -> Any:
     return made
 
 
-def _compile(variant: Variant, path: Path, threads: int, *, is_profiled: bool = False) -> Any:
-    """The compiled model, on the CPUs the process may use."""
+def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool = False) -> Any:
+    """The compiled model of a file or of a model in memory, on the CPUs the process may use."""
     import openvino
 
     core = openvino.Core()
@@ -177,7 +196,7 @@ def _compile(variant: Variant, path: Path, threads: int, *, is_profiled: bool = 
         "ENABLE_CPU_PINNING": False,
         "CPU_DENORMALS_OPTIMIZATION": variant.level("denormals") == "flushed",
     }
-    return core.compile_model(str(path), "CPU", options)
+    return core.compile_model(str(source) if isinstance(source, Path) else source, "CPU", options)
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
@@ -185,7 +204,8 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
-        request = _compile(variant, path, threads).create_infer_request()
+        loaded = _compile(variant, path, threads)
+        request = loaded.create_infer_request()
     places: list[int] = json.loads(path.with_name(_PLACES).read_text())
     run = request.infer
 
@@ -202,9 +222,28 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         def one(*arguments: Any) -> Any:
             return counted.infer(*feed(*arguments), share_inputs=True).to_tuple()
 
-        return openvino_profile.profile(compiled, one, counted, inputs)
+        return openvino_profile.profile(compiled, SourceModel.of(_read(path)), one, counted, inputs)
 
-    return Program(infer=infer, feed=feed, inputs=model.inputs, boundary=BOUNDARY, profile=profiled)
+    def executed() -> OperatorCensus:
+        found = openvino_census.census(loaded, _read(path))
+        rank = len(loaded.inputs[0].get_partial_shape())
+        return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
+
+    return Program(
+        infer=infer,
+        feed=feed,
+        inputs=model.inputs,
+        boundary=BOUNDARY,
+        profile=profiled,
+        census=executed,
+        applied=dict(prepared.applied),
+    )
+
+
+def _read(path: Path) -> Any:
+    import openvino
+
+    return openvino.Core().read_model(str(path))
 
 
 def export(variant: Variant, prepared: Path) -> Export:

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from ironlaw.engines.openvino.model import SourceModel
+from ironlaw.engines.openvino.runtime_graph import PRODUCTS, as_executed
 from ironlaw.layer import Form, LayerCall, NodeProfile
 
 _DTYPES = {
@@ -20,8 +22,13 @@ _DTYPES = {
 }
 
 
-def profile(compiled: Any, infer: Callable[..., Any], request: Any, inputs: list[tuple[Any, ...]]) -> NodeProfile:
-    """Run inferences on a request whose model was compiled with PERF_COUNT; `infer` calls it with one input."""
+def profile(
+    compiled: Any, source: SourceModel, infer: Callable[..., Any], request: Any, inputs: list[tuple[Any, ...]]
+) -> NodeProfile:
+    """Run inferences on a request whose model was compiled with PERF_COUNT; `infer` calls it with one input.
+
+    `source` is the model that was compiled, whose nodes name the calls.
+    """
     infer(*inputs[0])  # the first inference allocates
     ran = [node for node in request.profiling_info if _did_run(node)]
     places = {node.node_name: place for place, node in enumerate(ran)}
@@ -34,7 +41,8 @@ def profile(compiled: Any, infer: Callable[..., Any], request: Any, inputs: list
         for node in request.profiling_info:
             if node.node_name in places:
                 spent_ns[places[node.node_name]] += round(node.real_time.total_seconds() * 1e9)
-    calls = _calls(ran, {operator.get_friendly_name(): operator for operator in compiled.get_runtime_model().get_ops()})
+    operators = {operator.get_friendly_name(): operator for operator in compiled.get_runtime_model().get_ops()}
+    calls = _calls(ran, operators, source)
     return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=wall_ns)
 
 
@@ -43,20 +51,23 @@ def _did_run(node: Any) -> bool:
     return str(node.status).endswith(".EXECUTED") or not str(node.exec_type).startswith(("undef", "unknown"))
 
 
-def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
-    """The nodes that ran, fed through those that did not (inputs, constants, nodes that were fused away)."""
+def _calls(ran: list[Any], operators: dict[str, Any], source: SourceModel) -> tuple[LayerCall, ...]:
+    """The nodes that ran, fed through those that did not (inputs, constants, nodes that were fused away).
+
+    A product is called what the model calls it, whatever else was fused into it.
+    """
     places = {node.node_name: place for place, node in enumerate(ran)}
-    repeats: dict[str, int] = defaultdict(int)
+    repeats: dict[tuple[str, str], int] = defaultdict(int)
     calls = []
     for node in ran:
         operator = operators.get(node.node_name)
-        name = _operator_of(node, operator)
+        name, path = _operator_of(node, operator), _product_of(operator, source)
         calls.append(
             LayerCall(
-                path="",
+                path=path,
                 operator=name,
-                repeat=repeats[name],
-                is_functional=True,
+                repeat=repeats[path, name],
+                is_functional=not path,
                 inputs=_forms(_sources(operator, constant=False)),
                 parameters=_forms(_sources(operator, constant=True)),
                 outputs=() if operator is None else _forms(operator.outputs()),
@@ -64,8 +75,17 @@ def _calls(ran: list[Any], operators: dict[str, Any]) -> tuple[LayerCall, ...]:
                 kernels=(str(node.exec_type),),
             )
         )
-        repeats[name] += 1
+        repeats[path, name] += 1
     return tuple(calls)
+
+
+def _product_of(operator: Any, source: SourceModel) -> str:
+    """The model's name of the product that a node computes; empty where it computes none."""
+    if operator is None:
+        return ""
+    node = as_executed(operator)
+    name = source.product(node)
+    return name if node.layer_type in PRODUCTS and name in source.products else ""
 
 
 def _operator_of(node: Any, operator: Any) -> str:

@@ -1,0 +1,140 @@
+"""OpenVINO's models as their files have them: what is a product, and what is quantized."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ironlaw.engines.openvino.runtime_graph import PluginNode
+
+# The model's words for what multiplies and adds, of which both inputs are quantized if any is.
+_PRODUCTS = {
+    "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul",
+}  # fmt: skip
+# What only moves or selects values: it may stand between a quantization and the operator that reads it.
+_MOVING = {
+    "Reshape", "Transpose", "Unsqueeze", "Squeeze", "MaxPool", "Pad", "StridedSlice", "Slice", "Concat", "Split",
+    "VariadicSplit", "Gather", "ShuffleChannels", "DepthToSpace", "SpaceToDepth",
+}  # fmt: skip
+# What turns the integers of a QuantizeLinear that was read from an ONNX file back into numbers.
+_DEQUANTIZING = {"Convert", "Subtract", "Multiply"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModel:
+    """The model as its file has it: the type of each node by its name, and which of them are meant to run in int8."""
+
+    types: dict[str, str]
+    products: frozenset[str]
+    quantized: frozenset[str]
+    behind: dict[str, str]  # what is added to a product or moves its result, by name, and the product
+
+    @classmethod
+    def of(cls, model: Any) -> SourceModel:
+        """Read the nodes of a model."""
+        nodes = model.get_ordered_ops()
+        return cls(
+            types={node.get_friendly_name(): node.get_type_name() for node in nodes},
+            products=frozenset(node.get_friendly_name() for node in nodes if node.get_type_name() in _PRODUCTS),
+            quantized=frozenset(node.get_friendly_name() for node in nodes if _is_meant_as_int8(node)),
+            behind=dict(_behind(nodes)),
+        )
+
+    def kinds(self, node: PluginNode) -> set[str]:
+        """The types of what a node computes, as far as the file has nodes of these names."""
+        return {self.types[name] for name in node.made_from if name in self.types}
+
+    def product(self, node: PluginNode) -> str:
+        """The name of the product that a node computes; where it computes none, the first that it was made from."""
+        products = [name for name in node.made_from if name in self.products]
+        behind = [self.behind[name] for name in node.made_from if name in self.behind]
+        return next(iter((*products, *behind, *node.made_from)), "")
+
+    def is_meant_as_int8(self, node: PluginNode) -> bool:
+        """Whether the file quantizes what the product in a node multiplies."""
+        return self.product(node) in self.quantized
+
+
+def _behind(nodes: list[Any]) -> Iterator[tuple[str, str]]:
+    """What reads a product directly, and the product: the plugin names some nodes after the bias that they add."""
+    for node in nodes:
+        for value in node.input_values():
+            if value.get_node().get_type_name() in _PRODUCTS:
+                yield node.get_friendly_name(), value.get_node().get_friendly_name()
+
+
+def _is_meant_as_int8(node: Any) -> bool:
+    """Whether a product reads a quantized activation and quantized weights, or two quantized activations."""
+    if node.get_type_name() not in _PRODUCTS:
+        return False
+    return all(
+        is_quantized(value) if is_constant(value.get_node()) else before_quantization(value) is not None
+        for value in node.input_values()[:2]
+    )
+
+
+def before_quantization(source: Any) -> Any:
+    """What a quantized value was before; None where it is not quantized, or something else computes in between."""
+    node = source.get_node()
+    kind = node.get_type_name()
+    if kind == "FakeQuantize":
+        return node.input_value(0)
+    if kind in _DEQUANTIZING and all(is_constant(value.get_node()) for value in node.input_values()[1:]):
+        return _before_integers(node)
+    if kind in _MOVING:
+        return _moved(source)
+    return None
+
+
+def _before_integers(node: Any) -> Any:
+    """Up a chain of Multiply, Subtract and Convert to the FakeQuantize whose integers it dequantizes."""
+    had_integers = False
+    while node.get_type_name() in _DEQUANTIZING:
+        source = node.input_value(0)
+        had_integers |= not source.get_element_type().is_real()
+        node = source.get_node()
+    return node.input_value(0) if had_integers and node.get_type_name() == "FakeQuantize" else None
+
+
+def _moved(source: Any) -> Any:
+    """A copy of a node that moves values, on what these were before; None where none of them was quantized."""
+    from openvino.utils.node_factory import NodeFactory
+
+    node = source.get_node()
+    values = node.input_values()
+    before = [None if is_constant(value.get_node()) else before_quantization(value) for value in values]
+    if not any(value is not None for value in before):
+        return None
+    kept = [value if one is None else one for value, one in zip(values, before, strict=True)]
+    copy = NodeFactory(node.get_type_info().version_id).create(node.get_type_name(), kept, node.get_attributes())
+    copy.set_friendly_name(f"{node.get_friendly_name()}/float")
+    return copy.output(source.get_index())
+
+
+def is_constant(node: Any) -> bool:
+    """Whether a node gives the same at every inference."""
+    waiting, seen = [node], set[str]()
+    while waiting:
+        one = waiting.pop()
+        if one.get_type_name() in ("Parameter", "ReadValue"):
+            return False
+        for value in one.input_values():
+            if value.get_node().get_name() not in seen:
+                seen.add(value.get_node().get_name())
+                waiting.append(value.get_node())
+    return True
+
+
+def is_quantized(source: Any) -> bool:
+    """Whether a constant is computed from integers of at most eight bits, or rounded to as many."""
+    waiting = [source]
+    while waiting:
+        output = waiting.pop()
+        node = output.get_node()
+        if node.get_type_name() == "FakeQuantize":
+            return True
+        if not node.input_values() and not output.get_element_type().is_real():
+            return bool(output.get_element_type().bitwidth <= 8)
+        waiting += node.input_values()[:1]
+    return False

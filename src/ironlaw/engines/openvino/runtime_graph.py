@@ -1,0 +1,74 @@
+"""What a compiled model executes: the nodes of its runtime graph, with the plugin's words for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+INTEGERS = ("i8", "u8", "i4", "u4")
+FLOATS = ("f32", "f16", "bf16", "f64")
+# Nodes that multiply and add.
+PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul", "RNNCell", "RNNSeq")
+_NEVER_RUN = ("Const", "Input", "Output")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginNode:
+    """A node that runs: its type, oneDNN's or the plugin's kernel, and the format that the plugin chose it for.
+
+    `precision` is that of the weights where these are stored narrower than what is multiplied. `made_from` are the
+    nodes of the model that it computes, by their friendly names; `operator` is the node of the runtime graph.
+    """
+
+    layer_type: str
+    primitive: str
+    precision: str
+    made_from: tuple[str, ...] = ()
+    operator: Any = field(default=None, compare=False)
+
+    @property
+    def kernel_format(self) -> str:
+        """The number format in the kernel's name: f32 of jit_gemm_f32."""
+        return self.primitive.rpartition("_")[2].lower()
+
+    def inputs(self) -> list[str]:
+        """The number formats of what it reads."""
+        return [str(port.get_source_output().get_element_type().get_type_name()) for port in self.operator.inputs()]
+
+    def outputs(self) -> list[tuple[int, str]]:
+        """How many numbers each output holds, and their format; outputs of open shapes are left out."""
+        found = []
+        for port in self.operator.outputs():
+            if port.get_partial_shape().is_static:
+                size = 1
+                for length in port.get_shape():
+                    size *= int(length)
+                found.append((size, str(port.get_element_type().get_type_name())))
+        return found
+
+
+def executed(compiled: Any) -> list[PluginNode]:
+    """The nodes that run in an inference: neither constants nor what became a view of its input."""
+    nodes = map(as_executed, compiled.get_runtime_model().get_ordered_ops())
+    return [
+        node
+        for node in nodes
+        if node.layer_type not in _NEVER_RUN and not node.primitive.startswith(("unknown", "undef"))
+    ]
+
+
+def as_executed(operator: Any) -> PluginNode:
+    """A node of the runtime graph, as the plugin describes it."""
+    info = operator.get_rt_info()
+    return PluginNode(
+        layer_type=said(info, "layerType"),
+        primitive=said(info, "primitiveType"),
+        precision=said(info, "runtimePrecision").lower(),
+        made_from=tuple(name for name in said(info, "originalLayersNames").split(",") if name),
+        operator=operator,
+    )
+
+
+def said(info: Any, key: str) -> str:
+    """An entry of a node's runtime information; empty where it has none."""
+    return str(info[key].astype(str)) if key in info else ""

@@ -1,0 +1,149 @@
+"""Graph surgery on OpenVINO's models: one thing changed, everything else left as it is, and checked by running both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ironlaw.engines.border.change import LEAST_COSINE, Changed, least_cosine
+from ironlaw.engines.openvino import runtime_graph
+from ironlaw.engines.openvino.model import before_quantization, is_constant, is_quantized
+from ironlaw.engines.openvino.runtime_graph import PluginNode
+from ironlaw.errors import ArmFailed
+from ironlaw.variant import Variant
+
+Arrays = list[Any]
+_INPUTS = 8  # whose outputs are compared
+_BETWEEN = ":"  # names of torch's operators hold two in a row
+
+
+def operate(variant: Variant, model: Any, runs: list[Arrays], compiled: Callable[[Any], Any]) -> Changed:
+    """Change a model in place as the variant's levels say; nothing where they are plain.
+
+    `compiled` compiles it as its arm will be; `runs` are inputs to compare the outputs for.
+
+    Raises:
+        ArmFailed: a level would change nothing, the model has another form than is known, or the outputs differ.
+    """
+    changed = Changed()
+    steps = [(name, level) for name, level in variant.changed if name in _STEPS]
+    if not steps:
+        return changed
+    before = compiled(model)
+    for name, level in sorted(steps, key=lambda step: list(_STEPS).index(step[0])):
+        changed.done[name] = _STEPS[name](model, level)
+    model.validate_nodes_and_infer_types()
+    after = compiled(model)
+    said = " and ".join(changed.done)
+    if _executed(before) == _executed(after):
+        raise ArmFailed(
+            f"{said} changes the model, but OpenVINO still runs the same operators", hint=f"leave {said} out"
+        )
+    cosine = least_cosine(_outputs(before, runs[:_INPUTS]), _outputs(after, runs[:_INPUTS]))
+    if cosine < LEAST_COSINE:
+        raise ArmFailed(
+            f"with {said} changed, the outputs have a cosine of {cosine:.3f} with those before",
+            hint="leave the level out: it changes more in this model than intended",
+        )
+    changed.add_cosine(cosine)
+    return changed
+
+
+def _executed(compiled: Any) -> list[tuple[str, str, str]]:
+    """What ran, as far as the plugin says: it has no order of its own."""
+    found: list[PluginNode] = runtime_graph.executed(compiled)
+    return sorted((node.layer_type, node.primitive, node.precision) for node in found)
+
+
+def _outputs(compiled: Any, runs: list[Arrays]) -> list[Any]:
+    request = compiled.create_infer_request()
+    return [output for run in runs for output in request.infer(run).to_tuple()]
+
+
+def _float_operators(model: Any, level: str) -> str:
+    kinds = level.split(_BETWEEN)
+    chosen = [node for node in model.get_ordered_ops() if node.get_type_name() in kinds]
+    return _leave_in_float(chosen, f"float-ops={level}")
+
+
+def _float_nodes(model: Any, level: str) -> str:
+    nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
+    chosen = [nodes[name] for name in _split_names(level, set(nodes))]
+    return _leave_in_float(chosen, f"float-nodes={level}")
+
+
+def _split_names(level: str, known: set[str]) -> list[str]:
+    """The names in a level, with colons between: of names that hold colons themselves, the longest that is known.
+
+    Raises:
+        ArmFailed: there is no node of a name.
+    """
+    parts, found = level.split(_BETWEEN), list[str]()
+    while parts:
+        ends = (end for end in range(len(parts), 0, -1) if _BETWEEN.join(parts[:end]) in known)
+        end = next(ends, 0)
+        if not end:
+            raise ArmFailed(f"this model has no node called {_BETWEEN.join(parts)}", hint=_NAMES)
+        found.append(_BETWEEN.join(parts[:end]))
+        parts = parts[end:]
+    return found
+
+
+_NAMES = "ironlaw layers FILE lists the nodes by name"
+
+
+def _leave_in_float(chosen: list[Any], said: str) -> str:
+    """Let nodes read what stood before their inputs were quantized, and the weights that the stored ones stand for.
+
+    What follows a node may quantize its result, as it may that of a node left out of quantization.
+    """
+    if not chosen:
+        raise ArmFailed(f"{said} changes nothing: this model has no such operator", hint=f"leave {said} out")
+    moved = 0
+    for node in chosen:
+        moved += sum(_widen(port) for port in node.inputs())
+    if not moved:
+        raise ArmFailed(f"{said} changes nothing: no input of it is quantized", hint=f"leave {said} out")
+    kinds = sorted({node.get_type_name() for node in chosen})
+    return f"{len(chosen)} operators left in float ({' and '.join(kinds)}), {moved} inputs of them widened"
+
+
+def _widen(port: Any) -> bool:
+    """Let an input be float; False where it was already."""
+    source = port.get_source_output()
+    if not source.get_element_type().is_real():
+        return False
+    if is_constant(source.get_node()):
+        if not is_quantized(source):
+            return False
+        port.replace_source_output(_folded(source))
+        return True
+    float_source = before_quantization(source)
+    if float_source is None:
+        return False
+    port.replace_source_output(float_source)
+    return True
+
+
+def _folded(source: Any) -> Any:
+    """The value of a constant expression, as one constant."""
+    import openvino
+    from openvino import opset13
+
+    core = openvino.Core()
+    computed = core.compile_model(openvino.Model([source], [], "constant"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    folded = opset13.constant(computed({})[0].copy())
+    folded.set_friendly_name(f"{source.get_node().get_friendly_name()}/float")
+    return folded.output(0)
+
+
+# By factor, in the order in which several are done.
+_STEPS: dict[str, Callable[[Any, str], str]] = {
+    "float-ops": _float_operators,
+    "float-nodes": _float_nodes,
+}
+
+
+def is_operating(variant: Variant) -> bool:
+    """Whether surgery applies a factor of the variant."""
+    return any(name in _STEPS for name, _ in variant.changed)
