@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -41,6 +42,18 @@ class Split:
     terms: dict[Term, Maybe[SplitTerm]]
     assumptions: tuple[str, ...] = ()  # what had to be assumed; empty when all was measured
     parts: dict[Term, dict[str, Maybe[SplitTerm]]] = field(default_factory=dict)
+
+    @property
+    def times_ns(self) -> Maybe[tuple[float, float]]:
+        """Geometric mean times of control and changed over the replicates that both ran in; they differ by `total`.
+
+        total.ns is their logarithmic mean times total.ln, so that both follow from it.
+        """
+        ratio = math.expm1(self.total.ln.value)
+        if ratio == 0 or self.total.ns.value == 0:
+            return Missing("the times are equal")
+        changed = self.total.ns.value / ratio
+        return changed + self.total.ns.value, changed
 
     def share(self, ln: Estimate) -> Maybe[float]:
         """A term's (or part's) share of the difference, in ln; a gap where no difference is shown to share out."""

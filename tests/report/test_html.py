@@ -16,7 +16,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     Explanation,
 )
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 from ironlaw.recording import load
 from ironlaw.report.figures import split_steps
 from ironlaw.report.html import render
@@ -182,6 +182,19 @@ def test_term_that_rounds_to_nothing_has_no_sign_in_the_waterfall() -> None:
     said = {step.label: step.said.replace("\N{NO-BREAK SPACE}", " ") for step in steps}
     assert said["clock frequency"] == "0 ms [0, 0]"
     assert said["instructions"] == "−8.00 ms [−8.30, −7.70]"
+
+
+def test_the_split_s_waterfall_is_of_the_replicates_of_the_split_and_leaves_nothing_unknown() -> None:
+    whole = explanations.with_pmu()
+    comparison = whole.comparisons[2]
+    arms = tuple(
+        replace(arm, wall_ns=Estimate(value=9.9e6, low=9.8e6, high=10e6)) if arm.arm == comparison.changed else arm
+        for arm in whole.arms
+    )
+    steps = split_steps(comparison, replace(whole, arms=arms))
+    assert is_known(comparison.split)
+    assert "not known" not in {step.label for step in steps}
+    assert steps[0].end - steps[-1].end == pytest.approx(comparison.split.total.ns.value)
 
 
 def test_the_split_s_waterfall_says_what_a_term_adds_with_the_ends_of_its_interval_on_the_same_side() -> None:

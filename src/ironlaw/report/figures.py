@@ -122,7 +122,7 @@ def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: s
 
 def split_steps(comparison: Comparison, explanation: Explanation) -> list[BarStep]:
     """The bars of the split: control, each known term, what is left over, changed; in ns."""
-    before, after = (_wall_ns(explanation, name) for name in (comparison.control, comparison.changed))
+    before, after = _times_ns(comparison, explanation)
     terms = _term_sizes(comparison)
     if before is None or after is None or not terms:
         return []
@@ -139,6 +139,16 @@ def split_steps(comparison: Comparison, explanation: Explanation) -> list[BarSte
         said = growth(after - reached, scale)
         steps.append(BarStep(label="not known", start=reached, end=after, ink=Ink.UNKNOWN, said=said))
     return [*steps, _total_step(comparison.changed, after, scale, Ink.CHANGED)]
+
+
+def _times_ns(comparison: Comparison, explanation: Explanation) -> tuple[float | None, float | None]:
+    """Control's and changed's time: over the replicates that the split is of, where there is one.
+
+    An arm's own time may be of more replicates, and differ from the other's by more or less than the split.
+    """
+    if is_known(comparison.split) and is_known(comparison.split.times_ns):
+        return comparison.split.times_ns
+    return _wall_ns(explanation, comparison.control), _wall_ns(explanation, comparison.changed)
 
 
 def _wall_ns(explanation: Explanation, name: str) -> float | None:
