@@ -38,7 +38,9 @@ class JsonText:
         self._text = text
         self._chunks = text.chunks()
         self._buffer, self._at = "", 0
-        self._line, self._line_start = 1, 0  # of the buffer's first letter; how many letters of its line precede it
+        # The line of the letter at `_seen` in the buffer, and how many letters of that line precede it: counted on as
+        # the cursor moves, so that the place of each element costs no more than its letters.
+        self._seen, self._line, self._before = 0, 1, 0
         self._decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
     def elements(self, key: str) -> Iterator[Element]:
@@ -139,11 +141,8 @@ class JsonText:
                 break
         if not pieces:
             return False
-        consumed = self._buffer[: self._at]
-        lines = consumed.count("\n")
-        self._line_start = len(consumed) - consumed.rfind("\n") - 1 if lines else self._line_start + len(consumed)
-        self._line += lines
-        self._buffer, self._at = self._buffer[self._at :] + "".join(pieces), 0
+        self._place(self._at)
+        self._buffer, self._at, self._seen = self._buffer[self._at :] + "".join(pieces), 0, 0
         return True
 
     def _peek(self) -> str:
@@ -165,10 +164,14 @@ class JsonText:
         return repr(self._peek()) if self._peek() else "the end of the file"
 
     def _place(self, at: int) -> tuple[int, int]:
-        before = self._buffer[:at]
-        lines = before.count("\n")
-        column = at - before.rfind("\n") if lines else self._line_start + at + 1
-        return self._line + lines, column
+        """Line and column of a letter at or behind the one that was asked for before."""
+        if lines := self._buffer.count("\n", self._seen, at):
+            self._line += lines
+            self._before = at - self._buffer.rindex("\n", self._seen, at) - 1
+        else:
+            self._before += at - self._seen
+        self._seen = at
+        return self._line, self._before + 1
 
     def _refused(self, why: str, *, at: int | None = None) -> Exception:
         return self._text.refused(*self._place(self._at if at is None else at), why)

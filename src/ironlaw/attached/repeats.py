@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ def repeats_of(entries: Sequence[Hashable]) -> Repeats:
     """
     total = len(entries)
     backwards = entries[::-1]
-    border = [0] * total
+    border = array("q", bytes(8 * total))
     best = Repeats(length=total, count=1, before=0)
     covered, length = 0, 0
     for place in range(1, total):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironlaw.account import Category
 from ironlaw.analysis.layers.ledger import APPEARED, BOTH, FRAMEWORK, UNATTRIBUTED, VANISHED
 from ironlaw.analysis.layers.matching import Match, match
-from ironlaw.analysis.layers.operators import is_multiplying_kind, kind_of, roles
+from ironlaw.analysis.layers.operators import is_multiplying_kind, kind_of, multiplies, roles
 from ironlaw.analysis.layers.work import bytes_of, executed, macs
 from ironlaw.attachment import AttachedNode, Attachment
 from ironlaw.layer import LayerCall
@@ -62,7 +62,7 @@ def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Led
         return control
     if isinstance(changed, Missing):
         return changed
-    rows = [_row(place, one, control, changed) for place, one in enumerate(match(_calls(control), _calls(changed)))]
+    rows = [_row(place, one, control, changed) for place, one in enumerate(_matched(control, changed))]
     overlapping = [times.name for times in (control, changed) if times.rest_ns < -_ROUNDING * times.wall_ns]
     rest = UNATTRIBUTED if overlapping else FRAMEWORK
     rows.append(
@@ -85,6 +85,39 @@ def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Led
 
 
 _ROUNDING = 1e-6
+
+
+def _matched(control: NodeTimes, changed: NodeTimes) -> tuple[Match, ...]:
+    """Which operators do the same: those that multiply in order, where both arms have the same sequence of them.
+
+    A file names operators as its tool does, and quantizing renames them; what multiplies, and in which order, stays.
+    """
+    ours, theirs = _calls(control), _calls(changed)
+    first, second = _multiplying(ours), _multiplying(theirs)
+    is_same = [_role(ours[at]) for at in first] == [_role(theirs[at]) for at in second]
+    named = {theirs[at].path: place for place, at in enumerate(second) if theirs[at].path}
+    agrees = all(named.get(ours[at].path, place) == place for place, at in enumerate(first))
+    if not (first and is_same and agrees):
+        return match(ours, theirs)
+    return match(_renamed(ours, first), _renamed(theirs, second))
+
+
+def _multiplying(calls: Sequence[LayerCall]) -> list[int]:
+    return [place for place, call in enumerate(calls) if multiplies(call)]
+
+
+def _role(call: LayerCall) -> bool:
+    """Whether it is a convolution: a linear layer is a matrix product in one file and a general one in another."""
+    return Role.CONV in roles(call.operator)
+
+
+def _renamed(calls: Sequence[LayerCall], places: Sequence[int]) -> tuple[LayerCall, ...]:
+    """The calls with those at these places called by their number, so that equal numbers are anchors."""
+    numbers = {at: f"\0{number}" for number, at in enumerate(places)}
+    return tuple(
+        replace(call, path=numbers[at], is_functional=False, repeat=0) if at in numbers else call
+        for at, call in enumerate(calls)
+    )
 
 
 def _calls(times: NodeTimes) -> tuple[LayerCall, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -92,13 +92,17 @@ def _types(args: dict[str, Any]) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class _Outer:
-    """An operator that no other encloses, and what takes most of its time inside it."""
+class _Outers:
+    """The operators that no other encloses, in order, and by kind what took how many us inside of them."""
 
-    kind: int
-    start_us: float
-    took_us: float
-    self_us: dict[int, float]  # by kind
+    kind: array[int] = field(default_factory=lambda: array("q"))
+    start_us: array[float] = field(default_factory=lambda: array("d"))
+    took_us: array[float] = field(default_factory=lambda: array("d"))
+    inside_us: dict[int, dict[int, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
+
+    def heaviest(self, kind: int) -> int:
+        """What takes most of the time of such an operator, without what it calls itself."""
+        return max(self.inside_us[kind], key=lambda inner: self.inside_us[kind][inner])
 
 
 def _recognises(head: str) -> bool:
@@ -114,14 +118,14 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     if not trace.kind:
         raise text.refused(1, 1, "no operator of torch ran in this trace (no event of the category cpu_op)")
     thread = _busiest(trace)
-    outers = list(_outermost(trace, thread))
+    outers = _outermost(trace, thread)
     kinds = list(trace.kinds)
     runs = _runs(trace, outers)
     each_us = [run.took_us for run in runs.each]
     if not all(took > 0 for took in each_us):
         raise text.refused(1, 1, "a repeat took no time")
-    nodes = _nodes(runs, kinds)
-    counted = [kinds[outer.kind].name for outer in runs.each[-1].outers]
+    nodes = _nodes(runs, outers, kinds)
+    counted = [kinds[outers.kind[place]].name for place in runs.each[-1].outers]
     return (
         Attachment(
             format=TRACE.slug,
@@ -142,7 +146,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
 @dataclass(frozen=True, slots=True)
 class _Run:
     took_us: float
-    outers: Sequence[_Outer]
+    outers: range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,37 +166,37 @@ def _busiest(trace: _Trace) -> int:
     return spent.most_common(1)[0][0]
 
 
-def _outermost(trace: _Trace, thread: int) -> Iterator[_Outer]:
-    """The operators of a thread that no other encloses, in order; times of their own by what they call."""
+def _outermost(trace: _Trace, thread: int) -> _Outers:
+    """The operators of a thread that no other encloses; times of their own go to what each calls."""
     order = sorted(
         (place for place in range(len(trace.kind)) if trace.thread[place] == thread),
         key=lambda place: (trace.start_us[place], -trace.took_us[place]),
     )
-    outer: _Outer | None = None
+    found = _Outers()
     stack: list[tuple[float, int]] = []  # end and kind of the operators that are open
     for place in order:
         start, took, kind = trace.start_us[place], trace.took_us[place], trace.kind[place]
         while stack and start >= stack[-1][0]:
             stack.pop()
         if not stack:
-            if outer is not None:
-                yield outer
-            outer = _Outer(kind=kind, start_us=start, took_us=took, self_us={kind: took})
-        elif outer is not None:
-            outer.self_us[stack[-1][1]] -= took
-            outer.self_us[kind] = outer.self_us.get(kind, 0.0) + took
+            found.kind.append(kind)
+            found.start_us.append(start)
+            found.took_us.append(took)
+        else:
+            found.inside_us[found.kind[-1]][stack[-1][1]] -= took
+        found.inside_us[found.kind[-1]][kind] += took
         stack.append((start + took, kind))
-    if outer is not None:
-        yield outer
+    return found
 
 
-def _runs(trace: _Trace, outers: list[_Outer]) -> _Runs:
+def _runs(trace: _Trace, outers: _Outers) -> _Runs:
     """The repeats: the profiler's own steps where it has some, else the sequence that repeats, else all of it."""
     if trace.steps:
         return _by_steps(trace, outers)
-    found = repeats_of([outer.kind for outer in outers])
-    groups = [outers[at : at + found.length] for at in range(found.before, len(outers), found.length)]
-    each = [_Run(group[-1].start_us + group[-1].took_us - group[0].start_us, group) for group in groups]
+    found = repeats_of(outers.kind)
+    groups = [range(at, at + found.length) for at in range(found.before, len(outers.kind), found.length)]
+    start, took = outers.start_us, outers.took_us
+    each = [_Run(start[group[-1]] + took[group[-1]] - start[group[0]], group) for group in groups]
     if found.count == 1:
         whole = "the whole trace, warming up as well: it has no steps, and no sequence repeats in it"
         return _Runs(each=each, timed=TimedWhole.UNKNOWN, included=whole)
@@ -206,10 +210,10 @@ def _runs(trace: _Trace, outers: list[_Outer]) -> _Runs:
     )
 
 
-def _by_steps(trace: _Trace, outers: list[_Outer]) -> _Runs:
-    steps = sorted(trace.steps.items())
+def _by_steps(trace: _Trace, outers: _Outers) -> _Runs:
+    steps, starts = sorted(trace.steps.items()), outers.start_us
     each = [
-        _Run(took, [outer for outer in outers if start <= outer.start_us < start + took]) for _, (start, took) in steps
+        _Run(took, range(bisect_left(starts, start), bisect_left(starts, start + took))) for _, (start, took) in steps
     ]
     each = [run for run in each if run.outers] or each
     first = steps[0][0]
@@ -221,29 +225,27 @@ def _by_steps(trace: _Trace, outers: list[_Outer]) -> _Runs:
     )
 
 
-def _nodes(runs: _Runs, kinds: list[_Kind]) -> Maybe[tuple[AttachedNode, ...]]:
+def _nodes(runs: _Runs, outers: _Outers, kinds: list[_Kind]) -> Maybe[tuple[AttachedNode, ...]]:
     """Operators of one repeat with their mean times; those of each kind are counted up within a repeat."""
-    took: dict[tuple[int, int], list[float]] = defaultdict(list)
-    inside: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))  # us in what a kind calls
+    took: dict[tuple[int, int], list[float]] = defaultdict(lambda: [0.0, 0.0])  # us, and how often
     for run in runs.each:
         seen: Counter[int] = Counter()
-        for outer in run.outers:
-            key = (outer.kind, seen[outer.kind])
-            seen[outer.kind] += 1
-            took[key].append(outer.took_us)
-            for kind, own in outer.self_us.items():
-                inside[outer.kind][kind] += own
+        for place in run.outers:
+            kind = outers.kind[place]
+            cell = took[kind, seen[kind]]
+            seen[kind] += 1
+            cell[0] += outers.took_us[place]
+            cell[1] += 1
     if not took:
         return Missing("no operator ran within a step of the profiler")
     made: list[AttachedNode] = []
     repeats: Counter[str] = Counter()
-    for key, times in took.items():
-        longest = max(inside[key[0]], key=lambda kind: inside[key[0]][kind])
-        call = _call(kinds[key[0]], kinds[longest])
+    for (kind, _), (spent_us, times) in took.items():
+        call = _call(kinds[kind], kinds[outers.heaviest(kind)])
         call = replace(call, repeat=repeats[call.operator], fed_by=(len(made) - 1,))
         repeats[call.operator] += 1
         count = len(runs.each)
-        made.append(AttachedNode(call=call, ns=math.fsum(times) / count * 1e3, times=len(times) / count))
+        made.append(AttachedNode(call=call, ns=spent_us / count * 1e3, times=times / count))
     return tuple(made)
 
 

@@ -1,0 +1,218 @@
+"""Round trips: arms profiled here by the engines themselves, and their files explained; a large file in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ironlaw.analysis.attached.explain import explain_attached
+from ironlaw.attached import read
+from ironlaw.attachment import AttachedFile
+from ironlaw.missing import is_known
+
+pytestmark = pytest.mark.hardware
+
+MOST_MB = 300.0
+LARGE_BYTES = 200_000_000
+
+
+def attached(path: Path) -> AttachedFile:
+    with path.open("rb") as stream:
+        return read(stream, named=path.name)
+
+
+def net() -> Any:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 16, 3), torch.nn.ReLU(), torch.nn.Conv2d(16, 16, 3, groups=16), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(16 * 28 * 28, 10)).eval()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A net in float32, and dynamically quantized."""
+    pytest.importorskip("onnxscript")
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    import torch
+
+    folder = tmp_path_factory.mktemp("models")
+    plain, quantized = folder / "fp32.onnx", folder / "int8.onnx"
+    torch.onnx.export(net(), (torch.zeros(1, 3, 32, 32),), plain, dynamo=True, external_data=False, verbose=False)
+    quantization.quantize_dynamic(plain, quantized, op_types_to_quantize=["Conv", "MatMul", "Gemm"])
+    return plain, quantized
+
+
+def test_a_profile_and_the_engines_own_reading_of_the_same_run_agree(models: tuple[Path, Path], tmp_path: Path) -> None:
+    """The layers of a run of ironlaw and the attached file are made of the same events: to the last digit."""
+    import numpy
+    import onnxruntime
+
+    from ironlaw.engines.onnxruntime import profile as engine
+
+    kept: dict[str, list[Any]] = {}
+    files = []
+    for path in models:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+
+        def open_session(options: Any, path: Path = path) -> Any:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            ends = session.end_profiling
+
+            def keeping() -> str:
+                written = Path(ends())
+                (tmp_path / f"{path.stem}.json").write_bytes(written.read_bytes())
+                return str(written)
+
+            session.end_profiling = keeping
+            return session
+
+        name = onnxruntime.InferenceSession(str(path)).get_inputs()[0].name
+        feeds = [{name: numpy.zeros((1, 3, 32, 32), "float32")}] * 4
+        ran = engine.execute(open_session, options, feeds)
+        kept[path.stem] = ran.events[ran.each :]
+        files.append(attached(tmp_path / f"{path.stem}.json"))
+    explanation = explain_attached(files)
+    (comparison,) = explanation.comparisons
+    for file in files:
+        (found,) = file.found
+        assert is_known(found.nodes)
+        events = kept[file.name.removesuffix(".json")]
+        each = len(found.nodes)
+        assert len(events) == 4 * each  # the run before them is left out by both
+        assert [node.call.operator for node in found.nodes] == [event["args"]["op_name"] for event in events[:each]]
+        spent = [sum(event["dur"] for event in events[place::each]) * 1e3 / 4 for place in range(each)]
+        assert [node.ns for node in found.nodes] == pytest.approx(spent)
+    assert {"reference-kernel", "dynamic-quantization"} & {verdict.cause for verdict in comparison.causes}
+
+
+def test_the_ledger_of_profiles_matches_the_layers_that_a_run_of_ironlaw_matches(
+    models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Which convolution and which linear layer stands beside which does not hang on where the ledger comes from."""
+    import numpy
+    import onnxruntime
+
+    files = []
+    for path in models:
+        options = onnxruntime.SessionOptions()
+        options.enable_profiling = True
+        options.profile_file_prefix = str(tmp_path / path.stem)
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        feed = {session.get_inputs()[0].name: numpy.zeros((1, 3, 32, 32), "float32")}
+        for _ in range(4):
+            session.run(None, feed)
+        files.append(attached(Path(session.end_profiling())))
+    (comparison,) = explain_attached(files).comparisons
+    assert is_known(comparison.ledger)
+    out = tmp_path / "run.jsonl"
+    words = ["run", "--arm", f"a={models[0]}", "--arm", f"b={models[1]}", "--replicates", "2", "--n", "20"]
+    command = [sys.executable, "-m", "ironlaw", *words, "--experiments", "none", "--no-counters", "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ})
+    shown = subprocess.run(
+        [sys.executable, "-m", "ironlaw", "explain", str(out), "--json"], check=True, capture_output=True, text=True
+    )
+    ledger = json.loads(shown.stdout)["comparisons"][0]["ledger"]
+    measured = [_kernels(tuple(row["executed"])) for row in ledger if row["fate"] == "both"]
+    read_here = [_kernels(row.executed) for row in comparison.ledger.rows if row.fate == "both"]
+    for pair in (("Conv", "ConvInteger"), ("Gemm", "MatMulInteger")):
+        assert read_here.count(pair) == measured.count(pair), (pair, read_here, measured)
+
+
+def _kernels(executed: tuple[str, ...]) -> tuple[str, str]:
+    """The operators that multiply, of both arms, by what executed them."""
+    known = (
+        "ConvInteger", "MatMulIntegerToFloat", "MatMulInteger", "DynamicQuantizeMatMul", "FusedConv", "Conv", "Gemm",
+    )  # fmt: skip
+    found = [next((one for one in known if f", {one}" in side or side == one), "") for side in executed]
+    alike = {"FusedConv": "Conv", "MatMulIntegerToFloat": "MatMulInteger", "DynamicQuantizeMatMul": "MatMulInteger"}
+    return alike.get(found[0], found[0]), alike.get(found[1], found[1])
+
+
+def test_a_trace_of_torch_has_the_operators_that_its_table_has(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from torch.profiler import ProfilerActivity, profile, schedule
+
+    model, inputs = net(), torch.zeros(1, 3, 32, 32)
+    trace, table = tmp_path / "trace.json", tmp_path / "table.txt"
+
+    def keep(done: Any) -> None:
+        done.export_chrome_trace(str(trace))
+        table.write_text(done.key_averages().table(row_limit=-1, max_name_column_width=100))
+
+    steps = schedule(wait=1, warmup=1, active=3)
+    with (
+        torch.inference_mode(),
+        profile(activities=[ProfilerActivity.CPU], schedule=steps, on_trace_ready=keep, record_shapes=True) as running,
+    ):
+        for _ in range(5):
+            model(inputs)
+            running.step()
+    ((of_trace,), (of_table,)) = attached(trace).found, attached(table).found
+    assert is_known(of_trace.nodes)
+    assert is_known(of_table.nodes)
+    names = [node.call.operator for node in of_trace.nodes]
+    assert names == ["conv2d", "relu", "conv2d", "relu", "flatten", "linear"]
+    calls = {node.call.operator: node.times for node in of_table.nodes}
+    assert all(calls[name] == names.count(name) for name in set(names))
+    assert is_known(of_trace.times)
+    assert len(of_trace.times.each_ns) == 3
+
+
+def test_a_log_of_onednn_from_torch_is_explained(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    program = (
+        "import torch; torch.manual_seed(0); torch.set_num_threads(1)\n"
+        "conv, x = torch.nn.Conv2d(16, 32, 3).eval(), torch.zeros(4, 16, 56, 56)\n"
+        "with torch.inference_mode():\n    [conv(x) for _ in range(4)]\n"
+    )
+    files = []
+    for level in ("1", "2"):
+        environment = {**os.environ, "ONEDNN_VERBOSE": level}
+        ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, env=environment)
+        path = tmp_path / f"level-{level}.txt"
+        path.write_bytes(ran.stdout)
+        if b"exec,cpu,convolution" not in ran.stdout:
+            pytest.skip("torch ran no convolution in oneDNN here")
+        files.append(attached(path))
+    explanation = explain_attached(files)
+    (comparison,) = explanation.comparisons
+    assert is_known(comparison.ledger)
+    row = next(row for row in comparison.ledger.rows if row.layer == "convolution")
+    assert row.fate == "both"
+    assert row.kind == "3x3"
+    assert is_known(row.control_work["macs"])
+    assert row.control_work["macs"] == 4 * 32 * 54 * 54 * 16 * 9
+
+
+def test_a_trace_of_200_mb_is_read_in_300_mb_of_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    dims = [[1, 64, 56, 56], [64, 64, 3, 3]]
+    event = {"ph": "X", "cat": "cpu_op", "tid": 1, "dur": 5.0, "args": {"Input Dims": dims}}
+    with path.open("w") as file:
+        file.write('{"traceEvents": [\n')
+        written = place = 0
+        while written < LARGE_BYTES:
+            line = json.dumps({**event, "name": f"aten::op{place % 50}", "ts": place * 10.0, "note": "x" * 300})
+            written += file.write(f"{',' if place else ''}{line}\n")
+            place += 1
+        file.write("]}")
+    # Not getrusage: its peak holds that of the process that forked this one.
+    program = (
+        "import re, sys\nfrom ironlaw.cli import run\n"
+        "code = run(['explain', sys.argv[1], sys.argv[2], '--quiet'])\n"
+        "print(code, int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1e3)"
+    )
+    other = tmp_path / "small.json"
+    other.write_text(json.dumps({"traceEvents": [{**event, "name": "aten::op0", "ts": 0}]}))
+    command = [sys.executable, "-c", program, str(path), str(other)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    code, mb = ran.stdout.splitlines()[-1].split()
+    assert code == "0"
+    assert float(mb) <= MOST_MB
