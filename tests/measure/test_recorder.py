@@ -19,6 +19,7 @@ from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
+from ironlaw.situation import NextReplicate, Situation
 
 FAST = ArmScript(user_instructions=4e7)
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})
@@ -228,3 +229,27 @@ def test_a_run_is_never_said_to_be_less_far_than_before(schedule: Schedule) -> N
     record(plan("fp32", "int8", schedule=schedule), ScriptedStage(SCRIPT), Kept(), watcher=listening, advice=advise())
     assert listening.done == sorted(listening.done)
     assert 0.0 <= listening.done[0] <= listening.done[-1] <= 1.0
+
+
+class _SlowNothing(ScriptedStage):
+    """Empty turns take a second each."""
+
+    def measure_nothing(self, arm: Arm) -> list[Fact]:
+        self._now_s += 1.0
+        return []
+
+
+def test_empty_turns_are_no_part_of_counting() -> None:
+    seen: list[Situation] = []
+    settled = advise()
+
+    def next_replicate(situation: Situation) -> NextReplicate:
+        seen.append(situation)
+        return settled.next_replicate(situation)
+
+    run(plan("fp32", "int8"), _SlowNothing(SCRIPT), Advice(next_replicate=next_replicate, dimension=settled.dimension))
+    first = seen[1].spent[0]
+    readings = [fact for fact in seen[1].facts if isinstance(fact, Reading) and fact.replicate == 0]
+    turns_s = sum(reading.wall_ns for reading in readings) / 1e9
+    assert first.counting_s == pytest.approx(turns_s)
+    assert first.answers_s + first.layers_s + first.code_s + first.stopping_s == pytest.approx(0.0)
