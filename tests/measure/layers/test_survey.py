@@ -171,7 +171,7 @@ def test_a_model_without_layers_is_one_row_and_says_so() -> None:
     found = survey(made, "x")
     (call,) = calls_of(found.graph)
     assert call.name == "(whole model)"
-    assert found.graph.notes[0].startswith("all is one layer")
+    assert found.graph.notes[0].startswith("the whole model is one layer")
     reading = read_layers(made, found.course, ClockBorder(), [(torch.randn(1),)] * 3, HERE)
     assert reading.calls_ns == (reading.wall_ns,)
 
