@@ -22,8 +22,11 @@ class Fusion(Cause):
     )
     counted_in = "BatchNorm operators in float"
     switches = (Switch(cause=slug, factor="fusion", level="fused"),)
-    other_levels = (Switch(cause=slug, factor="session.optimization", level="none", adds=True),)
-    factors = ("fusion", "session.optimization")
+    other_levels = (
+        Switch(cause=slug, factor="session.optimization", level="none", adds=True),
+        Switch(cause=slug, factor="plugin.snippets", level="off", adds=True),
+    )
+    factors = ("fusion", "session.optimization", "plugin.snippets")
     guesses = (
         Guess(
             place=3,

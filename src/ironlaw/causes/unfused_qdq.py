@@ -20,9 +20,15 @@ class UnfusedQdq(Cause):
     example = "`ironlaw run --arms int8@onnxruntime,int8@onnxruntime+session.qdq=kept`"
     counted_in = "float operators between conversions"
     # Of an arm that was requested with pairs kept: in others the engine has fused what it can.
-    switches = (Switch(cause=slug, factor="session.qdq", level="fused"),)
-    other_levels = (Switch(cause=slug, factor="session.qdq", level="kept", adds=True),)
-    factors = ("session.qdq",)
+    switches = (
+        Switch(cause=slug, factor="session.qdq", level="fused"),
+        Switch(cause=slug, factor="plugin.low-precision", level="on"),
+    )
+    other_levels = (
+        Switch(cause=slug, factor="session.qdq", level="kept", adds=True),
+        Switch(cause=slug, factor="plugin.low-precision", level="off", adds=True),
+    )
+    factors = ("session.qdq", "plugin.low-precision")
 
     def shows(self, arm: Observed) -> bool:
         """It executes float operators between a dequantize and a quantize."""

@@ -23,8 +23,8 @@ class WeightDecompression(Cause):
     example = (
         "`ironlaw run --arm float=net.onnx --arm int4=net_int4.onnx`: MatMulNBits with products in int8 "
         "(`accuracy-level=4`), and with its weights widened once (`float-ops=MatMulNBits`), which then takes as many "
-        "bytes as the float file. In OpenVINO `float-ops=MatMul` widens them once; what `plugin.dynamic-quantization` "
-        "makes of products in int8 is measured by name"
+        "bytes as the float file. In OpenVINO `float-ops=MatMul` widens them once, and "
+        "`plugin.dynamic-quantization=off` multiplies in float where the plugin would multiply in int8"
     )
     counted_in = "operators that widen their weights in every call"
     switches = (
@@ -32,7 +32,8 @@ class WeightDecompression(Cause):
         Switch(cause=slug, factor="float-ops", level=_NBITS),
         Switch(cause=slug, factor="float-ops", level="MatMul"),
     )
-    factors = ("accuracy-level",)
+    other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
+    factors = ("accuracy-level", "plugin.dynamic-quantization")
 
     def shows(self, arm: Observed) -> bool:
         """It executes such operators."""

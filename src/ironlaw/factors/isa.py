@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,6 +79,8 @@ class Isa(Factor):
             ArmFailed: one had, so that the arm would run without its cap.
         """
         os.environ.update(caps(level))
+        if "torch" not in sys.modules:
+            return
         _, aten, fbgemm = _CAPS[level]
         import torch
 
@@ -91,6 +94,8 @@ class Isa(Factor):
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """What ATen and FBGEMM report, and which oneDNN kernels one inference ran."""
+        if "torch" not in sys.modules:
+            return Missing("the program imported no torch, whose libraries report their instructions")
         import torch
 
         parts = [f"ATen {torch.backends.cpu.get_cpu_capability()}"]

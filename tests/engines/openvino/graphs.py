@@ -79,6 +79,20 @@ def ran(*nodes: tuple[str, str, str, str, str]) -> Any:
     return SimpleNamespace(get_runtime_model=lambda: graph)
 
 
+def compressed_product(name: str) -> Any:
+    """A compiled model that multiplies floats by integers, as the plugin lists it: in the format of the weights."""
+    x = ops.parameter([4, 64], numpy.float32)
+    weights = ops.constant(numpy.zeros((1,), numpy.int8))
+    product = ops.convert_like(x, weights)  # any operator that reads both
+    for one, layer, kernel in ((x, "Input", "unknown_f32"), (weights, "Const", "unknown_i8")):
+        _say(one, layerType=layer, primitiveType=kernel, runtimePrecision="f32")
+    said = {"layerType": "FullyConnected", "primitiveType": "brgemm_avx512_f32", "runtimePrecision": "i8"}
+    _say(product, originalLayersNames=name, **said)
+    graph = openvino.Model([product], [x], "runtime")
+    _say(graph.results[0], layerType="Output", primitiveType="unknown_f32", runtimePrecision="f32")
+    return SimpleNamespace(get_runtime_model=lambda: graph)
+
+
 def _say(operator: Any, **said: str) -> None:
     for key, text in said.items():
         operator.set_rt_info(text, key)

@@ -18,7 +18,7 @@ RISE = graphs.RISE
 
 
 def counted(*nodes: tuple[str, str, str, str, str], model: Any = None) -> OperatorCensus:
-    return census(graphs.ran(*nodes), model or graphs.rising())
+    return census(graphs.ran(*nodes), model or graphs.rising(), lambda: False)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +65,21 @@ def test_integer_kernels_are_counted_and_float_shares_by_elements() -> None:
     assert (found.counts["reorders"], found.counts["quantize_operators"]) == (1, 1)
 
 
-def test_weights_in_few_bits_before_a_float_kernel_are_widened_and_no_int8(tmp_path: Any) -> None:
+@pytest.mark.parametrize("is_dynamic", [False, True])
+def test_weights_in_few_bits_are_widened_unless_activations_are_quantized(is_dynamic: bool) -> None:
     import openvino
     from openvino import opset13 as ops
 
     x = ops.parameter([4, 64], numpy.float32)
-    product = ops.matmul(x, graphs.stored(1, 64, 64), False, True)
+    weights = ops.constant(numpy.zeros((64, 64), numpy.int8))
+    product = ops.matmul(x, ops.convert(weights, "f32"), False, True)
     product.set_friendly_name("product")
     model = openvino.Model([product], [x], "compressed")
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = census(compiled, model)
-    narrow = [node for node in found.nodes.get("widening_operators", ()) if node.startswith("product (MatMul by ")]
-    assert len(narrow) == found.counts["widening_operators"]
-    assert found.counts["int8_operators"] == 0
+    found = census(graphs.compressed_product("product"), model, lambda: is_dynamic)
+    names = ("dynamic_operators", "widening_operators") if is_dynamic else ("widening_operators", "dynamic_operators")
+    assert [found.counts[name] for name in names] == [1, 0]
+    assert found.nodes[names[0]] == ("product (MatMul by brgemm_avx512_f32)",)
+    assert found.counts["int8_operators"] == float(is_dynamic)
 
 
 def test_a_node_named_after_the_bias_is_the_product_before_it() -> None:

@@ -18,22 +18,25 @@ _CONVERTS = ("Reorder", "Convert", "FakeQuantize", "Subgraph", "Eltwise")
 _HALVES = ("f16",)
 
 
-def census(compiled: Any, model: Any) -> OperatorCensus:
+def census(compiled: Any, model: Any, quantizes_activations: Callable[[], bool]) -> OperatorCensus:
     """Counts over the nodes that an inference executes, by the names of measure/census.py, and the nodes behind them.
 
-    `model` is what was compiled, as its file has it.
+    `model` is what was compiled, as its file has it. `quantizes_activations` finds out whether activations are
+    quantized for products with compressed weights, which the runtime graph does not show.
     """
     nodes, source = runtime_graph.executed(compiled), SourceModel.of(model)
-    found: dict[str, list[str]] = {name: [] for name in _CLAIMS}
+    is_dynamic = any(_reads_narrow(node, INTEGERS) for node in nodes) and quantizes_activations()
+    found: dict[str, list[str]] = {name: [] for name in (*_CLAIMS, *_DYNAMIC.values())}
     elements = floats = 0
     for node in nodes:
         for name, claim in _CLAIMS.items():
             if claim(node, source):
-                found[name].append(named(node, source))
+                found[_DYNAMIC.get(name, name) if is_dynamic else name].append(named(node, source))
         for size, dtype in node.outputs():
             elements += size
             floats += size if dtype in FLOATS else 0
     counts = {name: float(len(names)) for name, names in found.items()}
+    counts["int8_operators"] += counts["dynamic_operators"]
     counts |= {"operators": float(len(nodes)), "float_share": floats / elements if elements else 0.0}
     kept = {name: tuple(dict.fromkeys(names)) for name, names in found.items() if names and name in _NAMED}
     return OperatorCensus(counts=dict(counts), nodes=kept)
@@ -123,5 +126,7 @@ _CLAIMS: dict[str, Callable[[PluginNode, SourceModel], bool]] = {
     "casts": lambda node, source: node.layer_type == "Convert",
     "reorders": lambda node, source: node.layer_type in _LAYOUT,
 }
+# What a product with compressed weights counts as instead, where its activations are quantized at each call.
+_DYNAMIC = {"widening_operators": "dynamic_operators"}
 # Of which the nodes are kept by name: the others are as many as the graph has layers.
-_NAMED = ("unfused_operators", "reference_operators", "widening_operators", "half_casts")
+_NAMED = ("unfused_operators", "reference_operators", "widening_operators", "dynamic_operators", "half_casts")

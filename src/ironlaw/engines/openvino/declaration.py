@@ -8,6 +8,7 @@ from ironlaw.engines.openvino.operators import OPERATORS
 from ironlaw.telemetry import TelemetryOff
 
 _NNCF = ("nncf",)
+_PLUGIN = ("plugin.dynamic-quantization", "plugin.low-precision", "plugin.precision", "plugin.snippets")
 _SURGERY = ("float-ops", "float-nodes")
 
 DECLARATION = Declaration(
@@ -23,7 +24,8 @@ DECLARATION = Declaration(
         "given": Offer(reads=_SURGERY),
     },
     files=(".onnx", ".xml"),
-    scripted=("denormals",),
+    options=(*_PLUGIN, "isa"),
+    scripted=("denormals", *_PLUGIN),
     # OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt_in_out --opt_out
     # writes to the user's home and reports the opting out.
     telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),

@@ -15,7 +15,7 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import census as openvino_census
 from ironlaw.engines.openvino import profile as openvino_profile
-from ironlaw.engines.openvino import surgery
+from ironlaw.engines.openvino import properties, surgery
 from ironlaw.engines.openvino.model import SourceModel
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
@@ -27,6 +27,8 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 BOUNDARY = (
     "infer() of one request with input arrays in memory (shared, not copied) until its output arrays are copied out"
 )
+# By hint: what the plugin calls the capability, and the number format.
+_FORMATS = {"f32": ("FP32", "float32"), "bf16": ("BF16", "bfloat16"), "f16": ("FP16", "float16")}
 _MODEL, _PLACES = "prepared.xml", "places.json"
 
 
@@ -182,20 +184,11 @@ def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool =
     import openvino
 
     core = openvino.Core()
-    bfloat16 = variant.level(PRECISION) == "bf16"
-    if bfloat16 and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise ArmFailed("this CPU does not compute in bfloat16", hint="leave the bf16 arm out")
-    options = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "PERF_COUNT": is_profiled,
-        # OpenVINO would compute fp32 models in bfloat16 by itself on a CPU that can.
-        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-        # The arm's process is pinned from outside, as those of the other engines are.
-        "ENABLE_CPU_PINNING": False,
-        "CPU_DENORMALS_OPTIMIZATION": variant.level("denormals") == "flushed",
-    }
+    asked = properties.hint(variant)
+    capability, said = _FORMATS[asked]
+    if capability not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ArmFailed(f"this CPU does not compute in {said}", hint=f"leave the {asked} arm out")
+    options = properties.properties(variant, threads, is_profiled=is_profiled)
     return core.compile_model(str(source) if isinstance(source, Path) else source, "CPU", options)
 
 
@@ -215,6 +208,14 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     def infer(arrays: list[Any]) -> Any:
         return run(arrays, share_inputs=True).to_tuple()
 
+    first = feed(*model.inputs[0])[0]
+
+    def compile_for(other: Variant) -> Any:
+        return _compile(other, path, threads)
+
+    with explained("loading"):
+        did = properties.in_effect(variant, loaded, compile_for, first)
+
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         compiled = _compile(variant, path, threads, is_profiled=True)
         counted = compiled.create_infer_request()
@@ -225,7 +226,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         return openvino_profile.profile(compiled, SourceModel.of(_read(path)), one, counted, inputs)
 
     def executed() -> OperatorCensus:
-        found = openvino_census.census(loaded, _read(path))
+        found = openvino_census.census(
+            loaded, _read(path), lambda: properties.quantizes_activations(variant, loaded, compile_for, first)
+        )
         rank = len(loaded.inputs[0].get_partial_shape())
         return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
 
@@ -236,7 +239,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         boundary=BOUNDARY,
         profile=profiled,
         census=executed,
-        applied=dict(prepared.applied),
+        applied={**prepared.applied, **did},
     )
 
 
@@ -249,6 +252,8 @@ def _read(path: Path) -> Any:
 def export(variant: Variant, prepared: Path) -> Export:
     """OpenVINO's own format: the graph and its weights."""
     path = Path(_MODEL)
-    hint = "bf16" if variant.level(PRECISION) == "bf16" else "f32"
     places: list[int] = json.loads((prepared / _PLACES).read_text())
-    return Export(files=(path.name, path.with_suffix(".bin").name), values={"hint": hint, "places": places})
+    made = {"INFERENCE_PRECISION_HINT": properties.hint(variant), **properties.switches(variant)}
+    return Export(
+        files=(path.name, path.with_suffix(".bin").name), values={"properties": list(made.items()), "places": places}
+    )

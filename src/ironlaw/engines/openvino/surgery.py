@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ironlaw.engines.border.change import LEAST_COSINE, Changed, least_cosine
-from ironlaw.engines.openvino import runtime_graph
 from ironlaw.engines.openvino.model import before_quantization, is_constant, is_quantized
-from ironlaw.engines.openvino.runtime_graph import PluginNode
+from ironlaw.engines.openvino.properties import kernels
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
@@ -35,7 +34,7 @@ def operate(variant: Variant, model: Any, runs: list[Arrays], compiled: Callable
     model.validate_nodes_and_infer_types()
     after = compiled(model)
     said = " and ".join(changed.done)
-    if _executed(before) == _executed(after):
+    if kernels(before) == kernels(after):
         raise ArmFailed(
             f"{said} changes the model, but OpenVINO still runs the same operators", hint=f"leave {said} out"
         )
@@ -47,12 +46,6 @@ def operate(variant: Variant, model: Any, runs: list[Arrays], compiled: Callable
         )
     changed.add_cosine(cosine)
     return changed
-
-
-def _executed(compiled: Any) -> list[tuple[str, str, str]]:
-    """What ran, as far as the plugin says: it has no order of its own."""
-    found: list[PluginNode] = runtime_graph.executed(compiled)
-    return sorted((node.layer_type, node.primitive, node.precision) for node in found)
 
 
 def _outputs(compiled: Any, runs: list[Arrays]) -> list[Any]:

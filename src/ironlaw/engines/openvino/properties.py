@@ -1,0 +1,126 @@
+"""The properties that a model is compiled with, and whether one that was asked for changed anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ironlaw.engines.openvino import runtime_graph
+from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
+from ironlaw.variant import PRECISION, Variant
+
+# LP_TRANSFORMS_MODE and SNIPPETS_MODE stand in no documentation; the runtime graph shows that they act.
+_LOW_PRECISION, _SNIPPETS = "plugin.low-precision", "plugin.snippets"
+_DYNAMIC, _HINT = "plugin.dynamic-quantization", "plugin.precision"
+OPTIONS = (_DYNAMIC, _LOW_PRECISION, _HINT, _SNIPPETS)
+# Above which kernels may not be named, by level of isa.
+_ABOVE = {"avx2": ("avx512", "amx"), "avx512": ("amx",), "avx512_vnni": ("amx",)}
+
+
+def hint(variant: Variant) -> str:
+    """The number format of what is not computed in int8.
+
+    OpenVINO would compute float32 models in bfloat16 by itself on a CPU that can.
+    """
+    asked = variant.level(_HINT)
+    if asked != "own":
+        return asked
+    return "bf16" if variant.level(PRECISION) == "bf16" else "f32"
+
+
+def properties(variant: Variant, threads: int, *, is_profiled: bool = False) -> dict[str, Any]:
+    """What a model is compiled with for an arm."""
+    found: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERF_COUNT": is_profiled,
+        "INFERENCE_PRECISION_HINT": hint(variant),
+        # The arm's process is pinned from outside, as those of the other engines are.
+        "ENABLE_CPU_PINNING": False,
+        "CPU_DENORMALS_OPTIMIZATION": variant.level("denormals") == "flushed",
+    }
+    return found | switches(variant)
+
+
+def switches(variant: Variant) -> dict[str, Any]:
+    """Those properties that are left to the plugin where the variant does not ask for them."""
+    found: dict[str, Any] = {}
+    if (group := variant.level(_DYNAMIC)) != "own":
+        found["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0 if group == "off" else int(group)
+    if variant.level(_LOW_PRECISION) == "off":
+        found["LP_TRANSFORMS_MODE"] = "NO"
+    if variant.level(_SNIPPETS) == "off":
+        found["SNIPPETS_MODE"] = "DISABLE"
+    return found
+
+
+def in_effect(
+    variant: Variant, compiled: Any, compile_for: Callable[[Variant], Any], arrays: list[Any]
+) -> dict[str, str]:
+    """What each level of the plugin's, and a cap of instructions, did; by factor.
+
+    `compile_for` compiles the arm's model for another variant, `arrays` are one input.
+
+    Raises:
+        ArmFailed: a level changes neither the kernels nor a bit of the outputs; or a kernel is above the cap.
+    """
+    found = {}
+    for name, level in variant.changed:
+        if name in OPTIONS:
+            without = compile_for(variant.with_level(name, FACTORS[name].plain))
+            found[name] = _moved(f"{name}={level}", compiled, without, arrays)
+    if (cap := variant.level("isa")) in _ABOVE:
+        found["isa"] = _capped(cap, compiled)
+    return found
+
+
+def quantizes_activations(
+    variant: Variant, compiled: Any, compile_for: Callable[[Variant], Any], arrays: list[Any]
+) -> bool:
+    """Whether dynamic quantization moves a bit of the outputs: no property and no kernel's name says if it is done."""
+    if not compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE"):
+        return False
+    without = compile_for(variant.with_level(_DYNAMIC, "off"))
+    return _bits(compiled, arrays) != _bits(without, arrays)
+
+
+def _moved(said: str, compiled: Any, without: Any, arrays: list[Any]) -> str:
+    """How many nodes run otherwise than without the level; where none does, whether the outputs differ."""
+    ran, before = (Counter(kernels(one)) for one in (compiled, without))
+    other = (ran - before).total()
+    if other:
+        return f"{other} of {ran.total()} nodes run by other kernels or in another format"
+    if _bits(compiled, arrays) == _bits(without, arrays):
+        raise ArmFailed(
+            f"{said} changes nothing here: OpenVINO runs the same kernels, and gives the same outputs bit for bit",
+            hint=f"leave {said} out",
+        )
+    return "the same kernels, other outputs"
+
+
+def kernels(compiled: Any) -> list[tuple[str, str, str]]:
+    """What runs, as far as the plugin describes it, sorted: its own order may differ between equal models."""
+    nodes = runtime_graph.executed(compiled)
+    return sorted((node.layer_type, node.primitive, node.precision) for node in nodes)
+
+
+def _bits(compiled: Any, arrays: list[Any]) -> list[bytes]:
+    return [output.tobytes() for output in compiled.create_infer_request().infer(arrays).to_tuple()]
+
+
+def _capped(cap: str, compiled: Any) -> str:
+    """The instruction sets that kernels are named after.
+
+    Raises:
+        ArmFailed: one is above the cap: it was set too late for this process.
+    """
+    named = {primitive for _, primitive, _ in kernels(compiled)}
+    above = sorted(name for name in named if any(word in name for word in _ABOVE[cap]))
+    if above:
+        raise ArmFailed(
+            f"isa={cap} came too late: OpenVINO runs {above[0]}", hint="see that nothing computes during its import"
+        )
+    return f"kernels {', '.join(sorted(named))}"
