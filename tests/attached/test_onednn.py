@@ -92,7 +92,7 @@ def test_older_formats_are_read(log: str, kernel: str, ms: float) -> None:
     assert node.call.inputs[0].shape == (1, 32, 56, 56)
     assert node.call.outputs[0].shape == (1, 64, 56, 56)
     assert node.call.parameters[0].shape == (64, 32, 3, 3)
-    assert read.times.each_ns == (pytest.approx(ms * 1e6),)
+    assert read.times.each_ns == pytest.approx((ms * 1e6,))
     assert read.timed is TimedWhole.UNKNOWN
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     OnceTerm,
@@ -10,6 +12,7 @@ from ironlaw.explanation import (
 from ironlaw.missing import Missing
 from ironlaw.report import splitting
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.quantity import MINUS
 from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
 
@@ -61,6 +64,15 @@ def test_a_lost_reason_is_said_once_for_all_of_its_terms() -> None:
 def test_where_no_difference_is_shown_nothing_is_shared_out() -> None:
     none_shown = Split(total=SplitTerm(ln=Estimate(value=0.1, low=-0.1, high=0.3), ns=exact(1e6)), terms=BY_TIME.terms)
     assert {row.share for row in splitting.split_rows(none_shown)} == {""}
+
+
+def test_where_large_terms_oppose_each_other_their_times_stand_alone() -> None:
+    def shares(loss: float) -> set[str]:
+        terms = {**BY_TIME.terms, Term.CPU_TIME: term(0.6 + loss, 6e6), Term.UTILISATION: term(-loss, -1e6)}
+        return {plain(row.share) for row in splitting.split_rows(replace(BY_TIME, terms=terms))}
+
+    assert shares(0.8) == {""}
+    assert shares(0.016) == {"77 %", "25 %", f"{MINUS}2 %"}
 
 
 def test_parts_follow_their_term_and_share_the_same_whole() -> None:

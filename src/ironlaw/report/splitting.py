@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
@@ -11,7 +11,7 @@ from ironlaw.explanation import (
     OnceTerm,
     ReadOnce,
 )
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.report.quantity import (
     PERCENT,
@@ -38,9 +38,15 @@ _WHAT_IF = {Term.CPI: "cycles per instruction", Term.INSTRUCTIONS: "instruction 
 _PARTS = {"cpi": "cycles per instruction"}
 
 
+_OPPOSED = 0.1  # of the difference: what a term may cost before shares of a gain mislead
+
+
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """One term as it is printed: 9.1 ms [8.8, 9.4], 45 %; `share` is empty where nothing was shown to differ."""
+    """One term as it is printed: 9.1 ms [8.8, 9.4], 45 %.
+
+    `share` is empty where nothing was shown to differ, and where large terms oppose each other: their times say it all.
+    """
 
     title: str
     size: str
@@ -75,7 +81,8 @@ def split_rows(split: Split | ReadOnce) -> list[SplitRow]:
         rows.append(SplitRow(term_title(term, sizes), size, _percent(share)))
         if isinstance(split, Split):
             rows += _part_rows(split, term, scale)
-    return rows
+    opposed = any(is_known(share) and not -_OPPOSED <= share <= 1 + _OPPOSED for _, share in sizes.values())
+    return [replace(row, share="") for row in rows] if opposed else rows
 
 
 def rows_that_matter(rows: list[SplitRow]) -> list[SplitRow]:
