@@ -126,7 +126,7 @@ def shares_sentence(comparison: Comparison) -> str:
     if not parts:
         return ""
     parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
-    return ", ".join(parts) + "."
+    return " ".join(f"{part}." for part in parts)
 
 
 def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> str:
@@ -192,7 +192,8 @@ def unexplained_sentence(comparison: Comparison) -> str:
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
         share = comparison.unexplained_share
         if not isinstance(share, Missing):
-            part = f", {_share(share)} of the {difference_word(comparison)}{_in_time(comparison.unexplained_ns)}"
+            said = f"{_share(share)} of the {difference_word(comparison)}{_in_time(comparison.unexplained_ns)}"
+            return f"Unexplained: {said}."
         elif is_known(whole) and 0 <= rest.value / whole.value <= 1:
             part = f", {percent(rest.value / whole.value)} of the {difference_word(comparison)}"
     return f"Unexplained: a factor of {factor}{part}."
