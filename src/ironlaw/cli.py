@@ -16,20 +16,30 @@ import click
 from ironlaw.errors import TOO_MANY_FILES, ExitCode, IronlawError, offer_closest, step_for
 from ironlaw.text import plain
 
-# One module of commands/ each, holding a click command of the same name; imported when it is needed.
-COMMANDS = {
-    "run": "measure variants of a model and explain the difference",
-    "export": "export an arm as a model file and a script that runs it",
-    "explain": "explain a recording, a published table or perf stat outputs",
-    "layers": "show which layers got faster or slower, in milliseconds",
-    "report": "write a recording as an HTML page, Markdown or CSV",
-    "compare": "fail if a recording breaks a rule, for CI",
-    "bundle": "write what a maintainer needs for an issue, in one file",
-    "sweep": "measure many models, threads and hosts from one plan file",
-    "history": "query a folder of recordings: list, trends, SQL",
-    "doctor": "check what this machine can measure, and how to fix it",
-    "completion": "print completion scripts for bash, zsh and fish",
+# One module of commands/ each, holding a click command of the same name; imported when it is needed. By what they are
+# for, in the order of the help.
+GROUPS = {
+    "Measure": {
+        "run": "measure variants of a model and explain the difference",
+        "sweep": "measure many models, threads and hosts from one plan file",
+        "compare": "fail if a recording breaks a rule, for CI",
+    },
+    "Explain": {
+        "explain": "explain a recording, a table, or files of other tools",
+        "layers": "show which layers got faster or slower, in milliseconds",
+        "history": "query a folder of recordings: list, trends, SQL",
+    },
+    "Share": {
+        "report": "write a recording as an HTML page, Markdown or CSV",
+        "bundle": "write what a maintainer needs for an issue, in one file",
+        "export": "export an arm as a model file and a script that runs it",
+    },
+    "Machine": {
+        "doctor": "check what this machine can measure, and how to fix it",
+        "completion": "print completion scripts for bash, zsh and fish",
+    },
 }
+COMMANDS = {name: said for group in GROUPS.values() for name, said in group.items()}
 
 
 SHOWS_TRACEBACK = "IRONLAW_TRACEBACK"  # the variable that has a fault of ironlaw's own printed in full
@@ -56,8 +66,11 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        widest = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                # Padded, so that the columns of all groups stand below each other.
+                formatter.write_dl([(name.ljust(widest), said) for name, said in group.items()])
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})

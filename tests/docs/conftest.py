@@ -84,6 +84,9 @@ def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "post.csv").write_text("arm,time_s,ipc,cache_miss_percent,size_mb\n" + rows)
     shutil.copy(data / "real-6.1-mmap.txt", tmp_path / "fp32.txt")
     shutil.copy(data / "real-6.1-retain.txt", tmp_path / "int8.txt")
+    attached = ROOT / "tests" / "attached" / "data"
+    for name, made in (("fp32", "fp32"), ("int8", "dynamic")):
+        shutil.copy(attached / f"onnxruntime-1.32-{made}.json", tmp_path / f"{name}-profile.json")
     for place in ("model.py", "other.py", "base/model.py", "head/model.py"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text(MODEL)

@@ -246,3 +246,16 @@ def test_container_is_known_by_its_mark(tmp_path: Path, mark: str, kind: str) ->
     (tmp_path / mark).parent.mkdir(exist_ok=True)
     (tmp_path / mark).touch()
     assert look_around(tmp_path).container == kind
+
+
+def test_a_machine_without_counters_is_offered_where_instructions_can_be_gated() -> None:
+    found = findings.gate(REFUSED)
+    assert found.state is Health.COSTS
+    assert "ubuntu-24.04-arm" in found.fix
+    assert "--if-missing pass" in found.cost
+
+
+def test_a_machine_with_counters_can_gate_on_instructions() -> None:
+    found = findings.gate(WORKING)
+    assert found.state is Health.GOOD
+    assert "instructions>+1%" in found.text

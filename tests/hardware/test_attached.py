@@ -131,8 +131,8 @@ def _kernels(executed: tuple[str, ...]) -> tuple[str, str]:
         "ConvInteger", "MatMulIntegerToFloat", "MatMulInteger", "DynamicQuantizeMatMul", "FusedConv", "Conv", "Gemm",
     )  # fmt: skip
     found = [next((one for one in known if f", {one}" in side or side == one), "") for side in executed]
-    alike = {"FusedConv": "Conv", "MatMulIntegerToFloat": "MatMulInteger", "DynamicQuantizeMatMul": "MatMulInteger"}
-    return alike.get(found[0], found[0]), alike.get(found[1], found[1])
+    renamed = {"FusedConv": "Conv", "MatMulIntegerToFloat": "MatMulInteger", "DynamicQuantizeMatMul": "MatMulInteger"}
+    return renamed.get(found[0], found[0]), renamed.get(found[1], found[1])
 
 
 def test_a_trace_of_torch_has_the_operators_that_its_table_has(tmp_path: Path) -> None:

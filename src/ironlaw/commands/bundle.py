@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from ironlaw.commands.showing import check_writable, say, write_text
+from ironlaw.errors import BadInput
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option(
     "-o",
     "--out",
@@ -18,18 +19,38 @@ from ironlaw.commands.showing import check_writable, say, write_text
     metavar="FILE.md",
     help="Write the bundle to FILE.md; default: FILE.bundle.md.",
 )
-def bundle(file: Path, out: Path | None) -> int:
-    """Write what a maintainer asks for about the recording FILE into one Markdown file.
+def bundle(files: tuple[Path, ...], out: Path | None) -> int:
+    """Write what a maintainer asks for into one Markdown file: about a recording, or about files of other tools.
 
     It holds versions, flags, threads, the census of what was executed, the split, the causes, and the commands that
-    measure the same arms again; no weights and no images.
+    measure the same arms again; no weights and no images. Of two profiles or logs of other tools it holds what they
+    show: times, operators and kernels, what they state of versions and threads, and the command to run next.
+
+    \b
+    ironlaw bundle run.jsonl
+    ironlaw bundle fp32-profile.json int8-profile.json -o issue.md
     """
+    if not files:
+        raise BadInput("no file is named", hint="ironlaw bundle FILE, a recording of ironlaw run, or two files")
+    out = out or files[0].with_suffix(".bundle.md")
+    check_writable(out, keeping=files)
+    write_text(_of_files(files) if len(files) > 1 else _of_one(files[0]), out)
+    say(f"Bundle: {out}", err=True)
+    return 0
+
+
+def _of_one(file: Path) -> str:
     import ironlaw
     from ironlaw.report.bundle import to_bundle
 
     recording = ironlaw.load(file)
-    out = out or file.with_suffix(".bundle.md")
-    check_writable(out, keeping=[file])
-    write_text(to_bundle(ironlaw.explain(recording), recording), out)
-    say(f"Bundle: {out}", err=True)
-    return 0
+    return to_bundle(ironlaw.explain(recording), recording)
+
+
+def _of_files(files: tuple[Path, ...]) -> str:
+    from ironlaw.analysis.attached.explain import explain_attached
+    from ironlaw.commands.attaching import read_files
+    from ironlaw.report.bundle import attached_bundle
+
+    found = read_files(files)
+    return attached_bundle(explain_attached(found), found)

@@ -52,6 +52,7 @@ def diagnose(
     """Everything that was looked at, in the order in which it matters."""
     return (
         *findings.counters(check),
+        findings.gate(check),
         findings.paranoid(machine),
         findings.container(around.container, check),
         findings.dot_products(machine),

@@ -76,6 +76,18 @@ def _hardware_counters(check: CounterCheck) -> Finding:
     )
 
 
+def gate(check: CounterCheck) -> Finding:
+    """Whether a gate in continuous integration can count instructions here, and where it can."""
+    if check.meter is Meter.HARDWARE:
+        return _good("gate", "instructions can be limited: ironlaw compare --fail-if 'instructions>+1%'")
+    return _costs(
+        "gate",
+        "a rule about instructions is not known on this machine",
+        cost="a gate judges time alone, with wider intervals; such a rule fails it unless --if-missing pass is given",
+        fix="on GitHub, try runs-on: ubuntu-24.04-arm, reported to expose a PMU; run ironlaw doctor in the job to see",
+    )
+
+
 def _kernel_mode(check: CounterCheck) -> Finding:
     if "instructions:k" not in check.lost:
         return _good("kernel mode", "counted apart")

@@ -47,8 +47,13 @@ def operator_lines(comparison: Comparison) -> tuple[str, list[OperatorLine]]:
 
 def _times(row: OperatorRow) -> str:
     """How often they ran in one repeat, in the control and in the changed arm."""
-    before, after = (number(times) for times in (row.control_times, row.changed_times))
+    before, after = (_count(times) for times in (row.control_times, row.changed_times))
     return before if before == after else f"{before} → {after}"
+
+
+def _count(times: float) -> str:
+    """A whole number as such; a node that ran in some repeats only has a fraction."""
+    return f"{times:.0f}" if times == round(times) else number(times)
 
 
 def operators_document(comparison: Comparison) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from ironlaw.arm import Arm
+from ironlaw.attachment import AttachedFile
 from ironlaw.explanation import Explanation
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
@@ -21,6 +23,7 @@ from ironlaw.report.markdown import (
     escaped,
     facts_block,
     folded,
+    next_blocks,
     table,
 )
 from ironlaw.report.quantity import number
@@ -44,6 +47,41 @@ def to_bundle(explanation: Explanation, recording: Recording) -> str:
     ]
     blocks.append(folded("The explanation as JSON", code_block(to_json(explanation))))
     return "\n\n".join(blocks) + "\n"
+
+
+def attached_bundle(explanation: Explanation, files: Sequence[AttachedFile]) -> str:
+    """What files of other tools show, what they state of how they were made, and the run that would test it."""
+    blocks = ["# ironlaw bundle", *arms_blocks(explanation)]
+    for comparison in explanation.comparisons:
+        blocks += comparison_blocks(comparison, explanation)
+    blocks += concern_blocks(explanation)
+    blocks += ["## Attached files", _files(files)]
+    stated = [
+        (file.name, found.label, name, value)
+        for file in files
+        for found in file.found
+        for name, value in found.stated.items()
+    ]
+    if stated:
+        blocks += ["### What they state", table(["file", "of", "what", "value"], stated, right_from=9)]
+    blocks += _attached_census(files) + next_blocks(explanation)
+    blocks.append(folded("The explanation as JSON", code_block(to_json(explanation))))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _files(files: Sequence[AttachedFile]) -> str:
+    rows = [(file.name, found.title, found.label) for file in files for found in file.found]
+    return table(["file", "is", "of"], rows, right_from=9)
+
+
+def _attached_census(files: Sequence[AttachedFile]) -> list[str]:
+    rows = [
+        (file.name, name, number(count))
+        for file in files
+        for found in file.found
+        for name, count in found.census.items()
+    ]
+    return ["### Census of one inference", table(["file", "what", "count"], rows, right_from=2)] if rows else []
 
 
 def reproduction(plan: Plan, machine: Machine | Missing, *, ironlaw: str) -> str:

@@ -157,6 +157,8 @@ def split_blocks(comparison: Comparison) -> list[str]:
     if isinstance(split, Missing):
         return [] if split in (NOT_RECORDED, comparison.ln_ratio) else [escaped(f"No split: {split.reason}.")]
     rows = [(row.title, row.size, row.share) for row in splitting.split_rows(split)]
+    if not rows:
+        return []
     return [table(["by the iron law", "saved", "share"], rows), *map(escaped, splitting.split_remarks(split))]
 
 
