@@ -31,6 +31,8 @@ class WeightDecompression(Cause):
         Switch(cause=slug, factor="accuracy-level", level="4"),
         Switch(cause=slug, factor="float-ops", level=_NBITS),
         Switch(cause=slug, factor="float-ops", level="MatMul"),
+        # Of an arm that was asked for with it off: others multiply in int8 where the plugin can.
+        Switch(cause=slug, factor="plugin.dynamic-quantization", level="own"),
     )
     other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
     factors = ("accuracy-level", "plugin.dynamic-quantization")
@@ -42,7 +44,9 @@ class WeightDecompression(Cause):
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""
         kinds = arm.kinds(_COUNT)
-        return switch.level in kinds if switch.factor == "float-ops" else not kinds or _NBITS in kinds
+        if switch.factor == "accuracy-level":
+            return not kinds or _NBITS in kinds
+        return switch.factor != "float-ops" or switch.level in kinds
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many."""

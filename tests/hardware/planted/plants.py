@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROGRAMS = Path(__file__).with_name("programs.py")
-FILES = Path(__file__).with_name("onnx_programs.py")
+FILES = {
+    "onnxruntime": Path(__file__).with_name("onnx_programs.py"),
+    "openvino": Path(__file__).with_name("openvino_programs.py"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +28,8 @@ class Plant:
     cause: str = ""  # empty: a null
     is_fault: bool = False
     also: tuple[tuple[str, str], ...] = ()
-    files: bool = False  # the factories are those of onnx_programs.py, which write files for ONNX Runtime
-    levels: tuple[str, str] = ("", "")  # behind given@onnxruntime, of control and changed arm
+    engine: str = ""  # where the factories write files for an engine: they are those of FILES
+    levels: tuple[str, str] = ("", "")  # behind given@ENGINE, of control and changed arm
 
     def arms(self) -> tuple[tuple[str, str], ...]:
         """Names and sources."""
@@ -168,28 +171,28 @@ PLANTS = (
         control=("dynamic", "convolutions_dynamic"),
         changed=("float", "convolutions"),
         cause="reference-kernel",
-        files=True,
+        engine="onnxruntime",
     ),
     Plant(
         name="onnx-dynamic-quantization",
         control=("dynamic", "ranges_looked_for"),
         changed=("known", "ranges_known"),
         cause="dynamic-quantization",
-        files=True,
+        engine="onnxruntime",
     ),
     Plant(
         name="onnx-weight-decompression",
         control=("widened", "widened_in_every_call"),
         changed=("level4", "multiplied_in_int8"),
         cause="weight-decompression",
-        files=True,
+        engine="onnxruntime",
     ),
     Plant(
         name="onnx-unfused-qdq",
         control=("pairs", "convolutions_pairs"),
         changed=("float", "convolutions"),
         cause="unfused-qdq",
-        files=True,
+        engine="onnxruntime",
         levels=("+session.qdq=kept", "+session.qdq=kept"),
     ),
     Plant(
@@ -198,7 +201,7 @@ PLANTS = (
         changed=("modest", "convolutions"),
         cause="thread-oversubscription",
         is_fault=True,
-        files=True,
+        engine="onnxruntime",
         levels=("+oversubscribe=yes", ""),
     ),
     Plant(
@@ -207,14 +210,78 @@ PLANTS = (
         changed=("int8", "convolutions"),
         cause="not-quantized",
         is_fault=True,
-        files=True,
+        engine="onnxruntime",
     ),
-    Plant(name="null-onnx-float", control=("one", "convolutions"), changed=("two", "convolutions"), files=True),
+    Plant(
+        name="null-onnx-float",
+        control=("one", "convolutions"),
+        changed=("two", "convolutions"),
+        engine="onnxruntime",
+    ),
     Plant(
         name="null-onnx-dynamic",
         control=("one", "convolutions_dynamic"),
         changed=("two", "convolutions_dynamic"),
-        files=True,
+        engine="onnxruntime",
+    ),
+    Plant(
+        name="openvino-reference-kernel",
+        control=("quantized", "rising_int8"),
+        changed=("float", "rising"),
+        cause="reference-kernel",
+        engine="openvino",
+    ),
+    Plant(
+        name="openvino-unfused-qdq",
+        control=("pairs", "convolutions_int8"),
+        changed=("float", "convolutions"),
+        cause="unfused-qdq",
+        engine="openvino",
+        levels=("+plugin.low-precision=off", ""),
+    ),
+    Plant(
+        name="openvino-weight-decompression",
+        control=("widened", "products_compressed"),
+        changed=("multiplied", "products_compressed"),
+        cause="weight-decompression",
+        engine="openvino",
+        levels=("+plugin.dynamic-quantization=off", ""),
+    ),
+    Plant(
+        name="openvino-simd-density",
+        control=("float", "convolutions"),
+        changed=("int8", "convolutions_int8"),
+        cause="simd-density",
+        engine="openvino",
+    ),
+    Plant(
+        name="openvino-thread-oversubscription",
+        control=("greedy", "convolutions"),
+        changed=("modest", "convolutions"),
+        cause="thread-oversubscription",
+        is_fault=True,
+        engine="openvino",
+        levels=("+oversubscribe=yes", ""),
+    ),
+    Plant(
+        name="openvino-not-quantized",
+        control=("float", "convolutions"),
+        changed=("int8", "convolutions"),
+        cause="not-quantized",
+        is_fault=True,
+        engine="openvino",
+    ),
+    Plant(
+        name="null-openvino-float",
+        control=("one", "convolutions"),
+        changed=("two", "convolutions"),
+        engine="openvino",
+    ),
+    Plant(
+        name="null-openvino-int8",
+        control=("one", "convolutions_int8"),
+        changed=("two", "convolutions_int8"),
+        engine="openvino",
     ),
     Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
     Plant(name="null-renamed", control=("one", "small_linear"), changed=("two", "small_linear_again")),

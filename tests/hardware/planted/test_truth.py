@@ -20,19 +20,20 @@ def said(before: ArmScript, after: ArmScript = SOUND) -> Explanation:
 
 
 def test_every_plant_names_programs_that_exist() -> None:
-    for files, written in ((False, PROGRAMS), (True, FILES)):
+    for engine, written in (("", PROGRAMS), *FILES.items()):
         defined = {node.name for node in ast.parse(written.read_text()).body if isinstance(node, ast.FunctionDef)}
-        plants = [plant for plant in PLANTS if plant.files is files]
+        plants = [plant for plant in PLANTS if plant.engine == engine]
         assert {factory for plant in plants for _, factory in (plant.control, plant.changed)} <= defined
 
 
 def test_there_are_enough_plants_and_nulls_and_each_has_one_name() -> None:
     assert len(BY_NAME) == len(PLANTS)
     assert sum(bool(plant.cause) for plant in PLANTS) >= 15
-    assert sum(not plant.cause for plant in PLANTS) == 7
-    of_files = [plant for plant in PLANTS if plant.files]
-    assert len({plant.cause for plant in of_files if plant.cause}) >= 6
-    assert sum(not plant.cause for plant in of_files) == 2
+    assert sum(not plant.cause for plant in PLANTS if not plant.engine) == 5
+    for engine in FILES:
+        of_files = [plant for plant in PLANTS if plant.engine == engine]
+        assert len({plant.cause for plant in of_files if plant.cause}) >= 6
+        assert sum(not plant.cause for plant in of_files) == 2
 
 
 def test_a_confirmed_plant_is_named_and_nothing_is_false() -> None:

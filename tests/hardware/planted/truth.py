@@ -23,7 +23,7 @@ from ironlaw.report.verdicts import effect_text
 from ironlaw.running import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
-from . import onnx_programs
+from . import onnx_programs, openvino_programs
 from .plants import BY_NAME, PLANTS, Plant
 
 BUDGET_S = 30.0
@@ -43,7 +43,7 @@ class Finding:
 
 def measured(plant: Plant, folder: Path) -> Path:
     """Record a plant as a user would, with all experiments."""
-    arms = _files(plant, folder) if plant.files else _programs(plant)
+    arms = _files(plant, folder) if plant.engine else _programs(plant)
     out = folder / f"{plant.name}.jsonl"
     schedule = Schedule(replicates=7, rounds=6, budget_s=BUDGET_S)
     plan = Plan(model="planted", arms=with_control(arms), schedule=schedule)
@@ -59,13 +59,17 @@ def _programs(plant: Plant) -> tuple[Arm, ...]:
 
 def _files(plant: Plant, folder: Path) -> tuple[Arm, ...]:
     """Write both files and name them as arms, each with its levels."""
+    write, suffix = WRITERS[plant.engine]
     arms = []
     for (name, factory), levels in zip((plant.control, plant.changed), plant.levels, strict=True):
-        path = (folder / "files" / f"{plant.name}-{name}.onnx").resolve()
+        path = (folder / "files" / f"{plant.name}-{name}{suffix}").resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        getattr(onnx_programs, factory)(path)
-        arms.append(Arm(name=name, variant=Variant.parse(f"{GIVEN}@onnxruntime{levels}"), factory=str(path)))
+        getattr(write, factory)(path)
+        arms.append(Arm(name=name, variant=Variant.parse(f"{GIVEN}@{plant.engine}{levels}"), factory=str(path)))
     return tuple(arms)
+
+
+WRITERS = {"onnxruntime": (onnx_programs, ".onnx"), "openvino": (openvino_programs, ".xml")}
 
 
 def found(plant: Plant, explanation: Explanation) -> Finding:
