@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from ironlaw.missing import Missing
 from ironlaw.models import saved
 from ironlaw.plan import Plan, Schedule
 from ironlaw.program import PreparedModel, Program
+from tests.engines import small
 
 
 def setup_of(*, batch: int = 1) -> TwinSetup:
@@ -49,6 +51,45 @@ def test_the_model_is_opened_with_the_batch_of_the_plan(monkeypatch: pytest.Monk
     (fact,) = twin.Twin(setup_of(batch=8)).obey(Prepare("nowhere"))
     assert asked == [("net", 8)]
     assert isinstance(fact, Failure)
+
+
+class TwiceMade:
+    """An engine that makes an arm once more to name its layers."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def prepare(self, *asked: object, threads: int) -> PreparedModel:
+        return PreparedModel(path="nowhere", size_bytes=1, phases_ns={}, weights="seeded")
+
+    def load(self, *asked: object, threads: int) -> Program:
+        raise AssertionError("nothing is loaded while preparing")
+
+    def prepare_profile(self, model: object, folder: Path) -> None:
+        self.done.append("made again")
+
+    def refuse_profile(self, folder: Path, reason: str) -> None:
+        self.done.append(reason)
+
+
+@pytest.mark.parametrize(
+    ("within_s", "done"),
+    [
+        (None, "made again"),
+        (60.0, "made again"),
+        (0.0, "making the arm once more for it would take some 0 s of the budget"),
+    ],
+)
+def test_an_arm_that_takes_long_is_not_made_once_more_for_its_layers(
+    within_s: float | None, done: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TwiceMade()
+    monkeypatch.setattr(twin, "open_model", lambda source, **options: small.two())
+    monkeypatch.setattr(twin.saved, "save", lambda model, folder: None)
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
+    monkeypatch.setattr(twin, "engine", lambda name: engine)
+    twin.Twin(setup_of()).obey(Prepare(str(tmp_path / "arm"), layers=True, layers_within_s=within_s))
+    assert engine.done == [done]
 
 
 def test_a_batch_of_nothing_is_refused() -> None:

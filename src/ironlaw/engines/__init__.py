@@ -57,6 +57,9 @@ class Profiled(Protocol):
     def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
         """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
 
+    def refuse_profile(self, folder: Path, reason: str) -> None:
+        """Write why it was not made instead: asked for layers, the arm answers with the reason."""
+
 
 @runtime_checkable
 class Exporting(Protocol):

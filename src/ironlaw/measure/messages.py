@@ -26,12 +26,14 @@ from ironlaw.program import PreparedModel
 class Prepare(msgspec.Struct, tag="prepare", frozen=True):
     """Make the arm's model and save it under the folder, with what its engine needs to name layers if they are read.
 
-    On the CPUs that are named, where the arm's own are taken.
+    On the CPUs that are named, where the arm's own are taken. Names of layers for which the engine has to make the arm
+    once more are left out where making it took longer than `layers_within_s`.
     """
 
     folder: str
     layers: bool = False
     cpus: tuple[int, ...] = ()
+    layers_within_s: float | None = None
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):

@@ -44,6 +44,7 @@ from ironlaw.telemetry import together
 from ironlaw.variant import ENGINE, PRECISION
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
+LAYERS_SHARE_OF_BUDGET = 1 / 8  # that making an arm may take, if it is to be made once more to name its layers
 START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
@@ -154,7 +155,9 @@ class ProcessStage:
         folder = Path(self._folder.name) / f"model{len(self._made)}-{time.monotonic_ns()}"
         # A model that an experiment alone runs has no layers read.
         layers = self._plan.layers and any(one.prepared_as() == key for one in self._plan.asked())
-        return Errand(arm=arm.name, order=lambda cpus: Prepare(str(folder), layers, cpus))
+        budget_s = self._plan.schedule.budget_s
+        within_s = None if budget_s is None else LAYERS_SHARE_OF_BUDGET * budget_s
+        return Errand(arm=arm.name, order=lambda cpus: Prepare(str(folder), layers, cpus, within_s))
 
     def start(
         self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp

@@ -187,9 +187,16 @@ class Twin:
         folder.mkdir(exist_ok=True)
         saved.save(model, folder)
         by = engine(setup.arm.variant.level(ENGINE))
+        began_s = time.monotonic()
         prepared = by.prepare(setup.arm.variant, model, folder, threads=self._pool_size())
         if order.layers and isinstance(by, Profiled):
-            by.prepare_profile(model, folder)
+            made_s = time.monotonic() - began_s
+            if order.layers_within_s is None or made_s <= order.layers_within_s:
+                by.prepare_profile(model, folder)
+            else:
+                by.refuse_profile(
+                    folder, f"making the arm once more for it would take some {made_s:.0f} s of the budget"
+                )
         # Only what a program has loaded by now is imported for it in replicates: torch takes seconds in each.
         declared, precision = ENGINES[setup.arm.variant.level(ENGINE)], setup.arm.variant.level(PRECISION)
         used = tuple(name for name in declared.uses(precision) if name in sys.modules)

@@ -240,3 +240,11 @@ def test_a_package_that_cannot_be_marked_says_why(model: LoadedModel, tmp_path: 
     assert profile is not None
     with pytest.raises(Exception, match="compiling with marks around the kernels failed: FileNotFoundError"):
         profile([])
+
+
+def test_a_package_that_is_not_compiled_once_more_says_why(tmp_path: Path) -> None:
+    compiled.refuse_profile(tmp_path, "it would take some 40 s of the budget")
+    profile = compiled._profile_of(tmp_path, lambda package: package, ())
+    assert profile is not None
+    with pytest.raises(Exception, match="it would take some 40 s of the budget"):
+        profile([])

@@ -150,6 +150,13 @@ def prepare_profile(model: LoadedModel, folder: Path) -> None:
     (folder / _EXPORTED).unlink(missing_ok=True)
 
 
+def refuse_profile(folder: Path, reason: str) -> None:
+    """Write why there are no layers; an earlier reason stands."""
+    if not (folder / _CALLS).exists():
+        _write_calls(folder, _Calls(reason=reason))
+    (folder / _EXPORTED).unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Calls:
     """The kernels of the profiled package, or why it could not be made."""
