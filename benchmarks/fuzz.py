@@ -4,9 +4,10 @@
     python -m benchmarks.fuzz --seed 40000 --count 60000        continue there: an input depends on its number alone
     python -m benchmarks.fuzz --kind table --seed 7 --count 1 --show
 
-Recordings, tables, outputs of perf stat, plan files, histories and command lines are changed at random places: numbers
-beyond their laws, other names, missing, doubled and swapped parts, cut and flipped bytes. Each goes to the command line
-inside this process, under an alarm. Nothing is measured: a command line that would start a run names no model.
+Recordings, tables, outputs of perf stat, files of other tools, plan files, histories and command lines are changed at
+random places: numbers beyond their laws, other names, missing, doubled and swapped parts, cut and flipped bytes. Each
+goes to the command line inside this process, under an alarm. Nothing is measured: a command line that would start a run
+names no model.
 """
 
 from __future__ import annotations

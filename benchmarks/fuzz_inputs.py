@@ -23,6 +23,7 @@ class Seeds:
     recordings: list[list[bytes]]
     tables: list[bytes]
     perf: list[bytes]
+    attached: dict[str, list[bytes]]  # files of other tools, by the tool that the name of each begins with
     plans: list[bytes]
 
     @classmethod
@@ -50,12 +51,16 @@ class Seeds:
         tested = with_experiments(tuple(map(Arm.of, engines)), Script(arms=engines), replicates=5, ceilings=True)
         programs = Script(arms={"a": burdened(faults), "b": SOUND})
         given = with_experiments((own("a"), own("b")), programs, replicates=5)
-        data = ROOT / "tests/analysis/data"
+        data, attached = ROOT / "tests/analysis/data", dict[str, list[bytes]]()
+        for path in sorted((ROOT / "tests/attached/data").iterdir()):
+            attached.setdefault(path.name.partition("-")[0], []).append(path.read_bytes())
+        del attached["README.md"]
         return cls(
             small=[lines_of(one) for one in few],
             recordings=[*map(lines_of, (small, without, recorded(), tested, given)), *golden],
             tables=[(ROOT / "tests/commands/data/post.csv").read_bytes(), b"arm;time_s;ipc\na;1,5;0,5\nb;2,5;1\n"],
             perf=[path.read_bytes() for path in sorted(data.iterdir()) if path.name != "README.md"],
+            attached=attached,
             plans=[PLAN, PLAN.replace(b"precision", b"replicates = 4 #")],
         )
 
@@ -75,7 +80,7 @@ out = "cells"
 
 
 # How often each kind comes: a history takes as long as thirty tables, so that its folder holds many damaged files.
-OFTEN = {"recording": 30, "table": 24, "perf-stat": 16, "plan": 14, "history": 1, "command-line": 15}
+OFTEN = {"recording": 30, "table": 24, "perf-stat": 16, "attached": 12, "plan": 14, "history": 1, "command-line": 15}
 SELDOM = 0.04  # of recordings are large, and as many are drawn as HTML, Markdown or a terminal's page
 
 
@@ -85,8 +90,8 @@ class Inputs:
     def __init__(self, folder: Path, seeds: Seeds) -> None:
         self._folder, self._seeds = folder, seeds
         self.kinds: dict[str, Callable[[random.Random], list[str]]] = {
-            "recording": self.recording, "table": self.table, "perf-stat": self.perf_stat, "plan": self.plan,
-            "history": self.history, "command-line": self.command_line,
+            "recording": self.recording, "table": self.table, "perf-stat": self.perf_stat, "attached": self.attached,
+            "plan": self.plan, "history": self.history, "command-line": self.command_line,
         }  # fmt: skip
 
     def of_number(self, number: int, kinds: Sequence[str]) -> tuple[str, list[str]]:
@@ -132,6 +137,17 @@ class Inputs:
             other = one
         files = [self._file("a.txt", changed_bytes(one, rng)), self._file("b.txt", other)]
         return ["explain", "--perf-stat", *files, *self._shown(rng)]
+
+    def attached(self, rng: random.Random) -> list[str]:
+        """Two files of one tool, the first of them damaged: or, seldom, of two tools."""
+        tools = sorted(self._seeds.attached)
+        tool = rng.choice(tools)
+        other = rng.choice(tools) if rng.random() < SELDOM else tool
+        first, second = rng.choice(self._seeds.attached[tool]), rng.choice(self._seeds.attached[other])
+        files = [self._file("a", changed_bytes(first, rng)), self._file("b", second)]
+        if rng.random() < SELDOM:
+            return ["bundle", *files, "-o", str(self._folder / "out.md")]
+        return ["explain", *files, *self._shown(rng)]
 
     def _shown(self, rng: random.Random) -> list[str]:
         """JSON, which shows all that was computed in a third of the time that a page takes; seldom a page."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ironlaw.analysis.attached.explain import explain_attached
 from ironlaw.attachment import TimedWhole
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Difference, Outcome
@@ -173,3 +174,9 @@ def test_the_place_of_an_error_is_that_of_the_event() -> None:
 
 def test_the_name_of_a_file_does_not_matter() -> None:
     assert fixture(FLOAT).found == file_of((DATA / FLOAT).read_bytes(), named="whatever.txt").found
+
+
+def test_a_profile_that_is_called_int8_and_has_no_int8_operator_is_a_concern() -> None:
+    first, second = file_of((DATA / FLOAT).read_bytes(), "fp32.json"), file_of((DATA / FLOAT).read_bytes(), "int8.json")
+    found = [concern for concern in explain_attached([first, second]).concerns if concern.slug == "not-quantized"]
+    assert [concern.arm for concern in found] == ["int8.json"]

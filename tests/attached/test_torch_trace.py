@@ -137,3 +137,8 @@ def test_a_damaged_trace_is_refused_with_its_place(text: str, message: str) -> N
     with pytest.raises(BadInput, match=r"^a\.json, line \d+, column \d+: ") as caught:
         file_of(text, "a.json")
     assert message in caught.value.message
+
+
+def test_a_trace_without_int8_operators_does_not_claim_that_there_are_none() -> None:
+    assert "int8_operators" not in one(PLAIN).census
+    assert made(("aten::_int_mm", 0, 5)).census["int8_operators"] == 1

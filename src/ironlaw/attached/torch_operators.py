@@ -17,6 +17,8 @@ _WEIGHTED = {
     "conv1d": (0, 1), "conv2d": (0, 1), "conv3d": (0, 1), "convolution": (0, 1), "conv_transpose2d": (0, 1),
     "linear": (0, 1), "addmm": (1, 2), "mm": (0, 1), "embedding": (1, 0),
 }  # fmt: skip
+_INT8 = ("quantized::", "onednn::q", "torchao::")
+_INT8_PARTS = ("_int_mm", "int8pack")
 _TWO = ("add", "add_", "mul", "mul_", "bmm", "matmul", "baddbmm")
 
 
@@ -42,14 +44,15 @@ def _form(shape: Any, kind: str) -> Form | None:
 def census_of(names: Sequence[str]) -> dict[str, Any]:
     """Counts over the outermost operators of one repeat, by the names of measure/census.py."""
     bare = [name.rpartition("::")[2] for name in names]
-    int8 = [name for name in names if name.startswith(("quantized::", "onednn::q", "torchao::"))]
+    int8 = [name for name in names if name.startswith(_INT8) or any(part in name for part in _INT8_PARTS)]
     dynamic = [name for name in int8 if "dynamic" in name]
     counts = {
         "operators": float(len(names)),
-        "int8_operators": float(len(int8)),
         "dynamic_operators": float(len(dynamic)),
         "fake_quantize_operators": float(sum("fake_quant" in name for name in bare)),
         "quantize_operators": float(sum(name.startswith(("quantize_per", "dequantize")) for name in bare)),
         "norm_operators": float(sum("batch_norm" in name for name in bare)),
     }
+    if int8:  # without any, a kernel that was compiled may compute in int8, or a table leave it out
+        counts["int8_operators"] = float(len(int8))
     return {"census": counts, "named": {}}

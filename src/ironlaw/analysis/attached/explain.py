@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ironlaw.analysis.account.account import account
@@ -19,6 +19,8 @@ from ironlaw.analysis.imported.perf_stat import explain_outputs
 from ironlaw.analysis.verdicts.unswitched import consistent
 from ironlaw.arm import Arm
 from ironlaw.attachment import AttachedFile, Repeated, TimedWhole
+from ironlaw.causes import CAUSES
+from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.explanation import HAS_INTERVAL, ArmSummary, Comparison, Difference, Explanation, ReadOnce
 from ironlaw.missing import Maybe, Missing, is_known
@@ -64,11 +66,19 @@ def explain_attached(files: Sequence[AttachedFile]) -> Explanation:
         plan=_NO_PLAN,
         arms=tuple(arm.row for arm in arms),
         comparisons=comparisons,
-        concerns=attached_doubts([(arm.name, arm.attachment) for arm in found.arms], _whole(found)),
+        concerns=(*_faults(arms), *attached_doubts([(arm.name, arm.attachment) for arm in found.arms], _whole(found))),
         control_check=_NO_CONTROL,
         next_run=next_run(found.arms, comparisons),
         source=source,
     )
+
+
+def _faults(arms: Sequence[_Arm]) -> Iterator[Concern]:
+    """The faults that causes see in an arm alone: called int8, and executed no int8 operator."""
+    for arm in arms:
+        for cause in CAUSES.values():
+            if arm.seen.census and (concern := cause.concern(arm.seen, "")) is not None:
+                yield concern
 
 
 def _whole(found: AttachedPairs) -> AttachedWhole:

@@ -268,11 +268,12 @@ def _census(nodes: tuple[AttachedNode, ...], ran: list[_Primitive]) -> dict[str,
     operators = [node.call.operator for node in nodes]
     counts = {
         "operators": float(len(ran)),
-        "int8_operators": float(len(int8)),
         "reference_operators": float(len(reference)),
         "quantize_operators": float(sum("quantize" in name for name in operators)),
         "reorders": float(sum(name == "reorder" for name in operators)),
     }
+    if int8:  # without any, others than oneDNN may compute in int8
+        counts["int8_operators"] = float(len(int8))
     said = tuple(dict.fromkeys(f"{one.name} {one.problem}, {one.implementation}" for one in reference))
     return {"census": counts, "named": {"reference_operators": said} if said else {}}
 
