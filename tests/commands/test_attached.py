@@ -58,6 +58,12 @@ def test_a_report_holds_the_operators_and_the_command(
         assert part in text
 
 
+def test_the_page_draws_what_each_layer_saves_without_terms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "report.html"
+    said(capsys, "explain", FLOAT, DYNAMIC, "--report", out)
+    assert "lost (below 0) by each layer. The last is the framework." in out.read_text()
+
+
 def test_a_report_overwrites_no_file_that_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "a.json"
     file.write_bytes(FLOAT.read_bytes())

@@ -45,8 +45,11 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
         for ax in (times, saved):
             grid_lines(ax, axis="y")
         times.xaxis.set_visible(False)
-        caption = "Above: time of each layer. Below: time saved (above 0) or lost (below 0) by each layer, by term. "
-        caption += "The last two are the framework and the unattributed rest."
+        by = ", by term" if _terms_of(rows) else ""
+        caption = f"Above: time of each layer. Below: time saved (above 0) or lost (below 0) by each layer{by}. "
+        rest = [row.fate for row in rows if row.fate not in ("both", "appeared", "vanished")]
+        last = "The last two are the framework and the unattributed rest." if len(rest) > 1 else ""
+        caption += last or f"The last is {'the framework' if rest == ['framework'] else 'the unattributed rest'}."
         return finish(figure, name=name, title="Layer by layer", caption=caption)
 
 
@@ -61,7 +64,10 @@ def _outline(ax: Axes, values_ns: Sequence[float], scale: Scale, ink: Ink, arm: 
 
 def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
     above, below = [0.0] * len(rows), [0.0] * len(rows)
-    terms = [term for term in Term if any(is_known(row.terms.get(term, _ABSENT)) for row in rows)]
+    terms = _terms_of(rows)
+    if not terms:  # of attached files: times alone
+        heights = [row.saved_ns / scale.size for row in rows]
+        stairs(ax, heights, fill=True, color=SERIES[0].value, linewidth=0)
     for place, term in enumerate(terms):
         heights = [_known(row.terms.get(term, _ABSENT)) / scale.size for row in rows]
         style: dict[str, Any] = {"color": SERIES[place].value, "hatch": HATCHES[place], "linewidth": 0}
@@ -75,6 +81,10 @@ def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
     ax.axhline(0, color=Ink.MUTED.value, linewidth=0.8)
     if terms:
         _legend_above(ax)
+
+
+def _terms_of(rows: Sequence[LedgerRow]) -> list[Term]:
+    return [term for term in Term if any(is_known(row.terms.get(term, _ABSENT)) for row in rows)]
 
 
 def _legend_above(ax: Axes) -> None:
