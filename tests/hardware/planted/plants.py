@@ -234,10 +234,11 @@ PLANTS = (
     Plant(
         name="openvino-unfused-qdq",
         control=("pairs", "convolutions_int8"),
-        changed=("float", "convolutions"),
+        changed=("fused", "convolutions_int8"),
         cause="unfused-qdq",
         engine="openvino",
         levels=("+plugin.low-precision=off", ""),
+        also=(INT8_DENSITY,),
     ),
     Plant(
         name="openvino-weight-decompression",

@@ -58,11 +58,12 @@ def _programs(plant: Plant) -> tuple[Arm, ...]:
 
 
 def _files(plant: Plant, folder: Path) -> tuple[Arm, ...]:
-    """Write both files and name them as arms, each with its levels."""
+    """Write both files and name them as arms, each with its levels; arms that differ in levels alone share a file."""
     write, suffix = WRITERS[plant.engine]
     arms = []
     for (name, factory), levels in zip((plant.control, plant.changed), plant.levels, strict=True):
-        path = (folder / "files" / f"{plant.name}-{name}{suffix}").resolve()
+        its_own = factory if plant.control[1] == plant.changed[1] and len(set(plant.levels)) > 1 else name
+        path = (folder / "files" / f"{plant.name}-{its_own}{suffix}").resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         getattr(write, factory)(path)
         arms.append(Arm(name=name, variant=Variant.parse(f"{GIVEN}@{plant.engine}{levels}"), factory=str(path)))

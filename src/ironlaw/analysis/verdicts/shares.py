@@ -98,8 +98,8 @@ def factor_contributions(
     factors the interaction is what one changes in the other's effect.
     """
     first, last = on.plan.arm(control), on.plan.arm(changed)
-    if first.factory or last.factory:
-        return [], {}
+    if first.factory != last.factory:
+        return [], {}  # two programs of a user's differ in more than their levels
     factors = first.variant.differing(last.variant)
     plain = _corners(on, control, changed)
     if plain is None:
@@ -111,7 +111,8 @@ def factor_contributions(
         for item in confirmed
         if item.facing is None and all(on.stand_in(arm, item.switches) for arm in plain.values())
     ]
-    switches = list(dict.fromkeys([*held, *(switch for item in away for switch in item.switches)]))
+    applied = dict.fromkeys([*held, *(switch for item in away for switch in item.switches)])
+    switches = [switch for switch in applied if switch.factor not in factors]  # what differs cannot be held
     moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
     corners = {corner: arm for corner, arm in moved.items() if arm is not None}
     if len(corners) < len(plain):
@@ -141,9 +142,12 @@ def factor_contributions(
 
 
 def _corners(on: Bench, control: str, changed: str) -> dict[frozenset[str], str] | None:
-    """The arm at each corner of the factorial; None when one did not run."""
-    named = {str(arm.variant): arm.name for arm in on.plan.arms if not arm.factory and not arm.repeats}
-    wanted = on.plan.arm(control).variant.corners(on.plan.arm(changed).variant)
+    """The arm of the same program at each corner of the factorial; None when one did not run."""
+    first, last = on.plan.arm(control), on.plan.arm(changed)
+    same = [arm for arm in on.plan.arms if arm.factory == first.factory and not arm.repeats]
+    # The two themselves before an experiment's arm of the same levels, which joined later.
+    named = {str(arm.variant): arm.name for arm in (*same, first, last)}
+    wanted = first.variant.corners(last.variant)
     corners = {group: named[str(variant)] for group, variant in wanted.items() if str(variant) in named}
     ran = all(name in on.ln_wall for name in corners.values())
     return corners if ran and len(corners) == len(wanted) else None
