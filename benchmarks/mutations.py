@@ -127,7 +127,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "recording.py", "tests/test_recording.py",
         ("fact.schema > SCHEMA", "fact.schema > SCHEMA + 1"),
         ('line.endswith(b"\\n") and number > 1', "False"),
-        ("bool(by_kind[_Cut]) or not ended", "not ended"),
+        ("bool(by_kind[_Cut]) or not by_kind[Ended]", "not ended"),
     ),
     *_of(
         "estimate.py", f"{_TV}/test_judgement.py {_TV}/test_in_time.py {_TS}/test_interval.py",

@@ -105,7 +105,7 @@ def test_ctrl_c_keeps_what_is_there_and_says_how_to_go_on(run: Run, tmp_path: Pa
     code, _, err = run("plan.toml", runner=_Interrupted(journal=tmp_path / "journal"))
     assert code == 3
     assert "stopped; 1 of 2 cells are measured and kept" in err
-    assert "to go on: ironlaw sweep plan.toml" in err
+    assert "to continue: ironlaw sweep plan.toml" in err
     assert len(list((tmp_path / "ironlaw-sweeps" / "plan").glob("*.jsonl"))) == 1
     assert run("plan.toml")[0] == 0
 

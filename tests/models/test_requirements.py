@@ -54,6 +54,6 @@ def test_requirements_are_followed_and_extras_of_the_first_package_alone(monkeyp
             raise importlib.metadata.PackageNotFoundError(name)
         return known[name]
 
-    monkeypatch.setattr("ironlaw.models.requirements.requires", requires)
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
     found = {name: _leads_to(name, "heavy-library") for name in known}
     assert found == {"one": False, "two": True, "three": True, "four": True}
