@@ -85,7 +85,7 @@ def test_an_arm_that_takes_long_is_not_made_once_more_for_its_layers(
 ) -> None:
     engine = TwiceMade()
     monkeypatch.setattr(twin, "open_model", lambda source, **options: small.two())
-    monkeypatch.setattr(twin.saved, "save", lambda model, folder: None)
+    monkeypatch.setattr(saved, "save", lambda model, folder: None)
     monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
     monkeypatch.setattr(twin, "engine", lambda name: engine)
     twin.Twin(setup_of()).obey(Prepare(str(tmp_path / "arm"), layers=True, layers_within_s=within_s))

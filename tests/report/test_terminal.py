@@ -311,7 +311,7 @@ def test_only_the_widest_comparison_has_its_split_unless_everything_is_asked_for
 def test_paragraph_reads_like_an_answer() -> None:
     assert (
         "int8+fused is 2.70× [2.60, 2.80] faster than fp32: 10.70 ms instead of 29.00 ms per image. "
-        "41 % [38, 44] of the gain is page faults, 47 % [43, 51] is fusion. "
+        "41 % [38, 44] of the gain is page faults. 47 % [43, 51] is fusion. "
         "Unexplained: a factor of 1.13× [1.08, 1.17], 12 % of the gain."
     ) in flat(text_of(explanations.with_pmu())).replace("41.0 % [38.0, 44.0]", "41 % [38, 44]")
 
