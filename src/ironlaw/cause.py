@@ -115,6 +115,10 @@ class Cause:
         """What of a slow arm is consistent with the cause, where nothing switches it off; empty: nothing."""
         return ""
 
+    def nodes(self, arm: Observed) -> str:
+        """Where in an arm the cause is, as a parenthesis of nodes by name; empty where none is known."""
+        return ""
+
     def bound(
         self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings], *, smallest: float
     ) -> CauseVerdict | None:

@@ -14,6 +14,7 @@ _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI,
 _NARROW = (InstructionClass.SSE, InstructionClass.SCALAR)
 _PRODUCTS = (LoopWork.MULTIPLY_ADD, LoopWork.INTEGER_MULTIPLY_ADD)
 _SLUG = "reference-kernel"
+_OPERATORS = "reference_operators"
 # What engines have been seen to run by a general or a reference kernel, as their files call it.
 _KINDS = (
     "ConvInteger",
@@ -59,7 +60,7 @@ class ReferenceKernel(Cause):
         """Shapes are made dense, the types that it executes so left in float."""
         if switch.factor != "float-ops":
             return arm.census.get("sparse_convolutions", 0.0) > 0
-        return arm.census.get("reference_operators", 0.0) > 0 and switch.level in arm.kinds("reference_operators")
+        return arm.census.get(_OPERATORS, 0.0) > 0 and switch.level in arm.kinds(_OPERATORS)
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many have."""
@@ -70,15 +71,19 @@ class ReferenceKernel(Cause):
         counted = any(count in arm.census for count in _COUNTS)
         return "none of its operators is known to lack a fast kernel" if counted and not self.shows(arm) else ""
 
+    def nodes(self, arm: Observed) -> str:
+        """The operators without a fast kernel."""
+        return arm.named(_OPERATORS)
+
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes operators of such a type."""
-        slow = arm.census.get("reference_operators", 0.0)
+        slow = arm.census.get(_OPERATORS, 0.0)
         if slow:
-            return f"{slow:.0f} operators of {arm.arm.name} have no fast kernel{arm.named('reference_operators')}"
+            return f"{slow:.0f} operators of {arm.arm.name} have no fast kernel{arm.named(_OPERATORS)}"
         return _narrow_loops(arm, machine)
 
 
-_COUNTS = ("sparse_convolutions", "reference_operators")
+_COUNTS = ("sparse_convolutions", _OPERATORS)
 
 
 def _outside(arm: Observed) -> float:

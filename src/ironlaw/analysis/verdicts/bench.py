@@ -187,6 +187,7 @@ def _contribution(
         if entry.excluded and entry.arm in asked and entry.switches == (tried[entry.arm],)
     ]
     sides = [side for side in (0, 1) if before[side] != after[side]]
+    where = [f"in {asked[side]} {named}" for side in sides if (named := _nodes(on, switch, asked[side]))]
     return Contribution(
         cause=switch.cause,
         switches=(switch,),
@@ -196,11 +197,15 @@ def _contribution(
         parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
         sign=_predicted(on, switch, before, after),
         in_time=_in_time(on, before, after),
-        note="; ".join(excluded),
+        note="; ".join([*where, *excluded]),
         design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
         others=(before[1], after[1]) if len(sides) > 1 else None,
         arms=(*before, *after),
     )
+
+
+def _nodes(on: Bench, switch: Switch, arm: str) -> str:
+    return cause_of(switch.cause).nodes(on.seen[arm]).strip() if arm in on.seen else ""
 
 
 def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], applied: tuple[str, str]) -> int:
