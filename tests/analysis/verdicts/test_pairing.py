@@ -99,6 +99,13 @@ def test_two_switches_of_one_cause_on_one_pair_are_two_experiments_with_shares_o
         assert share.value == pytest.approx(part, abs=0.01)
 
 
+def test_a_side_that_stays_as_it_is_says_why_once_by_what_was_known_last() -> None:
+    again = [applied_to("b", RETAIN, excluded=f"it has {faults} page faults") for faults in (3, 2)]
+    bench = on([applied_to("a", RETAIN), *again], {"a": 16.0, "b": 15.0, "a+malloc=retain": 15.6})
+    (item,) = contributions(bench, "a", "b")
+    assert item.note == "b was not switched: it has 2 page faults"
+
+
 def test_of_two_levels_of_one_factor_only_the_larger_is_taken_away_with_others() -> None:
     item = next(iter(contributions(DIFFERENT, "a", "b")))
     same_factor = replace(item, switches=(replace(RETAIN, level="jemalloc"),))

@@ -181,11 +181,12 @@ def _contribution(
     before, after = arms
     switch, facing = pair
     tried = dict(zip(asked, pair, strict=True))
-    excluded = [
-        f"{entry.arm} was not switched: {entry.excluded}"
+    # Planned anew after each replicate: the last reason is the one that more was known for.
+    excluded = {
+        entry.arm: f"{entry.arm} was not switched: {entry.excluded}"
         for entry in on.plan.experiments
         if entry.excluded and entry.arm in asked and entry.switches == (tried[entry.arm],)
-    ]
+    }
     sides = [side for side in (0, 1) if before[side] != after[side]]
     where = [f"in {asked[side]} {named}" for side in sides if (named := _nodes(on, switch, asked[side]))]
     return Contribution(
@@ -197,7 +198,7 @@ def _contribution(
         parts=on.series((1.0, before[0]), (-1.0, before[1]), (-1.0, after[0]), (1.0, after[1])),
         sign=_predicted(on, switch, before, after),
         in_time=_in_time(on, before, after),
-        note="; ".join([*where, *excluded]),
+        note="; ".join([*where, *excluded.values()]),
         design=Design.BOTH_SIDES if len(sides) > 1 else Design.PAIR,
         others=(before[1], after[1]) if len(sides) > 1 else None,
         arms=(*before, *after),
