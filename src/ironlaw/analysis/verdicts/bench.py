@@ -181,7 +181,7 @@ def _contribution(
     before, after = arms
     switch, facing = pair
     tried = dict(zip(asked, pair, strict=True))
-    # Planned anew after each replicate: the last reason is the one that more was known for.
+    # Plans are made again after each replicate: the last reason is the one for which most was known.
     excluded = {
         entry.arm: f"{entry.arm} was not switched: {entry.excluded}"
         for entry in on.plan.experiments
