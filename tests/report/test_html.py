@@ -144,6 +144,16 @@ def test_summary_is_printed_once() -> None:
     assert all(page.count(one) == 1 for one in reported)
 
 
+def test_the_page_opens_with_the_answer_and_its_pictures_and_draws_them_once() -> None:
+    page = page_of("with_pmu")
+    places = [page.index(text) for text in ('id="summary"', ", by cause", 'id="arms"')]
+    assert places == sorted(places)
+    whole = explanations.with_pmu()
+    widest = max(whole.comparisons[:3], key=lambda one: abs(one.ln_ratio.value) if is_known(one.ln_ratio) else 0.0)
+    title = f"From {widest.control} to {widest.changed}, by cause"
+    assert Page(page).text.count(title) == 1
+
+
 def test_same_explanation_gives_the_same_file() -> None:
     explanation = explanations.with_pmu()
     assert render(explanation, recording(explanation)) == page_of("with_pmu")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROW_IN = 0.32
-_ROWS = 16  # the rows that differ most; the table below has all of them
+_ROWS = 10  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
 _LETTER = 0.0068  # of the width that a letter takes
