@@ -245,6 +245,12 @@ SOURCES = {_name(path): (ROOT / path).read_text() for path in MODULES}
 PACKAGES = {_name(path) for path in MODULES if path.name == "__init__.py"}
 
 
+def test_a_module_can_be_read_at_once() -> None:
+    """At most 400 lines: what is longer does more than one thing."""
+    lines = {str(module): len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    assert {module: count for module, count in lines.items() if count > 400} == {}
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     assert circle(by_module(SOURCES)) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
@@ -213,11 +214,23 @@ def _parse_separated(text: str, named: str) -> Output:
             if not isinstance(derived, Missing):
                 elapsed, spread = derived, Missing("the time elapsed is derived")
                 assumptions = ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)
-    by_event = {row.event: row.value for row in counted}
-    gap = Missing("separated output has none; add -e user_time,system_time")
+    return output_of_rows(counted, elapsed, spread, assumptions=assumptions, kind="separated")
+
+
+def output_of_rows(
+    counted: Sequence[Counted],
+    elapsed_ns: Maybe[float],
+    spread: Maybe[float],
+    *,
+    assumptions: tuple[str, ...],
+    kind: str,
+) -> Output:
+    """What rows of events are as an output: user and system time are events like others there."""
+    by_event = {one.event: one.value for one in counted}
+    gap = Missing(f"{kind} output has none; add -e user_time,system_time")
     return Output(
         counted=tuple(counted),
-        elapsed_ns=elapsed,
+        elapsed_ns=elapsed_ns,
         elapsed_spread=spread,
         user_ns=by_event.get("user_time", gap),
         kernel_ns=by_event.get("system_time", gap),

@@ -8,6 +8,10 @@ from ironlaw.measure.meter import TurnMeter
 from ironlaw.program import Program
 
 
+def nothing(*arguments: object) -> None:
+    """An inference that does nothing."""
+
+
 def run(program: Program, meter: TurnMeter, inputs: list[tuple[object, ...]]) -> int:
     """The hot loop: the wall time in ns of one inference after the other, counters running."""
     infer = program.infer

@@ -24,7 +24,7 @@ from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import UNCHECKED, check
-from ironlaw.measure.hot_loop import run, run_paused
+from ironlaw.measure.hot_loop import nothing, run, run_paused
 from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
 from ironlaw.measure.measured import elapsed
@@ -165,8 +165,7 @@ class Twin:
         program = self._program
         if program is None or not torch_use.is_in_inference_mode():
             return False
-        inputs = self._take_fed()
-        return runs_with_gradients(program.infer, inputs)
+        return runs_with_gradients(program.infer, self._take_fed())
 
     def _failure(self, stage: str, reason: str, hint: str) -> Failure:
         return Failure(arm=self._setup.arm.name, replicate=self._setup.replicate, stage=stage, reason=reason, hint=hint)
@@ -347,7 +346,7 @@ class Twin:
         assert program is not None, "an empty turn is ordered after a turn"
         assert meter is not None, "an empty turn is ordered after a turn"
         assert order is not None, "an empty turn is ordered after a turn"
-        empty = Program(infer=_nothing, inputs=[], before_each=[_nothing for _ in program.before_each])
+        empty = Program(infer=nothing, inputs=[], before_each=[nothing for _ in program.before_each])
         inputs = [self._take_input() for _ in range(order.inferences)]
         meter.begin(order.group)
         wall_ns = run_paused(empty, meter, inputs) if empty.before_each else run(empty, meter, inputs)
@@ -392,12 +391,8 @@ class Twin:
     def _answer(self, first: int | None) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
-        probes = saved.load(self._folder, probes=True).probes
-        return answer_probes(self._setup.arm.name, self._program, probes, first=first)
-
-
-def _nothing(*arguments: object) -> None:
-    """An inference that is none."""
+        known = saved.load(self._folder, probes=True).probes
+        return answer_probes(self._setup.arm.name, self._program, known, first=first)
 
 
 def _where(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ironlaw.attached.format import AttachedFormat
-from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, parse
+from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, output_of_rows, parse
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import Attachment, Repeated, RepeatTimes, TimedWhole
 from ironlaw.missing import Maybe, Missing, first_missing
@@ -80,16 +80,7 @@ def _of_json(whole: str, text: AttachedText) -> Output:
     if derived and not isinstance(clock, Missing) and not isinstance(utilised, Missing) and utilised > 0:
         elapsed = clock / utilised
         assumptions = ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)
-    by_event = {one.event: one.value for one in counted}
-    gap = Missing("JSON output has none; add -e user_time,system_time")
-    return Output(
-        counted=tuple(counted),
-        elapsed_ns=elapsed,
-        elapsed_spread=spread,
-        user_ns=by_event.get("user_time", gap),
-        kernel_ns=by_event.get("system_time", gap),
-        assumptions=assumptions,
-    )
+    return output_of_rows(counted, elapsed, spread, assumptions=assumptions, kind="JSON")
 
 
 def _row(row: dict[str, Any], line: int, text: AttachedText) -> Counted:
