@@ -91,7 +91,7 @@ def program(number: float) -> float:
         (lambda: ironlaw.compare("mobilenet_v2", [1]), "the arms are [1]", "fp32"),  # type: ignore[list-item]
         (lambda: ironlaw.compare("mobilenet_v2", []), "there is no arm", "fp32"),
         (lambda: ironlaw.compare({}, inputs=1.0), "programs need names", "compare({"),
-        (lambda: ironlaw.compare("mobilenet_v2", verbose=True), "no option 'verbose'", "known: "),  # type: ignore[call-arg]
+        (lambda: ironlaw.compare("mobilenet_v2", verbose=True), "unknown option 'verbose'", "known: "),  # type: ignore[call-arg]
         (lambda: ironlaw.compare({"a": program}, inputs=1.0, search=True), "a search chooses", "name neither"),
     ],
 )

@@ -32,6 +32,8 @@ def bundle(files: tuple[Path, ...], out: Path | None) -> int:
     """
     if not files:
         raise BadInput("no file is named", hint="ironlaw bundle FILE, a recording of ironlaw run, or two files")
+    if not files[0].name:
+        raise BadInput(f"{files[0]} is a folder", hint="ironlaw bundle FILE, a recording of ironlaw run, or two files")
     out = out or files[0].with_suffix(".bundle.md")
     check_writable(out, keeping=files)
     write_text(_of_files(files) if len(files) > 1 else _of_one(files[0]), out)

@@ -122,8 +122,8 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     kinds = list(trace.kinds)
     runs = _runs(trace, outers)
     each_us = [run.took_us for run in runs.each]
-    if not all(took > 0 for took in each_us):
-        raise text.refused(1, 1, "a repeat took no time")
+    if not all(0 < took < _MOST_US for took in each_us):
+        raise text.refused(1, 1, "a repeat took no time, or longer than 31 years")
     nodes = _nodes(runs, outers, kinds)
     counted = [kinds[outers.kind[place]].name for place in runs.each[-1].outers]
     return (
