@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -260,6 +261,15 @@ def test_a_default_run_fits_on_60_lines(name: str) -> None:
 
 def open_of(comparison: Comparison) -> tuple[CauseVerdict, ...]:
     return tuple(verdict for verdict in comparison.causes if verdict.outcome is not Outcome.CONFIRMED)
+
+
+def test_where_room_is_short_code_and_guesses_are_left_to_verbose_and_named() -> None:
+    whole = explanations.without_pmu()
+    crowded = tuple(replace(one, causes=one.causes * 6) for one in whole.comparisons)
+    said = flat(text_of(replace(whole, comparisons=crowded)))
+    assert "The usual guesses" not in said
+    assert re.search(r"--verbose shows .*the usual guesses, the time by executed code and the next best arms\.", said)
+    assert "The usual guesses" in flat(text_of(whole))
 
 
 def test_a_run_with_much_to_say_fits_on_60_lines_and_names_what_it_shortens() -> None:

@@ -110,7 +110,7 @@ class Comparisons:
             self._show_split(comparison)
         if is_verbose or not is_known(self.explanation.plan):
             say_if(self.console, splitting.what_if_sentence(comparison, self.explanation.plan), indent=2)
-        if is_known(comparison.account):
+        if is_known(comparison.account) and (is_verbose or self.room.code_rows):
             show_account(comparison.account, comparison, self.console, most=None if is_verbose else self.room.code_rows)
         show_operators(comparison, self.console, is_whole=is_verbose)
         # Both locate the time: by code where it was sampled, else by layer.

@@ -17,11 +17,11 @@ from ironlaw.report.terminal.lines import say
 from ironlaw.text import plain
 
 
-def show_found(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
+def show_found(explanation: Explanation, console: Console, *, is_whole: bool, has_next: bool) -> None:
     """The front of a search, blocks left in float, and the arm to use; with `is_whole` how to make the next best."""
     _show_front(explanation, console)
     _show_mixed(explanation, console)
-    _show_recommendation(explanation, console, is_whole=is_whole)
+    _show_recommendation(explanation, console, is_whole=is_whole, has_next=has_next)
 
 
 def _show_front(explanation: Explanation, console: Console) -> None:
@@ -41,14 +41,14 @@ def _show_mixed(explanation: Explanation, console: Console) -> None:
         say(console, sentence, indent=2)
 
 
-def _show_recommendation(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
+def _show_recommendation(explanation: Explanation, console: Console, *, is_whole: bool, has_next: bool) -> None:
     recommendation = explanation.recommendation
     if is_known(recommendation):
         console.print()
         say(console, recommendation_sentence(recommendation), style="bold")
         if recommendation.how:
             say(console, plain(recommendation.how), indent=2)
-        others = next_best_sentences(recommendation, explanation, with_how=is_whole)
+        others = next_best_sentences(recommendation, explanation, with_how=is_whole) if has_next else []
         if others and not is_whole:
             say(console, f"Next: {'; '.join(others)}.", indent=2, hanging=2)
         elif others:

@@ -15,17 +15,19 @@ class Verbosity(Enum):
 
 
 MOST_LINES = 60  # of 80 columns
+BELOW = 1  # of these that a command adds: where the recording lies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """How many lines the parts of an output take, and whether those are there that other parts say as well."""
 
-    code_rows: int
+    code_rows: int  # 0: the paragraph alone reports where the time went
     open_rows: int  # causes that are not confirmed, of the widest comparison
     doubts: int  # in words; the others are named
     has_open_of_others: bool = False  # what is not confirmed in the other comparisons
     has_split: bool = True  # by the iron law, where code is there too
+    has_guesses: bool = True  # what the usual guesses came to, and the next best arms
 
 
 # From the most to the least; the first with which a default output fits is taken.
@@ -35,4 +37,5 @@ ROOMS = (
     Room(code_rows=4, open_rows=4, doubts=3),
     Room(code_rows=3, open_rows=3, doubts=2, has_split=False),
     Room(code_rows=2, open_rows=2, doubts=0, has_split=False),
+    Room(code_rows=0, open_rows=2, doubts=0, has_split=False, has_guesses=False),
 )

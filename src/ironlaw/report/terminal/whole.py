@@ -30,7 +30,7 @@ from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, sho
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.lines import bare_grid, print_grid, say
-from ironlaw.report.terminal.verbosity import MOST_LINES, ROOMS, Room, Verbosity
+from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
 
@@ -47,7 +47,7 @@ def show(
     """Print the table of the arms and what it means, on MOST_LINES at most by default; with `n`, also the time of n."""
     room = ROOMS[0]
     if verbosity is Verbosity.NORMAL and is_known(explanation.plan):
-        room = next((room for room in ROOMS if _lines(explanation, console, n, room) <= MOST_LINES), ROOMS[-1])
+        room = next((room for room in ROOMS if _lines(explanation, console, n, room) <= MOST_LINES - BELOW), ROOMS[-1])
     _show(explanation, console, n=n, verbosity=verbosity, room=room)
 
 
@@ -78,7 +78,8 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
         return
     _show_waterfall(explanation, console)
     _show_gaps(lost, console, is_whole=is_verbose)
-    _show_guesses(explanation, console, is_whole=is_verbose)
+    if is_verbose or room.has_guesses:
+        _show_guesses(explanation, console, is_whole=is_verbose)
     has_answers = _show_agreement(explanation, console, all_arms=is_verbose)
     if is_verbose:
         _show_boundaries(explanation, console)
@@ -91,14 +92,15 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     # Of other people's numbers the doubts are most of what there is to say.
     in_words = is_verbose or not is_known(explanation.plan)
     shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words, room=room)
-    show_found(explanation, console, is_whole=is_verbose)
+    show_found(explanation, console, is_whole=is_verbose, has_next=is_verbose or room.has_guesses)
     show_next(explanation, console)
     if not is_verbose:
-        _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened)
+        more = [] if room.has_guesses else ["the usual guesses", "the time by executed code", "the next best arms"]
+        _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened, more)
 
 
-def _show_left_out(console: Console, arms: int, columns: int, concerns: int) -> None:
-    """How many arms and columns --verbose adds, and concerns whose remedy it gives."""
+def _show_left_out(console: Console, arms: int, columns: int, concerns: int, more: list[str]) -> None:
+    """How many arms and columns --verbose adds, concerns whose remedy it gives, and what else there was no room for."""
     parts = [
         f"{count} {what}{'s' * (count > 1)}{which}"
         for count, what, which in (
@@ -108,6 +110,7 @@ def _show_left_out(console: Console, arms: int, columns: int, concerns: int) -> 
         )
         if count
     ]
+    parts += more
     if parts:
         say(console, f"--verbose shows {words.joined(parts)}.", style="dim")
 
