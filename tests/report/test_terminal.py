@@ -263,12 +263,13 @@ def open_of(comparison: Comparison) -> tuple[CauseVerdict, ...]:
     return tuple(verdict for verdict in comparison.causes if verdict.outcome is not Outcome.CONFIRMED)
 
 
-def test_where_room_is_short_code_and_guesses_are_left_to_verbose_and_named() -> None:
+def test_where_room_is_short_what_there_is_besides_is_left_to_verbose_and_named() -> None:
     whole = explanations.without_pmu()
     crowded = tuple(replace(one, causes=one.causes * 6) for one in whole.comparisons)
     said = flat(text_of(replace(whole, comparisons=crowded)))
     assert "The usual guesses" not in said
-    assert re.search(r"--verbose shows .*the usual guesses, the time by executed code and the next best arms\.", said)
+    # It has no samples and no second-best arm: nothing is promised that --verbose does not have.
+    assert re.search(r"--verbose shows .* and the usual guesses\.", said)
     assert "The usual guesses" in flat(text_of(whole))
 
 

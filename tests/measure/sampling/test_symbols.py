@@ -53,12 +53,6 @@ def test_a_perf_map_names_what_lies_in_a_symbol_and_nothing_behind_it() -> None:
     assert table.before(0x9999) == "jit two"
 
 
-def test_a_perf_map_names_a_kernel_equally_in_every_process() -> None:
-    table = parse_perf_map("7f10 20 jit_uni_reorder_kernel_f32.38\n7f40 8 gemm_v1.2_kernel\n")
-    assert table.before(0x7F10) == "jit_uni_reorder_kernel_f32"
-    assert table.before(0x7F40) == "gemm_v1.2_kernel"
-
-
 def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing() -> None:
     table = parse_kernel_symbols(
         b"ffffffff81000000 T start\nffffffff81000100 t inner\t[mod]\nffffffff81000200 D data\n"

@@ -61,15 +61,12 @@ def perf_map_path(pid: int | None = None) -> Path:
 
 
 def parse_perf_map(text: str) -> SymbolTable:
-    """Symbols of generated code: `START SIZE NAME` a line, in hexadecimal (the kernel's tools/perf jit-interface).
-
-    The number that oneDNN appends to a name counts what the process generated before: it is left out.
-    """
+    """Symbols of generated code: `START SIZE NAME` a line, in hexadecimal (the kernel's tools/perf jit-interface)."""
     rows = []
     for line in text.splitlines():
         match = re.fullmatch(r"(?:0x)?([0-9a-f]+) (?:0x)?([0-9a-f]+) (.+)", line.strip(), flags=re.IGNORECASE)
         if match:
-            rows.append((int(match[1], 16), int(match[2], 16), re.sub(r"\.\d+$", "", match[3])))
+            rows.append((int(match[1], 16), int(match[2], 16), match[3]))
     return _from_rows(rows)
 
 

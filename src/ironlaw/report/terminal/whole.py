@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
-from ironlaw.explanation import Explanation
+from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.arms import agreement, boundaries
@@ -22,7 +24,7 @@ from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_senten
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
 from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
-from ironlaw.report.recommendation import compared_in_full
+from ironlaw.report.recommendation import compared_in_full, next_best_sentences
 from ironlaw.report.run_time import run_sentence
 from ironlaw.report.terminal.arms import show_arms
 from ironlaw.report.terminal.attached import show_next
@@ -95,8 +97,19 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     show_found(explanation, console, is_whole=is_verbose, has_next=is_verbose or room.has_guesses)
     show_next(explanation, console)
     if not is_verbose:
-        more = [] if room.has_guesses else ["the usual guesses", "the time by executed code", "the next best arms"]
+        more = [] if room.has_guesses else _left_to_verbose(explanation, in_full)
         _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened, more)
+
+
+def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison]) -> list[str]:
+    """What the smallest room leaves out, of what there is."""
+    found = explanation.recommendation
+    parts = {
+        "the usual guesses": any(guess.answer != NOT_TESTED for guess in guesses(explanation)),
+        "the time by executed code": any(is_known(comparison.account) for comparison in in_full),
+        "the next best arms": is_known(found) and bool(next_best_sentences(found, explanation)),
+    }
+    return [name for name, is_there in parts.items() if is_there]
 
 
 def _show_left_out(console: Console, arms: int, columns: int, concerns: int, more: list[str]) -> None:
