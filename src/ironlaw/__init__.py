@@ -37,7 +37,8 @@ def record(
     watcher: Watcher | None = None,
     advice: Advice | None = None,
 ) -> Recording:
-    """Measure a plan on this machine, write the recording to `out`, and return it; after Ctrl-C, what there is of it.
+    """Measure a plan on this machine, write the recording to `out`, and return it; after Ctrl-C, return what was
+    recorded so far.
 
     Raises:
         BadInput: `out` exists (without force), another run writes it, or it cannot be written, or the model or its
@@ -63,9 +64,9 @@ def load(path: Path | str) -> Recording:
 
 
 def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Answer:
-    """What a recording says: comparisons with intervals, splits, causes and doubts.
+    """Explain a recording: comparisons with intervals, splits, causes and concerns.
 
-    Every arm is compared with `control` (the plan's first arm unless given); only `changed` is when it is given.
+    Every arm is compared with `control`, by default the plan's first arm. With `changed`, only that arm is.
 
     Raises:
         BadInput: an arm of that name is not in the recording.
@@ -77,7 +78,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
 
 
 def differences(recording: Recording) -> Brief:
-    """The comparisons of a recording with their intervals, and nothing behind them; much faster than `explain`.
+    """Return a recording's comparisons with their intervals only; much faster than `explain`.
 
     Raises:
         RecordingUnreadable: the recording was cut before its plan.
@@ -97,15 +98,16 @@ def compare(
     quiet: bool = False,
     **options: Unpack[Options],
 ) -> Answer:
-    """Measure a model's arms and explain the difference, as `ironlaw run` does; a notebook shows the report.
+    """Measure a model's arms and explain the difference, as `ironlaw run` does. A notebook displays the answer as a
+    report.
 
-    Instead of a model's name, programs of this session by name: modules, plain callables, or sources as text. They are
-    pickled here and run as they are, in processes of their own only. `inputs` is what each is called with: a tensor or
-    array, a tuple of arguments, a list of such tuples, or a dict of them by name; without any, photographs.
+    `model` is the name of a model, or a dict of programs by name: modules, plain callables, or sources as text.
+    Programs are pickled and run unchanged, in processes of their own. `inputs` is what each is called with: a tensor or
+    array, a tuple of arguments, a list of such tuples, or a dict of arguments by name; by default, photographs.
 
-    `options` are those of `ironlaw run` that say what is measured: budget=60, experiments="none", threads=2,
-    images="photos" and so on. The recording is kept under ./ironlaw-runs/ unless `out` names a file; `force` replaces
-    one that exists, `quiet` shows no progress.
+    `options` are the measuring options of `ironlaw run`: budget=60, experiments="none", threads=2, images="photos" and
+    so on. The recording is kept under ./ironlaw-runs/ unless `out` names a file; `force` replaces one that exists,
+    `quiet` shows no progress.
 
     Raises:
         BadInput: the model, a program, an arm or an option cannot be used; nothing was measured.

@@ -5,8 +5,8 @@ import sys
 
 
 def leave_current_folder() -> None:
-    """Let nothing be imported from the current folder, which `python -m` searches first; a module of any name may lie
-    there. The folder that ironlaw itself comes from stays.
+    """Remove the current folder, which `python -m` puts first, from the search path: a module of any name may lie
+    there. The folder that ironlaw is imported from stays.
     """
     here = os.getcwd()
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

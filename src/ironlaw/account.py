@@ -1,4 +1,6 @@
-"""The account: times and their difference by what code executed. It locates time; it explains none."""
+"""The account: the times of two arms, and their difference, by the code that executed. It locates time; it does not
+explain it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from ironlaw.missing import Maybe
 
 
 class Category(Enum):
-    """What a piece of code is for. Every sample falls into one; the order is that of the report."""
+    """What a piece of code is for. Every sample has exactly one category; reports list them in this order."""
 
     MATRIX = "matrix kernels"
     DEPTHWISE = "depth-wise kernels"
@@ -37,9 +39,9 @@ KERNEL_CATEGORIES = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
-    """One category (for matrix and depth-wise kernels one instruction class of it) in two arms, in ns per inference.
+    """One category in two arms, in ns per inference; matrix and depth-wise kernels have a row per instruction class.
 
-    `saved_ns` is control minus changed. The values of all rows add up to the clock's difference exactly.
+    `saved_ns` is control minus changed. The rows add up exactly to the difference of the wall times.
     """
 
     category: Category
@@ -53,7 +55,8 @@ class AccountRow:
 class CategoryRow:
     """What one category saves, in ns per inference, and the classes of its instructions in control and changed.
 
-    Classes have at least a tenth of the category's time in their arm; empty where it has no row for each class.
+    A class is listed if it has at least a tenth of the category's time in its arm. Categories without rows per class
+    list none.
     """
 
     category: Category
@@ -64,7 +67,7 @@ class CategoryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A comparison by what code executed: rows from the largest to the smallest difference."""
+    """A comparison by executed code: rows sorted by difference, the largest first."""
 
     rows: tuple[AccountRow, ...]
     categories: tuple[CategoryRow, ...]  # likewise, each category as a whole
@@ -75,7 +78,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A piece of code: a symbol, or where it has none what is known of its place, in loops of one kind."""
+    """A piece of code: a symbol (or, without one, what is known of its location), in loops of one instruction class."""
 
     object: str
     name: str
@@ -86,11 +89,11 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
-    """What one arm executed: shares of its time, by category and by instruction class, each adding up to 1.
+    """What one arm executed: shares of its time by category, and by instruction class. Each of the two adds up to 1.
 
-    `code` are the shares of the single pieces of code, the largest first; those of a category add up to its own.
-    `integer_samples` and `float_samples` fell into loops that multiply and add, of which number format the arithmetic
-    is. `adds` is how much longer a sampled inference took than one beside it that was not, as a fraction.
+    `code` holds the share of each piece of code, the largest first; the shares of a category's code add up to the
+    category's. `integer_samples` and `float_samples` are the samples in multiply-add loops, by the number format of the
+    arithmetic. `adds` is how much longer an inference took with sampling than without, as a fraction.
     """
 
     samples: int

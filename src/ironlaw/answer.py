@@ -1,4 +1,4 @@
-"""An explanation as Python users hold it: shown by a notebook, turned into a data frame."""
+"""The explanation that the Python API returns: a notebook displays it, and it converts to a data frame."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EXAMPLE = 'compare({"fp32": module, "int8": quantized}, inputs=x)'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Explanation):
-    """An explanation that a notebook shows with its tables and figures; single turns are the recording's."""
+    """An explanation that a notebook displays with tables and figures. Single turns are in `recording`."""
 
     recording: Recording | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, explanation: Explanation, recording: Recording | None = None) -> Answer:
-        """The same explanation, with what a notebook asks of it."""
+        """The same explanation, with the methods that a notebook calls."""
         known = {field.name: getattr(explanation, field.name) for field in fields(explanation)}
         return cls(**known, recording=recording)
 
@@ -65,7 +65,7 @@ class Answer(Explanation):
 def measure_model(
     model: str, arms: str | Sequence[str], destination: Destination, options: Mapping[str, object]
 ) -> Recording:
-    """Record a model's arms; a recording that may be cut.
+    """Record a model's arms. The recording is cut short when the run was interrupted.
 
     Raises:
         BadInput: the model, an arm or an option cannot be used.
@@ -79,7 +79,7 @@ def measure_model(
 def measure_programs(
     programs: Mapping[str, Any], inputs: Any, destination: Destination, options: Mapping[str, object]
 ) -> Recording:
-    """Record programs of this session, each as an arm under its name; they are opened in other processes only.
+    """Record programs of this session, each as an arm under its name. They are unpickled only in other processes.
 
     Raises:
         BadInput: there is none, or one cannot be called, pickled or named so.
@@ -106,14 +106,14 @@ def measure_programs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a recording goes, and what is seen meanwhile."""
+    """Where a recording is written, and whether progress is shown."""
 
     out: Path | str | None = None
     force: bool = False
     quiet: bool = False
 
     def measured(self, settings: Settings) -> Recording:
-        """Measure, with a bar that shows how far it is."""
+        """Measure, with a progress bar."""
         from rich.console import Console
 
         from ironlaw.report.progress import ProgressBar

@@ -12,7 +12,7 @@ HANDED_OVER = ".cloudpickle"  # ends the file of a program that Python code gave
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What runs under one name.
+    """A program and the name it runs under.
 
     `factory` is `file.py:name` or `package.module:name` of a user's own program (or a model file), and None for a
     variant of the plan's model. `repeats` names the arm that this one runs again, as the control of the recording.
@@ -39,5 +39,5 @@ class Arm:
         return Arm(name=self.name + AGAIN, variant=self.variant, factory=self.factory, repeats=self.name)
 
     def prepared_as(self) -> str:
-        """What arms that can share one prepared model have in common."""
+        """A key that is equal for arms that share one prepared model."""
         return f"{self.factory or ''}|{self.variant.shaping()}"

@@ -1,6 +1,6 @@
-"""What a file of another tool shows, for all formats in one form: times, and what they are made of.
+"""The content of another tool's file in one form for all formats: times, and their parts.
 
-Nothing here is explained: readers state what is in a file and what it lacks, analysis/attached compares.
+Readers report what a file holds and what it lacks; analysis/attached compares and explains.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ NO_COUNTS = Missing("the file holds no counts")
 
 
 class Repeated(Enum):
-    """What separates two repeats of a time; the value is how a sentence names them."""
+    """What distinguishes two repeats of a time. The value is the word that sentences use."""
 
     PROCESSES = "processes"  # each repeat is a process of its own: what differs between processes is in the spread
     WITHIN = "repeats within one process"
 
 
 class TimedWhole(Enum):
-    """What one repeat is; only times of one kind are compared. The value is how a sentence names it."""
+    """What one repeat timed; only times of the same kind are compared. The value is the word that sentences use."""
 
     INFERENCE = "one inference"
     PROCESS = "a whole process"
@@ -38,10 +38,10 @@ class TimedWhole(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatTimes:
-    """How long one repeat took, in ns: each repeat, or where a file holds only a summary its mean and standard error.
+    """Times of repeats in ns: every repeat or, where the file holds only a summary, their mean and standard error.
 
-    `error` is the standard error of the mean over the mean, over `count` repeats; both follow from `each_ns` where
-    there is any.
+    `error` is the standard error of the mean divided by the mean, over `count` repeats. Both follow from `each_ns` if
+    it is not empty.
     """
 
     each_ns: tuple[float, ...] = ()
@@ -68,7 +68,7 @@ class AttachedNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedCode:
-    """Samples of code: each site with its share of all samples, and the CPU time that all of them stand for."""
+    """Samples of code: each site with its share of all samples, and the CPU time of all samples together."""
 
     sites: tuple[tuple[CodeSite, float], ...]
     samples: int
@@ -78,7 +78,7 @@ class AttachedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
-    """What the file cannot show, why, and what would show it."""
+    """Something that the file cannot show, why, and what would show it."""
 
     what: str
     why: str
@@ -87,13 +87,12 @@ class Lack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """One arm's worth of a file.
+    """What a file holds about one arm.
 
-    `label` distinguishes several benchmarks in one file, `variant` what each of them was run on where that differs.
-    `stated` is what the file states of how it was made, by name: versions, threads, shapes. `census` are counts over
-    one inference, by the names of measure/census.py, with the operators behind them in `named`. `left_out` and
-    `included` say what of warming up is not, and is, in the times; `disturbs`, how making the file
-    changes them.
+    `label` distinguishes several benchmarks in one file; `variant`, what each of them ran on. `stated` holds what the
+    file states about its making, by name: versions, threads, shapes. `census` holds counts over one inference, under
+    the names of measure/census.py, and `named` the operators behind them. `left_out` and `included` state which part of
+    the warm-up is excluded from, or included in, the times; `disturbs`, how making the file changed them.
     """
 
     format: str
@@ -118,7 +117,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
-    """A file as it was named, and all that was found in it."""
+    """A file under the name it was given by, and everything found in it."""
 
     name: str
     found: tuple[Attachment, ...]

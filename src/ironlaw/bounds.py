@@ -1,4 +1,4 @@
-"""What no CPU can do: a count beyond it is a broken counter's, wherever it was read."""
+"""Physical bounds on counts: a count beyond them comes from a broken counter."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _MOST_PER_CYCLE = {
 
 
 def most_per_ns(event: str) -> float:
-    """How often an event (by its name, with or without :u or :k) can happen at most in a ns of CPU time."""
+    """Return the most occurrences of an event per ns of CPU time. The event is named with or without :u or :k."""
     return MOST_CYCLES_PER_NS * _MOST_PER_CYCLE.get(event.partition(":")[0], _MOST_OF_ANY_PER_CYCLE)

@@ -1,6 +1,7 @@
-"""A break-even map: where a change pays, by model, shape, threads, batch and host. Numbers only; report/ has the words.
+"""A break-even map: where a change pays, by model, shape, threads, batch and host. It holds numbers; report/ words
+them.
 
-Every gain comes from within one recording. Clocks of different hosts are never set against each other.
+Every gain is measured within one recording. Times of different hosts are never compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ THE_GAIN = ""  # is in a Holding for the gain itself, instead of a cause of it
 
 
 class Axis(Enum):
-    """What can be walked along, in the order of the plan."""
+    """The axes of the map, in the order of the plan."""
 
     BATCH = "batch"
     THREADS = "threads"
@@ -26,7 +27,7 @@ class Axis(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where on the map."""
+    """A point on the map: one value on each axis."""
 
     model: str
     shape: str
@@ -37,11 +38,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """What one change gave at one place.
+    """What one change gained at one place.
 
-    `once_ns` is what making and loading `changed` takes beyond `control`, once; negative: it takes less.
-    `inputs_to_repay` is how many inputs it takes until that is saved again. Its interval is that of the saving; the
-    one-time cost itself was read once.
+    `once_ns` is the one-time cost of making and loading `changed` beyond that of `control`; negative if it costs less.
+    `inputs_to_repay` is the number of inputs after which that cost is saved. Its interval is that of the saving only:
+    the one-time cost was measured once.
     """
 
     place: Place
@@ -57,9 +58,9 @@ class Gain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignTurn:
-    """Two places on one axis, all else equal, between which a gain becomes a loss or the other way round.
+    """Two places on one axis, all else equal, between which a gain becomes a loss or a loss a gain.
 
-    Between the two there may be places that show no difference, and none that shows one.
+    Places between the two, if any, show no difference.
     """
 
     axis: Axis
@@ -69,9 +70,9 @@ class SignTurn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostOutcome:
-    """What one host's recordings say: in how many of `of` the claim holds, and between which values its effect lies.
+    """One host's recordings: in how many of `of` the claim holds, and the range of its effect.
 
-    `open` are those that decide nothing: undecided, unproven, or without an interval.
+    `open` counts recordings that do not decide it: undecided, unproven, or without an interval.
     """
 
     holds: int
@@ -81,22 +82,22 @@ class HostOutcome:
 
     @property
     def always(self) -> bool:
-        """It holds in every recording of this host."""
+        """Whether it holds in every recording of this host."""
         return self.holds == self.of
 
     @property
     def never(self) -> bool:
-        """It holds in none, and none is open."""
+        """Whether it holds in no recording, and none is open."""
         return self.holds == 0 and self.open == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """On which hosts a cause of a comparison is confirmed (or, as THE_GAIN, the change is faster).
+    """The hosts on which a cause of a comparison is confirmed (for THE_GAIN: on which the change is faster).
 
-    `larger_on` are the hosts on which the gain is larger than on all others, at every place that all of them share.
-    `goes_with` are facts that every host where it always holds (for a gain: is larger) has and no other one: what goes
-    with it, not why.
+    `larger_on` lists the hosts on which the gain is larger than on all others, at every place that all hosts share.
+    `goes_with` lists the facts that hold on every host where the claim always holds (for a gain: where it is larger)
+    and on no other host: an association, not a reason.
     """
 
     model: str
@@ -110,7 +111,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """A place without a recording, and why; `arm` names the one that failed inside a recording."""
+    """A place without a result, and why; `arm` names the arm that failed inside a recording."""
 
     place: Place
     reason: str
@@ -119,7 +120,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakEvenMap:
-    """Everything a sweep says so far."""
+    """The results of a sweep so far."""
 
     gains: tuple[Gain, ...]
     turns: tuple[SignTurn, ...]

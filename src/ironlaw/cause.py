@@ -1,7 +1,7 @@
-"""A cause: why one arm may be faster than another, how that shows in readings, and what would take it away.
+"""A cause: why one arm may be faster than another, how readings show it, and which switches remove it.
 
-Each file under causes/ defines one instance named CAUSE, of a subclass where readings have to be judged; nothing else
-has to be touched to add one. A cause is pure: it judges what was read, and reads nothing itself.
+Each file under causes/ defines one instance named CAUSE, of a subclass where readings have to be judged. To add a
+cause, add a file. A cause is pure: it judges readings and reads nothing itself.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """A guess that people publish, which verdicts on one or several causes answer.
+    """A published guess, which verdicts on one or several causes answer.
 
-    `term`: the split answers it. `level`: a factor's level whose arms, with and without it, are set beside the answer.
-    `beyond`: what the guess claims besides and no experiment shows. `counts_bytes`: bytes over bandwidth answer it too.
+    `term`: the split's term that answers it. `level`: a factor's level; the arms with and without it are shown beside
+    the answer. `beyond`: what the guess also claims and no experiment shows. `counts_bytes`: bytes over bandwidth
+    answer it too.
     """
 
     place: int
@@ -58,9 +59,9 @@ class Guess:
 
 
 class Cause:
-    """Words, signature, experiments and, where there is none, what readings can say without one.
+    """A cause's description, signature and experiments and, if no experiment exists, what readings alone can show.
 
-    The hooks claim nothing unless a cause overrides them.
+    By default the hooks claim nothing; causes override them.
     """
 
     slug: str
@@ -88,7 +89,7 @@ class Cause:
     located_in: tuple[Category, ...] = ()
 
     def shows(self, arm: Observed) -> bool:
-        """Whether an arm's readings call for the experiment."""
+        """Whether an arm's readings justify running the experiment."""
         return False
 
     def burden(self, arm: Observed) -> Maybe[float]:
@@ -96,11 +97,11 @@ class Cause:
         return 1.0
 
     def excludes(self, arm: Observed) -> str:
-        """Why nothing of this cause can be in the arm, where its readings exclude it; empty otherwise."""
+        """Why the arm's readings exclude this cause; empty if they do not."""
         return ""
 
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
-        """The switch with the level, or the levels for different arms, that this machine calls for."""
+        """The switch with the level (or one level per arm) that suits this machine."""
         return (switch,)
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
@@ -108,31 +109,33 @@ class Cause:
         return True
 
     def may_divide(self, control: Observed, changed: Observed) -> bool:
-        """Whether the cause could be what two arms differ by, as far as their kind is known."""
+        """Whether two arms can differ by this cause, as far as their kind is known."""
         return True
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
-        """What of a slow arm is consistent with the cause, where nothing switches it off; empty: nothing."""
+        """The readings of the slower arm that are consistent with the cause, for a cause without a switch; empty if
+        there are none.
+        """
         return ""
 
     def nodes(self, arm: Observed) -> str:
-        """Where in an arm the cause is, as a parenthesis of nodes by name; empty where none is known."""
+        """The nodes of an arm that show the cause, by name in parentheses; empty if none is known."""
         return ""
 
     def bound(
         self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings], *, smallest: float
     ) -> CauseVerdict | None:
-        """What it can be worth at most, refuted below `smallest` in ln units; None where no bound is known."""
+        """The most that the cause can be worth, refuted if below `smallest`, in ln units; None if no bound is known."""
         return None
 
     def evidence(self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]) -> dict[str, Maybe[float]]:
-        """Numbers beside the experiment's own, by name with unit."""
+        """Numbers to show beside those of the experiment, by name with unit."""
         return {}
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
-        """The fault in an arm that makes its comparison answer another question; None where it has none.
+        """The fault that invalidates an arm's comparison; None if there is none.
 
-        `cost` is what an experiment measured it to cost, as a clause that follows the fault; empty without one.
+        `cost` is the cost that an experiment measured, as a clause that follows the fault; empty without an experiment.
         """
         return None
 
@@ -140,15 +143,15 @@ class Cause:
 
     @property
     def is_tested(self) -> bool:
-        """Whether the planner has an experiment for it."""
+        """Whether an experiment exists for it."""
         return bool(self.switches) or bool(self.crossed)
 
     def levels(self) -> tuple[Switch, ...]:
-        """Every level that is known to test it."""
+        """All levels that test it."""
         return (*self.switches, *self.other_levels)
 
     def is_equal_in(self, one: Observed, other: Observed) -> bool:
-        """Whether both arms show the cause, and neither more of it than the other: then it does not set them apart."""
+        """Whether both arms show the cause to the same extent, so that they do not differ by it."""
         burdens = self.burden(one), self.burden(other)
         if not (self.shows(one) and self.shows(other) and all(map(is_known, burdens))):
             return False
@@ -157,5 +160,5 @@ class Cause:
 
 
 def noted_if(asked_for: bool) -> Weight:
-    """The weight of a fault that invalidates a comparison, unless the arm was requested with it."""
+    """The weight of an invalidating fault: a note if the arm was requested with the fault."""
     return Weight.NOTES if asked_for else Weight.INVALIDATES

@@ -1,4 +1,4 @@
-"""How child processes are started: by this interpreter, and with nothing imported from the current folder."""
+"""Start child processes: by this interpreter, importing nothing from the current folder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 def command(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of ironlaw.
 
-    -P, and not PYTHONSAFEPATH: programs that an arm itself starts find their modules as they always do.
+    Uses -P rather than PYTHONSAFEPATH, which programs started by an arm would inherit.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment() -> Mapping[str, str]:
-    """This process's environment; where ironlaw runs from the folder it is in, with that folder named."""
+    """This process's environment. If ironlaw is imported from the current folder, PYTHONPATH names that folder."""
     source = str(Path(__file__).resolve().parents[1])
     if source != os.getcwd() or source in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         return os.environ

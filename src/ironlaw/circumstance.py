@@ -1,6 +1,6 @@
-"""Circumstances: what was noticed while a run was prepared and measured that puts a result in doubt, as facts.
+"""Circumstances: facts noticed while a run was prepared and measured that put a result in doubt.
 
-Which doubt follows, in which words, is up to `analysis/concerns/circumstances.py`.
+`analysis/concerns/circumstances.py` turns each into a concern.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ironlaw.missing import Maybe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UntrainedWeights:
-    """The weights are seeded, because the published ones could not be had."""
+    """The weights are seeded random numbers, because the published ones were not available."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumedArchitecture:
-    """A checkpoint's configuration could not be had: its documented class is run with that class's defaults."""
+    """A checkpoint's configuration was not available: its documented class runs with that class's defaults."""
 
     source: str
     configuration: str
@@ -29,7 +29,7 @@ class AssumedArchitecture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomTokens:
-    """A tokenizer cannot be used: the inputs are seeded random tokens."""
+    """The tokenizer cannot be used: the inputs are seeded random tokens."""
 
     source: str
     reason: str
@@ -37,21 +37,21 @@ class RandomTokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomNumbers:
-    """A model file is run on seeded random numbers."""
+    """A model file runs on seeded random numbers."""
 
     source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenExamples:
-    """A factory gave inputs, on which answers are compared and int8 is calibrated: how many."""
+    """The number of inputs that a factory gave; answers are compared, and int8 calibrated, on these."""
 
     count: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizableVariant:
-    """All arms run a library's quantizable variant of the model that was named; how far the two agree.
+    """All arms run a library's quantizable variant of the requested model; how far the two agree.
 
     `agreed` of `compared` inputs have the same top class in both; the signal-to-noise ratio is of all outputs.
     """
@@ -64,9 +64,9 @@ class QuantizableVariant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftRunning:
-    """Processes were running when an arm's had ended, and were ended.
+    """Processes that an arm had started were still running after it, and were terminated.
 
-    `arm` is empty where it can have been any of `beside`.
+    `arm` is empty if it cannot be distinguished which arm of `beside` started them.
     """
 
     arm: str
@@ -84,7 +84,7 @@ class Supplement(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortBudget:
-    """What is left out because the budget leaves too little behind preparing and starting."""
+    """What was left out because preparing and starting left too little of the budget."""
 
     budget_s: NotNegative
     left_s: NotNegative

@@ -46,7 +46,7 @@ SHOWS_TRACEBACK = "IRONLAW_TRACEBACK"  # the variable that has a fault of ironla
 
 
 class _Lazy(click.Group):
-    """Knows its commands by name, and imports the one that runs."""
+    """A command group that imports a command's module only when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -114,7 +114,7 @@ def run(argv: list[str]) -> int:
 
 
 def _report_unforeseen(error: Exception) -> int:
-    """Two lines about an unexpected error; the traceback on request."""
+    """Print two lines about an unexpected error, and the traceback on request."""
     if os.environ.get(SHOWS_TRACEBACK):
         traceback.print_exc()
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):

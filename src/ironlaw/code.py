@@ -1,4 +1,4 @@
-"""What executed: samples of the instruction pointer, resolved to object, symbol and instruction class."""
+"""Executed code: samples of the instruction pointer, resolved to object, symbol and instruction class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InstructionClass(Enum):
 
 
 class LoopWork(Enum):
-    """What the loop around a sample does, by the most specific of its instructions."""
+    """What the loop around a sample does, by its most specific instruction."""
 
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
     MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
@@ -43,7 +43,7 @@ class LoopWork(Enum):
 
 
 class SampleMode(Enum):
-    """In which mode the CPU was."""
+    """The mode of the CPU when the sample was taken."""
 
     USER = "user"
     KERNEL = "kernel"
@@ -59,9 +59,9 @@ class SampledBy(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSite:
-    """Samples that fell into one symbol, in loops of one instruction class.
+    """Samples in one symbol, in loops of one instruction class.
 
-    `offset` is where most of them fell, from the symbol's start, or from the object's where it has no symbol there.
+    `offset` is the location of most of them, from the start of the symbol or, without a symbol, of the object.
     """
 
     object: str  # file name without its folder; "[kernel]", "[generated]", "[stack]" ... for what no file backs
@@ -78,7 +78,7 @@ class CodeSite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSamples:
-    """One sampling turn: where the threads of an arm were while it inferred.
+    """One sampling turn: the code that the threads of an arm executed during its inferences.
 
     Times in ns over the whole turn. `wall_ns` is that of the sampled inferences, `plain_ns` that of as many inferences
     in the same turn without sampling (0 where there were none), `cpu_ns` the CPU time of all threads while sampled.

@@ -1,4 +1,4 @@
-"""A doubt, shown beside the number it doubts."""
+"""Concerns: reasons to doubt a number, shown beside it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Weight(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One reason to doubt a result, the arm it touches, and the remedy.
+    """A reason to doubt a result, the arm it is about, and the remedy.
 
-    `slug` is its id in machine-readable output; `arm` is empty when the whole recording is meant.
+    `slug` is its id in machine-readable output. `arm` is empty if it is about the whole recording.
     """
 
     slug: str

@@ -1,4 +1,4 @@
-"""An engine as its folder declares it: known to planners, help and reports before anything of it is imported."""
+"""What an engine's folder declares about it. Planning, help and reports use this without importing the engine."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ironlaw.telemetry import TelemetryOff
 class Offer:
     """A precision that an engine offers.
 
-    `reads` names the factors that preparing takes notice of there; `loads` the modules that every process of such an
-    arm imports, `uses` those that it imports where the program does, `makes` the packages that only preparing needs,
-    `extra` the extra of ironlaw that holds these (empty: the engine's own).
+    `reads` names the factors that preparing reads in this precision. `loads` names the modules that every process of
+    such an arm imports, `uses` those that it imports if the program does, and `makes` the packages that only preparing
+    needs. `extra` is the extra of ironlaw that installs these (empty: the engine's own).
     """
 
     reads: tuple[str, ...] = ()
@@ -34,9 +34,9 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """What an engine exports of a prepared arm: files, the first of which is loaded, and what its template asks for.
+    """A prepared arm exported by an engine: files, the first of which is loaded, and the values for its template.
 
-    Files are named from the folder of the prepared model, and lie in the same places beside the script.
+    Paths are relative to the folder of the prepared model, and the same beside the exported script.
     """
 
     files: tuple[str, ...]
@@ -45,20 +45,19 @@ class Export:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What an engine is, offers and needs; its name is that of its folder.
+    """What an engine declares; its name is that of its folder.
 
-    `offers` are its precisions. `options` names the factors that it reads whenever it loads a model, in any precision.
-    `shows_module` says that its programs keep the torch module inside within reach, so that factors can change it.
-    `files` are the suffixes of model files that it runs as they are. `loads` are modules that every process of its arms
-    imports; `tools` are commands of which it needs one, and `tools_hint` installs one. `recorded` are further packages
-    whose versions a recording keeps. `candidates` are the arms a search begins with, without the engine's name, and
-    `variations` the levels that it tries on the best of them. `remedy` is what a user changes to run a model in it,
-    `telemetry_off` what keeps it from reporting its use to its makers. `scripted` names the factors whose levels the
-    script of an exported arm sets, besides those in the model itself. `operators` says what its names for operators
-    stand for, where they differ from a role's own name; any other operator is of a kind of its own. `names_code` are
-    variables of the environment by which its libraries write a perf map: the names of the code that they generate,
-    while an arm's code is sampled. `moves` says that an arm may be loaded on other CPUs than it runs on: the engine
-    pins no thread of its own to those that it finds while it loads.
+    `offers`: its precisions. `options`: the factors that it reads when it loads a model, in any precision.
+    `shows_module`: its programs expose the torch module that they run, so that factors can change it. `files`: the
+    suffixes of model files that it runs unchanged. `loads`: the modules that every process of its arms imports.
+    `tools`: commands of which it needs one; `tools_hint` installs one. `recorded`: further packages whose versions a
+    recording keeps. `candidates`: the arms that a search starts with, without the engine's name; `variations`: the
+    levels that it tries on the best of them. `remedy`: what a user changes to run a model in it. `telemetry_off`: what
+    disables its telemetry. `scripted`: the factors that the script of an exported arm sets, besides those in the model
+    itself. `operators`: the roles of its operators, where their names differ from the role's; an operator that is not
+    listed is a kind of its own. `names_code`: environment variables that make its libraries write a perf map (the names
+    of generated code) while an arm's code is sampled. `moves`: an arm may be loaded on other CPUs than it runs on,
+    because the engine pins none of its threads to the CPUs that it finds while loading.
     """
 
     title: str
@@ -82,7 +81,7 @@ class Declaration:
     is_plain: bool = False  # the engine of a variant that names none
 
     def takes(self, factor: Factor, precision: str) -> bool:
-        """Whether a factor does something to an arm of this engine in a precision."""
+        """Whether a factor has an effect on an arm of this engine in a precision."""
         match factor.acts_on:
             case ActsOn.PROCESS:
                 return True
@@ -97,11 +96,11 @@ class Declaration:
         return (*offer.reads, *self.options)
 
     def imports(self, precision: str) -> tuple[str, ...]:
-        """What an interpreter imports for every such arm, before its twins are forked."""
+        """The modules that an interpreter imports for every such arm, before its twins are forked."""
         return (*self.loads, *self.offers.get(precision, Offer()).loads)
 
     def uses(self, precision: str) -> tuple[str, ...]:
-        """What is installed and such an arm imports where its program does."""
+        """The installed modules that such an arm imports if its program does."""
         offer = self.offers.get(precision, Offer())
         return tuple(name for name in offer.uses if importlib.util.find_spec(name))
 
@@ -111,11 +110,11 @@ class Declaration:
         return tuple(dict.fromkeys(map(_root, (*self.loads, *offer.loads))))
 
     def packages_of(self, precision: str) -> tuple[str, ...]:
-        """The packages that a process of such an arm imports, always or where its program does."""
+        """The packages that a process of such an arm imports, always or if its program does."""
         return (*self.runs_with(precision), *self.uses(precision))
 
     def packages(self) -> tuple[str, ...]:
-        """Every package that the engine may use."""
+        """All packages that the engine may use."""
         imported = (name for offer in self.offers.values() for name in (*offer.loads, *offer.makes))
         roots = (name.partition(".")[0] for name in (*self.loads, *imported, *self.recorded))
         return tuple(dict.fromkeys(roots))
@@ -127,17 +126,17 @@ class Declaration:
         return tuple(dict.fromkeys(name for name in map(_root, needed) if importlib.util.find_spec(name) is None))
 
     def remedy_for(self, lacking: tuple[str, ...], precision: str) -> str:
-        """The command that installs packages which are lacking."""
+        """The command that installs the missing packages."""
         offer = self.offers.get(precision, Offer())
         own = {_root(name) for name in self.loads}
         extra = offer.extra if offer.extra and not own & set(lacking) else self.extra
         return f"pip install 'ironlaw[{extra}]'"
 
     def refuse_absent(self, precision: str) -> None:
-        """Check that what an arm in a precision needs is installed.
+        """Check that everything an arm in a precision needs is installed.
 
         Raises:
-            BadInput: names what is not, with the extra that holds it.
+            BadInput: a package is missing; the message names it and the extra that installs it.
         """
         if lacking := self.lacks(precision):
             raise BadInput(
@@ -146,7 +145,9 @@ class Declaration:
             )
 
     def installed(self) -> Maybe[bool]:
-        """True when the engine can run some precision here; otherwise what it lacks, and the command for that."""
+        """True if the engine can run at least one precision here; otherwise what is missing, and the command that
+        installs it.
+        """
         lacking = {precision: self.lacks(precision) for precision in self.candidate_precisions()}
         if all(lacking.values()):
             precision, names = next(iter(lacking.items()))
@@ -156,7 +157,7 @@ class Declaration:
         return True
 
     def candidate_precisions(self) -> tuple[str, ...]:
-        """The precisions in which a search begins, or all where it has none."""
+        """The precisions that a search starts with; all of them if the engine names none."""
         return tuple(dict.fromkeys(text.partition("+")[0] for text in self.candidates)) or tuple(self.offers)
 
 

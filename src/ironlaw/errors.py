@@ -1,4 +1,4 @@
-"""What can go wrong, each with what the user can do now."""
+"""Errors, each with a hint on what the user can do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
 
 
 class IronlawError(Exception):
-    """Something a user can act on: what happened, and what to do now."""
+    """An error that a user can act on: what happened, and what to do."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -30,7 +30,7 @@ class IronlawError(Exception):
 
 
 class BadInput(IronlawError):
-    """An argument, a file or a folder cannot be used; found before anything is measured."""
+    """An argument, a file or a folder cannot be used. Raised before anything is measured."""
 
 
 class RecordingUnreadable(BadInput):
@@ -42,17 +42,17 @@ class CounterRefused(IronlawError):
 
 
 class CounterMissing(IronlawError):
-    """A computation needs an event that one of its arms does not have."""
+    """A computation needs an event that was not counted for one of its arms."""
 
 
 class ArmFailed(IronlawError):
-    """An arm could not be prepared or run; becomes a recorded failure, the other arms continue."""
+    """An arm could not be prepared or run. The failure is recorded, and the other arms continue."""
 
     exit_code = ExitCode.INCOMPLETE
 
 
 class RunIncomplete(IronlawError):
-    """The run ended before it had what was requested; what was recorded is kept."""
+    """The run ended before it was complete; what was recorded is kept."""
 
     exit_code = ExitCode.INCOMPLETE
 
@@ -74,7 +74,7 @@ _STEPS = {
 
 
 def step_for(error: OSError) -> str:
-    """What the user can do where the system refused something that every program needs."""
+    """Return what the user can do if the system refused something that every program needs."""
     return _STEPS.get(error.errno or 0, "see what this machine allows: ironlaw doctor")
 
 
@@ -82,7 +82,7 @@ _MOST_OFFERED = 40  # the causes with an experiment, and the factors, are fewer;
 
 
 def offer_closest(word: str, known: list[str]) -> str:
-    """A hint that names the known words closest to a mistyped one; when none is close, as many as can be read."""
+    """Return a hint that lists the known words closest to a mistyped one; if none is close, as many as fit."""
     import difflib
 
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""What is counted: events, the groups in which they share the PMU, and counts as the kernel gave them."""
+"""Events, the groups in which they share the PMU, and counts as the kernel returned them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mode(Enum):
 
 
 class Source(Enum):
-    """Which table of the kernel an event's number belongs to (perf_event_attr.type)."""
+    """The kernel's event type (perf_event_attr.type) that an event's number belongs to."""
 
     HARDWARE = 0
     SOFTWARE = 1
@@ -58,10 +58,10 @@ MIGRATIONS = Event("cpu-migrations", Source.SOFTWARE, 4)
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Events that the PMU counts together, during the same turn.
+    """Events that the PMU counts at the same time, in one turn.
 
-    Every group holds instructions and cycles in some mode, so that what was counted in different groups can
-    be checked against each other.
+    Every group holds instructions and cycles in some mode, so that counts of different groups can be checked against
+    each other.
     """
 
     events: tuple[Event, ...]
@@ -79,10 +79,9 @@ class EventGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """One event over one turn, summed over the threads of the arm, as the kernel gave it; nothing here is scaled.
+    """One event over one turn, summed over the threads of the arm, as the kernel returned it, unscaled.
 
-    `doubt` says why the number cannot be believed although it was read (beyond physical bounds, a thread
-    uncounted).
+    `doubt` is why a count that was read is not credible (beyond physical bounds, or a thread was not counted).
     """
 
     event: str  # as printed by Event: instructions:u
@@ -93,7 +92,7 @@ class Count:
 
     @property
     def value(self) -> Maybe[int]:
-        """Occurrences in the turn; a gap when the counter did not run all the time, or cannot be believed."""
+        """Occurrences in the turn; Missing if the counter did not run all the time or the count is not credible."""
         if self.doubt:
             return Missing(self.doubt)
         if not 0 <= self.raw <= MOST:
@@ -113,13 +112,12 @@ def plan_groups(
     extras: tuple[Event, ...],
     together: tuple[tuple[Event, ...], ...] = (),
 ) -> tuple[EventGroup, ...]:
-    """Event groups of at most `slots` events that together hold everything requested.
+    """Divide the requested events into groups of at most `slots`.
 
-    The first group counts instructions and cycles in each allowed mode apart; every further one holds both,
-    in all allowed modes together, and as many extras as still fit. With fewer than two slots nothing can be
-    counted. Where the kernel part is refused, everything is counted in user mode and says so in its name.
-    Each set in `together` stays whole in a group of its own, whatever its size: its events have counters of
-    their own.
+    The first group counts instructions and cycles separately in each allowed mode. Every other group counts both in all
+    allowed modes together, and as many further events as fit. With fewer than two slots there are no groups. Where
+    kernel mode is refused, all events are those of user mode, and their names say so. Each set in `together` becomes
+    one group whatever its size, because its events have counters of their own.
     """
     if slots < 2:
         return ()

@@ -1,4 +1,4 @@
-"""An experiment: an arm beside another one, which differs in the switches that would take a suspected cause away."""
+"""An experiment: a pair of arms that differ only in the switches that remove a suspected cause."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ironlaw.variant import Variant
 class Switch:
     """One level of one factor, the cause it tests, and what it does to an arm that has the cause.
 
-    `adds` says that the level puts something in the way (cold caches, narrower vectors) instead of taking something
-    away: then it slows, and it slows the arm whose advantage is the cause more than the other.
+    `adds`: the level adds an obstacle (cold caches, narrower vectors) instead of removing one. It then slows both arms,
+    and slows the arm whose advantage is the cause more.
     """
 
     cause: str
@@ -31,7 +31,7 @@ class Switch:
         return variant.with_level(self.factor, self.level)
 
     def slows(self) -> bool:
-        """Whether the arm that has the cause is predicted to become slower by the switch."""
+        """Whether the switch is predicted to make the arm that has the cause slower."""
         return self.adds or self.predicts is Direction.SLOWER
 
     def __str__(self) -> str:
@@ -42,8 +42,8 @@ class Switch:
 class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "thrown", "excluded": "spared"}.get):
     """The arm `applied`, which is `arm` with the switches applied; `arm` itself where its readings exclude the cause.
 
-    An arm that shows nothing the switch could remove (no page faults to save) needs no arm beside it, and counts as
-    its own result. `excluded` is the reason; empty where a second arm runs.
+    An arm without anything that the switch could remove (no page faults to save) needs no second arm: it counts as its
+    own result, and `excluded` is the reason. `excluded` is empty if a second arm runs.
     """
 
     arm: str
@@ -53,7 +53,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "
 
 
 class CauseState(Enum):
-    """How the experiments on a cause stand while a run continues."""
+    """The state of the experiments on a cause during a run."""
 
     WAITING = "waiting"  # called for by what the arms show, and not begun
     OPEN = "open"
@@ -65,10 +65,10 @@ class CauseState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseStanding:
-    """How the experiments on a cause stood when the last replicate was planned.
+    """The state of the experiments on a cause when the last replicate was planned.
 
-    `hypotheses` is how many comparisons they are judged in; `seconds`, where it is known, how much more time would
-    decide them.
+    `hypotheses` is the number of comparisons they are judged in; `seconds` is how much more time would decide them, if
+    known.
     """
 
     cause: str

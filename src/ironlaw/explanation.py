@@ -1,4 +1,4 @@
-"""An explanation: what a recording says, with intervals, verdicts and doubts. Numbers only; report/ finds the words.
+"""An explanation: comparisons with intervals, verdicts and concerns. It holds numbers; report/ words them.
 
 Units: times in ns per inference, counts per inference, ln of control over changed (positive: changed is faster).
 """
@@ -35,7 +35,7 @@ SAVED_SHARE = "share of the time saved that this is"
 
 
 class Difference(Enum):
-    """What a comparison may claim."""
+    """What a comparison's interval allows to claim."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -44,7 +44,7 @@ class Difference(Enum):
 
 
 class Outcome(Enum):
-    """What an experiment (or, without one, a signature) says about a suspected cause."""
+    """The outcome of an experiment (or, without one, of a signature) for a suspected cause."""
 
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
@@ -53,7 +53,7 @@ class Outcome(Enum):
 
 
 class Design(Enum):
-    """How the effect of a cause on a comparison was read."""
+    """How the effect of a cause on a comparison was measured."""
 
     PAIR = "pair"  # one switch on one arm; the other arm has nothing of it, or is the experiment itself
     BOTH_SIDES = "both sides"  # the switch applied to both arms: how much of the difference goes away
@@ -62,11 +62,10 @@ class Design(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmSummary:
-    """One arm's row of the table; everything per inference.
+    """One arm's row of the table; all quantities are per inference.
 
-    `wall_ns` is the geometric mean over rounds and replicates. Without an interval (one replicate,
-    a published table) it is Missing and `wall_ns_once` holds the bare number. In a published table "per inference" is
-    per run.
+    `wall_ns` is the geometric mean over rounds and replicates. Without an interval (one replicate, a published table)
+    it is Missing, and `wall_ns_once` holds the bare number. For a published table, "per inference" means per run.
     """
 
     arm: str
@@ -107,7 +106,7 @@ class ArmSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterfactual:
-    """The control's time if one term had been that of the changed arm, in ns per inference."""
+    """The control's time with one term replaced by that of the changed arm, in ns per inference."""
 
     term: Term
     wall_ns: Estimate
@@ -115,7 +114,7 @@ class Counterfactual:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnceTerm:
-    """One term of a difference that was seen once: ln units and ns per inference, no interval."""
+    """One term of a difference that was measured once: ln units and ns per inference, no interval."""
 
     ln: float
     ns: float
@@ -123,10 +122,10 @@ class OnceTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOnce:
-    """What one replicate, or a published table, says about two arms: values without intervals, proving nothing.
+    """Two arms by one replicate, or by a published table: values without intervals, which prove nothing.
 
-    `terms` that are known add up to `ln_ratio` and to control minus changed; `counterfactuals_ns` is the control's
-    time if one term had been that of the changed arm.
+    `terms` that are known add up to `ln_ratio` and to control minus changed; `counterfactuals_ns` is the control's time
+    with one term replaced by that of the changed arm.
     """
 
     ln_ratio: float
@@ -137,7 +136,7 @@ class ReadOnce:
     assumptions: tuple[str, ...] = ()
 
     def share(self, ln: float) -> Maybe[float]:
-        """A term's share of the difference, in ln; a gap where the two times hardly differ."""
+        """A term's share of the difference, in ln; Missing if the two times hardly differ."""
         if abs(self.ln_ratio) < SHARED_OUT_FROM:
             return Missing("the times are almost equal")
         return ln / self.ln_ratio
@@ -145,12 +144,12 @@ class ReadOnce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseVerdict:
-    """What was found out about one suspected cause of a comparison.
+    """The verdict on one suspected cause of a comparison.
 
-    `effect` is its contribution to the comparison in ln units, positive as predicted: of a PAIR the ln-ratio of the
-    experiment's two arms; on BOTH_SIDES what the difference shrinks by; in a FACTORIAL the mean over orders.
-    `others` are the arms on the other side. `share` is its part of the comparison's ln-ratio; its interval holds the
-    range over orders as well where several causes are confirmed together.
+    `effect` is its contribution to the comparison in ln units, positive as predicted: for a PAIR the ln-ratio of the
+    experiment's two arms, for BOTH_SIDES the amount by which the difference shrinks, in a FACTORIAL the mean over
+    orders. `others` are the arms on the other side. `share` is the cause's part of the comparison's ln-ratio; if
+    several causes are confirmed together, its interval includes the range over orders.
     """
 
     cause: str
@@ -174,8 +173,9 @@ class Comparison:
     """Two arms of one recording.
 
     `ln_ratio` is the mean over replicates of the mean over rounds of ln(control/changed), with an interval that
-    includes the spread between replicates; `rank` is the check that assumes no distribution; `replicates` are the means
-    behind it. Without an interval, `ln_ratio` and `split` are Missing and `once` holds the bare numbers.
+    includes the spread between replicates. `rank` is the interval that assumes no distribution, and `replicates` are
+    the means it is computed from. Without an interval, `ln_ratio` and `split` are Missing and `once` holds the bare
+    numbers.
     """
 
     control: str
@@ -204,7 +204,7 @@ class Comparison:
     once: Maybe[ReadOnce] = HAS_INTERVAL
 
     def foremost(self) -> dict[str, CauseVerdict]:
-        """One verdict per cause: where several switches test one, the first that confirms it, else the first."""
+        """One verdict per cause: if several switches test it, the first that confirms it, else the first."""
         found: dict[str, CauseVerdict] = {}
         for verdict in self.causes:
             known = found.setdefault(verdict.cause, verdict)
@@ -215,7 +215,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:
-    """How a counter goes with time, over one grouping; association, not cause."""
+    """The association of a counter with time, over one grouping; not a cause."""
 
     counter: str
     over: str  # rounds, replicates, arms
@@ -227,9 +227,9 @@ class Association:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaterfallStep:
-    """A speed-up (`is_whole`), or what one fixed fault or one cause takes off it, in ln units.
+    """A whole speed-up (`is_whole`), or the part of it that one fixed fault or one cause removes, in ln units.
 
-    `arms` are those it was read from, in the order of ln(first/second) - ln(third/fourth).
+    `arms` are the arms it was computed from: ln(first/second) - ln(third/fourth).
     """
 
     name: str
@@ -252,7 +252,9 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPoint:
-    """An arm of a search that none is shown to beat; `speedup` is of the replicates after those that chose."""
+    """An arm of a search that no other is shown to beat. `speedup` is measured in replicates after those that chose the
+    arm.
+    """
 
     arm: str
     speedup: Estimate
@@ -262,10 +264,10 @@ class FrontPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed:
-    """An arm of a search with some blocks left in float, beside an arm of one number format throughout.
+    """An arm of a search that leaves some blocks in float, compared with an arm in one number format.
 
-    `gain` is its speed-up over `rival`, which is the fastest of all (`is_best`) or of those that differ in precision
-    and fusion only.
+    `gain` is its speed-up over `rival`: the fastest arm of all (`is_best`), or of those that differ in precision and
+    fusion only.
     """
 
     arm: str
@@ -277,7 +279,7 @@ class Mixed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roofline:
-    """The most this machine did when it ran nothing else, measured beside the arms.
+    """The highest rates this machine reached when it ran nothing else, measured in the same run as the arms.
 
     `macs_per_s` is by kind of arithmetic (fp32, int8); `bytes_per_s` is streaming from memory.
     """
@@ -288,7 +290,7 @@ class Roofline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """The command that would test what attached files only suggest; `cause` is empty where they suggest none."""
+    """The command that tests what attached files only suggest; `cause` is empty if they suggest none."""
 
     command: str
     why: str
@@ -297,7 +299,7 @@ class NextRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Everything a recording, a published table or attached files say."""
+    """The explanation of a recording, a published table or attached files."""
 
     machine: Maybe[Machine]
     plan: Maybe[Plan]

@@ -1,4 +1,4 @@
-"""The raw facts of a run: one class for each kind of line of a recording."""
+"""The raw facts of a run: one class per kind of line in a recording."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 class Meter(Enum):
-    """What counted."""
+    """What took the counts."""
 
     HARDWARE = "hardware"  # PMU, clock, rusage and software events
     CLOCK = "clock"  # everything but the PMU
@@ -42,11 +42,11 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterCheck:
-    """The known-answer test of the PMU: how many counters really work, and what is refused.
+    """The known-answer test of the PMU: how many counters work, and which events are refused.
 
-    `slots` is the size of the largest group in which every slot agreed with the known count, or why there
-    is none; `groups` are the event groups in rotation, as printed, `events` what the kernel is asked for
-    under each name; `lost` says for each event why it is not counted.
+    `slots` is the size of the largest group in which every slot agreed with the known count, or why there is none.
+    `groups` are the event groups in rotation, as printed; `events` is what the kernel is asked for under each name;
+    `lost` is why an event is not counted.
     """
 
     meter: Meter
@@ -58,7 +58,9 @@ class CounterCheck:
     events: tuple[Event, ...] = ()
 
     def lost_together(self) -> dict[str, tuple[str, ...]]:
-        """The lost events by reason. Reasons that differ by the event's own name alone are one, of `each`."""
+        """The lost events by reason. Reasons that differ only by the event's name are merged, with `each` in its
+        place.
+        """
         by_reason: dict[str, list[str]] = {}
         for event, reason in self.lost.items():
             by_reason.setdefault(reason, []).append(event)
@@ -74,7 +76,7 @@ class CounterCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmPrepared:
-    """An arm's model was made and saved; what that took."""
+    """An arm's model was prepared and saved, with what that cost."""
 
     arm: str
     prepared: PreparedModel
@@ -82,10 +84,10 @@ class ArmPrepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeMemory:
-    """Free memory before the arms of a replicate started; what is in small blocks goes to those that start first.
+    """Free memory before the arms of a replicate started. Small blocks are given to the arms that start first.
 
-    `compacted`: the kernel was asked to compact it, or why it was not. `scattered_bytes` lay in blocks below 64 KiB
-    after that, and `held_bytes` of them were kept from the arms while they started.
+    `compacted`: whether the kernel compacted memory, or why not. `scattered_bytes` were then in blocks below 64 KiB;
+    `held_bytes` of these were withheld from the arms while they started.
     """
 
     compacted: Maybe[bool] = Missing("was not tried")
@@ -110,9 +112,8 @@ class InterpreterStarted:
 class ArmStarted:
     """A twin loaded its model and warmed up; all times in ns.
 
-    `steady_at` is the index in `warm_up_ns` from which the series was steady, or why it never was.
-    `read_back` holds, per factor, what is in effect, as read from the process. `peak_rss_bytes` is that of
-    the twin alone.
+    `steady_at` is the index in `warm_up_ns` from which the series was steady, or why it never was. `read_back` holds
+    what is in effect, per factor, as read from the process. `peak_rss_bytes` is the twin's alone.
     """
 
     arm: str
@@ -135,7 +136,7 @@ class ArmStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one turn gave, raw and whole: `inferences` inferences of one arm under one event group.
+    """The raw result of one turn: `inferences` inferences of one arm under one event group.
 
     Times in ns over the whole turn and all threads; `position` is the arm's place in its round.
     """
@@ -168,12 +169,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The most this machine did when it ran nothing else, on the CPUs and threads of the arms.
+    """The highest rates this machine reached when it ran nothing else, on the CPUs and threads of the arms.
 
-    `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming goes over
-    `streamed_bytes`, more than the last cache holds; a copy counts what it reads and what it writes. `switch_ns` is one
-    switch between two processes on one CPU, without the caches it leaves cold; `page_fault_ns` is mapping, touching for
-    the first time and giving back, per page of 4 KiB. `how` says by which routine each was reached.
+    `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming covers
+    `streamed_bytes`, which exceed the last cache; a copy counts the bytes read and written. `switch_ns` is one switch
+    between two processes on one CPU, without the cost of cold caches; `page_fault_ns` is mapping, first touch and
+    unmapping of one page of 4 KiB. `how` names the routine that reached each rate.
     """
 
     threads: Number
@@ -189,7 +190,7 @@ class Ceilings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullReading:
-    """A turn of an empty program, of as many inferences as the arm's own turns: what measuring itself costs."""
+    """A turn of an empty program, with as many inferences as the arm's own turns: the cost of measuring."""
 
     arm: str
     replicate: Ordinal
@@ -200,9 +201,9 @@ class NullReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """What one inference of an arm executed, by name; see measure/census.py for the names.
+    """Counts of what one inference of an arm executed; see measure/census.py for the names.
 
-    `nodes` are those behind some of the counts, by their names in the model's file.
+    `nodes` lists the nodes behind some of the counts, by their names in the model file.
     """
 
     arm: str
@@ -212,10 +213,10 @@ class Census:
 
 @functools.lru_cache(maxsize=64)
 def kept_places(width: int, kept: int, *, first: int = 0) -> Sequence[int]:
-    """The places of the numbers that are kept of a row, in order: the `first` ones, and the rest spread over the row.
+    """Return the places of the numbers kept of a row, in order: the `first` ones, and others spread over the row.
 
-    They are multiples of a step that has no factor in common with the width, so that all columns of an output are met
-    equally often, whatever its shape.
+    The places are multiples of a step that is coprime to the width, so that all columns of an output are sampled
+    equally often whatever its shape.
     """
     if kept >= width:
         return range(width)
@@ -232,15 +233,16 @@ def kept_places(width: int, kept: int, *, first: int = 0) -> Sequence[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What an arm answered on shared inputs of one shape: float32, row per input, base64 of zlib of its bytes.
+    """An arm's outputs for the shared inputs of one shape: float32, one row per input, as base64 of the zlib-compressed
+    bytes.
 
-    `classes` is how many numbers at the start of a row are scores of classes: those of the first output, where it has
-    one row of them per input. Missing: the whole row is.
+    `classes` is the number of class scores at the start of a row: the first output, if it has one row of scores per
+    input. Missing: the whole row is scores.
 
-    `probes` are the places among the shared inputs of those that the rows answer, in order (a batch has several rows);
-    `forms` the shapes of the outputs that lie one after the other in a row, `input_forms` those of an input. Where
-    outputs are large a row holds some of their numbers only, those at `kept_places`. Recordings older than these fields
-    hold whole rows, and one of these facts an arm.
+    `probes` are the indices, among the shared inputs, of those that the rows answer, in order (a batch has several
+    rows). `forms` are the shapes of the outputs, which are concatenated in a row; `input_forms` those of an input. Of
+    large outputs a row holds only the numbers at `kept_places`. Recordings without these fields hold whole rows, and
+    one such fact per arm.
     """
 
     arm: str
@@ -257,18 +259,18 @@ class Outputs:
 
     @property
     def width(self) -> int:
-        """How many numbers the outputs for one row have, whether kept or not."""
+        """The number of values of the outputs for one row, kept or not."""
         return sum(map(math.prod, self.forms)) if self.forms else self.shape[1]
 
     def kept_places(self) -> Sequence[int]:
-        """Where in a whole row the numbers of a kept one stand."""
+        """The places of the kept numbers in a whole row."""
         first = self.classes if isinstance(self.classes, int) else 0
         return kept_places(self.width, self.shape[1], first=first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """How many of the labelled inputs an arm's top class was right on."""
+    """The number of labelled inputs for which an arm's top class was correct."""
 
     arm: str
     right: Amount
@@ -287,7 +289,7 @@ class Failure:
 
 
 class Activity(Enum):
-    """What a run does at a moment; never two at once."""
+    """What a run is doing; exactly one activity at a time."""
 
     PREPARING = "preparing"  # the machine looked at and tested, models made
     STARTING = "starting"  # interpreters, and what is looked at in each twin before it counts
@@ -303,7 +305,7 @@ class Activity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What the wall time since the last of these facts went into, in seconds by activity; together all of it."""
+    """The wall time since the last such fact, in seconds by activity; the activities add up to it."""
 
     seconds: dict[Activity, NotNegative]
 
@@ -320,7 +322,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The last line of a recording that was not cut off."""
+    """The last line of a complete recording."""
 
     why: Ending
     elapsed_s: NotNegative

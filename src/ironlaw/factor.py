@@ -1,7 +1,7 @@
-"""A factor: something about a model's execution that can be varied while everything else stays.
+"""A factor: a property of a model's execution that can be varied while everything else stays the same.
 
 Each file under factors/ defines a subclass and an instance named FACTOR, or a small family of one engine and a tuple
-named FACTORS; nothing else has to be touched to add one.
+named FACTORS. To add a factor, add a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Direction(Enum):
 
 
 class ActsOn(Enum):
-    """What a factor needs of an engine to do something."""
+    """What a factor needs from an engine to have an effect."""
 
     PROCESS = "process"  # nothing: it changes the process, the inputs, or what is counted
     MODULE = "module"  # a torch module within reach
@@ -33,10 +33,10 @@ class ActsOn(Enum):
 
 
 class Factor:
-    """Levels, how each is applied, and what it may move besides. Which cause a level tests is in the cause's file.
+    """A factor's levels, how each is applied, and its side effects. The cause's file names the levels that test it.
 
-    The hooks do nothing unless a factor overrides them. `shapes_model` says that engines read the factor when they
-    prepare the model, so that arms differing only in other factors share one prepared model.
+    By default the hooks do nothing; factors override them. `shapes_model`: engines read the factor when they prepare
+    the model. Arms that differ only in other factors share one prepared model.
     """
 
     name: str
@@ -54,7 +54,9 @@ class Factor:
         return level in self.levels
 
     def remedy(self, level: str) -> str:
-        """What a user changes to get the level; empty where it is not for deployment. Of open levels: override this."""
+        """What a user changes to deploy the level; empty if it is not meant for deployment. Factors with open levels
+        override this.
+        """
         return self.remedies.get(level, "")
 
     def environment(self, level: str) -> Mapping[str, str]:
@@ -62,7 +64,7 @@ class Factor:
         return {}
 
     def pool_threads(self, level: str, threads: int) -> int:
-        """How many threads the engine's pool gets, where the arm without this level gives it `threads`."""
+        """The size of the engine's thread pool, if it is `threads` without this level."""
         return threads
 
     def enter(self, level: str) -> None:
@@ -73,13 +75,13 @@ class Factor:
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What is in effect now, read from the process and not from what was requested."""
+        """What is in effect, as read from the process rather than from the request."""
         return Missing(f"{self.name} cannot be read back")
 
     def forbidden(self, level: str) -> frozenset[InstructionClass]:
-        """Instruction classes that no kernel of an arm at this level may execute."""
+        """The instruction classes that no kernel of an arm at this level may execute."""
         return frozenset()
 
     def possible(self, level: str) -> Maybe[bool]:
-        """Whether this machine can apply the level: True, or the reason why not."""
+        """True if this machine can apply the level, otherwise the reason."""
         return True

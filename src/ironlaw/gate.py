@@ -1,4 +1,4 @@
-"""A gate: rules that a recording must hold to, and what became of each."""
+"""A gate: rules that a recording must satisfy, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ironlaw.missing import Maybe
 
 
 class Quantity(Enum):
-    """What a rule limits."""
+    """The quantity that a rule limits."""
 
     TIME = "time"
     INSTRUCTIONS = "instructions"
@@ -27,7 +27,7 @@ _CAUSE = re.compile(r"cause\s*:\s*(?P<cause>[a-z0-9-]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What makes a gate fail: a growth of time or instructions beyond `limit_ln`, or a change of a cause's part.
+    """A rule: the gate fails if time or instructions grow beyond `limit_ln`, or if a cause's part changes.
 
     `limit_ln` is in ln units, positive for more time or more instructions; 0 for a cause.
     """
@@ -39,10 +39,10 @@ class Rule:
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """The rule as it is written: time>+3%, instructions>+1%, cause:page-faults.
+        """Parse a rule: time>+3%, instructions>+1%, cause:page-faults.
 
         Raises:
-            BadInput: it is none of these, or names no cause of the catalogue.
+            BadInput: it has another form, or names a cause that is not in the catalogue.
         """
         if limit := _LIMIT.fullmatch(text.strip()):
             fraction = float(limit["percent"]) / 100
@@ -59,7 +59,7 @@ class Rule:
 
 
 class Ruling(Enum):
-    """What became of a rule on one arm."""
+    """The outcome of a rule on one arm."""
 
     HELD = "held"  # the interval lies on the right side of the limit
     OPEN = "open"  # the interval holds both sides: nothing is shown, and nothing fails
@@ -69,10 +69,10 @@ class Ruling(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One rule on one arm.
+    """A rule applied to one arm.
 
-    `change_ln` is the growth in ln units with the interval by which it was judged: of an arm's time relative to its
-    control, of its instructions, or of what a cause is worth. `reason` is why it is Missing, or how a verdict changed.
+    `change_ln` is the growth, in ln units, of the arm's time relative to its control, of its instructions, or of a
+    cause's effect, with the interval it was judged by. `reason` is why it is Missing, or how a verdict changed.
     """
 
     rule: Rule
@@ -93,5 +93,5 @@ class Gate:
     judgements: tuple[Judgement, ...]
 
     def has(self, ruling: Ruling) -> bool:
-        """Whether any rule came out so."""
+        """Whether any rule has this outcome."""
         return any(judgement.ruling is ruling for judgement in self.judgements)

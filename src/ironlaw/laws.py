@@ -1,6 +1,6 @@
-"""What a number in a recording may be. Decoding a line checks it, so that no command meets a number beyond its law.
+"""The allowed range of each number in a recording. Decoding a line checks it, so that later code can rely on it.
 
-The bounds are wide: they hold whatever can be measured, and keep sums and products of what can be recorded finite.
+The bounds are wide: every measurable value is inside them, and sums and products of recorded values stay finite.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Layers as facts: what an arm called within one inference, and what single layers cost in turns of their own.
+"""Layers as facts: what an arm calls within one inference, and the time of each layer, measured in turns of their own.
 
-A call is a leaf module that ran, or a functional operator between modules. Layer readings come from other turns than a
-Reading does, because reading at the border of each layer slows what is read.
+A call is a leaf module that ran, or a functional operator between modules. Layers are read in separate turns, because
+reading at the border of each layer slows the inference.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ BYTES = {
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A tensor's shape and number format, as torch names it: (1, 32, 112, 112), quint8."""
+    """A tensor's shape and number format, in torch's notation: (1, 32, 112, 112), quint8."""
 
     shape: tuple[Amount, ...]
     dtype: str
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def size_bytes(self) -> Maybe[int]:
-        """What it takes in memory."""
+        """Its size in memory."""
         if self.dtype not in BYTES:
             return Missing(f"the size of a {self.dtype} is not known")
         return self.elements * BYTES[self.dtype]
@@ -41,10 +41,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A layer of the model that an engine says a call computes: a module, or a functional operator within one.
+    """A layer of the model that a call computes, as the engine reports it: a module, or a functional operator within
+    one.
 
-    `path` is the innermost module that it stood in, `operator` the engine's word for it; `repeat` counts the calls of
-    the module, or of the operator in it, from 0.
+    `path` is the innermost module around it, `operator` the engine's name for it; `repeat` counts the calls of the
+    module, or of the operator within it, from 0.
     """
 
     path: str
@@ -57,11 +58,11 @@ class Origin:
 class LayerCall:
     """One call of a layer within an inference, in the order of execution.
 
-    `path` is the module's dotted path, or for a functional operator that of the module around it ("": the model
-    itself); `operator` the class or function; `repeat` counts calls of the same operator at the same path from 0.
-    `fed_by` are the calls whose outputs it reads, as indices; -1 is the inference's own input. `kernels` is what the
-    engine says that it ran, empty where it does not say; `operators` is what the layer was for torch's dispatcher.
-    `origins` are the layers of the model that it computes, where the engine names more of them than `path` can.
+    `path` is the module's dotted path or, for a functional operator, that of the module around it ("": the model
+    itself); `operator` is the class or function; `repeat` counts calls of the same operator at the same path from 0.
+    `fed_by` are the indices of the calls whose outputs it reads; -1 is the inference's own input. `kernels` are the
+    kernels that ran, if the engine reports them; `operators` are the operators that torch's dispatcher saw. `origins`
+    are the layers of the model that it computes, if the engine reports more than one.
     """
 
     path: str
@@ -79,7 +80,7 @@ class LayerCall:
 
     @property
     def name(self) -> str:
-        """How the call is shown: features.0.0, layer1.0 + add, shared (2nd call)."""
+        """The displayed name of the call: features.0.0, layer1.0 + add, shared (2nd call)."""
         name = self.path or ("" if self.is_functional else "(whole model)")
         if self.is_functional:
             name = f"{name} {self.operator}".strip()
@@ -87,7 +88,7 @@ class LayerCall:
 
 
 class Probe(Enum):
-    """What is read at the border of a layer beside the wall clock."""
+    """What is read at the border of a layer, besides the wall clock."""
 
     CLOCK = "clock"  # nothing
     CPU = "cpu"  # CPU time of all threads, ns
@@ -98,7 +99,7 @@ class Probe(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProfile:
-    """What an engine's own profile reports for some inferences: its nodes as calls, the time in each and in total.
+    """An engine's own profile of some inferences: its nodes as calls, the time in each, and the total.
 
     `notes` say what it could not report.
     """
@@ -111,10 +112,10 @@ class NodeProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorderCost:
-    """What reading adds inside of a layer's own interval; means per call, measured on a layer that does nothing.
+    """The time that reading adds to a layer's own interval: the mean per call, measured on a layer that does nothing.
 
-    `probed` is the same for each probed quantity. What reading adds outside of the layers needs no price list: every
-    layer turn runs as many inferences alone as read.
+    `probed` is the same for each probed quantity. What reading adds outside the layers is measured in each layer turn,
+    which runs as many inferences without reading as with it.
     """
 
     inside_ns: Real
@@ -123,13 +124,13 @@ class BorderCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerGraph:
-    """The calls of one inference of an arm, in the order of execution; or why they cannot be distinguished.
+    """The calls of one inference of an arm, in order of execution, or why they cannot be distinguished.
 
-    `silent` are the paths of modules that only hand their input on (Identity, stubs that convert nothing): they are
-    called and are no layers. `passed` counts calls of torch's functions in one inference that make no tensor (shape,
-    dim): they are no layers either, and reading layers slows them a little. `notes` say what was not distinguished,
-    `costs` what reading costs by what is probed (a Probe's value). `profiled_by` names the engine whose own profile
-    gives the times, where nothing can be placed at a layer's border; empty: read at the borders.
+    `silent` are the paths of modules that only pass their input on (Identity, stubs that convert nothing) and do not
+    count as layers. `passed` counts the calls of torch functions per inference that make no tensor (shape, dim); they
+    are not layers, and reading layers slows them a little. `notes` states what was not distinguished; `costs`, the cost
+    of reading by what is probed (a Probe's value). `profiled_by` names the engine whose own profile gives the times, if
+    layer borders cannot be read; empty: read at the borders.
     """
 
     arm: str
@@ -146,14 +147,14 @@ NO_PLAIN = Missing("no plain inferences ran beside those that were read")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReading:
-    """What one layer turn gave: `inferences` inferences, sums over them for each call of the graph.
+    """The result of one layer turn: sums over `inferences` inferences for each call of the graph.
 
-    `wall_ns` is of the inferences that were read, reading included; `alone_ns` of as many that were not, taken in
-    turns with them: the difference is what reading costs. `calls_ns` is the time within each call,
-    `before_ns` the time between the end of the call before it (or the start of the inference) and its start; what
-    follows the last call is the rest. `probed` holds, by quantity, the amount within each call: {"cpu_ns": ...},
-    {"page-faults": ...}, or the events of the group; `probed_whole` the amount over the inferences that were read,
-    `probed_alone` over those that were not.
+    `wall_ns` is the time of the inferences that were read, reading included; `alone_ns` that of as many inferences
+    without reading, alternating with them: the difference is the cost of reading. `calls_ns` is the time within each
+    call, `before_ns` the time from the end of the previous call (or the start of the inference) to its start; the rest
+    is what follows the last call. `probed` holds, by quantity, the amount within each call: {"cpu_ns": ...},
+    {"page-faults": ...}, or the events of the group. `probed_whole` is the amount over the inferences that were read,
+    `probed_alone` over the others.
     """
 
     arm: str
@@ -175,6 +176,6 @@ class LayerReading:
 
     @property
     def took_ns(self) -> int:
-        """All its inferences together; under an engine's profile those alone are the plain ones."""
+        """The time of all its inferences; under an engine's profile, `alone_ns` is that of the unprofiled ones."""
         apart = self.plain_ns if self.probe is not Probe.ENGINE else 0
         return self.wall_ns + self.alone_ns + (apart if is_known(apart) else 0)

@@ -1,4 +1,4 @@
-"""How an arm's answers compare with the control's, output by output and column by column."""
+"""The agreement of an arm's answers with the control's, by output and by column."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def words_of(forms: tuple[Shape, ...]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherShape:
-    """Outputs of other shapes than the control's for inputs of one shape; `inputs` of the shared ones are so.
+    """Outputs whose shapes differ from the control's, for inputs of one shape; `inputs` is the number of these inputs.
 
-    `is_fixed`: the shapes of the control's outputs follow from those of its inputs. Where they do not, as behind
-    non-maximum suppression, another number of rows is another number of things found.
+    `is_fixed`: the shapes of the control's outputs are determined by those of its inputs. If not, as after non-maximum
+    suppression, a different number of rows is a different number of objects found.
     """
 
     input_forms: tuple[Shape, ...]
@@ -31,9 +31,9 @@ class OtherShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """Columns of an output in which an arm has one value only, for all inputs, and the control has several.
+    """Columns of an output that are constant over all inputs in the arm, but not in the control.
 
-    A column is all numbers with one index along an axis of the output, the batch not counted.
+    A column is all numbers with the same index along an axis of the output, without the batch axis.
     """
 
     output: int
@@ -45,7 +45,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
-    """The output, or the column of one, that agrees least; `axis` and `column` are None where the whole output does."""
+    """The output, or the column of an output, that agrees least; `axis` and `column` are None for a whole output."""
 
     output: int
     axis: int | None
@@ -64,8 +64,9 @@ class ByShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likeness:
-    """What speaks against an arm's answers being the control's. `worst` leaves out scores of classes: their top one is
-    compared instead."""
+    """Evidence that an arm's answers differ from the control's. `worst` excludes class scores, whose top class is
+    compared instead.
+    """
 
     shapes: tuple[OtherShape, ...] = ()
     constant: tuple[Constant, ...] = ()

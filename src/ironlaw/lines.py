@@ -1,4 +1,4 @@
-"""A line of a recording: a fact under the name of its kind, and when it became known."""
+"""Lines of a recording: a fact under the name of its kind, and the time it was written."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ _UNTIMED: Missing = Missing("was not recorded")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """A fact, and when it was written: seconds since the first one of its recording."""
+    """A fact, and when it was written, in seconds since the first fact of the recording."""
 
     fact: Fact
     at_s: Maybe[float] = _UNTIMED
 
 
 def encode(fact: Fact, *, at_s: Maybe[float] = _UNTIMED) -> bytes:
-    """One line of a recording, without its newline; `at_s` is left out where it is not known."""
+    """Encode a fact as a line of a recording, without the newline. `at_s` is omitted if unknown."""
     line: dict[str, Any] = {NAMES[type(fact)]: fact}
     if not isinstance(at_s, Missing):
         line[_AT_S] = round(at_s, 6)
@@ -96,10 +96,10 @@ def encode(fact: Fact, *, at_s: Maybe[float] = _UNTIMED) -> bytes:
 
 
 def decode_timed(line: bytes) -> Timed | None:
-    """The fact in a line and its time; None for a kind that a later version may have added.
+    """Decode a line into its fact and time; None for an unknown kind, which a later version may have added.
 
     Raises:
-        msgspec.DecodeError: the line is not whole.
+        msgspec.DecodeError: the line is incomplete.
     """
     tagged = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
     name, body = next(iter(tagged.items()))
@@ -112,14 +112,14 @@ def decode_timed(line: bytes) -> Timed | None:
 
 
 def decode(line: bytes) -> Fact | None:
-    """The fact in a line, as `decode_timed` gives it."""
+    """Decode a line into its fact, as `decode_timed` does."""
     timed = decode_timed(line)
     return None if timed is None else timed.fact
 
 
 @functools.cache
 def _decoder(name: str) -> msgspec.json.Decoder[Any]:
-    """Made where a line of the kind is met: a twin decodes few kinds, and starts sooner without the others."""
+    """The decoder of a kind, created on first use: a twin decodes few kinds, and starts faster without the others."""
     return msgspec.json.Decoder(KINDS[name])
 
 

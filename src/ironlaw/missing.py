@@ -1,4 +1,4 @@
-"""The absence of a value, with its reason: a gap is never a number."""
+"""The absence of a value, with its reason. A gap is never a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of one arm after at least one replicate: the readings that signatures of causes are read from."""
+"""One arm's readings after at least one replicate, from which the signatures of causes are judged."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an imag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One arm's readings. A check or count that could not be read is absent from `checks` or `census`.
+    """One arm's readings. A check or count that could not be read is not in `checks` or `census`.
 
-    For the names of checks see measure/checks.py, for those of counts measure/census.py.
+    The names of checks are in measure/checks.py, those of counts in measure/census.py.
     """
 
     arm: Arm
@@ -42,7 +42,7 @@ class Observed:
     spent: Mapping[Category, float] = field(default_factory=dict)  # shares of its time by operators, where attached
 
     def named(self, count: str, most: int = 3) -> str:
-        """The nodes behind a count, as a parenthesis; empty where none is known."""
+        """The nodes behind a count, in parentheses; empty if none is known."""
         names = self.nodes.get(count, ())
         if not names:
             return ""
@@ -55,7 +55,7 @@ class Observed:
 
     @property
     def computes_int8(self) -> bool:
-        """Whether it executed any int8 operator, by the census or by samples; by its name where neither shows it."""
+        """Whether it executed an int8 operator, by the census or by samples; if both are unavailable, by its name."""
         if "int8_operators" in self.census and self.census["int8_operators"] > 0:
             return True
         if self.integer_share is not None:
@@ -66,26 +66,26 @@ class Observed:
 
     @property
     def integer_share(self) -> float | None:
-        """Of its samples that multiply and add, the share that does so in integers; None where they are too few."""
+        """The share of its multiply-add samples that is integer arithmetic; None if there are too few samples."""
         if isinstance(self.executed, Missing):
             return None
         both = self.executed.integer_samples + self.executed.float_samples
         return self.executed.integer_samples / both if both >= ENOUGH_MULTIPLYING else None
 
     def share_of(self, *categories: Category) -> float:
-        """The share of its time in code, or in operators, of these categories; 0 where neither is known."""
+        """The share of its time in code, or in operators, of these categories; 0 if neither is known."""
         if isinstance(self.executed, Missing):
             return sum(self.spent.get(category, 0.0) for category in categories)
         return sum(self.executed.categories.get(category, 0.0) for category in categories)
 
     @property
     def convolves_in_int8(self) -> bool:
-        """Whether its convolutions are int8 ones, as far as is known; quantized dynamically they stay float."""
+        """Whether its convolutions are int8, as far as is known; dynamic quantization leaves them in float."""
         return self.computes_int8 and not self.census.get("dynamic_operators", 0.0)
 
     @property
     def runs_by_foreign_engine(self) -> bool:
-        """Whether its int8 operators are run by a library that torch does not prefer on this CPU."""
+        """Whether its int8 operators run in a library that torch does not prefer on this CPU."""
         return self.checks.get("foreign_quantized_engine", False)
 
     @property
@@ -99,5 +99,5 @@ class Observed:
         return self.census.get("input_rank") == 4
 
     def level(self, factor: str) -> str:
-        """The level of a factor that was requested."""
+        """The requested level of a factor."""
         return self.arm.variant.level(factor)

@@ -1,4 +1,4 @@
-"""A saved output of `perf stat`, as read: what it counted and how long it took."""
+"""A saved output of `perf stat`: what it counted and how long it took."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ironlaw.missing import Maybe, Missing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """One line of an output. Times are in ns; `share` is how much of the time it counted, as a fraction.
+    """One line of an output. Times are in ns; `share` is the fraction of the time for which it counted.
 
     `event` is written with its mode (instructions:u); `pmu` names the PMU where the line does, for hybrid CPUs.
     `spread` is the standard error over the runs, relative to the value.
@@ -24,7 +24,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What one saved output holds; times in ns."""
+    """The content of one saved output; times in ns."""
 
     counted: tuple[Counted, ...]
     elapsed_ns: Maybe[float]

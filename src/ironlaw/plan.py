@@ -1,4 +1,4 @@
-"""What to run: model, arms, schedule and experiments, all decided before anything is measured."""
+"""What to run: model, arms, schedule and experiments, decided before anything is measured."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 class Schedule:
     """How much is measured.
 
-    `inferences` is per arm over the whole run (--n) and None when the budget decides; `precision` is the half-width of
-    the interval on the speed-up at which the run may stop, as a fraction, and None for a fixed schedule. `budget_s`
-    covers the whole run, preparing included; None: only the schedule ends it.
+    `inferences` is the number per arm over the whole run (--n); None: the budget decides. `precision` is the half-width
+    of the speed-up's interval at which the run may stop, as a fraction; None: the schedule is fixed. `budget_s` covers
+    the whole run including preparation; None: only the schedule ends it.
     """
 
     replicates: Number = 8
@@ -41,13 +41,13 @@ class Schedule:
             _require_positive("--precision", self.precision, "for example --precision 2%")
 
     def most_replicates(self) -> int:
-        """Replicates that it allows; fewer when there are fewer inferences than that."""
+        """The most replicates it allows, which is at most the number of inferences."""
         return min(self.replicates, self.inferences or self.replicates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One recording, before it is made. The first arm is the one the others are compared with."""
+    """The plan of one recording. The first arm is the control."""
 
     model: str
     arms: tuple[Arm, ...]
@@ -92,7 +92,7 @@ class Plan:
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
 
     def hypotheses_waiting(self) -> int:
-        """In how many comparisons experiments would be judged that are called for and have not begun."""
+        """The number of comparisons in which experiments that have not started would be judged."""
         return sum(standing.hypotheses for standing in self.standings if standing.state is CauseState.WAITING)
 
     def arm(self, name: str) -> Arm:
@@ -101,7 +101,7 @@ class Plan:
 
 
 def with_control(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-    """The arms and, behind them, the first one again: the control that shows what no difference looks like."""
+    """Append the first arm once more, as the control that shows what no difference looks like."""
     return (*arms, arms[0].again())
 
 

@@ -1,4 +1,4 @@
-"""What an arm runs: one inference, its inputs, and what surrounds it."""
+"""What an arm runs: one inference, its inputs, and the hooks around it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ def _as_they_are(*arguments: Any) -> tuple[Any, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCensus:
-    """What one inference executed, by the names of measure/census.py, and of some the nodes by their own names."""
+    """Counts of what one inference executed, under the names of measure/census.py, with the names of some of the
+    nodes.
+    """
 
     counts: dict[str, Maybe[float]]
     nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def without(cls, reason: str) -> OperatorCensus:
-        """Nothing counted, and why."""
+        """An empty census, and why."""
         return cls(counts=dict.fromkeys(("operators", "int8_operators", "subnormal_share"), Missing(reason)))
 
 
@@ -35,12 +37,11 @@ class OperatorCensus:
 class Program:
     """A model ready to be called.
 
-    `infer(*feed(*inputs[i]))` is one inference with its output fetched; the clock sees `infer` alone, and `feed` puts
-    the tensors of an input into what the engine takes (arrays) before it starts. `guard` is entered once
-    around all turns (torch.inference_mode for torch arms). `before_each` runs between inferences, outside the clock.
-    `profile` runs inferences under the engine's own profiler, where it has one that distinguishes nodes, and `census`
-    counts what one inference executes, where the engine shows it. `applied` says of factors that the engine applied
-    itself what is in effect.
+    `infer(*feed(*inputs[i]))` is one inference including its output. Only `infer` is timed; `feed` converts an input to
+    what the engine takes before the clock starts. `guard` is entered once around all turns (torch.inference_mode for
+    torch arms). `before_each` runs between inferences and is not timed. `profile` runs inferences under the engine's
+    own profiler, if it has one that distinguishes nodes. `census` counts what one inference executes, if the engine
+    exposes it. `applied` states what is in effect for factors that the engine applied itself.
     """
 
     infer: Callable[..., Any]
@@ -55,20 +56,20 @@ class Program:
     boundary: str = "call with the input in memory until the output is in memory"
 
     def answer(self, *arguments: Any) -> Any:
-        """The output for an input of the model, where nothing is timed."""
+        """Return the output for an input of the model, untimed."""
         return self.infer(*self.feed(*arguments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedModel:
-    """What preparing an arm left behind: a file to load, and facts about how it was made.
+    """The result of preparing an arm: a file to load, and facts about how it was made.
 
-    `size_bytes` is the size of the saved state_dict (or of the model file where there is none); `phases_ns` are the
-    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` says where they came from. `imports`
-    are modules that this model's classes live in or its program loads: a replicate's interpreter imports them once,
-    before its twins are forked, like what its engine loads. `settings` are torch's own that the model's code changed
-    while it was made (models/torch_settings.py); every replicate is given them. `applied` says, per factor that was
-    applied while it was made, what that did.
+    `size_bytes` is the size of the saved state_dict (or, if there is none, of the model file); `phases_ns` are the
+    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` is where the weights came from.
+    `imports` are the modules that define this model's classes or that its program loads: a replicate's interpreter
+    imports them once, before its twins are forked. `settings` are torch settings that the model's code changed while it
+    was made (models/torch_settings.py); every replicate applies them. `applied` holds the effect of each factor that
+    was applied while the model was made.
     """
 
     path: str

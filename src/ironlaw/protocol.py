@@ -1,7 +1,7 @@
-"""The protocol of the blog post that this project grew from: its flaws as arms, in the order of their removal.
+"""The protocol of the blog post that this project started from: its flaws as arms, in the order of their removal.
 
 The blog post ran fp32 in train mode with autograd on, fed ones, did not calibrate int8, and counted whole processes.
-Each arm here fixes one of these on one side, so that the steps from its speed-up to the fair one, and the factors of
+Each arm fixes one of these flaws on one side. The steps from the published speed-up to the fair one, and the factors of
 the fair one, multiply to the whole.
 """
 
@@ -38,7 +38,9 @@ NAMES = (*_FLOAT, *_INT8, _UNFUSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing set right, by one factor: the arms before and after it on either side; None on a side it leaves."""
+    """One flaw fixed by one factor: the arms before and after it on each side; None on a side that it does not
+    change.
+    """
 
     factor: str
     control: tuple[str, str] | None = None
@@ -46,7 +48,7 @@ class Step:
 
     @property
     def cause(self) -> str:
-        """The cause that a difference in the factor is."""
+        """The cause that a difference in the factor stands for."""
         cause = cause_behind(self.factor)
         assert cause is not None, "each step of the protocol is a cause of the catalogue"
         return cause.slug

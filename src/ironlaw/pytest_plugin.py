@@ -23,7 +23,7 @@ BUDGET_S = 60.0
 
 
 class Ironlaw:
-    """What a test asks of ironlaw; recordings are kept in the test's own temporary folder."""
+    """The fixture's interface. Recordings are kept in the test's temporary folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,7 +32,7 @@ class Ironlaw:
     def run(self, model: str, *, arms: str | Sequence[str], **options: Unpack[Options]) -> Explanation:
         """Measure the model's arms as `ironlaw run` does, keep the recording for `check`, and explain it.
 
-        `options` are those of `ironlaw.compare`; without others a run takes 60 s and makes no experiments.
+        `options` are those of `ironlaw.compare`; by default a run takes 60 s and makes no experiments.
         """
         from rich.console import Console
 
@@ -48,10 +48,10 @@ class Ironlaw:
     def check(
         self, *rules: str, recording: Path | str | None = None, old: Path | str | None = None, if_missing: str = "fail"
     ) -> None:
-        """Fail the test when a rule is broken: by the last run, or by a recording made elsewhere.
+        """Fail the test if the last run, or the given recording, breaks a rule.
 
-        Without `old` arms are judged against their control. A rule that nothing was measured for fails, skips the
-        test or passes, as `if_missing` says: "fail", "skip", "pass".
+        Without `old`, arms are judged against their control. `if_missing` decides about a rule without a measurement:
+        "fail", "skip" (the test), or "pass".
         """
         from ironlaw import load
         from ironlaw.gate import Rule, Ruling

@@ -55,11 +55,11 @@ MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """All facts of one run, by kind, in the order in which they became known; of what is stated once, the last.
+    """All facts of one run, by kind, in the order of the file; of kinds that are stated once, the last.
 
-    `plans` holds the plan and its amendments (arms added while running); the last one is in force. `at_s` says by kind
-    when each fact became known, in the order of the facts: at_s["reading"][3] is of readings[3]. `concerns` are of
-    older versions, which recorded doubts; `circumstances` are what doubts follow from.
+    `plans` holds the plan and its amendments (arms added during the run); the last one is in force. `at_s` holds, by
+    kind, when each fact was written: at_s["reading"][3] belongs to readings[3]. `concerns` is filled by older versions
+    only; newer ones record `circumstances`, from which concerns follow.
     """
 
     header: Header
@@ -108,14 +108,14 @@ def _make_folder(folder: Path) -> None:
 
 
 class RecordingWriter:
-    """Appends facts to a file, each as soon as it is known: what a crash leaves behind is readable.
+    """Appends facts to a file as soon as they are known, so that the file is readable after a crash.
 
-    The file is locked while it is written, so that no other run replaces it. It holds whole lines only, also on a full
-    disk. Should it be deleted or overwritten all the same, `close` writes everything once more, to `path`.
+    The file is locked while it is written, so that no other run replaces it. It holds whole lines only, even if the
+    disk is full. If it is deleted or overwritten, `close` writes everything again, to `path`.
     """
 
     def __init__(self, path: Path, *, force: bool = False, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Open a new file; `now_s` is the clock by which facts are timed.
+        """Open a new file; `now_s` is the clock that times facts.
 
         Raises:
             BadInput: the file exists (without force), another run writes it, or it cannot be written.
@@ -158,7 +158,7 @@ class RecordingWriter:
         self._lines.append(line)
 
     def _append(self, line: bytes) -> None:
-        """Write a line whole or, when that fails or is interrupted, not at all."""
+        """Write a whole line or, if that fails or is interrupted, nothing."""
         begun = self._whole_bytes
         try:
             rest = memoryview(line)
@@ -171,7 +171,7 @@ class RecordingWriter:
                     os.ftruncate(self._file, begun)
 
     def close(self) -> None:
-        """Make the file durable and close it; `path` is where everything is.
+        """Sync the file and close it; `path` then holds all facts.
 
         Raises:
             RunIncomplete: the file was replaced, or it was deleted and cannot be written again.
@@ -206,13 +206,13 @@ class RecordingWriter:
         return any(line.startswith(b'{"reading"') for line in self._lines)
 
     def discard(self) -> None:
-        """Close, and leave no file: nothing was measured."""
+        """Close and remove the file: nothing was measured."""
         if self._is_in_place():
             self.path.unlink()
         os.close(self._file)
 
     def _is_in_place(self) -> bool:
-        """Whether the file still stands under its name, with what was written to it and nothing else."""
+        """Whether the file still has its name, and holds exactly what was written to it."""
         ours = os.fstat(self._file)
         try:
             there = os.stat(self.path)
@@ -223,7 +223,7 @@ class RecordingWriter:
         return os.path.samestat(ours, there) and there.st_size == self._whole_bytes
 
     def _write_again(self) -> Path:
-        """Write all facts under the file's own name if it is free, else under the next one that is."""
+        """Write all facts again under the file's own name if it is free, else under the next free name."""
         _make_folder(self.path.parent)
         for number in itertools.count(1):
             path = self.path if number == 1 else self.path.with_stem(f"{self.path.stem}-{number}")
@@ -236,7 +236,7 @@ class RecordingWriter:
 
 
 def _open_alone(path: Path, *, force: bool) -> int:
-    """A descriptor of a new, or with `force` emptied, file that no other run writes.
+    """Return a locked descriptor of a new file (with `force`, of a truncated one).
 
     Raises:
         OSError: it exists, cannot be opened, or (BlockingIOError) is locked by another run.
@@ -274,7 +274,8 @@ def load(path: Path | str) -> Recording:
 
 
 def read(stream: IO[bytes], *, named: str) -> Recording:
-    """Read a recording from an open file or pipe, whole or cut at any byte; never more of it than a recording can be.
+    """Read a recording from an open file or pipe, whole or cut at any byte, up to the largest size that a recording can
+    have.
 
     Raises:
         RecordingUnreadable: it is not a recording, or has a newer schema.
@@ -284,11 +285,11 @@ def read(stream: IO[bytes], *, named: str) -> Recording:
 
 
 class _Cut:
-    """Stands for a last line that is not whole."""
+    """Marks an incomplete last line."""
 
 
 def _lines(stream: IO[bytes], named: str) -> Iterator[bytes]:
-    """The lines; of a file without line ends (a device, an image) not more than one line can have."""
+    """Yield the lines. A file without line ends (a device, an image) is read only up to the longest possible line."""
     most, left = MOST_BYTES_OF_HEADER, MOST_BYTES
     while line := stream.readline(most + 1):
         left -= len(line)
@@ -322,7 +323,7 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[Timed | _Cut]:
 
 
 def assemble(facts: Iterable[Fact | Timed | _Cut], *, named: str = "the recording") -> Recording:
-    """A recording from its facts in order.
+    """Assemble a recording from its facts in order.
 
     Raises:
         RecordingUnreadable: the first fact is not a header this version can read.
@@ -348,7 +349,7 @@ def assemble(facts: Iterable[Fact | Timed | _Cut], *, named: str = "the recordin
 
 
 def _filed(by_kind: Mapping[type, list[Any]]) -> dict[str, Any]:
-    """The fields of a recording, but for its header, that there are facts for."""
+    """The fields of a recording, without its header, that have facts."""
     filed: dict[str, Any] = {}
     for one in fields(Recording):
         facts = [fact for kind in FILED_IN[one.name] for fact in by_kind[kind]]

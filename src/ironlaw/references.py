@@ -1,4 +1,4 @@
-"""What the facts of a recording refer to: factors, levels, arms and layers by name or place, which must exist."""
+"""Checks that the factors, levels, arms and layers that a recording's facts refer to exist."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NEWER = "if a newer version recorded it: pip install --upgrade ironlaw"
 
 
 def check_references(fact: Fact) -> None:
-    """Check that what a fact refers to exists, as far as the fact itself can say.
+    """Check that what a fact refers to exists, as far as the fact alone shows.
 
     Raises:
-        BadInput: it does not.
+        BadInput: a reference is dangling.
     """
     if isinstance(fact, Plan):
         _check_plan(fact)
@@ -29,7 +29,7 @@ def check_references(fact: Fact) -> None:
 
 
 def _check_plan(plan: Plan) -> None:
-    """Check that a plan's names stand for something.
+    """Check the names in a plan.
 
     Raises:
         BadInput: a factor or level that this version does not have, or an arm that is not in the plan.
@@ -50,10 +50,10 @@ def _check_plan(plan: Plan) -> None:
 
 
 def _check_calls(calls: tuple[LayerCall, ...]) -> None:
-    """Check that each call is fed by calls that exist, and none by what it feeds.
+    """Check that each call is fed by calls that exist, without cycles.
 
     Raises:
-        BadInput: one is not.
+        BadInput: a call is fed by one that does not exist, or by one that it feeds.
     """
     for call in calls:
         if any(source >= len(calls) for source in call.fed_by):
@@ -69,7 +69,7 @@ def _check_reading(reading: LayerReading) -> None:
     """Check that a layer turn has every quantity for every call, and for the inferences as a whole.
 
     Raises:
-        BadInput: it has not.
+        BadInput: a quantity is incomplete.
     """
     length = len(reading.calls_ns)
     if any(len(each) != length for each in (reading.before_ns, *reading.probed.values())):

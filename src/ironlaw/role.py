@@ -1,4 +1,4 @@
-"""What an operator of a model does, whatever an engine calls it."""
+"""What an operator of a model does, independent of an engine's name for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an operator does; of several in a fused one, the first of these is the kind that it is shown as."""
+    """What an operator does. A fused operator is shown as the first of its roles in this order."""
 
     DEQUANTIZE = "dequantize"
     QUANTIZE = "quantize"

@@ -1,4 +1,4 @@
-"""What a run's wall time went into."""
+"""The wall time of a run by activity."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ironlaw.missing import Maybe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTime:
-    """How long a run took, how much of it were counted inferences, and what else it did; in seconds.
+    """How long a run took, the part spent on counted inferences, and all activities, in seconds.
 
-    `spent` adds up to the time that the recording covers, which is all of it unless the run was cut.
+    `spent` adds up to the time that the recording covers: the whole run unless it was cut short.
     """
 
     wall_s: Maybe[float]

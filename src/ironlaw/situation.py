@@ -1,6 +1,6 @@
-"""Where a run is between two replicates, and the decision: which arms the next measures, and for how long.
+"""The state of a run between two replicates, and the decision about the next: which arms, and for how long.
 
-The recorder states the situation; what is decided comes from outside, since measuring does not think.
+The recorder reports the situation; a function given from outside decides, since `measure` does not analyse.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ironlaw.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicateSpent:
-    """What the wall time of one replicate went into, in seconds, as the recorder's clock has it.
+    """The wall time of one replicate by activity, in seconds of the recorder's clock.
 
-    `counting_s` is from the first order of a turn to the last answer: the turns with what is between them.
+    `counting_s` is from the first turn's order to the last turn's answer, gaps between turns included.
     """
 
     replicate: int
@@ -34,16 +34,16 @@ class ReplicateSpent:
 
     @property
     def measuring_s(self) -> float:
-        """Everything behind its start, that is not paid for starting and stopping."""
+        """The time after its start, without the cost of starting and stopping."""
         return self.counting_s + self.layers_s + self.code_s + self.answers_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Everything that is known of a run when a decision is due.
+    """Everything known about a run when a decision is due.
 
-    `spent` has an entry for each replicate that was run to its end, and while one is being dimensioned that one's start
-    behind them. `preparing_s` is what preparing the `prepared` arms took.
+    `spent` has an entry for each completed replicate and, while a replicate is dimensioned, one for its start.
+    `preparing_s` is the time that preparing the `prepared` arms took.
     """
 
     plan: Plan
@@ -69,10 +69,10 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextReplicate:
-    """Whether another replicate is run, and by which plan.
+    """Whether another replicate runs, and its plan.
 
-    `plan` is the run's with the arms and experiments that join and the arms that leave; what it has new is prepared
-    first. `ending` ends the run instead. `knows` says what is known so far, for the progress display.
+    `plan` is the run's plan with arms and experiments added or removed; new arms are prepared first. `ending` ends the
+    run instead. `knows` is what is known so far, for the progress display.
     """
 
     plan: Plan
@@ -82,12 +82,12 @@ class NextReplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """How much is measured in a replicate that has started.
+    """How much a started replicate measures.
 
-    `turns` holds, by arm, the inferences of its turn in each round; all arms have as many rounds. `layers_s` and
-    `code_s` are what reading layers and sampling code may take behind them, nothing where they are left out; `answers`
-    whether the arms that have not answered yet are asked to. `foreseen` is the number of replicates that the run will
-    have by now.
+    `turns` holds, by arm, the inferences of its turn in each round; all arms have the same number of rounds. `layers_s`
+    and `code_s` are the time limits for reading layers and sampling code afterwards, 0 if left out. `answers`: whether
+    arms that have not answered the shared inputs yet do so. `foreseen` is the number of replicates expected for the
+    run.
     """
 
     turns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -99,5 +99,5 @@ class Dimension:
 
     @property
     def rounds(self) -> int:
-        """How many rounds the replicate has."""
+        """The number of rounds of the replicate."""
         return max(map(len, self.turns.values()), default=0)

@@ -12,7 +12,7 @@ from ironlaw.missing import Maybe, Missing
 
 
 class Term(Enum):
-    """The parts of the iron law, in the order in which they are shown."""
+    """The terms of the iron law, in the order in which they are shown."""
 
     INSTRUCTIONS = "instructions"
     CPI = "cpi"
@@ -56,7 +56,7 @@ class Split:
         return changed + self.total.ns.value, changed
 
     def share(self, ln: Estimate) -> Maybe[float]:
-        """A term's (or part's) share of the difference, in ln; a gap where no difference is shown to share out."""
+        """A term's (or part's) share of the difference, in ln; Missing if no difference is shown."""
         if not self.total.ln.excludes(0.0):
             return Missing("no difference is shown")
         return ln.value / self.total.ln.value
@@ -87,13 +87,13 @@ class LedgerRow:
 
     @property
     def saved_ns(self) -> float:
-        """What the changed arm takes less than the control."""
+        """The time that the changed arm saves against the control."""
         return self.control_ns - self.changed_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorRow:
-    """All operators of one type that one kernel ran, in two arms: ns in one repeat, and how often they ran in one."""
+    """All operators of one type that one kernel ran, in two arms: ns per repeat, and calls per repeat."""
 
     operator: str
     kernel: str  # empty where the file names none
@@ -104,7 +104,7 @@ class OperatorRow:
 
     @property
     def saved_ns(self) -> float:
-        """What they take less in the changed arm."""
+        """The time that they save in the changed arm."""
         return self.control_ns - self.changed_ns
 
 
@@ -129,7 +129,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """What one block is worth in int8, ns per inference: alone in it, and by what its absence costs all the others."""
+    """What one block saves in int8, in ns per inference: as the only int8 block, and as the only float one."""
 
     block: str
     alone: Maybe[Estimate]
@@ -138,7 +138,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flips:
-    """Measured flips; `whole` is what int8 saves in the whole network, the sums are over the flipped blocks."""
+    """Measured flips; `whole` is what int8 saves in the whole network; the sums are over the flipped blocks."""
 
     rows: tuple[Flip, ...]
     whole: Maybe[Estimate]

@@ -1,4 +1,4 @@
-"""What libraries report to their makers of their own accord, and what makes each stop."""
+"""How to disable the telemetry of libraries."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryOff:
-    """What keeps a library from reporting anything; it must be in place before the library is imported.
+    """What disables a library's telemetry; it must be applied before the library is imported.
 
-    `variables` are those of the environment that it documents for the purpose. `withheld` are modules that do nothing
-    but report, and without which it works: importing them fails, as where they are not installed.
+    `variables` are environment variables that the library documents for the purpose. `withheld` are modules that only
+    report and that the library works without: importing them fails, as if they were not installed.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -20,7 +20,7 @@ class TelemetryOff:
 
 
 def together(switches: Iterable[TelemetryOff]) -> TelemetryOff:
-    """All of them at once."""
+    """Merge several into one."""
     variables: dict[str, str] = {}
     withheld: list[str] = []
     for switch in switches:
@@ -30,6 +30,6 @@ def together(switches: Iterable[TelemetryOff]) -> TelemetryOff:
 
 
 def withhold(modules: Iterable[str]) -> None:
-    """Let importing these fail in this process, and in those forked from it."""
+    """Make the import of these modules fail in this process and in its forks."""
     for name in modules:
         sys.modules[name] = None  # type: ignore[assignment]  # documented: such an import raises ModuleNotFoundError

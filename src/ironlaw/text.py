@@ -1,4 +1,4 @@
-"""Text from outside, made harmless: names, paths and reasons that must not drive a terminal or turn a line around."""
+"""Escaping of untrusted text: names, paths and reasons must not control a terminal or reverse a line."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ _KEPT = "\N{NO-BREAK SPACE}"
 
 
 def plain(text: str) -> str:
-    """A name or sentence on one line: control characters and bidi marks as \\x1b, \\n, \\u202e."""
+    """Escape a name or sentence onto one line: control characters and bidi marks as \\x1b, \\n, \\u202e."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter in _KEPT else _escape(letter) for letter in text)
 
 
 def plain_lines(text: str) -> str:
-    """A whole document, whose newlines and tabs are its own."""
+    """Escape a document; its newlines and tabs stay."""
     return "\n".join("\t".join(map(plain, line.split("\t"))) for line in text.split("\n"))
 
 
 def plain_json(text: str) -> str:
-    """A JSON document that means the same: what cannot be printed is within strings only, and is escaped there."""
+    """Escape a JSON document without changing its meaning: unprintable characters occur in strings only."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(

@@ -80,7 +80,7 @@ class Variant:
         return Variant.of({**dict(self.changed), factor: level})
 
     def takes(self, factor: str) -> bool:
-        """Whether a factor does something to an arm of this variant's engine, in its precision."""
+        """Whether a factor has an effect on an arm of this variant's engine and precision."""
         return ENGINES[self.level(ENGINE)].takes(FACTORS[factor], self.level(PRECISION))
 
     def is_offered(self) -> bool:
@@ -100,7 +100,9 @@ class Variant:
         return tuple(name for name in FACTORS if self.level(name) != other.level(name))
 
     def corners(self, other: Variant) -> dict[frozenset[str], Variant]:
-        """The 2^k combinations of the levels in which two variants differ, by which factors have the other's."""
+        """The 2^k combinations of the k levels in which two variants differ, by the factors that have the other's
+        level.
+        """
         factors = self.differing(other)
         found = {}
         for size in range(len(factors) + 1):
@@ -111,18 +113,18 @@ class Variant:
         return found
 
     def threads(self, otherwise: int) -> int:
-        """How many threads an inference uses, where the run's own number is `otherwise`."""
+        """The number of threads of an inference, which is `otherwise` unless the variant sets it."""
         level = self.level(THREADS)
         return int(level) if level.isdecimal() else otherwise
 
     def pool_threads(self, threads: int) -> int:
-        """The size of the engine's thread pool, where the arm is pinned to as many CPUs as `threads`."""
+        """The size of the engine's thread pool if the arm is pinned to `threads` CPUs."""
         for name, level in self.changed:
             threads = FACTORS[name].pool_threads(level, threads)
         return threads
 
     def environment(self) -> dict[str, str]:
-        """Variables that this variant needs before its interpreter starts."""
+        """Environment variables that must be set before this variant's interpreter starts."""
         merged: dict[str, str] = {}
         for name, level in self.changed:
             merged.update(FACTORS[name].environment(level))
