@@ -21,7 +21,7 @@ from tests.sweep.scripted import MACHINE, SCRIPT, ScriptedRunner, plan
 
 from ironlaw.history.catalogue import NAME
 from ironlaw.measure.scripted import ArmScript
-from ironlaw.sweep.cluster import Unwatched
+from ironlaw.watcher import Unwatched
 
 DIFFERENT = 200
 MODELS, HOSTS = 10, 4

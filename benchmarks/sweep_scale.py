@@ -17,10 +17,11 @@ from tests.sweep.scripted import ScriptedRunner, plan
 from tests.sweep.simulated import Quiet
 
 from ironlaw.sweep.cell import Cell
-from ironlaw.sweep.cluster import Done, Outcome, Unwatched
+from ironlaw.sweep.cluster import Done, Outcome
 from ironlaw.sweep.dispatch import dispatch
 from ironlaw.sweep.hosts import Node
 from ironlaw.sweep.store import Store
+from ironlaw.watcher import Unwatched
 
 
 class Handing:

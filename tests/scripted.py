@@ -10,12 +10,13 @@ from ironlaw.arm import Arm
 from ironlaw.engines import PLAIN
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
 from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
+from ironlaw.watcher import Unwatched
 
 # What an arm shows that has no cause of the catalogue in it: 100 operators in 33 ms.
 SOUND_CHECKS = {"training": False, "records_graph": False, "constant_input": False, "channels_last": False,

@@ -12,13 +12,14 @@ from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation import Comparison, Explanation, Outcome
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
 from ironlaw.report.paragraph import paragraph
 from ironlaw.running.advice import advise_wanted
+from ironlaw.watcher import Unwatched
 
 from .scripted import SOUND, Kept, own
 

@@ -17,13 +17,14 @@ from ironlaw.concern import Concern
 from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import SCHEMA, Ending, Fact, Header, InterpreterStarted
 from ironlaw.lines import KINDS, NAMES, decode, decode_timed, encode
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import FILED_IN, RecordingWriter, assemble, load
 from ironlaw.report.raw import packed
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 
 SCRIPT = Script(
     arms={"fp32": ArmScript(page_faults=3000, kernel_instructions=2e7), "int8": ArmScript(user_instructions=4e7)}

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from ironlaw.analysis.brief import Brief
     from ironlaw.answer import Answer
-    from ironlaw.measure.recorder import Advice, Watcher
+    from ironlaw.measure.recorder import Advice
     from ironlaw.plan import Plan
     from ironlaw.recording import Recording
     from ironlaw.running.settings import Options
+    from ironlaw.watcher import Watcher
 
 __all__ = ["compare", "differences", "explain", "load", "record"]
 
@@ -46,8 +47,8 @@ def record(
         RunIncomplete: the disk is full, `out` was overwritten, or SIGTERM or SIGHUP came; the hint names what is kept.
     """
     from ironlaw.measure.kept import record_to
-    from ironlaw.measure.recorder import Unwatched
     from ironlaw.running import advise
+    from ironlaw.watcher import Unwatched
 
     return record_to(Path(out), plan, force=force, watcher=watcher or Unwatched(), advice=advice or advise())
 

@@ -9,11 +9,12 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Fact
 from ironlaw.layer import Form, LayerCall
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 
 IMAGE, FEATURES, TOKENS = (1, 3, 16, 16), (1, 8, 16, 16), (1, 2048)
 

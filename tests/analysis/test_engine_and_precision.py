@@ -13,11 +13,12 @@ from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CauseVerdict, Comparison, Design, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
+from ironlaw.watcher import Unwatched
 from tests import scripted
 
 NAMES = ("fp32", "int8", "fp32@onnxruntime", "int8@onnxruntime")

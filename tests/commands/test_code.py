@@ -11,11 +11,12 @@ import pytest
 
 from ironlaw import cli
 from ironlaw.analysis.verdicts.planner import Wanted
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import RecordingWriter
 from ironlaw.running.advice import advise_wanted
+from ironlaw.watcher import Unwatched
 from tests.scripted import own
 from tests.test_known_code import GEMM, PLANTED, law
 

@@ -16,13 +16,14 @@ from ironlaw.commands.run import Invocation
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ended, Ending, Fact
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.report.terminal import show
 from ironlaw.running import Settings, advise
+from ironlaw.watcher import Unwatched
 
 
 class Kept(list[Fact]):

@@ -14,7 +14,7 @@ from ironlaw.commands import sweep as command
 from ironlaw.fact import Ended, Ending
 from ironlaw.recording import load
 from ironlaw.sweep.cell import Cell, Model
-from ironlaw.sweep.cluster import CellWatcher, Unwatched
+from ironlaw.watcher import Unwatched, Watcher
 from tests.sweep.scripted import ScriptedRunner, entries, plan
 
 PLAN = """
@@ -76,7 +76,7 @@ def test_the_map_alone_measures_nothing_and_names_what_is_missing(run: Run, tmp_
 class _Failing(ScriptedRunner):
     """Cannot measure two threads."""
 
-    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+    def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         if cell.threads == 2:
             raise ValueError("no such kernel")
         super().measure(cell, out, watcher)
@@ -95,7 +95,7 @@ def test_a_failing_cell_says_why_the_others_go_on_and_the_exit_code_is_3(run: Ru
 class _Interrupted(ScriptedRunner):
     """Ctrl-C in the second cell."""
 
-    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+    def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         if cell.threads == 2:
             raise KeyboardInterrupt
         super().measure(cell, out, watcher)

@@ -13,13 +13,14 @@ from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.lines import encode
 from ironlaw.machine.noise import Noise as MachineNoise
 from ironlaw.machine.torch_probe import TorchProbe, probe_torch
-from ironlaw.measure.recorder import Advice, Unwatched, Watcher
+from ironlaw.measure.recorder import Advice
 from ironlaw.measure.recorder import record as perform
 from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.missing import Maybe
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.recording import Recording, RecordingWriter, load
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched, Watcher
 from tests.analysis.scripted_layers import FLOAT_ARM, INT8_ARM
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.docs.pages import ROOT, snippets

@@ -16,11 +16,12 @@ from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Ended, Ending
 from ironlaw.measure.children import end_child
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble, load
 from ironlaw.running.advice import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.watcher import Unwatched
 from tests.measure.test_recorder import Kept
 
 PROGRAMS = '''

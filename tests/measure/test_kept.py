@@ -16,11 +16,11 @@ from ironlaw.errors import BadInput, RecordingUnreadable, RunIncomplete
 from ironlaw.fact import Ended, Ending, Fact
 from ironlaw.measure import kept
 from ironlaw.measure.messages import Turn
-from ironlaw.measure.recorder import Unwatched
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, load
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 from tests.test_recording import room_for
 
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=4e7)})

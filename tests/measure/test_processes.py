@@ -13,7 +13,7 @@ from ironlaw.measure import interpreters, processes
 from ironlaw.measure.messages import Launch, Line
 from ironlaw.measure.process_start import user_environment
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.twins import Twins
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.missing import Missing
@@ -22,6 +22,7 @@ from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise
 from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.watcher import Unwatched
 from tests.measure.test_recorder import Kept
 
 PROGRAMS = '''

@@ -12,7 +12,7 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ended, Ending, Fact, Failure, Reading
 from ironlaw.measure.messages import Turn
-from ironlaw.measure.recorder import Advice, Unwatched, record
+from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.plan import Plan, Schedule, with_control
@@ -20,6 +20,7 @@ from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
 from ironlaw.situation import NextReplicate, Situation
+from ironlaw.watcher import Unwatched
 
 FAST = ArmScript(user_instructions=4e7)
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from ironlaw.analysis.run_time import run_time
 from ironlaw.arm import Arm
 from ironlaw.fact import Activity, ArmStarted, Reading, Spent
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.measure.stopwatch import Laps, Stopwatch
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 from tests.scripted import Kept
 
 

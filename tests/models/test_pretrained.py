@@ -11,7 +11,7 @@ import torch
 
 from ironlaw import models
 from ironlaw.circumstance import RandomNumbers, RandomTokens, UntrainedWeights
-from ironlaw.engines import Engine, engine
+from ironlaw.engines import Execution, engine
 from ironlaw.models import LoadedModel, saved
 from ironlaw.models.images import SHIPPED
 from ironlaw.variant import ENGINE, Variant
@@ -38,7 +38,7 @@ def cat(lite0: LoadedModel) -> tuple[Any, ...]:
 
 def top_class(text: str, model: LoadedModel, shown: tuple[Any, ...], folder: Path) -> int:
     variant = Variant.parse(text)
-    made: Engine = engine(variant.level(ENGINE))
+    made: Execution = engine(variant.level(ENGINE))
     prepared = made.prepare(variant, model, folder)
     saved.save(replace(model, inputs=[shown], probes=[]), folder)
     program = made.load(variant, prepared, saved.load(folder))

@@ -10,11 +10,12 @@ from ironlaw.arm import Arm
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Outcome
 from ironlaw.fact import Ended
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
+from ironlaw.watcher import Unwatched
 from tests.scripted import SOUND, Kept, burdened, own
 
 FAULTS = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ironlaw.sweep.cluster import Cluster, Unwatched
+from ironlaw.sweep.cluster import Cluster
 from ironlaw.sweep.dispatch import dispatch
 from ironlaw.sweep.embedded import Here
 from ironlaw.sweep.ray_cluster import RayCluster
 from ironlaw.sweep.store import Store
+from ironlaw.watcher import Unwatched
 from tests.sweep.scripted import ScriptedRunner, plan
 from tests.sweep.simulated import Quiet
 

@@ -15,9 +15,9 @@ from ironlaw.recording import RecordingWriter
 from ironlaw.running import Settings, plan_of
 from ironlaw.running.advice import advise
 from ironlaw.sweep.cell import Cell, Model
-from ironlaw.sweep.cluster import CellWatcher
 from ironlaw.sweep.hosts import Host
 from ironlaw.sweep.plan_file import SweepPlan
+from ironlaw.watcher import Watcher
 
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=5e7)}, pmu=False)
 MACHINE = Machine(architecture="x86_64", cpu="scripted", isa=("avx2",), versions={"torch": "2.6.0"})
@@ -43,7 +43,7 @@ class ScriptedRunner:
     def inspect(self) -> Machine:
         return self.machine
 
-    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+    def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         self._note("begin", cell)
         if cell.id in self.failing:
             raise ArmFailed("the model does not load", hint="fix it")

@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 from ironlaw.recording import load
-from ironlaw.sweep.cluster import Unwatched
 from ironlaw.sweep.dispatch import Tally, dispatch
 from ironlaw.sweep.embedded import Here
 from ironlaw.sweep.exclusive import machine_to_itself
 from ironlaw.sweep.plan_file import SweepPlan
 from ironlaw.sweep.store import Store
+from ironlaw.watcher import Unwatched
 from tests.sweep.drive import HERE
 from tests.sweep.scripted import ScriptedRunner, entries, plan
 from tests.sweep.simulated import Quiet

@@ -18,7 +18,7 @@ from ironlaw.explanation import (
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing, is_known
 from ironlaw.split import Split, SplitTerm
-from ironlaw.sweep.cluster import Done, Unwatched
+from ironlaw.sweep.cluster import Done
 from ironlaw.sweep.embedded import measure_alone
 from ironlaw.sweep.store import Store
 from ironlaw.sweep.survey import (
@@ -31,6 +31,7 @@ from ironlaw.sweep.survey import (
     turns_along,
     version_concerns,
 )
+from ironlaw.watcher import Unwatched
 from tests.sweep.scripted import MACHINE, ScriptedRunner, plan
 
 PLACE = Place(model="net", shape="", threads=1, batch=1, host="any")

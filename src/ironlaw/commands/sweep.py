@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from ironlaw.break_even import BreakEvenMap
     from ironlaw.machine import Machine
     from ironlaw.sweep.cell import Cell
-    from ironlaw.sweep.cluster import CellWatcher, Cluster
+    from ironlaw.sweep.cluster import Cluster
     from ironlaw.sweep.hosts import Host, Node
     from ironlaw.sweep.plan_file import SweepPlan
     from ironlaw.sweep.store import Store
+    from ironlaw.watcher import Watcher
 
 MAP_NAME = "break-even"
 
@@ -84,7 +85,7 @@ class CellRunner:
 
         return inspect_machine()
 
-    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+    def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         """Record the cell's plan, with the experiments it asks for."""
         from ironlaw.fact import Ended, Ending
         from ironlaw.running import measure
@@ -111,7 +112,7 @@ def _measure(wanted: SweepPlan, store: Store, address: str | None, *, quiet: boo
 
 
 @contextlib.contextmanager
-def _cluster(wanted: SweepPlan, address: str | None, watcher: CellWatcher) -> Iterator[Cluster]:
+def _cluster(wanted: SweepPlan, address: str | None, watcher: Watcher) -> Iterator[Cluster]:
     from ironlaw.sweep.embedded import Here
     from ironlaw.sweep.ray_cluster import RayCluster
     from ironlaw.sweep.survey import node_version_concerns

@@ -34,7 +34,7 @@ ENGINES: dict[str, Declaration] = _found()
 PLAIN = next(iter(ENGINES))
 
 
-class Engine(Protocol):
+class Execution(Protocol):
     """What the module `execution` of every engine offers, as functions."""
 
     def prepare(self, variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -78,7 +78,7 @@ def telemetry_off() -> TelemetryOff:
     return together(declared.telemetry_off for declared in ENGINES.values())
 
 
-def engine(name: str) -> Engine:
+def engine(name: str) -> Execution:
     """The engine of that name, imported.
 
     Raises:
@@ -86,7 +86,7 @@ def engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(ENGINES)))
-    module: Engine = importlib.import_module(f"{__name__}.{name}.execution")
+    module: Execution = importlib.import_module(f"{__name__}.{name}.execution")
     return module
 
 

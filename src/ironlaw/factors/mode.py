@@ -10,7 +10,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
 
-class Mode(Factor):
+class TrainingMode(Factor):
     """Plain is eval for models that ironlaw prepares, and as its author left it for a program of one's own."""
 
     name = "mode"
@@ -36,4 +36,4 @@ class Mode(Factor):
         return f"{training} modules in train mode"
 
 
-FACTOR = Mode()
+FACTOR = TrainingMode()

@@ -37,7 +37,7 @@ class LowPrecision(Factor):
     may_move = "which operators compute in int8, and so the answers by rounding"
 
 
-class Precision(Factor):
+class PluginPrecision(Factor):
     """own is what the arm's precision says: float32 where it says nothing, also beside int8 operators."""
 
     name = "plugin.precision"
@@ -63,4 +63,4 @@ class Snippets(Factor):
     may_move = "operator count, and what is fused into products"
 
 
-FACTORS = (DynamicQuantization(), LowPrecision(), Precision(), Snippets())
+FACTORS = (DynamicQuantization(), LowPrecision(), PluginPrecision(), Snippets())

@@ -8,11 +8,12 @@ from pathlib import Path
 from ironlaw.errors import BadInput, IronlawError, RunIncomplete, step_for
 from ironlaw.measure.interruption import Interruption
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import Advice, Watcher, record
+from ironlaw.measure.recorder import Advice, record
 from ironlaw.models.sources import files_of
 from ironlaw.models.user_files import refuse_overwriting
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording, RecordingWriter, load
+from ironlaw.watcher import Watcher
 
 
 def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: Advice) -> Recording:

@@ -82,7 +82,7 @@ class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
     probes: int | None = None
 
 
-class Survey(msgspec.Struct, tag="survey", frozen=True):
+class SurveyLayers(msgspec.Struct, tag="survey", frozen=True):
     """Report the layers that one inference calls, and with `prices` what reading them costs by each probe."""
 
     prices: tuple[Probe, ...] = ()
@@ -106,7 +106,7 @@ class CodeTurn(msgspec.Struct, tag="code", frozen=True):
     plain: bool = False
 
 
-Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | Survey | LayerTurn | CodeTurn
+Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | SurveyLayers | LayerTurn | CodeTurn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

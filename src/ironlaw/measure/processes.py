@@ -28,7 +28,7 @@ from ironlaw.measure.messages import (
     MeasureNothing,
     Prepare,
     Start,
-    Survey,
+    SurveyLayers,
     Turn,
     TwinSetup,
 )
@@ -211,7 +211,7 @@ class ProcessStage:
         """The arm's reading."""
         return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
-    def survey(self, arm: Arm, order: Survey) -> Fact:
+    def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
         """The layers of the arm."""
         return self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
 

@@ -37,6 +37,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.situation import Dimension, NextReplicate, ReplicateSpent, Situation
+from ironlaw.watcher import Watcher
 
 # A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
 CODE_MOST_INFERENCES = 20_000
@@ -50,20 +51,6 @@ class Sink(Protocol):
 
     def write(self, fact: Fact) -> None:
         """Keep one fact."""
-
-
-class Watcher(Protocol):
-    """Receives the progress of the run."""
-
-    def progressed(self, done: float, doing: str) -> None:
-        """`done` is the share of the run behind us, 0 to 1; `doing` says what happens now."""
-
-
-class Unwatched:
-    """A watcher that does not look."""
-
-    def progressed(self, done: float, doing: str) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ from ironlaw.fact import (
 )
 from ironlaw.machine import Machine
 from ironlaw.measure.layers.scripted import ScriptedArm, ScriptedLayer
-from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
+from ironlaw.measure.messages import CodeTurn, LayerTurn, SurveyLayers, Turn
 from ironlaw.measure.sampling.turns import PERIOD_NS
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.missing import Maybe, Missing
@@ -274,7 +274,7 @@ class ScriptedStage:
             for event in self._groups[order.group].events
         )
 
-    def survey(self, arm: Arm, order: Survey) -> Fact:
+    def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
         """The layers that the script states."""
         return self._scripted_layers(arm, slower=1.0).graph()
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from ironlaw.arm import Arm
 from ironlaw.fact import Ceilings, CounterCheck, Fact
 from ironlaw.machine import Machine
-from ironlaw.measure.messages import CodeTurn, LayerTurn, Survey, Turn
+from ironlaw.measure.messages import CodeTurn, LayerTurn, SurveyLayers, Turn
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.program import PreparedModel
 
@@ -39,7 +39,7 @@ class Stage(Protocol):
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """A Reading, or a Failure."""
 
-    def survey(self, arm: Arm, order: Survey) -> Fact:
+    def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
         """A LayerGraph, or a Failure: then the arm has left this replicate."""
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:

@@ -39,7 +39,7 @@ from ironlaw.measure.messages import (
     Order,
     Prepare,
     Start,
-    Survey,
+    SurveyLayers,
     Turn,
     TwinSetup,
 )
@@ -145,7 +145,7 @@ class Twin:
             case AskAnswers():
                 self._move(order.cpus)
                 return [self._take_census(), *self._judge(), *self._answer(order.probes)]
-            case Survey():
+            case SurveyLayers():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
                 inputs = [self._take_input() for _ in range(order.inferences)]

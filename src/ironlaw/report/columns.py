@@ -43,7 +43,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class ArmRow:
     """One arm: its name as text, whether an experiment added it, why it failed if it did, and what its numbers need."""
 
     name: str
@@ -64,7 +64,7 @@ class LostColumns:
 class ArmsTable:
     """The table: its rows in the plan's order, the columns that have values, and those that were lost."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ArmRow, ...]
     columns: tuple[Column, ...]
     lost: tuple[LostColumns, ...]
 
@@ -86,7 +86,7 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
             lost.setdefault("; ".join(sorted(reasons - {NOT_RECORDED.reason})), []).append(column.title)
     return ArmsTable(
         rows=tuple(
-            Row(
+            ArmRow(
                 name=plain(arm.arm),
                 is_added=arm.arm in added,
                 failure=plain(arm.failure),

@@ -12,7 +12,7 @@ from ironlaw.recording import Recording
 from ironlaw.report import splitting, words
 from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.attached import OPERATORS_HEADING, next_command, next_sentence, operator_lines
-from ironlaw.report.columns import Row, arms_table, asked_comparisons, cell_text, widest_first
+from ironlaw.report.columns import ArmRow, arms_table, asked_comparisons, cell_text, widest_first
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
@@ -147,7 +147,7 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
     return blocks
 
 
-def _named(row: Row) -> str:
+def _named(row: ArmRow) -> str:
     return f"{row.name} ({row.remark})" if row.remark else row.name
 
 

@@ -15,8 +15,8 @@ from ironlaw.running.settings import Settings
 from ironlaw.variant import ENGINE, PRECISION
 
 if TYPE_CHECKING:
-    from ironlaw.measure.recorder import Watcher
     from ironlaw.recording import Recording
+    from ironlaw.watcher import Watcher
 
 
 _MOST_BYTES_OF_STEM = 120  # a file's name has 255 bytes at most, on every usual file system

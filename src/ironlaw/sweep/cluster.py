@@ -10,20 +10,7 @@ from typing import Protocol
 from ironlaw.machine import Machine
 from ironlaw.sweep.cell import Cell
 from ironlaw.sweep.hosts import Node
-
-
-class CellWatcher(Protocol):
-    """Receives the progress of one cell; the watcher of `ironlaw.record`."""
-
-    def progressed(self, done: float, doing: str) -> None:
-        """`done` is the share of the cell behind us, 0 to 1."""
-
-
-class Unwatched:
-    """A watcher that does not look."""
-
-    def progressed(self, done: float, doing: str) -> None:
-        """Nothing."""
+from ironlaw.watcher import Watcher
 
 
 class Runner(Protocol):
@@ -32,7 +19,7 @@ class Runner(Protocol):
     def inspect(self) -> Machine:
         """The machine it is on."""
 
-    def measure(self, cell: Cell, out: Path, watcher: CellWatcher) -> None:
+    def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         """Write the cell's whole recording to `out`, paths of users' files relative to the working folder.
 
         Raises:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ironlaw.errors import IronlawError
 from ironlaw.sweep.cell import Cell
-from ironlaw.sweep.cluster import CellWatcher, Done, Failed, Outcome, Runner
+from ironlaw.sweep.cluster import Done, Failed, Outcome, Runner
 from ironlaw.sweep.exclusive import machine_to_itself
 from ironlaw.sweep.hosts import Node, labels_of
+from ironlaw.watcher import Watcher
 
 HERE = "here"
 
@@ -18,7 +19,7 @@ HERE = "here"
 class Here:
     """A cluster of one node."""
 
-    def __init__(self, runner: Runner, folder: Path, watcher: CellWatcher) -> None:
+    def __init__(self, runner: Runner, folder: Path, watcher: Watcher) -> None:
         """`folder` is what paths of users' files are relative to."""
         self._runner = runner
         self._folder = folder
@@ -44,7 +45,7 @@ class Here:
         """Nothing runs between two calls."""
 
 
-def measure_alone(runner: Runner, cell: Cell, out: Path, folder: Path, watcher: CellWatcher) -> Outcome:
+def measure_alone(runner: Runner, cell: Cell, out: Path, folder: Path, watcher: Watcher) -> Outcome:
     """Measure a cell while no other process on this machine does; what it raises is its failure."""
     try:
         watcher.progressed(0.0, "waiting for the machine")

@@ -12,10 +12,11 @@ from typing import Any
 from ironlaw.errors import BadInput
 from ironlaw.machine import Machine
 from ironlaw.sweep.cell import Cell
-from ironlaw.sweep.cluster import Done, Failed, Lost, Outcome, Runner, Unwatched
+from ironlaw.sweep.cluster import Done, Failed, Lost, Outcome, Runner
 from ironlaw.sweep.embedded import measure_alone
 from ironlaw.sweep.hosts import Node, labels_of
 from ironlaw.sweep.plan_file import SweepPlan
+from ironlaw.watcher import Unwatched
 
 # The custom resource that makes a node one that measures; each has one of it and each task takes it.
 RESOURCE = "ironlaw"

@@ -10,12 +10,13 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 from tests.analysis.scripted_layers import Kept, recorded
 
 SOURCE = Plan(

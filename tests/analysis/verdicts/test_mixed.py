@@ -13,12 +13,13 @@ from ironlaw.analysis.verdicts.search import adapted
 from ironlaw.arm import Arm
 from ironlaw.explanation import Mixed
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
+from ironlaw.watcher import Unwatched
 from tests.analysis.scripted_layers import FEATURES, FLOAT_ARM, INT8, Kept, form, layer
 
 MIXED = "int8+int8-blocks=but:fc"

@@ -9,11 +9,12 @@ from ironlaw.analysis.verdicts.search import Standing, beats, candidates, retira
 from ironlaw.arm import Arm
 from ironlaw.explanation import Design, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
+from ironlaw.watcher import Unwatched
 
 NAMES = [arm.name for arm in candidates(["eager", "onnxruntime", "openvino"])]
 # fp32 first and slowest; each further arm is 10 % faster than the one before it.

@@ -8,13 +8,14 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Fact, Failure, Reading
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.messages import LayerTurn, Survey
-from ironlaw.measure.recorder import Unwatched, record
+from ironlaw.measure.messages import LayerTurn, SurveyLayers
+from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise
+from ironlaw.watcher import Unwatched
 
 CONV = ScriptedLayer(call=LayerCall(path="conv", operator="Conv2d"), user_instructions=6e7)
 LINEAR = ScriptedLayer(call=LayerCall(path="fc", operator="Linear", fed_by=(0,)), user_instructions=3e7)
@@ -113,7 +114,7 @@ def test_a_crash_while_reading_layers_costs_the_arm_its_layers_and_nothing_else(
 class _Changing(ScriptedStage):
     """From the second replicate on, fp32 calls its layers in another order."""
 
-    def survey(self, arm: Arm, order: Survey) -> Fact:
+    def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
         graph = super().survey(arm, order)
         assert isinstance(graph, LayerGraph)
         if arm.name == "fp32" and self._replicate > 0 and not isinstance(graph.calls, Missing):

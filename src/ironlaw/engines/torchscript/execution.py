@@ -82,7 +82,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
 
     @functools.cache
     def marked() -> torchscript_profile.Marked:
-        scopes_made = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.Scope])
+        scopes_made = msgspec.json.decode(scopes.read_bytes(), type=list[torchscript_profile.FrozenNode])
         return torchscript_profile.settled(torchscript_profile.mark(script.graph, scopes_made, example), example)
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:

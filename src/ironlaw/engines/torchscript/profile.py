@@ -26,7 +26,7 @@ _STEMS = {"_convolution": "conv", "conv1d": "conv", "conv2d": "conv", "conv3d": 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class FrozenNode:
     """A node of the script as it was frozen: its operator, and the module that it was traced in."""
 
     kind: str
@@ -42,7 +42,7 @@ class Marked:
     calls: tuple[LayerCall, ...]
 
 
-def scopes_of(frozen: Any, module: Any) -> list[Scope]:
+def scopes_of(frozen: Any, module: Any) -> list[FrozenNode]:
     """The nodes of a frozen script that compute, in order, before saving drops where they come from; `module` is what
     the model was before it was quantized, whose layers hold no packed parameters as modules of their own.
     """
@@ -50,7 +50,7 @@ def scopes_of(frozen: Any, module: Any) -> list[Scope]:
     found = []
     for node in _computing(frozen.graph):
         path = node.scopeName().rpartition("/")[2].removeprefix("__module").removeprefix(".")
-        found.append(Scope(kind=_kind(node), path=path, is_functional=not path or path in holders))
+        found.append(FrozenNode(kind=_kind(node), path=path, is_functional=not path or path in holders))
     return found
 
 
@@ -68,7 +68,7 @@ def profile(script: Marked, inputs: list[tuple[Any, ...]]) -> NodeProfile:
     return NodeProfile(calls=script.calls, calls_ns=calls_ns, wall_ns=marks.wall_ns)
 
 
-def mark(graph: Any, scopes: list[Scope], arguments: tuple[Any, ...]) -> Marked:
+def mark(graph: Any, scopes: list[FrozenNode], arguments: tuple[Any, ...]) -> Marked:
     """A function of its own on a marked copy of the graph; the script itself stays as it is."""
     import torch
 
@@ -125,7 +125,7 @@ def _kind(node: Any) -> str:
     return _STEMS.get(bare, bare)
 
 
-def _calls(graph: Any, scopes: list[Scope], values: dict[str, Any]) -> tuple[LayerCall, ...]:
+def _calls(graph: Any, scopes: list[FrozenNode], values: dict[str, Any]) -> tuple[LayerCall, ...]:
     nodes = _computing(graph)
     found = _placed(nodes, scopes)
     made_by = {value.debugName(): place for place, node in enumerate(nodes) for value in node.outputs()}
@@ -156,7 +156,7 @@ def _calls(graph: Any, scopes: list[Scope], values: dict[str, Any]) -> tuple[Lay
     return tuple(calls)
 
 
-def _placed(nodes: list[Any], scopes: list[Scope]) -> list[Scope | None]:
+def _placed(nodes: list[Any], scopes: list[FrozenNode]) -> list[FrozenNode | None]:
     """Where each node comes from: the n-th of a kind from the n-th that was frozen, if there are as many.
 
     Optimising makes a product and an addition of a linear layer; both are the layer.
@@ -167,11 +167,11 @@ def _placed(nodes: list[Any], scopes: list[Scope]) -> list[Scope | None]:
         kinds[place] = ""
     if "linear" not in kinds and any(scope.kind == "linear" for scope in scopes):
         kinds = ["linear" if kind == "matmul" else kind for kind in kinds]
-    sources: dict[str, list[Scope]] = defaultdict(list)
+    sources: dict[str, list[FrozenNode]] = defaultdict(list)
     for scope in scopes:
         sources[scope.kind].append(scope)
     waiting = {kind: iter(some) for kind, some in sources.items() if len(some) == kinds.count(kind)}
-    found: list[Scope | None] = []
+    found: list[FrozenNode | None] = []
     for place, kind in enumerate(kinds):
         found.append(found[-1] if place in halves else next(waiting[kind]) if kind in waiting else None)
     return found

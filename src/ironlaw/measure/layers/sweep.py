@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ironlaw.arm import Arm
 from ironlaw.fact import Fact, Failure
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
-from ironlaw.measure.messages import LayerTurn, Survey
+from ironlaw.measure.messages import LayerTurn, SurveyLayers
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
 from ironlaw.missing import Maybe, Missing
@@ -93,7 +93,7 @@ class Sweeps:
         known = self.graphs.get(arm.name)
         if known is not None and isinstance(known.calls, Missing):
             return False
-        found = self.stage.survey(arm, Survey(() if known else self._probes()))
+        found = self.stage.survey(arm, SurveyLayers(() if known else self._probes()))
         if not isinstance(found, LayerGraph) or isinstance(found.calls, Missing):
             self._note(found, arm, replicate)
             return False

@@ -15,7 +15,7 @@ from ironlaw.measure.layers.cost import border_cost
 from ironlaw.measure.layers.forked_survey import SurveyRequest, survey_aside
 from ironlaw.measure.layers.probes import Border, ClockBorder, CpuBorder, FaultBorder, GroupBorder
 from ironlaw.measure.layers.reading import Course, LayersStrayed, TurnKey, read_layers, run_plain
-from ironlaw.measure.messages import LayerTurn, Survey
+from ironlaw.measure.messages import LayerTurn, SurveyLayers
 from ironlaw.measure.meter import groups_of
 from ironlaw.missing import Missing
 from ironlaw.models import torch_use
@@ -34,14 +34,14 @@ class LayerReader:
     course: Course | None = None
     nodes: tuple[LayerCall, ...] = ()  # as the engine's profile had them at the survey
 
-    def survey(self, order: Survey) -> LayerGraph:
+    def survey(self, order: SurveyLayers) -> LayerGraph:
         """The arm's layers, with the prices of reading them that were requested."""
         try:
             return self._survey(order)
         except Exception as error:  # noqa: BLE001  # the border to a user's code: the reason why there are no layers
             return self._lost(error)
 
-    def _survey(self, order: Survey) -> LayerGraph:
+    def _survey(self, order: SurveyLayers) -> LayerGraph:
         if self.program.profile is not None:
             profile = self.program.profile(self.program.inputs[:1])
             self.nodes = profile.calls

@@ -13,7 +13,7 @@ from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_gr
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.kernel_counts import lost_kernel_counts
-from ironlaw.measure.pmu.catalogue import Catalogue, Extra, Proof, catalogue_for, takes_counters
+from ironlaw.measure.pmu.cpu_events import CpuEvents, Extra, Proof, events_of_cpu, takes_counters
 from ironlaw.measure.pmu.known_loop import BRANCHES_PER_ITERATION, INSTRUCTIONS_PER_ITERATION, KnownWork, MachineLoop
 from ironlaw.measure.pmu.open_group import OpenGroup
 from ironlaw.measure.pmu.perf_event import EventRefused, Kernel
@@ -52,27 +52,27 @@ def check_counters(
     Takes some 100 ms with a PMU. Runs on the calling thread; pin it to a CPU that the arms will use. `work` does the
     known work (this machine's loop unless given), `kernel_counts` tests what the kernel counts without a PMU.
     """
-    catalogue = catalogue_for(machine)
+    cpu_events = events_of_cpu(machine)
     lost = kernel_counts()
     if not wanted:
-        return _without_pmu(catalogue, "counters were switched off; leave out --no-counters to count", lost)
+        return _without_pmu(cpu_events, "counters were switched off; leave out --no-counters to count", lost)
     try:
         work = work or MachineLoop()
         bench = _Bench(kernel, work)
         slots = bench.count_slots()
         if isinstance(slots, Missing):
-            return _without_pmu(catalogue, slots.reason, lost, tuple(bench.evidence))
-        return bench.check(slots, catalogue, lost)
+            return _without_pmu(cpu_events, slots.reason, lost, tuple(bench.evidence))
+        return bench.check(slots, cpu_events, lost)
     except EventRefused as refused:
-        return _without_pmu(catalogue, refused.one_line, lost)
+        return _without_pmu(cpu_events, refused.one_line, lost)
     except OSError as error:
-        return _without_pmu(catalogue, f"the known loop cannot run here ({error.strerror}); {_ALLOW}", lost)
+        return _without_pmu(cpu_events, f"the known loop cannot run here ({error.strerror}); {_ALLOW}", lost)
 
 
 def _without_pmu(
-    catalogue: Catalogue, reason: str, lost: dict[str, str], evidence: tuple[str, ...] = ()
+    cpu_events: CpuEvents, reason: str, lost: dict[str, str], evidence: tuple[str, ...] = ()
 ) -> CounterCheck:
-    names = [*_USUAL, *(extra.event.name for extra in catalogue.extras())]
+    names = [*_USUAL, *(extra.event.name for extra in cpu_events.extras())]
     return CounterCheck(
         meter=Meter.CLOCK,
         slots=Missing(reason),
@@ -139,14 +139,14 @@ class _Bench:
         read = ", ".join(f"{value:,}" for value in values)
         return f"read {read} where {_known_instructions():,} is true" if wrong else ""
 
-    def check(self, slots: int, catalogue: Catalogue, lost: dict[str, str]) -> CounterCheck:
+    def check(self, slots: int, cpu_events: CpuEvents, lost: dict[str, str]) -> CounterCheck:
         """Which modes, extras and groups work, once the number of slots is known."""
         modes = self._find_modes(slots, lost)
         whole = Mode.BOTH if Mode.KERNEL in modes else Mode.USER
-        extras = tuple(extra.event for extra in catalogue.singles if self._keep((extra,), whole, lost, room=slots - 2))
+        extras = tuple(extra.event for extra in cpu_events.singles if self._keep((extra,), whole, lost, room=slots - 2))
         together = tuple(
             tuple(extra.event for extra in extras)
-            for extras in catalogue.sets
+            for extras in cpu_events.sets
             if self._keep(extras, whole, lost, room=slots - 2 if takes_counters(extras) else len(extras))
         )
         planned = plan_groups(slots, modes=modes, extras=extras, together=together)

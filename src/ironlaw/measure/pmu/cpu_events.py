@@ -38,7 +38,7 @@ class Extra:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class CpuEvents:
     """The extras of one CPU: `singles` may share a group with any other, each of `sets` stays whole in its own."""
 
     singles: tuple[Extra, ...]
@@ -70,7 +70,7 @@ GENERIC = (
 )
 
 
-def catalogue_for(machine: Machine, root: Path = Path("/")) -> Catalogue:
+def events_of_cpu(machine: Machine, root: Path = Path("/")) -> CpuEvents:
     """The extras of this CPU: those every PMU may have, and those of its family."""
     if machine.vendor == "AuthenticAMD":
         return _amd(machine)
@@ -78,7 +78,7 @@ def catalogue_for(machine: Machine, root: Path = Path("/")) -> Catalogue:
         return _intel(machine, root)
     if machine.architecture == "aarch64" or platform.machine() == "aarch64":
         return _arm(root)
-    return Catalogue(singles=GENERIC)
+    return CpuEvents(singles=GENERIC)
 
 
 def _raw(name: str, event: int, umask: int, counts: str, proof: Proof = Proof.NONE) -> Extra:
@@ -131,20 +131,20 @@ _ZEN_4_FLOPS = (_raw("fp_ret_sse_avx_ops.all", 0x03, 0x1F, "floating-point opera
 _ZEN_5_FLOPS = (_raw("fp_ret_sse_avx_ops.all", 0x03, 0x0F, "floating-point operations retired"),)
 
 
-def _amd(machine: Machine) -> Catalogue:
+def _amd(machine: Machine) -> CpuEvents:
     """By family and model as tools/perf/pmu-events/arch/x86/mapfile.csv does."""
     family, model = machine.family, machine.model
     if not is_known(family) or not is_known(model):
-        return Catalogue(singles=GENERIC)
+        return CpuEvents(singles=GENERIC)
     if family == 0x17 and model >= 0x30:
-        return Catalogue(singles=(*GENERIC, *_ZEN_2), sets=(_ZEN_FLOPS,))
+        return CpuEvents(singles=(*GENERIC, *_ZEN_2), sets=(_ZEN_FLOPS,))
     if family == 0x19 and model >> 4 in (0x0, 0x2, 0x4, 0x5):
-        return Catalogue(singles=(*GENERIC, *_ZEN_3), sets=(_ZEN_FLOPS,))
+        return CpuEvents(singles=(*GENERIC, *_ZEN_3), sets=(_ZEN_FLOPS,))
     if family == 0x19:
-        return Catalogue(singles=(*GENERIC, *_ZEN_4_AND_5), sets=(_ZEN_4_FLOPS,))
+        return CpuEvents(singles=(*GENERIC, *_ZEN_4_AND_5), sets=(_ZEN_4_FLOPS,))
     if family == 0x1A:
-        return Catalogue(singles=(*GENERIC, *_ZEN_4_AND_5, *_ZEN_5), sets=(_ZEN_5_FLOPS,))
-    return Catalogue(singles=GENERIC)
+        return CpuEvents(singles=(*GENERIC, *_ZEN_4_AND_5, *_ZEN_5), sets=(_ZEN_5_FLOPS,))
+    return CpuEvents(singles=GENERIC)
 
 
 # icelakex and sapphirerapids/floating-point.json. A fused multiply-add counts twice; elements are 4, 8, 16 per count.
@@ -176,11 +176,11 @@ _TOPDOWN = {
 }
 
 
-def _intel(machine: Machine, root: Path) -> Catalogue:
+def _intel(machine: Machine, root: Path) -> CpuEvents:
     """Top-down slots where /sys publishes them (Ice Lake and later); the raw events came with the same cores."""
     published = published_events(root)
     if "slots" not in published or "topdown-retiring" not in published:
-        return Catalogue(singles=GENERIC)
+        return CpuEvents(singles=GENERIC)
     tree = [Extra(event=published["slots"], counts="issue slots", proof=Proof.AT_LEAST_BRANCHES)]
     tree += [Extra(event=published[name], counts=counts) for name, counts in _TOPDOWN.items() if name in published]
     singles: tuple[Extra, ...] = (*GENERIC, *_INTEL_FLOATS)
@@ -188,7 +188,7 @@ def _intel(machine: Machine, root: Path) -> Catalogue:
         singles += _INTEL_VNNI
     if machine.has_isa("amx_int8"):
         singles += _INTEL_AMX
-    return Catalogue(singles=singles, sets=(tuple(tree),))
+    return CpuEvents(singles=singles, sets=(tuple(tree),))
 
 
 # Arm Architecture Reference Manual, common events; the kernel publishes those that the core implements.
@@ -205,14 +205,14 @@ _ARM_COMMON = {
 }
 
 
-def _arm(root: Path) -> Catalogue:
+def _arm(root: Path) -> CpuEvents:
     published = published_events(root)
     own = (
         Extra(event=published[name], counts=counts, proof=proof)
         for name, (counts, proof) in _ARM_COMMON.items()
         if name in published
     )
-    return Catalogue(singles=(*GENERIC, *own))
+    return CpuEvents(singles=(*GENERIC, *own))
 
 
 def published_events(root: Path = Path("/")) -> dict[str, Event]:

@@ -8,24 +8,24 @@ import pytest
 
 from ironlaw.event import Source
 from ironlaw.machine import Machine
-from ironlaw.measure.pmu.catalogue import Catalogue, catalogue_for, published_events
+from ironlaw.measure.pmu.cpu_events import CpuEvents, events_of_cpu, published_events
 
 
 def machine(vendor: str, family: int, model: int, *isa: str) -> Machine:
     return Machine(architecture="x86_64", cpu="stated", vendor=vendor, family=family, model=model, isa=isa)
 
 
-def config(catalogue: Catalogue, name: str) -> int:
-    return next(extra.event.config for extra in catalogue.extras() if extra.event.name == name)
+def config(cpu_events: CpuEvents, name: str) -> int:
+    return next(extra.event.config for extra in cpu_events.extras() if extra.event.name == name)
 
 
-def names(catalogue: Catalogue) -> set[str]:
-    return {extra.event.name for extra in catalogue.extras()}
+def names(cpu_events: CpuEvents) -> set[str]:
+    return {extra.event.name for extra in cpu_events.extras()}
 
 
 def test_an_amd_event_above_255_has_its_upper_bits_where_the_kernel_wants_them(tmp_path: Path) -> None:
     # perf stat -e cpu/event=0x1a0,umask=0x1e/ asks for config 0x100001ea0.
-    zen_4 = catalogue_for(machine("AuthenticAMD", 0x19, 0x11), tmp_path)
+    zen_4 = events_of_cpu(machine("AuthenticAMD", 0x19, 0x11), tmp_path)
     assert config(zen_4, "de_no_dispatch_per_slot.backend_stalls") == 0x1_0000_1EA0
 
 
@@ -43,7 +43,7 @@ def test_an_amd_event_above_255_has_its_upper_bits_where_the_kernel_wants_them(t
     ],
 )
 def test_amd_families_are_distinguished(tmp_path: Path, family: int, model: int, has: str, lacks: str) -> None:
-    found = names(catalogue_for(machine("AuthenticAMD", family, model), tmp_path))
+    found = names(events_of_cpu(machine("AuthenticAMD", family, model), tmp_path))
     assert has in found
     assert lacks not in found
 
@@ -51,7 +51,7 @@ def test_amd_families_are_distinguished(tmp_path: Path, family: int, model: int,
 def test_all_floating_point_operations_of_zen_5_leave_out_its_type_bits(tmp_path: Path) -> None:
     # On Zen 5 the upper half of the unit mask selects a type instead of adding one: 0x1f would mean something else.
     umasks = {
-        family: config(catalogue_for(machine("AuthenticAMD", family, 0x11), tmp_path), "fp_ret_sse_avx_ops.all") >> 8
+        family: config(events_of_cpu(machine("AuthenticAMD", family, 0x11), tmp_path), "fp_ret_sse_avx_ops.all") >> 8
         for family in (0x19, 0x1A)
     }
     assert umasks == {0x19: 0x1F, 0x1A: 0x0F}
@@ -73,7 +73,7 @@ def test_intel_s_top_down_tree_is_read_from_sys_and_stays_one_group(tmp_path: Pa
         topdown_retiring="event=0x00,umask=0x80",
         topdown_be_bound="event=0x00,umask=0x83",
     )
-    tree = catalogue_for(machine("GenuineIntel", 6, 106), root).sets[0]
+    tree = events_of_cpu(machine("GenuineIntel", 6, 106), root).sets[0]
     assert [(one.event.name, one.event.config) for one in tree] == [
         ("slots", 0x400),
         ("topdown-retiring", 0x8000),
@@ -82,15 +82,15 @@ def test_intel_s_top_down_tree_is_read_from_sys_and_stays_one_group(tmp_path: Pa
 
 
 def test_intel_without_slots_has_the_generic_events_only(tmp_path: Path) -> None:
-    found = catalogue_for(machine("GenuineIntel", 6, 85, "avx512_vnni"), tmp_path)
+    found = events_of_cpu(machine("GenuineIntel", 6, 85, "avx512_vnni"), tmp_path)
     assert found.sets == ()
     assert all(extra.event.source is not Source.RAW for extra in found.extras())
 
 
 def test_dot_product_events_need_a_core_that_has_them(tmp_path: Path) -> None:
     root = publish(tmp_path, "cpu", slots="event=0x00,umask=0x4", topdown_retiring="event=0x00,umask=0x80")
-    ice_lake = names(catalogue_for(machine("GenuineIntel", 6, 106, "avx512_vnni"), root))
-    sapphire_rapids = names(catalogue_for(machine("GenuineIntel", 6, 143, "avx_vnni", "amx_int8"), root))
+    ice_lake = names(events_of_cpu(machine("GenuineIntel", 6, 106, "avx512_vnni"), root))
+    sapphire_rapids = names(events_of_cpu(machine("GenuineIntel", 6, 143, "avx_vnni", "amx_int8"), root))
     assert "int_vec_retired.vnni_256" not in ice_lake
     assert {"int_vec_retired.vnni_256", "exe.amx_busy"} <= sapphire_rapids
 
@@ -98,7 +98,7 @@ def test_dot_product_events_need_a_core_that_has_them(tmp_path: Path) -> None:
 def test_arm_counts_what_its_core_publishes(tmp_path: Path) -> None:
     root = publish(tmp_path, "armv8_pmuv3_0", stall_slot_backend="event=0x003d", cpu_cycles="event=0x0011")
     arm = Machine(architecture="aarch64", cpu="Neoverse-V1")
-    found = catalogue_for(arm, root)
+    found = events_of_cpu(arm, root)
     assert config(found, "stall_slot_backend") == 0x3D
     assert "stall_slot_frontend" not in names(found)
     assert "cpu_cycles" not in names(found)
@@ -112,6 +112,6 @@ def test_a_published_event_with_a_field_of_unknown_place_is_left_out(tmp_path: P
 @pytest.mark.parametrize("model", [0x01, 0x11, 0x31, 0x61])
 @pytest.mark.parametrize("family", [0x17, 0x19, 0x1A])
 def test_no_event_stands_twice(tmp_path: Path, family: int, model: int) -> None:
-    extras = catalogue_for(machine("AuthenticAMD", family, model), tmp_path).extras()
+    extras = events_of_cpu(machine("AuthenticAMD", family, model), tmp_path).extras()
     assert len({extra.event.name for extra in extras}) == len(extras)
     assert len({(extra.event.source, extra.event.config) for extra in extras}) == len(extras)
