@@ -1,1 +1,1 @@
-"""From a recording, or published numbers, to an explanation; pure: no clock, no files, no randomness."""
+"""From a recording, or published numbers, to an explanation. Pure: no clock, no files, no randomness."""

@@ -1,4 +1,4 @@
-"""The same answer first: how far an arm's outputs on the shared inputs are from the control's."""
+"""How well an arm's outputs on the shared inputs agree with the control's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Agreement(TypedDict):
 
 
 def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreement]:
-    """Per arm that answered, how its answers compare with the control's on the same inputs."""
+    """Return, for each arm with outputs, how they agree with the control's on the same inputs."""
     by_arm: dict[str, list[Outputs]] = {}
     for fact in outputs:
         by_arm.setdefault(fact.arm, []).append(fact)
@@ -59,7 +59,7 @@ def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:
 
 
 def _matched(control: list[Outputs], changed: list[Outputs]) -> Maybe[list[tuple[Outputs, Outputs]]]:
-    """The answers of both to inputs of one shape; an arm of an experiment answers the first of the inputs only."""
+    """The outputs of both for inputs of one shape. Arms of experiments answer only the first inputs."""
     cut = Missing("the recording was cut before all of its answers")
     answered = {fact.probes: fact for fact in changed}
     if {fact.probes for fact in control} == set(answered):
@@ -89,7 +89,9 @@ def _pair(control: Outputs, changed: Outputs) -> Maybe[Pair]:
 
 
 def _are_identical(matched: list[tuple[Outputs, Outputs]], pairs: list[Pair]) -> Maybe[bool]:
-    """By the digest of all numbers; where that was not recorded, or is of more inputs, by the numbers themselves."""
+    """Whether the outputs are identical: by the digest of all numbers or, if it was not recorded or covers more inputs,
+    by the numbers.
+    """
     for (one, other), pair in zip(matched, pairs, strict=True):
         if one.probes == other.probes and is_known(one.digest):
             is_same = one.digest == other.digest
@@ -121,7 +123,7 @@ def _agreement(pairs: list[Pair], *, is_same: Maybe[bool]) -> Agreement:
 
 
 def _top1(pairs: list[Pair]) -> Maybe[float]:
-    """The share of inputs with the control's top class; an input with an answer that is no number does not agree."""
+    """The share of inputs with the control's top class; an input with a non-finite output does not agree."""
     agree = []
     for pair in pairs:
         classes = pair.about.classes

@@ -1,4 +1,4 @@
-"""From a recording to its explanation: the one place that knows in which order the parts are made."""
+"""From a recording to its explanation: calls the parts of the analysis in order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from ironlaw.variant import GIVEN, PRECISION
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What explaining works on: the recording and its readings as tables."""
+    """The input of an explanation: the recording and its readings as tables."""
 
     recording: Recording
     turns: dict[str, ArmTurns]
@@ -56,7 +56,7 @@ class Evidence:
     _made: dict[tuple[str, str, Goal], tuple[Comparison, Pairs | None]] = field(default_factory=dict, repr=False)
 
     def compare(self, control: str, changed: str, *, goal: Goal | None = None) -> tuple[Comparison, Pairs | None]:
-        """Any two arms by the same statistics; with the reason when they cannot be compared."""
+        """Compare any two arms by the same statistics, or give the reason why they cannot be compared."""
         for name in (control, changed):
             if not len(self.turns.get(name, ())):
                 return absent(control, changed, self._why_no_turn(name)), None
@@ -66,7 +66,7 @@ class Evidence:
         return self._made[key]
 
     def goal(self) -> Goal:
-        """The precision that the plan asks for, and how it ended."""
+        """The precision requested by the plan, and whether the run stopped on it."""
         return Goal(
             precision=self.recording.plan.schedule.precision,
             stopped_on_it=self.stopped_on_precision(),
@@ -87,7 +87,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What every comparison of an explanation is on: its control, and what is known of each arm."""
+    """What all comparisons of an explanation share: the control, and what is known about each arm."""
 
     evidence: Evidence
     control: str
@@ -99,7 +99,7 @@ class Ground:
 
     @property
     def recording(self) -> Recording:
-        """The recording."""
+        """The recording that is explained."""
         return self.evidence.recording
 
     @property
@@ -109,10 +109,10 @@ class Ground:
 
 
 def explain(recording: Recording, *, control: str | None = None, changed: str | None = None) -> Explanation:
-    """What a recording says: every arm against the control, with intervals and doubts.
+    """Explain a recording: every arm against the control, with intervals and concerns.
 
-    `control` replaces the plan's first arm, `changed` keeps one comparison only. The arm that repeats another
-    one is compared with the one it repeats; when it differs, every difference is unproven.
+    `control` replaces the plan's first arm; `changed` restricts the explanation to one comparison. An arm that repeats
+    another is compared with that one; if they differ, every difference is unproven.
 
     Raises:
         BadInput: there is no arm of that name.
@@ -156,7 +156,7 @@ def _ground(recording: Recording, control: str) -> Ground:
 
 
 def _doubts_of_arms(ground: Ground) -> list[Concern]:
-    """The doubts that are about the recording or single arms, those about validity first."""
+    """The concerns about the recording or single arms, those about validity first."""
     recording, plan, turns = ground.recording, ground.recording.plan, ground.evidence.turns
     concerns = [*recording_doubts(recording, turns)]
     concerns += arm_doubts(recording, turns, [arm.name for arm in plan.arms if not arm.serves])
@@ -169,7 +169,7 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
 
 
 def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Comparison, list[Concern]]:
-    """One arm against the control, with its ledger, account and causes; and the doubts about it."""
+    """Compare one arm with the control: ledger, account, causes, and the concerns about them."""
     comparison, pairs = ground.evidence.compare(ground.control, other)
     recording, rows = ground.recording, ground.by_name
     doubts = [] if pairs is None else [*comparison_doubts(comparison, pairs.left_out)]
@@ -186,7 +186,7 @@ def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Compa
 
 
 def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: list[Concern]) -> Explanation:
-    """The explanation: the comparisons, and what follows from all arms and all doubts together."""
+    """The explanation: the comparisons, and what follows from all arms and concerns together."""
     recording, plan, rows, on = ground.recording, ground.recording.plan, ground.rows, ground.bench
     trusted, trained = not has_moved(ground.check), is_trained(recording)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
@@ -224,7 +224,7 @@ def _executed(arm: Maybe[Sampled]) -> Maybe[Executed]:
 
 
 def _having(seen: Observed, samples: Maybe[Sampled] | None) -> Observed:
-    """What is known of an arm, with what it executed."""
+    """What is known about an arm, completed by its executed code."""
     return seen if samples is None else replace(seen, executed=_executed(samples))
 
 
@@ -252,13 +252,13 @@ _MOVED = Missing("the control differs from itself: nothing is confirmed in this 
 
 
 def _otherwise(control: str, changed: str, strays: set[str]) -> Missing:
-    """Level 0 of the ladder: between arms that do not compute the same, no cause of their difference is confirmed."""
+    """Why no cause can be confirmed: the arms do not compute the same function (level 0 of the verdict ladder)."""
     name = changed if changed in strays else control
     return Missing(f"{name} gives different outputs: nothing is confirmed for it")
 
 
 def _is_in_format_of(control: Arm, arm: Arm) -> bool:
-    """Whether both are known to compute in the same number format: what a user's own program does is not."""
+    """Whether both are known to compute in the same number format; never known of a user's own program."""
     levels = {one.variant.level(PRECISION) for one in (control, arm)}
     return len(levels) == 1 and GIVEN not in levels
 
@@ -277,7 +277,7 @@ def _with_causes(comparison: Comparison, on: Bench, among: Maybe[Family]) -> Com
 
 
 def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: Maybe[Ceilings]) -> Comparison:
-    """The causes of which only a bound is known, and what ceilings add to the others."""
+    """Add the causes of which only a bound is known, and what ceilings show about the others."""
     if not (comparison.causes and is_known(comparison.ln_ratio)):
         return comparison
     control, changed = rows[comparison.control], rows[comparison.changed]
@@ -285,7 +285,7 @@ def _with_bounds(comparison: Comparison, rows: dict[str, ArmSummary], ceilings: 
 
 
 def _with_signatures(comparison: Comparison, seen: dict[str, Observed], recording: Recording) -> Comparison:
-    """The causes that are only consistent with what one of the arms shows."""
+    """Add the causes that readings of one arm are only consistent with."""
     pair = comparison.control, comparison.changed
     if not is_known(comparison.ln_ratio) or not all(name in seen for name in pair):
         return comparison
@@ -300,7 +300,7 @@ def _known(name: str | None, names: list[str]) -> str | None:
 
 
 def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
-    """The arms to set against the control: those requested, unless one is named."""
+    """The arms to compare with the control: those requested, unless one is named."""
     if only is not None:
         if only == chosen:
             raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")

@@ -1,4 +1,4 @@
-"""The differences of a recording and nothing behind them: what a history needs of a hundred thousand recordings."""
+"""The differences of a recording without explanations, fast enough for a history of 100,000 recordings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ironlaw.recording import Recording
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """Every arm that was requested against the plan's first; the ln-ratios and differences are those of `explain`."""
+    """Every requested arm against the plan's first, with the same ln-ratios and differences as `explain`."""
 
     comparisons: tuple[Comparison, ...]
     control_moved: bool

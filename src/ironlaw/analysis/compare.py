@@ -1,4 +1,4 @@
-"""A comparison of two arms: the paired difference with its intervals, and what may be claimed from it."""
+"""Compare two arms: the paired difference with its intervals, and what it allows to claim."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_GOAL = Missing("the plan asks for no precision")
 def compare(
     control: ArmTurns, changed: ArmTurns, machine: Maybe[Machine], *, goal: Goal | None = None
 ) -> tuple[Comparison, Pairs]:
-    """Compare two arms over the rounds they share; also gives the pairs, for whatever looks closer."""
+    """Compare two arms over the rounds they share. Returns the comparison and the pairs it was computed from."""
     goal = goal or Goal()
     pairs = pair(control, changed)
     ratios = pairs.ln_ratios
@@ -70,7 +70,7 @@ class Goal:
     replicate_s: Maybe[float] = NO_GOAL  # how long one replicate takes
 
     def distance(self, replicate_means: list[float]) -> tuple[Maybe[int], Maybe[float]]:
-        """What it would still take to reach the goal: replicates, and seconds for them."""
+        """What reaching the goal would still take: replicates, and their time in seconds."""
         if self.precision is None:
             return NO_GOAL, NO_GOAL
         needed = replicates_needed(replicate_means, self.precision)
@@ -79,7 +79,7 @@ class Goal:
         return needed, needed * self.replicate_s
 
     def applied(self, estimate: Maybe[Estimate]) -> Maybe[Estimate]:
-        """The interval, not narrower than the goal where the run stopped on it; see stopping."""
+        """The interval, widened to the goal if the run stopped on it; see stopping."""
         if isinstance(estimate, Missing) or self.precision is None or not self.stopped_on_it:
             return estimate
         half = math.log1p(self.precision)
@@ -89,7 +89,7 @@ class Goal:
 
 
 def absent(control: str, changed: str, reason: str) -> Comparison:
-    """The comparison that could not be made, and why."""
+    """A comparison that could not be made, with the reason."""
     gap = Missing(reason)
     return Comparison(
         control=control,
@@ -104,10 +104,10 @@ def absent(control: str, changed: str, reason: str) -> Comparison:
 
 
 def settled(check: Comparison) -> Comparison:
-    """The control's comparison with itself; one that moved by less than what would matter counts as not moved.
+    """The control's comparison with itself; a move too small to matter counts as none.
 
-    The longer a recording, the smaller a difference its interval excludes zero for, and the place of an arm in its
-    round alone makes some: a move whose whole interval is inside +-0.2 % puts no larger difference in doubt.
+    Long recordings detect differences as small as those caused by an arm's position in its round. A move whose whole
+    interval is inside +-0.2 % casts no doubt on larger differences.
     """
     if is_known(check.ln_ratio) and check.ln_ratio.lies_within(NEGLIGIBLE_MOVE):
         return replace(check, difference=Difference.NONE_SHOWN)
@@ -118,12 +118,12 @@ NO_GAIN = Missing("the control differs from itself, so no gain is proven")
 
 
 def has_moved(check: Maybe[Comparison]) -> bool:
-    """Whether the control differs from itself, so that nothing in the recording is proven."""
+    """Whether the control differs from itself, which leaves every difference of the recording unproven."""
     return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
 
 
 def judge(comparison: Comparison) -> Difference:
-    """What the interval allows to claim, as long as the control held still."""
+    """What the interval allows to claim, provided that the control did not move."""
     estimate = comparison.ln_ratio
     if not is_known(estimate):
         return Difference.UNPROVEN

@@ -1,9 +1,9 @@
 """The gate: whether a new recording breaks a rule that an old one, or its own control, sets.
 
-Clocks of two recordings are not comparable: what else the machine does, its temperature and where memory lies differ
-from run to run by more than the spread inside either. Within a recording all arms share that, so what is compared is
-each arm's time *relative to its control*: the change is ln(new arm / new control) - ln(old arm / old control).
-Instructions do not depend on the clock and are compared directly.
+Times of two recordings are not comparable: other load, temperature and memory placement differ between runs by more
+than the spread within either. All arms of a recording share these, so each arm's time is compared *relative to its
+control*: the change is ln(new arm / new control) - ln(old arm / old control). Instructions do not depend on the clock
+and are compared directly.
 
 The two recordings are independent, so the interval of the change is made from the two intervals (MOVER: Zou & Donner,
 Statistics in Medicine 27 (2008) 1693). Each is widened to 1 - 0.05/m for m judgements (Bonferroni): a gate whose limits
@@ -37,7 +37,7 @@ from ironlaw.recording import Recording
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One recording as the gate sees it: its explanation, and every arm's ln(instructions per inference)."""
+    """One recording's input to the gate: its explanation, and every arm's ln(instructions per inference)."""
 
     explanation: Explanation
     ln_instructions: dict[str, Maybe[Estimate]]
@@ -62,7 +62,7 @@ class Side:
         return max(1, min((len(item.replicates) for item in items), default=2) - 1)
 
     def control_moved_by(self) -> float:
-        """How far the control was from itself, in ln units; 0 where it held still."""
+        """How far the control differed from itself, in ln units; 0 if it did not."""
         check = self.explanation.control_check
         if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
             return 0.0
@@ -70,7 +70,9 @@ class Side:
 
 
 def side_of(recording: Recording, explanation: Explanation) -> Side:
-    """What the gate needs of a recording; instructions of user mode where the modes were counted apart."""
+    """Extract what the gate needs from a recording. Instructions are those of user mode if the modes were counted
+    separately.
+    """
     counted = {}
     for name, turns in turns_of(recording).items():
         user = turns.column("instructions:u")
@@ -87,10 +89,10 @@ def _ln_mean(column: PerInference, replicate_of_turn: np.ndarray) -> Maybe[Estim
 
 
 def check_comparable(old: Recording, new: Recording) -> None:
-    """Check that two recordings can be set against each other at all.
+    """Check that two recordings are comparable.
 
     Raises:
-        BadInput: they are of different CPUs (or one does not say of which), models, batches, threads or controls.
+        BadInput: they differ in CPU (or one does not name it), model, batch, threads or control.
     """
     hint = (
         "record both on one machine with the same options; or both programs as arms of one recording: "
@@ -116,7 +118,7 @@ def check_comparable(old: Recording, new: Recording) -> None:
 def judge(
     old: Side | None, new: Side, rules: Sequence[Rule], *, arm: str | None = None, raw_clock: bool = False
 ) -> Gate:
-    """Every rule on every arm; on one arm when it is named. Without `old`, arms are judged against their control.
+    """Apply every rule to every arm, or to the named one. Without `old`, arms are judged against their control.
 
     Raises:
         BadInput: there is no rule, nothing can confirm a rule's cause, or the arm is in neither recording.
@@ -182,7 +184,7 @@ def _judged(rule: Rule, arm: str, old: Side | None, new: Side, *, confidence: fl
 
 
 def _time_change(arm: str, old: Side | None, new: Side, confidence: float, raw_clock: bool) -> Maybe[Estimate]:
-    """Growth of the arm's time in ln units: relative to its control, or by its own clock."""
+    """The growth of the arm's time in ln units: relative to its control, or absolute."""
     after = _ln_time(arm, new, confidence, raw_clock)
     if old is None:
         return after
@@ -191,7 +193,7 @@ def _time_change(arm: str, old: Side | None, new: Side, confidence: float, raw_c
 
 
 def _ln_time(arm: str, side: Side, confidence: float, raw_clock: bool) -> Maybe[Estimate]:
-    """ln(arm / control), or ln(ns) by the clock, with an interval of that confidence."""
+    """ln(arm / control), or ln of its time in ns, with an interval of that confidence."""
     if raw_clock:
         wall = next(row.wall_ns for row in side.explanation.arms if row.arm == arm)
         value = wall if isinstance(wall, Missing) else wall.through(math.log)
@@ -204,7 +206,7 @@ def _ln_time(arm: str, side: Side, confidence: float, raw_clock: bool) -> Maybe[
 
 
 def _instruction_change(arm: str, old: Side | None, new: Side, confidence: float) -> Maybe[Estimate]:
-    """Growth of the arm's instructions in ln units, against the old recording, or against the control's."""
+    """The growth of the arm's instructions in ln units, against the old recording or against the control."""
     before = new.ln_instructions.get(new.plan.control.name) if old is None else old.ln_instructions.get(arm)
     never = Missing("instructions were not counted: no turn was read")
     sides = [(new.ln_instructions.get(arm, never), new), (before or never, old or new)]
@@ -238,7 +240,7 @@ def _minus(one: Maybe[Estimate], other: Maybe[Estimate]) -> Maybe[Estimate]:
 
 
 def _judge_cause(rule: Rule, arm: str, old: Side | None, new: Side, confidence: float) -> Judgement:
-    """Whether what a cause is worth changed by more than what would matter; alone: whether it is confirmed."""
+    """Judge whether a cause's effect changed by an amount that matters; with one recording, whether it is confirmed."""
     sides = [side for side in (old, new) if side is not None]
     untested = [side for side in sides if not side.comparison(arm).causes]
     if untested:

@@ -1,7 +1,7 @@
-"""Where an arm's answers differ from the control's: by the shape of inputs, by output, by column of an output.
+"""Where an arm's outputs differ from the control's: by shape of input, by output, by column of an output.
 
-One number for all outputs is that of the largest ones: a detector whose boxes are pixels and whose scores are all 0
-agrees with a cosine of 0.99999. Every output and every column is therefore judged on its own scale.
+A single number for all outputs is dominated by the largest ones: a detector with correct boxes in pixels and scores
+that are all 0 reaches a cosine of 0.99999. Every output and every column is therefore judged on its own scale.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The answers of control and arm to the same inputs of one shape, row by row, and what a row holds."""
+    """The outputs of control and arm for the same inputs of one shape, row by row, and the layout of a row."""
 
     about: Outputs
     expected: Floats
@@ -34,7 +34,7 @@ class Pair:
 
 
 def other_shapes(control: Sequence[Outputs], changed: Sequence[Outputs]) -> tuple[OtherShape, ...]:
-    """By shape of input, the outputs that have other shapes; empty where shapes were not recorded."""
+    """The outputs whose shapes differ, by shape of input; empty if shapes were not recorded."""
     wanted = {probe: fact for fact in control for probe in fact.probes}
     found: dict[tuple[tuple[Shape, ...], ...], int] = {}
     for fact in changed:
@@ -50,7 +50,7 @@ def other_shapes(control: Sequence[Outputs], changed: Sequence[Outputs]) -> tupl
 
 
 def likeness(pairs: Sequence[Pair]) -> Likeness:
-    """What speaks against the answers being the same; all of them finite, and of the shapes of the control's."""
+    """Collect the evidence that outputs differ. All must be finite and have the shapes of the control's."""
     columns: dict[tuple[int, int | None, int], _Columns] = {}
     by_shape = []
     for pair in pairs:
@@ -69,7 +69,7 @@ def likeness(pairs: Sequence[Pair]) -> Likeness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sums:
-    """Over the rows, at each place of a row."""
+    """Sums over the rows, for each place of a row."""
 
     product: Floats
     expected: Floats  # squares
@@ -89,7 +89,7 @@ class _Sums:
         )
 
     def error(self, places: _Places) -> Maybe[float]:
-        """The norm of the differences over that of the control's, of one output."""
+        """The norm of one output's differences divided by the norm of the control's."""
         noise, signal = float(self.noise[places].sum()), float(self.expected[places].sum())
         if noise == 0:
             return 0.0
@@ -98,7 +98,7 @@ class _Sums:
 
 @dataclass(slots=True, kw_only=True)
 class _Columns:
-    """The same, over all numbers of each column."""
+    """The same sums over all numbers of each column."""
 
     product: Floats
     squares: Floats
@@ -118,7 +118,7 @@ class _Columns:
         )
 
     def add(self, index: _Places, sums: _Sums, places: _Places, rows: int) -> None:
-        """Add the places of one output, each to its column."""
+        """Add each place of one output to its column."""
         size = len(self.count)
         self.product += np.bincount(index, weights=sums.product[places], minlength=size)
         both = sums.expected[places] + sums.given[places]
@@ -131,13 +131,13 @@ class _Columns:
     def agreement(self) -> Floats:
         """2 sum(xy) / (sum x^2 + sum y^2) of each column: 1 where equal, 0 where one side is zero.
 
-        It is the cosine where both have the same length. Source: Zegers & ten Berge, Psychometrika 50 (1985) 17, the
+        Equal to the cosine if both have the same norm. Source: Zegers & ten Berge, Psychometrika 50 (1985) 17, the
         coefficient of identity.
         """
         return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
 
     def constant(self) -> tuple[int, ...]:
-        """The columns that have one value in the arm, and in the control more than rounding explains."""
+        """The columns that are constant in the arm but vary in the control by more than rounding."""
         size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
         with np.errstate(invalid="ignore"):
             varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size
@@ -146,7 +146,7 @@ class _Columns:
 
 
 def _outputs(about: Outputs) -> Iterable[tuple[int, Shape, _Places, _Places]]:
-    """Each output with its shape, where its numbers are in a kept row, and where in the whole output."""
+    """Yield each output: its shape, the places of its numbers in a kept row, and in the whole output."""
     kept = np.asarray(about.kept_places(), dtype=np.intp)
     start = 0
     for output, form in enumerate(about.forms):
@@ -158,7 +158,7 @@ def _outputs(about: Outputs) -> Iterable[tuple[int, Shape, _Places, _Places]]:
 
 
 def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, int]]:
-    """The output as a whole, by its last axis, and by its first one: channels, where positions come last."""
+    """The ways to divide an output: whole, by its last axis, and by its first (channels, if positions come last)."""
     yield None, np.zeros(len(within), dtype=np.intp), 1
     index = np.unravel_index(within, form)
     for axis in sorted({0, len(form) - 1}):
@@ -166,7 +166,7 @@ def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, i
 
 
 def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Constant, ...]:
-    """Of each output, by its last axis, or else by its first."""
+    """The constant columns of each output, by its last axis, or else by its first."""
     found: dict[int, Constant] = {}
     for (output, axis, size), column in sorted(columns.items(), key=lambda entry: -(entry[0][1] or -99)):
         if axis is not None and (stuck := column.constant()):
@@ -176,7 +176,7 @@ def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Con
 
 
 def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
-    """The output or column that agrees least; columns of few values say nothing. Classes have their top one."""
+    """The output or column that agrees least. Columns of few values and class scores are excluded."""
     found: list[Worst] = []
     for (output, axis, _), column in columns.items():
         if classes and output == 0:

@@ -1,4 +1,4 @@
-"""What a run's wall time went into, from its recording."""
+"""The wall time of a run by activity, from its recording."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ironlaw.run_time import RunTime
 
 
 def run_time(recording: Recording) -> RunTime:
-    """How long it took and what it did: `spent` is missing in recordings that have no account of it."""
+    """Compute how long a run took, by activity. `spent` is Missing for recordings without these facts."""
     spent = {
         activity: math.fsum(one.seconds.get(activity, 0.0) for one in recording.spent)
         for activity in Activity
@@ -26,7 +26,7 @@ def run_time(recording: Recording) -> RunTime:
 
 
 def _wall_s(recording: Recording) -> Maybe[float]:
-    """Until it ended; of one that was cut, until the last fact whose time is known."""
+    """The time until the end or, if the recording was cut, until the last fact with a time."""
     if is_known(recording.ended):
         return recording.ended.elapsed_s
     known = [one for times in recording.at_s.values() for one in times if is_known(one)]

@@ -1,4 +1,6 @@
-"""Arms that were read once: a published table, a saved output of perf stat. Values, exact splits, and no interval."""
+"""Arms that were measured once (a published table, a saved output of perf stat): values and exact splits without
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ ONCE = Missing("it was read once")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleArm:
-    """An arm's row, and the state that its split starts from (arrays of one entry)."""
+    """An arm's row, and the state that its split is computed from (arrays of one entry)."""
 
     row: ArmSummary
     state: State
@@ -33,7 +35,7 @@ class SingleArm:
 
 
 def explain_singles(arms: list[SingleArm], concerns: list[Concern], *, source: str) -> Explanation:
-    """Every arm against the one before it, and the last against the first.
+    """Compare every arm with the one before it, and the last with the first.
 
     Raises:
         BadInput: fewer than two arms, or two of one name.
@@ -53,7 +55,7 @@ def explain_singles(arms: list[SingleArm], concerns: list[Concern], *, source: s
 
 
 def require_distinct(names: list[str], source: str) -> None:
-    """Stop when there is nothing to compare.
+    """Check that there are at least two arms of different names.
 
     Raises:
         BadInput: fewer than two arms, or two of one name.

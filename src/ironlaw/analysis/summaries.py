@@ -1,4 +1,4 @@
-"""One row per arm: its time with an interval, its counts, and what making it took."""
+"""One row per arm: its time with an interval, its counts, and the cost of preparing it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _absent(name: str) -> ArmSummary:
 
 
 def measured_row(turns: ArmTurns) -> ArmSummary:
-    """What the turns of an arm say about it: time, counts per inference, ratios."""
+    """Compute an arm's row from its turns: time, counts per inference, ratios."""
     replicates = np.unique(turns.replicate)
     ln_wall = t_interval(mean_by(turns.replicate, np.log(turns.wall_ns), replicates))
     instructions, cycles = total_column(turns, "instructions"), total_column(turns, "cycles")
@@ -62,10 +62,9 @@ def measured_row(turns: ArmTurns) -> ArmSummary:
 
 
 def total_column(turns: ArmTurns, event: str) -> Maybe[PerInference]:
-    """User and kernel mode together: counted so, or the sum of both in turns that counted them apart.
+    """Both modes together: counted together, or the sum in turns that counted them separately.
 
-    Where the kernel's part was refused in the whole recording, what is left is the user part; a concern says
-    so.
+    If kernel mode was refused in the whole recording, this is user mode alone, and a concern says so.
     """
     both, user, kernel = (turns.column(event + suffix) for suffix in ("", ":u", ":k"))
     parts = []

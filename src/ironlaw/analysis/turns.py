@@ -25,13 +25,13 @@ NEVER_READ = Missing("no turn read it")
 
 @dataclass(frozen=True, slots=True)
 class PerInference:
-    """One quantity, per inference, in the turns that read it; `turn` are indices into the arm's turns."""
+    """One quantity per inference in the turns that read it; `turn` holds indices into the arm's turns."""
 
     turn: Ints
     value: Floats
 
     def within(self, turns: Flags) -> PerInference:
-        """The column in the turns marked."""
+        """The column restricted to the marked turns."""
         kept = turns[self.turn]
         return PerInference(self.turn[kept], self.value[kept])
 
@@ -40,9 +40,9 @@ class PerInference:
 class ArmTurns:
     """The turns of one arm; arrays have one entry per turn, times in ns per inference.
 
-    `columns` holds what only some turns read, by name: events as printed (instructions:u) and user_ns, kernel_ns,
-    migrations, steal_ns, throttled_ns, waited_ns. `absent` says why a quantity has no column. `impossible` counts the
-    turns left out because their wall time or number of inferences was not above zero.
+    `columns` holds the quantities that only some turns read, by name: events as printed (instructions:u) and user_ns,
+    kernel_ns, migrations, steal_ns, throttled_ns, waited_ns. `absent` gives the reason why a quantity has no column.
+    `impossible` counts the turns left out because their wall time or number of inferences was not above zero.
     """
 
     arm: str
@@ -73,7 +73,7 @@ class ArmTurns:
 
 
 def turns_of(recording: Recording) -> dict[str, ArmTurns]:
-    """The turns of every arm that took any, in the order in which arms first did."""
+    """The turns of every arm that has any, in order of each arm's first turn."""
     lost: dict[str, Missing] = {}
     otherwise = NEVER_READ
     if is_known(recording.counters):
@@ -85,7 +85,7 @@ def turns_of(recording: Recording) -> dict[str, ArmTurns]:
 
 
 def times_of(recording: Recording) -> dict[str, ArmTurns]:
-    """The same turns with their times only, in a fraction of the time."""
+    """The same turns with times only; much faster."""
     return {arm: _table(arm, readings, times_only=True) for arm, readings in _by_arm(recording).items()}
 
 
@@ -97,7 +97,7 @@ def _by_arm(recording: Recording) -> dict[str, list[Reading]]:
 
 
 def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
-    """Why the counts of a turn cannot be believed, where they break physical bounds."""
+    """Why the counts of a turn are not credible: they break physical bounds. Empty if they do not."""
     raw = {count.event: count.raw for count in counts}
     for suffix in ("", ":u", ":k"):
         instructions, cycles = raw.get(f"instructions{suffix}"), raw.get(f"cycles{suffix}")
@@ -114,7 +114,7 @@ CLOCK_CYCLES = "clock-cycles"  # from a chain of instructions of known latency, 
 
 
 def _clock_cycles(reading: Reading) -> Maybe[int]:
-    """What the CPU time comes to in cycles at the mean of the clock before and after the turn."""
+    """The CPU time in cycles, at the mean of the clock frequencies before and after the turn."""
     before, after = reading.clock_before_mhz, reading.clock_after_mhz
     if isinstance(before, Missing):
         return before
@@ -169,7 +169,7 @@ Amounts: TypeAlias = tuple[Sequence[int], list[Maybe[int]]]  # turns, and what e
 
 
 def _counted(readings: list[Reading]) -> dict[str, Amounts]:
-    """By event, the turns that counted it and what they counted; gaps for a turn whose counts cannot be believed."""
+    """The turns that counted each event, and their counts; Missing for turns whose counts are not credible."""
     found: dict[str, tuple[list[int], list[Maybe[int]]]] = {}
     for turn, reading in enumerate(readings):
         broken = _out_of_bounds(reading.counts, reading.cpu_ns) if reading.counts else None
@@ -183,7 +183,7 @@ def _counted(readings: list[Reading]) -> dict[str, Amounts]:
 def _add_column(
     name: str, amounts: Amounts, inferences: Ints, columns: dict[str, PerInference], absent: dict[str, Missing]
 ) -> None:
-    """Keep the amounts that are there, per inference, and the reason of the first that is not."""
+    """Add a column of the known amounts per inference, or the reason of the first gap."""
     turns, values = amounts
     gaps = [value for value in values if isinstance(value, Missing)]
     if gaps:

@@ -1,1 +1,1 @@
-"""What executed: samples put into categories, and the difference of two arms by them."""
+"""Executed code: samples by category, and the difference of two arms by category."""

@@ -1,4 +1,4 @@
-"""The difference of two arms by what code executed: rows that add up to the clock's difference."""
+"""The difference of two arms by executed code: rows that add up to the difference of the wall times."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ _FEWEST_PAIRS = 2  # replicates below which a spread between them is no interval
 def account(
     control: Maybe[Sampled], changed: Maybe[Sampled], *, control_ns: float, changed_ns: float
 ) -> Maybe[Account]:
-    """Divide control_ns - changed_ns, the clock's ns per inference of both arms, among categories of code.
+    """Divide control_ns - changed_ns (wall times per inference of both arms) among categories of code.
 
     A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval is
-    Student's over replicates, each with its own shares and its own times (twins share their replicate); and never
-    narrower than counting its samples allows (a cell seen once in a thousand is known as badly as that, however similar
-    the replicates are).
+    Student's over replicates, each with its own shares and times, paired by replicate. It is never narrower than the
+    counting error of its samples, however similar the replicates are.
     """
     if isinstance(control, Missing):
         return control
@@ -62,7 +61,7 @@ def account(
 def _categories(
     control: Sampled, changed: Sampled, rows: Sequence[AccountRow], walls_ns: tuple[float, float]
 ) -> tuple[CategoryRow, ...]:
-    """Each category as a whole: its intervals are not the sums of those of its classes."""
+    """Rows of whole categories, whose intervals are not the sums of those of their classes."""
     one, other = _merged(control), _merged(changed)
     cells = tuple(dict.fromkeys((*one.cells, *other.cells)))
     before, after = _Times.of(one, cells, walls_ns[0]), _Times.of(other, cells, walls_ns[1])
@@ -80,7 +79,7 @@ def _categories(
 
 
 def _merged(arm: Sampled) -> Sampled:
-    """The arm with one cell a category."""
+    """The arm with one cell per category."""
     cells = tuple(dict.fromkeys((category, None) for category, _ in arm.cells))
     columns = [
         arm.shares[:, [place for place, cell in enumerate(arm.cells) if cell[0] is category]].sum(axis=1)
@@ -102,7 +101,7 @@ def _classes(rows: Sequence[AccountRow], category: Category, *, is_changed: bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Times:
-    """An arm's time per inference in each cell, in ns: by replicate, its mean, and half widths of 95 % intervals."""
+    """An arm's time per inference in each cell, in ns: per replicate, the mean, and half widths of 95 % intervals."""
 
     by_replicate_ns: Floats  # rows are replicates, columns cells
     mean_ns: Floats
@@ -130,7 +129,7 @@ class _Times:
 
 
 def _paired(control: Sampled, changed: Sampled, before: _Times, after: _Times) -> Floats:
-    """Half widths of the intervals of what each cell saves: over the replicates in which both arms were sampled."""
+    """Half widths of the intervals of each cell's saving, over the replicates in which both arms were sampled."""
     shared = sorted({*control.replicates} & {*changed.replicates})
     first = [control.replicates.index(number) for number in shared]
     second = [changed.replicates.index(number) for number in shared]
@@ -141,7 +140,7 @@ def _paired(control: Sampled, changed: Sampled, before: _Times, after: _Times) -
 
 
 def _student(values: Floats) -> Floats:
-    """Half widths of Student's 95 % intervals of the columns' means; 0 where one row alone says nothing about it."""
+    """Half widths of Student's 95 % intervals of the columns' means; 0 with one row, which shows no spread."""
     count = len(values)
     if count < 2:
         return np.zeros(values.shape[1])
@@ -150,7 +149,7 @@ def _student(values: Floats) -> Floats:
 
 
 def _unmatched(control: Sampled, changed: Sampled) -> tuple[tuple[str, float], ...]:
-    """The largest symbols that no rule takes, with their share of the time of both arms."""
+    """The largest symbols that match no rule, with their share of the time of both arms."""
     shares: dict[str, float] = defaultdict(float)
     for arm in (control, changed):
         for code, share in arm.executed.code:

@@ -1,7 +1,7 @@
-"""Which category a piece of code falls into: one table of rules, the first that fits decides.
+"""The category of a piece of code: a table of rules, of which the first match decides.
 
-Each rule has the example it was made from: a site as it was recorded. What no rule takes is *other*, and is shown with
-its largest symbols, so that a rule can be added.
+Each rule has an example: a recorded site that it was made from. Code that matches no rule is *other*, and is shown with
+its largest symbols so that a rule can be added.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_NAME = r"^$|^loop [0-9a-f]+$"
 class CategoryRule:
     """What a site must match; an empty pattern or tuple matches every site. Patterns are searched, not anchored.
 
-    `near` is tried on the symbol before a site that has none.
+    `near` is matched against the symbol before a site that has no symbol.
     """
 
     category: Category
@@ -46,11 +46,11 @@ class CategoryRule:
     example: tuple[str, str] = field(default=("", ""))  # object and symbol as they were recorded
 
     def takes(self, site: CodeSite) -> bool:
-        """Whether the site is of this rule."""
+        """Whether the site matches this rule."""
         return self.takes_kind(site.object, site.instructions, site.work, site.mode) and self.takes_name(site)
 
     def takes_kind(self, name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> bool:
-        """Whether it is about such code of an object of that name, whatever the symbol."""
+        """Whether the rule applies to this kind of code in an object of that name, whatever the symbol."""
         return (
             mode is self.mode
             and (not self.instructions or instructions in self.instructions)
@@ -59,7 +59,7 @@ class CategoryRule:
         )
 
     def takes_name(self, site: CodeSite) -> bool:
-        """Whether the symbol is of this rule, or the one before where there is none."""
+        """Whether the symbol matches or, if there is none, the one before it."""
         return _found(self.symbol, site.symbol) and (
             not self.near or (not site.symbol and _found(self.near, site.near))
         )
@@ -79,7 +79,7 @@ def _kernel(category: Category, symbol: str, example: str) -> CategoryRule:
 
 
 def _jit(category: Category, symbol: str, example: str) -> CategoryRule:
-    """Of code that oneDNN generated, by the name of the generator's class."""
+    """Rules for code that oneDNN generated, by the name of the generator's class."""
     return CategoryRule(category=category, object=_GENERATED, symbol=symbol, example=("[generated]", example))
 
 
@@ -315,7 +315,9 @@ RULES = (
 
 @lru_cache(maxsize=4096)
 def _rules_for(name: str, instructions: InstructionClass, work: LoopWork, mode: SampleMode) -> tuple[CategoryRule, ...]:
-    """The rules about such code, of which the symbol decides: most sites of an arm are of a few kinds."""
+    """The rules for one kind of code, among which the symbol decides. Cached: most sites of an arm are of a few
+    kinds.
+    """
     return tuple(rule for rule in RULES if rule.takes_kind(name, instructions, work, mode))
 
 
@@ -329,10 +331,10 @@ def _category_of(name: str, symbol: str, near: str, kind: tuple[InstructionClass
 
 
 def is_unnamed(site: CodeSite) -> bool:
-    """Whether it is judged by what its loop does alone."""
+    """Whether the site has no name, so that only its loop can be judged."""
     return re.search(_UNNAMED, site.object) is not None and re.search(_NO_NAME, site.symbol) is not None
 
 
 def category_of(site: CodeSite) -> Category:
-    """The category of a site: that of the first rule that takes it."""
+    """The category of the first rule that matches a site."""
     return _category_of(site.object, site.symbol, site.near, (site.instructions, site.work, site.mode))

@@ -1,4 +1,4 @@
-"""What one arm executed, replicate by replicate: shares of its time by category and instruction class."""
+"""What one arm executed, per replicate: shares of its time by category and instruction class."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _KERNEL_BY_ACCOUNTED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
-    """One arm's samples: per replicate the share of its thread time in each cell; each row adds up to 1.
+    """One arm's samples: the share of its thread time in each cell, per replicate; each row adds up to 1.
 
     `shares` has one row per replicate in `replicates` and one column per cell in `cells`; `samples` are counts per
-    replicate. `relative` is each replicate's time per inference over their mean, in turns without sampling.
+    replicate. `relative` is each replicate's time per inference, without sampling, divided by the mean over replicates.
     """
 
     replicates: tuple[int, ...]
@@ -63,7 +63,7 @@ class _Replicate:
 
 
 def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sampled]:
-    """What the sampling turns of an arm show, or why there is nothing to show."""
+    """Evaluate the sampling turns of an arm, or give the reason why there is no result."""
     facts = [fact for fact in recording.code_samples if fact.arm == arm]
     if not facts:
         return Missing("code was not sampled")
@@ -96,7 +96,7 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
 
 
 def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: float) -> _Replicate:
-    """Shares of the time of all working threads: samples over those of their CPU time, and waiting beside them."""
+    """Shares of the time of all working threads: their CPU time, divided in proportion to samples, and waiting."""
     counts: Counter[Code] = Counter()
     for fact in members:
         for site, category in categorised(fact.sites) if is_known(fact.sites) else ():
@@ -137,7 +137,7 @@ def _by_cell(shares: dict[Code, float]) -> dict[Cell, float]:
 
 
 def _relative(turns: ArmTurns | None, replicates: Sequence[int]) -> Floats:
-    """Each replicate's time over the mean of all; 1 where there are no turns to take it from."""
+    """Each replicate's time divided by the mean of all; 1 if no turns show it."""
     if turns is None or not len(turns):
         return np.ones(len(replicates))
     ln = np.log(turns.wall_ns)
@@ -177,7 +177,7 @@ def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kerne
 
 
 def _kernel_share(turns: ArmTurns | None) -> Maybe[float]:
-    """The kernel's share of the CPU time by its own accounting, where its code was not sampled."""
+    """The kernel's share of the CPU time by its own accounting, used if its code was not sampled."""
     unknown = Missing("the kernel's code was not sampled, and its share of the CPU time is not known")
     if turns is None:
         return unknown

@@ -1,4 +1,4 @@
-"""Code without a name, judged beside what is around it: a kernel is more than the loop that multiplies."""
+"""Categories of unnamed code, judged by the code around it: a kernel is more than its multiplying loop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _COMPUTES = (LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.MULTIPLY_ADD)
 def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
     """Each site of one sampling turn with its category.
 
-    In code without names, loops that convert, store and count belong to the kernel whose products they finish: they are
-    taken to it where they lie in the same function (by the unwind table) or, in generated code and assembly that have
-    no entry there, close by.
+    In unnamed code, loops that convert, store and count belong to the kernel whose products they finish. They are
+    assigned to it if they are in the same function (by the unwind table) or, in generated code and assembly without an
+    entry there, close by.
     """
     categories = {site: category_of(site) for site in sites}
     if _has_fbgemm(sites) and _names_generated(sites):
@@ -58,15 +58,16 @@ def _has_fbgemm(sites: Sequence[CodeSite]) -> bool:
 
 
 def _names_generated(sites: Sequence[CodeSite]) -> bool:
-    """Whether generated code of this process has names; a fingerprint of a loop is none."""
+    """Whether generated code of this process has names; the fingerprint of a loop does not count as one."""
     return any(site.object == _GENERATED and site.symbol and not is_unnamed(site) for site in sites)
 
 
 def depthwise_is_generated(sites: Sequence[CodeSite]) -> bool:
     """Whether unnamed AVX2 loops over bytes are FBGEMM's depth-wise kernel.
 
-    It generates that one for AVX2 on every CPU, and calls it from fbgemm::depthwise_*; its matrix kernels use the
-    widest instructions there are. So they are where it packs no matrix, or where its unnamed code has VNNI too.
+    FBGEMM generates its depth-wise kernel for AVX2 on every CPU, called from fbgemm::depthwise_*; its matrix kernels
+    use the widest instructions available. The loops are therefore depth-wise if FBGEMM packs no matrix, or if its
+    unnamed code also has VNNI.
     """
     names = [site.symbol for site in sites if "fbgemm::" in site.symbol]
     has_depthwise = any(re.search(r"fbgemm::depthwise", name) for name in names)
@@ -84,7 +85,7 @@ def _is_avx2_of_bytes(site: CodeSite) -> bool:
 
 
 def _kernel_functions(sites: Sequence[CodeSite], categories: dict[CodeSite, Category]) -> set[tuple[str, int]]:
-    """Functions of stripped libraries that are kernels, as object and where they begin."""
+    """Functions of stripped libraries that are kernels, as object and start offset."""
     all_samples: Counter[tuple[str, int]] = Counter()
     multiplying: Counter[tuple[str, int]] = Counter()
     for site in sites:
@@ -97,7 +98,7 @@ def _kernel_functions(sites: Sequence[CodeSite], categories: dict[CodeSite, Cate
 
 
 def _hot_scalar_functions(sites: Sequence[CodeSite]) -> set[tuple[str, int]]:
-    """Functions of stripped libraries that compute in scalars for long: an operator, unknown which."""
+    """Functions of stripped libraries that spend long in scalar arithmetic: an unknown operator."""
     counts: Counter[tuple[str, int]] = Counter()
     for site in sites:
         if (

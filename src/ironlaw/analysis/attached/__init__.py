@@ -1,1 +1,1 @@
-"""What attached files of other tools say: the same explanation as a recording's, as far as they reach."""
+"""Explain attached files of other tools in the same form as a recording, as far as they allow."""

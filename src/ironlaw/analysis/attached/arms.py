@@ -1,4 +1,4 @@
-"""Which of the things found in attached files are arms, what they are called, and which are compared with which."""
+"""The arms in attached files: their names, and which are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ironlaw.errors import BadInput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedArm:
-    """One arm: its name, and what a file shows of it."""
+    """One arm: its name, and what a file shows about it."""
 
     name: str
     attachment: Attachment
@@ -19,7 +19,7 @@ class AttachedArm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedPairs:
-    """All arms, and the places of those to compare; `alone` are labels that only one file has."""
+    """All arms, and the indices of those to compare; `alone` are labels that only one file has."""
 
     arms: tuple[AttachedArm, ...]
     pairs: tuple[tuple[int, int], ...]
@@ -27,10 +27,11 @@ class AttachedPairs:
 
 
 def arms_of(files: Sequence[AttachedFile]) -> AttachedPairs:
-    """The first file is the control of the others; of several benchmarks in each, those of one label are compared.
+    """Find the arms. The first file is the control of the others; of several benchmarks in each, those with the same
+    label are compared.
 
-    One file alone is compared with itself: its first benchmark is the control of the others; or where it ran each on
-    several variants (models), the first of these is.
+    Within a single file, the first benchmark is the control of the others; if it ran each on several variants (models),
+    the first variant is.
 
     Raises:
         BadInput: there are fewer than two arms, two of one name, or none that belong together.
@@ -82,7 +83,7 @@ def _by_label(files: Sequence[AttachedFile]) -> AttachedPairs:
 def _paired(
     arms: Sequence[AttachedArm], keys: Sequence[object], *, first: int, files: Sequence[AttachedFile]
 ) -> AttachedPairs:
-    """Arms of one key, each against the first of them, which is among the `first` arms."""
+    """Pair arms with the same key, each with the first of them, which is among the `first` arms."""
     places: dict[object, list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)

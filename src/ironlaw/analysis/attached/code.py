@@ -1,4 +1,4 @@
-"""Samples of code in attached files as an account: categories by names, since a file holds no instructions."""
+"""The account of samples in attached files. Categories follow from names, since the files hold no instructions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_NAME = (Category.MATRIX, Category.DEPTHWISE, Category.ELEMENTWISE, Category.
 
 
 def sampled_of(code: Maybe[AttachedCode]) -> Maybe[Sampled]:
-    """What an arm executed, by category, or why that is not known."""
+    """What an arm executed, by category, or why it is unknown."""
     if isinstance(code, Missing):
         return code
     if code.samples < FEWEST_SAMPLES:

@@ -34,7 +34,7 @@ _NO_CONTROL = Missing("no file is of the same program as another one, in another
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arm:
-    """An arm with everything that is derived from its file alone."""
+    """An arm with everything derived from its file alone."""
 
     name: str
     arm: AttachedArm
@@ -45,7 +45,7 @@ class _Arm:
 
 
 def explain_attached(files: Sequence[AttachedFile]) -> Explanation:
-    """What attached files say: each against the first, as far as each reaches.
+    """Explain attached files: each against the first, as far as each allows.
 
     Raises:
         BadInput: there is nothing to compare, or the files time different things.
@@ -74,7 +74,7 @@ def explain_attached(files: Sequence[AttachedFile]) -> Explanation:
 
 
 def _faults(arms: Sequence[_Arm]) -> Iterator[Concern]:
-    """The faults that causes see in an arm alone: called int8, and executed no int8 operator."""
+    """The faults that causes find in a single arm: called int8, but executed no int8 operator."""
     for arm in arms:
         for cause in CAUSES.values():
             if arm.seen.census and (concern := cause.concern(arm.seen, "")) is not None:
@@ -130,7 +130,7 @@ def _arm(arm: AttachedArm) -> _Arm:
 
 
 def _row(arm: AttachedArm) -> ArmSummary:
-    """The arm's row: its time, and why nothing else is known of it."""
+    """The arm's row: its time, and why nothing else is known."""
     times, gap = arm.attachment.times, Missing(f"{arm.attachment.title} holds times only")
     empty = ArmSummary(
         arm=arm.name,
@@ -187,7 +187,9 @@ def _compare(control: _Arm, changed: _Arm) -> Comparison:
 
 
 def _by_value(comparison: Comparison) -> Comparison:
-    """The comparison as signatures are looked for in it: in the slower arm, where repeats vary by less than that."""
+    """The comparison as faster or slower by its bare values, if no interval contradicts, to find the slower arm's
+    signatures.
+    """
     if comparison.difference is not Difference.UNPROVEN or isinstance(comparison.once, Missing):
         return comparison
     if is_known(comparison.ln_ratio) and not comparison.ln_ratio.excludes(0.0):

@@ -1,4 +1,4 @@
-"""What to run next: the command that would test what attached files suggest."""
+"""What to run next: the command that tests what attached files suggest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _THREADS = "threads"
 
 
 def next_run(arms: Sequence[AttachedArm], comparisons: Sequence[Comparison]) -> NextRun:
-    """The run that tests the first suspect of the comparisons which an experiment in this engine can test.
+    """Return the run that tests the first suspect that has an experiment in this engine.
 
-    Where they suggest none, the run that measures the arms and looks for causes by itself.
+    Without a suspect, return the run that measures the arms and looks for causes.
     """
     verdicts = [verdict for comparison in comparisons for verdict in comparison.causes]
     suspect = next((verdict for verdict in verdicts if _is_testable(verdict, arms)), None)
@@ -52,7 +52,7 @@ def _is_testable(verdict: CauseVerdict, arms: Sequence[AttachedArm]) -> bool:
 
 
 def _program(arm: AttachedArm, arms: Sequence[AttachedArm]) -> str:
-    """Where the user's own program goes: a model file of the engine that made the file, or a factory."""
+    """A placeholder for the user's program: a model file of the engine that made the file, or a factory."""
     place = "CONTROL" if arm is arms[0] else "CHANGED"
     engine = arm.attachment.engine
     suffixes = ENGINES[engine].files if engine in ENGINES else ()
@@ -63,7 +63,9 @@ def _program(arm: AttachedArm, arms: Sequence[AttachedArm]) -> str:
 
 
 def _short(name: str) -> str:
-    """A name of a file as a name of an arm: without folder and ending, and without what a shell or a plan takes."""
+    """An arm's name from a file name: without folder and suffix, and without characters special to a shell or a
+    plan.
+    """
     stem = re.split(r"[/\\]", name)[-1].partition(":")[0]
     stem = re.sub(r"\.\w{1,6}$", "", stem)
     return re.sub(r"[^\w.+-]", "-", stem) or "arm"

@@ -1,4 +1,4 @@
-"""Operators of two attached files side by side: matched one by one, and by what they are and what ran them."""
+"""Operators of two attached files side by side: matched one by one, and summed by type and kernel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NODES_OVERLAP = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTimes:
-    """The operators of one arm: their times add up to `wall_ns` with the `rest_ns` between them."""
+    """The operators of one arm: their times and the `rest_ns` between them add up to `wall_ns`."""
 
     name: str
     nodes: tuple[AttachedNode, ...]
@@ -35,12 +35,12 @@ class NodeTimes:
 
     @property
     def rest_ns(self) -> float:
-        """What lies between the operators; below 0 where they overlap."""
+        """The time between the operators; negative if they overlap."""
         return self.wall_ns - math.fsum(node.ns for node in self.nodes)
 
     @classmethod
     def of(cls, arm: str, attachment: Attachment, wall_ns: float) -> Maybe[NodeTimes]:
-        """The operators of an attachment, each as its share of the arm's time, or why there are none."""
+        """The operators of an attachment, scaled to the arm's time, or why there are none."""
         if isinstance(attachment.nodes, Missing):
             return attachment.nodes
         scale = _scale(attachment, wall_ns)
@@ -49,7 +49,7 @@ class NodeTimes:
 
 
 def _scale(attachment: Attachment, wall_ns: float) -> float:
-    """The operators' times are arithmetic means over the repeats, and the arm's time is a geometric one."""
+    """The factor from operators' times (arithmetic means over the repeats) to the arm's time (a geometric mean)."""
     if isinstance(attachment.times, Missing) or not attachment.times.each_ns:
         return 1.0
     each = attachment.times.each_ns
@@ -57,7 +57,7 @@ def _scale(attachment: Attachment, wall_ns: float) -> float:
 
 
 def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Ledger]:
-    """Matched operators with their times; all rows together are the difference of the two arms."""
+    """The ledger of matched operators; its rows add up to the difference of the two arms."""
     if isinstance(control, Missing):
         return control
     if isinstance(changed, Missing):
@@ -88,9 +88,9 @@ _ROUNDING = 1e-6
 
 
 def _matched(control: NodeTimes, changed: NodeTimes) -> tuple[Match, ...]:
-    """Which operators do the same: those that multiply in order, where both arms have the same sequence of them.
+    """Match operators: those that multiply are matched in order, if both arms have the same sequence of them.
 
-    A file names operators as its tool does, and quantizing renames them; what multiplies, and in which order, stays.
+    Quantizing renames operators, but does not change which operators multiply, nor their order.
     """
     ours, theirs = _calls(control), _calls(changed)
     first, second = _multiplying(ours), _multiplying(theirs)
@@ -107,12 +107,12 @@ def _multiplying(calls: Sequence[LayerCall]) -> list[int]:
 
 
 def _role(call: LayerCall) -> bool:
-    """Whether it is a convolution: a linear layer is a matrix product in one file and a general one in another."""
+    """Whether it is a convolution. Linear layers are not distinguished further, since files name them differently."""
     return Role.CONV in roles(call.operator)
 
 
 def _renamed(calls: Sequence[LayerCall], places: Sequence[int]) -> tuple[LayerCall, ...]:
-    """The calls with those at these places called by their number, so that equal numbers are anchors."""
+    """The calls with those at these places renamed to their number, so that equal numbers match."""
     numbers = {at: f"\0{number}" for number, at in enumerate(places)}
     return tuple(
         replace(call, path=numbers[at], is_functional=False, repeat=0) if at in numbers else call
@@ -147,7 +147,7 @@ def _row(place: int, one: Match, control: NodeTimes, changed: NodeTimes) -> Ledg
 
 
 def _work(nodes: Sequence[AttachedNode]) -> dict[str, Maybe[float]]:
-    """Multiply-accumulates and bytes by the shapes that the file states, and the rate; nothing where it states none."""
+    """Multiply-accumulates, bytes and rate by the shapes that the file states; none if it states no shapes."""
     if not nodes or not any(node.call.outputs or node.call.inputs for node in nodes):
         return {}
     work: dict[str, Maybe[float]] = {
@@ -166,7 +166,7 @@ def _total(values: Sequence[Maybe[float]]) -> Maybe[float]:
 
 
 def operators_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[tuple[OperatorRow, ...]]:
-    """The same times by operator type and kernel, what differs most first."""
+    """The same times by operator type and kernel, sorted by difference."""
     if isinstance(control, Missing):
         return control
     if isinstance(changed, Missing):
@@ -192,12 +192,12 @@ def operators_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[
 
 
 def _kernel(node: AttachedNode) -> str:
-    """What ran it, where that is named otherwise than the operator."""
+    """The kernel that ran it, if its name differs from the operator's."""
     return ", ".join(kernel for kernel in node.call.kernels if kernel.rpartition("::")[2] != node.call.operator)
 
 
 def spent_by(times: Maybe[NodeTimes]) -> Mapping[Category, float]:
-    """Shares of an arm's time by what its operators are for; operators without a category of their own are in none."""
+    """Shares of an arm's time by the category of its operators; operators without a category are left out."""
     if isinstance(times, Missing) or not times.wall_ns > 0:
         return {}
     shares: dict[Category, float] = defaultdict(float)

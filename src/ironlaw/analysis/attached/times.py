@@ -1,4 +1,4 @@
-"""Times of attached files: an arm's with its interval, and the ratio of two, where repeats allow one."""
+"""Times in attached files: an arm's with its interval, and the ratio of two, if repeats allow one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mean_ns(times: RepeatTimes) -> float:
 
 
 def mean_time(times: RepeatTimes) -> Maybe[MeanTime]:
-    """The mean with its error, or why no error is known."""
+    """The mean with its standard error, or why that is unknown."""
     if times.each_ns:
         return _of_repeats([math.log(value) for value in times.each_ns])
     if isinstance(times.count, Missing):
@@ -60,7 +60,7 @@ def _of_repeats(ln: list[float]) -> Maybe[MeanTime]:
 def ln_ratio(control: RepeatTimes, changed: RepeatTimes) -> Maybe[Estimate]:
     """ln(control/changed) with Welch's 95 % interval, by the repeats of each.
 
-    Source: B. L. Welch, Biometrika 34 (1947) 28. Repeats are taken as independent, which those of one process are not.
+    Source: B. L. Welch, Biometrika 34 (1947) 28. Repeats are assumed to be independent; those of one process are not.
     """
     first, second = mean_time(control), mean_time(changed)
     if isinstance(first, Missing):
@@ -78,5 +78,5 @@ def ln_ratio(control: RepeatTimes, changed: RepeatTimes) -> Maybe[Estimate]:
 
 
 def is_between_processes(times: RepeatTimes) -> bool:
-    """Whether its spread holds what another process would differ by."""
+    """Whether its repeats are processes, so that its spread includes the variation between them."""
     return times.repeated is Repeated.PROCESSES and not isinstance(mean_time(times), Missing)

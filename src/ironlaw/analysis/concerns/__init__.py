@@ -1,1 +1,1 @@
-"""Doubts that a recording raises about itself, each beside the number it doubts."""
+"""Concerns that a recording raises about its own results."""

@@ -1,4 +1,4 @@
-"""What to doubt about attached files: how they were made, what differs between them, and what they cannot show."""
+"""Concerns about attached files: how they were made, how they differ, and what they cannot show."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LACKING = "the files do not show"  # how the text of each of these begins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedWhole:
-    """What all files together are: which arms are compared, as places; what only one file has; what repeats allow.
+    """The files as a whole: the indices of compared arms, what only one file has, and what repeats allow.
 
-    `without_interval` says why a time has no interval, where one has none; `is_of_one_process`, whether an interval is
-    of repeats within one process.
+    `without_interval` is why a time has no interval, if one has none. `is_of_one_process`: an interval is of repeats
+    within one process.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -30,7 +30,7 @@ class AttachedWhole:
 
 
 def attached_doubts(arms: Sequence[tuple[str, Attachment]], whole: AttachedWhole) -> tuple[Concern, ...]:
-    """Every doubt about the arms, each a name and what its file shows; those about the comparison come first."""
+    """All concerns about the arms (name and attachment), those about the comparison first."""
     doubts = [*_differing(arms, whole.pairs)]
     for name, attachment in arms:
         doubts += _of_arm(name, attachment)
@@ -40,7 +40,7 @@ def attached_doubts(arms: Sequence[tuple[str, Attachment]], whole: AttachedWhole
 
 
 def _differing(arms: Sequence[tuple[str, Attachment]], pairs: Sequence[tuple[int, int]]) -> Iterator[Concern]:
-    """What the files themselves state to be unlike: versions, threads, shapes."""
+    """What the files state differently: versions, threads, shapes."""
     for one, other in pairs:
         (first, control), (second, changed) = arms[one], arms[other]
         for name, value in control.stated.items():

@@ -1,4 +1,4 @@
-"""Doubts that follow from what was noticed while a run was prepared and measured."""
+"""Concerns that follow from circumstances noticed while a run was prepared and measured."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LEFT_OUT = {
 
 
 def circumstance_doubts(recording: Recording) -> Iterator[Concern]:
-    """A doubt for each circumstance that casts one, each once; those of older recordings unchanged."""
+    """Return the concerns of all circumstances, without duplicates, and the concerns of older recordings unchanged."""
     yield from recording.concerns
     found = (concern for fact in recording.circumstances if (concern := _doubt(fact)) is not None)
     yield from dict.fromkeys(found)
 
 
 def is_trained(recording: Recording) -> bool:
-    """Whether agreement can be judged: none of the models ran on seeded weights."""
+    """Whether agreement can be judged: no model ran on seeded random weights."""
     return all(concern.slug != UNTRAINED_WEIGHTS for concern in circumstance_doubts(recording))
 
 

@@ -1,4 +1,4 @@
-"""Doubts that the recording itself raises: each with the arm it touches and what to do about it."""
+"""Concerns about the recording, its arms and comparisons, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MUCH_WAITED = 0.05  # likewise, all threads together: an arm that has its CPUs t
 
 
 def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """What is doubtful about the run as a whole."""
+    """Concerns about the run as a whole."""
     yield from circumstance_doubts(recording)
     yield from _length(recording, turns)
     yield from _counters(recording)
@@ -42,7 +42,7 @@ def recording_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterat
 
 
 def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str]) -> Iterator[Concern]:
-    """What is doubtful about single arms."""
+    """Concerns about single arms."""
     yield from _failures(recording)
     yield from _warm_up(recording, names)
     yield from _threads(recording, names)
@@ -59,7 +59,7 @@ def arm_doubts(recording: Recording, turns: dict[str, ArmTurns], names: list[str
 
 
 def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Concern]:
-    """What the control arm says about the recording."""
+    """Concerns that follow from the control's comparison with itself."""
     if isinstance(check, Missing):
         why = f"the control arm could not be compared ({check.reason})" if has_control else "no arm ran twice"
         yield Concern(
@@ -84,7 +84,7 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
 
 
 def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iterator[Concern]:
-    """What is doubtful about one comparison."""
+    """Concerns about one comparison."""
     by_t, by_rank = comparison.ln_ratio, comparison.rank
     if is_known(by_t) and is_known(by_rank) and by_t.excludes(0.0) != by_rank.excludes(0.0):
         without = "ranks" if by_t.excludes(0.0) else "the t interval"
@@ -164,9 +164,10 @@ def _counters(recording: Recording) -> Iterator[Concern]:
 
 
 def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """A turn of nothing takes as long as measuring does; where that is much of a real turn, it is in the result.
+    """A concern for each arm of which measuring takes a large share: the time of an empty turn against that of a real
+    one.
 
-    The empty turn may have had another length than the arm's: what measuring costs grows with the inferences.
+    Both are taken per inference, since an empty turn may have another number of inferences than the arm's.
     """
     asked = {arm.name for arm in recording.plan.asked()}  # what is true of an arm is true of its experiments
     for name, table in turns.items():
@@ -190,7 +191,7 @@ def _cost_of_measuring(recording: Recording, turns: dict[str, ArmTurns]) -> Iter
 
 
 def _interrupted(turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """Time that arms did not get, by who took it."""
+    """CPU time that arms were denied, by what took it."""
     for quantity, least, slug, text, fix in _TAKEN:
         shares = _shares_above(least, turns, quantity)
         if shares:
@@ -225,7 +226,7 @@ _TAKEN = (
 
 
 def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> str:
-    """Which arms a quantity took more than that share of the time of, in words; empty for none."""
+    """The arms in which a quantity took more than that share of the time, in words; empty if there are none."""
     shares = {}
     for name, table in turns.items():
         taken = table.column(quantity)
@@ -235,7 +236,9 @@ def _shares_above(least: float, turns: dict[str, ArmTurns], quantity: str) -> st
 
 
 def _scattered_memory(recording: Recording) -> Iterator[Concern]:
-    """Scattered pages go to the arms that start first, so an arm's place in that order varies between processes."""
+    """Fragmented memory is given to the arms that start first, so that an arm's share of it varies between
+    processes.
+    """
     taken: dict[int, int] = {}
     for arm in recording.started:
         peak = arm.peak_rss_bytes
@@ -261,7 +264,7 @@ def _scattered_memory(recording: Recording) -> Iterator[Concern]:
 
 
 def _failures(recording: Recording) -> Iterator[Concern]:
-    """Arms that could not continue; one that was added for an experiment costs that experiment only."""
+    """Arms that failed; the failure of an arm added for an experiment affects that experiment only."""
     added = {arm.name for arm in recording.plan.arms if arm.serves}
     for failure in recording.failures:
         where = "while it was prepared" if failure.replicate < 0 else f"in replicate {failure.replicate}"

@@ -1,4 +1,4 @@
-"""What speaks against a ledger: reading that changed the answer, unexplained time, layers in another precision."""
+"""Concerns about a ledger: reading changed the result, time is unexplained, layers ran in another precision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ASKED_INT8 = ("int8", "int8-dynamic")
 
 
 def ledger_doubts(comparison: Comparison, ledger: Ledger) -> list[Concern]:
-    """The doubts of one comparison's ledger."""
+    """The concerns about one comparison's ledger."""
     return [*_disturbed(comparison, ledger), *_unattributed(comparison, ledger)]
 
 
@@ -65,9 +65,9 @@ def _unattributed(comparison: Comparison, ledger: Ledger) -> list[Concern]:
 
 
 def precision_doubts(recording: Recording, arms: Sequence[Arm]) -> list[Concern]:
-    """Arms requested as int8 that ran layers that multiply in another format: the layers' names.
+    """Arms requested as int8 in which layers multiplied in another format, with the names of these layers.
 
-    Not of arms that leave some blocks in float on purpose; `int8-blocks=all`, their reference, has the doubt if any.
+    Arms that leave some blocks in float on purpose are exempt; their reference, `int8-blocks=all`, is not.
     """
     found = []
     for arm in arms:

@@ -1,4 +1,4 @@
-"""Whether an arm answers as the control does: what makes it unfit to be recommended, however fast it is."""
+"""Whether an arm gives the control's outputs; if not, it is not recommended, however fast it is."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MOST_NAMED = 6
 
 
 def agreement_of(row: ArmSummary) -> Maybe[float]:
-    """How far the answers agree: the least of what is compared.
+    """The agreement of the outputs: the least of all that are compared.
 
-    Of scores of classes the share of inputs with the control's top one; of other outputs the agreement of the worst
+    For class scores, the share of inputs with the control's top class; for other outputs, the agreement of the worst
     output or column (in recordings without columns, the cosine of all outputs together). 0.99 is a signal-to-noise
     ratio of 17 dB.
     """
@@ -34,16 +34,16 @@ def agreement_of(row: ArmSummary) -> Maybe[float]:
 
 
 def gives_same_outputs(row: ArmSummary, least: float) -> bool:
-    """Whether the agreement is known and reaches the least that was requested."""
+    """Whether the agreement is known and at least what was requested."""
     agreement = agreement_of(row)
     return is_known(agreement) and agreement >= least
 
 
 def computes_otherwise(row: ArmSummary, least: float, *, is_exact: bool, trained: bool) -> str:
-    """Why an arm is not the control's function, rounded: it then is another program. Empty where that is not shown.
+    """Why an arm computes another function than the control, beyond rounding; empty if that is not shown.
 
-    `is_exact`: both compute in the same number format, so that no rounding excuses less than `least`. Rounding says
-    nothing of networks that were not trained: their outputs hardly differ from input to input.
+    `is_exact`: both compute in the same number format, so that rounding cannot explain an agreement below `least`.
+    Untrained networks are exempt, because their outputs hardly differ between inputs.
     """
     if isinstance(row.likeness, Missing):
         return ""
@@ -60,7 +60,7 @@ def computes_otherwise(row: ArmSummary, least: float, *, is_exact: bool, trained
 
 
 def _strays(likeness: Likeness, least: float, *, is_exact: bool, trained: bool) -> str:
-    """The shape of inputs for which an output has the largest error, where it is more than rounding."""
+    """The shape of inputs with the largest error of an output, if it is more than rounding."""
     # The error at which the agreement of answers of one length is the least that was requested.
     most = (2 * (1 - least)) ** 0.5 if is_exact else MOST_ERROR
     if not (is_exact or trained):
@@ -79,8 +79,9 @@ def _strays(likeness: Likeness, least: float, *, is_exact: bool, trained: bool) 
 def answer_doubts(
     rows: Iterable[ArmSummary], asked: set[str], least: float, *, trained: bool, exact: Collection[str] = ()
 ) -> Iterator[Concern]:
-    """The arms whose answers are no numbers, those that compute something else, and (with trained weights) those that
-    answer differently. `exact` are the arms in the control's own number format."""
+    """Concerns about arms with non-finite outputs, arms that compute another function and, with trained weights, arms
+    that answer differently. `exact` are the arms in the control's number format.
+    """
     for row in rows:
         if row.arm not in asked:
             continue
@@ -110,7 +111,7 @@ def answer_doubts(
 
 
 def strays_among(concerns: Iterable[Concern]) -> set[str]:
-    """The arms that compute something else than the control."""
+    """The arms that compute another function than the control."""
     return {one.arm for one in concerns if one.slug == OTHER_ANSWERS and one.weight is Weight.INVALIDATES}
 
 

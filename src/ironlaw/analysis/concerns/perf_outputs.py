@@ -1,4 +1,4 @@
-"""Doubts about saved outputs of `perf stat`: what they leave out, and what they count besides inferences."""
+"""Concerns about saved outputs of `perf stat`: what they omit, and what they count besides inferences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ironlaw.concern import LOST_COUNTER, Concern, Weight
 def output_doubts(
     arm: str, *, lost: Mapping[str, list[str]], scaled: Mapping[str, float], unread: Iterable[str]
 ) -> Iterator[Concern]:
-    """The doubts about one output: `lost` has the events that are not known by reason, `scaled` the share of the time
-    for which each of the others was counted where that is not all of it."""
+    """The concerns about one output. `lost` holds the unknown events by reason; `scaled`, the share of the time for
+    which each multiplexed event was counted.
+    """
     for reason, events in lost.items():
         yield Concern(
             slug=LOST_COUNTER,
@@ -41,7 +42,7 @@ def output_doubts(
 
 
 def outputs_doubts(*, uncounted_runs: str, is_of_one_run: bool, is_user_only: bool) -> Iterator[Concern]:
-    """The doubts about all outputs together; `uncounted_runs` says why the number of runs is unknown, where it is."""
+    """The concerns about all outputs together; `uncounted_runs` is why the number of runs is unknown, if it is."""
     yield Concern(
         slug=WHOLE_PROCESS_COUNTING.slug,
         text="perf stat counts the whole process: start, imports, loading and warm-up are included in every number",

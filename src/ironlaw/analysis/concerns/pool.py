@@ -1,4 +1,4 @@
-"""Whether an arm used the CPUs it was given, as seen from outside: its threads, and CPU time over wall time."""
+"""Whether an arm used the CPUs it was given, by its threads and by CPU time over wall time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLACK = 0.1
 
 
 def pool_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concern]:
-    """The arms requested that ran on more threads or CPUs than they were given, or on fewer."""
+    """Concerns about requested arms that ran on more or fewer threads or CPUs than they were given."""
     for arm in recording.plan.asked():
         if arm.variant.level("oversubscribe") == "no" and arm.name in turns and len(turns[arm.name]):
             yield from _of_arm(recording, arm, turns[arm.name])

@@ -1,4 +1,4 @@
-"""Doubts about the shape of an arm's times: two modes, a long tail, replicates far apart."""
+"""Concerns about the distribution of an arm's times: two modes, a long tail, replicates far apart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ironlaw.missing import Missing
 
 
 def shape_doubts(turns: ArmTurns) -> Iterator[Concern]:
-    """What is doubtful about the shape of one arm's times."""
+    """The concerns about the distribution of one arm's times."""
     shape = shape_of(turns)
     match shape.groups:
         case Modes():

@@ -1,4 +1,4 @@
-"""What experiments the budget had no room for, and how much longer they would have taken."""
+"""Experiments that did not fit into the budget, and how much longer they would have taken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN_IN_SECONDS = 120.0
 
 
 def standing_doubts(recording: Recording) -> Iterator[Concern]:
-    """The causes that were called for and not tested, and those given up; each with the time it would take."""
+    """The causes whose experiments were not run or were given up, each with the time they would take."""
     standings = recording.plan.standings
     budget_s = recording.plan.schedule.budget_s
     for state, (slug, text) in _SAID.items():

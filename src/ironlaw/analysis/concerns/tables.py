@@ -1,4 +1,4 @@
-"""Doubts about a published table: what it leaves open, and what of it is not used."""
+"""Concerns about a published table: what it leaves open, and which of its columns are unused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def table_doubts(
     optional: tuple[str, ...],
     named: str,
 ) -> Iterator[Concern]:
-    """The doubts about a table: `rates` are its cache-miss rates in percent by arm, `unused` its unknown columns."""
+    """The concerns about a table: `rates` are its cache-miss rates in percent by arm, `unused` its unknown columns."""
     if rates:
         yield _rate_without_counts(rates)
     for what, fix in LACKS:

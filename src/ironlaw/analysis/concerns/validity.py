@@ -1,4 +1,4 @@
-"""Validity: what makes a comparison answer another question than the one asked. Checked first, for every arm.
+"""Faults that invalidate a comparison: it answers another question than the one asked. Checked first, for every arm.
 
 Each concern names the arm, what the fault cost where an experiment measured it, and the fix.
 """
@@ -29,7 +29,7 @@ CostOf = Callable[[str, str], Maybe[Estimate]]
 def validity_doubts(
     recording: Recording, seen: dict[str, Observed], cost_of: CostOf, rows: dict[str, ArmSummary]
 ) -> Iterator[Concern]:
-    """The faults of every arm that was requested, then those between arms."""
+    """The faults of every requested arm, then those between arms."""
     for arm in recording.plan.asked():
         if arm.name in seen:
             same = _answers_as_control(rows.get(arm.name))
@@ -40,12 +40,12 @@ def validity_doubts(
 
 
 def _answers_as_control(row: ArmSummary | None) -> bool:
-    """Whether its answers are known to be the control's, bit for bit."""
+    """Whether its outputs are known to equal the control's bit for bit."""
     return row is not None and is_known(row.identical_outputs) and row.identical_outputs
 
 
 def _faults(arm: Observed, cost_of: CostOf) -> Iterator[Concern]:
-    """What each cause says against the arm, with what the fault cost where the arm also ran without it."""
+    """The faults that causes find in the arm, with their cost if the arm also ran without them."""
     for slug, cause in CAUSES.items():
         concern = cause.concern(arm, _cost(cost_of(arm.arm.name, slug)))
         if concern is not None:
@@ -53,7 +53,7 @@ def _faults(arm: Observed, cost_of: CostOf) -> Iterator[Concern]:
 
 
 def _beyond_caps(arm: Observed) -> Iterator[Concern]:
-    """A cap on instructions that the samples of the arm's kernels disprove; copies of the C library know no cap."""
+    """A cap on instructions that samples of the arm's kernels contradict; copying in the C library ignores caps."""
     if isinstance(arm.executed, Missing) or arm.executed.samples < ENOUGH_MULTIPLYING:
         return
     kernels = [(code, share) for code, share in arm.executed.code if code.category in KERNEL_CATEGORIES]
@@ -80,7 +80,7 @@ def _cost(factor: Maybe[Estimate]) -> str:
 
 
 def _inputs(recording: Recording) -> Iterator[Concern]:
-    """Arms that were fed something else than the control, without an arm's name saying so."""
+    """Arms that were fed other inputs than the control, although their names do not say so."""
     digests = {fact.arm: fact.input_digest for fact in recording.outputs}
     control = recording.plan.control
     for arm in recording.plan.asked()[1:]:
@@ -117,7 +117,7 @@ def _differ_on_purpose(one: Observed, other: Observed) -> bool:
 
 
 def _quota(recording: Recording) -> Iterator[Concern]:
-    """cgroup v2 writes `max 100000` or `QUOTA PERIOD` in microseconds."""
+    """Parse the CPU quota of cgroup v2: `max 100000` or `QUOTA PERIOD` in microseconds."""
     if not is_known(recording.machine) or not is_known(recording.machine.cgroup_cpu_max):
         return
     quota, _, period = recording.machine.cgroup_cpu_max.partition(" ")

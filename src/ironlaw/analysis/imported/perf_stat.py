@@ -1,4 +1,4 @@
-"""Saved outputs of `perf stat`: what their counts say about why one run took longer than the other."""
+"""Explain saved outputs of `perf stat`: why one run took longer than the other, by their counts."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _turns(name: str, output: Output, wall_ns: float, cpu_ns: Maybe[float]) -> A
 
 
 def _by_event(output: Output, busy_ns: float) -> dict[str, Maybe[float]]:
-    """Each event's count; a gap where two PMUs of a hybrid CPU share it, or where it is physically impossible."""
+    """Each event's count; Missing if two PMUs of a hybrid CPU share it, or if it is physically impossible."""
     found: dict[str, Maybe[float]] = {}
     for counted in output.counted:
         earlier = found.get(counted.event)
@@ -235,7 +235,7 @@ def _gap(arm: PerfArm, counted: Counted) -> Missing | None:
 
 
 def _lost(arm: PerfArm) -> dict[str, list[str]]:
-    """The events that are not known, by reason."""
+    """The unknown events by reason."""
     by_reason: dict[str, list[str]] = {}
     for counted in arm.output.counted:
         gap = _gap(arm, counted)

@@ -1,4 +1,4 @@
-"""A published table: what its split shows, and what it cannot show."""
+"""Explain a published table: its split, and what it cannot show."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _arm(row: TableRow) -> SingleArm:
 
 
 def _state(wall_ns: float, ipc: float) -> State:
-    """Time as CPU time, one cycle per ns: any equal values give the same split."""
+    """A row as a state: wall time as CPU time, at one cycle per ns. Any equal values give the same split."""
     wall = np.array([wall_ns])
     unknown = Missing(NOT_IN_TABLE)
     return State(
@@ -106,7 +106,7 @@ def _state(wall_ns: float, ipc: float) -> State:
 
 
 def _rows(text: str, named: str) -> tuple[list[TableRow], list[str]]:
-    """The rows, and the columns that are unknown here."""
+    """The rows, and the unknown columns."""
     lines = text.lstrip("\ufeff").splitlines()
     header_line = next((line for line in lines if line.strip()), "")
     delimiter = max(",;\t", key=header_line.count)
@@ -146,7 +146,7 @@ def _header(fields: list[str], named: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where in the file a value stands, for messages; and how it writes decimals."""
+    """A value's position in the file, for messages, and the decimal mark."""
 
     named: str
     row: int

@@ -1,8 +1,8 @@
 """The exact split of one time into the terms of the iron law, by the logarithmic mean Divisia index.
 
 wall = sum over user, kernel of instructions x CPI / (frequency x utilisation). Arithmetic on arrays with one entry per
-replicate; nothing here knows of recordings. Sources: LMDI-I, Ang, Energy Policy 32 (2004) 1131 and 33 (2005) 867; what
-appears or vanishes enters whole: Wood & Lenzen, Energy Policy 34 (2006) 1326.
+replicate. Sources: LMDI-I, Ang, Energy Policy 32 (2004) 1131 and 33 (2005) 867; terms that appear or vanish: Wood &
+Lenzen, Energy Policy 34 (2006) 1326.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ WITH_A_PMU = Missing("with cycles counted, instructions, CPI, frequency and kern
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classes:
-    """What the PMU counted in one arm: user mode (or both modes together) and, apart from it, kernel mode.
+    """The PMU's counts of one arm: user mode (or both modes together) and, separately, kernel mode.
 
     Instructions are per inference; `cycles_per_ns` is per ns of the arm's whole CPU time, so that user and kernel rates
-    add up to the frequency. `cpi_shares` are the top-down categories' shares of the user class's cycles: together 1.
+    add up to the frequency. `cpi_shares` are the top-down categories' shares of the user class's cycles, which add up
+    to 1.
     """
 
     instructions: Floats
@@ -36,7 +37,7 @@ class Classes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """One arm, one entry per replicate: its time, and what is behind it. ns per inference."""
+    """One arm's time and its factors in ns per inference; arrays have one entry per replicate."""
 
     wall_ns: Floats
     cpu_ns: Maybe[Floats]
@@ -51,7 +52,8 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decomposition:
-    """Per replicate: each term's part of ln(control/changed), and the control's ln time if one term were the changed's.
+    """Per replicate: each term's part of ln(control/changed), and the control's ln time with one term replaced by the
+    changed arm's.
 
     The known terms add up to `ln_ratio`; the parts of a term add up to it.
     """
@@ -80,8 +82,8 @@ def log_mean(first: Floats, second: Floats) -> Floats:
 def decompose(control: State, changed: State) -> Decomposition:
     """Split ln(control/changed) into terms without remainder, replicate by replicate.
 
-    Positive means that the term makes `changed` faster. A class that only one arm has enters whole. Without cycles the
-    terms are CPU time in user mode, in the kernel, and utilisation; without CPU time there is none.
+    Positive means that the term makes `changed` faster. A class that only one arm has is attributed whole. Without
+    cycles the terms are user CPU time, kernel CPU time and utilisation; without CPU time there are no terms.
     """
     gap = first_missing(control.cpu_ns, changed.cpu_ns)
     if gap is not None:
@@ -93,7 +95,7 @@ def decompose(control: State, changed: State) -> Decomposition:
 
 
 def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
-    """CPU time of user and of kernel mode over utilisation; in one term where the modes are not distinguished."""
+    """User and kernel CPU time over utilisation; one term if the modes are not distinguished."""
     unsplit = first_missing(control.kernel_time_share, changed.kernel_time_share)
     law0, law1 = (_law_of_time(state, unsplit) for state in (control, changed))
     per_ns = 1 / log_mean(control.wall_ns, changed.wall_ns)
@@ -116,7 +118,7 @@ def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
 
 
 def _law_of_time(state: State, unsplit: Missing | None) -> _Law:
-    """The factors of a time whose cycles were not counted: ns of CPU time in the place of instructions and cycles."""
+    """The factors of a time without counted cycles: CPU time in ns replaces instructions and cycles."""
     cpu_ns = _known(state.cpu_ns)
     kernel = np.zeros_like(cpu_ns) if unsplit else cpu_ns * _known(state.kernel_time_share)
     one = np.ones_like(cpu_ns)
@@ -125,7 +127,7 @@ def _law_of_time(state: State, unsplit: Missing | None) -> _Law:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Law:
-    """The factors of one arm's wall time. `kernel` are cycles; zero where there are none, or none known."""
+    """The factors of one arm's wall time. `kernel` is in cycles; 0 if there are none, or none are known."""
 
     instructions: Floats
     cpi: Floats
@@ -183,12 +185,12 @@ def _by_cycles(control: State, changed: State) -> Decomposition:
 
 
 def _kernel_term(kernel: Floats, law0: _Law, law1: _Law, per_ns: Floats) -> Floats:
-    """The kernel class's own term; where one arm has no kernel time, all of the class's time."""
+    """The kernel class's term; if one arm has no kernel time, all of the class's time."""
     return _ratio_or_whole(kernel, (law0.kernel, law1.kernel), (law0.kernel_wall - law1.kernel_wall) * per_ns)
 
 
 def _ratio_or_whole(weight: Floats, amounts: tuple[Floats, Floats], whole: Floats) -> Floats:
-    """A class's weight times the ln-ratio of its amounts; where one arm has none of it, the whole of the class."""
+    """A class's weight times the ln-ratio of its amounts; if one arm has none, the whole class."""
     both = (amounts[0] > 0) & (amounts[1] > 0) & (weight > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         changed = weight * (np.log(amounts[0]) - np.log(amounts[1]))
@@ -198,7 +200,7 @@ def _ratio_or_whole(weight: Floats, amounts: tuple[Floats, Floats], whole: Float
 def _kernel_parts(
     kernel: Floats, law0: _Law, law1: _Law, classes: tuple[Classes, Classes]
 ) -> dict[Term, dict[str, Maybe[Floats]]]:
-    """The kernel term by instructions and CPI, where both arms counted both."""
+    """The kernel term divided into instructions and CPI, if both arms counted both."""
     counted0, counted1 = classes[0].kernel_instructions, classes[1].kernel_instructions
     if isinstance(counted0, Missing) or isinstance(counted1, Missing):
         return {}
@@ -210,7 +212,7 @@ def _kernel_parts(
 
 
 def _swapped(law0: _Law, law1: _Law, gap: Missing | None) -> dict[Term, Floats]:
-    """ln of the control's time with one factor of the changed arm in place of its own."""
+    """ln of the control's time with one factor replaced by that of the changed arm."""
     wall = law0.user_wall + law0.kernel_wall
     swapped = {
         Term.INSTRUCTIONS: law1.instructions * law0.cpi / (law0.frequency * law0.utilisation) + law0.kernel_wall,

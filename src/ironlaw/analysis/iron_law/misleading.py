@@ -1,4 +1,4 @@
-"""Ratios that point the wrong way: an IPC or a miss rate that moves against what it is taken to mean."""
+"""Misleading ratios: an IPC or a miss rate that moves in the opposite direction of what it is read to mean."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ MISS_RATE_DOWN_WHILE_MISSES_RISE = "miss-rate-down-while-misses-rise"
 def misleading(control: ArmSummary, changed: ArmSummary, ln_ratio: float) -> tuple[str, ...]:
     """The slugs of the metrics that mislead in this comparison; `ln_ratio` is positive when changed is faster.
 
-    IPC counts work that may be needless, so it can fall while the time falls. A miss rate is of references, so it can
-    rise while the misses fall. Each is named only when both of its sides are known and visibly moved.
+    IPC includes needless instructions, so it can fall while the time falls. A miss rate is relative to references, so
+    it can rise while the misses fall. A ratio is named only if it and the quantity it should follow are known and moved
+    visibly.
     """
     ipc = _rise(control.ipc, changed.ipc)
     rate = _rise(control.cache_miss_share, changed.cache_miss_share)
@@ -35,7 +36,7 @@ def misleading(control: ArmSummary, changed: ArmSummary, ln_ratio: float) -> tup
 
 
 def _rise(control: Maybe[float], changed: Maybe[float]) -> float:
-    """ln(changed/control); not a number where either is a gap or zero, so that no claim about it holds."""
+    """ln(changed/control); nan if either is Missing or zero, so that every comparison with it is false."""
     if not is_known(control) or not is_known(changed) or control <= 0 or changed <= 0:
         return math.nan
     return math.log(changed / control)

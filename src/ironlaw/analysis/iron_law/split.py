@@ -1,4 +1,4 @@
-"""The split of a comparison: terms with intervals that add up to the difference, and what-if times."""
+"""The split of a comparison: terms with intervals that add up to the difference, and counterfactual times."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def split_with_intervals(decomposition: Decomposition, assumptions: tuple[str, .
 
 
 def counterfactuals(decomposition: Decomposition) -> tuple[Counterfactual, ...]:
-    """The control's time if one term had been the changed arm's, for each term that is known."""
+    """The control's time with one term replaced by the changed arm's, for each known term."""
     made = []
     for term, ln_wall in decomposition.ln_counterfactuals.items():
         estimate = t_interval(ln_wall)
@@ -52,7 +52,7 @@ def counterfactuals(decomposition: Decomposition) -> tuple[Counterfactual, ...]:
 
 
 def read_once(decomposition: Decomposition, assumptions: tuple[str, ...]) -> ReadOnce:
-    """The split of two arms seen once: values that add up, and no interval. With more replicates, of their means."""
+    """The split without intervals: values that add up, of one replicate or of the means of several."""
     control = float(decomposition.control.ln_wall.mean())
     changed = float(decomposition.changed.ln_wall.mean())
     to_ns = _Nanoseconds(decomposition)
@@ -74,7 +74,7 @@ def read_once(decomposition: Decomposition, assumptions: tuple[str, ...]) -> Rea
 
 
 class _Nanoseconds:
-    """Turns ln terms into ns terms, with intervals that know that the times themselves vary too."""
+    """Converts ln terms to ns, with intervals that include the variation of the times themselves."""
 
     def __init__(self, decomposition: Decomposition) -> None:
         ln0, ln1 = decomposition.control.ln_wall, decomposition.changed.ln_wall
@@ -84,7 +84,7 @@ class _Nanoseconds:
         self._weight_moves = by_control * (ln0 - ln0.mean()) + by_changed * (ln1 - ln1.mean())
 
     def term(self, ln_values: Floats) -> SplitTerm:
-        """The term of replicate-level ln values; at least two."""
+        """The term in ns from its ln values per replicate, of which there are at least two."""
         in_ln = t_interval(ln_values)
         # First order in the deviations of each replicate: their mean is the term's value exactly.
         in_ns = t_interval(self.weight * ln_values + float(ln_values.mean()) * self._weight_moves)

@@ -1,4 +1,4 @@
-"""From the turns of two arms to what the split works on: per replicate, times and rates of what was counted."""
+"""The split's input from the turns of two arms: per replicate, times and rates of counted events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEAST_COUNTED = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class States:
-    """Both arms of a comparison, and what had to be assumed."""
+    """The states of both arms, and the assumptions made."""
 
     control: State
     changed: State
@@ -43,7 +43,7 @@ class Used:
     replicates: Ints
 
     def column(self, name: str) -> Maybe[PerInference]:
-        """A quantity in the used turns."""
+        """A quantity restricted to the used turns."""
         column = self.turns.column(name)
         if isinstance(column, Missing):
             return column
@@ -75,7 +75,7 @@ class Used:
         return self._filled(column.turn, column.value, self.turns.cpu_ns[column.turn], name)
 
     def _filled(self, turn: Ints, over: Floats, under: Floats | None, name: str) -> Maybe[Floats]:
-        """Ratio of sums per replicate; in a replicate that counted none, the mean of the others is in."""
+        """The ratio of sums per replicate; a replicate without counts gets the mean of the others."""
         work = self.turns.inferences[turn]
         place = np.searchsorted(self.replicates, self.turns.replicate[turn])
         size = len(self.replicates)
@@ -99,7 +99,7 @@ class Used:
 
 
 def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
-    """What is behind both arms' times, by the finest way of counting that both have."""
+    """The states of both arms, by the finest way of counting that both have."""
     arms = (
         Used(turns=pairs.control, marked=pairs.control_turns, replicates=pairs.replicates),
         Used(turns=pairs.changed, marked=pairs.changed_turns, replicates=pairs.replicates),
@@ -131,7 +131,7 @@ class _Found:
 
 
 def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
-    """User and kernel apart; else both modes together; else user mode and the kernel's CPU time."""
+    """User and kernel mode separately; else both together; else user mode and the kernel's CPU time."""
     apart = tuple(_apart(used) for used in arms)
     if is_known(apart[0]) and is_known(apart[1]):
         return _Found(classes=(apart[0], apart[1]), assumptions=(), event="cycles:u")
@@ -180,7 +180,7 @@ def _apart(used: Used) -> Maybe[Classes]:
 
 
 def _kernel_by_time(used: Used) -> Maybe[Classes]:
-    """User mode counted; the kernel's cycles by its share of the CPU time, at the user's frequency."""
+    """User mode as counted; the kernel's cycles from its share of the CPU time, at user mode's frequency."""
     user, share = _one_class(used, ":u"), _kernel_time_share(used)
     if isinstance(user, Missing):
         return user
@@ -222,7 +222,7 @@ def _kernel_time_share(used: Used) -> Maybe[Floats]:
 
 
 def _of_time_shares(arms: tuple[Used, Used], machine: Maybe[Machine]) -> tuple[str, ...]:
-    """What has to be assumed when the kernel's part is known by its CPU time only."""
+    """The assumption made if only the kernel's CPU time is known."""
     by_tick = is_known(machine) and machine.cpu_time_split == "by timer tick"
     return (BY_TICK,) if by_tick and all(is_known(_kernel_time_share(used)) for used in arms) else ()
 
@@ -230,7 +230,7 @@ def _of_time_shares(arms: tuple[Used, Used], machine: Maybe[Machine]) -> tuple[s
 def _with_shares(
     classes: tuple[Classes, Classes], arms: tuple[Used, Used], machine: Maybe[Machine]
 ) -> tuple[tuple[Classes, Classes], tuple[str, ...]]:
-    """The classes with the top-down categories, where both arms have them by the same events."""
+    """Add the top-down categories, if both arms have them by the same events."""
     first, second = (slot_shares(used.per, machine) for used in arms)
     if isinstance(first, Missing) or isinstance(second, Missing):
         return classes, ()

@@ -1,4 +1,4 @@
-"""Where the cycles went, by top-down categories: which events make them up on which CPUs, and how exact that is.
+"""Cycles by top-down category: the events that each CPU has for them, and the assumptions.
 
 Source: Yasin, ISPASS 2014; formulas: the Linux kernel's tools/perf/pmu-events (x86 amdzen4, amdzen5 pipeline.json) and
 the Intel perf-metrics documentation; Zen 2/3: AMD PPR for family 17h and 19h.
@@ -25,14 +25,14 @@ BOTH_MODES = "CPI by category was counted over user and kernel mode together"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """The categories' shares of all slots, per replicate; they add up to 1. `assumptions` says what is not exact."""
+    """The categories' shares of all slots, per replicate; they add up to 1. `assumptions` lists what is approximate."""
 
     shares: dict[str, Floats]
     assumptions: tuple[str, ...] = ()
 
 
 def slot_shares(per: PerEvent, machine: Maybe[Machine]) -> Maybe[Shares]:
-    """The top-down categories of one arm by whichever events its recording has: Intel's, Zen 4's, or Zen 2/3's."""
+    """The top-down categories of one arm by the events in its recording: Intel's, Zen 4's, or Zen 2/3's."""
     reasons = []
     for way in (_intel, _zen_4, _zen_2):
         for mode, note in ((":u", ()), ("", (BOTH_MODES,))):
@@ -45,7 +45,7 @@ def slot_shares(per: PerEvent, machine: Maybe[Machine]) -> Maybe[Shares]:
 
 
 def _normalised(shares: dict[str, Floats]) -> dict[str, Floats]:
-    """Shares that add up to exactly 1 in each replicate; categories that are never there are left out."""
+    """Normalise shares to add up to exactly 1 in each replicate; categories that never occur are left out."""
     total = np.sum(list(shares.values()), axis=0)
     return {name: share / total for name, share in shares.items()}
 
@@ -73,7 +73,7 @@ def _intel(per: PerEvent, machine: Maybe[Machine], mode: str) -> Maybe[Shares]:
 
 
 def _zen_4(per: PerEvent, machine: Maybe[Machine], mode: str) -> Maybe[Shares]:
-    """Zen 4 and 5: empty dispatch slots by reason; 6 or 8 slots a cycle."""
+    """Zen 4 and 5: empty dispatch slots by reason; 6 or 8 slots per cycle."""
     if isinstance(machine, Missing):
         return machine
     width = {ZEN_4_FAMILY: 6, ZEN_5_FAMILY: 8}.get(machine.family if isinstance(machine.family, int) else -1)
@@ -105,7 +105,7 @@ def _zen_4(per: PerEvent, machine: Maybe[Machine], mode: str) -> Maybe[Shares]:
 
 
 def _zen_2(per: PerEvent, machine: Maybe[Machine], mode: str) -> Maybe[Shares]:
-    """Zen 2 and 3: cycles without ops, dispatched and retired ops; what they leave is called the backend's."""
+    """Zen 2 and 3: cycles without ops, dispatched and retired ops; the remainder is assigned to the backend."""
     dispatched = per("de_dis_uops_from_decoder" + mode, "cycles" + mode)
     retired = per("ex_ret_cops" + mode, "cycles" + mode)
     if isinstance(retired, Missing):

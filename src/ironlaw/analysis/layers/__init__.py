@@ -1,1 +1,1 @@
-"""Where: the ledger of layers."""
+"""The ledger: where the time is saved, by layer."""

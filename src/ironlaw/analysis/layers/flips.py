@@ -1,4 +1,4 @@
-"""Flips: what each block is worth in int8, measured by running it so; alone in int8, and alone left in float."""
+"""Flips: what each block saves in int8, measured with that block alone in int8, and alone left in float."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ALL, _NONE, _ONLY, _BUT = "all", "none", "only:", "but:"
 
 
 def blocks_to_flip(ledger: Ledger, *, depth: int, most: int) -> tuple[str, ...]:
-    """The blocks that hold layers which multiply, those that moved most first."""
+    """The blocks that contain multiplying layers, sorted by difference."""
     rows = viewed(ledger, by=By.BLOCK, depth=depth, order=Order.CONTRIBUTION)
     working = {row.path for row in viewed(_multiplying(ledger), by=By.BLOCK, depth=depth, order=Order.EXECUTION)}
     return tuple(row.path for row in rows if row.path in working and row.path != OUTSIDE)[:most]
@@ -37,10 +37,11 @@ def _multiplying(ledger: Ledger) -> Ledger:
 
 
 def flip_plan(source: Plan, changed: str, blocks: Sequence[str], schedule: Schedule) -> Plan:
-    """A recording of its own: the network with no block in int8, with all, and with each one flipped.
+    """The plan of a separate recording: no block in int8, all blocks, and each one flipped.
 
     Raises:
-        BadInput: the arm is not static int8 in eager PyTorch, where single modules can be left in float; or no block.
+        BadInput: there is no block, or the arm is not static int8 in eager PyTorch, the only engine that can leave
+            single modules in float.
     """
     base = source.arm(changed)
     if base.factory or not base.variant.takes(FACTOR):
@@ -69,10 +70,10 @@ def is_of_flips(plan: Plan) -> bool:
 
 
 def flips(recording: Recording) -> Flips:
-    """What each flip is worth, in ns per inference; positive: int8 made it faster.
+    """The effect of each flip in ns per inference; positive: int8 made it faster.
 
     A block alone in int8 is compared with the network that has none; a block alone left in float with the network that
-    has all. Conversions at its border are in both.
+    has all. Both include the conversions at its border.
     """
     named = {arm.variant.level(FACTOR): arm.name for arm in recording.plan.asked()}
     blocks = [level.removeprefix(_ONLY) for level in named if level.startswith(_ONLY)]
@@ -100,7 +101,7 @@ def flips(recording: Recording) -> Flips:
 
 
 def _is_on_purpose(concern: Concern, plan: Plan) -> bool:
-    """Whether a concern is that an arm holds float, of one that was made to hold it."""
+    """Whether a concern is about float layers in an arm that keeps them on purpose."""
     return concern.slug in (NOT_QUANTIZED.slug, PRECISION_ISLANDS.slug) and any(
         arm.name == concern.arm and arm.variant.level(FACTOR) != _ALL for arm in plan.arms
     )

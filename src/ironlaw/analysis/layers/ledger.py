@@ -1,7 +1,7 @@
-"""The ledger: the split of a comparison layer by layer, in cells that add up to the difference the clock saw.
+"""The ledger: the split of a comparison by layer, in cells that add up to the measured difference.
 
-Rows are layers, the framework between them, and what neither explains. Each row's terms are the same LMDI as the whole
-split's; the unattributed row closes every column to that split, so that rows, columns and total agree.
+Rows are layers, the framework between them, and the unattributed rest. Each row is split by the same LMDI as the whole.
+The unattributed row completes every column to the whole split, so that rows, columns and total agree.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ONE_REPLICATE = Missing("fewer than two replicates read the layers of both arms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row before its cells: what it is called, and which entries of either arm's arrays it sums."""
+    """A row without its cells: its name, and the entries of both arms' arrays that it sums."""
 
     layer: str
     kind: str
@@ -94,7 +94,7 @@ def _through_exp(estimate: Maybe[Estimate]) -> Maybe[Estimate]:
 
 
 def _disturbed(control: LayerTimes, changed: LayerTimes) -> Maybe[Estimate]:
-    """The speed-up over replicates in the inferences that were read."""
+    """The speed-up in the inferences whose layers were read."""
     shared = sorted(control.read_ln.keys() & changed.read_ln.keys())
     if len(shared) < 2:
         return _ONE_REPLICATE
@@ -103,7 +103,7 @@ def _disturbed(control: LayerTimes, changed: LayerTimes) -> Maybe[Estimate]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ceiling:
-    """What the machine can do at most, and how much its last cache holds; 0 when that is not known."""
+    """The machine's measured ceilings, and the size of its last cache; 0 if unknown."""
 
     ceilings: Maybe[Ceilings]
     cache_bytes: int
@@ -115,7 +115,7 @@ class _Ceiling:
         return cls(ceilings=recording.ceilings, cache_bytes=max(caches.values(), default=0))
 
     def work(self, times: LayerTimes, at: tuple[int, ...], time_ns: float) -> dict[str, Maybe[float]]:
-        """The work of some calls of an arm, beside what was counted in them; nothing for the framework."""
+        """The work of some calls of an arm, with what was counted in them; none for the framework."""
         calls = _calls(times, at)
         if not calls:
             return {}
@@ -128,7 +128,7 @@ def _calls(times: LayerTimes, at: tuple[int, ...]) -> list[LayerCall]:
 
 
 def _rows(control: LayerTimes, changed: LayerTimes, ceiling: _Ceiling) -> list[LedgerRow]:
-    """Every layer of both arms once, and the framework; without the unattributed rest."""
+    """The rows of all layers of both arms and of the framework, without the unattributed rest."""
     planned = [_planned(one, control, changed) for one in match(control.calls, changed.calls)]
     planned.append(
         _Row(
@@ -199,7 +199,7 @@ class _Cells:
         )
 
     def classes(self) -> Maybe[Classes]:
-        """What the PMU counted: user and kernel mode apart, or both together."""
+        """The PMU's counts: user and kernel mode separately, or both together."""
         if isinstance(self.cpu_ns, Missing):
             return self.cpu_ns
         for mode in (":u", ""):
@@ -222,7 +222,9 @@ def _summed(values: Floats, members: list[tuple[int, ...]]) -> Floats:
 
 
 def _terms(control: _Cells, changed: _Cells) -> dict[Term, Maybe[Floats]]:
-    """Each term's part of every row, ns; a row that one arm alone has, or that shows no CPU time, enters whole."""
+    """Each term's part of every row in ns. A row that only one arm has, or that shows no CPU time, is attributed
+    whole.
+    """
     saved = control.wall_ns - changed.wall_ns
     with np.errstate(divide="ignore", invalid="ignore"):
         found = decompose(_state(control), _state(changed)).terms
@@ -255,7 +257,7 @@ def _state(cells: _Cells) -> State:
 
 
 def _counted(times: LayerTimes, at: Sequence[int], work: dict[str, Maybe[float]]) -> dict[str, Maybe[float]]:
-    """Page faults, and instructions where a PMU counted them."""
+    """Page faults and, if a PMU counted them, instructions."""
     found: dict[str, Maybe[float]] = {}
     if "page-faults" in times.amounts:
         found["page_faults"] = math.fsum(times.amounts["page-faults"][place] for place in at)
@@ -271,14 +273,14 @@ def _counted(times: LayerTimes, at: Sequence[int], work: dict[str, Maybe[float]]
 
 
 def reached(ceilings: Maybe[Ceilings]) -> Maybe[explanation.Roofline]:
-    """What the machine reached when it ran nothing else, as an explanation reports it."""
+    """The machine's measured ceilings, in the form that an explanation reports."""
     if isinstance(ceilings, Missing):
         return ceilings
     return explanation.Roofline(macs_per_s=dict(ceilings.macs_per_s), bytes_per_s=ceilings.read_bytes_per_s)
 
 
 def _unattributed(rows: Sequence[LedgerRow], comparison: Comparison, pairs: Pairs) -> LedgerRow:
-    """What the clock saw and the rows do not explain, of both arms and of each term."""
+    """The measured difference minus the rows, for both arms and for each term."""
     control_ns = math.exp(float(pairs.ln_control.mean()))
     changed_ns = math.exp(float(pairs.ln_changed.mean()))
     whole = split_terms(comparison, rows[0])
@@ -301,10 +303,10 @@ def _unattributed(rows: Sequence[LedgerRow], comparison: Comparison, pairs: Pair
 
 
 def split_terms(comparison: Comparison, row: LedgerRow) -> dict[Term, Maybe[float]]:
-    """The terms of the whole comparison in ns, put together as the rows have them.
+    """The terms of the whole comparison in ns, merged in the same way as in the rows.
 
-    Where no row separates the kernel, its part is in the rows' CPU time, or, with cycles of user mode alone counted,
-    in their frequency; where rows have CPU time only, it holds what the split has in instructions, CPI, frequency.
+    If no row separates the kernel, its part is in the rows' CPU time or, if only cycles of user mode were counted, in
+    their frequency. If rows have CPU time only, it includes instructions, CPI and frequency of the split.
     """
     once, split = comparison.once, comparison.split
     found: dict[Term, Maybe[float]] = {}

@@ -1,8 +1,8 @@
-"""Which layers of one arm do what which layers of another did: by where they come from and what feeds them.
+"""Match the layers of two arms that do the same work, by their origin and their inputs.
 
-A module keeps its dotted path when it is quantized or fused, so equal paths are anchors. What lies between them is
-matched by the flow of data: the same operator fed by matching layers. A fused operator takes in what it replaced; one
-whose engine says which layers it computes is against all of these.
+A module keeps its dotted path when it is quantized or fused, so equal paths match first. Operators between them are
+matched by the flow of data: the same operator fed by matching layers. A fused operator is matched with all operators it
+replaced; if the engine reports which layers it computes, with all of these.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ INPUT = -1
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Calls of the control and of the changed arm, as indices, that do the same; one side is empty where it is new."""
+    """Indices of calls of the control and of the changed arm that do the same work; one side is empty if only the other
+    arm has them.
+    """
 
     control: tuple[int, ...]
     changed: tuple[int, ...]
 
 
 def match(control: Calls, changed: Calls) -> tuple[Match, ...]:
-    """Every call of both arms in exactly one match, in the order of execution; the same with the arms swapped."""
+    """Match two arms. Every call is in exactly one match, in order of execution; swapping the arms gives the same
+    matches.
+    """
     # Where two ways to match are equally good, the same one has to be taken whichever arm is named first.
     if _rank(control) < _rank(changed):
         found = [Match(one.changed, one.control) for one in _matched(changed, control)]
@@ -43,7 +47,7 @@ def _rank(calls: Calls) -> tuple[int, list[tuple[str, str, int]]]:
 
 @dataclass(slots=True)
 class _Side:
-    """One arm's calls: which group each is in, and who reads what it makes."""
+    """One arm's calls: the group of each, and the calls that read its output."""
 
     calls: Calls
     group: dict[int, int] = field(default_factory=dict)
@@ -78,7 +82,7 @@ class _Side:
         return frozenset(found)
 
     def reached_from(self, sources: list[int], role: frozenset[str]) -> list[int]:
-        """The nearest calls of a role that read what the sources made, directly or through others in no group."""
+        """The nearest calls of a role that read the sources' outputs, directly or through calls in no group."""
         found: set[int] = set()
         seen: set[int] = set()
         waiting = [reader for source in sources for reader in self.readers[source]]
@@ -132,7 +136,9 @@ def _matched(first: Calls, second: Calls) -> list[Match]:
 
 
 def _enclose(groups: _Groups, which: int) -> None:
-    """What is between calls of one group, as a BatchNorm between a convolution and the activation fused into it."""
+    """Add the calls between calls of one group, such as a BatchNorm between a convolution and the activation fused into
+    it.
+    """
     side = groups.sides[which]
     for place in side.free():
         behind = {side.group.get(reader) for reader in side.readers[place]}
@@ -142,7 +148,7 @@ def _enclose(groups: _Groups, which: int) -> None:
 
 
 def _anchor(groups: _Groups) -> None:
-    """Modules at the same path: call by call, or all of one against the one that stands for it."""
+    """Match modules at the same path: call by call, or all calls of one arm with the single call of the other."""
     by_path = [
         _by(side, lambda call: None if call.is_functional or converts(call) else call.path) for side in groups.sides
     ]
@@ -156,7 +162,7 @@ def _anchor(groups: _Groups) -> None:
 
 
 def _are_parts(groups: _Groups, ours: list[int], theirs: list[int]) -> bool:
-    """Whether the longer side is one module in several operators, rather than one operator called again."""
+    """Whether the longer side is one module executed as several operators, rather than one operator called again."""
     side, places = (groups.sides[0], ours) if len(ours) > len(theirs) else (groups.sides[1], theirs)
     return bool(theirs) and len({side.calls[place].operator for place in places}) == len(places)
 
@@ -171,10 +177,9 @@ def _by(side: _Side, key: Callable[[LayerCall], str | None]) -> dict[str, list[i
 
 
 def _follow(groups: _Groups, *, is_exact: bool) -> None:
-    """Operators in no group yet: the same role, fed by groups that match.
+    """Match remaining operators of the same role that are fed by matching groups.
 
-    Where one arm has operators between that the other lacks, all that feeds one of the two may be part of what feeds
-    the other.
+    If one arm has additional operators in between, one operator's inputs may be a subset of the other's.
     """
     ours, theirs = groups.sides
     for place in ours.free():
@@ -192,13 +197,13 @@ def _follow(groups: _Groups, *, is_exact: bool) -> None:
 
 
 def _unlike(one: LayerCall, other: LayerCall) -> tuple[bool, bool, bool, int]:
-    """How badly two calls of one role go together; the first in the order of execution among equals."""
+    """The dissimilarity of two calls of one role; ties are resolved by order of execution."""
     sizes = [tuple(form.shape for form in call.outputs) for call in (one, other)]
     return one.path != other.path, sizes[0] != sizes[1], one.operator != other.operator, other.repeat
 
 
 def _pair_equal_numbers(groups: _Groups) -> None:
-    """Functions of one role inside of one module, where both arms have as many of them."""
+    """Match functions of one role within one module, if both arms have the same number of them."""
     found = [_by(side, _place_and_role) for side in groups.sides]
     for key, places in found[0].items():
         others = found[1].get(key, [])
@@ -212,7 +217,7 @@ def _place_and_role(call: LayerCall) -> str | None:
 
 
 def _take_in(groups: _Groups, which: int) -> None:
-    """Calls of one arm that an operator of the other arm has fused into itself."""
+    """Match calls of one arm that an operator of the other arm has fused."""
     side, other = groups.sides[which], groups.sides[1 - which]
     for place in side.free():
         if place in side.group:
@@ -245,7 +250,7 @@ def _roles_of(side: _Side, places: list[int]) -> frozenset[str]:
 
 
 def _in_order(found: list[Match]) -> tuple[Match, ...]:
-    """By the control's order; what it does not have, behind what comes before it in the changed arm."""
+    """Sort by the control's order; matches that it lacks follow their predecessor in the changed arm."""
     stands = sorted((other, one.control[0]) for one in found if one.control for other in one.changed)
     keys: dict[Match, tuple[int, int, int]] = {}
     at, last = 0, -1

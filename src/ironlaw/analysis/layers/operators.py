@@ -1,4 +1,4 @@
-"""What an operator does, by its name: the parts that a fused one is made of, and the kind it is shown as."""
+"""What an operator does, by its name: the parts of a fused operator, and the kind it is shown as."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _PARTS = re.compile("|".join(sorted(map(re.escape, _ROLES), key=len, reverse=Tru
 
 
 def roles(operator: str) -> frozenset[str]:
-    """What an operator does: {conv, relu} of ConvReLU2d, {add, relu} of add_relu; of an unknown one, its own name."""
+    """The roles of an operator: {conv, relu} for ConvReLU2d, {add, relu} for add_relu; its own name if it is
+    unknown.
+    """
     squeezed = re.sub(r"[\d_]", "", operator.rpartition("::")[2]).lower()
     found = {role for part in _PARTS.findall(squeezed) for role in _ROLES[part]} - {Role.UNSTATED}
     return frozenset(map(str, found)) or frozenset({operator.lower()})
@@ -36,17 +38,17 @@ def converts(call: LayerCall) -> bool:
 
 
 def is_multiplying_kind(kind: str) -> bool:
-    """Whether rows of that kind multiply: a convolution by its size, or another role that does."""
+    """Whether rows of that kind multiply: a convolution of any size, or another multiplying role."""
     return kind in MULTIPLYING or kind == "depth-wise" or kind[:1].isdigit()
 
 
 def multiplies(call: LayerCall) -> bool:
-    """Whether the call multiplies and accumulates: what number formats are chosen for."""
+    """Whether the call multiplies and accumulates, so that its number format matters."""
     return bool(roles(call.operator) & MULTIPLYING)
 
 
 def kind_of(calls: Sequence[LayerCall]) -> str:
-    """The kind a row is grouped by: that of the one call in it that does most, a convolution by its shape."""
+    """The kind a row is grouped by: that of the call with the most work; a convolution by its shape."""
     leading = next((call for call in calls if multiplies(call)), calls[0])
     found = roles(leading.operator)
     if Role.CONV in found and (weight := weight_of(leading)) is not None:

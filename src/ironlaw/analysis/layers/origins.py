@@ -1,7 +1,7 @@
-"""Calls of two arms that compute the same layers of the model, where an engine says which ones a call computes.
+"""Match calls of two arms that compute the same layers of the model, as the engines report them.
 
 A kernel that computes several layers is related to all of them, and through them to every other call that computes one:
-what cannot be distinguished in one arm is one row in both.
+layers that cannot be distinguished in one arm are one row in both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MODULE = frozenset[str]()
 
 
 def related(first: Calls, second: Calls) -> list[tuple[list[int], list[int]]]:
-    """The groups of calls, as indices, that compute layers in common; none where the calls' origins are unknown."""
+    """Return groups of calls, as indices, that share layers of the model; none if the calls' origins are unknown."""
     if not any(call.origins for call in (*first, *second)):
         return []
     sides = _layers(first, second)
@@ -35,7 +35,7 @@ def related(first: Calls, second: Calls) -> list[tuple[list[int], list[int]]]:
 
 
 def _joined(sets: list[list[tuple[int, int]]]) -> Iterator[tuple[list[int], list[int]]]:
-    """Members of any sets that overlap, in one group each; by the order of the first member."""
+    """Merge overlapping sets into groups, in order of their first member."""
     leader: dict[tuple[int, int], tuple[int, int]] = {}
 
     def find(one: tuple[int, int]) -> tuple[int, int]:
@@ -67,7 +67,7 @@ def _layers(first: Calls, second: Calls) -> tuple[list[set[_Layer]], list[set[_L
 
 
 def _origins(call: LayerCall, modules: set[str]) -> list[Origin]:
-    """What a call computes; one without origins is a layer itself, or only converts between number formats."""
+    """The origins of a call. A call without origins is a layer itself, or only converts between number formats."""
     if not call.origins:
         own = Origin(path=call.path, operator=call.operator, is_functional=call.is_functional, repeat=call.repeat)
         return [] if converts(call) else [own]
@@ -75,7 +75,7 @@ def _origins(call: LayerCall, modules: set[str]) -> list[Origin]:
 
 
 def _within(origin: Origin, modules: set[str]) -> Origin:
-    """An origin inside of a module that is one layer of the other arm belongs to that module."""
+    """Map an origin within a module that is a single layer in the other arm to that module."""
     parts = origin.path.split(".") if origin.path else []
     for length in range(len(parts) + 1):
         path = ".".join(parts[:length])
@@ -104,9 +104,9 @@ def _instance(origin: Origin) -> tuple[str, int]:
 
 
 def _numbered(origin: Origin, own: _Instances, other: _Instances) -> _Layer | None:
-    """The layer, by its number among those of its name.
+    """The layer, numbered among those of the same name.
 
-    Where the arms have different numbers of them, operators are left to what feeds them, and the calls of a module
+    If the arms have different numbers of them, operators are matched by their inputs instead, and the calls of a module
     cannot be distinguished.
     """
     name = _name(origin)

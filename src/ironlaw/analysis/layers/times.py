@@ -1,7 +1,7 @@
-"""What each layer of an arm took, from its layer turns: the price of reading taken off, scaled to the arm's own time.
+"""The time of each layer of an arm from its layer turns: the cost of reading subtracted, scaled to the arm's own time.
 
-A layer turn is read against as many inferences alone: each layer is a share of that time, so that a machine which was
-slower while it was read does not make the layers longer.
+A layer turn also runs as many inferences without reading. Each layer is a share of their time, so that a machine which
+was slower during the turn does not lengthen the layers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _FREE = BorderCost(inside_ns=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTimes:
-    """One arm, per inference; arrays have one entry per call and behind them one for the framework.
+    """One arm, per inference; arrays have one entry per call, and a last one for the framework.
 
-    `wall_ns` are parts of the arm's time alone. `cpu_share` is CPU time over wall time, `amounts` what else was
-    probed: page faults, events. `read_ln` is by replicate ln of the time with reading on; `slower_ln` by how much
-    plain inferences were slower in the seconds in which layers were read.
+    `wall_ns` are parts of the arm's time without reading. `cpu_share` is CPU time over wall time; `amounts` holds the
+    other probed quantities: page faults, events. `read_ln` is ln of the time with reading, by replicate; `slower_ln`,
+    in ln, how much slower plain inferences were while layers were read.
     """
 
     calls: tuple[LayerCall, ...]
@@ -40,7 +40,9 @@ class LayerTimes:
 
 
 def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) -> Maybe[LayerTimes]:
-    """The layers of an arm; `counted_ln` is by replicate the mean ln of its time in the turns that count, ns."""
+    """Compute the times of an arm's layers. `counted_ln` is, by replicate, the mean ln of its time in counted turns, in
+    ns.
+    """
     graph = next((one for one in reversed(recording.layer_graphs) if one.arm == arm), None)
     if graph is None:
         return Missing(f"the layers of {arm} were not read")
@@ -72,20 +74,20 @@ def _is_whole(reading: LayerReading, calls: int) -> bool:
 
 
 def _shares(readings: Sequence[LayerReading], cost: BorderCost) -> Floats:
-    """Each call's part of the time alone, and the framework's, which is what is left of it.
+    """Each call's part of the time without reading, and the framework's, which is the remainder.
 
-    Averaged first: a framework that may not be below nothing in any single turn would be too long on average, by as
-    much as turns are unsteady.
+    Turns are averaged before negative remainders are clipped: clipping each turn would overestimate the framework by
+    the noise of the turns.
     """
     within = [(np.array(one.calls_ns) - cost.inside_ns * one.inferences) / one.alone_ns for one in readings]
     return _with_framework(_steady_mean(np.array(within)), 1.0)
 
 
 def _steady_mean(values: Floats) -> Floats:
-    """The mean over the first axis without its highest and lowest tenth.
+    """The mean over the first axis without the highest and lowest tenth.
 
-    With as many threads as CPUs, whatever else runs keeps all of them waiting: of 32 layer turns of an fp32 MobileNetV2
-    of 25 ms one took 339 ms read and 560 ms alone, and would have been half of all time.
+    With as many threads as CPUs, any other process delays all threads: of 32 layer turns of an fp32 MobileNetV2 that
+    takes 25 ms, one took 339 ms with reading and 560 ms without, half of the total time.
     """
     # Not scipy.stats.trim_mean: importing scipy.stats takes longer than explaining a default recording.
     cut = int(_UNSTEADY * len(values))
@@ -97,14 +99,14 @@ _UNSTEADY = 0.1
 
 
 def _spent_ns(readings: Sequence[LayerReading], cost: BorderCost) -> Floats:
-    """The time of each call over all turns, and the framework's."""
+    """The time of each call summed over all turns, and the framework's."""
     price_ns = cost.inside_ns * sum(one.inferences for one in readings)
     within = np.array([one.calls_ns for one in readings], dtype=np.float64).sum(axis=0) - price_ns
     return _with_framework(within, float(sum(one.alone_ns for one in readings)))
 
 
 def _amount(readings: Sequence[LayerReading], name: str, cost: BorderCost) -> Floats:
-    """What was probed in each call over all turns, and between them, summed first as above."""
+    """The probed quantity in each call and between calls, summed over all turns first, as above."""
     price = cost.probed.get(name, 0.0) * sum(one.inferences for one in readings)
     within = np.array([one.probed[name] for one in readings], dtype=np.float64).sum(axis=0) - price
     return _with_framework(within, float(sum(one.probed_alone[name] for one in readings)))
@@ -116,7 +118,7 @@ def _with_framework(within: Floats, whole: float) -> Floats:
 
 
 def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading], int]) -> dict[int, float]:
-    """By replicate, the mean over its steady turns of the ln of something per inference."""
+    """By replicate, the mean of ln of a quantity per inference over the steady turns."""
     found: dict[int, list[float]] = {}
     for one in readings:
         found.setdefault(one.replicate, []).append(float(np.log(of(one) / one.inferences)))
@@ -124,10 +126,10 @@ def _by_replicate(readings: Sequence[LayerReading], of: Callable[[LayerReading],
 
 
 def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> float:
-    """The arm's time between what is read, as it would be over the replicates that count.
+    """The arm's time in inferences without reading, projected onto the counted replicates.
 
-    Replicates vary, and not all of them need have read layers: what counts is by how much an inference alone,
-    between those that are read, differs from a plain one.
+    Replicates vary, and not all of them read layers. The projection uses the ratio of inferences between those that are
+    read to plain ones.
     """
     beside = _beside_reading(timed, counted_ln)
     if isinstance(beside, Missing):
@@ -136,12 +138,12 @@ def _alone_ns(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> fl
 
 
 def _beside_reading(timed: Sequence[LayerReading], counted_ln: dict[int, float]) -> Maybe[float]:
-    """By how much the time alone is longer than a plain inference's, in ln.
+    """How much longer an inference of a layer turn without reading takes than a plain one, in ln.
 
-    Those beside them, within a second: a machine whose CPU is shared ran everything up to 1.4 times slower for some
-    seconds, and so one replicate's layers against its counted turns. Recordings without such turns have only these:
-    the median over replicates. Turns under the clock alone: whatever else is probed before an inference shows in it
-    (of int8 MobileNetV2 on two threads 12 % in that behind reading the page faults).
+    Compared with plain inferences within a second, because a machine with shared CPUs ran up to 1.4 times slower for
+    some seconds. Recordings without these use the counted turns: the median over replicates. Only turns that read
+    nothing but the clock are used, since other probes slow the next inference (int8 MobileNetV2 on two threads: 12 %
+    after reading page faults).
     """
     beside = [float(np.log(one.alone_ns / one.plain_ns)) for one in timed if is_known(one.plain_ns)]
     if beside and counted_ln:
@@ -155,7 +157,7 @@ def _plain_ns(reading: LayerReading) -> int:
 
 
 def _median_apart(read_ln: dict[int, float], counted_ln: dict[int, float]) -> Maybe[float]:
-    """The median over replicates of by how much one is longer than the other, in ln."""
+    """The median over replicates of the ln-ratio of two times."""
     shared = sorted(read_ln.keys() & counted_ln.keys())
     if not shared:
         return Missing("no replicate has both")
@@ -180,10 +182,10 @@ def _cpu_share(readings: Sequence[LayerReading], graph: LayerGraph) -> Maybe[Flo
 def _amounts(
     readings: Sequence[LayerReading], graph: LayerGraph, wall_ns: Floats, absent: dict[str, Missing]
 ) -> dict[str, Floats]:
-    """By quantity, the mean amount per inference within each call, and between them.
+    """The mean amount per inference of each quantity, within each call and between calls.
 
-    Cycles go with the time of the turn that counted them; they are taken as a rate over that time, so that a turn that
-    was slower does not look like a faster clock.
+    Cycles are converted to a rate over the time of the turn that counted them, so that a slower turn does not look like
+    a faster clock.
     """
     reported_by: dict[tuple[str, Probe], list[LayerReading]] = {}
     for one in readings:

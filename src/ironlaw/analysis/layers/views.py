@@ -1,4 +1,6 @@
-"""Ways to look at a ledger: ordered, grouped by block or kind, cut to its largest rows, laid out in time. Sums hold."""
+"""Views of a ledger: ordered, grouped by block or kind, cut to its largest rows, or as a timeline. Sums are
+preserved.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ _ADDING = ("macs", "bytes", "ceiling_ns", "gap_ns", "page_faults", "instructions
 
 
 class Order(Enum):
-    """How rows follow each other."""
+    """The order of rows."""
 
     CONTRIBUTION = "contribution"  # what moved most first, whichever way
     EXECUTION = "execution"
 
 
 class By(Enum):
-    """What a row stands for."""
+    """What a row stands for: a layer, a block or a kind."""
 
     LAYER = "layer"
     KIND = "kind"
@@ -33,7 +35,7 @@ class By(Enum):
 def viewed(
     ledger: Ledger, *, by: By = By.LAYER, depth: int = 1, order: Order = Order.CONTRIBUTION
 ) -> tuple[LedgerRow, ...]:
-    """The rows of a ledger, grouped and ordered; the framework and the unattributed rest stay at the end."""
+    """Group and order the rows of a ledger; the framework and the unattributed rest stay at the end."""
     layers = [row for row in ledger.rows if row.fate in LAYER_FATES]
     others = [row for row in ledger.rows if row.fate not in LAYER_FATES]
     match by:
@@ -49,12 +51,12 @@ def viewed(
 
 
 def block_of(path: str, depth: int) -> str:
-    """The block that a layer's path is in: its first parts."""
+    """The block of a layer: the first parts of its path."""
     return ".".join(path.split(".")[:depth]) if path else OUTSIDE
 
 
 def cut(rows: Sequence[LedgerRow], top: int) -> tuple[LedgerRow, ...]:
-    """The first rows, and all other layers in one, so that columns still add up."""
+    """Keep the first rows and merge all other layers into one, so that columns still add up."""
     layers = [row for row in rows if row.fate in LAYER_FATES]
     if len(layers) <= top + 1:
         return tuple(rows)
@@ -63,12 +65,12 @@ def cut(rows: Sequence[LedgerRow], top: int) -> tuple[LedgerRow, ...]:
 
 
 def total(ledger: Ledger) -> LedgerRow:
-    """All rows in one: the arms' times, the difference, and each term of it."""
+    """Merge all rows: the arms' times, the difference, and each of its terms."""
     return summed(ledger.rows, layer="total")
 
 
 def summed(rows: Sequence[LedgerRow], *, layer: str) -> LedgerRow:
-    """Some rows in one. Kinds and fates that differ are left out."""
+    """Merge some rows. Kinds and fates that differ are left empty."""
     kinds, fates = {row.kind for row in rows}, {row.fate for row in rows}
     control_ns = math.fsum(row.control_ns for row in rows)
     changed_ns = math.fsum(row.changed_ns for row in rows)
@@ -100,7 +102,7 @@ def _sum(values: Sequence[Maybe[float]]) -> Maybe[float]:
 
 
 def _work(works: Sequence[dict[str, Maybe[float]]], time_ns: float) -> dict[str, Maybe[float]]:
-    """The sums of what can be added, over the rows that have work, and the speed that follows from them."""
+    """The sums over the rows that have work, and the speed that follows from them."""
     having = [work for work in works if work]
     found = {
         name: _sum([work[name] for work in having if name in work])
@@ -122,7 +124,7 @@ def _grouped(rows: Sequence[LedgerRow], key: Callable[[LedgerRow], str]) -> list
 
 
 def timeline(ledger: Ledger, *, is_changed: bool) -> tuple[Span, ...]:
-    """An arm's rows one behind the other, by the order of execution; the framework's time is at the end."""
+    """An arm's rows in order of execution as spans; the framework's time is at the end."""
     spans: list[Span] = []
     at = 0.0
     for row in ledger.rows:

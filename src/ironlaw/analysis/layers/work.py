@@ -1,4 +1,4 @@
-"""What a layer has to do, from the shapes of its tensors: multiply-accumulates, bytes, and the least time for them."""
+"""The work of a layer from the shapes of its tensors: multiply-accumulates, bytes, and the least time they take."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NO_WEIGHT = "its weight is not among its inputs"
 
 
 def macs(call: LayerCall) -> Maybe[float]:
-    """Multiply-accumulates of one call, as torch's FLOP counter counts them (which has two operations in each).
+    """Multiply-accumulates of one call: half of what torch's FLOP counter reports.
 
-    Convolutions, linear layers, matrix products, recurrent layers, and attention as a function; everything else has
-    none. A whole attention module does not show how many tokens it sees by its shapes alone.
+    Convolutions, linear layers, matrix products, recurrent layers, and functional attention; other calls have none. The
+    shapes of a whole attention module do not show its number of tokens.
     """
     if not multiplies(call):
         return 0.0
@@ -59,7 +59,7 @@ def _recurrent(call: LayerCall) -> Maybe[float]:
 
 
 def bytes_of(call: LayerCall) -> Maybe[float]:
-    """What the call must at least read and write: its inputs, parameters and outputs, each once."""
+    """The least that the call must read and write: its inputs, parameters and outputs, each once."""
     forms = (*call.inputs, *call.parameters, *call.outputs)
     sizes = [form.size_bytes for form in forms]
     gap = first_missing(*sizes)
@@ -67,7 +67,9 @@ def bytes_of(call: LayerCall) -> Maybe[float]:
 
 
 def arithmetic(call: LayerCall) -> str:
-    """The kind of arithmetic the call really did, as ceilings are named: int8, bf16, fp32, or the format itself."""
+    """The kind of arithmetic that the call executed, by the names of ceilings: int8, bf16, fp32, or the format
+    itself.
+    """
     weight = weight_of(call)
     # Weights in int8 and data in float is int8 arithmetic where the operator quantizes its data itself.
     formats = [form.dtype for form in (*call.inputs[:1], *((weight,) if weight else ()))]
@@ -80,7 +82,7 @@ def arithmetic(call: LayerCall) -> str:
 
 
 def executed(calls: Sequence[LayerCall]) -> str:
-    """What really ran, in words: the number format, and the kernel or library where the engine reports it."""
+    """What ran, in words: the number format and, if the engine reports it, the kernel or library."""
     named: list[str] = []
     for call in calls:
         kernels = [kernel for kernel in call.kernels if not kernel.startswith("reorder")]
@@ -92,7 +94,7 @@ def executed(calls: Sequence[LayerCall]) -> str:
 
 
 def _format(call: LayerCall) -> str:
-    """The arithmetic, or for a conversion from what to what."""
+    """The arithmetic or, for a conversion, both formats."""
     if not (converts(call) and call.inputs and call.outputs):
         return arithmetic(call)
     return f"{call.inputs[0].dtype} to {call.outputs[0].dtype}"
@@ -101,11 +103,10 @@ def _format(call: LayerCall) -> str:
 def work_of(
     calls: Sequence[LayerCall], time_ns: float, ceilings: Maybe[Ceilings], cache_bytes: int
 ) -> dict[str, Maybe[float]]:
-    """The work of a row, how fast it was done, and the least time that this machine's measured ceilings allow.
+    """The work of a row, its speed, and the least time that this machine's measured ceilings allow.
 
-    `ceiling_ns` is the time of its multiply-accumulates at the highest rate seen here, or of moving the bytes that the
-    last cache cannot hold, whichever is longer: less is not possible, and what is in a cache may cost nothing.
-    `gap_ns` is what lies above it.
+    `ceiling_ns` is the longer of two times: its multiply-accumulates at the highest measured rate, and moving the bytes
+    that the last cache cannot hold (cached bytes may cost nothing). It is a lower bound. `gap_ns` is the time above it.
     """
     if not calls:
         return {}

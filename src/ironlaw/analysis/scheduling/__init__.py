@@ -1,1 +1,1 @@
-"""Where a run's minutes go: decided from what the run has shown and what it has cost so far."""
+"""Scheduling: how a run spends its time, decided from its results and costs so far."""

@@ -1,4 +1,4 @@
-"""What makes the mean of a comparison uncertain: variance between replicates, and variance of rounds within them."""
+"""Variance components of a comparison's mean: between replicates, and of rounds within them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PRIOR_DEGREES = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """Variances of a ln-ratio: of replicates, and of a round within one; the latter is what averaging rounds leaves,
-    times their number, so that it holds for rounds that resemble their neighbours.
+    """Variances of a ln-ratio: between replicates, and of a round within one. The latter is the variance of a mean of
+    rounds times their number, which accounts for correlated neighbours.
 
-    `degrees` is how much is known about the former.
+    `degrees` are the degrees of freedom of the former.
     """
 
     between: float
@@ -30,12 +30,12 @@ class Components:
 
 
 def components(pairs: Iterable[Pairs]) -> Components | None:
-    """Both variances, averaged over comparisons; None before any replicate has two rounds.
+    """Estimate both variances, averaged over comparisons; None until a replicate has two rounds.
 
-    Rounds follow each other: where a host changes its speed every few seconds, neighbours go together, and their mean
-    varies by more than the variance of single ones over their number. So variances are taken of means over batches of
-    neighbouring rounds, about sqrt(r) of r (Law & Kelton, Simulation Modeling and Analysis, section 9.5.3). That
-    between is the variance of replicate means less what the rounds leave (Kalibera & Jones, ISMM 2013), not below zero.
+    Neighbouring rounds are correlated if the host changes its speed every few seconds, so that the mean of r rounds
+    varies by more than the variance of one over r. Variances are therefore taken of means over batches of about sqrt(r)
+    neighbouring rounds (Law & Kelton, Simulation Modeling and Analysis, section 9.5.3). The variance between replicates
+    is that of their means minus the part of the rounds (Kalibera & Jones, ISMM 2013), at least zero.
     """
     found = [one for one in map(_of_one, pairs) if one is not None]
     if not found:
@@ -62,7 +62,7 @@ def _of_one(pairs: Pairs) -> Components | None:
 
 
 def _long_run(rounds: Floats) -> tuple[float, int]:
-    """The variance of the mean of many rounds times their number, by batches; with its degrees of freedom."""
+    """The variance of the mean of many rounds times their number, by batch means, and its degrees of freedom."""
     size = max(1, math.isqrt(len(rounds)))
     batches = len(rounds) // size
     if batches < 2:

@@ -1,4 +1,4 @@
-"""What the parts of a replicate cost, as the run has measured them so far; all in seconds."""
+"""The costs of the parts of a replicate, as measured so far in the run, in seconds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ SHORTEST_INFERENCE_S = 1e-7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """The prices of a run.
+    """The costs of a run, in seconds.
 
-    `inference_s` and `between_s` are by arm: one inference, and what is done before each outside of the clock.
-    `turn_s` is what a turn costs beside its inferences. `start_s` is starting and stopping a replicate of the arms that
-    ran in the last one, `arm_start_s` how much of it each arm adds, `prepare_s` preparing one arm, `answer_s` asking
-    one for its answers.
+    `inference_s` and `between_s` are by arm: one inference, and the untimed work before each. `turn_s` is the overhead
+    of a turn. `start_s` is starting and stopping a replicate of the arms that ran in the last one; `arm_start_s`, the
+    part of it per arm; `prepare_s`, preparing one arm; `answer_s`, collecting one arm's outputs.
     """
 
     inference_s: dict[str, float]
@@ -36,19 +35,19 @@ class Costs:
     answer_s: float
 
     def inference_of(self, arm: Arm) -> float:
-        """One inference with what is done before it; of an arm that has not run, as long as the average one."""
+        """One inference with the work before it; the average of the others for an arm that has not run."""
         known = self.inference_s.get(arm.name)
         if known is None:
             return fmean(self.inference_s.values()) if self.inference_s else SHORTEST_INFERENCE_S
         return known + self.between_s.get(arm.name, 0.0)
 
     def starting_s(self, *, arms: int, last: int) -> float:
-        """Starting and stopping a replicate of this number of arms, where the last one had `last`."""
+        """Starting and stopping a replicate of `arms` arms, given that the last one had `last`."""
         return max(0.0, self.start_s + (arms - last) * self.arm_start_s)
 
 
 def costs_of(situation: Situation) -> Costs:
-    """The prices as they are known so far; at least one replicate has started."""
+    """Estimate the costs; at least one replicate must have started."""
     started = _latest_starts(situation)
     inference_s = {name: _warm_s(fact) for name, fact in started.items()}
     inference_s |= _measured_s(situation)
@@ -75,7 +74,7 @@ def _warm_s(started: ArmStarted) -> float:
 
 
 def _measured_s(situation: Situation) -> dict[str, float]:
-    """The median over turns of the time of an inference."""
+    """The median over turns of the time per inference."""
     found: dict[str, list[float]] = {}
     for fact in situation.facts:
         if isinstance(fact, Reading) and fact.inferences > 0 and fact.wall_ns > 0:
@@ -84,7 +83,7 @@ def _measured_s(situation: Situation) -> dict[str, float]:
 
 
 def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
-    """What lies between the turns, a turn: orders, answers, reading counters, feeding inputs."""
+    """The overhead per turn: orders, answers, reading counters, feeding inputs."""
     finished = {one.replicate: one.counting_s for one in situation.spent if one.counting_s > 0}
     turns, inside_s = 0, 0.0
     for fact in situation.facts:
@@ -97,11 +96,11 @@ def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
 
 
 def _start_s(situation: Situation) -> float:
-    """Of the replicates that had as many arms as the last one: the first may find nothing in the page cache.
+    """The start of replicates with as many arms as the last one; the first may have run with a cold page cache.
 
-    By turns a replicate imports, for itself and for the next one, and finds that its interpreter has imported already.
-    The median of either kind would be wrong for the other, so that the mean of both medians is taken; where only one
-    that imported nothing is known, the next one pays for what its interpreter took.
+    Replicates alternate between importing (for themselves and the next) and finding their interpreter ready. The result
+    is the mean of both medians. If only a replicate that imported nothing is known, the interpreter's time is added for
+    the next one.
     """
     if not situation.spent:
         return 0.0
@@ -118,7 +117,7 @@ def _start_s(situation: Situation) -> float:
 
 
 def _interpreters_s(situation: Situation) -> dict[int, float]:
-    """By replicate, what its interpreters took to start and import; they did so side by side."""
+    """The time that each replicate's interpreters took to start and import, in parallel."""
     found: dict[int, float] = {}
     for fact in situation.facts:
         if isinstance(fact, InterpreterStarted):
@@ -127,7 +126,7 @@ def _interpreters_s(situation: Situation) -> dict[int, float]:
 
 
 def _arm_start_s(situation: Situation) -> float:
-    """What an arm adds to a start: an equal part of what the interpreter's own start leaves."""
+    """An arm's part of a start: the time without the interpreter's own start, divided equally."""
     if not situation.spent:
         return 0.0
     last = situation.spent[-1]

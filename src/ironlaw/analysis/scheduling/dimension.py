@@ -1,4 +1,4 @@
-"""How much is measured in a replicate that has started."""
+"""How much a started replicate measures."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ COUNTED_SHARE = 1 / 3
 
 
 def dimension(situation: Situation, *, tests: bool) -> Dimension:
-    """How much the replicate that has just started measures; `tests` says whether experiments may join later.
+    """Decide how much the replicate that has just started measures. `tests`: experiments may join later.
 
-    With a number of inferences just these, else what the budget buys, else the rounds of the schedule.
+    The number of inferences decides if it is given; else the budget; else the rounds of the schedule.
     """
     schedule = situation.plan.schedule
     if schedule.inferences is not None:
@@ -66,13 +66,15 @@ def dimension(situation: Situation, *, tests: bool) -> Dimension:
 
 
 def share_out(total: int, parts: int) -> list[int]:
-    """`total` in `parts` whole numbers that differ by at most one."""
+    """Divide `total` into `parts` integers that differ by at most one."""
     quotient, remainder = divmod(total, parts)
     return [quotient + (place < remainder) for place in range(parts)]
 
 
 def turns_by_count(schedule: Schedule, replicate: int) -> tuple[int, ...]:
-    """Inferences in each round of a replicate, such that all replicates together hold exactly what was requested."""
+    """The inferences in each round of a replicate, such that all replicates together have exactly the requested
+    number.
+    """
     assert schedule.inferences is not None, "sized by count where a count is requested"
     share = share_out(schedule.inferences, schedule.most_replicates())[replicate]
     return tuple(share_out(share, min(schedule.rounds, share)))
@@ -92,9 +94,10 @@ def _by_count(situation: Situation) -> Dimension:
 
 
 def _fitting(arm: Arm, shared: int, costs: Costs) -> int:
-    """Fewer inferences for an experiment that spends longer between them than on them; all for arms requested.
+    """Reduce the inferences of an experiment's arm that spends longer between inferences than on them. Requested arms
+    keep all.
 
-    Its turn then takes about as long as another arm's.
+    Its turn then takes about as long as those of other arms.
     """
     between_s = costs.between_s.get(arm.name, 0.0)
     if not arm.serves or not between_s:
@@ -105,7 +108,7 @@ def _fitting(arm: Arm, shared: int, costs: Costs) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sizing:
-    """What sizing a replicate by its budget goes by."""
+    """The input for sizing a replicate by its budget."""
 
     situation: Situation
     tests: bool
@@ -116,7 +119,7 @@ class _Sizing:
 
     @classmethod
     def of(cls, situation: Situation, *, tests: bool) -> _Sizing:
-        """From what was measured so far."""
+        """Collect the input from the measurements so far."""
         costs, arms = costs_of(situation), situation.alive()
         asked = [costs.inference_of(arm) for arm in arms if not arm.serves] or [costs.inference_of(arm) for arm in arms]
         budget_s = situation.plan.schedule.budget_s or 1e7
@@ -152,7 +155,9 @@ class _Sizing:
         return self._filled(length, extras=extras, answers=answers)
 
     def _length(self, left_s: float, *, extras: bool) -> Length | None:
-        """The best one; where experiments are still to join, of a part of the time, if three replicates fit into it."""
+        """The best length; while experiments are still to join, for a part of the time, if three replicates fit into
+        it.
+        """
         prices = self._prices(extras=extras)
         plan, so_far = self.situation.plan, len(self.situation.spent) - 1
         most = plan.schedule.most_replicates() - so_far
@@ -171,7 +176,7 @@ class _Sizing:
         return best_length(prices, self.known, outlook)
 
     def _rounds_so_far(self) -> tuple[int, ...]:
-        """Rounds of the replicates that were run."""
+        """The rounds of the completed replicates."""
         rounds: dict[int, int] = {}
         for fact in self.situation.facts:
             if isinstance(fact, Reading):
@@ -179,7 +184,7 @@ class _Sizing:
         return tuple(rounds[number] for number in sorted(rounds))
 
     def _rounds_of_open(self) -> tuple[int, ...]:
-        """The same of those replicates in which every arm of an experiment that takes turns now ran."""
+        """The same, of replicates that ran every experiment arm of the current one."""
         taking = {arm.name for arm in self.arms if arm.serves}
         rounds = self._rounds_so_far()
         spent = self.situation.spent[:-1]
@@ -200,7 +205,7 @@ class _Sizing:
         return math.fsum(self.turns[arm.name] * self.costs.inference_of(arm) + self.costs.turn_s for arm in self.arms)
 
     def _first_s(self) -> float:
-        """What layers and code take beside their turns where they are read for the first time."""
+        """The one-time cost of reading layers and code for the first time."""
         earlier, plan = self.situation.spent[:-1], self.situation.plan
         each_s = FIRST_LAYERS_S * (plan.layers and not any(one.layers_s > NO_TIME_S for one in earlier))
         each_s += FIRST_CODE_S * (plan.code and not any(one.code_s > NO_TIME_S for one in earlier))
@@ -211,7 +216,9 @@ class _Sizing:
         return max(stops, default=0.0)
 
     def _answers_s(self) -> float:
-        """What the arms that have not answered will take: as long as others did, or their probes do."""
+        """The expected time of collecting outputs from arms that have given none: as long as the others took, or their
+        probes take.
+        """
         silent = [arm for arm in self.arms if arm.name not in self.situation.answered]
         if self.costs.answer_s:
             return self.costs.answer_s * len(silent)
@@ -244,7 +251,7 @@ class _Sizing:
 
 
 def components_of(situation: Situation) -> Components | None:
-    """The variances of the comparisons that were requested, the control's with itself among them."""
+    """The variances of the requested comparisons, including the control's with itself."""
     recording = assemble(situation.facts)
     turns = times_of(recording)
     control = situation.plan.control.name
@@ -259,12 +266,14 @@ def _groups(situation: Situation) -> int:
 
 
 def _read(arms: Sequence[Arm]) -> list[Arm]:
-    """The arms whose layers and code are read: those that were requested."""
+    """The arms whose layers and code are read: those requested."""
     return [arm for arm in arms if not arm.repeats and not arm.serves]
 
 
 def _layers_s(situation: Situation, counted_s: float) -> float:
-    """Of a share of everything else the run does, what earlier replicates have left of it; all of it in the first."""
+    """The rest of the time for layers, which is a share of everything else the run does; all of it in the first
+    replicate.
+    """
     plan, spent = situation.plan, situation.spent
     if not plan.layers or not _read(situation.alive()):
         return 0.0
@@ -277,7 +286,7 @@ def _layers_s(situation: Situation, counted_s: float) -> float:
 
 
 def _code_s(situation: Situation, arms: Sequence[Arm], counted_s: float) -> float:
-    """In all, `CODE_LEAST_S` an arm at least; nothing where earlier replicates have used up the share of the run."""
+    """The time for code, at least `CODE_LEAST_S` per arm; 0 if earlier replicates have used up the run's share."""
     asked, used_s = len(_read(arms)), sum(one.code_s for one in situation.spent)
     if not situation.plan.code or not asked:
         return 0.0

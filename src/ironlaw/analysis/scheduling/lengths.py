@@ -1,4 +1,4 @@
-"""How long a turn and a replicate are: as long as makes the interval narrowest that the time left can buy."""
+"""The lengths of turns and replicates that give the narrowest interval in the time left."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ MOST_ROUNDS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What a replicate costs: `start_s` once, with everything else that its length does not change, and `round_s` a
-    round, with the layers and code that are read in proportion."""
+    """The cost of a replicate: `start_s` once (including everything independent of its length), and `round_s` per round
+    (including layers and code, which are read in proportion).
+    """
 
     start_s: float
     round_s: float
@@ -39,25 +40,25 @@ class Length:
 
 
 def inferences_a_turn(inference_s: Collection[float], *, turn_s: float, longest_s: float) -> int:
-    """How many inferences every arm's turn holds: on average it lasts TURN_S, and no more than `longest_s`.
+    """The number of inferences per turn: turns last TURN_S on average, and at most `longest_s`.
 
-    A turn longer than one inference averages what differs between them, is cold for a smaller part, and pays once for
-    being ordered and read. `inference_s` are of the arms requested, so that turns stay as they are when others join.
+    A longer turn averages over inferences, is cold for a smaller part of its time, and pays its overhead once.
+    `inference_s` holds the requested arms only, so that turns do not change when others join.
     """
     wanted_s = max(TURN_S, turn_s / TURN_SHARE)
     return max(1, min(MOST_INFERENCES, round(min(wanted_s, longest_s) / fmean(inference_s))))
 
 
 def inferences_of(one_s: float, *, turn_s: float, shared: int) -> int:
-    """How many inferences an arm's own turn holds: more than the others' where its turn would be mostly overhead."""
+    """The number of inferences of one arm's turn: more than the others' if its turn would be mostly overhead."""
     return max(shared, min(MOST_INFERENCES, math.ceil(turn_s / TURN_SHARE / one_s)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a run still has before it: `left_s` seconds, behind replicates of `ran` rounds at most `most` further ones.
+    """The rest of a run: `left_s` seconds and at most `most` replicates, after replicates of `ran` rounds.
 
-    `is_open` says that it may end at any of them. `hypotheses` are judged together (Bonferroni).
+    `is_open`: the run may end after any replicate. `hypotheses` is the number judged together (Bonferroni).
     """
 
     left_s: float
@@ -68,13 +69,14 @@ class Outlook:
 
 
 def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> Length | None:
-    """The number of replicates and of rounds in each that makes the interval narrowest; None where not one round fits.
+    """The numbers of replicates and of rounds per replicate that give the narrowest interval; None if not even one
+    round fits.
 
-    The first of the replicates has started already. Of n replicates of r rounds in all, the half-width is
-    t(n - 1) sqrt((between + within / r) / n); those that ran count with their own rounds. For many replicates its
-    minimum is at r = sqrt(start / round x within / between), as Kalibera & Jones (ISMM 2013, section 6) have it; for
-    few the quantile of t, which falls from 12.7 at two to 2.4 at eight, buys replicates instead of rounds. Where the
-    run may end at any of them, none is longer than is best for many.
+    The first of the replicates has started already. With n replicates of r rounds, the half-width is t(n - 1)
+    sqrt((between + within / r) / n); completed replicates count with their own rounds. For many replicates the minimum
+    is at r = sqrt(start / round x within / between) (Kalibera & Jones, ISMM 2013, section 6). For few, the quantile of
+    t, which falls from 12.7 at two replicates to 2.4 at eight, favours replicates over rounds. If the run may end at
+    any replicate, none is longer than is best for many.
     """
     between, within = assumed(prices, known)
     before = math.fsum(between + within / rounds for rounds in outlook.ran)
@@ -96,17 +98,19 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
 
 
 def alone_rounds(prices: Prices, known: Components | None, *, left_s: float, replicates: int) -> int:
-    """Rounds of the replicates before experiments join: what fits the time given, no more than is best for many."""
+    """The rounds of replicates before experiments join: what fits into the time given, at most the best number for many
+    replicates.
+    """
     between, within = assumed(prices, known)
     fitting = math.floor((left_s / replicates - prices.start_s) / prices.round_s)
     return max(0, min(fitting, kalibera_jones(prices, between, within)))
 
 
 def assumed(prices: Prices, known: Components | None) -> tuple[float, float]:
-    """Variance between and within, the former drawn towards what is assumed while few replicates have shown it.
+    """The variances between and within; the former is shrunk towards an assumed value while few replicates are known.
 
-    Assumed is what makes measuring as long as starting best: then neither a long replicate nor a short one is far off.
-    Nothing at all is known before the first replicate, and only the ratio of both counts.
+    The assumed value makes it optimal to measure as long as starting takes, so that neither a long nor a short
+    replicate is far from the optimum. Before the first replicate nothing is known, and only the ratio of both matters.
     """
     ratio = prices.round_s / max(prices.start_s, prices.round_s)
     if known is None or known.within <= 0:
@@ -116,7 +120,7 @@ def assumed(prices: Prices, known: Components | None) -> tuple[float, float]:
 
 
 def kalibera_jones(prices: Prices, between: float, within: float) -> int:
-    """The number of rounds that is best where there are many replicates."""
+    """The optimal number of rounds for many replicates."""
     if between <= 0:
         return MOST_ROUNDS
     return max(1, min(MOST_ROUNDS, round(math.sqrt(prices.start_s / prices.round_s * within / between))))

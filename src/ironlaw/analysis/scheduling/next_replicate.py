@@ -1,4 +1,4 @@
-"""Whether another replicate is run, and which arms it measures."""
+"""Whether another replicate runs, and which arms it measures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_SHARE = 0.5
 
 
 def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate:
-    """What to do next. Without `wanted` no experiments join."""
+    """Decide about the next replicate. Without `wanted` no experiments join."""
     ending = _ending(situation)
     recording = assemble(situation.facts)
     plan, knows = situation.plan, known_so_far(recording)
@@ -34,9 +34,9 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
 
 
 def alone(situation: Situation) -> int:
-    """Replicates of the arms requested alone, before experiments join: three, unless they would be half of all.
+    """The number of replicates without experiments at the start: three, unless they would be half of all.
 
-    A run by count has a number of replicates and no time to save: there experiments join after the first.
+    In a run with a fixed number of replicates experiments join after the first.
     """
     if not situation.spent:
         return 1
@@ -67,7 +67,7 @@ def _least_s(situation: Situation) -> float:
 
 
 def known_so_far(recording: Recording) -> str:
-    """The widest comparison so far, for the progress display; nothing before two replicates."""
+    """The widest comparison so far, for the progress display; empty before two replicates."""
     if not recording.plans:
         return ""
     turns = times_of(recording)

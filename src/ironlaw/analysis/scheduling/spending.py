@@ -1,8 +1,8 @@
-"""Which experiments take turns: those that are called for, open, and fit into the budget; the others wait or rest.
+"""Which experiments run in a replicate: those that readings call for, that are open, and that fit into the budget.
 
-After every replicate it is asked again, from all readings so far, what is called for. Experiments join in the order of
-what they could explain, and leave when they are settled or hopeless; an arm that rests may come back, when another
-experiment needs it beside its own. Confirming early is held to a stricter rule: see statistics/sequential.py.
+The decision is repeated after every replicate, from all readings so far. Experiments join in order of what they could
+explain, and leave when they are settled or cannot be decided in time. An arm that left may return if another experiment
+needs it. Early confirmation follows a stricter rule: see statistics/sequential.py.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ JOINT_REPLICATES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affordable:
-    """How many replicates of how many arms the time left buys."""
+    """The number of replicates that the time left allows, by number of arms."""
 
     left_s: float
     costs: Costs
     last: ReplicateSpent
 
     def replicate_s(self, arms: int) -> float:
-        """A replicate that measures no longer than it takes to start, or than the last one did, an arm."""
+        """The time of a replicate that measures, per arm, no longer than it takes to start or than the last one did."""
         start_s = self.costs.starting_s(arms=arms, last=len(self.last.arms))
         measuring_s = self.last.counting_s * arms / max(1, len(self.last.arms))
         return start_s + min(measuring_s, max(start_s, measuring_s / 2))
 
     def replicates(self, arms: int, *, prepared: int = 0) -> float:
-        """Replicates of this number of arms, after preparing further ones."""
+        """The number of replicates of this number of arms, after preparing further arms."""
         if math.isinf(self.left_s):
             return math.inf
         left_s = self.left_s - prepared * self.costs.prepare_s
@@ -65,7 +65,7 @@ class Affordable:
 
 
 def spend(situation: Situation, recording: Recording, wanted: Wanted, costs: Costs) -> Plan:
-    """The plan of the next replicate: with the experiments that join, and those that rest."""
+    """The plan of the next replicate, with experiments joined and removed."""
     affordable = Affordable(left_s=situation.left_s, costs=costs, last=situation.spent[-1])
     return _Spending(situation=situation, recording=recording, wanted=wanted, affordable=affordable).plan()
 
@@ -78,7 +78,7 @@ class _Spending:
     affordable: Affordable
 
     def plan(self) -> Plan:
-        """What is called for, looked at, and chosen from."""
+        """Determine what readings call for, judge what ran, and choose."""
         plan = self._with_new_evidence()
         on = bench(replace(self.recording, plans=(*self.recording.plans, plan)))
         waiting = [entry for entry in called_for(self.recording, self.wanted) if entry not in plan.experiments]
@@ -101,7 +101,7 @@ class _Spending:
         return replace(plan, resting=resting, standings=tuple(standings.values()))
 
     def _with_new_evidence(self) -> Plan:
-        """The plan without arms left as they are for want of a cause that they show by now."""
+        """The plan without exclusions of arms that by now show the cause."""
         plan = self.situation.plan
         shown = {(entry.arm, entry.switches) for entry in called_for(self.recording, self.wanted) if entry.excluded}
         kept = tuple(entry for entry in plan.experiments if not entry.excluded or (entry.arm, entry.switches) in shown)
@@ -112,7 +112,7 @@ class _Spending:
     def _standings(
         self, on: Bench, plan: Plan, waiting: Sequence[Experiment], *, is_look: bool
     ) -> dict[str, CauseStanding]:
-        """By cause; judged again where a look is due, else as before."""
+        """The standing of each cause, judged again if an interim look is due."""
         before = {standing.cause: standing for standing in plan.standings}
         found = _found(on, plan)
         raw = p_values(on, [(plan.control.name, arm.name) for arm in plan.asked()[1:]])
@@ -174,7 +174,7 @@ class _Spending:
     def _joining(
         self, plan: Plan, waiting: Sequence[Experiment], open_causes: Sequence[str], standings: dict[str, CauseStanding]
     ) -> list[Experiment]:
-        """Experiments of one cause after the other, as long as enough replicates of all open ones fit."""
+        """Add the experiments cause by cause, as long as enough replicates of all open ones fit."""
         running = {*self._asked(), *_needed_by_plan(plan, open_causes)}
         chosen: list[Experiment] = []
         for slug in self._in_order(waiting):
@@ -191,13 +191,13 @@ class _Spending:
         return chosen
 
     def _in_order(self, waiting: Sequence[Experiment]) -> list[str]:
-        """Causes: what others are held against first, then what could explain most."""
+        """The causes in order: confounders first, then those that could explain most."""
         slugs = list(dict.fromkeys(entry.switches[-1].cause for entry in waiting))
         could = {slug: explainable(self.recording, self.wanted, cause_of(slug)) for slug in slugs}
         return sorted(slugs, key=lambda slug: (not cause_of(slug).is_confounder, -could[slug]))
 
     def _joint(self, on: Bench, plan: Plan, standings: dict[str, CauseStanding]) -> list[Experiment]:
-        """Joint arms of two large causes, until they have run often enough beside the single ones."""
+        """Joint arms of two large causes, until they have run often enough together with the single ones."""
         planned = [entry for entry in plan.experiments if is_joint(entry)]
         if planned:
             ran = _shared_replicates(on, _with_parts(plan, planned))
@@ -217,12 +217,12 @@ _WORST_FIRST = (CauseState.OPEN, CauseState.CONFIRMED, CauseState.HOPELESS, Caus
 
 
 def is_joint(entry: Experiment) -> bool:
-    """Whether several causes are taken away together, beside those that are held."""
+    """Whether the experiment removes several causes together, besides those held constant."""
     return len({switch.cause for switch in entry.switches if not cause_of(switch.cause).is_confounder}) > 1
 
 
 def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contribution]]]:
-    """The contributions that were read, by cause, with the comparison that each is of."""
+    """The measured contributions by cause, each with its comparison."""
     found: dict[str, list[tuple[tuple[str, str], Contribution]]] = {}
     control = plan.control.name
     for arm in plan.asked()[1:]:
@@ -233,7 +233,9 @@ def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contr
 
 
 def _sides(waiting: Iterable[Experiment], slug: str) -> int:
-    """In how many comparisons a waiting cause could be judged: arms beside the control that it would be tested on."""
+    """The number of comparisons in which a waiting cause could be judged: the arms, besides the control, that it would
+    be tested on.
+    """
     return max(1, len({entry.arm for entry in waiting if entry.switches[-1].cause == slug}) - 1)
 
 
@@ -244,7 +246,7 @@ def _typical_spread(on: Bench, plan: Plan) -> float:
 
 
 def _replicates_with_experiments(on: Bench) -> int:
-    """Replicates in which an arm of an experiment ran."""
+    """The number of replicates in which an arm of an experiment ran."""
     serving = [arm.name for arm in on.plan.arms if arm.serves]
     return len({number for name in serving for number in on.ln_wall.get(name, ())})
 
@@ -255,7 +257,7 @@ def _shared_replicates(on: Bench, names: Iterable[str]) -> int:
 
 
 def _needed(on: Bench, plan: Plan, causes: Sequence[str]) -> set[str]:
-    """The arms of experiments that open causes are read from."""
+    """The arms of experiments that open causes need."""
     read = {
         name for slug, items in _found(on, plan).items() if slug in causes for _, item in items for name in item.arms
     }
@@ -263,13 +265,13 @@ def _needed(on: Bench, plan: Plan, causes: Sequence[str]) -> set[str]:
 
 
 def _needed_by_plan(plan: Plan, causes: Sequence[str]) -> set[str]:
-    """The same from the plan alone: of causes whose arms have not run yet."""
+    """The same by the plan alone, for causes whose arms have not run yet."""
     own = [entry for entry in plan.experiments if entry.switches[-1].cause in causes and not is_joint(entry)]
     return _with_parts(plan, own)
 
 
 def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
-    """Arms of experiments that are called for in another form by now: with a confounder held that showed later."""
+    """Arms of experiments that have to run in another form by now: with a confounder held that showed later."""
     needed = {entry.applied for entry in called}
     return {
         entry.applied
@@ -284,7 +286,7 @@ def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
 
 
 def _with_parts(plan: Plan, entries: Iterable[Experiment]) -> set[str]:
-    """The arms of experiments, and of all that have a part of their switches: those that they are compared with."""
+    """The arms of experiments, and all arms with a subset of their switches, which they are compared with."""
     names: set[str] = set()
     for entry in entries:
         if entry.excluded:

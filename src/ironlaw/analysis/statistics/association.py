@@ -1,4 +1,4 @@
-"""How counters go with time: covariance and correlation over rounds, replicates and arms. Association, not cause."""
+"""The association of counters with time: covariance and correlation over rounds, replicates and arms; not a cause."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST_RELATIVE_SPREAD = 1e-12  # below, a quantity did not vary, up to roundi
 
 
 def associations(turns: dict[str, ArmTurns]) -> tuple[Association, ...]:
-    """Every counter against the wall time: over rounds and replicates of each arm, and over arms.
+    """Associate every counter with the wall time: over rounds and replicates of each arm, and over arms.
 
     Over rounds, deviations from the replicate's own mean; over replicates, their means; over arms, theirs. Counters
     and times are per inference, times in ns. Covariance is 1/n sum (x - mean x)(y - mean y).
@@ -58,7 +58,7 @@ def _over_arms(tables: list[ArmTurns]) -> Iterator[Association]:
 
 
 def _association(counter: str, over: str, arm: str, pairs: tuple[Floats, Floats], groups: int) -> Association:
-    """`groups` is how many means were taken out before; each costs a degree of freedom."""
+    """`groups` is the number of means subtracted before; each costs a degree of freedom."""
     counts, walls = (values - values.mean() for values in pairs)
     return Association(
         counter=counter,
@@ -71,9 +71,9 @@ def _association(counter: str, over: str, arm: str, pairs: tuple[Floats, Floats]
 
 
 def correlation(first: Floats, second: Floats, *, groups: int = 1) -> Maybe[Estimate]:
-    """Pearson's correlation with Fisher's interval; Missing where one side does not vary or n is below 4.
+    """Pearson's correlation with Fisher's interval; Missing if one side does not vary or n is below 4.
 
-    `groups` is how many group means were taken out of the values before (1: only the common mean is).
+    `groups` is the number of group means subtracted from the values before (1: only the common mean).
     """
     x, y = first - first.mean(), second - second.mean()
     for values, raw in ((x, first), (y, second)):

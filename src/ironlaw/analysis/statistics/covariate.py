@@ -1,4 +1,4 @@
-"""What explains the spread between replicates: a recorded quantity, and the comparison with it held still."""
+"""What explains the spread between replicates: a recorded quantity, and the comparison adjusted for it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FALSE_ALARMS = 0.01  # over all candidates together
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covariate:
-    """A quantity that goes with the replicate means, and the comparison with it held still.
+    """A quantity that correlates with the replicate means, and the comparison adjusted for it.
 
-    `is_equal`: held equal in both arms; otherwise at the mean of the difference that the arms always have in it.
+    `is_equal`: adjusted to equality in both arms; otherwise to the mean difference that the arms have in it.
     """
 
     name: str
@@ -40,14 +40,13 @@ class Covariate:
 
 
 def adjust(pairs: Pairs) -> Maybe[Covariate]:
-    """The comparison adjusted for the one quantity that goes with its replicate means best, if any does.
+    """Adjust a comparison for the quantity that correlates best with its replicate means, if any does.
 
-    Regresses the replicates' ln-ratios on the difference of the quantity between control and changed, and gives the
-    line's value, with its interval, where the difference is zero. Where no replicate came to that side of zero, the
-    difference is not noise but what the arms do, and a line must not be drawn beyond its points: then the value is
-    that at the mean difference, the plain comparison's, with what the quantity explains taken out of the interval. A
-    quantity counts only if noise would give so strong a correlation in less than 1 % of recordings, all candidates
-    considered.
+    Regresses the replicates' ln-ratios on the difference of the quantity between control and changed, and returns the
+    line's value at zero with its interval. If all differences have one sign, they are a property of the arms rather
+    than noise, and the line must not be extrapolated: the value is then that at the mean difference (the plain
+    comparison's), with the variation that the quantity explains removed from the interval. A quantity counts only if
+    noise gives so strong a correlation in less than 1 % of recordings, all candidates considered.
 
     Source: the interval of a regression line's mean response (Montgomery, Design and Analysis of Experiments, 10.5).
     """
@@ -80,7 +79,7 @@ def _on_line(x: Floats, y: Floats, at: float) -> Estimate:
 
 
 def quantities(turns: ArmTurns, replicates: Ints) -> dict[str, Floats]:
-    """Per replicate, each candidate's mean per inference, for those that were read in every replicate."""
+    """The mean per inference of each candidate, per replicate, for candidates that were read in every replicate."""
     found: dict[str, Floats] = {}
     for name, label in CANDIDATES.items():
         column = turns.column(name)
@@ -104,7 +103,7 @@ def _keep(found: dict[str, Floats], label: str, parts: tuple[Ints, Floats, Float
 
 
 def best_explanation(response: Floats, values: dict[str, Floats]) -> tuple[str, float] | None:
-    """The quantity with the strongest correlation and that correlation, where noise does not explain it."""
+    """The quantity with the strongest correlation, and that correlation, if noise does not explain it."""
     varying = {name: value for name, value in values.items() if _varies(value)}
     if not varying or not _varies(response) or len(response) < FEWEST_REPLICATES:
         return None

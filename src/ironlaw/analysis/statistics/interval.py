@@ -1,4 +1,4 @@
-"""Intervals: from the means of replicates to a 95 % interval; the rank-based check beside it."""
+"""Intervals: from replicate means to a 95 % interval, by Student's t and by ranks."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def t_quantile(degrees: float, probability: float) -> float:
 def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
     """The mean of replicate means with Student's t interval; Missing below two replicates.
 
-    A replicate is one draw of everything that is random when a process starts, so the spread between the
-    means of replicates holds both that variation and what is left of the noise within them (Kalibera & Jones, ISMM
-    2013).
+    A replicate is one draw of everything that is random when a process starts. The spread between replicate means
+    includes that variation and the remaining noise within them (Kalibera & Jones, ISMM 2013).
     """
     values = np.asarray(means, dtype=np.float64)
     count = len(values)
@@ -44,8 +43,8 @@ def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENC
 def rank_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
     """The Hodges-Lehmann estimate with the interval that inverts Wilcoxon's signed-rank test.
 
-    Assumes replicates to be independent and symmetric about their centre, and no distribution. With fewer
-    than six replicates the widest such interval does not reach 95 %, and there is none.
+    Assumes that replicates are independent and symmetric about their centre, but no distribution. Missing below six
+    replicates, where the widest such interval does not reach 95 %.
 
     Source: Hollander & Wolfe, Nonparametric Statistical Methods, section 3.2 and 3.3.
     """
@@ -60,7 +59,7 @@ def rank_interval(means: Sequence[float] | Floats, *, confidence: float = CONFID
 
 @cache
 def _signed_rank_cut(count: int, tail: float) -> int | None:
-    """How many Walsh averages may be cut at each end; None when even the extremes do not reach the tail."""
+    """The number of Walsh averages to cut at each end; None if even the extremes do not reach the tail."""
     if count == 0:
         return None
     ways = np.zeros(count * (count + 1) // 2 + 1)
@@ -74,7 +73,7 @@ def _signed_rank_cut(count: int, tail: float) -> int | None:
 
 
 def share_interval(count: int, total: int, *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
-    """The share count/total with the exact interval of a binomial: never too narrow, also at 0 and at 1.
+    """The share count/total with the exact binomial interval, which covers at least 95 % also at 0 and 1.
 
     Source: Clopper & Pearson, Biometrika 26 (1934) 404.
     """

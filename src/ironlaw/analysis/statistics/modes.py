@@ -1,4 +1,4 @@
-"""Arms whose times come in groups or have a long tail, with the replicates listed and what explains them."""
+"""Arms whose times have two modes or a long tail: the replicates concerned, and what explains them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDE_SPREAD = 0.02  # standard deviation between replicates, ln units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Companion:
-    """A quantity, per inference, that goes with an arm's two modes, and its mean in each."""
+    """A quantity per inference that differs between an arm's two modes, and its mean in each."""
 
     quantity: str
     when_slow: float
@@ -31,7 +31,7 @@ class Companion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Modes:
-    """Two modes of an arm's replicates: how far apart in ln units, the replicates in each, what explains it."""
+    """Two modes of an arm's replicates: their distance in ln units, the replicates in each, and what explains them."""
 
     apart: float
     slow: tuple[int, ...]
@@ -41,7 +41,7 @@ class Modes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Replicates far apart, by their range in ln units, with the quantity per inference that goes with them."""
+    """Replicates far apart: their range in ln units, and the quantity per inference that correlates with them."""
 
     apart: float
     quantity: str
@@ -50,7 +50,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """A tail that pulls the mean of ln time away from its median by `pull`, most in `replicates`.
+    """A tail that shifts the mean of ln time from its median by `pull`, mostly in `replicates`.
 
     `slowest` is the slowest turn over the median.
     """
@@ -62,14 +62,14 @@ class Tail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The shape of one arm's times: two modes or replicates far apart, and a long tail, where there are any."""
+    """The distribution of one arm's times: two modes or replicates far apart, and a long tail, if any."""
 
     groups: Modes | Spread | None
     tail: Tail | None
 
 
 def shape_of(turns: ArmTurns) -> Shape:
-    """What is unusual about the shape of one arm's times."""
+    """Examine the distribution of one arm's times."""
     replicates = np.unique(turns.replicate)
     ln_wall = np.log(turns.wall_ns)
     means = mean_by(turns.replicate, ln_wall, replicates)
@@ -84,7 +84,7 @@ def shape_of(turns: ArmTurns) -> Shape:
 
 
 def slow_mode(means: Floats) -> Ints | None:
-    """The indices of the slower of two groups of replicate means; None where one group is as likely.
+    """The indices of the slower of two groups of replicate means; None if one group is as likely.
 
     Both groups have at least two members, and are at least 1 % of the time apart.
     """
@@ -121,7 +121,7 @@ def _modes(turns: ArmTurns, replicates: Ints, means: Floats, slow: Ints, explain
 
 
 def _tail(turns: ArmTurns, replicates: Ints, ln_wall: Floats) -> Tail | None:
-    """A tail that pulls the mean of the logarithms away from their median by more than 1 %."""
+    """A tail that shifts the mean of the logarithms from their median by more than 1 %; None without one."""
     pulls = np.array(
         [float(values.mean() - np.median(values)) for values in (ln_wall[turns.replicate == r] for r in replicates)]
     )

@@ -16,10 +16,10 @@ LEAST_SHARE_OF_ROUNDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Two arms over the rounds they share; arrays have one entry per replicate, or per round where named so.
+    """Two arms over the rounds they share; arrays have one entry per replicate unless named otherwise.
 
     `ln_control` and `ln_changed` are means over rounds of ln(wall ns per inference). `control_turns` and
-    `changed_turns` mark the turns of each arm that are used.
+    `changed_turns` mark the used turns of each arm.
     """
 
     control: ArmTurns
@@ -73,7 +73,7 @@ def pair(control: ArmTurns, changed: ArmTurns) -> Pairs:
 
 
 def are_whole(rounds: Ints) -> Flags:
-    """Which replicates, in their order, were not cut, from how many rounds each has."""
+    """Mark the replicates that were not cut short, by their numbers of rounds."""
     whole = np.ones(len(rounds), dtype=np.bool_)
     if len(rounds) > 1:
         whole[-1] = rounds[-1] >= LEAST_SHARE_OF_ROUNDS * rounds[-2]

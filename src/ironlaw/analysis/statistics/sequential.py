@@ -1,10 +1,10 @@
-"""Looking at experiments while a run continues: what an early look may confirm, and what it leaves for the end.
+"""Interim looks at experiments during a run: what they may confirm, and the rule for the end of the run.
 
-A settled experiment leaves the rounds, so that the time goes to those that are not. A rule that looks often and stops
-at the first small p-value confirms noise more often than once in twenty. Haybittle and Peto's rule holds that at bay
-simply: an interim look confirms at p < 0.001 only, judged among all hypotheses by Bonferroni's bound, and the look at
-the end is Holm's at 0.05 less what the interim looks may have spent. By the union bound the probability of a single
-false confirmation in a recording stays at 5 %, whatever the dependence between experiments and looks.
+Settled experiments leave the rounds, so that the time goes to open ones. Stopping at the first small p-value of many
+looks would confirm noise more often than 5 % of the time. By Haybittle and Peto's rule an interim look confirms at p <
+0.001 only, with Bonferroni's correction over all hypotheses, and the final look is Holm's at 0.05 minus what the
+interim looks may have spent. By the union bound the probability of any false confirmation in a recording stays at 5 %,
+whatever the dependence between experiments and looks.
 
 Source: Haybittle, British Journal of Radiology 44 (1971) 793; Peto et al., British Journal of Cancer 34 (1976) 585.
 The simulated rates are in docs/method.md, section 4 (`python -m benchmarks.schedule spending`).
@@ -35,8 +35,9 @@ LEAST_OF_TYPICAL = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookRule:
-    """By what an experiment is judged: the probability of a confirmation by noise, among all, and the confidence of the
-    interval that refutes."""
+    """The rule for one look: the familywise probability of a confirmation by noise, and the confidence of the interval
+    that refutes.
+    """
 
     error: float = FAMILY_ERROR
     confidence: float = CONFIDENCE
@@ -47,21 +48,21 @@ INTERIM = LookRule(error=INTERIM_ERROR, confidence=INTERIM_CONFIDENCE)
 
 
 def final_rule(looks: int) -> LookRule:
-    """The rule of the end of a run, after this number of interim looks."""
+    """The rule for the end of a run, after this number of interim looks."""
     return LookRule(error=FAMILY_ERROR - INTERIM_ERROR * min(looks, MOST_LOOKS))
 
 
 def is_due(replicates: int, looks: int) -> bool:
-    """Whether the interim look number `looks` + 1 is taken after this number of replicates of experiments."""
+    """Whether interim look number `looks` + 1 is due after this number of replicates of experiments."""
     return looks < MOST_LOOKS and replicates >= max(FEWEST_TO_SETTLE + looks, FEWEST_TO_SETTLE * _LATER**looks)
 
 
 def guarded_p_value(values: Sequence[float], typical_spread: float) -> float:
-    """The p-value of an interim look: the spread counts for half of the typical one at least.
+    """The p-value of an interim look, with a spread of at least half the typical one.
 
-    The first few replicates of an experiment can lie close together at random, most of all where processes have two
-    modes: five in the same one have hardly any spread. The experiments of a recording run in the same processes, so
-    that the median of their spreads says what is usual there.
+    The first few replicates of an experiment can be close together at random, above all if processes have two modes:
+    five replicates in the same mode have hardly any spread. All experiments of a recording run in the same processes,
+    so the median of their spreads is the typical one.
     """
     if len(values) < 2:
         return 1.0
@@ -75,7 +76,8 @@ def guarded_p_value(values: Sequence[float], typical_spread: float) -> float:
 
 
 def replicates_to_decide(values: Sequence[float], *, hypotheses: int, smallest: float) -> float:
-    """How many replicates in all would confirm or refute, were mean and spread what they seem; infinite: none would.
+    """The total number of replicates that would confirm or refute, if mean and spread stay the same; infinite: none
+    would.
 
     `values` are of one experiment, positive as predicted.
     """

@@ -11,7 +11,7 @@ from ironlaw.missing import Maybe, Missing
 
 
 def smallest_difference(means: Sequence[float], *, replicates: int) -> Maybe[float]:
-    """The fraction by which times must differ for that many replicates to show it, from an arm against itself.
+    """The smallest fraction by which times must differ for that many replicates to show it, from an arm against itself.
 
     `means` are ln-ratios of the same work, one for each replicate. Their spread s gives the half-width of a 95 %
     interval, t s / sqrt(n); a true difference of just that size is shown in half of all runs, a smaller one in

@@ -1,9 +1,8 @@
-"""When a run may stop because its intervals are narrow enough, and how far it still is from there.
+"""When a run may stop because its intervals are narrow enough, and how much more it needs.
 
-A run that looks after every replicate and stops at the first narrow interval stops when the spread happens to look
-small, so that a plain 95 % interval covers less (92 to 94 % in simulation). Two things make up for it: the rule asks
-for the goal at a stricter confidence, and the interval that is reported is never narrower than the goal. docs/method.md
-has the coverage.
+A run that stops at the first narrow interval tends to stop when the spread happens to be small, so that a plain 95 %
+interval covers less (92 to 94 % in simulation). Two measures correct this: the rule requires the goal at a stricter
+confidence, and the reported interval is never narrower than the goal. docs/method.md has the coverage.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MOST_REPLICATES = 10_000  # beyond this the projection says "out of reach"
 def is_precise_enough(replicate_means: Sequence[float], goal: float) -> bool:
     """Whether a run may stop: the interval of the ln-ratio reaches +-goal (a fraction: 0.02 for 2 %).
 
-    `replicate_means` are the means so far, in any order; the rule is made for a look after every replicate.
+    `replicate_means` are the means so far, in any order. The rule assumes a look after every replicate.
     """
     count = len(replicate_means)
     if count < FEWEST_REPLICATES:
@@ -38,7 +37,7 @@ def is_precise_enough(replicate_means: Sequence[float], goal: float) -> bool:
 
 
 def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[int]:
-    """How many further replicates the goal will take, if the spread stays as it is; 0 when it is reached."""
+    """The number of further replicates to the goal, if the spread stays the same; 0 if it is reached."""
     count = len(replicate_means)
     if count < 2:
         return Missing("fewer than two replicates do not show the spread")
@@ -52,7 +51,7 @@ def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[in
 
 
 def seconds_a_replicate(recording: Recording) -> Maybe[float]:
-    """How long a replicate took on average: starting its interpreters, loading, warming up, and its turns."""
+    """The average time of a replicate: starting its interpreters, loading, warming up, and its turns."""
     spent_ns: dict[int, float] = {}
     between_ns: dict[tuple[str, int], int] = {}
     for interpreter in recording.interpreters:
@@ -69,9 +68,9 @@ def seconds_a_replicate(recording: Recording) -> Maybe[float]:
 
 
 def is_enough(facts: Sequence[Fact]) -> bool:
-    """Whether every comparison of a run so far is as precise as its plan asks; for the recorder to call.
+    """Whether every comparison of a run so far is as precise as its plan requests.
 
-    Arms that failed do not hold the run up; without a precision in the plan nothing is ever enough.
+    Failed arms are ignored. Always False without a precision in the plan.
     """
     recording = assemble(facts)
     if not recording.plans or recording.plan.schedule.precision is None:

@@ -1,1 +1,1 @@
-"""Why: which experiments to run, and what they say."""
+"""Verdicts: which experiments to run, and what they show."""

@@ -1,4 +1,4 @@
-"""The bench: what experiments measured, as per-replicate means that can be added and subtracted."""
+"""The bench: measurements of experiments as means per replicate, which can be added and subtracted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALLEST_EFFECT = 0.015
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """The plan and, per arm, ln(wall) averaged over the rounds of each replicate, and what it shows."""
+    """The plan and, per arm, its readings and ln(wall) averaged over the rounds of each replicate."""
 
     plan: Plan
     ln_wall: dict[str, dict[int, float]]
@@ -36,7 +36,7 @@ class Bench:
     smallest: float = SMALLEST_EFFECT
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
-        """The arm that ran as `arm` with the switches applied; itself where all are excluded; None where none ran."""
+        """The arm that ran as `arm` with the switches applied; `arm` itself if all are excluded; None if none ran."""
         own = [entry for entry in self.plan.experiments if entry.arm == arm]
         excluded = {entry.switches for entry in own if entry.excluded}
         needed = {switch for switch in switches if (switch,) not in excluded}
@@ -48,16 +48,16 @@ class Bench:
         return None
 
     def is_equal_in(self, control: str, changed: str, switch: Switch) -> bool:
-        """Whether both arms have as much of what the switch takes away, or of what it acts on."""
+        """Whether both arms have the same amount of what the switch removes or acts on."""
         if control not in self.seen or changed not in self.seen:
             return False
         return cause_of(switch.cause).is_equal_in(self.seen[control], self.seen[changed])
 
     def held(self, control: str, changed: str) -> tuple[Switch, ...]:
-        """The switches that were held while the other causes of a comparison were tested.
+        """The switches held constant while the other causes of a comparison were tested.
 
-        A confounder (page faults, which the allocator moves with anything else that is changed about a process) is
-        taken away on both sides where an arm shows it.
+        A confounder (page faults, which change with anything that changes memory allocation) is removed on both sides
+        if an arm shows it.
         """
         for entry in self.plan.experiments:
             if len(entry.switches) > 1 and entry.arm in (control, changed):
@@ -67,7 +67,7 @@ class Bench:
         return ()
 
     def series(self, *terms: tuple[float, str]) -> dict[int, float]:
-        """A weighted sum of arms' ln(wall), per replicate in which all of them ran."""
+        """A weighted sum of arms' ln(wall), for each replicate in which all of them ran."""
         tables = [self.ln_wall.get(name, {}) for _, name in terms]
         shared = set.intersection(*(set(table) for table in tables)) if tables else set()
         return {
@@ -78,12 +78,12 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """One cause's part of ln(C/X), per replicate, with the arms it was read from.
+    """One cause's part of ln(C/X), per replicate, with the arms it was computed from.
 
-    `switches` were applied to the control, `facing` to the changed arm: the same ones where both engines take them.
-    `in_time` is its part of C - X over the geometric mean of both. A cost that is equal in both arms leaves C - X as it
-    is and still changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference moves both.
-    Empty where the part is the whole of a comparison, which cannot differ in sign.
+    `switches` were applied to the control, `facing` to the changed arm: the same ones if both engines take them.
+    `in_time` is its part of C - X divided by the geometric mean of both. A cost that is equal in both arms does not
+    change C - X, but changes ln(C/X), since it is a smaller part of the longer time; a cause of the difference changes
+    both. Empty if the part is a whole comparison, whose sign is the same on both scales.
     """
 
     cause: str
@@ -101,7 +101,9 @@ class Contribution:
 
     @property
     def key(self) -> Key:
-        """What distinguishes it from other experiments on its comparison: a cause can be tested by several switches."""
+        """A key that distinguishes it from other experiments on its comparison, since several switches can test one
+        cause.
+        """
         return self.cause, *(" and ".join(map(str, side)) for side in self.by_side())
 
     def by_side(self) -> tuple[tuple[Switch, ...], tuple[Switch, ...]]:
@@ -114,14 +116,14 @@ Key = tuple[str, ...]
 
 
 def bench(recording: Recording, turns: dict[str, ArmTurns] | None = None) -> Bench:
-    """The arms of a recording, ready for verdicts: only rounds that all arms of a replicate ran."""
+    """Build the bench of a recording from the rounds that all arms of a replicate ran."""
     tables = turns_of(recording) if turns is None else turns
     ln_wall = {name: _by_replicate(table) for name, table in tables.items() if len(table)}
     return Bench(plan=recording.plan, ln_wall=ln_wall, seen=observe(recording, tables))
 
 
 def _by_replicate(table: ArmTurns) -> dict[int, float]:
-    """Means over turns; a replicate that was cut before half of its turns is left out, as in comparisons."""
+    """Means over turns by replicate. Replicates cut before half of their turns are left out, as in comparisons."""
     ln = np.log(table.wall_ns)
     numbers, turns = np.unique(table.replicate, return_counts=True)
     full = numbers[are_whole(turns)]
@@ -129,9 +131,10 @@ def _by_replicate(table: ArmTurns) -> dict[int, float]:
 
 
 def contributions(on: Bench, control: str, changed: str) -> Iterable[Contribution]:
-    """Every cause that was taken away on both sides of the comparison, or on one while the other excludes it.
+    """The contributions of causes that were removed on both sides of the comparison, or on one if the other excludes
+    the cause.
 
-    A factor in which the two arms differ is left to the comparison itself, which is its experiment.
+    A factor in which the two arms differ is not included: the comparison itself is its experiment.
     """
     differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
     confounders = on.held(control, changed)
@@ -147,7 +150,9 @@ def contributions(on: Bench, control: str, changed: str) -> Iterable[Contributio
 
 
 def _paired(on: Bench, control: str, changed: str) -> Iterable[tuple[Switch, Switch]]:
-    """The switches to compare, one on each side: the same on both, or two of one cause where engines differ in it."""
+    """The pairs of switches to compare: the same on both sides, or two of one cause if the engines have different
+    ones.
+    """
     own = [entry for entry in on.plan.experiments if entry.arm in (control, changed)]
     sides = (control, changed)
     tried = {arm: {switch for entry in own if entry.arm == arm for switch in entry.switches} for arm in sides}
@@ -210,10 +215,10 @@ def _nodes(on: Bench, switch: Switch, arm: str) -> str:
 
 
 def _predicted(on: Bench, switch: Switch, arms: tuple[str, str], applied: tuple[str, str]) -> int:
-    """The sign that the cause gives to its part of ln(C/X).
+    """The sign that the cause predicts for its part of ln(C/X).
 
-    Of what is taken away: the arm on which the switch does more is the one that has the cause, and it changes as
-    predicted. Of what is put in the way: the faster arm loses by it more than the slower one.
+    For a switch that removes something: the arm on which it has more effect has the cause, and changes as predicted.
+    For a switch that adds an obstacle: the faster arm loses more than the slower one.
     """
     if switch.adds:
         return -1 if mean_of(on.series((1.0, arms[0]), (-1.0, arms[1]))) < 0 else 1
@@ -238,12 +243,14 @@ def _in_time(on: Bench, arms: tuple[str, str], applied: tuple[str, str]) -> dict
 
 
 def mean_of(parts: dict[int, float]) -> float:
-    """The mean over replicates; 0 where nothing ran."""
+    """The mean over replicates; 0 if nothing ran."""
     return float(np.mean(list(parts.values()))) if parts else 0.0
 
 
 def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]]]:
-    """Per comparison, widest first, what looks real so far, largest first: which to take away together?"""
+    """The contributions that look real so far, by comparison (widest first) and size (largest first), to choose which
+    causes to remove together.
+    """
     on = bench(recording)
     control = recording.plan.control.name
     found = []
@@ -263,7 +270,7 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]
 
 
 def cost_of_fault(on: Bench, arm: str, cause: str) -> Maybe[Estimate]:
-    """The factor that a cause costs an arm, where the arm also ran without it."""
+    """The factor that a cause costs an arm, if the arm also ran without it."""
     for entry in on.plan.experiments:
         if entry.arm == arm and not entry.excluded and entry.switches[-1].cause == cause:
             without = on.stand_in(arm, entry.switches[:-1])

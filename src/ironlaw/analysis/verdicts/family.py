@@ -1,8 +1,8 @@
-"""The family of experiments of a recording: what noise alone would confirm among them, and what is left of each.
+"""The family of a recording's experiments: p-values corrected for their number.
 
 Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979) 65.
-It holds the probability of a single false confirmation in a recording at 5 % whatever the dependence between the
-experiments, as Bonferroni's bound does, and never confirms less than that.
+The probability of any false confirmation in a recording is at most 5 % whatever the dependence between experiments, as
+with Bonferroni's correction, and Holm's procedure never confirms less than that one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def p_value(values: Sequence[float]) -> float:
-    """The two-sided probability of a mean so far from zero by noise alone, of replicate values (Student's t).
+    """The two-sided p-value of the mean of replicate values against zero (Student's t).
 
-    1 below two replicates, and where the mean is exactly zero.
+    1 below two replicates, and if the mean is exactly zero.
     """
     if len(values) < 2:
         return 1.0
@@ -35,9 +35,9 @@ def p_value(values: Sequence[float]) -> float:
 
 
 def adjusted(p_values: Mapping[Key, float], *, hypotheses: int = 0) -> dict[Key, float]:
-    """Each experiment's p-value as judged among all of them: below 0.05 where it holds by Holm's step-down rule.
+    """Each experiment's p-value corrected for all of them: below 0.05 if it is significant by Holm's step-down rule.
 
-    `hypotheses` is how many there are with those that were called for and not begun, whose p-values count as 1.
+    `hypotheses` is their number including those that were called for and not started, whose p-values count as 1.
     """
     found: dict[Key, float] = {}
     largest, count = 0.0, max(hypotheses, len(p_values))

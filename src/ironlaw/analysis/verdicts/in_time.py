@@ -1,4 +1,4 @@
-"""Parts of a difference in time: what each saves or costs, and which of them may be called a share of the whole."""
+"""Parts of a difference in time: what each saves or costs, and which of them may be reported as a share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_SHOWN = Missing("the remainder is not shown to differ from nothing")
 
 
 def in_time(comparison: Comparison, rows: dict[str, ArmSummary]) -> Comparison:
-    """Shares as ns per inference of the difference, to which they add up; parts that oppose each other in ns alone."""
+    """Convert shares to ns per inference, which add up to the difference; opposing parts are given in ns only."""
     times = [rows[name].wall_ns for name in (comparison.control, comparison.changed)]
     left = comparison.unexplained_share
     if all(is_known(time) for time in times):
@@ -45,9 +45,9 @@ def _times(share: Estimate, difference_ns: float) -> Estimate:
 
 
 def _without_opposed_shares(comparison: Comparison, left: Maybe[Estimate]) -> Comparison:
-    """The comparison without shares where one is below nothing or above the whole: such effects oppose each other.
+    """Remove all shares if one is below 0 or above 1, since the effects then oppose each other.
 
-    By an amount too small to matter a share is moved to the end that it passed.
+    A share that is outside by an amount too small to matter is clipped instead.
     """
     parts = [verdict.share for verdict in comparison.causes if isinstance(verdict.share, Estimate)]
     if isinstance(left, Estimate) and left.excludes(0.0):
@@ -72,6 +72,6 @@ def _without_opposed_shares(comparison: Comparison, left: Maybe[Estimate]) -> Co
 
 
 def _within(share: Estimate) -> Estimate:
-    """A share whose value lies between nothing and the whole; its interval may say that it is not shown to."""
+    """Whether a share's value is between 0 and 1; its interval may extend beyond."""
     value = min(1.0, max(0.0, share.value))
     return Estimate(value=value, low=min(share.low, value), high=max(share.high, value))

@@ -1,8 +1,9 @@
-"""Verdicts: what the experiments of a recording say about why two arms differ, and what each cause is worth.
+"""Verdicts: why two arms differ by the experiments of a recording, and what each cause contributes.
 
 For a cause with a switch, let C', X' be control and changed arm with the switch applied. Its contribution to the
-comparison is ln(C/X) - ln(C'/X'): how much of the advantage goes away with it. Contributions are formed per replicate,
-so each has an interval that includes the spread between processes, and all of them add up with the unexplained rest.
+comparison is ln(C/X) - ln(C'/X'): the part of the advantage that disappears with it. Contributions are computed per
+replicate, so their intervals include the spread between processes. Together with the unexplained rest they add up to
+the comparison.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ NO_WHOLE = Missing("no difference is shown, so it has no share")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """The causes of one comparison, and what they leave over, in ln units."""
+    """The causes of one comparison, and the unexplained rest, in ln units."""
 
     causes: tuple[CauseVerdict, ...] = ()
     unexplained: Maybe[Estimate] = Missing("no experiment ran")
@@ -41,13 +42,13 @@ Family = Mapping[tuple[str, str, Key], float]
 
 
 def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely noise alone would give each experiment of a recording, judged among all that could have joined it."""
+    """The p-values of a recording's experiments, corrected for all that could have joined."""
     raw = p_values(on, comparisons)
     return adjusted(raw, hypotheses=len(raw) + on.plan.hypotheses_waiting())
 
 
 def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """How likely noise alone would give each experiment of a recording, judged by itself."""
+    """The uncorrected p-values of a recording's experiments."""
     raw: dict[tuple[str, str, Key], float] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
@@ -58,10 +59,10 @@ def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
 
 
 def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Attribution:
-    """Verdicts on every cause that was tested for one comparison, whose ln-ratio is `whole`.
+    """Judge every cause that was tested for one comparison, whose ln-ratio is `whole`.
 
-    `among` is the recording's family of experiments, or why nothing is confirmed here: the control moved, or the
-    arms do not compute the same.
+    `among` is the recording's family of p-values, or why nothing can be confirmed: the control moved, or the arms
+    compute different functions.
     """
     judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks))
     found = [*contributions(on, control, changed)]
@@ -91,13 +92,13 @@ def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Mayb
 
 
 def _p_value(item: Contribution) -> float:
-    """On both scales where the part must show on both; see Contribution."""
+    """The larger p-value of both scales, if the part must show on both; see Contribution."""
     return max(p_value(list(scale.values())) for scale in (item.parts, item.in_time) if scale or scale is item.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """What the experiments of one comparison are judged by."""
+    """Judges the experiments of one comparison."""
 
     on: Bench
     arms: tuple[str, str]
@@ -126,7 +127,7 @@ class Judge:
     def _decide(self, item: Contribution, effect: Maybe[Estimate]) -> tuple[Outcome, str, str]:
         """The outcome, its reason, and what would decide it.
 
-        Confirmed: unlikely by noise alone among all experiments, and in the predicted direction on both scales.
+        Confirmed: significant among all experiments, and in the predicted direction on both scales.
         """
         if isinstance(effect, Missing):
             return Outcome.UNDECIDED, "", ""  # the effect itself says why
@@ -166,12 +167,12 @@ class Judge:
         return Outcome.CONFIRMED, "", ""
 
     def _is_within(self, values: list[float]) -> bool:
-        """Whether the whole interval is of what would not matter."""
+        """Whether the whole interval is too small to matter."""
         estimate = t_interval(values, confidence=self.rule.confidence)
         return isinstance(estimate, Estimate) and estimate.lies_within(self.on.smallest)
 
     def _slower_loses(self, item: Contribution) -> bool:
-        """Whether the slower arm loses by the switch as well: one that lacks the cause has nothing to lose."""
+        """Whether the slower arm, which should lack the cause, also loses by the switch."""
         sides = [(item.control, item.changed), *([item.others] if item.others else [])]
         without, applied = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
         loss = t_interval(list(self.on.series((1.0, applied), (-1.0, without)).values()))
@@ -179,7 +180,7 @@ class Judge:
 
 
 def _in_time(item: Contribution) -> Estimate | None:
-    """The part on the scale of time, positive as predicted; None where it has none. See Contribution."""
+    """The part on the scale of time, positive as predicted; None if it has none. See Contribution."""
     estimate = t_interval(_signed_in_time(item))
     return estimate if isinstance(estimate, Estimate) else None
 
@@ -194,7 +195,7 @@ def _signed_in_time(item: Contribution) -> list[float]:
 
 
 def _direction(item: Contribution) -> Direction:
-    """What is predicted for the changed arm of the experiment."""
+    """The direction predicted for the changed arm of the experiment."""
     slows = item.switches[0].slows() if item.switches else item.sign < 0
     return Direction.SLOWER if slows else Direction.FASTER
 
@@ -226,8 +227,8 @@ def _with_share(
 def share_of(parts: dict[int, float], total: dict[int, float], whole: float) -> Maybe[Estimate]:
     """A part over the whole with its 95 % interval, by the linearised variance of a ratio of means.
 
-    The replicates of part and whole go together, so what both share cancels. Source: Cochran, Sampling Techniques,
-    3rd ed., section 2.11.
+    Part and whole are paired by replicate, so that shared variation cancels. Source: Cochran, Sampling Techniques, 3rd
+    ed., section 2.11.
     """
     share = mean_of(parts) / whole
     residuals = [(part - share * total[key]) / whole for key, part in parts.items() if key in total]
@@ -240,10 +241,10 @@ def share_of(parts: dict[int, float], total: dict[int, float], whole: float) -> 
 def _left_over(
     total: dict[int, float], whole: Estimate, shared: Shares, verdicts: list[CauseVerdict]
 ) -> tuple[Maybe[Estimate], Maybe[Estimate]]:
-    """What no confirmed cause accounts for, and its share; with all of their parts it adds up to `whole`.
+    """The part that no confirmed cause explains, and its share. All parts add up to `whole`.
 
-    Experiments may have fewer replicates than the comparison, so the interval is theirs, moved to the value that
-    adds up.
+    Experiments may have fewer replicates than the comparison. The interval is theirs, centred on the value that adds
+    up.
     """
     if not verdicts:
         gap = Missing("no experiment ran")

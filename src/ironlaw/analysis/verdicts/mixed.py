@@ -1,7 +1,7 @@
 """Mixed precision: which blocks to leave in float, by the ledger, and whether that beats the best uniform arm.
 
-The ledger only proposes: quantize and dequantize at the border of a block that stays float are not in it. What the
-proposed arm is worth is measured in the rounds of the other arms, all of them, so that it is not flattered.
+The ledger only proposes: it lacks quantize and dequantize at the border of a block that stays float. The proposed arm
+is measured in the same rounds as the other arms, all of which count, so that choosing it introduces no bias.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Losing:
 
 
 def is_mixing(arm: Arm) -> bool:
-    """Whether the arm is here to show what mixing is worth: a mixed one, or its reference with all blocks in int8."""
+    """Whether the arm measures the gain of mixing: a mixed arm, or its reference with all blocks in int8."""
     return arm.variant.level(FACTOR.name) != FACTOR.plain
 
 
 def mixtures(recording: Recording) -> tuple[Arm, ...]:
-    """The arms to add: the best int8 arm without the blocks that lose by it, and its reference; none where none does.
+    """The arms to add: the best int8 arm with its losing blocks in float, and its reference; empty if no block loses.
 
-    The reference is traced as the mixed arm is, and the int8 arm need not be: without it, what tracing is worth would
-    look like what mixing is worth.
+    The mixed arm and its reference are traced; the int8 arm need not be. Without the reference, the effect of tracing
+    would be attributed to mixing.
     """
     lost = losing(recording)
     if isinstance(lost, Missing) or not lost.blocks or any(is_mixing(arm) for arm in recording.plan.arms):
@@ -64,10 +64,11 @@ def mixtures(recording: Recording) -> tuple[Arm, ...]:
 
 
 def losing(recording: Recording) -> Maybe[Losing]:
-    """The blocks that int8 costs time, conversions inside of them included, by the fastest int8 arm that was read.
+    """The blocks that are slower in int8, including conversions inside them, by the fastest int8 arm whose layers were
+    read.
 
-    Only what would matter: a block loses when it takes longer by SMALLEST_EFFECT of the arm's time. Where all blocks
-    lose that have int8 at all, the float arm itself is what is left, and none is named.
+    A block loses if it takes longer by at least SMALLEST_EFFECT of the arm's time. If all int8 blocks lose, none is
+    named, since the float arm itself would remain.
     """
     on = bench(recording)
     read = {graph.arm for graph in recording.layer_graphs if is_known(graph.calls)}
@@ -90,10 +91,10 @@ def losing(recording: Recording) -> Maybe[Losing]:
 
 
 def mixed(recording: Recording, on: Bench, fit: Collection[str], *, trusted: bool) -> Maybe[tuple[Mixed, ...]]:
-    """What each mixed arm is worth beside the best uniform arm, and the best one that differs in nothing else.
+    """The gain of each mixed arm over the best uniform arm, and over the best one that differs in nothing else.
 
-    `fit` are the arms that answer as the control does: no other one is held against it. A gap where nothing was
-    searched, or no block lost.
+    `fit` are the arms that answer as the control does; others are not compared. Missing if nothing was searched or no
+    block lost.
     """
     arms = [arm for arm in recording.plan.asked() if arm.variant.level(FACTOR.name).startswith(BUT)]
     if not arms:
@@ -140,7 +141,7 @@ def _int8_arms(recording: Recording) -> list[Arm]:
 
 
 def _in_float(recording: Recording, arm: Arm, read: Collection[str]) -> Arm | None:
-    """The arm that differs from an int8 arm in its format only."""
+    """The float arm that differs from an int8 arm in precision only."""
     for other in recording.plan.asked():
         is_float = other.variant.level(PRECISION) == "fp32" and not other.factory and other.name in read
         if is_float and set(other.variant.differing(arm.variant)) <= set(_OF_INT8):
@@ -149,14 +150,14 @@ def _in_float(recording: Recording, arm: Arm, read: Collection[str]) -> Arm | No
 
 
 def _fastest(on: Bench, arms: Iterable[Arm]) -> Arm | None:
-    """By the mean of ln(time) over the control's, of the replicates that each arm ran."""
+    """The fastest arm by the mean of ln(time/control) over its replicates."""
     control = on.plan.control.name
     relative = {arm: on.series((1.0, arm.name), (-1.0, control)) for arm in arms}
     return min((arm for arm in relative if relative[arm]), key=lambda arm: mean_of(relative[arm]), default=None)
 
 
 def _rival(on: Bench, arm: Arm, others: Iterable[Arm]) -> Arm | None:
-    """The fastest of those that took turns with an arm for longest: the others were retired as slower."""
+    """The fastest of the arms that ran together with an arm for longest; the others were retired as slower."""
     series = {one: on.series((1.0, one.name), (-1.0, arm.name)) for one in others}
     longest = max(map(len, series.values()), default=0)
     lasting = [one for one in series if longest and len(series[one]) == longest]
@@ -170,7 +171,7 @@ def _calls(recording: Recording, arm: str) -> tuple[LayerCall, ...]:
 
 
 def _lost_ns(found: Ledger, calls: tuple[LayerCall, ...]) -> dict[str, float]:
-    """By block that computes in int8, in the order of execution: by how much it takes longer than in float, ns."""
+    """How much longer each int8 block takes than in float, in ns, in order of execution."""
     rows = [row for row in found.rows if row.fate in LAYER_FATES]
     homes = {name: block_of(row.path, DEPTH) for row in rows for name in row.changed_layers}
     placed = _placed(calls, homes)
@@ -184,8 +185,9 @@ def _lost_ns(found: Ledger, calls: tuple[LayerCall, ...]) -> dict[str, float]:
 
 
 def _placed(calls: tuple[LayerCall, ...], homes: dict[str, str]) -> dict[str, str]:
-    """The block of each call. What is outside of modules, as conversions do after tracing, is inside of a block
-    when all that it reads and all that read it are."""
+    """The block of each call. Calls outside modules, such as conversions after tracing, belong to a block if all their
+    inputs and all their readers do.
+    """
     readers: dict[int, list[int]] = {}
     for place, call in enumerate(calls):
         for source in call.fed_by:

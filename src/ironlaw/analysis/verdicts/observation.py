@@ -1,4 +1,4 @@
-"""What is known of every arm of a recording, as the signatures of causes read it."""
+"""The readings of every arm of a recording, in the form that signatures of causes use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ironlaw.recording import Recording
 
 
 def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Observed]:
-    """What is known of every arm that took a turn."""
+    """Collect the readings of every arm that took a turn."""
     started: dict[str, ArmStarted] = {}
     for fact in recording.started:
         if fact.checks or fact.arm not in started:  # looked at in the first replicate of an arm, and of a later one

@@ -1,4 +1,4 @@
-"""The Pareto front of a search: the arms that no other one beats in latency, size and agreement, with intervals."""
+"""The Pareto front of a search: the arms that no other beats in latency, size and agreement, with intervals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NOT_SLOWER = 0.0
 
 
 def front(on: Bench, rows: dict[str, ArmSummary]) -> tuple[FrontPoint, ...]:
-    """The arms that nothing is shown to beat, fastest first; empty where nothing was searched.
+    """The arms that no other is shown to beat, fastest first; empty if nothing was searched.
 
-    Only replicates after the last retirement count: those before chose the arms.
+    Only replicates after the last retirement count, since earlier ones chose the arms.
     """
     retired = on.plan.retired
     if not retired:
@@ -54,7 +54,7 @@ def _gain(on: Bench, control: str, changed: str, last: int) -> object:
 
 
 def _beats(on: Bench, rows: dict[str, ArmSummary], one: str, other: str, last: int) -> bool:
-    """Whether one arm is shown to be faster than another one, and is neither larger nor further from the control."""
+    """Whether one arm is shown to be faster than another, and neither larger nor in less agreement with the control."""
     gain = _gain(on, other, one, last) if one != other else None
     if not isinstance(gain, Estimate) or gain.low <= NOT_SLOWER:
         return False

@@ -1,4 +1,4 @@
-"""Which experiments are called for by what was read so far: pure, so that a recording shows why each was chosen."""
+"""Which experiments the readings so far call for. Pure, so that a recording shows why each was chosen."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def parse_wanted(text: str) -> tuple[str, ...]:
 
 
 def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
-    """The experiments on single causes that all readings so far call for, whether they are planned or not."""
+    """The experiments on single causes that the readings so far call for, planned or not."""
     scene = _scene(recording, wanted)
     if scene is None:
         return []
@@ -74,7 +74,7 @@ def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
 
 
 def joint(recording: Recording) -> list[Experiment]:
-    """For the widest comparison, the largest of several causes taken away together: do they overlap?"""
+    """Experiments that remove the largest causes of the widest comparison together, to see if they overlap."""
     proposed: dict[str, Experiment] = {}
     for control, changed, found in provisional(recording)[:1]:
         chosen = _joinable(found)[:MOST_JOINT]
@@ -92,7 +92,9 @@ def joint(recording: Recording) -> list[Experiment]:
 
 
 def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
-    """Those that can be applied to one arm: of several levels of a factor, the one whose effect is largest."""
+    """The contributions that can be removed together: of several levels of a factor, the one with the largest
+    effect.
+    """
     kept: list[Contribution] = []
     taken: set[tuple[int, str]] = set()
     for item in found:
@@ -104,8 +106,9 @@ def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
 
 
 def explainable(recording: Recording, wanted: Wanted, cause: Cause) -> float:
-    """What the cause could explain, by which experiments join first: the difference times how unlike both sides are in
-    the cause, each between 0 and any number. Of a cause that is only suspected half of the difference."""
+    """How much the cause could explain, which orders the experiments: the difference times the dissimilarity of both
+    sides in the cause. For a cause that is only suspected, half of the difference.
+    """
     scene = _scene(recording, wanted)
     if scene is None:
         return 0.0
@@ -130,8 +133,9 @@ def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
 
 
 def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
-    """The arms as all readings show them; the widest comparison is the one that was when the first experiment joined,
-    so that it stays the same while replicates are added."""
+    """The arms by all readings. The widest comparison is fixed when the first experiment joins, so that it stays the
+    same while replicates are added.
+    """
     turns = turns_of(recording)
     seen = observe(recording, turns)
     asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
@@ -159,7 +163,7 @@ def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
-    """The arms requested, the two sides of the widest comparison among them, and the confounders that they show."""
+    """The requested arms, the two sides of the widest comparison, and the confounders that these show."""
 
     asked: list[Observed]
     control: Observed
@@ -168,7 +172,9 @@ class _Scene:
     confounders: tuple[Switch, ...] = field(default=())
 
     def experiments(self, cause: Cause, switch: Switch) -> list[Experiment]:
-        """What is put in the way, and suspicions: on the widest comparison. Defects: on every arm that shows them."""
+        """Experiments on obstacles and suspicions for the widest comparison, and on defects for every arm that shows
+        them.
+        """
         pair = (self.control, self.focus)
         if not cause.may_divide(*pair):
             return []
@@ -183,7 +189,7 @@ class _Scene:
         return [*(self._on(arm, switch) for arm in showing), *(_excluded(arm, cause, switch) for arm in rest)]
 
     def _suspected(self, cause: Cause, switch: Switch) -> list[Experiment]:
-        """As soon as one side is suspect, on both, save one that cannot have the cause."""
+        """Experiments on both sides if one side is suspect, except on a side that cannot have the cause."""
         pair = (self.control, self.focus)
         if not any(map(cause.shows, pair)):
             return []
@@ -194,12 +200,12 @@ class _Scene:
         ]
 
     def _fits(self, arm: Observed, switch: Switch) -> bool:
-        """Whether the arm does not have the level already, and its engine can apply it."""
+        """Whether the arm lacks the level, and its engine can apply it."""
         variant = arm.arm.variant
         return variant.level(switch.factor) != switch.level and self.wanted.applies(switch, variant)
 
     def _on(self, arm: Observed, switch: Switch) -> Experiment:
-        """The arm with the switch, and with the confounders that it shows taken away: see Bench.held."""
+        """The arm with the switch applied and its confounders removed; see Bench.held."""
         held = (other for other in self.confounders if other != switch and cause_of(other.cause).shows(arm))
         switches = (*held, switch)
         return Experiment(arm=arm.arm.name, switches=switches, applied=named(arm.arm, switches))
@@ -211,9 +217,9 @@ def _excluded(arm: Observed, cause: Cause, switch: Switch) -> Experiment:
 
 
 def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:
-    """The other two corners of the cause's factor and the one it is crossed with, to share out a change of both.
+    """The other two corners of the cause's factor and the one it is crossed with, to divide a change of both.
 
-    None where an engine does not offer one of them.
+    Empty if an engine does not offer one of them.
     """
     one, other = scene.control.arm, scene.focus.arm
     if not cause.crossed or one.factory or other.factory:
@@ -231,7 +237,7 @@ def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:
 
 
 def named(arm: Arm, switches: Iterable[Switch]) -> str:
-    """The name of an arm with switches applied: the variant's own, or the user's name with the levels behind it."""
+    """The name of an arm with switches applied: the variant's own, or the user's name followed by the levels."""
     if arm.factory is None:
         variant = arm.variant
         for switch in switches:
@@ -241,7 +247,7 @@ def named(arm: Arm, switches: Iterable[Switch]) -> str:
 
 
 def arms_for(plan: Plan, proposed: Iterable[Experiment]) -> tuple[Arm, ...]:
-    """The arms that experiments need and the plan has not."""
+    """The arms that experiments need and the plan lacks."""
     known = {arm.name for arm in plan.arms}
     made: dict[str, Arm] = {}
     for entry in proposed:

@@ -1,4 +1,4 @@
-"""What to change next: every arm that ran and could be deployed, ranked by its measured gain."""
+"""What to change next: all arms that ran and can be deployed, ranked by measured gain."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def recommend(
     invalid: Collection[str],
     strays: Collection[str] = (),
 ) -> Maybe[Recommendation]:
-    """The fastest arm that answers as the control does, and what else was tried.
+    """Recommend the fastest arm that answers as the control does, and list the others.
 
-    Gains over a control among the `invalid` arms answer another question, and an invalid arm is never recommended;
-    nor is one of the `strays`, which compute something else than the control.
+    Nothing is recommended over a control among the `invalid` arms. An invalid arm is never recommended, nor one of the
+    `strays`, which compute another function than the control.
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
-    `trained` weights agreement cannot be judged; then it is not requested, and a concern says that it is not known.
+    `trained` weights agreement cannot be judged; it is then not required, and a concern says that it is unknown.
     """
     if not trusted:
         return NO_GAIN
@@ -72,7 +72,7 @@ def recommend(
 
 
 def _base(on: Bench, arm: Arm) -> str:
-    """The arm that was requested, of which an experiment is a form."""
+    """The requested arm that an experiment's arm is derived from."""
     return next(
         (entry.arm for entry in on.plan.experiments if entry.applied == arm.name and not entry.excluded), arm.name
     )
@@ -83,7 +83,7 @@ def _deployable(variant: Variant) -> bool:
 
 
 def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
-    """Whether its answers allow to recommend an arm; of untrained weights only that they are numbers can be asked."""
+    """Whether an arm's outputs allow recommending it; with untrained weights they only have to be finite."""
     if row is None:
         return False
     if is_known(row.likeness) and row.likeness.shapes:
@@ -92,7 +92,7 @@ def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
 
 
 def _program(on: Bench, arm: Arm) -> str:
-    """To use the program of an arm, by its source, or by the name that Python code gave it under."""
+    """How to use an arm's program: by its source, or by the name it was given in Python."""
     if arm.factory is None or not arm.factory.endswith(HANDED_OVER):
         return f"use {arm.factory}"
     given = next(other.name for other in on.plan.arms if other.factory == arm.factory and not other.serves)

@@ -1,4 +1,4 @@
-"""Arms that count their whole process: the share of their start-up that falls to each inference."""
+"""Arms that count their whole process: each inference's share of the start-up."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WHOLE_PROCESS = "process"
 def counted_in_scope(recording: Recording, tables: dict[str, ArmTurns]) -> dict[str, ArmTurns]:
     """The turns with start-up added to the arms that have scope=process: T/n = setup/n + t.
 
-    Start-up is from the start of the interpreter until it had imported everything, loading the model, and warming up,
-    as measured in each replicate; taken as CPU time. n is the plan's --n, else what the arm ran in the replicate.
+    Start-up is starting the interpreter, imports, loading the model, and warming up, as measured in each replicate; it
+    counts as CPU time. n is the plan's --n, else what the arm ran in the replicate.
     """
     counted = {arm.name for arm in recording.plan.arms if arm.variant.level("scope") == WHOLE_PROCESS}
     return {
@@ -35,7 +35,7 @@ def _with_startup(recording: Recording, table: ArmTurns) -> ArmTurns:
 
 
 def _startup_ns(recording: Recording, arm: str) -> dict[int, int]:
-    """By replicate, what came before the arm's first counted inference; none where the interpreter reported nothing."""
+    """The time before the arm's first counted inference, by replicate; absent if the interpreter reported nothing."""
     interpreters = {fact.replicate: fact.start_ns for fact in recording.interpreters if arm in fact.arms}
     return {
         fact.replicate: interpreters[fact.replicate] + fact.load_ns + sum(fact.warm_up_ns)

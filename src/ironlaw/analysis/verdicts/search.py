@@ -1,8 +1,8 @@
-"""Searching for the best arm: which to try, and which to retire after each replicate (successive halving).
+"""Search for the best arm: which arms to try, and which to retire after each replicate (successive halving).
 
-All live arms take turns in the same paired rounds. After a replicate the slower half of them is retired, save those
-that no other arm beats in time, size and agreement together. What survives is judged by the replicates after the last
-retirement only: the turns that chose an arm would flatter it.
+All live arms take turns in the same paired rounds. After a replicate the slower half is retired, except arms that no
+other beats in time, size and agreement together. The remaining arms are judged only by replicates after the last
+retirement: those that chose an arm are biased in its favour.
 
 Source: Karnin, Koren & Somekh, ICML 2013 (sequential halving).
 """
@@ -32,7 +32,7 @@ MIXED_BEFORE = 4  # replicates after which a mixed arm is not begun any more: it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One arm as the replicates so far have it; ln of its time over the control's, agreement None where not known."""
+    """One arm by the replicates so far: ln(time/control), and agreement, which is None if unknown."""
 
     name: str
     ln_wall: float
@@ -41,16 +41,16 @@ class Standing:
 
 
 def candidates(engines: Collection[str]) -> tuple[Arm, ...]:
-    """The arms to begin with, control first, of the engines that are installed."""
+    """The arms to start with, control first, of all installed engines."""
     begun = [(name, text) for name, declared in ENGINES.items() if name in engines for text in declared.candidates]
     return tuple(Arm.of(text if name == PLAIN else f"{text}@{name}") for name, text in begun)
 
 
 def retirable(recording: Recording) -> tuple[str, ...]:
-    """The arms to retire now: the slower half, as far as KEPT are left and something beats each of them.
+    """The arms to retire: those of the slower half that another arm beats, while at least KEPT remain.
 
-    Not those that show what mixed precision is worth: that needs an interval, and there are two of them. Nor those
-    that separate the factors of the leading arm, the engine from the quantization.
+    Arms that measure mixed precision stay, since their gain needs an interval. So do arms that separate the factors of
+    the leading arm, the engine from the quantization.
     """
     kept = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
     standings = [one for one in _standings(recording) if one.name not in kept]
@@ -71,7 +71,7 @@ def beats(one: Standing, other: Standing) -> bool:
 
 
 def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
-    """The best arms with one further factor changed each, as far as the engine has it; more threads where CPUs are."""
+    """The best arms with one further factor changed each, if the engine has it; more threads if there are CPUs."""
     known = {arm.name for arm in recording.plan.arms}
     best = sorted(_standings(recording), key=lambda one: (_unfit(recording, one), one.ln_wall))[:VARIED]
     made: dict[str, Arm] = {}
@@ -87,7 +87,7 @@ def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
 
 
 def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
-    """The arms to add now: variations behind the first replicate, and a mixed arm once those have run as well."""
+    """The arms to add: variations after the first replicate, and a mixed arm once those have run."""
     last = max(reading.replicate for reading in recording.readings)
     if last == 0:
         return variations(recording, cpus)
@@ -95,7 +95,7 @@ def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
 
 
 def adapted(recording: Recording, cpus: int) -> Plan:
-    """The plan with the arms to add, and without those to retire."""
+    """The plan with arms added and retired."""
     plan = recording.plan
     return replace(
         plan,
@@ -109,7 +109,7 @@ def _unfit(recording: Recording, one: Standing) -> bool:
 
 
 def _standings(recording: Recording) -> list[Standing]:
-    """The arms that are still requested and ran."""
+    """The standings of arms that are still requested and have run."""
     on = bench(recording)
     answers = agreements(recording.outputs, control=recording.plan.control.name)
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}

@@ -1,4 +1,4 @@
-"""Shares: what confirmed causes are worth together, and the factors in which two arms differ.
+"""Shares of confirmed causes, and of the factors in which two arms differ.
 
 Source: Shapley values of ln-ratios, Shorrocks, Journal of Economic Inequality 11 (2013) 99.
 """
@@ -22,11 +22,10 @@ Shares = dict[Key, tuple[dict[int, float], tuple[float, float] | None]]
 
 
 def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Contribution]) -> Shares:
-    """Each confirmed cause's part when all are taken away together: Shapley values over the orders of doing so.
+    """Each confirmed cause's part if all are removed together: Shapley values over the orders of removal.
 
-    Confounders go first, since the others were tested without them. Of causes that were not all measured together, the
-    largest ones that were; the others have no part of their own. With the parts comes the range of their means over
-    orders.
+    Confounders are removed first, since the others were tested without them. If not all causes were measured together,
+    only the largest ones that were have parts. Also returns the range of each part's mean over orders.
     """
     held = on.held(control, changed)
     first = [item for item in confirmed if held and set().union(*item.by_side()) <= set(held)]
@@ -46,9 +45,9 @@ Removed = dict[frozenset[int], dict[int, float]]
 def _removed(
     on: Bench, arms: tuple[str, str], confirmed: list[Contribution], held: tuple[Switch, ...]
 ) -> Removed | None:
-    """What each set of causes, taken away together, takes off the difference; None when a needed arm did not run.
+    """How much removing each set of causes reduces the difference; None if a required arm did not run.
 
-    All sets over the replicates that have all of them: arms that join later than others lack the first.
+    All sets are computed over the replicates that have all of them, since arms that joined later lack the first.
     """
     removed: Removed = {}
     start = [on.stand_in(arm, held) for arm in arms]
@@ -92,10 +91,11 @@ def _minus(left: dict[int, float], right: dict[int, float]) -> dict[int, float]:
 def factor_contributions(
     on: Bench, control: str, changed: str, confirmed: list[Contribution]
 ) -> tuple[list[Contribution], dict[str, Estimate]]:
-    """The catalogued factors in which the arms differ, with confirmed causes out of the way, and their interaction.
+    """The contributions of the catalogued factors in which the arms differ, with confirmed causes removed, and their
+    interaction.
 
-    With several factors all 2^k arms are needed; the part of each is its mean over orders (Shapley), and with two
-    factors the interaction is what one changes in the other's effect.
+    With several factors all 2^k arms are needed; each part is the mean over orders (Shapley). With two factors, the
+    interaction is the change of one's effect by the other.
     """
     first, last = on.plan.arm(control), on.plan.arm(changed)
     if first.factory != last.factory:
@@ -142,7 +142,7 @@ def factor_contributions(
 
 
 def _corners(on: Bench, control: str, changed: str) -> dict[frozenset[str], str] | None:
-    """The arm of the same program at each corner of the factorial; None when one did not run."""
+    """The arm at each corner of the factorial; None if one did not run."""
     first, last = on.plan.arm(control), on.plan.arm(changed)
     same = [arm for arm in on.plan.arms if arm.factory == first.factory and not arm.repeats]
     # The two themselves before an experiment's arm of the same levels, which joined later.
@@ -167,7 +167,7 @@ def _factor_part(
 
 
 def _factor_sign(cause: Cause, factor: str, control: str, changed: str) -> int:
-    """The sign predicted for ln(control/changed): what the changed level predicts, or the reverse of the control's."""
+    """The sign predicted for ln(control/changed) by the changed level, or reversed, by the control's level."""
     for level, sign in ((changed, 1), (control, -1)):
         for switch in cause.levels():
             if (switch.factor, switch.level) == (factor, level):

@@ -1,4 +1,4 @@
-"""What is known of causes without an experiment: bounds, and what readings are consistent with."""
+"""Causes without an experiment: bounds, and readings that are consistent with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ironlaw.observed import Observed
 def with_bounds(
     causes: tuple[CauseVerdict, ...], control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]
 ) -> tuple[CauseVerdict, ...]:
-    """The verdicts with what the ceilings add to each, and behind them the causes of which only a bound is known."""
+    """Add what ceilings show to the verdicts, and append the causes of which only a bound is known."""
     completed = (
         replace(verdict, evidence={**verdict.evidence, **more})
         if (more := cause_of(verdict.cause).evidence(control, changed, ceilings))
@@ -30,9 +30,9 @@ def with_bounds(
 def consistent(
     comparison: Comparison, control: Observed, changed: Observed, machine: Maybe[Machine]
 ) -> tuple[CauseVerdict, ...]:
-    """Verdicts for signatures of the slower arm, or of either where no difference is shown.
+    """Verdicts by signatures of the slower arm, or of either arm if no difference is shown.
 
-    An arm that is faster in spite of what it shows does not owe its time to it.
+    A signature of the faster arm does not explain the difference.
     """
     slower = {
         Difference.FASTER: (control,),

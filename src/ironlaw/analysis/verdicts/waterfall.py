@@ -1,4 +1,4 @@
-"""The waterfall: from a published speed-up to the fair one, one fixed fault after the other."""
+"""The waterfall: from a published speed-up to the fair one, fixing one fault after the other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Terms = list[tuple[float, str]]
 
 
 def waterfall(on: Bench) -> tuple[WaterfallStep, ...]:
-    """The steps of the blog post's protocol, where its arms ran; empty otherwise.
+    """The steps of the blog post's protocol; empty if its arms did not run.
 
-    Parts are ln units of the speed-up and add up: those of the faults to the way from the blog post's to the honest
-    speed-up, the further ones to the honest speed-up itself. What a step takes depends on its place among them.
+    Parts are in ln units and add up: those of the faults to the difference between the published and the fair speed-up,
+    the others to the fair speed-up. A step's part depends on its place in the order.
     """
     if not set(protocol.NAMES) <= set(on.ln_wall):
         return ()
