@@ -57,7 +57,9 @@ class Declaration:
     itself. `operators`: the roles of its operators, where their names differ from the role's; an operator that is not
     listed is a kind of its own. `names_code`: environment variables that make its libraries write a perf map (the names
     of generated code) while an arm's code is sampled. `moves`: an arm may be loaded on other CPUs than it runs on,
-    because the engine pins none of its threads to the CPUs that it finds while loading.
+    because the engine pins none of its threads to the CPUs that it finds while loading. `one_of`: packages of which it
+    needs one. `phases`: the levels of the factor phase in which a file is measured if none is named (engines of
+    language models).
     """
 
     title: str
@@ -78,6 +80,8 @@ class Declaration:
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
     names_code: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
+    one_of: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
     is_plain: bool = False  # the engine of a variant that names none
 
     def takes(self, factor: Factor, precision: str) -> bool:
@@ -116,14 +120,17 @@ class Declaration:
     def packages(self) -> tuple[str, ...]:
         """All packages that the engine may use."""
         imported = (name for offer in self.offers.values() for name in (*offer.loads, *offer.makes))
-        roots = (name.partition(".")[0] for name in (*self.loads, *imported, *self.recorded))
+        roots = (name.partition(".")[0] for name in (*self.loads, *imported, *self.recorded, *self.one_of))
         return tuple(dict.fromkeys(roots))
 
     def lacks(self, precision: str) -> tuple[str, ...]:
         """The packages that an arm in a precision needs and this environment does not have."""
         offer = self.offers.get(precision, Offer())
         needed = (*self.loads, *offer.loads, *offer.makes)
-        return tuple(dict.fromkeys(name for name in map(_root, needed) if importlib.util.find_spec(name) is None))
+        absent = [name for name in map(_root, needed) if importlib.util.find_spec(name) is None]
+        if self.one_of and not any(map(importlib.util.find_spec, self.one_of)):
+            absent.append(" or ".join(self.one_of))
+        return tuple(dict.fromkeys(absent))
 
     def remedy_for(self, lacking: tuple[str, ...], precision: str) -> str:
         """The command that installs the missing packages."""

@@ -41,7 +41,7 @@ class Program:
     what the engine takes before the clock starts. `guard` is entered once around all turns (torch.inference_mode for
     torch arms). `before_each` runs between inferences and is not timed. `profile` runs inferences under the engine's
     own profiler, if it has one that distinguishes nodes. `census` counts what one inference executes, if the engine
-    exposes it. `applied` states what is in effect for factors that the engine applied itself.
+    exposes it. `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied` states what is in effect for factors that the engine applied itself.
     """
 
     infer: Callable[..., Any]
@@ -52,12 +52,17 @@ class Program:
     before_each: list[Callable[[], None]] = field(default_factory=list)
     profile: Callable[[list[tuple[Any, ...]]], NodeProfile] | None = None
     census: Callable[[], OperatorCensus] | None = None
+    answers: Callable[..., Any] | None = None
     applied: dict[str, str] = field(default_factory=dict)
     boundary: str = "call with the input in memory until the output is in memory"
 
     def answer(self, *arguments: Any) -> Any:
         """Return the output for an input of the model, untimed."""
         return self.infer(*self.feed(*arguments))
+
+    def compared(self, *arguments: Any) -> Any:
+        """The output by which arms are compared, for an input of the model."""
+        return self.answer(*arguments) if self.answers is None else self.answers(*arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from ironlaw.factors import FACTORS
 PRECISION = "precision"
 ENGINE = "engine"
 THREADS = "threads"
+PHASE = "phase"
 GIVEN = "given"  # the precision level of a user's own program, which is run as it is
 
 

@@ -30,7 +30,7 @@ def answer_probes(
         ArmFailed: an output holds no floating-point numbers.
     """
     asked = probes[:first]
-    answered = [_answered(probe, program.answer(*probe)) for probe in asked]
+    answered = [_answered(probe, program.compared(*probe)) for probe in asked]
     groups: dict[Any, list[int]] = {}
     for place, (probe, one) in enumerate(zip(asked, answered, strict=True)):
         groups.setdefault((_forms(probe), one.forms, one.classes), []).append(place)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import graph_inputs, neighbours
+from ironlaw.models import gguf, graph_inputs, neighbours, packaged
 from ironlaw.models.user_files import MOST_BYTES_OF_SOURCE, read_bounded, require_regular
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Kind(Enum):
     FILE = "file.py:factory"
     PACKAGE = "package.module:factory"
     MODEL_FILE = "a model file: .onnx, or OpenVINO's .xml"
+    GGUF = "a language model's file: .gguf, or the name of one that a package holds"
     HANDED_OVER = "a program that Python code handed over"
     HUGGING_FACE = "owner/name on the Hugging Face hub, or a folder with its config.json"
     TIMM = "a timm name"
@@ -40,6 +41,8 @@ def kind_of(source: str) -> Kind:
     where, colon, _ = source.rpartition(":")
     if source.endswith(graph_inputs.SUFFIXES):
         return Kind.MODEL_FILE
+    if source.endswith(gguf.SUFFIX) or packaged.is_packaged(source):
+        return Kind.GGUF
     if source.endswith(HANDED_OVER):
         return Kind.HANDED_OVER
     if source.endswith(".py") or where.endswith(".py"):
@@ -63,6 +66,8 @@ def file_of(source: str) -> str | None:
             return source.rpartition(":")[0] or source
         case Kind.MODEL_FILE | Kind.HANDED_OVER:
             return source
+        case Kind.GGUF:
+            return packaged.file_of(source) or source
         case _:
             return None
 
@@ -91,6 +96,8 @@ def check(source: str) -> None:
             _check_package(source)
         case Kind.MODEL_FILE:
             _check_model_file(source)
+        case Kind.GGUF:
+            _check_gguf(source)
         case Kind.HANDED_OVER:
             _check_readable(source)
         case Kind.TORCHVISION:
@@ -127,6 +134,7 @@ _OPENERS = {
     Kind.FILE: ("factories", "open_factory"),
     Kind.PACKAGE: ("factories", "open_factory"),
     Kind.MODEL_FILE: ("model_file", "open_file"),
+    Kind.GGUF: ("gguf_file", "open_gguf"),
     Kind.HANDED_OVER: ("factories", "open_factory"),
     Kind.HUGGING_FACE: ("huggingface", "open_hugging_face"),
     Kind.TIMM: ("timm_models", "open_timm"),
@@ -245,6 +253,13 @@ def _check_readable(source: str) -> int:
 def _check_model_file(source: str) -> None:
     if _check_readable(source) == 0:
         raise BadInput(f"{source} is empty", hint="export it again")
+
+
+def _check_gguf(source: str) -> None:
+    path = packaged.file_of(source)
+    if path is None and packaged.is_packaged(source):
+        raise BadInput(f"the model {source} is not installed", hint=f"pip install {packaged.distribution(source)}")
+    _check_model_file(path or source)
 
 
 def _check_package(source: str) -> None:

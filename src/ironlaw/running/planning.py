@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ironlaw import protocol
@@ -10,9 +11,10 @@ from ironlaw.arm import HANDED_OVER, Arm
 from ironlaw.engines import ENGINES, PLAIN, engines_of_file
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import is_known
+from ironlaw.phase import WHOLE
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.running.settings import Settings
-from ironlaw.variant import GIVEN, Variant
+from ironlaw.variant import ENGINE, GIVEN, PHASE, PRECISION, Variant
 
 DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
@@ -70,12 +72,40 @@ def arms_of(settings: Settings) -> tuple[Arm, ...]:
     if settings.protocol is not None:
         return protocol.arms()
     if settings.arms:
-        return settings.arms
-    of_file = engines_of_file(settings.model)
+        return in_phases(settings.arms)
+    of_file = _engines_of(settings.model)
     if not of_file:
         return tuple(Arm.of(name) for name in DEFAULT_ARMS)
     installed = [name for name in of_file if is_known(ENGINES[name].installed())]
-    return tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file)
+    return in_phases(tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file))
+
+
+def _engines_of(source: str) -> tuple[str, ...]:
+    """The engines that run a model file as it is, also of a file that a package holds; none for what is no file."""
+    from ironlaw.models.sources import file_of
+
+    return engines_of_file(file_of(source) or source)
+
+
+def in_phases(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """Each arm of a language model's file once in every phase, where no phase is named; those of one phase together."""
+    if any(_phases(arm) and arm.variant.level(PHASE) != WHOLE for arm in arms):
+        return arms
+    levels = list(dict.fromkeys(level for arm in arms for level in _phases(arm)))
+    if not levels:
+        return arms
+    others = tuple(arm for arm in arms if not _phases(arm))
+    return (*(_in_phase(arm, level) for level in levels for arm in arms if level in _phases(arm)), *others)
+
+
+def _phases(arm: Arm) -> tuple[str, ...]:
+    return ENGINES[arm.variant.level(ENGINE)].phases if arm.variant.level(PRECISION) == GIVEN else ()
+
+
+def _in_phase(arm: Arm, level: str) -> Arm:
+    variant = arm.variant.with_level(PHASE, level)
+    is_named = arm.name != str(arm.variant)
+    return replace(arm, variant=variant, name=f"{arm.name}+{PHASE}={level}" if is_named else str(variant))
 
 
 def experiments_of(settings: Settings) -> tuple[str, ...]:
@@ -128,14 +158,14 @@ def own_arm(name: str, source: str) -> Arm:
     """
     source, levels = _without_levels(source)
     file, at, engine = source.rpartition("@")
-    if at and engines_of_file(file):
-        if engine not in engines_of_file(file):
+    if at and _engines_of(file):
+        if engine not in _engines_of(file):
             raise BadInput(
-                f"{engine} runs no {Path(file).suffix} files", hint=offer_closest(engine, list(engines_of_file(file)))
+                f"{engine} runs no {Path(file).suffix} files", hint=offer_closest(engine, list(_engines_of(file)))
             )
         source = file
     else:
-        engine = next(iter(engines_of_file(source)), PLAIN)
+        engine = next(iter(_engines_of(source)), PLAIN)
     named = "+".join((f"{GIVEN}@{engine}", *levels))
     return Arm(name=name, variant=Variant.parse(named), factory=source)
 
@@ -144,12 +174,18 @@ def _without_levels(source: str) -> tuple[str, list[str]]:
     """A source, and the levels written behind its factory or engine, where neither name can hold a plus."""
     if source.endswith(HANDED_OVER):
         return source, []
-    colon, at = source.rfind(":"), source.rfind("@")
-    is_engine = at > colon and bool(engines_of_file(source[:at]))
-    plus = source.find("+", at if is_engine else colon)
-    if plus < 0 or (colon < 0 and not is_engine):
-        return source, []
-    return source[:plus], source[plus + 1 :].split("+")
+    head, *levels = source.split("+")
+    while levels and not _is_source(head):
+        head = f"{head}+{levels.pop(0)}"
+    return (head, levels) if _is_source(head) else (source, [])
+
+
+def _is_source(text: str) -> bool:
+    """Whether a text ends as a source does, before any level: in a factory's name, or a file's with or without @."""
+    file, at, engine = text.rpartition("@")
+    if at and _engines_of(file) and engine.isidentifier():
+        return True
+    return bool(_engines_of(text)) or (text.rpartition(":")[2].isidentifier() and ":" in text)
 
 
 def parse_own_arm(text: str) -> Arm:

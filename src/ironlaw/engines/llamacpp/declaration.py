@@ -1,0 +1,17 @@
+"""What llama.cpp is and offers."""
+
+from __future__ import annotations
+
+from ironlaw.engine import Declaration, Offer
+
+DECLARATION = Declaration(
+    title="llama.cpp",
+    remedy="convert the model to GGUF and run it in llama.cpp",
+    extra="llamacpp",
+    offers={"given": Offer()},
+    loads=("numpy",),
+    one_of=("llama_cpp", "xllamacpp"),
+    options=("phase",),
+    files=(".gguf",),
+    phases=("prefill:128", "decode:32"),
+)

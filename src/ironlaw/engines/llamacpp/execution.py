@@ -1,0 +1,195 @@
+"""llama.cpp: a GGUF file as it is, one phase of generating text at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.phases import Phases
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.models import LoadedModel
+from ironlaw.models.gguf import Gguf, read_gguf
+from ironlaw.models.gguf_file import WINDOW, GgufFile
+from ironlaw.models.llama_library import Context, ContextSize
+from ironlaw.phase import Phase, PhaseKind
+from ironlaw.program import OperatorCensus, PreparedModel, Program
+from ironlaw.variant import Variant
+
+BOUNDARY = {
+    PhaseKind.PREFILL: (
+        "llama_decode of the given tokens with an empty key-value cache until the logits of the last one are in memory;"
+        " emptying the cache is outside"
+    ),
+    PhaseKind.DECODE: (
+        "llama_decode of one given token behind those in the key-value cache until its logits are in memory; taking the"
+        " cache back is outside, and no token is sampled"
+    ),
+}
+_FILE = "prepared.gguf"
+_OWN_CLOCK_FOR = 4  # inferences that the library's own clock is compared over
+_CACHED_BYTES = 2  # of a number in the key-value cache: float16, unless asked otherwise
+
+
+def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
+    """Check that llama.cpp loads the file and runs the phase; the file stays where it is.
+
+    Raises:
+        ArmFailed: it cannot, and why.
+    """
+    refuse_precision(variant)
+    refuse_idle(variant)
+    if not isinstance(model.module, GgufFile):
+        raise ArmFailed(f"{model.name} is not a .gguf file", hint="convert it with convert_hf_to_gguf.py")
+    phase = _phase(variant)
+    _refuse_short_context(phase, model.module.header)
+    folder.mkdir(parents=True, exist_ok=True)
+    path, phases = folder / _FILE, Phases()
+    path.symlink_to(model.module.path)
+    with phases.timed("check"):
+        sequence = _Sequence(path, phase, threads)
+        sequence.rewind()
+        sequence.infer(*sequence.feed(*model.inputs[0]))
+        sequence.context.close()
+    return PreparedModel(
+        path=str(path),
+        size_bytes=Path(model.module.path).stat().st_size,
+        phases_ns=phases.ns,
+        weights=model.weights,
+    )
+
+
+def _phase(variant: Variant) -> Phase:
+    found = Phase.read(variant.level("phase"))
+    if isinstance(found, Missing):
+        raise ArmFailed(
+            "llama.cpp runs one phase of generating text in an arm, and it names none",
+            hint="add +phase=prefill:128 or +phase=decode:32",
+        )
+    return found
+
+
+def _refuse_short_context(phase: Phase, header: Gguf) -> None:
+    most = header.context_length
+    if most is not None and phase.depth + phase.processed > most:
+        raise ArmFailed(
+            f"phase={phase} needs a context of {phase.depth + phase.processed} tokens, and the file's is {most}",
+            hint=f"name {most - (phase.kind is PhaseKind.DECODE)} tokens at most",
+        )
+
+
+class _Sequence:
+    """One phase as a program: what is fed to it, what it infers, and how its state is taken back."""
+
+    def __init__(self, path: Path, phase: Phase, threads: int) -> None:
+        self.phase = phase
+        tokens = max(phase.depth + phase.processed, WINDOW)
+        batch = max(phase.processed, min(WINDOW, tokens))
+        self.context = Context(str(path), ContextSize(tokens=tokens, batch=batch, threads=threads))
+        self._behind: Any = None  # the tokens in the cache, behind which one is decoded
+        self._kept: list[Any] = []  # arrays that batches point into
+
+    def feed(self, tokens: Any) -> tuple[Any]:
+        """A batch of the phase's tokens; for decoding, those before it are brought into the cache once."""
+        import numpy
+
+        needed = numpy.resize(tokens, self.phase.depth + self.phase.processed).astype(numpy.int32)
+        if self.phase.depth and self._behind is None:
+            self._behind = needed[: self.phase.depth].copy()
+            self._fill()
+        taken = numpy.ascontiguousarray(needed[self.phase.depth :])
+        self._kept.append(taken)
+        return (self.context.batch(taken),)
+
+    def _fill(self) -> None:
+        """The tokens before the one that is decoded: the same for every inference, whatever is decoded behind them."""
+        self.context.forget(0)
+        most = WINDOW
+        for first in range(0, len(self._behind), most):
+            self.context.read(self.context.batch(self._behind[first : first + most]))
+
+    def rewind(self) -> None:
+        """Take the state back to where every inference of the phase begins."""
+        self.context.forget(self.phase.depth if self._behind is not None else 0)
+
+    def infer(self, batch: Any) -> None:
+        """One inference."""
+        self.context.read(batch)
+
+    def scores(self, tokens: Any) -> Any:
+        """The logits behind each of the tokens, which are given at once or one after the other, as the phase does it."""
+        import numpy
+
+        given = numpy.ascontiguousarray(tokens, dtype=numpy.int32)
+        self.context.forget(0)
+        if self.phase.kind is PhaseKind.PREFILL:
+            rows = self.context.scores(given)
+        else:
+            rows = numpy.concatenate([self.context.scores(given[place : place + 1]) for place in range(len(given))])
+        self.context.forget(0)
+        if self._behind is not None:
+            self._fill()
+        return rows
+
+
+def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
+    """A context on the file, in the state that its phase begins with."""
+    refuse_idle(variant)
+    phase = _phase(variant)
+    sequence = _Sequence(Path(prepared.path), phase, threads)
+    header = read_gguf(prepared.path)
+    return Program(
+        infer=sequence.infer,
+        feed=sequence.feed,
+        inputs=model.inputs,
+        before_each=[sequence.rewind],
+        answers=sequence.scores,
+        census=lambda: _census(sequence, header, model.inputs[0]),
+        applied={"phase": f"{phase}, {sequence.context.threads()} threads"},
+        boundary=BOUNDARY[phase.kind],
+    )
+
+
+def _census(sequence: _Sequence, header: Gguf, first: tuple[Any, ...]) -> OperatorCensus:
+    """What an inference reads, and how the library's own clock compares."""
+    phase = sequence.phase
+    counts: dict[str, Maybe[float]] = {
+        "tokens": float(phase.processed),
+        "depth": float(phase.depth),
+        "threads": float(sequence.context.threads()),
+        "own_clock": _own_clock(sequence, first),
+    }
+    if header.has_experts:
+        counts["weight_bytes"] = Missing("a router chooses which of its weights are read")
+    else:
+        by_type = header.bytes_by_type()
+        counts["weight_bytes"] = float(sum(by_type.values()))
+        counts |= {f"weight_bytes_{name}": float(size) for name, size in by_type.items()}
+    kept = header.keys_and_values()
+    counts["cache_bytes"] = (
+        Missing("the file does not say how large its keys and values are")
+        if kept is None
+        else float(kept * _CACHED_BYTES * phase.depth)
+    )
+    return OperatorCensus(counts=counts)
+
+
+def _own_clock(sequence: _Sequence, first: tuple[Any, ...]) -> Maybe[float]:
+    """The time that the library reports, over that of the clock around the same calls."""
+    import time
+
+    if not sequence.context.has_timings:
+        return Missing("the library's own clock could not be started")
+    batch = sequence.feed(*first)
+    sequence.rewind()
+    sequence.infer(*batch)
+    sequence.context.reset_own()
+    spent_ns = 0
+    for _ in range(_OWN_CLOCK_FOR):
+        sequence.rewind()
+        began_ns = time.perf_counter_ns()
+        sequence.infer(*batch)
+        spent_ns += time.perf_counter_ns() - began_ns
+    own_ns, _ = sequence.context.own_ns()
+    return own_ns / spent_ns if own_ns else Missing("the library reports no time")

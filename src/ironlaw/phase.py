@@ -1,0 +1,47 @@
+"""Phases of generation: a prompt read at once, or one token after the others."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from ironlaw.missing import Maybe, Missing
+
+WHOLE = "whole"  # the level of an arm that is called on its inputs as they are
+_WRITTEN = re.compile(r"(prefill|decode):([1-9]\d{0,5})")
+NO_PHASE = Missing("an inference is the whole of its input, not a phase of generation")
+
+
+class PhaseKind(Enum):
+    """The two workloads of a language model."""
+
+    PREFILL = "prefill"  # many tokens at once, with nothing before them
+    DECODE = "decode"  # one token behind others that are known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """What one inference of an arm does: prefill of `tokens` tokens, or decoding one token behind `tokens` others."""
+
+    kind: PhaseKind
+    tokens: int
+
+    @classmethod
+    def read(cls, level: str) -> Maybe[Phase]:
+        """The phase that a level of the factor stands for: `prefill:128`, `decode:32`; of others why there is none."""
+        written = _WRITTEN.fullmatch(level)
+        return cls(kind=PhaseKind(written[1]), tokens=int(written[2])) if written else NO_PHASE
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}:{self.tokens}"
+
+    @property
+    def depth(self) -> int:
+        """How many tokens are in the key-value cache when an inference begins."""
+        return self.tokens if self.kind is PhaseKind.DECODE else 0
+
+    @property
+    def processed(self) -> int:
+        """How many tokens one inference processes."""
+        return self.tokens if self.kind is PhaseKind.PREFILL else 1
