@@ -8,6 +8,7 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.experiment import CauseStanding, CauseState, Experiment
 from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
+from ironlaw.variant import PHASE
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 
@@ -90,6 +91,19 @@ class Plan:
     def asked(self) -> tuple[Arm, ...]:
         """The arms that were requested: neither repeats nor experiments."""
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
+
+    def control_of(self, arm: Arm) -> Arm:
+        """The arm that one is compared with: the first that was requested in the same phase of generation.
+
+        Without phases that is the first arm. The phases of one model are different workloads, and are not compared.
+        """
+        phase = arm.variant.level(PHASE)
+        return next((one for one in self.asked() if one.variant.level(PHASE) == phase), self.control)
+
+    def pairs(self) -> tuple[tuple[Arm, Arm], ...]:
+        """Each requested arm with its control in front; arms that are controls themselves have no pair."""
+        pairs = ((self.control_of(arm), arm) for arm in self.asked())
+        return tuple((control, arm) for control, arm in pairs if control is not arm)
 
     def hypotheses_waiting(self) -> int:
         """The number of comparisons in which experiments that have not started would be judged."""

@@ -41,7 +41,8 @@ class Program:
     what the engine takes before the clock starts. `guard` is entered once around all turns (torch.inference_mode for
     torch arms). `before_each` runs between inferences and is not timed. `profile` runs inferences under the engine's
     own profiler, if it has one that distinguishes nodes. `census` counts what one inference executes, if the engine
-    exposes it. `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied` states what is in effect for factors that the engine applied itself.
+    exposes it. `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied`
+    states what is in effect for factors that the engine applied itself.
     """
 
     infer: Callable[..., Any]

@@ -121,16 +121,16 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     plan = recording.plan
     names = [arm.name for arm in plan.arms]
     chosen = _known(control, names) or plan.control.name
-    others = _compared(recording, names, chosen=chosen, only=_known(changed, names))
+    pairs = _compared(recording, names, chosen=chosen, only=_known(changed, names))
     ground = _ground(recording, chosen)
     concerns = _doubts_of_arms(ground)
     strays = strays_among(concerns)
-    agreeing = [(chosen, other) for other in others if not {chosen, other} & strays]
+    agreeing = [pair for pair in pairs if not {*pair} & strays]
     among: Maybe[Family] = _MOVED if has_moved(ground.check) else family(ground.bench, agreeing)
     comparisons = []
-    for other in others:
-        judged_among = among if (chosen, other) in agreeing else _otherwise(chosen, other, strays)
-        comparison, doubts = _comparison(ground, other, judged_among)
+    for pair in pairs:
+        judged_among = among if pair in agreeing else _otherwise(*pair, strays)
+        comparison, doubts = _comparison(ground, pair, judged_among)
         concerns += [doubt for doubt in doubts if doubt not in concerns]  # a control's is the same in every comparison
         comparisons.append(comparison)
     concerns += precision_doubts(recording, plan.asked())
@@ -147,7 +147,11 @@ def _ground(recording: Recording, control: str) -> Ground:
         control=control,
         check=_control_check(evidence),
         rows=tuple(
-            replace(_with_speedup(row, evidence, control), executed=_executed(samples[row.arm])) for row in rows
+            replace(
+                _with_speedup(row, evidence, _control_of(recording, row.arm, control)),
+                executed=_executed(samples[row.arm]),
+            )
+            for row in rows
         ),
         samples=samples,
         bench=bench(recording, turns),
@@ -168,14 +172,15 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     return [*validity_doubts(recording, ground.seen, partial(cost_of_fault, ground.bench), ground.by_name), *concerns]
 
 
-def _comparison(ground: Ground, other: str, among: Maybe[Family]) -> tuple[Comparison, list[Concern]]:
-    """Compare one arm with the control: ledger, account, causes, and the concerns about them."""
-    comparison, pairs = ground.evidence.compare(ground.control, other)
+def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> tuple[Comparison, list[Concern]]:
+    """Compare one arm with its control: ledger, account, causes, and the concerns about them."""
+    control, other = arms
+    comparison, pairs = ground.evidence.compare(control, other)
     recording, rows = ground.recording, ground.by_name
     doubts = [] if pairs is None else [*comparison_doubts(comparison, pairs.left_out)]
     if is_known(comparison.ln_ratio):
         shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
-        comparison = replace(comparison, misleading=misleading(rows[ground.control], rows[other], shown))
+        comparison = replace(comparison, misleading=misleading(rows[control], rows[other], shown))
     comparison = _with_ledger(comparison, pairs, recording)
     comparison = _with_account(comparison, ground.samples, rows)
     if is_known(comparison.ledger):
@@ -299,14 +304,23 @@ def _known(name: str | None, names: list[str]) -> str | None:
     return name
 
 
-def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[str]:
-    """The arms to compare with the control: those requested, unless one is named."""
+def _compared(recording: Recording, names: list[str], *, chosen: str, only: str | None) -> list[tuple[str, str]]:
+    """The pairs of arms to compare: those requested, each with its control, unless one is named."""
     if only is not None:
         if only == chosen:
             raise BadInput(f"{only!r} cannot be compared with itself", hint="name two different arms")
-        return [only]
+        return [(chosen, only)]
     asked = {arm.name for arm in recording.plan.asked()}
-    return [name for name in names if name != chosen and name in asked]
+    found = [(_control_of(recording, name, chosen), name) for name in names if name in asked]
+    return [(control, name) for control, name in found if control != name]
+
+
+def _control_of(recording: Recording, name: str, chosen: str) -> str:
+    """The arm that one is compared with: the chosen one, but within its own phase of generation only."""
+    plan = recording.plan
+    arm, control = plan.arm(name), plan.arm(chosen)
+    is_like = plan.control_of(arm) is plan.control_of(control)
+    return chosen if is_like else plan.control_of(arm).name
 
 
 def _control_check(evidence: Evidence) -> Maybe[Comparison]:

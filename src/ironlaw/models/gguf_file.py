@@ -1,4 +1,4 @@
-"""A language model in a GGUF file, with the tokens of a passage as inputs: given ones, so that arms compute the same."""
+"""A language model in a GGUF file, with the tokens of a passage as inputs, so that all arms compute the same."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class Library:
         del self._said[:-_MOST_LINES]
 
     def said(self) -> str:
-        """The errors that the library has logged since it was last asked, the first first; empty where there is none."""
+        """The errors that the library has logged since the last call, in order; empty if there are none."""
         lines = [line.strip() for _, text in self._said for line in text.splitlines() if line.strip()]
         self._said.clear()
         return "; ".join(dict.fromkeys(lines))

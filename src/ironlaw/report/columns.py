@@ -132,6 +132,15 @@ def control_name(explanation: Explanation) -> str:
     return explanation.arms[0].arm if explanation.arms else ""
 
 
+def _controls(explanation: Explanation) -> frozenset[str]:
+    """The arms that are compared with none, but others with them: one in each phase of generation."""
+    if isinstance(explanation.plan, Missing):
+        return frozenset()
+    plan = explanation.plan
+    found = frozenset(plan.control_of(arm).name for arm in plan.asked())
+    return found if len(found) > 1 else frozenset()
+
+
 def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
     """The comparisons of arms that were requested, without those that only experiments needed."""
     added = added_arms(explanation)
@@ -258,7 +267,7 @@ def _time_cell(time: Estimate | float | Missing, scale: Scale) -> str | Missing:
 
 def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> Column:
     def cell(arm: ArmSummary) -> str | Missing:
-        if arm.arm == control_name(explanation):
+        if arm.arm == control_name(explanation) or arm.arm in _controls(explanation):
             return CONTROL_CELL
         value = speedup(explanation, arm.arm)
         return value if isinstance(value, Missing) else ratio(value)

@@ -9,9 +9,11 @@ from ironlaw.explanation import (
     Outcome,
 )
 from ironlaw.missing import Maybe, Missing
+from ironlaw.phase import WHOLE
 from ironlaw.plan import Plan
 from ironlaw.split import Term
 from ironlaw.text import plain
+from ironlaw.variant import PHASE
 
 TERM_TITLES: dict[Term, str] = {
     Term.INSTRUCTIONS: "instructions",
@@ -53,6 +55,8 @@ def unit_of_work(plan: Maybe[Plan]) -> str:
         return "run"
     if plan.batch > 1:
         return f"batch of {plan.batch}"
+    if any(arm.variant.level(PHASE) != WHOLE for arm in plan.arms):
+        return "inference"
     if any(arm.factory is not None for arm in plan.arms) or any(mark in plan.model for mark in (":", "/", ".onnx")):
         return "inference"
     return "image"

@@ -71,11 +71,10 @@ def known_so_far(recording: Recording) -> str:
     if not recording.plans:
         return ""
     turns = times_of(recording)
-    control = recording.plan.control.name
     found: list[tuple[Estimate, str]] = []
-    for arm in recording.plan.asked()[1:]:
-        if control in turns and arm.name in turns:
-            estimate = t_interval(pair(turns[control], turns[arm.name]).ln_ratios)
+    for control, arm in recording.plan.pairs():
+        if control.name in turns and arm.name in turns:
+            estimate = t_interval(pair(turns[control.name], turns[arm.name]).ln_ratios)
             if isinstance(estimate, Estimate):
                 found.append((estimate, arm.name))
     if not found:

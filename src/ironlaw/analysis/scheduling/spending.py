@@ -115,7 +115,7 @@ class _Spending:
         """The standing of each cause, judged again if an interim look is due."""
         before = {standing.cause: standing for standing in plan.standings}
         found = _found(on, plan)
-        raw = p_values(on, [(plan.control.name, arm.name) for arm in plan.asked()[1:]])
+        raw = p_values(on, [(control.name, arm.name) for control, arm in plan.pairs()])
         hypotheses = len(raw) + plan.hypotheses_waiting()
         standings: dict[str, CauseStanding] = {}
         for slug in dict.fromkeys([*before, *(entry.switches[-1].cause for entry in (*plan.experiments, *waiting))]):
@@ -224,11 +224,10 @@ def is_joint(entry: Experiment) -> bool:
 def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contribution]]]:
     """The measured contributions by cause, each with its comparison."""
     found: dict[str, list[tuple[tuple[str, str], Contribution]]] = {}
-    control = plan.control.name
-    for arm in plan.asked()[1:]:
-        for item in contributions(on, control, arm.name):
+    for control, arm in plan.pairs():
+        for item in contributions(on, control.name, arm.name):
             if item.parts:
-                found.setdefault(item.cause, []).append(((control, arm.name), item))
+                found.setdefault(item.cause, []).append(((control.name, arm.name), item))
     return found
 
 

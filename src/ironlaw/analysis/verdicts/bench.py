@@ -252,9 +252,8 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]
     causes to remove together.
     """
     on = bench(recording)
-    control = recording.plan.control.name
     found = []
-    for arm in recording.plan.asked()[1:]:
+    for control, arm in ((one.name, other) for one, other in recording.plan.pairs()):
         sized = []
         for item in contributions(on, control, arm.name):
             scales = (item.parts, item.in_time)

@@ -58,10 +58,14 @@ def parse_wanted(text: str) -> tuple[str, ...]:
 
 def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
     """The experiments on single causes that the readings so far call for, planned or not."""
-    scene = _scene(recording, wanted)
-    if scene is None:
-        return []
     proposed: list[Experiment] = []
+    for scene in _scenes(recording, wanted):
+        proposed += _called_for_in(scene, recording)
+    return list(dict.fromkeys(proposed))
+
+
+def _called_for_in(scene: _Scene, recording: Recording) -> list[Experiment]:
+    wanted, proposed = scene.wanted, list[Experiment]()
     for cause, switch in _possible(wanted):
         if cause.slug in wanted.causes or switch in scene.confounders:
             for sized in cause.sized(switch, scene.control, recording.machine):
@@ -70,7 +74,7 @@ def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
     for cause in CAUSES.values():
         if cause.slug in wanted.causes:
             proposed += _corners(cause, scene)
-    return list(dict.fromkeys(proposed))
+    return proposed
 
 
 def joint(recording: Recording) -> list[Experiment]:
@@ -107,11 +111,12 @@ def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
 
 def explainable(recording: Recording, wanted: Wanted, cause: Cause) -> float:
     """How much the cause could explain, which orders the experiments: the difference times the dissimilarity of both
-    sides in the cause. For a cause that is only suspected, half of the difference.
+    sides in the cause. For a cause that is only suspected, half of the difference. Of several phases, the most.
     """
-    scene = _scene(recording, wanted)
-    if scene is None:
-        return 0.0
+    return max((_explainable_in(scene, cause) for scene in _scenes(recording, wanted)), default=0.0)
+
+
+def _explainable_in(scene: _Scene, cause: Cause) -> float:
     control, focus = scene.control, scene.focus
     return abs(math.log(control.wall_ns / focus.wall_ns)) * _unlike(cause, control, focus)
 
@@ -132,15 +137,15 @@ def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
     ]
 
 
-def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
-    """The arms by all readings. The widest comparison is fixed when the first experiment joins, so that it stays the
-    same while replicates are added.
+def _scenes(recording: Recording, wanted: Wanted) -> list[_Scene]:
+    """The arms of each phase by all readings. The widest comparison is fixed when the first experiment joins, so that
+    it stays the same while replicates are added.
     """
     turns = turns_of(recording)
     seen = observe(recording, turns)
     asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
     if len(asked) < 2 or not wanted.causes:
-        return None
+        return []
     serving = {arm.name for arm in recording.plan.arms if arm.serves}
     joined = min((int(turns[name].replicate.min()) for name in serving if len(turns.get(name, ()))), default=None)
 
@@ -157,8 +162,24 @@ def _scene(recording: Recording, wanted: Wanted) -> _Scene | None:
         for cause, switch in possible
         if cause.is_confounder and switch == first[cause.slug] and any(map(cause.shows, asked))
     )
-    focus = min(asked[1:], key=time_before)
-    return _Scene(asked=asked, control=asked[0], focus=focus, wanted=wanted, confounders=confounders)
+    return [
+        _Scene(
+            asked=together,
+            control=together[0],
+            focus=min(together[1:], key=time_before),
+            wanted=wanted,
+            confounders=confounders,
+        )
+        for together in _in_one_phase(asked, recording.plan)
+    ]
+
+
+def _in_one_phase(asked: list[Observed], plan: Plan) -> list[list[Observed]]:
+    """The arms that are compared with one another, their control first; without phases all of them."""
+    by_control: dict[str, list[Observed]] = {}
+    for arm in asked:
+        by_control.setdefault(plan.control_of(arm.arm).name, []).append(arm)
+    return [group for group in by_control.values() if len(group) > 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Recommendation
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.variant import ENGINE, Variant
+from ironlaw.variant import ENGINE, PHASE, Variant
 
 MOST_NEXT = 4
 
@@ -45,10 +45,12 @@ def recommend(
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
     for arm in on.plan.arms[1:]:
-        base = _base(on, arm)
-        if arm.repeats or (base in invalid and base not in strays) or not _deployable(arm.variant):
+        base, against = _base(on, arm), on.plan.control_of(arm)
+        if arm.repeats or arm is against or (base in invalid and base not in strays):
             continue
-        ln_gain = t_interval(list(on.series((1.0, control.name), (-1.0, arm.name)).values()))
+        if against.name in invalid or not _deployable(arm.variant):
+            continue
+        ln_gain = t_interval(list(on.series((1.0, against.name), (-1.0, arm.name)).values()))
         if isinstance(ln_gain, Missing):
             continue
         if ln_gain.low <= 0:
@@ -79,7 +81,7 @@ def _base(on: Bench, arm: Arm) -> str:
 
 
 def _deployable(variant: Variant) -> bool:
-    return all(FACTORS[name].remedy(level) for name, level in variant.changed)
+    return all(FACTORS[name].remedy(level) for name, level in variant.changed if name != PHASE)
 
 
 def is_fit(row: ArmSummary | None, least: float, *, trained: bool) -> bool:
@@ -100,7 +102,8 @@ def _program(on: Bench, arm: Arm) -> str:
 
 
 def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
-    control, arm = on.plan.control, on.plan.arm(name)
+    arm = on.plan.arm(name)
+    control = on.plan.control_of(arm)
     levels = [
         (factor, arm.variant.level(factor))
         for factor in control.variant.differing(arm.variant)

@@ -118,7 +118,7 @@ class _Sequence:
         self.context.read(batch)
 
     def scores(self, tokens: Any) -> Any:
-        """The logits behind each of the tokens, which are given at once or one after the other, as the phase does it."""
+        """The logits behind each of the tokens, processed together or one after the other, as in the phase."""
         import numpy
 
         given = numpy.ascontiguousarray(tokens, dtype=numpy.int32)
