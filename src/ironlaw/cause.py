@@ -87,18 +87,26 @@ class Cause:
     guesses: tuple[Guess, ...] = ()
     # The code that does what the cause consists of and little else; empty where it is in code that does more.
     located_in: tuple[Category, ...] = ()
+    # Where one entry of the readings decides: the count of the census that is its burden, or the check that finds it,
+    # and why an arm with none is excluded, as a clause.
+    count: str = ""
+    check: str = ""
+    if_none: str = ""
 
     def shows(self, arm: Observed) -> bool:
         """Whether an arm's readings justify running the experiment."""
-        return False
+        if self.check:
+            return arm.checks.get(self.check, False)
+        return bool(self.count) and arm.census.get(self.count, 0.0) > 0
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How much of the cause the arm has, in `counted_in`."""
-        return 1.0
+        return arm.census.get(self.count, 0.0) if self.count else 1.0
 
     def excludes(self, arm: Observed) -> str:
         """Why the arm's readings exclude this cause; empty if they do not."""
-        return ""
+        has_none = arm.checks.get(self.check) is False if self.check else arm.census.get(self.count) == 0
+        return self.if_none if has_none else ""
 
     def sized(self, switch: Switch, control: Observed, machine: Maybe[Machine]) -> tuple[Switch, ...]:
         """The switch with the level (or one level per arm) that suits this machine."""

@@ -37,7 +37,14 @@ def test_a_cause_is_tested_by_levels_that_exist_and_that_name_it(cause: Cause) -
 
 @EACH
 def test_a_cause_whose_arms_are_compared_by_burden_says_what_that_counts(cause: Cause) -> None:
-    assert bool(cause.counted_in) == (type(cause).burden is not Cause.burden)
+    assert bool(cause.counted_in) == (bool(cause.count) or type(cause).burden is not Cause.burden)
+
+
+@EACH
+def test_a_cause_that_one_entry_of_the_readings_decides_says_what_excludes_it(cause: Cause) -> None:
+    assert not (cause.count and cause.check)
+    if cause.count or cause.check:
+        assert cause.if_none or type(cause).excludes is not Cause.excludes
 
 
 def test_a_factor_stands_for_one_cause_at_most() -> None:

@@ -17,17 +17,11 @@ class Autograd(Cause):
     part = Part.FALSE_CONCLUSION
     order = 20
     example = "`ironlaw run --arms fp32+grad=on,fp32+grad=off`: recording a graph is worth that much here"
+    check = "records_graph"
+    if_none = "it records no graph"
     switches = (Switch(cause=slug, factor="grad", level="off"),)
     other_levels = (Switch(cause=slug, factor="grad", level="on", adds=True),)
     factors = ("grad",)
-
-    def shows(self, arm: Observed) -> bool:
-        """Its output requires a gradient."""
-        return arm.checks.get("records_graph", False)
-
-    def excludes(self, arm: Observed) -> str:
-        """Its output requires none."""
-        return "it records no graph" if arm.checks.get("records_graph") is False else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """The arm pays for gradients that are never computed."""

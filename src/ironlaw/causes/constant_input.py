@@ -18,16 +18,10 @@ class ConstantInput(Cause):
     part = Part.FALSE_CONCLUSION
     order = 70
     example = "`ironlaw run --arms fp32+input=ones,fp32+input=random`: what feeding `torch.ones` is worth"
+    check = "constant_input"
+    if_none = "its inputs are not constant"
     switches = (Switch(cause=slug, factor="input", level="random", predicts=Direction.SLOWER),)
     factors = ("input",)
-
-    def shows(self, arm: Observed) -> bool:
-        """Every element of its inputs is the same."""
-        return arm.checks.get("constant_input", False)
-
-    def excludes(self, arm: Observed) -> str:
-        """They differ."""
-        return "its inputs are not constant" if arm.checks.get("constant_input") is False else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """The arm may be fast for this input alone."""

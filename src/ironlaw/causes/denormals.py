@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
-from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
 LEAST_SUBNORMAL_SHARE = 1e-4
@@ -19,21 +18,18 @@ class Denormals(Cause):
     part = Part.FASTER
     order = 180
     example = "`ironlaw run --arms fp32,fp32+denormals=flushed`: a net with tiny activations runs much faster flushed"
+    count = "subnormal_share"
     counted_in = "share of the values computed that are subnormal"
     switches = (Switch(cause=slug, factor="denormals", level="flushed"),)
     factors = ("denormals",)
 
     def shows(self, arm: Observed) -> bool:
         """Some of what it computes is subnormal."""
-        return arm.census.get("subnormal_share", 0.0) >= LEAST_SUBNORMAL_SHARE
-
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """The share that is."""
-        return arm.census.get("subnormal_share", 0.0)
+        return arm.census.get(self.count, 0.0) >= LEAST_SUBNORMAL_SHARE
 
     def excludes(self, arm: Observed) -> str:
         """Nothing is."""
-        return "it computes no subnormal numbers" if "subnormal_share" in arm.census and not self.shows(arm) else ""
+        return "it computes no subnormal numbers" if self.count in arm.census and not self.shows(arm) else ""
 
 
 CAUSE = Denormals()

@@ -25,6 +25,8 @@ class DynamicQuantization(Cause):
         "operators behind it stay. Of an LSTM, of other engines, and of layers packed for oneDNN or QNNPACK the range "
         "cannot be given: those are only consistent with it"
     )
+    count = "dynamic_operators"
+    if_none = "it finds no ranges at each call"
     counted_in = "operators that find a range at each call"
     switches = (Switch(cause=slug, factor="activation-ranges", level="fixed"),)
     factors = ("activation-ranges",)
@@ -35,14 +37,6 @@ class DynamicQuantization(Cause):
         Of a layer that cannot (an LSTM) the experiment would not count the cost.
         """
         return 0 < arm.census.get("dynamic_operators", 0.0) == arm.census.get("range_finders")
-
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """How many find one."""
-        return arm.census.get("dynamic_operators", 0.0)
-
-    def excludes(self, arm: Observed) -> str:
-        """None does."""
-        return "it finds no ranges at each call" if arm.census.get("dynamic_operators") == 0 else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It finds ranges at each call."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ironlaw.cause import Cause, Guess, Part
 from ironlaw.causes.train_mode import CAUSE as TRAIN_MODE
 from ironlaw.experiment import Switch
-from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
 
@@ -20,6 +19,8 @@ class Fusion(Cause):
     example = (
         "`ironlaw run --arms fp32,fp32+fused,int8,int8+fused`: all four are needed to separate fusion from precision"
     )
+    count = "norm_operators"
+    if_none = "it executes no BatchNorm in float"
     counted_in = "BatchNorm operators in float"
     switches = (Switch(cause=slug, factor="fusion", level="fused"),)
     other_levels = (
@@ -39,15 +40,7 @@ class Fusion(Cause):
 
     def shows(self, arm: Observed) -> bool:
         """A user's own program executes BatchNorm with fixed statistics, which can be folded away."""
-        return arm.is_given and arm.census.get("norm_operators", 0.0) > 0 and not TRAIN_MODE.shows(arm)
-
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """How many it executes."""
-        return arm.census.get("norm_operators", 0.0)
-
-    def excludes(self, arm: Observed) -> str:
-        """It executes none."""
-        return "it executes no BatchNorm in float" if arm.census.get("norm_operators") == 0 else ""
+        return arm.is_given and super().shows(arm) and not TRAIN_MODE.shows(arm)
 
 
 CAUSE = Fusion()

@@ -21,28 +21,18 @@ class HalfWidened(Cause):
         "`ironlaw run --arm float=net.onnx --arm half=net_fp16.onnx`: the float16 file against its float32 twin "
         "(`half=widened`), which has the same nodes and values"
     )
+    count = "half_casts"
+    if_none = "it executes no cast from or to float16"
     counted_in = "casts from or to float16"
     switches = (Switch(cause=slug, factor="half", level="widened"),)
     factors = ("half",)
 
-    def shows(self, arm: Observed) -> bool:
-        """It casts from or to float16."""
-        return arm.census.get("half_casts", 0.0) > 0
-
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """How often."""
-        return arm.census.get("half_casts", 0.0)
-
-    def excludes(self, arm: Observed) -> str:
-        """It never does."""
-        return "it executes no cast from or to float16" if arm.census.get("half_casts") == 0 else ""
-
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It casts from or to float16, by name."""
-        casts = arm.census.get("half_casts", 0.0)
+        casts = arm.census.get(self.count, 0.0)
         if not casts:
             return ""
-        return f"{arm.arm.name} casts from or to float16 {casts:.0f} times an inference{arm.named('half_casts')}"
+        return f"{arm.arm.name} casts from or to float16 {casts:.0f} times an inference{arm.named(self.count)}"
 
 
 CAUSE = HalfWidened()

@@ -20,17 +20,11 @@ class TrainMode(Cause):
         "`ironlaw run --arms fp32+mode=train,int8`: the float arm of the blog post; its eval twin is run and the "
         "difference is named first"
     )
+    check = "training"
+    if_none = "no layer of it runs in training mode"
     switches = (Switch(cause=slug, factor="mode", level="eval"),)
     other_levels = (Switch(cause=slug, factor="mode", level="train", adds=True),)
     factors = ("mode",)
-
-    def shows(self, arm: Observed) -> bool:
-        """A layer computes as in training."""
-        return arm.checks.get("training", False)
-
-    def excludes(self, arm: Observed) -> str:
-        """None does."""
-        return "no layer of it runs in training mode" if arm.checks.get("training") is False else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:
         """The arm infers as one would train."""

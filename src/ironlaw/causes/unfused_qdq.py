@@ -18,6 +18,8 @@ class UnfusedQdq(Cause):
     part = Part.SLOWER
     order = 360
     example = "`ironlaw run --arms int8@onnxruntime,int8@onnxruntime+session.qdq=kept`"
+    count = "unfused_operators"
+    if_none = "none of its float operators is between a dequantize and a quantize"
     counted_in = "float operators between conversions"
     # Of an arm that was requested with pairs kept: in others the engine has fused what it can.
     switches = (
@@ -30,31 +32,14 @@ class UnfusedQdq(Cause):
     )
     factors = ("session.qdq", "plugin.low-precision")
 
-    def shows(self, arm: Observed) -> bool:
-        """It executes float operators between a dequantize and a quantize."""
-        return _unfused(arm) > 0
-
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """How many."""
-        return _unfused(arm)
-
-    def excludes(self, arm: Observed) -> str:
-        """None."""
-        counted = "unfused_operators" in arm.census and not self.shows(arm)
-        return "none of its float operators is between a dequantize and a quantize" if counted else ""
-
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes some, by name."""
         if not self.shows(arm):
             return ""
         return (
-            f"{_unfused(arm):.0f} operators of {arm.arm.name} compute in float between a dequantize and a quantize "
-            f"that the engine did not fuse{arm.named('unfused_operators')}"
+            f"{arm.census[self.count]:.0f} operators of {arm.arm.name} compute in float between a dequantize and a "
+            f"quantize that the engine did not fuse{arm.named(self.count)}"
         )
 
 
 CAUSE = UnfusedQdq()
-
-
-def _unfused(arm: Observed) -> float:
-    return arm.census.get("unfused_operators", 0.0)

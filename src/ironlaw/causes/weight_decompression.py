@@ -8,7 +8,6 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
-_COUNT = "widening_operators"
 _NBITS = "MatMulNBits"
 
 
@@ -26,6 +25,8 @@ class WeightDecompression(Cause):
         "bytes as the float file. In OpenVINO `float-ops=MatMul` widens them once, and "
         "`plugin.dynamic-quantization=off` multiplies in float where the plugin would multiply in int8"
     )
+    count = "widening_operators"
+    if_none = "it widens no weights in its calls"
     counted_in = "operators that widen their weights in every call"
     switches = (
         Switch(cause=slug, factor="accuracy-level", level="4"),
@@ -37,31 +38,19 @@ class WeightDecompression(Cause):
     other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
     factors = ("accuracy-level", "plugin.dynamic-quantization")
 
-    def shows(self, arm: Observed) -> bool:
-        """It executes such operators."""
-        return arm.census.get(_COUNT, 0.0) > 0
-
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""
-        kinds = arm.kinds(_COUNT)
+        kinds = arm.kinds(self.count)
         if switch.factor == "accuracy-level":
             return not kinds or _NBITS in kinds
         return switch.factor != "float-ops" or switch.level in kinds
 
-    def burden(self, arm: Observed) -> Maybe[float]:
-        """How many."""
-        return arm.census.get(_COUNT, 0.0)
-
-    def excludes(self, arm: Observed) -> str:
-        """It executes none."""
-        return "it widens no weights in its calls" if arm.census.get(_COUNT) == 0 else ""
-
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes such operators."""
-        widening = arm.census.get(_COUNT, 0.0)
+        widening = arm.census.get(self.count, 0.0)
         if not widening:
             return ""
-        return f"{widening:.0f} products of {arm.arm.name} widen their weights in every call{arm.named(_COUNT)}"
+        return f"{widening:.0f} products of {arm.arm.name} widen their weights in every call{arm.named(self.count)}"
 
 
 CAUSE = WeightDecompression()

@@ -1,0 +1,44 @@
+"""What a cause claims of itself: nothing, except where one entry of the readings decides."""
+
+from __future__ import annotations
+
+from ironlaw.arm import Arm
+from ironlaw.cause import Cause
+from ironlaw.observed import Observed
+
+
+class Counted(Cause):
+    count = "casts"
+    if_none = "it casts nothing"
+
+
+class Checked(Cause):
+    check = "training"
+    if_none = "it does not train"
+
+
+def observed(*, census: dict[str, float] | None = None, checks: dict[str, bool] | None = None) -> Observed:
+    return Observed(arm=Arm.of("fp32"), wall_ns=1e7, page_faults=0.0, checks=checks or {}, census=census or {}, cpus=1)
+
+
+def claims(cause: Cause, arm: Observed) -> tuple[bool, object, str]:
+    return cause.shows(arm), cause.burden(arm), cause.excludes(arm)
+
+
+def test_a_cause_claims_nothing_of_itself() -> None:
+    assert claims(Cause(), observed(census={"casts": 3.0}, checks={"training": True})) == (False, 1.0, "")
+
+
+def test_a_count_shows_a_cause_weighs_it_and_excludes_it_where_it_is_zero() -> None:
+    assert claims(Counted(), observed(census={"casts": 3.0})) == (True, 3.0, "")
+    assert claims(Counted(), observed(census={"casts": 0.0})) == (False, 0.0, "it casts nothing")
+
+
+def test_a_check_shows_a_cause_or_excludes_it() -> None:
+    assert claims(Checked(), observed(checks={"training": True})) == (True, 1.0, "")
+    assert claims(Checked(), observed(checks={"training": False})) == (False, 1.0, "it does not train")
+
+
+def test_what_was_not_read_neither_shows_nor_excludes_a_cause() -> None:
+    assert claims(Counted(), observed()) == (False, 0.0, "")
+    assert claims(Checked(), observed()) == (False, 1.0, "")
