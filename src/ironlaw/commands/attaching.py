@@ -20,10 +20,10 @@ _SHOWN_FROM_BYTES = 2**23  # a smaller file is read before progress could be see
 
 
 def explain_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> Explanation:
-    """What attached files say; `streams` are the same files where they are open already.
+    """Explain attached files; `streams` are the same files if they are already open.
 
     Raises:
-        BadInput: a file cannot be read, is of no format that is known, or there is nothing to compare.
+        BadInput: a file cannot be read or has an unknown format, or there is nothing to compare.
     """
     from ironlaw.analysis.attached.explain import explain_attached
 
@@ -31,10 +31,10 @@ def explain_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = 
 
 
 def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> list[AttachedFile]:
-    """The files as their readers understand them.
+    """Read each file by the reader of its format.
 
     Raises:
-        BadInput: one cannot be read, or is of no format that is known.
+        BadInput: a file cannot be read, or has an unknown format.
     """
     from ironlaw.attached import read
 
@@ -49,7 +49,7 @@ def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ())
 
 
 def shown_names(files: Sequence[Path]) -> list[str]:
-    """What the arms are called: file names alone where they differ, for a table of long paths is hard to read."""
+    """The names of the arms: file names without folders if they differ, which keeps tables narrow."""
     names = [file.name for file in files]
     return names if len(set(names)) == len(names) else [str(file) for file in files]
 

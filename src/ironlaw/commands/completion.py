@@ -1,4 +1,4 @@
-"""ironlaw completion: what makes a shell complete ironlaw's commands and options."""
+"""ironlaw completion: shell completion of ironlaw's commands and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running what a file names only when that is requested: a recording may come from anywhere."""
+"""Consent to run programs that a recording names, since a recording may come from anywhere."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ run_its_code = click.option(
 
 
 def require_consent(plan: Plan, recording: Path, *, given: bool) -> None:
-    """Refuse to run the programs that a recording names, unless allowed to; models of libraries and graphs are none.
+    """Refuse to run the programs that a recording names unless allowed; library models and graph files are no programs.
 
     Raises:
-        BadInput: names what would run, and how to allow it.
+        BadInput: a program would run; the message names it and how to allow it.
     """
     from ironlaw.models.sources import runs_own_code
 

@@ -51,7 +51,7 @@ def doctor(as_json: bool, seconds: float) -> int:
 
 
 def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]:
-    """The machine, what was found, and its noise over that many seconds."""
+    """Inspect the machine: facts, findings, and its noise measured for that many seconds."""
     from ironlaw.doctor.diagnosis import diagnose, look_around
     from ironlaw.machine.inspection import inspect_machine
     from ironlaw.machine.noise import measure_noise
@@ -77,7 +77,7 @@ USUAL_REPLICATES = 12
 
 
 def noise_finding(noise: Maybe[Noise]) -> Finding:
-    """What a plain `ironlaw run` could detect here at best: with as many replicates as it usually has."""
+    """The smallest difference that a default `ironlaw run` can detect here, with its usual number of replicates."""
     from ironlaw.analysis.statistics.smallest import smallest_difference
     from ironlaw.doctor import findings
     from ironlaw.missing import Missing

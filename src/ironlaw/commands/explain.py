@@ -1,4 +1,4 @@
-"""ironlaw explain: what a recording, a published table or files of other tools say."""
+"""ironlaw explain: explain a recording, a published table or files of other tools."""
 
 from __future__ import annotations
 
@@ -115,17 +115,17 @@ def show_code_of(explanation: Explanation, name: str, *, display: Display, as_cs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was requested that only a recording has: a control, one arm, its rounds or its samples."""
+    """The options that apply to recordings only: a control, one arm, its rounds or its samples."""
 
     control: str | None
     changed: str | None
     needs_recording: bool
 
     def refuse(self, what: str) -> None:
-        """Stop where a file is no recording and something was requested that only a recording has.
+        """Check that no option for recordings was given, for a file that is none.
 
         Raises:
-            BadInput: it was.
+            BadInput: one was given.
         """
         if self.needs_recording or self.control is not None or self.changed is not None:
             raise BadInput(
@@ -135,7 +135,9 @@ class Choice:
 
 
 def _explain_by_content(files: tuple[Path, ...], choice: Choice) -> Explanation:
-    """One recording, one table, or files of other tools; each file is opened once, since a pipe is read only once."""
+    """Explain one recording, one table, or files of other tools. Each file is opened once, since a pipe can be read
+    only once.
+    """
     if not files:
         raise BadInput(_counted(0), hint="ironlaw explain FILE, a recording of ironlaw run, or two files to compare")
     with ExitStack() as opened:
@@ -214,7 +216,7 @@ def _counted(files: int) -> str:
 
 
 class Content(Enum):
-    """What a file holds, by its first lines; the value says how to explain it."""
+    """The kind of content of a file, by its first lines; the value is how to explain it."""
 
     RECORDING = "ironlaw explain {file}"
     TABLE = "ironlaw explain --table {file}"
@@ -232,7 +234,7 @@ _NAMES = {
 
 
 def content_of(text: str) -> Content:
-    """What the text seems to be; UNKNOWN when its own reader has more to say about it."""
+    """Recognise a text; UNKNOWN if its reader can give a better message."""
     head = text[:_PEEK].lstrip("\ufeff\n\r ")
     if "\0" in head or head.count("\N{REPLACEMENT CHARACTER}") > len(head) // 10:
         return Content.BINARY
@@ -245,10 +247,10 @@ def content_of(text: str) -> Content:
 
 
 def _require(wanted: Content, file: Path, text: str) -> None:
-    """Stop when the file is plainly something else than what it was named as, and say how to explain it.
+    """Check that the file is what it was named as.
 
     Raises:
-        BadInput: it is.
+        BadInput: it is something else; the hint is how to explain it.
     """
     found = content_of(text)
     if found not in (wanted, Content.UNKNOWN):

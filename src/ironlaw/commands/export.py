@@ -23,14 +23,14 @@ EXAMPLE_LIMIT_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is to be exported, and where to."""
+    """What to export, and where to."""
 
     plan: Plan  # with the one arm
     folder: Path
 
     @property
     def arm(self) -> Arm:
-        """The arm."""
+        """The arm to export."""
         return self.plan.arms[0]
 
 
@@ -65,7 +65,7 @@ def export(arm: str, folder: Path, recording: str | None, model: str | None, **o
 
 
 def of_model(text: str, model: str) -> Plan:
-    """A plan of one variant of a model."""
+    """The plan of one variant of a model."""
     from ironlaw.models import sources
 
     sources.check(model)
@@ -111,11 +111,11 @@ def newest() -> Path:
 
 
 def write(wish: Wish) -> list[str]:
-    """Prepare the arm again in a process of its own, and write its files; their names.
+    """Prepare the arm again in a process of its own, write its files, and return their names.
 
     Raises:
         BadInput: a level of the arm cannot be exported, or the model does not exist.
-        ArmFailed: the engine cannot make it.
+        ArmFailed: the engine cannot prepare it.
     """
     from ironlaw.engines import exported
     from ironlaw.fact import ArmPrepared, Failure
@@ -156,7 +156,7 @@ def write(wish: Wish) -> list[str]:
 
 
 def example(prepared: Path, folder: Path) -> list[object]:
-    """Write the example in a process that loads torch; the arguments of the script.
+    """Write the example in a process that loads torch, and return the arguments for the script.
 
     Raises:
         ArmFailed: that process failed.

@@ -1,4 +1,4 @@
-"""ironlaw history: what a folder of recordings says."""
+"""ironlaw history: list and query a folder of recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ironlaw layers: which layers won, which lost, in milliseconds that add up."""
+"""ironlaw layers: which layers got faster or slower, in milliseconds that add up."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
 
 
 def chosen(explanation: Explanation) -> Comparison:
-    """The comparison to look into: of those with a ledger the one that differs most.
+    """The comparison to show: of those with a ledger the one with the largest difference.
 
     Raises:
         BadInput: there is none; the reason.
@@ -126,7 +126,7 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
 
 
 def flip(recording: Recording, control: str | None, changed: str | None, options: dict[str, object]) -> int:
-    """Measure the flips of a recording's int8 arm, or show those that a recording already is."""
+    """Measure the flips of a recording's int8 arm, or show those of a recording of flips."""
     from rich.console import Console
 
     import ironlaw

@@ -84,7 +84,7 @@ def run(**words: Any) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """The command line, understood: what to measure, where to keep it, what to show."""
+    """The parsed command line: what to measure, where to keep it, what to show."""
 
     settings: Settings
     out: Path
@@ -122,7 +122,7 @@ class Invocation:
 
 
 def _named_arms(words: dict[str, Any]) -> tuple[Arm, ...]:
-    """Those of --arms and --arm; the kind that was typed first goes first, as click keeps the order."""
+    """The arms of --arms and --arm; the option that was typed first comes first, as click preserves the order."""
     own = tuple(parse_own_arm(text) for text in words["programs"])
     variants = () if words["arms"] is None else variants_named(words["arms"])
     order = list(words)
@@ -130,7 +130,7 @@ def _named_arms(words: dict[str, Any]) -> tuple[Arm, ...]:
 
 
 def execute(invocation: Invocation) -> int:
-    """Measure, explain, show; the exit code."""
+    """Measure, explain and show; return the exit code."""
     from rich.console import Console
 
     import ironlaw
@@ -151,7 +151,7 @@ def execute(invocation: Invocation) -> int:
 
 
 def exit_code(recording: Recording, *, searched: bool = False) -> ExitCode:
-    """3 when an arm that was requested failed, or the run was cut short; a search continues without what is refused."""
+    """The exit code: 3 if a requested arm failed or the run was cut short. A search may lose arms."""
     from ironlaw.fact import Ended, Ending
 
     whole = isinstance(recording.ended, Ended) and recording.ended.why is not Ending.INTERRUPTED

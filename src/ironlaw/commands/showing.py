@@ -52,12 +52,12 @@ def show(explanation: Explanation, *, display: Display, n: int | None = None) ->
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print a line of which parts, such as paths, come from outside."""
+    """Print a line that may contain untrusted text, such as paths."""
     click.echo(plain(text), err=err)
 
 
 def say_json(document: object, *, default: Callable[[Any], str] | None = None) -> None:
-    """Print one JSON object; what a terminal would obey is escaped in it."""
+    """Print one JSON object; terminal control characters are escaped."""
     import json
 
     click.echo(plain_json(json.dumps(document, ensure_ascii=False, indent=2, default=default, allow_nan=False)))
@@ -87,7 +87,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
-    """See before measuring that a report can be written where it is wanted, and overwrites nothing that is read.
+    """Check before measuring that a report can be written and does not overwrite an input.
 
     Raises:
         BadInput: it cannot be opened for writing, or it is one of the files `keeping`, by any name.
@@ -109,10 +109,10 @@ def check_writable(path: Path, *, keeping: Iterable[Path] = ()) -> None:
 
 @contextmanager
 def keeping_measured(recording: Path) -> Iterator[None]:
-    """What goes wrong, or is interrupted, after measuring has cost no measurement: the error names the recording.
+    """Turn an error or interrupt after measuring into one that names the recording, which is kept.
 
     Raises:
-        RunIncomplete: instead of another error, with what to do with the recording.
+        RunIncomplete: replaces another error; the hint is what to do with the recording.
     """
     hint = f"the recording is kept: ironlaw explain {recording}"
     try:

@@ -1,4 +1,4 @@
-"""What commands print to; a reader that closes the pipe does not end the run."""
+"""Standard streams that survive their reader: closing the pipe does not end the run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ironlaw.errors import RunIncomplete
 
 
 class _Lasting(io.RawIOBase):
-    """A descriptor that is written to for as long as that goes.
+    """A descriptor that is written to until writing fails.
 
-    When the reader has exited (`| head -1`) the rest is dropped: it has what it wanted. Another
-    failure, as on a full disk, is an error once where `is_needed`; the progress of a run is not.
+    If the reader has exited (`| head -1`), the rest is dropped silently. Any other failure, such as a full disk, raises
+    once if the stream `is_needed`, which progress output is not.
     """
 
     def __init__(self, descriptor: int, *, is_needed: bool) -> None:
@@ -47,7 +47,7 @@ class _Lasting(io.RawIOBase):
 
 
 def make_streams_last() -> None:
-    """Let the standard streams of this process outlive their readers."""
+    """Make the standard streams of this process survive their readers."""
     sys.stdout = _lasting(sys.stdout, is_needed=True)
     sys.stderr = _lasting(sys.stderr, is_needed=False)
 

@@ -1,4 +1,4 @@
-"""ironlaw sweep: many recordings from one plan file, here or on a Ray cluster, and the map of what pays where."""
+"""ironlaw sweep: many recordings from one plan file, here or on a Ray cluster, and the break-even map."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> i
 
 
 def _require_inside(wanted: SweepPlan) -> None:
-    """Check that the plan file, which may come from elsewhere, writes below its own folder, links followed.
+    """Check that the plan file writes only below its own folder, links resolved.
 
     Raises:
-        BadInput: it does not.
+        BadInput: it would write elsewhere.
     """
     out, folder = wanted.out.resolve(), wanted.folder.resolve()
     if not out.is_relative_to(folder):
@@ -77,7 +77,7 @@ def _require_inside(wanted: SweepPlan) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CellRunner:
-    """Measures a cell as `ironlaw run` would; what travels to Ray's workers."""
+    """Measures a cell as `ironlaw run` does; sent to Ray's workers."""
 
     def inspect(self) -> Machine:
         """The machine this runs on."""
@@ -86,7 +86,7 @@ class CellRunner:
         return inspect_machine()
 
     def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
-        """Record the cell's plan, with the experiments it asks for."""
+        """Record the cell's plan with its experiments."""
         from ironlaw.fact import Ended, Ending
         from ironlaw.running import measure
 
@@ -131,10 +131,10 @@ def _cluster(wanted: SweepPlan, address: str | None, watcher: Watcher) -> Iterat
 
 
 def _require_hosts(wanted: SweepPlan, cluster: Cluster, *, is_here: bool) -> None:
-    """See before anything runs that each host of the plan is there.
+    """Check before anything runs that each host of the plan is available.
 
     Raises:
-        BadInput: one is not.
+        BadInput: a host is not available.
     """
     nodes = cluster.nodes()
     for host in wanted.hosts:

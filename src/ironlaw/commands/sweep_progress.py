@@ -1,4 +1,4 @@
-"""How far a sweep is: cells done, what runs where, time left."""
+"""The progress of a sweep: cells done, what runs where, time left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_LINES = 12  # of running cells; a cluster of a thousand nodes does not fit 
 
 
 class SweepProgress:
-    """A bar for the sweep and a line for each running cell; without a terminal a line for each cell that ended."""
+    """A bar for the sweep and a line per running cell; without a terminal, a line per completed cell."""
 
     def __init__(self, console: Console, plan: SweepPlan, *, there: int, quiet: bool) -> None:
         self._console = console
@@ -44,7 +44,7 @@ class SweepProgress:
         self._lines: dict[str, TaskID] = {}
 
     def started(self, cell: Cell, node: Node) -> None:
-        """A node took a cell."""
+        """Report that a node started a cell."""
         self._running[node.id] = f"{node}: {cell}"
         self._within = 0.0
         if len(self._lines) < MOST_LINES:
@@ -52,7 +52,7 @@ class SweepProgress:
         self._draw()
 
     def ended(self, cell: Cell, node: Node, trouble: str) -> None:
-        """A node is free again."""
+        """Report that a node's cell ended."""
         self._running.pop(node.id, None)
         line = self._lines.pop(node.id, None)
         if line is not None:
@@ -69,14 +69,14 @@ class SweepProgress:
         self._draw()
 
     def progressed(self, done: float, doing: str) -> None:
-        """How far the cell is that runs here."""
+        """Report the progress of the cell that runs here."""
         self._within = done
         for id, line in self._lines.items():
             self._bar.update(line, description=plain(f"{self._running[id]} ({doing})"))
         self._draw()
 
     def left_s(self, now_s: float) -> float | None:
-        """Seconds left: by the cells that ended, before that by the budget; None where neither is known."""
+        """The seconds left, by the cells that ended or, before that, by the budget; None if neither is known."""
         behind = self._ended + self._within
         ahead = self._total - self._done - self._within
         if self._ended:

@@ -1,1 +1,1 @@
-"""The doctor: what is in the way of measuring on this machine, and what removes it."""
+"""The doctor: what limits measuring on this machine, and how to fix it."""

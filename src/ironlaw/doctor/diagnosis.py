@@ -1,4 +1,4 @@
-"""The doctor: what is in the way of measuring on this machine, what each lack costs, and what brings it back."""
+"""The diagnosis: what limits measuring on this machine, what each limitation costs, and how to fix it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ironlaw.missing import Maybe, Missing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the doctor reads beside the machine's facts; `siblings` are the CPUs of each core that has several.
+    """What the doctor reads besides the machine's facts; `siblings` are the CPUs of each core that has several.
 
-    `container` is what built the one around this process: docker, podman; empty where none left a mark.
+    `container` is the container runtime around this process (docker, podman); empty if none is detected.
     """
 
     clock_source: Maybe[str]
@@ -31,7 +31,7 @@ class Surroundings:
 
 
 def look_around(root: Path = Path("/")) -> Surroundings:
-    """Read what is not among the machine's facts."""
+    """Read the surroundings that are not among the machine's facts."""
     memory = _memory_bytes(root)
     unreported = Missing("/proc/meminfo does not report it")
     has_swap = "SwapTotal" in memory and "SwapFree" in memory
@@ -49,7 +49,7 @@ def look_around(root: Path = Path("/")) -> Surroundings:
 def diagnose(
     machine: Machine, *, check: CounterCheck, torch: Maybe[TorchProbe], around: Surroundings
 ) -> tuple[Finding, ...]:
-    """Everything that was looked at, in the order in which it matters."""
+    """All findings, the most important first."""
     return (
         *findings.counters(check),
         findings.gate(check),

@@ -1,4 +1,4 @@
-"""What the doctor found about a machine: a state, what it costs, and what brings it back."""
+"""A finding about a machine: its state, what it costs, and how to fix it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Health(Enum):
-    """How things are for measuring."""
+    """How well something is suited to measuring."""
 
     GOOD = "good"
     COSTS = "costs"  # something is lost or blurred; `cost` says what
@@ -16,7 +16,7 @@ class Health(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at; `fix` is a command, or advice where there is none."""
+    """The result of one check; `fix` is a command or, if there is none, advice."""
 
     topic: str
     state: Health

@@ -1,4 +1,4 @@
-"""One finding for each thing the doctor looks at, from facts alone."""
+"""One finding per check of the doctor, from facts alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
 
 
 def _judged(topic: str, text: str, *, is_good: bool, cost: str, fix: str) -> Finding:
-    """What was found, in the same words whether it is well or costs something."""
+    """A finding that is worded the same whether all is well or it costs something."""
     return _good(topic, text) if is_good else _costs(topic, text, cost=cost, fix=fix)
 
 
@@ -38,7 +38,7 @@ def _unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
 
 
 def counters(check: CounterCheck) -> tuple[Finding, ...]:
-    """What the known-answer test of the counters found, and what getrusage does not count."""
+    """The result of the counters' known-answer test, and what getrusage does not count."""
     found = [_hardware_counters(check)]
     if check.meter is Meter.HARDWARE:
         found.append(_kernel_mode(check))
@@ -77,7 +77,7 @@ def _hardware_counters(check: CounterCheck) -> Finding:
 
 
 def gate(check: CounterCheck) -> Finding:
-    """Whether a gate in continuous integration can count instructions here, and where it can."""
+    """Whether a gate in continuous integration can count instructions here, and if not, where."""
     if check.meter is Meter.HARDWARE:
         return _good("gate", "instructions can be limited: ironlaw compare --fail-if 'instructions>+1%'")
     return _costs(
@@ -96,13 +96,13 @@ def _kernel_mode(check: CounterCheck) -> Finding:
 
 
 def _what_and_fix(reason: str) -> tuple[str, str]:
-    """The two halves of a reason from the counter check; without a second one there is little to be done."""
+    """Split a reason of the counter check into what happened and the fix; some have no fix."""
     what, _, fix = reason.partition("; ")
     return what, fix or "measure on another machine: the counters of this one are wrong"
 
 
 def paranoid(machine: Machine) -> Finding:
-    """What the kernel lets a process without privileges count."""
+    """What the kernel allows an unprivileged process to count."""
     level = machine.perf_event_paranoid
     if isinstance(level, Missing):
         return _unknown("paranoid", level)
@@ -118,7 +118,7 @@ def paranoid(machine: Machine) -> Finding:
 
 
 def container(kind: Maybe[str], check: CounterCheck) -> Finding:
-    """Whether a container is between the process and the counters."""
+    """Whether a container may block access to the counters."""
     if isinstance(kind, Missing):
         return _unknown("container", kind)
     if not kind:
@@ -173,7 +173,7 @@ def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
 
 
 def engines(machine: Machine) -> Finding:
-    """Which engines are installed, of those with packages of their own: those that need only torch go with it."""
+    """Which engines with packages of their own are installed; those that need only torch are not listed."""
     plain = ENGINES[PLAIN].packages()
     packages = {
         name: own
@@ -195,7 +195,7 @@ def engines(machine: Machine) -> Finding:
 
 
 def governor(machine: Machine) -> Finding:
-    """Whether the frequency may follow the load."""
+    """Whether the clock frequency may follow the load."""
     if isinstance(machine.governor, Missing):
         return _unknown("governor", machine.governor, cost="frequency is known only where cycles are counted")
     if machine.governor == "performance":
@@ -209,7 +209,7 @@ def governor(machine: Machine) -> Finding:
 
 
 def turbo(machine: Machine) -> Finding:
-    """Whether the frequency may rise while the chip is cool."""
+    """Whether turbo may raise the clock frequency while the chip is cool."""
     if isinstance(machine.turbo, Missing):
         return _unknown("turbo", machine.turbo)
     if machine.turbo == "off":
@@ -226,7 +226,7 @@ def turbo(machine: Machine) -> Finding:
 
 
 def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Finding:
-    """Whether two of the CPUs that may be used share a core."""
+    """Whether two of the usable CPUs share a core."""
     if isinstance(cores, Missing):
         return _unknown("SMT", cores)
     shared = [sorted(core) for core in cores if len(core & set(machine.cpus_allowed)) > 1]
@@ -243,7 +243,7 @@ def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Find
 
 
 def numa(machine: Machine) -> Finding:
-    """Whether memory may be far from the CPU that uses it."""
+    """Whether memory may be on another NUMA node than the CPU that uses it."""
     if isinstance(machine.numa_nodes, Missing):
         return _unknown("NUMA", machine.numa_nodes)
     if machine.numa_nodes == 1:
@@ -320,7 +320,7 @@ def scattered(found: Maybe[int]) -> Finding:
 
 
 def load(machine: Machine) -> Finding:
-    """Whether others run here."""
+    """Whether other processes run here."""
     if isinstance(machine.load_average, Missing):
         return _unknown("load", machine.load_average)
     cpus = len(machine.cpus_allowed)
@@ -335,7 +335,7 @@ def load(machine: Machine) -> Finding:
 
 
 def clock(source: Maybe[str]) -> Finding:
-    """Whether reading the clock is cheap and steady."""
+    """Whether reading the clock is cheap and its frequency stable."""
     if isinstance(source, Missing):
         return _unknown("clock", source)
     return _judged(
@@ -348,7 +348,7 @@ def clock(source: Maybe[str]) -> Finding:
 
 
 def time_split(machine: Machine, check: CounterCheck) -> Finding:
-    """How exactly user and kernel time are distinguished."""
+    """How accurately the kernel separates user and kernel time."""
     split = machine.cpu_time_split
     if isinstance(split, Missing):
         return _unknown("user/kernel time", split)
@@ -380,7 +380,7 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
 
 
 def hypervisor(machine: Machine) -> Finding:
-    """Whether others share the hardware."""
+    """Whether a hypervisor shares the hardware with other guests."""
     if isinstance(machine.hypervisor, Missing):
         return _unknown("virtual machine", machine.hypervisor)
     return _judged(

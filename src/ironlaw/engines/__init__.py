@@ -1,8 +1,8 @@
-"""Engines: what turns a variant of a model into something to call.
+"""Engines: they turn a variant of a model into a callable program.
 
-One folder each, found by looking into this one: `declaration.py` says what the engine is, offers and needs, and is all
-that planners, help and reports know of it; `execution.py` prepares and loads, and imports what is heavy inside its
-functions. border/ and torch_modules/ hold what several of them share.
+Each engine is a folder here, found by listing. `declaration.py` states its precisions, options and packages; planning,
+help and reports import nothing else. `execution.py` prepares and loads models, with heavy imports inside functions.
+border/ and torch_modules/ hold code that several engines share.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ PLAIN = next(iter(ENGINES))
 
 
 class Execution(Protocol):
-    """What the module `execution` of every engine offers, as functions."""
+    """The functions of every engine's module `execution`."""
 
     def prepare(self, variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
-        """Make the variant and save it under the folder; everything that is done once per arm.
+        """Prepare the variant and save it in the folder; all work that is done once per arm.
 
-        `threads` is the size of the engine's own thread pool; torch's has it already.
+        `threads` is the size of the engine's own thread pool; torch's is already set.
 
         Raises:
             ArmFailed: the engine cannot run this model in this variant; names the operator.
         """
 
     def load(self, variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
-        """What was prepared, ready to be called on the model's inputs."""
+        """Load what was prepared, ready to be called on the model's inputs."""
 
 
 @runtime_checkable
 class Profiled(Protocol):
-    """What an engine offers besides that has to make something before it can report an arm's layers."""
+    """The additional functions of an engine that must prepare something before it can report an arm's layers."""
 
     def prepare_profile(self, model: LoadedModel, folder: Path) -> None:
-        """Make it, under the folder where `prepare` made the arm; only for arms whose layers are read."""
+        """Prepare it in the folder where `prepare` made the arm; called only for arms whose layers are read."""
 
     def refuse_profile(self, folder: Path, reason: str) -> None:
-        """Write why it was not made instead: asked for layers, the arm answers with the reason."""
+        """Write the reason why it was not prepared, which the arm returns when it is asked for layers."""
 
 
 @runtime_checkable
 class Exporting(Protocol):
-    """What an engine offers besides whose arms can be exported; its folder holds an infer.py.jinja as well."""
+    """The additional function of an engine whose arms can be exported; its folder also has an infer.py.jinja."""
 
     def export(self, variant: Variant, prepared: Path) -> Export:
-        """What the script for an arm needs of what was prepared in a folder.
+        """Return what the script for an arm needs from the folder of the prepared model.
 
         Raises:
             BadInput: this program cannot be exported.
@@ -74,12 +74,14 @@ class Exporting(Protocol):
 
 
 def telemetry_off() -> TelemetryOff:
-    """What keeps every engine from reporting, for each child process: user code may import any of them in any arm."""
+    """What disables the telemetry of all engines, for every child process: user code may import any engine in any
+    arm.
+    """
     return together(declared.telemetry_off for declared in ENGINES.values())
 
 
 def engine(name: str) -> Execution:
-    """The engine of that name, imported.
+    """Import and return the engine of that name.
 
     Raises:
         BadInput: there is none.
@@ -91,5 +93,5 @@ def engine(name: str) -> Execution:
 
 
 def engines_of_file(source: str) -> tuple[str, ...]:
-    """The engines that run a model file of this name as it is; none for what is no model file."""
+    """The engines that run a model file of this name unchanged; empty if it is no model file."""
     return tuple(name for name, declared in ENGINES.items() if source.endswith(declared.files or ("\0",)))

@@ -1,7 +1,7 @@
 """An arm as files that run without ironlaw: the prepared model, an example, and a script that loads and infers.
 
-What is the same for all engines is here and in infer.py.jinja; each engine's folder has the function `export` and a
-template that fills in how its files are loaded and called.
+Shared code is here and in infer.py.jinja; each engine's folder has the function `export` and a template for loading and
+calling its files.
 
 Run as `python -m ironlaw.engines.exported FOLDER DIR` it writes the example beside the model and prints which arguments
 are arrays: reading it may need torch, which the command line does not load.
@@ -33,7 +33,7 @@ _CARRIED = ("precision", "engine", "threads")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What the script says about where it comes from, and what it runs with."""
+    """What the script states about its origin and its versions."""
 
     arm: str
     model: str
@@ -43,10 +43,10 @@ class Named:
 
 
 def refuse_unportable(variant: Variant) -> None:
-    """Refuse levels that no script can carry: those of experiments, and what must be set before a process starts.
+    """Refuse levels that a script cannot apply: those of experiments, and those set before a process starts.
 
     Raises:
-        BadInput: names the level, or the engine that has no script.
+        BadInput: such a level, or an engine without a script; the message names it.
     """
     name = variant.level(ENGINE)
     if not isinstance(engine(name), Exporting):
@@ -65,7 +65,7 @@ def refuse_unportable(variant: Variant) -> None:
 
 
 def export_of(variant: Variant, prepared: Path) -> Export:
-    """What the arm's engine exports of what it prepared in a folder.
+    """Return what the arm's engine exports from the folder of the prepared model.
 
     Raises:
         BadInput: this program cannot be exported, or its engine exports none.
@@ -79,19 +79,19 @@ def export_of(variant: Variant, prepared: Path) -> Export:
 
 
 def left_out(named: Named) -> tuple[str, ...]:
-    """The settings of torch that the script does not make, since it runs without torch: each with its value."""
+    """The settings of torch, with values, that the script omits because it runs without torch."""
     if "torch" in _packages(named.variant):
         return ()
     return tuple(f"{name} to {value}" for name, value in named.settings.items())
 
 
 def _packages(variant: Variant) -> tuple[str, ...]:
-    """What the script imports."""
+    """The packages that the script imports."""
     return ("numpy", *ENGINES[variant.level(ENGINE)].packages_of(variant.level(PRECISION)))
 
 
 def _kept(named: Named) -> Settings:
-    """The settings that the script makes; threads that were requested win over the program's, as in the arm."""
+    """The settings that the script applies. Requested threads override the program's, as in the arm."""
     asked = "threads" in dict(named.variant.changed)
     return {name: value for name, value in named.settings.items() if not (asked and name == "threads")}
 
@@ -133,7 +133,7 @@ def _in_docstring(text: str) -> str:
 
 
 def _without_gaps(text: str) -> str:
-    """At most two empty lines in a row, which leaves of the template's conditions nothing to see."""
+    """Reduce the empty lines that conditions of the template leave to at most two in a row."""
     kept: list[str] = []
     for line in text.splitlines():
         if line.strip() or kept[-2:] != ["", ""]:
@@ -142,7 +142,7 @@ def _without_gaps(text: str) -> str:
 
 
 def write_example(prepared: Path, target: Path) -> list[Any]:
-    """Write the first input of a prepared model; its arguments: the name of an array, or a constant.
+    """Write the first input of a prepared model, and return its arguments: names of arrays, or constants.
 
     Raises:
         BadInput: an argument is neither a tensor nor a plain constant.

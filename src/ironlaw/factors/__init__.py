@@ -1,4 +1,4 @@
-"""Every factor ironlaw can vary: one file each, or one a family, found by looking into this folder."""
+"""All factors ironlaw can vary: one file per factor or family, found by listing this folder."""
 
 from __future__ import annotations
 

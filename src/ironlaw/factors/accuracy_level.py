@@ -17,7 +17,7 @@ class AccuracyLevel(Factor):
     may_move = "the answers by rounding; the layout that weights are packed in"
 
     def remedy(self, level: str) -> str:
-        """The argument of the quantizer."""
+        """The quantizer's argument that sets the level."""
         return "" if level == self.plain else f"quantize with accuracy_level={level}"
 
 

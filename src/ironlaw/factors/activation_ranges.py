@@ -1,4 +1,4 @@
-"""activation-ranges: when the ranges of activations that are quantized dynamically are found."""
+"""activation-ranges: when the ranges of dynamically quantized activations are computed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _REPACKED = "the layer was packed again in another format"
 
 
 class ActivationRanges(Factor):
-    """fixed: every dynamically quantized Linear is given the range of its inputs, and looks for none at each call.
+    """fixed: every dynamically quantized Linear uses a given range of its inputs, instead of computing one at each
+    call.
 
-    The same layers, the same packed weights, the same product, float before and after: only the pass over the input
-    that finds its smallest and largest value goes away. Static quantization would move more: it takes other layers too
-    and keeps int8 between them, so that a comparison with it separates no cause from another.
+    Layers, packed weights, product and float interfaces stay the same: only the pass over the input that computes its
+    minimum and maximum is removed. Static quantization would change more (other layers, int8 between them), so that a
+    comparison with it isolates no cause.
     """
 
     name = "activation-ranges"
@@ -57,14 +58,14 @@ class ActivationRanges(Factor):
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How many such layers are left."""
+        """The number of such layers left."""
         if program.module is None:
             return Missing("no torch module")
         return f"{sum(1 for _ in range_finders(program.module))} layers left that find a range"
 
 
 def range_finders(module: Any) -> Iterator[Any]:
-    """The layers that find the range of their input at each call, and could be given it."""
+    """The layers that compute the range of their input at each call and could be given one."""
     import torch
     from torch.ao.nn.intrinsic.quantized import dynamic as fused
     from torch.ao.nn.quantized import dynamic
@@ -78,7 +79,7 @@ def range_finders(module: Any) -> Iterator[Any]:
 
 
 def _watched(layers: list[Any], program: Program) -> list[tuple[float, float]]:
-    """The smallest and the largest value that each layer read."""
+    """The minimum and maximum of each layer's inputs."""
     import torch
 
     seen: dict[int, list[Any]] = {id(layer): [] for layer in layers}
@@ -102,7 +103,7 @@ def _watched(layers: list[Any], program: Program) -> list[tuple[float, float]]:
 
 
 def _give(layer: Any, low: float, high: float) -> None:
-    """Let a layer quantize by the range that its own search would find in an input with these ends."""
+    """Set a layer's quantization parameters to those it would compute for an input with this range."""
     import torch
 
     reduced = layer.version >= 4  # as its own forward asks for: 7 bits of 8

@@ -1,4 +1,4 @@
-"""cache: whether an inference finds in the caches what the last one left there."""
+"""cache: whether the caches are warm or cold when an inference starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Cache(Factor):
     may_move = "the TLB and the page walker's caches, which are evicted as well"
 
     def change(self, level: str, program: Program) -> Program:
-        """Evict before each inference."""
+        """Evict the caches before each inference."""
         import numpy as np
 
         size = _streamed_bytes()
@@ -42,7 +42,7 @@ class Cache(Factor):
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much is streamed over, against the size of the last-level cache."""
+        """The number of bytes streamed, and the size of the last-level cache."""
         last = last_level_bytes()
         says = f"{last >> 20} MiB" if last else "unknown size"
         return f"{_streamed_bytes() >> 20} MiB streamed before each inference; last-level cache of {says}"

@@ -1,4 +1,4 @@
-"""convolution: how convolutions outside a library's fast path are written."""
+"""convolution: the form of convolutions outside a library's fast path."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _MOST_GROUPS_BY_ONEDNN = 100
 
 
 class Convolution(Factor):
-    """dense: every convolution with groups or dilation as a plain one with zeros in its weights; the same function.
+    """dense: every convolution with groups or dilation becomes a plain one with zeros in its weights; the same
+    function.
 
-    It does more arithmetic. An arm that becomes faster by it ran the original shape outside its library's fast path.
-    Depth-wise convolutions stay as they are, since libraries have kernels for them, unless they are dilated or are int8
-    ones that FBGEMM runs: its depth-wise kernel takes a padding of half the kernel only.
+    This takes more arithmetic, so an arm that becomes faster ran the original shape outside its library's fast path.
+    Depth-wise convolutions are unchanged, since libraries have kernels for them, unless they are dilated, or are int8
+    and run in FBGEMM, whose depth-wise kernel only supports a padding of half the kernel.
     """
 
     name = "convolution"
@@ -56,9 +57,10 @@ class Convolution(Factor):
 
 
 def sparse_convolutions(module: Any) -> Iterator[tuple[Any, str]]:
-    """The 2-dimensional convolutions that may lack a fast kernel: the module that holds each, and its name there.
+    """The 2-dimensional convolutions that may lack a fast kernel: the parent module of each, and its name in it.
 
-    Of float ones the layer; of int8 ones the packed weights, which also functional calls of a traced model have.
+    For float convolutions this is the layer; for int8 the packed weights, which functional calls of a traced model also
+    have.
     """
     from torch import nn
 
@@ -95,7 +97,7 @@ def _lacks_kernel(packed: Any) -> bool:
 
 
 def _runs_by_fbgemm(groups: int) -> bool:
-    """Whether torch gives an int8 convolution to FBGEMM; its x86 engine shares them out with oneDNN.
+    """Whether torch runs an int8 convolution in FBGEMM; its x86 engine chooses between FBGEMM and oneDNN.
 
     Source: should_use_onednn_quant in ATen/native/quantized/cpu/OnednnUtils.h; takeDepthWiseFastPath in FBGEMM.
     """
@@ -107,7 +109,7 @@ def _runs_by_fbgemm(groups: int) -> bool:
 
 
 def _dense_packed(packed: Any) -> Any:
-    """The same convolution, packed again with its weights spread out."""
+    """The same convolution, repacked with dense weights."""
     import torch
 
     weight, bias = packed.unpack()

@@ -1,4 +1,4 @@
-"""denormals: whether the CPU computes on subnormal numbers or takes them for zero."""
+"""denormals: whether the CPU computes on subnormal numbers or treats them as zero."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Denormals(Factor):
             raise ArmFailed("subnormal numbers cannot be flushed here", hint="leave denormals=flushed out")
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What half of the smallest normal number comes out as."""
+        """The computed value of half the smallest normal number."""
         import numpy as np
 
         halved = (np.full(1, np.finfo(np.float32).tiny) * np.float32(0.5)).view(np.int32)[0]

@@ -27,7 +27,7 @@ class Dispatch(Factor):
         """Trace on the first input.
 
         Raises:
-            ArmFailed: it is no torch module, or what was traced holds for the first input's shape only.
+            ArmFailed: it is no torch module, or the trace is valid for the first input's shape only.
         """
         import torch
 
@@ -41,7 +41,7 @@ class Dispatch(Factor):
         return replace(program, infer=traced)
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What is called."""
+        """The type of the called object."""
         return type(program.infer).__name__
 
 

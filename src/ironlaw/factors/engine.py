@@ -7,7 +7,7 @@ from ironlaw.factor import Factor
 
 
 class Engine(Factor):
-    """The plain one unless a variant names another behind an @, as in int8@NAME."""
+    """The plain engine unless a variant names another after an @, as in int8@NAME."""
 
     name = "engine"
     summary = "what executes the model"

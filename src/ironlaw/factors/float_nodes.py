@@ -1,4 +1,4 @@
-"""float-nodes: the nodes of a file that compute in float instead."""
+"""float-nodes: the quantized nodes of a file that compute in float instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ _WITHIN = "::"  # as of torch's operators
 
 
 class FloatNodes(Factor):
-    """NODE leaves the node of that name in float; several by colons. Between quantize-dequantize pairs these stay."""
+    """NODE leaves the node of that name in float; separate several by colons. Quantize-dequantize pairs around it
+    stay.
+    """
 
     name = "float-nodes"
     summary = "the nodes of the file that compute in float instead"
@@ -20,11 +22,11 @@ class FloatNodes(Factor):
     may_move = "conversions at the border of the node, and what is fused with its neighbours"
 
     def accepts(self, level: str) -> bool:
-        """Names of nodes, with colons between; two in a row are part of a name."""
+        """Accept names of nodes separated by colons; a double colon is part of a name."""
         return all(level.replace(_WITHIN, "").split(_BETWEEN))
 
     def remedy(self, level: str) -> str:
-        """Those nodes left out of quantization."""
+        """Exclude those nodes from quantization."""
         return (
             ""
             if level == self.plain

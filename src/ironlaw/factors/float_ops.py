@@ -8,10 +8,11 @@ _BETWEEN = ":"  # names may hold dots and slashes; commas and + part arms and th
 
 
 class FloatOperators(Factor):
-    """OPERATOR leaves every operator of that type in float: ConvInteger, ConvolutionBackpropData; several by colons.
+    """OPERATOR leaves every operator of that type in float (ConvInteger, ConvolutionBackpropData); separate several by
+    colons.
 
-    The float form has the values that the quantized weights stand for, and what surrounds the operator to quantize its
-    input and scale its result goes away with it.
+    The float form has the dequantized weights. The operators around it that quantize its input and scale its result are
+    removed with it.
     """
 
     name = "float-ops"
@@ -23,11 +24,11 @@ class FloatOperators(Factor):
     may_move = "conversions around the operator, bytes of weights, what is fused with its neighbours"
 
     def accepts(self, level: str) -> bool:
-        """Names of operator types, with colons between."""
+        """Accept names of operator types separated by colons."""
         return level == self.plain or all(name.isidentifier() for name in level.split(_BETWEEN))
 
     def remedy(self, level: str) -> str:
-        """Those types left out of quantization."""
+        """Exclude those types from quantization."""
         if level == self.plain:
             return ""
         kinds = level.replace(_BETWEEN, " or ")

@@ -11,7 +11,7 @@ from ironlaw.program import Program
 
 
 class Grad(Factor):
-    """Plain is off (inference_mode) for modules, and untouched for a callable of one's own."""
+    """Plain is off (inference_mode) for modules, and unchanged for a user's own callable."""
 
     name = "grad"
     summary = "autograd recording"
@@ -22,13 +22,13 @@ class Grad(Factor):
     may_move = "how long activations live: a recorded graph keeps them until the output is dropped"
 
     def change(self, level: str, program: Program) -> Program:
-        """Another guard around all turns."""
+        """Replace the guard around all turns."""
         import torch
 
         return replace(program, guard=torch.inference_mode if level == "off" else torch.enable_grad)
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What torch says while the arm runs."""
+        """What torch reports while the arm runs."""
         import torch
 
         return "autograd on" if torch.is_grad_enabled() else "autograd off"

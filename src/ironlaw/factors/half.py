@@ -1,4 +1,4 @@
-"""half: the width of numbers that a file keeps in float16."""
+"""half: the width of numbers that a file stores in float16."""
 
 from __future__ import annotations
 

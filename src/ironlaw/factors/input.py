@@ -20,7 +20,7 @@ class Input(Factor):
     may_move = "the answers; the time only through subnormal numbers, sparsity or early exits"
 
     def change(self, level: str, program: Program) -> Program:
-        """Floating-point inputs replaced; whole numbers (token ids) stay, since other ones may not exist."""
+        """Replace floating-point inputs. Integers (token ids) stay, since other values may be invalid."""
         import numpy as np
 
         draw = np.random.default_rng(0)

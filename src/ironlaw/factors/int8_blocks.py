@@ -1,4 +1,4 @@
-"""int8-blocks: which part of a network becomes int8, where its modules are quantized by torch.fx."""
+"""int8-blocks: which part of a network becomes int8, for modules quantized by torch.fx."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _BETWEEN = ":"  # a module's path may hold dots; commas and + part arms and thei
 class Int8Blocks(Factor):
     """`only:PATH` leaves everything else in float, `but:PATH` that one module; `all` and `none` are their references.
 
-    Several modules are behind each other: `but:features.1:features.2`. Plain (`written`) quantizes as the model's
-    author marked it. All other levels trace the model, so that they differ in nothing but which modules have an int8
-    form; quantize and dequantize are wherever the format changes.
+    Separate several modules by colons: `but:features.1:features.2`. Plain (`written`) quantizes what the model's author
+    marked. All other levels trace the model, so that they differ only in which modules are int8; quantize and
+    dequantize are wherever the format changes.
     """
 
     name = "int8-blocks"
@@ -27,11 +27,13 @@ class Int8Blocks(Factor):
     may_move = "conversions at the border of the block, and what can be fused across it"
 
     def accepts(self, level: str) -> bool:
-        """The fixed levels, and modules' paths behind only: or but:."""
+        """Accept the fixed levels, and modules' paths after only: or but:."""
         return level in ("written", ALL, NONE) or (bool(paths_of(level)) and all(paths_of(level)))
 
     def remedy(self, level: str) -> str:
-        """Of what one would deploy: some modules left in float. The rest are references and single flips."""
+        """Given for levels that leave some modules in float; the others are references and single flips, not for
+        deployment.
+        """
         if not level.startswith(BUT):
             return ""
         left = ", ".join(paths_of(level))
@@ -39,7 +41,7 @@ class Int8Blocks(Factor):
 
 
 def leaving_float(paths: Iterable[str]) -> str:
-    """The level that has all in int8 but the modules of these paths."""
+    """The level with all modules in int8 except these."""
     return BUT + _BETWEEN.join(paths)
 
 

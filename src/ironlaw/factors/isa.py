@@ -36,7 +36,7 @@ _FBGEMM_NAMES = ("none", "avx2", "avx512", "avx512_ymm", "avx512_vnni", "avx512_
 
 
 def caps(level: str) -> Mapping[str, str]:
-    """The variables of oneDNN, ATen, FBGEMM and MKL for a level."""
+    """The environment variables of oneDNN, ATen, FBGEMM and MKL for a level."""
     onednn, aten, fbgemm = _CAPS[level]
     return {
         "ONEDNN_MAX_CPU_ISA": onednn,
@@ -49,7 +49,7 @@ def caps(level: str) -> Mapping[str, str]:
 class Isa(Factor):
     """A cap below what the CPU has, set in the arm's own process.
 
-    oneDNN, ATen, FBGEMM and MKL read their variable when they first compute, once a process: importing them does not.
+    oneDNN, ATen, FBGEMM and MKL read their variable once per process, when they first compute, not at import.
     """
 
     name = "isa"
@@ -69,14 +69,14 @@ class Isa(Factor):
         return True
 
     def forbidden(self, level: str) -> frozenset[InstructionClass]:
-        """What is wider than the cap."""
+        """The instruction classes above the cap."""
         return _FORBIDDEN.get(level, frozenset())
 
     def enter(self, level: str) -> None:
-        """Set the libraries' variables, and check that ATen and FBGEMM had not read theirs before.
+        """Set the libraries' variables, and check that ATen and FBGEMM have not read theirs yet.
 
         Raises:
-            ArmFailed: one had, so that the arm would run without its cap.
+            ArmFailed: one has, so that the arm would run without its cap.
         """
         os.environ.update(caps(level))
         if "torch" not in sys.modules:
@@ -93,7 +93,7 @@ class Isa(Factor):
                 )
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What ATen and FBGEMM report, and which oneDNN kernels one inference ran."""
+        """What ATen and FBGEMM report, and the oneDNN kernels of one inference."""
         if "torch" not in sys.modules:
             return Missing("the program imported no torch, whose libraries report their instructions")
         import torch

@@ -28,7 +28,7 @@ class Layout(Factor):
     )
 
     def change(self, level: str, program: Program) -> Program:
-        """Weights and 4-dimensional inputs in channels_last."""
+        """Convert weights and 4-dimensional inputs to channels_last."""
         import torch
 
         if program.module is None:

@@ -1,4 +1,4 @@
-"""malloc: what the allocator does with memory that an inference gives back."""
+"""malloc: what the allocator does with memory that an inference frees."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class _Mallinfo2(ctypes.Structure):
 
 
 class Malloc(Factor):
-    """retain: glibc keeps what is freed, instead of giving it back and faulting it in again at the next inference."""
+    """retain: glibc keeps freed memory instead of returning it to the system and faulting it in again at the next
+    inference.
+    """
 
     name = "malloc"
     summary = "what happens to freed memory"
@@ -62,7 +64,7 @@ class Malloc(Factor):
         return {"LD_PRELOAD": path} if path else {}
 
     def enter(self, level: str) -> None:
-        """Set glibc's malloc before the model is loaded."""
+        """Configure glibc's malloc before the model is loaded."""
         possible = self.possible(level)
         if isinstance(possible, Missing):
             raise ArmFailed(possible.reason, hint="leave this level out")
@@ -79,7 +81,7 @@ class Malloc(Factor):
             raise ArmFailed(f"mallopt refused a setting: {taken}", hint="check that glibc's malloc is in use")
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much memory the allocator has mapped outside its heap; for other allocators whether they are loaded."""
+        """The memory that glibc has mapped outside its heap; for other allocators, whether they are loaded."""
         if level in ("jemalloc", "tcmalloc"):
             with open("/proc/self/maps") as maps:
                 return f"{level} loaded" if level in maps.read() else Missing(f"{level} is not in the process")

@@ -11,7 +11,7 @@ from ironlaw.program import Program
 
 
 class TrainingMode(Factor):
-    """Plain is eval for models that ironlaw prepares, and as its author left it for a program of one's own."""
+    """Plain is eval for models that ironlaw prepares, and unchanged for a user's own program."""
 
     name = "mode"
     summary = "module.train() or module.eval()"
@@ -22,14 +22,14 @@ class TrainingMode(Factor):
     may_move = "the answers: batch statistics instead of learned ones, dropout"
 
     def change(self, level: str, program: Program) -> Program:
-        """Switch every module."""
+        """Set the mode of every module."""
         if program.module is None:
             raise ArmFailed("this program has no torch module to switch", hint="leave the factor mode out")
         program.module.train(level == "train")
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How many modules are in train mode."""
+        """The number of modules in train mode."""
         if program.module is None:
             return Missing("no torch module")
         training = sum(bool(module.training) for module in program.module.modules())

@@ -19,11 +19,11 @@ class Oversubscribe(Factor):
     may_move = "context switches; with spinning thread pools the time grows out of proportion"
 
     def pool_threads(self, level: str, threads: int) -> int:
-        """Two for each CPU."""
+        """Two threads per CPU."""
         return 2 * threads
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """Threads of torch's pool against CPUs allowed; other engines' pools show in the threads of the process."""
+        """The threads of torch's pool and the allowed CPUs; other engines' pools show in the threads of the process."""
         if program.module is None:
             return Missing("the engine does not expose its pool: look at the threads of the arm's process")
         import torch

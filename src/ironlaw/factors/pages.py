@@ -1,4 +1,4 @@
-"""pages: whether malloc's memory is in pages of 4 KiB or in transparent huge pages."""
+"""pages: whether malloc uses pages of 4 KiB or transparent huge pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENABLED = "sys/kernel/mm/transparent_hugepage/enabled"
 
 
 class Pages(Factor):
-    """huge: glibc advises the kernel to back its heap with huge pages, so that fewer translations cover it.
+    """huge: glibc advises the kernel to back its heap with huge pages, which need fewer address translations.
 
     Source: the manual of glibc, section "Memory Allocation Tunables".
     """
@@ -43,12 +43,12 @@ class Pages(Factor):
         return {"GLIBC_TUNABLES": f"{given}:{_TUNABLE}" if given else _TUNABLE}
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much of the process is in huge pages."""
+        """The amount of the process's memory in huge pages."""
         return huge_now(Path("/proc/self/smaps_rollup"))
 
 
 def huge_page_setting(root: Path) -> Maybe[str]:
-    """To whom the kernel gives transparent huge pages: always, madvise (who asks) or never."""
+    """When the kernel gives transparent huge pages: always, madvise (on request) or never."""
     try:
         text = (root / _ENABLED).read_text()
     except OSError as error:
@@ -57,7 +57,7 @@ def huge_page_setting(root: Path) -> Maybe[str]:
 
 
 def may_be_huge(root: Path) -> Maybe[bool]:
-    """Whether the kernel gives huge pages to who asks."""
+    """Whether the kernel gives huge pages on request."""
     chosen = huge_page_setting(root)
     if isinstance(chosen, Missing):
         return chosen

@@ -1,4 +1,4 @@
-"""plugin.*: what OpenVINO's CPU plugin is asked to do when it compiles a model; not part of the model."""
+"""plugin.*: options of OpenVINO's CPU plugin for compiling a model; not part of the model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from ironlaw.factor import ActsOn, Factor
 
 
 class DynamicQuantization(Factor):
-    """own is the plugin's own group of 32; off multiplies in float. A number is how many activations share a scale."""
+    """own is the plugin's default group of 32; off multiplies in float. A number is the number of activations that
+    share a scale.
+    """
 
     name = "plugin.dynamic-quantization"
     summary = "whether OpenVINO multiplies activations by compressed weights in int8, quantized at each call"
@@ -16,7 +18,7 @@ class DynamicQuantization(Factor):
     may_move = "the answers by rounding"
 
     def accepts(self, level: str) -> bool:
-        """Also any group above zero, of at most five digits."""
+        """Accept any positive group of at most five digits, too."""
         return level in self.levels or (level.isdecimal() and len(level) <= 5 and int(level) > 0)
 
     def remedy(self, level: str) -> str:
@@ -27,7 +29,7 @@ class DynamicQuantization(Factor):
 
 
 class LowPrecision(Factor):
-    """off executes the model as its file has it: FakeQuantize around float operators."""
+    """off executes the model without conversion to int8: FakeQuantize around float operators."""
 
     name = "plugin.low-precision"
     summary = "whether OpenVINO turns FakeQuantize and what is between into int8 operators"
@@ -38,7 +40,7 @@ class LowPrecision(Factor):
 
 
 class PluginPrecision(Factor):
-    """own is what the arm's precision says: float32 where it says nothing, also beside int8 operators."""
+    """own follows the arm's precision: float32 by default, also for the float operators of int8 arms."""
 
     name = "plugin.precision"
     summary = "the number format of what OpenVINO does not compute in int8"
@@ -53,7 +55,7 @@ class PluginPrecision(Factor):
 
 
 class Snippets(Factor):
-    """off runs every elementwise operator by a kernel of its own, or as part of the product before it."""
+    """off runs every elementwise operator in a kernel of its own, or fused into the product before it."""
 
     name = "plugin.snippets"
     summary = "whether OpenVINO generates one kernel for neighbouring elementwise operators"

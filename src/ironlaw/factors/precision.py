@@ -1,4 +1,4 @@
-"""precision: the number format that the engine is asked to compute in."""
+"""precision: the number format requested from the engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ironlaw.factor import Factor
 
 
 class Precision(Factor):
-    """fp32, or one of the ways to compute in fewer bits; `given` runs a user's own program as it is."""
+    """fp32, or one of the ways to compute in fewer bits; `given` runs a user's own program unchanged."""
 
     name = "precision"
     summary = "number format of weights and activations"

@@ -1,4 +1,4 @@
-"""quantization.*: how ONNX Runtime's own tools write int8 into a file."""
+"""quantization.*: options of ONNX Runtime's own quantization tools."""
 
 from __future__ import annotations
 

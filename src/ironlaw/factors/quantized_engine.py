@@ -35,7 +35,7 @@ class QuantizedEngine(Factor):
         torch.backends.quantized.engine = level
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """What torch reports."""
+        """The engine that torch reports."""
         import torch
 
         return str(torch.backends.quantized.engine)

@@ -6,10 +6,10 @@ from ironlaw.factor import Factor
 
 
 class Scope(Factor):
-    """process: the share of starting, importing, loading and warming up that falls to each inference is counted too.
+    """process: each inference's share of starting, importing, loading and warming up is counted, too.
 
-    That is what `time` or `perf stat` around a whole script divide by the number of its inferences. The start-up is
-    measured in every replicate; over how many inferences it is spread is the plan's --n, or what the arm ran.
+    This corresponds to `time` or `perf stat` of a whole script, divided by its inferences. The start-up is measured in
+    every replicate, and divided by the plan's --n or, without it, by the inferences that the arm ran.
     """
 
     name = "scope"

@@ -1,4 +1,4 @@
-"""session.*: what ONNX Runtime is asked to do when it opens a file; read by the engine, not part of the file."""
+"""session.*: options of an ONNX Runtime session; not part of the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ class Arena(Factor):
 
 
 class Optimization(Factor):
-    """all fuses and lays out for the CPU, extended fuses, basic folds constants; none keeps the graph of the file."""
+    """all fuses and changes layouts for the CPU, extended fuses, basic folds constants; none keeps the graph of the
+    file.
+    """
 
     name = "session.optimization"
     summary = "which rewrites ONNX Runtime applies to the graph"
@@ -28,7 +30,7 @@ class Optimization(Factor):
 
 
 class Prepacking(Factor):
-    """off lets kernels pack the weights at every call."""
+    """off makes kernels pack the weights at every call."""
 
     name = "session.prepacking"
     summary = "whether ONNX Runtime lays out weights for its kernels once, when it loads"
@@ -39,7 +41,7 @@ class Prepacking(Factor):
 
 
 class Qdq(Factor):
-    """kept executes the pairs around float operators: what an unfused model costs."""
+    """kept executes the pairs around float operators, which shows the cost of an unfused model."""
 
     name = "session.qdq"
     summary = "whether ONNX Runtime turns quantize-dequantize pairs into int8 operators"
@@ -50,7 +52,9 @@ class Qdq(Factor):
 
 
 class Spinning(Factor):
-    """off lets them sleep: slower to wake, but they take no CPU from others. Does nothing at one thread."""
+    """off lets idle threads sleep: they wake more slowly, but take no CPU time from others. No effect with one
+    thread.
+    """
 
     name = "session.spinning"
     summary = "whether ONNX Runtime's idle pool threads spin"

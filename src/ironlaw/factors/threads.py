@@ -1,4 +1,4 @@
-"""threads: how many threads an inference may use; written threads=2. Plain is what --threads says."""
+"""threads: the number of threads of an inference, written threads=2. Plain is the value of --threads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Threads(Factor):
     may_move = "CPUs used, cache shares, frequency, context switches"
 
     def accepts(self, level: str) -> bool:
-        """Any whole number above zero, of at most four digits: no machine has more CPUs."""
+        """Accept any positive integer of at most four digits; no machine has more CPUs."""
         return level == self.plain or (level.isdecimal() and len(level) <= 4 and int(level) > 0)
 
     def change(self, level: str, program: Program) -> Program:
-        """Once more, for torch's own pool: a user's program may have set it while it was loaded."""
+        """Set torch's own pool again: a user's program may have set it while it was loaded."""
         if program.module is not None:
             import torch
 

@@ -1,4 +1,4 @@
-"""weights: where the weights lie in physical memory, with the same shapes, strides and arithmetic."""
+"""weights: where the weights are in physical memory, with the same shapes, strides and arithmetic."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
 
 class Weights(Factor):
-    """aliased: every weight reads the same 256 KiB of physical memory; mapped: its own, through the same mapping.
+    """aliased: all weights share the same 256 KiB of physical memory; mapped: each has its own, in the same kind of
+    mapping.
 
     Caches hold physical lines, so aliased weights stay in the level-2 cache whatever their size, while every
-    instruction, address stride and TLB entry stays as it is. mapped separates small pages from the traffic.
+    instruction, address stride and TLB entry stays the same. mapped separates the effect of small pages from that of
+    traffic.
     """
 
     name = "weights"
@@ -54,7 +56,7 @@ class Weights(Factor):
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
-        """How much of the weights is in the mapping, over how much physical memory."""
+        """The bytes of weights in the mapping, and the physical memory behind them."""
         tensors = _distinct(program.module)
         total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         behind = min(total, FRAME_BYTES) if level == "aliased" else total
@@ -64,8 +66,8 @@ class Weights(Factor):
 def _distinct(module: Any) -> list[Any]:
     """Floating-point weights, each once, in the module's order.
 
-    Only those of two and more dimensions: vectors (bias, BatchNorm) are small, and a variance read from another layer's
-    weights could be negative.
+    Only those of two or more dimensions: vectors (bias, BatchNorm) are small, and a variance aliased with other weights
+    could be negative.
     """
     import torch
 

@@ -1,1 +1,1 @@
-"""A folder of recordings as a history: a Parquet catalogue beside them, DuckDB to ask it, trends with change points."""
+"""A folder of recordings as a history: a Parquet catalogue, queries by DuckDB, and trends with change points."""

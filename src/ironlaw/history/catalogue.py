@@ -23,7 +23,7 @@ _LISTING, _MADE_BY = b"ironlaw.listing", b"ironlaw.made_by"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The rows of a folder: in its Parquet file, or as an Arrow table where that could not be written."""
+    """The rows of a folder: in its Parquet file or, if that cannot be written, as an Arrow table."""
 
     folder: Path
     read_again: int
@@ -31,7 +31,7 @@ class Catalogue:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the file has the rows."""
+        """Whether the rows are in the file."""
         return self.table is None
 
     @property
@@ -41,7 +41,8 @@ class Catalogue:
 
 
 def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: None) -> Catalogue:
-    """The folder's catalogue; only new and changed recordings are read. `reading` is called with their number.
+    """Open or update the folder's catalogue; only new and changed recordings are read. `reading` is called with their
+    number.
 
     Raises:
         BadInput: the folder does not exist, or the extra is not installed.
@@ -62,7 +63,7 @@ def catalogue(folder: Path, *, reading: Callable[[int], None] = lambda count: No
 
 
 def recordings_in(folder: Path) -> list[Listed]:
-    """Every recording below the folder; hidden folders hold unfinished ones."""
+    """All recordings below the folder, except in hidden folders, which hold unfinished ones."""
     found = []
     waiting = [""]
     while waiting:
@@ -88,7 +89,7 @@ def recordings_in(folder: Path) -> list[Listed]:
 
 
 def _behind(name: str, folder: int) -> os.stat_result:
-    """The file that a link leads to; the link itself where it leads nowhere or in a circle."""
+    """The target of a link; the link itself if it is dangling or circular."""
     try:
         return os.stat(name, dir_fd=folder)
     except OSError:
@@ -96,7 +97,7 @@ def _behind(name: str, folder: int) -> os.stat_result:
 
 
 def read_all(folder: Path, listed: Sequence[Listed]) -> Iterator[list[Row]]:
-    """The rows of many recordings, by twice as many processes as CPUs, since about half wait for the disk."""
+    """The rows of many recordings, read by twice as many processes as CPUs, since about half wait for the disk."""
     pieces = [(folder, listed[start : start + PIECE]) for start in range(0, len(listed), PIECE)]
     workers = min(2 * len(os.sched_getaffinity(0)), len(pieces))
     if len(listed) < ALONE_BELOW or workers < 2:
@@ -115,7 +116,7 @@ def _rows_of_piece(piece: tuple[Path, Sequence[Listed]]) -> list[Row]:
 
 
 def _divide(old: Any, listing: Iterable[Listed]) -> tuple[list[Row], list[Listed]]:
-    """The old rows of recordings that are as they were, and the recordings to read."""
+    """The rows of unchanged recordings, and the recordings to read."""
     known: dict[Listed, list[Row]] = {}
     for values in old.to_pylist() if old is not None else ():
         row = Row(**values)
@@ -151,7 +152,7 @@ def _made_by() -> str:
 
 
 def _listing_of(path: Path) -> str | None:
-    """What the file was made from; None when it is not there, is damaged, or another version made it."""
+    """The files that the catalogue was made from; None if it does not exist, is damaged, or has another version."""
     duckdb = import_duckdb()
     if not path.exists():  # DuckDB takes a tenth of a second to say so
         return None
@@ -164,7 +165,7 @@ def _listing_of(path: Path) -> str | None:
 
 
 def _read_old(path: Path) -> Any:
-    """The table that is there; None when there is none that this version made."""
+    """The existing table; None if there is none of this version."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Questions to the catalogue, answered by DuckDB."""
+"""Queries of the catalogue, by DuckDB."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ironlaw.history.rows import as_utf8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which comparisons are meant; None: all. `arm` is either side; `host` and `version` may be parts."""
+    """Selects comparisons; None selects all. `arm` may be on either side; `host` and `version` match substrings."""
 
     model: str | None = None
     arm: str | None = None
@@ -42,19 +42,19 @@ _POINT = ("started", "ln_gain", "gain_low", "gain_high", "ironlaw", "versions", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryResult:
-    """Rows of an answer, with the names of their columns."""
+    """The rows of a result, with the names of their columns."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
     def records(self) -> list[dict[str, Any]]:
-        """The rows as dicts; what a SELECT computes that is no number (0.0/0.0) is null: JSON has no word for it."""
+        """The rows as dicts. NaN (0.0/0.0) becomes null, since JSON cannot represent it."""
         return [dict(zip(self.columns, map(_finite, row), strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One comparison over time, on one host with one setting: what a trend can be read from."""
+    """One comparison over time, on one host with one setting, from which a trend can be computed."""
 
     model: str
     host: str
@@ -70,7 +70,7 @@ class Series:
 
 
 class Questions:
-    """A catalogue, opened for questions."""
+    """A catalogue opened for queries."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._duckdb = import_duckdb()
@@ -81,24 +81,24 @@ class Questions:
             self._connection.register("catalogue", catalogue.table)
 
     def count(self, chosen: Filter) -> tuple[int, int]:
-        """How many comparisons, and in how many recordings."""
+        """The numbers of comparisons and of recordings."""
         condition, values = _where(chosen)
         asked = f"select count(changed), count(distinct file) from catalogue where {condition} and schema is not null"
         comparisons, recordings = self._connection.execute(asked, values).fetchall()[0]
         return comparisons, recordings
 
     def newest(self, chosen: Filter, *, limit: int) -> QueryResult:
-        """The newest comparisons, and recordings that have none."""
+        """The newest comparisons, and recordings without any."""
         condition, values = _where(chosen)
         asked = f"select * from catalogue where {condition} and schema is not null"
         return self._answer(f"{asked} order by started desc nulls last, file limit {int(limit)}", values)
 
     def problems(self) -> QueryResult:
-        """Files that are no recording this version can read."""
+        """Files that are not recordings that this version can read."""
         return self._answer("select file, problem from catalogue where problem is not null and schema is null", {})
 
     def series(self, chosen: Filter) -> list[Series]:
-        """Every comparison that the filter leaves, each on one host and setting, by time."""
+        """The comparisons selected by the filter, by host and setting, in order of time."""
         condition, values = _where(chosen)
         keys = ", ".join(_SERIES)
         points = ", ".join(_POINT)
@@ -113,10 +113,10 @@ class Questions:
         return [Series(**dict(zip(_SERIES, key, strict=True)), points=points) for key, points in found.items()]
 
     def sql(self, text: str) -> QueryResult:
-        """The answer to one SELECT over `comparisons` and `recordings`; nothing can be written, and no file read.
+        """Run one SELECT over `comparisons` and `recordings`; writing and reading of files are disabled.
 
         Raises:
-            BadInput: it is something else than one SELECT, or DuckDB refuses it.
+            BadInput: it is not a single SELECT, or DuckDB refuses it.
         """
         try:
             text = as_utf8(text)
@@ -149,7 +149,7 @@ def _finite(value: object) -> object:
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
-    """The names, those that occur again with a number: two columns of one name would be one in a record."""
+    """Number repeated names, since two columns of one name would be merged in a record."""
     made: dict[str, None] = {}
     for name in names:
         tried, again = name, 1

@@ -1,4 +1,4 @@
-"""One recording as rows of the catalogue: one for each comparison, or one that says why there is none."""
+"""One recording as rows of the catalogue: one per comparison, or one row with the reason why there is none."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the catalogue holds of one comparison. None is SQL's NULL: unknown, and `problem` or the recording says why.
+    """The catalogue's row of one comparison. None is SQL's NULL: unknown, with the reason in `problem` or the
+    recording.
 
-    `host` is the CPU and how many of its CPUs were allowed; `versions` is "torch 2.6.0, onnxruntime 1.20.1, ...".
+    `host` is the CPU model and the number of allowed CPUs; `versions` is "torch 2.6.0, onnxruntime 1.20.1, ...".
     """
 
     file: str
@@ -53,7 +54,7 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 class Listed(NamedTuple):
-    """A file of the folder, as the file system reports it; a tuple, since a hundred thousand are made and sorted."""
+    """A file of the folder as the file system reports it; a tuple for speed, since 100,000 are created and sorted."""
 
     file: str  # relative to the folder
     bytes: int
@@ -61,12 +62,12 @@ class Listed(NamedTuple):
 
 
 def as_utf8(text: str) -> str:
-    """A text as a table can hold it: a file's name need not be UTF-8, and what is none is written by its number."""
+    """Escape bytes that are not valid UTF-8, which may occur in a file's name."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def rows_of(folder: Path, listed: Listed) -> list[Row]:
-    """What a recording says; one row with its problem when it cannot be read."""
+    """The rows of a recording; one row with the problem if it cannot be read."""
     import ironlaw
 
     found = {"file": as_utf8(listed.file), "bytes": listed.bytes, "mtime_ns": listed.mtime_ns}

@@ -1,4 +1,4 @@
-"""The trend of one comparison: its level, and the points in time at which it changed."""
+"""The trend of one comparison: its level, and its change points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FACTS = ("ironlaw", "versions", "kernel", "governor", "libc")
 class Change:
     """The level changed between two recordings. `step` is ln(gain after / gain before), with its 99 % interval.
 
-    `at_the_same_time` are facts of machine and software that differ between the two: what changed with it, not why.
+    `at_the_same_time` lists facts of machine and software that differ between the two: an association, not a reason.
     """
 
     before: str  # when the last recording before it started
@@ -51,7 +51,7 @@ class Trend:
 
 
 def trend_of(series: Series) -> Trend:
-    """Where the comparison stands, and where it changed."""
+    """The current level of a comparison, and its change points."""
     values = [float(point["ln_gain"]) for point in series.points]
     together = math.ceil(len(values) / MOST_POINTS)
     places = change_places(_averaged(values, together))
@@ -62,9 +62,9 @@ def trend_of(series: Series) -> Trend:
 
 
 def change_places(values: Sequence[float]) -> list[int]:
-    """Where a new level begins: the division with the least squares about its means plus PENALTY for each change.
+    """The starts of new levels: the division with the least sum of squares about its means plus PENALTY per change.
 
-    The noise is taken from differences of neighbours, by their median, which a few steps do not move.
+    The noise is estimated from the median difference of neighbours, which is robust against a few steps.
     """
     import numpy as np
 
@@ -85,8 +85,8 @@ def best_division(values: Sequence[float], penalty: float) -> list[int]:
     """The exact optimum over all divisions into pieces of at least LEAST_POINTS, by dynamic programming.
 
     least(t) = min over s of least(s) + penalty + squares(s, t), with squares(s, t) of values[s:t] about their mean;
-    quadratic in time. What ruptures finds, whose import alone takes most of a second: the tests hold one against the
-    other. Source: Jackson et al., IEEE Signal Processing Letters 12 (2005) 105.
+    quadratic in time. The result equals that of ruptures (the tests compare them), whose import takes most of a second.
+    Source: Jackson et al., IEEE Signal Processing Letters 12 (2005) 105.
     """
     import numpy as np
 
@@ -119,7 +119,9 @@ def _averaged(values: Sequence[float], together: int) -> list[float]:
 
 
 def _confirmed(values: Sequence[float], places: list[int]) -> list[int]:
-    """The places at which the two neighbouring levels differ by more than noise; weakest first, others grow."""
+    """The change points at which the neighbouring levels differ by more than noise; the weakest are removed first,
+    which lengthens their neighbours.
+    """
     kept = list(places)
     while kept:
         steps = [step_at(values, kept, number) for number in range(len(kept))]
@@ -163,7 +165,7 @@ def _change(points: list[dict[str, Any]], values: Sequence[float], places: list[
 
 
 def _differing(last: dict[str, Any], first: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """What is not the same in two recordings; of the versions only those that differ."""
+    """The facts that differ between two recordings; of the versions only those that differ."""
     found: dict[str, tuple[str, str]] = {}
     for fact in _FACTS:
         if last[fact] == first[fact]:
@@ -194,10 +196,10 @@ def _level(values: Sequence[float]) -> Maybe[Estimate]:
 
 
 def student(level: float, freedom: float) -> float:
-    """The quantile of Student's t. With many degrees of freedom by its expansion about the normal one.
+    """The quantile of Student's t, for many degrees of freedom by its expansion about the normal quantile.
 
-    Importing scipy.special takes a fifth of what a whole trend may take, and long series do not need it: from MANY
-    degrees on the expansion is right to 1e-8. Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 26.7.5.
+    From MANY degrees of freedom the expansion is accurate to 1e-8, and importing scipy.special would take a fifth of
+    the time of a whole trend. Source: Abramowitz & Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
     if freedom < MANY:
         from scipy.special import stdtrit

@@ -12,7 +12,7 @@ UNREAD = Missing("was not read")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What can move a time and is not part of the plan. Sizes in bytes, frequencies in Hz."""
+    """Everything that can affect a time and is not part of the plan. Sizes in bytes, frequencies in Hz."""
 
     architecture: str
     cpu: str

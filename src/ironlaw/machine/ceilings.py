@@ -36,7 +36,7 @@ _LARGEST_SHARE = 1 / 4  # of the memory that is available
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CeilingRequest:
-    """What the process is asked to measure, and where it may run."""
+    """What the process shall measure, and where it may run."""
 
     threads: int
     cpus: tuple[int, ...]
@@ -44,9 +44,9 @@ class CeilingRequest:
 
 
 def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -> Ceilings:
-    """The most this machine does on these CPUs with that many threads; takes 5 to 15 s.
+    """Measure the highest rates of this machine on these CPUs with that many threads; takes 5 to 15 s.
 
-    Whatever cannot be measured is Missing with its reason; so is everything when the process fails.
+    Rates that cannot be measured are Missing with the reason, as are all if the process fails.
     """
     request = CeilingRequest(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
     command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
@@ -64,7 +64,7 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
 
 
 def no_ceilings(threads: int, reason: str) -> Ceilings:
-    """Nothing but the reason why there is nothing."""
+    """Ceilings that are all Missing for one reason."""
     gap = Missing(reason)
     return Ceilings(
         threads=threads,
@@ -79,7 +79,7 @@ def no_ceilings(threads: int, reason: str) -> Ceilings:
 
 
 def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
-    """How much to stream over so that the last cache cannot hold it; a gap when there is too little memory for that."""
+    """The bytes to stream so that the last cache cannot hold them; Missing if there is too little memory."""
     if not machine.cache_bytes:
         return Missing("the size of the last cache is not known, so no buffer is known to be larger")
     wanted = max(_LEAST_BYTES, _CACHES_STREAMED * max(machine.cache_bytes.values()))
@@ -95,7 +95,7 @@ def bytes_to_stream(machine: Machine, root: Path = Path("/")) -> Maybe[int]:
 
 
 def reach(request: CeilingRequest) -> Ceilings:
-    """Measure everything in this process: the system first, while no library has started a thread."""
+    """Measure all ceilings in this process; those of the system first, before any library has started a thread."""
     from ironlaw.machine.os_costs import page_fault_ns, switch_ns
 
     switching = _tried(lambda: switch_ns(request.cpus[0]), "switching")
@@ -124,7 +124,7 @@ def reach(request: CeilingRequest) -> Ceilings:
 
 
 def _kernels(threads: int) -> Kernels:
-    """torch's, which cover every kind of number, or numpy's where it is not installed."""
+    """torch's kernels, which cover all number formats, or numpy's if torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return numpy_kernels
     import torch
@@ -134,7 +134,7 @@ def _kernels(threads: int) -> Kernels:
 
 
 def _tried(measure: Callable[[], float], doing: str) -> Maybe[float]:
-    """What was measured; a difference that noise turned over is no cost, and a refusal is none either."""
+    """The measured cost; Missing if noise made the difference negative, or if the system refused."""
     try:
         found = measure()
     except OSError as error:

@@ -13,7 +13,7 @@ UNLIMITED = "max"
 def cpu_max(root: Path = Path("/")) -> Maybe[str]:
     """The tightest CPU quota on this process, as cgroup v2 writes it: "QUOTA PERIOD" in us, or "max PERIOD".
 
-    The group of the process and all groups above it count; version 1 is put in the same words.
+    The group of the process and all its ancestors count; quotas of version 1 are converted to the same form.
     """
     reported = [limit for limit in _limits(root) if limit is not None]
     if not reported:
@@ -22,7 +22,7 @@ def cpu_max(root: Path = Path("/")) -> Maybe[str]:
 
 
 def quota_cpus(limit: str) -> float:
-    """How many CPUs' worth of time a quota gives; infinite without one."""
+    """The number of CPUs that a quota corresponds to; infinite without a quota."""
     return _cpus(limit)
 
 
@@ -32,10 +32,10 @@ def _cpus(limit: str) -> float:
 
 
 def throttled_ns(root: Path = Path("/")) -> Maybe[int]:
-    """How long the groups of this process have been stopped for having used up their quota, in ns since they were made.
+    """How long the groups of this process have been throttled for exceeding their quota, in ns since their creation.
 
-    Of the group that was stopped longest: a quota further up stops the groups below it as well.
-    Source: Documentation/admin-guide/cgroup-v2.rst of Linux, cpu.stat (throttled_usec; throttled_time in version 1).
+    The longest of all groups, since a parent's quota throttles its children as well. Source:
+    Documentation/admin-guide/cgroup-v2.rst of Linux, cpu.stat (throttled_usec; throttled_time in version 1).
     """
     reported = [stopped for _, folder in _groups(root) for stopped in _stopped_ns(folder)]
     return max(reported) if reported else Missing("no cgroup of this process reports how long a quota throttled it")
@@ -56,9 +56,10 @@ _STOPPED = {"throttled_usec": 1000, "throttled_time": 1}  # in ns
 
 
 def memory_left_bytes(root: Path = Path("/")) -> Maybe[int]:
-    """What the groups of this process may still take: the least of each limit less what is used and cannot be dropped.
+    """The memory that the groups of this process may still take: the smallest of each limit minus memory that is used
+    and not reclaimable.
 
-    Of version 2 alone. Source: Documentation/admin-guide/cgroup-v2.rst of Linux, memory.max, memory.current and
+    Version 2 only. Source: Documentation/admin-guide/cgroup-v2.rst of Linux, memory.max, memory.current and
     memory.stat.
     """
     left = [found for version, folder in _groups(root) if version == 2 and (found := _left_bytes(folder)) is not None]
@@ -98,7 +99,7 @@ def _groups(root: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _upwards(mount: Path, group: str) -> Iterator[Path]:
-    """The folder of a group and of each group above it, as far as a container can see them."""
+    """The folders of a group and its ancestors, as far as a container sees them."""
     parts = [part for part in group.split("/") if part and part != ".."]
     for depth in range(len(parts), -1, -1):
         yield mount.joinpath(*parts[:depth])

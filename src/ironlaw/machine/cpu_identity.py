@@ -1,4 +1,4 @@
-"""Which CPU this is, from /proc/cpuinfo, on x86-64 and on 64-bit Arm."""
+"""The CPU model by /proc/cpuinfo, on x86-64 and 64-bit Arm."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ARM_PARTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuIdentity:
-    """What /proc/cpuinfo says of the first CPU; `flags` is all of its flags."""
+    """The first CPU in /proc/cpuinfo, with all its flags."""
 
     name: str
     vendor: Maybe[str]

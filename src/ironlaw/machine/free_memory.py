@@ -1,9 +1,9 @@
-"""Free memory: in how small pieces it lies, and keeping these from the arms, so that none gets better pages.
+"""Free memory and its fragmentation: small blocks are withheld from the arms, so that no arm gets better pages.
 
-Linux hands out the smallest free blocks first. Where many are left, an arm that starts early gets pages that lie apart
-in physical memory, and one that starts later gets neighbours. Of six equal arms (fp32 MobileNetV2, malloc=retain, a
-Zen 4 guest with 2.3 GB in small blocks) the first to start was 4.8 % slower than the last. So the kernel is asked to
-compact memory, and what is scattered all the same is held while the arms start.
+Linux allocates the smallest free blocks first. With many of them, an arm that starts early gets scattered physical
+pages, and one that starts later gets contiguous ones. Of six equal arms (fp32 MobileNetV2, malloc=retain, a Zen 4 guest
+with 2.3 GB in small blocks) the first was 4.8 % slower than the last. Memory is therefore compacted, and small blocks
+that remain are held while the arms start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 
 
 
 def settle(root: Path = Path("/"), *, compacting: bool = True) -> FreeMemory:
-    """Have memory compacted, unless it was before; look at what is scattered then, and say how much of it to hold."""
+    """Compact memory unless that was done before, and return how much of the remaining small blocks to hold."""
     began_ns = time.monotonic_ns()
     compacted = compact(root) if compacting else Missing("was done before the first replicate, or tried")
     took_ns = time.monotonic_ns() - began_ns if compacting else Missing("was not repeated")
@@ -45,7 +45,9 @@ def settle(root: Path = Path("/"), *, compacting: bool = True) -> FreeMemory:
 
 @contextmanager
 def held(size: int) -> Iterator[None]:
-    """Own that many bytes, a multiple of the page size, in single pages: these come from the smallest free blocks."""
+    """Allocate that many bytes (a multiple of the page size) in single pages, which come from the smallest free
+    blocks.
+    """
     if not size:
         yield
         return
@@ -57,9 +59,9 @@ def held(size: int) -> Iterator[None]:
 
 
 def scattered_bytes(root: Path = Path("/")) -> Maybe[int]:
-    """Free memory that is in blocks of less than 16 pages.
+    """The free memory in blocks of less than 16 pages.
 
-    Source: Documentation/filesystems/proc.rst of Linux, buddyinfo: free blocks by zone, one column an order.
+    Source: Documentation/filesystems/proc.rst of Linux, buddyinfo: free blocks by zone, one column per order.
     """
     try:
         lines = (root / "proc/buddyinfo").read_text().splitlines()
@@ -73,7 +75,7 @@ def scattered_bytes(root: Path = Path("/")) -> Maybe[int]:
 
 
 def available_bytes(root: Path = Path("/")) -> Maybe[int]:
-    """What programs can still take without swapping, as the kernel estimates it."""
+    """The memory available without swapping, as the kernel estimates it."""
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
     except OSError as error:
@@ -83,7 +85,7 @@ def available_bytes(root: Path = Path("/")) -> Maybe[int]:
 
 
 def peak_rss_bytes(process: int | str = "self") -> Maybe[int]:
-    """The most memory that was resident so far; of a process that has ended there is none."""
+    """The peak resident memory so far; Missing for a process that has ended."""
     for row in Path(f"/proc/{process}/status").read_text().splitlines():
         if row.startswith("VmHWM:"):
             return int(row.split()[1]) * 1024
@@ -91,9 +93,9 @@ def peak_rss_bytes(process: int | str = "self") -> Maybe[int]:
 
 
 def half_is_left(root: Path = Path("/")) -> Callable[[], bool]:
-    """What says later whether at least half of the memory that is available now still is; no, where none is known.
+    """Return a function that checks whether at least half of the memory available now still is; False if it is unknown.
 
-    Of the machine, and of the groups of this process, which may be allowed less.
+    Applies to the machine and to the groups of this process, which may have less.
     """
     before = _for_this_process(root)
 
@@ -110,7 +112,7 @@ def _for_this_process(root: Path) -> Maybe[int]:
 
 
 def compact(root: Path = Path("/"), *, limit_s: float = COMPACTION_LIMIT_S) -> Maybe[bool]:
-    """Have the kernel move what is in use together; takes root. A child process asks, so that it can be ended.
+    """Make the kernel compact memory; needs root. A child process requests it, so that it can be terminated.
 
     Source: Documentation/admin-guide/sysctl/vm.rst of Linux, compact_memory.
     """

@@ -1,4 +1,4 @@
-"""What this machine is, read from /proc, /sys and the process itself; nothing is measured here."""
+"""Facts about this machine from /proc, /sys and the process itself, without measuring."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _ALLOCATORS = ("jemalloc", "tcmalloc", "mimalloc", "tbbmalloc_proxy", "libhoard"
 
 
 def inspect_machine(root: Path = Path("/")) -> Machine:
-    """The machine as this process sees it; what cannot be read is Missing with its reason.
+    """The machine as this process sees it; facts that cannot be read are Missing with the reason.
 
     `root` is where /proc and /sys are mounted.
     """
@@ -105,11 +105,11 @@ def inspect_machine(root: Path = Path("/")) -> Machine:
 
 
 def steal_ns(root: Path = Path("/")) -> Maybe[int]:
-    """Time since boot in which the hypervisor ran others while a CPU of this machine wanted to run, in ns.
+    """The time since boot during which the hypervisor ran others while a CPU of this machine was runnable, in ns.
 
-    Summed over all CPUs, in steps of one clock tick of /proc/stat (10 ms): a difference over a shorter turn
-    is 0 or a whole tick, and only its mean over many turns says something. A guest whose hypervisor does
-    not report steal reads 0 here, which is why its absence proves nothing.
+    Summed over all CPUs, in steps of one clock tick of /proc/stat (10 ms): over a shorter turn the difference is 0 or a
+    whole tick, and only the mean over many turns is meaningful. A guest whose hypervisor does not report steal reads 0,
+    so that 0 proves nothing.
     """
     try:
         fields = (root / "proc/stat").read_text().split("\n", 1)[0].split()
@@ -121,7 +121,7 @@ def steal_ns(root: Path = Path("/")) -> Maybe[int]:
 
 
 def perf_event_paranoid(root: Path = Path("/")) -> Maybe[int]:
-    """What the kernel lets a process without privileges count (sysctl kernel.perf_event_paranoid)."""
+    """What an unprivileged process may count (sysctl kernel.perf_event_paranoid)."""
     text = _read(root / "proc/sys/kernel/perf_event_paranoid")
     if text is None:
         return Missing("/proc/sys/kernel/perf_event_paranoid is not there: no perf events in this kernel")
@@ -131,9 +131,9 @@ def perf_event_paranoid(root: Path = Path("/")) -> Maybe[int]:
 def cpu_time_split(root: Path = Path("/")) -> Maybe[str]:
     """How the kernel splits CPU time into user and kernel: "exact" or "by timer tick".
 
-    On x86 and Arm the kernel stamps each entry and exit only on CPUs that run without a tick (boot option
-    nohz_full=); elsewhere each tick (1 to 10 ms) is booked whole to the mode it hit, whatever
-    CONFIG_VIRT_CPU_ACCOUNTING_GEN says.
+    On x86 and Arm the kernel stamps each entry and exit only on CPUs that run without a tick (boot option nohz_full=);
+    elsewhere each tick (1 to 10 ms) is charged entirely to the mode it interrupts, whatever
+    CONFIG_VIRT_CPU_ACCOUNTING_GEN is.
     """
     if platform.machine() not in {"x86_64", "aarch64"}:
         return Missing(f"not known for {platform.machine()}")

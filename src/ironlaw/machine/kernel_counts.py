@@ -1,4 +1,4 @@
-"""Whether the kernel counts page faults and context switches at all: sandboxes answer with zeros."""
+"""Whether the kernel counts page faults and context switches: some sandboxes return zeros."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _NAPS = 4
 
 
 def lost_kernel_counts() -> dict[str, str]:
-    """What getrusage does not count here, with the reason; empty on an ordinary Linux.
+    """The quantities that getrusage does not count here, with the reason; empty on an ordinary Linux.
 
-    Touches 64 fresh pages and sleeps four times: at least as many faults and switches must appear.
+    Touches 64 new pages and sleeps four times, which must show at least as many faults and switches.
     """
     clock = ProcessClock()
     memory = mmap.mmap(-1, _PAGES * mmap.PAGESIZE)

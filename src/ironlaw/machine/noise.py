@@ -1,4 +1,4 @@
-"""The noise of this machine: the same work against itself, measured as arms are.
+"""The noise of this machine: the same work against itself, measured in the same way as arms.
 
 Run as `python -m ironlaw.machine.noise SECONDS SEED CPU`, one replicate: two twins, forked from one
 interpreter, take turns; the answer is one JSON array with the ln-ratio of each round.
@@ -30,7 +30,7 @@ _TURN, _END = b"t", b"e"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """ln(first/second) of the same work in twins: one tuple of rounds for each replicate, and how long it all took."""
+    """ln(first/second) of the same work in twins: one tuple of rounds per replicate, and the total time."""
 
     rounds: tuple[tuple[float, ...], ...]
     took_s: float
@@ -44,8 +44,8 @@ class Noise:
 def measure_noise(seconds: float, *, cpu: int, seed: int = 0) -> Maybe[Noise]:
     """Measure the same work against itself for about that many seconds, in fresh interpreters on one CPU.
 
-    The work is a stand-in for an inference: matrix products that stay in the caches, and a pass over arrays that the
-    allocator has to fetch and give back. Missing when a replicate fails.
+    The work resembles an inference: matrix products that fit into the caches, and a pass over arrays that are allocated
+    and returned to the system. Missing when a replicate fails.
     """
     begun = time.monotonic()
     rng = random.Random(seed)
@@ -110,7 +110,7 @@ def _work() -> Callable[[], object]:
 
 
 class _Twin:
-    """A forked process that does the work when it is asked to."""
+    """A forked process that does the work on request."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         order, self._order = os.pipe()
@@ -127,13 +127,13 @@ class _Twin:
         os.close(answer)
 
     def turn_ps(self) -> int:
-        """What a run of the work took in this turn, in ps."""
+        """The time of one run of the work in a turn, in ps."""
         os.write(self._order, _TURN)
         (took_ps,) = struct.unpack("=q", os.read(self._answer, 8))
         return int(took_ps)
 
     def end(self) -> None:
-        """End the process. It is asked to exit, since its twin holds its pipe open, too."""
+        """End the process by an exit request: closing the pipe is not enough, since its twin also holds it open."""
         os.write(self._order, _END)
         os.close(self._order)
         os.close(self._answer)
@@ -141,7 +141,7 @@ class _Twin:
 
 
 def _timed_ps(work: Callable[[], object]) -> int:
-    """The time per run over a turn, in ps, so that rounding does not show."""
+    """The time per run over a turn, in ps so that rounding is negligible."""
     done = 0
     begun_ns = time.perf_counter_ns()
     until_ns = begun_ns + round(_TURN_S * 1e9)

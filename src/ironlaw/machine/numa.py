@@ -1,4 +1,4 @@
-"""Which CPUs share memory: a page lies near the CPU that first writes to it."""
+"""Which CPUs share a NUMA node: a page is allocated near the CPU that first writes to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def neighbours(cpus: Iterable[int], root: Path = Path("/")) -> tuple[int, ...]:
-    """The CPUs for which memory is as near as for these, themselves included; only themselves where that is unknown.
+    """All CPUs of the NUMA node that holds these CPUs; only these CPUs if there is none or it is unknown.
 
     Source: Documentation/ABI/stable/sysfs-devices-node of Linux, cpulist.
     """

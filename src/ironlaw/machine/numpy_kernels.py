@@ -1,4 +1,4 @@
-"""numpy's kernels, by which the ceilings of a machine are measured where torch is not installed."""
+"""numpy's kernels, used to measure a machine's ceilings if torch is not installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ironlaw.missing import Maybe, Missing
 
 
 def routines(kind: str, side: int) -> Maybe[Iterable[Routine]]:
-    """What multiplies square matrices of a kind of number: float32 only, in the BLAS that numpy was built with."""
+    """Routines that multiply square matrices of a number format: float32 only, by numpy's BLAS."""
     if kind != "fp32":
         return Missing(f"numpy has no kernel for {kind} matrices; torch has, and is not installed")
     return [(f"numpy.matmul float32 ({_blas()})", lambda: _dense(side))]
@@ -37,7 +37,7 @@ def _dense(side: int) -> Work:
 
 
 def streaming(size: int, threads: int) -> Streaming:
-    """What streams through memory, a part of it in each thread: numpy releases the interpreter's lock meanwhile."""
+    """Routines that stream through memory, one part per thread; numpy releases the GIL."""
     import numpy
 
     buffer = numpy.zeros(size // 4, dtype=numpy.float32)

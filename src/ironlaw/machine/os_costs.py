@@ -1,4 +1,4 @@
-"""What the operating system takes for one context switch and for one page fault."""
+"""The cost of one context switch and of one page fault."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TRIES = 5
 def switch_ns(cpu: int) -> float:
     """One switch between two processes on a CPU, in ns: a bound on what switching itself can have cost.
 
-    Two processes hand a byte back and forth through pipes; a round trip holds two switches. The same two system calls
-    on one's own pipe, which switch nothing, are taken off. Caches that the other process leaves cold are not in it.
-    Moves the calling process to that CPU.
+    Two processes pass a byte back and forth through pipes; a round trip has two switches. The cost of the same system
+    calls on a process's own pipe, without a switch, is subtracted. The cost of caches left cold is not included. Moves
+    the calling process to that CPU.
     """
     os.sched_setaffinity(0, {cpu})
     to_child, from_parent = os.pipe()
@@ -55,10 +55,10 @@ def _hand_over(write: int, read: int) -> None:
 
 
 def page_fault_ns() -> float:
-    """Mapping a page of 4 KiB, touching it for the first time and giving it back, in ns; touching it again is taken
-    off.
+    """Mapping a page of 4 KiB, touching it for the first time and unmapping it, in ns; the cost of touching it again is
+    subtracted.
 
-    That is what a page costs an inference whose allocator returns its memory to the system.
+    This is the cost per page of an inference whose allocator returns its memory to the system.
     """
     import numpy as np
 
@@ -79,7 +79,7 @@ def page_fault_ns() -> float:
 
 
 def _least_ns(work: Callable[[], None]) -> int:
-    """The shortest of a few runs: what disturbs a run only makes it longer."""
+    """The shortest of a few runs, since disturbances only lengthen a run."""
     took = []
     for _ in range(_TRIES):
         begun_ns = time.perf_counter_ns()

@@ -1,4 +1,4 @@
-"""The most arithmetic and the most memory traffic that a library's kernels reach on this machine."""
+"""The highest rates of arithmetic and memory traffic that a library's kernels reach on this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Routine = tuple[str, Callable[[], Work]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peak:
-    """The highest rate that was reached, per second, and by which routine."""
+    """The highest rate per second, and the routine that reached it."""
 
     per_s: float
     how: str
@@ -36,7 +36,7 @@ class Streams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streaming:
-    """What streams through `size` bytes, by name; a copy reads one half of them and writes the other."""
+    """Routines that stream through `size` bytes, by name; a copy reads half of them and writes the other half."""
 
     size: int
     read: Mapping[str, Work]
@@ -45,19 +45,19 @@ class Streaming:
 
 
 class Kernels(Protocol):
-    """A library whose kernels are measured; a module is one."""
+    """A library whose kernels are measured; modules implement this protocol."""
 
     def routines(self, kind: str, side: int) -> Maybe[Iterable[Routine]]:
-        """What multiplies square matrices of a kind of number (fp32, bf16, int8), each with what prepares it."""
+        """Routines that multiply square matrices of a number format (fp32, bf16, int8), each with its preparation."""
 
     def streaming(self, size: int, threads: int) -> Streaming:
-        """What streams through memory with this number of threads."""
+        """Routines that stream through memory with this number of threads."""
 
 
 def macs_peak(kernels: Kernels, kind: str) -> Maybe[Peak]:
-    """The highest rate of multiply-adds of a kind (fp32, bf16, int8) that a library reaches here.
+    """The highest rate of multiply-adds in a number format (fp32, bf16, int8) that a library reaches here.
 
-    The fastest routine on small matrices is tried on larger ones.
+    The fastest routine on small matrices is then measured on larger ones.
     """
     small = kernels.routines(kind, _SIDES[0])
     if isinstance(small, Missing):
@@ -84,7 +84,7 @@ def _rate(name: str, prepare: Callable[[], Work], side: int) -> Maybe[Peak]:
 
 
 def stream_peaks(streaming: Streaming) -> Streams:
-    """The fastest of each; what a copy reads and what it writes both count."""
+    """The highest rate of each; a copy counts the bytes read and written."""
 
     def fastest(work: Mapping[str, Work]) -> Peak:
         taken_s = {name: _least_s(one, tries=_STREAM_TRIES) for name, one in work.items()}
@@ -95,7 +95,7 @@ def stream_peaks(streaming: Streaming) -> Streams:
 
 
 def _least_s(work: Work, *, tries: int | None = None) -> float:
-    """The shortest run after a first one that does not count: of `tries`, or of as many as fit a tenth of a second."""
+    """The shortest of `tries` runs, or of as many as fit into a tenth of a second, after an uncounted first one."""
     work()
     least, ends = float("inf"), time.perf_counter() + _TRY_S
     done = 0

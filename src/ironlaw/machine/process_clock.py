@@ -1,4 +1,4 @@
-"""What the kernel counts for a whole process: CPU time, faults, context switches, migrations."""
+"""The kernel's counts for a whole process: CPU time, faults, context switches, migrations."""
 
 from __future__ import annotations
 
@@ -63,17 +63,15 @@ def cpu_ns_by_thread() -> dict[int, int]:
 class ProcessClock:
     """Sums CPU time, page faults and context switches of all threads of this process over windows.
 
-    `start` and `stop` may be called several times; what happens between a stop and the next start is left
-    out.
+    `start` and `stop` may be called several times; everything between a stop and the next start is excluded.
 
-    CPU time is CLOCK_PROCESS_CPUTIME_ID, to the nanosecond. The kernel brings a *running* thread's share up
-    to date only at its timer tick (up to 10 ms late), except for the caller; reading each thread's own
-    clock first forces it, so that pools whose threads still spin are counted whole.
+    CPU time is CLOCK_PROCESS_CPUTIME_ID, to the nanosecond. The kernel updates a *running* thread's share only at its
+    timer tick (up to 10 ms late), except for the caller. Reading each thread's own clock first forces an update, so
+    that spinning pool threads are counted fully.
 
-    The sum of user and kernel time is as exact as that, but its split is not, unless the kernel accounts at
-    every entry (see inspection.cpu_time_split): it charges each timer tick to the mode it hit. Over one turn
-    that is coarse; over a recording its mean is unbiased as long as the work does not run in step with the
-    tick.
+    The sum of user and kernel time is equally exact, but its split is not unless the kernel accounts at every entry
+    (see inspection.cpu_time_split): each timer tick is charged to the mode it interrupts. That is coarse for one turn;
+    the mean over a recording is unbiased unless the work is synchronous with the tick.
     """
 
     def __init__(self) -> None:
@@ -86,7 +84,7 @@ class ProcessClock:
         self.reset(list_threads())
 
     def reset(self, threads: tuple[int, ...]) -> None:
-        """Forget what was summed; `threads` are the thread ids that exist now."""
+        """Reset the sums; `threads` are the current thread ids."""
         own = os.getpid() if len(threads) == 1 else _own_thread()
         self._other_clocks = tuple(clock_of_thread(thread) for thread in threads if thread != own)
         self.cpu_ns = 0
@@ -119,7 +117,7 @@ class ProcessClock:
 
 
 def migrations_so_far(threads: tuple[int, ...], *, root: Path = Path("/")) -> Maybe[int]:
-    """How often the kernel moved these threads to another CPU since they began; ended threads are left out.
+    """How often the kernel migrated these threads to another CPU since they started; ended threads are excluded.
 
     The same number as the software event cpu-migrations, without the permission that event needs.
     """
@@ -141,9 +139,9 @@ def migrations_so_far(threads: tuple[int, ...], *, root: Path = Path("/")) -> Ma
 
 
 def waited_ns(*, root: Path = Path("/")) -> Maybe[int]:
-    """How long this process's threads could have run since they began, and waited for a CPU that ran others, in ns.
+    """How long this process's threads were runnable but waited for a CPU, in ns since they started.
 
-    Time asleep is not in it. Source: the second field of schedstat, sched_info.run_delay of the kernel.
+    Time asleep is excluded. Source: the second field of schedstat, sched_info.run_delay of the kernel.
     """
     total = 0
     folder = root / "proc/self/task"

@@ -1,4 +1,4 @@
-"""torch's kernels, by which the ceilings of a machine are measured where it is installed."""
+"""torch's kernels, used to measure a machine's ceilings if torch is installed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _QUANTIZED_ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
 
 
 def routines(kind: str, side: int) -> Iterator[Routine]:
-    """What multiplies square matrices of a kind of number.
+    """Routines that multiply square matrices of a number format.
 
     Raises:
-        KeyError: there is no such kind.
+        KeyError: there is no such format.
     """
     return {"fp32": _float_routines, "bf16": _bf16_routines, "int8": _int8_routines}[kind](side)
 
@@ -59,7 +59,7 @@ def _int_mm(side: int) -> Work:
 
 
 def _quantized(side: int, engine: str) -> Work:
-    """A linear layer whose weights were packed before, as quantized models have them."""
+    """A linear layer with prepacked weights, as in quantized models."""
     import torch
 
     torch.backends.quantized.engine = engine
@@ -70,7 +70,7 @@ def _quantized(side: int, engine: str) -> Work:
 
 
 def streaming(size: int, threads: int) -> Streaming:
-    """What streams through memory; torch's pool has its size already."""
+    """Routines that stream through memory; the size of torch's pool is already set."""
     import torch
 
     buffer = torch.zeros(size // 4)

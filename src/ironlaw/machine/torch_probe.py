@@ -1,4 +1,4 @@
-"""What torch makes of this CPU, asked in a process of its own.
+"""How torch sees this CPU, determined in a process of its own.
 
 Run as `python -m ironlaw.machine.torch_probe`; the answer is one JSON object.
 """
@@ -29,7 +29,7 @@ class TorchProbe:
 
 
 def probe_torch() -> Maybe[TorchProbe]:
-    """What torch says of itself here; takes as long as importing it."""
+    """Probe torch; takes as long as importing it."""
     if importlib.util.find_spec("torch") is None:
         return Missing("torch is not installed")
     command = child.command("ironlaw.machine.torch_probe")

@@ -1,1 +1,1 @@
-"""Measuring: from a Plan to a Recording. Nothing here explains; nothing here is imported by analysis/ or report/."""
+"""Measuring: from a Plan to a Recording. This package does not explain, and analysis/ and report/ do not import it."""

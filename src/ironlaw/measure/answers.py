@@ -1,4 +1,4 @@
-"""What an arm answers on the shared probes, kept so that arms can be compared before their speed is."""
+"""An arm's outputs on the shared probes, kept to compare the arms' answers before their speed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MOST_KEPT = 1 << 20
 def answer_probes(
     arm: str, program: Program, probes: list[tuple[Any, ...]], *, first: int | None = None, most: int = MOST_KEPT
 ) -> list[Outputs]:
-    """Run the program once on every probe and keep what it answered: a fact for each shape of inputs and outputs.
+    """Run the program once on every probe and return its outputs: one fact per shape of inputs and outputs.
 
-    With `first` on that number of them only.
+    With `first`, only on that number of probes.
 
     Raises:
         ArmFailed: an output holds no floating-point numbers.
@@ -46,7 +46,7 @@ def answer_probes(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answered:
-    """What a program gave for one probe: a row per input of a batch, its outputs one after the other."""
+    """A program's output for one probe: one row per input of a batch, with all outputs concatenated."""
 
     rows: Any
     forms: tuple[tuple[int, ...], ...]  # of the outputs in a row
@@ -55,7 +55,7 @@ class _Answered:
 
 
 def _kept(arm: str, answered: list[_Answered], probes: tuple[int, ...], *, digest: str, most: int) -> Outputs:
-    """The answers of probes of one shape as a fact; of rows wider than `most` a part."""
+    """The outputs of probes of one shape as a fact; rows wider than `most` are kept in part."""
     import numpy as np
 
     first = answered[0]
@@ -91,9 +91,9 @@ def leaves(output: Any) -> list[Any]:
 
 
 def _answered(probe: tuple[Any, ...], output: Any) -> _Answered:
-    """One row per input of a batch, and how many classes a row begins with.
+    """One row per input of a batch, and the number of class scores at the start of a row.
 
-    Where outputs are not one per input, all of them are one row.
+    If the outputs do not have one entry per input, all of them form a single row.
     """
     import numpy as np
 

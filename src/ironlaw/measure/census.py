@@ -1,7 +1,7 @@
 """A census of what one inference executes: operators, number formats, subnormal numbers.
 
-Taken once per twin, after warm-up and outside every turn. What runs is asked of the dispatcher, not of the module tree:
-a module may say int8 and compute in float.
+Taken once per twin, after warm-up and outside every turn. The dispatcher, not the module tree, shows what runs: a
+module named int8 may compute in float.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantize
 
 
 def take_census(program: Program) -> OperatorCensus:
-    """Counts over one inference, by the dispatcher where a torch module is within reach, else by the engine.
+    """Counts over one inference, by the dispatcher if the program exposes a torch module, else by the engine.
 
     operators: calls through the dispatcher. int8_operators: those that compute on quantized tensors or packed weights.
     dynamic_operators: those that quantize activations at each call. fake_quantize_operators: those that only simulate.
-    unit_scales: int8 outputs with scale 1 and zero point 0, what observers give that never saw data. float_share:
-    share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights
-    and of all operators' outputs, that are subnormal, of large tensors by a sample. input_rank: dimensions of the first
-    input. threads: size of torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may
-    lack a fast kernel, by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel
-    does not take. range_finders: dynamically quantized layers that could be given the range that they look for
-    at each call.
+    unit_scales: int8 outputs with scale 1 and zero point 0, which is what observers without data give. float_share:
+    share of output elements that are floating point. subnormal_share: share of floating-point elements, of weights and
+    of all operators' outputs, that are subnormal, of large tensors by a sample. input_rank: dimensions of the first
+    input. threads: size of torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may lack
+    a fast kernel, by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not
+    take. range_finders: dynamically quantized layers that could be given the range that they look for at each call.
 
-    Of engines that run a graph, as they executed it: reference_operators: those whose type has no fast kernel.
+    For engines that run a graph, as executed: reference_operators: those whose type has no fast kernel.
     quantize_operators: those that only convert to int8 or from it. unfused_operators: float ones between a dequantize
     and a quantize that the engine kept. idle_pairs: quantized values that are dequantized at once. widening_operators:
     those that widen their weights in every call. casts, and half_casts: those from or to float16. reorders: those that
@@ -80,7 +79,7 @@ def take_census(program: Program) -> OperatorCensus:
 
 
 def _is_unit_scaled(tensor: Any) -> bool:
-    """Whether an int8 tensor has the scale and zero point of an observer that never saw data."""
+    """Whether an int8 tensor has the scale and zero point of an observer without data."""
     import torch
 
     if not tensor.is_quantized or tensor.qscheme() != torch.per_tensor_affine:
@@ -93,9 +92,9 @@ def _plain(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _sampled(tensor: Any) -> Any:
-    """The numbers of a tensor; of a large one a part, evenly spaced in each dimension, about MOST_VALUES in all.
+    """The values of a tensor; for a large one about MOST_VALUES, evenly spaced in each dimension.
 
-    A channel of numbers that have vanished is in them as often as in the whole.
+    A channel of vanished values has the same share in the sample as in the whole.
     """
     steps = [1] * tensor.dim()
     while tensor[tuple(slice(None, None, step) for step in steps)].numel() > MOST_VALUES:

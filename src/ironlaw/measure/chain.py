@@ -1,8 +1,8 @@
-"""The clock of the CPU this thread runs on, without a PMU: chains of dependent instructions of known latency.
+"""The clock frequency of this thread's CPU without a PMU: chains of dependent instructions of known latency.
 
 Out-of-order execution cannot shorten a chain in which each instruction needs the result of the one before. An addition
-of two registers takes one cycle on every core; one of a constant does not on all: Golden Cove computes it while
-renaming registers. A chain of multiplications proves it: each must take a whole number of cycles, and three on x86-64
+of two registers takes one cycle on every core; adding a constant does not on all: Golden Cove computes it during
+register renaming. A chain of multiplications verifies it: each must take a whole number of cycles, and three on x86-64
 (Intel since Nehalem, AMD since Zen; source: uops.info, IMUL r64, r64).
 """
 
@@ -57,7 +57,7 @@ def _chains() -> Maybe[tuple[Chain, Chain]]:
 
 
 def ns_per_link(chain: Chain, turns: int) -> float:
-    """How long one instruction of the chain takes; what the call itself takes is not in it."""
+    """The time of one instruction of the chain in ns, without the cost of the call."""
     shortest = []
     for count in (1, turns):
         times = []
@@ -71,7 +71,7 @@ def ns_per_link(chain: Chain, turns: int) -> float:
 
 @functools.cache
 def multiplication_cycles() -> Maybe[int]:
-    """What a multiplication takes on this machine, where both chains agree on the clock; looked at once a process."""
+    """The latency of a multiplication in cycles, if both chains agree on the clock; determined once per process."""
     chains = _chains()
     if isinstance(chains, Missing):
         return chains
@@ -92,7 +92,7 @@ def agreed(ratio: float, *, fewest: int, most: int) -> Maybe[int]:
 
 
 def clock_mhz() -> Maybe[int]:
-    """The clock right now, by a chain of multiplications; Missing where the two chains do not agree."""
+    """The current clock by a chain of multiplications; Missing if the two chains do not agree."""
     cycles = multiplication_cycles()
     chains = _chains()
     if isinstance(cycles, Missing):

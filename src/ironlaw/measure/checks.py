@@ -16,7 +16,7 @@ NOT_CHECKED = Missing("is looked at in the first replicate of an arm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found of a program, where it was looked at."""
+    """The results of the checks of a program."""
 
     checks: Mapping[str, Maybe[bool]] = field(default_factory=dict)
     training_layers: Maybe[tuple[str, ...]] = NOT_CHECKED
@@ -27,7 +27,7 @@ UNCHECKED = Checked()
 
 
 def check(program: Program, infer_once: Callable[[], object]) -> Checked:
-    """Look at a program that is warm; takes about as many inferences as warming it up."""
+    """Check a warm program; takes about as many inferences as the warm-up."""
     training = layers_as_in_training(program)
     in_training = training if isinstance(training, Missing) else bool(training)
     checks = {"training": in_training, **check_program(program)}
@@ -35,11 +35,11 @@ def check(program: Program, infer_once: Callable[[], object]) -> Checked:
 
 
 def check_program(program: Program) -> dict[str, Maybe[bool]]:
-    """What the program does that a fair inference does not; read from the program, not from what was asked.
+    """What the program does that a fair inference does not, as read from the program rather than the request.
 
     records_graph: the output requires grad, so autograd ran. constant_input: every input tensor holds one value only.
-    channels_last: its images lie in that order. scripted: Python does not run between its operators.
-    foreign_quantized_engine: int8 operators run by another library than torch prefers on this CPU.
+    channels_last: its images are in that layout. scripted: Python does not run between its operators.
+    foreign_quantized_engine: int8 operators run in another library than torch prefers on this CPU.
     """
     answers = leaves(program.answer(*program.inputs[0]))
     return {

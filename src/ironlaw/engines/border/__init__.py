@@ -1,1 +1,1 @@
-"""The border between an engine and the rest: what is refused, what failures say, what one-time costs are called."""
+"""The border between engines and the rest: refusals, failures, and names of one-time costs."""

@@ -1,4 +1,4 @@
-"""Levels that would do nothing to an arm are refused: two arms of equal content must not pass for an experiment."""
+"""Refusal of levels without an effect: two equal arms must not pass for an experiment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 
 
 def refuse_idle(variant: Variant) -> None:
-    """Refuse a variant with a level that does nothing to an arm of its engine in its precision.
+    """Refuse a variant with a level that has no effect in its engine and precision.
 
     Raises:
         ArmFailed: names the level.

@@ -1,4 +1,4 @@
-"""A change to a model that leaves its answers as they are: what it did, and how close the outputs stay."""
+"""A change to a model that preserves its function: what it changed, and how well the outputs agree."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ LEAST_COSINE = 0.9
 
 @dataclass(slots=True, kw_only=True)
 class Changed:
-    """What surgery did to a model, per factor, as counted in the model afterwards."""
+    """What surgery changed in a model, per factor, as counted in the model afterwards."""
 
     done: dict[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """One for each factor."""
+        """One note per factor."""
         return tuple(f"{name}: {text}" for name, text in self.done.items())
 
     def add_cosine(self, cosine: float) -> None:
-        """Add the cosine of the outputs to what is reported of each factor; of several it is that of all together."""
+        """Add the cosine of the outputs to each factor's note; for several factors it is that of all changes
+        together.
+        """
         said = f"; cosine with the outputs before {cosine:.4f}" + (" (all changes together)" * (len(self.done) > 1))
         for name in self.done:
             self.done[name] += said
 
 
 def least_cosine(before: list[Any], after: list[Any]) -> float:
-    """The least cosine over outputs: 1 where both are zero, and 0 where shapes differ or an output is not finite."""
+    """The smallest cosine over outputs: 1 if both are zero, and 0 if shapes differ or an output is not finite."""
     import numpy
 
     least = 1.0

@@ -1,4 +1,4 @@
-"""The border to engines: what they print is kept back, and what they raise becomes the arm's failure."""
+"""Failures at the border to engines: output is suppressed, and exceptions become the arm's failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn whatever an engine raises while making an arm into that arm's failure, with the operator it names."""
+    """Turn any exception of an engine while preparing an arm into that arm's failure, with the operator it names."""
     try:
         yield
     except ArmFailed:
@@ -43,7 +43,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def failure(what: str, error: Exception, *, hint: str) -> ArmFailed:
-    """What an engine raised, as the arm's failure; `hint` is for all reasons but a lack of memory."""
+    """An engine's exception as the arm's failure; `hint` applies to all reasons except lack of memory."""
     if _is_lack_of_memory(error):
         return ArmFailed(
             f"{what}: out of memory", hint="give it more memory (a container's limit counts), or run a smaller model"
@@ -59,7 +59,7 @@ def _is_lack_of_memory(error: BaseException | None) -> bool:
 
 
 def operator_in(error: BaseException) -> str:
-    """The operator an exception is about, as `name: `; empty when it names none."""
+    """The operator that an exception names, as `name: `; empty if it names none."""
     patterns = (r"\b(?:aten|quantized|torchvision|prims)(?:\.|::)\w+", r"(?:Node|Op|operator|op_type)[ :(']+(\w+)")
     for said in _chain(error):
         for pattern in patterns:
@@ -70,14 +70,14 @@ def operator_in(error: BaseException) -> str:
 
 
 def innermost(error: BaseException) -> str:
-    """What the first cause of an exception says, in one line."""
+    """The message of the first cause of an exception, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {_informative_line(error)}"[:300]
 
 
 def _informative_line(error: BaseException) -> str:
-    """The line that says why: OpenVINO's messages begin with the place in its source, and end with a summary."""
+    """The line with the reason: OpenVINO's messages start with the location in its source, and end with a summary."""
     lines = [line.strip(" -") for line in str(error).splitlines()]
     informative = [line for line in lines if line and not _PLACE.match(line)]
     unknown = [line for line in informative if line.startswith("No conversion rule found")]

@@ -1,4 +1,4 @@
-"""One-time costs of making an arm, by name."""
+"""One-time costs of preparing an arm, by name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Phases:
-    """Wall time in ns of each phase (fuse, calibrate, convert, export, compile); the same name adds up."""
+    """Wall time in ns of each phase (fuse, calibrate, convert, export, compile); repeated names add up."""
 
     ns: dict[str, int] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add what happens inside to the phase of that name, also when it fails."""
+        """Add the time of the block to the phase of that name, also if it fails."""
         began = time.perf_counter_ns()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What eager PyTorch is and offers; a user's own program runs here as it is, which needs torch only if it does."""
+"""The declaration of eager PyTorch. A user's own program runs here unchanged, and needs torch only if it imports it."""
 
 from __future__ import annotations
 

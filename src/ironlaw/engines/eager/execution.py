@@ -1,4 +1,4 @@
-"""eager PyTorch: float, static and dynamic int8, int8 weights, bfloat16, and a user's own program as it is."""
+"""Eager PyTorch: float, static and dynamic int8, int8 weights, bfloat16, and a user's own program unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MODULE = "prepared.pt"
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
-    """Make the variant and save its module under the folder.
+    """Prepare the variant and save its module in the folder.
 
     Raises:
         ArmFailed: torch cannot make this variant of this model; names the operator or layer.
@@ -129,9 +129,9 @@ def _keep(
 
 
 def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedModel:
-    """Save a user's program; one that cannot be pickled is made again by its factory in every replicate.
+    """Save a user's program; one that cannot be pickled is created by its factory in every replicate.
 
-    It is left as it is but for what an experiment asks for: BatchNorm folded, or int8 packed for another library.
+    It is unchanged except for what an experiment requires: BatchNorm folded, or int8 packed for another library.
     """
     about: dict[str, Any] = {"backend": "none", "calls_module": torch_use.is_module(model.module)}
     if torch_use.is_loaded():
@@ -163,7 +163,7 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
 
 
 def _given(variant: Variant, program: Any) -> eager_int8.Quantized:
-    """A user's program, with its layers fused where that is requested.
+    """A user's program, with its layers fused if requested.
 
     Raises:
         ArmFailed: it is not a module in eval mode, or nothing in it can be fused.
@@ -189,22 +189,22 @@ def state_dict_bytes(module: Any) -> int:
 
 
 class _Written:
-    """A file that only counts what is written to it."""
+    """A file object that counts the bytes written to it."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
     def write(self, data: Any) -> int:
-        """Count; torch writes bytes or memoryviews of bytes."""
+        """Count the bytes; torch writes bytes or memoryviews of bytes."""
         self.bytes += len(data)
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is kept, so nothing is to be flushed."""
+        """Do nothing; nothing is buffered."""
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
-    """The saved module, ready to be called on the model's inputs; nothing is built or converted again."""
+    """Load the saved module, ready to be called on the model's inputs; nothing is built or converted again."""
     refuse_idle(variant)
     path = Path(prepared.path)
     about = json.loads((path.parent / _ABOUT).read_text())
@@ -231,10 +231,10 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
 
 
 def export(variant: Variant, prepared: Path) -> Export:
-    """The saved module, and where its classes were found.
+    """Export the saved module and the location of its classes.
 
     Raises:
-        BadInput: it could not be saved, and is made again in every process.
+        BadInput: it could not be saved, and is created again in every process.
     """
     about = json.loads((prepared / _ABOUT).read_text())
     if "source" in about:

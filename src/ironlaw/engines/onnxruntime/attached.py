@@ -1,4 +1,4 @@
-"""ONNX Runtime's profile of a session as users attach it: the JSON file that enable_profiling writes."""
+"""Reader of ONNX Runtime's profile of a session: the JSON file that enable_profiling writes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Event(msgspec.Struct):
 
 
 class _Ran(msgspec.Struct):
-    """What a node's event states besides its time."""
+    """The fields of a node's event besides its time."""
 
     op_name: str
     provider: str = _CPU
@@ -57,7 +57,7 @@ class _Ran(msgspec.Struct):
 
 @dataclass(slots=True)
 class _Node:
-    """A node over all runs: what it is, and by run how long it took and how often it ran."""
+    """A node over all runs: its type, and its time and number of calls by run."""
 
     ran: _Ran
     runs: array[int] = field(default_factory=lambda: array("q"))
@@ -66,7 +66,9 @@ class _Node:
 
 @dataclass(slots=True)
 class _Profile:
-    """A profile as it is read: `runs_us` are those that ended, `grew` those in which the arena of memory did."""
+    """A profile while it is read: `runs_us` are the times of completed runs; `grew`, the runs in which the memory arena
+    grew.
+    """
 
     nodes: dict[str, _Node] = field(default_factory=dict)
     runs_us: list[float] = field(default_factory=list)
@@ -100,7 +102,7 @@ class _Profile:
 
 
 def _threads(stated: Any) -> int:
-    """How many threads a node used, by its scheduling statistics; 1 where they state none."""
+    """The number of threads of a node by its scheduling statistics; 1 if it has none."""
     others = stated.get("sub_threads") if isinstance(stated, dict) else None
     return 1 + len(others) if isinstance(others, dict) else 1
 
@@ -163,7 +165,7 @@ def _lacks(profile: _Profile) -> tuple[Lack, ...]:
 
 
 def _first_counted(profile: _Profile) -> int:
-    """The first run behind those that warm up: in which the arena still grew, and the first one in any case."""
+    """The first run after the warm-up: the first run never counts, nor those at the start in which the arena grew."""
     runs = len(profile.runs_us)
     if runs == 1:
         return 0
@@ -198,7 +200,7 @@ def _nodes(profile: _Profile, first: int) -> Maybe[tuple[AttachedNode, ...]]:
 
 
 def _call(name: str, ran: _Ran, before: int) -> LayerCall:
-    """A node as a call: fed by the node that ran before it, since the profile does not hold the graph."""
+    """A node as a call, fed by the previous node, since the profile lacks the graph."""
     inputs, outputs = _forms(ran.input_type_shape), _forms(ran.output_type_shape)
     bare = _ADDED.sub("", name).removeprefix("node_").removeprefix("/")
     kernel = ran.op_name if ran.provider == _CPU else f"{ran.op_name} ({ran.provider})"

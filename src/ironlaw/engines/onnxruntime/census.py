@@ -1,4 +1,4 @@
-"""A census of the graph that a session executes: what its nodes are, in which number format, and what converts."""
+"""The census of the graph that a session executes: node types, number formats, conversions."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def census(events: list[Any], nodes: list[Any], graph: Any) -> OperatorCensus:
 
 
 def census_of_profile(events: list[Any]) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
-    """What a profile alone shows of one inference: the counts that need no graph, and the nodes behind them.
+    """The part of the census that a profile alone shows: counts that need no graph, and the nodes behind them.
 
-    A float operator counts as between a dequantize and a quantize where it ran directly between the two, on tensors of
-    their shapes. What hangs on attributes and on edges of the graph is absent.
+    A float operator counts as between a dequantize and a quantize if it ran directly between the two, on tensors of
+    their shapes. Counts that depend on attributes or edges of the graph are absent.
     """
     nowhere = _Around({}, {})
     found: dict[str, list[str]] = {
@@ -86,7 +86,7 @@ def _said_of_profile(event: Any) -> str:
 
 
 def _between_conversions(events: list[Any]) -> Iterator[Any]:
-    """Float operators that ran directly behind a DequantizeLinear and before a QuantizeLinear of the same shapes."""
+    """Float operators that ran directly after a DequantizeLinear and before a QuantizeLinear of the same shapes."""
     ran = [event for event in events if _kind(event) not in _LAYOUT]
     for before, event, behind in zip(ran, ran[1:], ran[2:], strict=False):
         kinds = (_kind(before), _kind(behind))
@@ -100,7 +100,7 @@ def _between_conversions(events: list[Any]) -> Iterator[Any]:
 
 
 class _Around:
-    """What is before and behind values of the optimised graph."""
+    """The producers and consumers of values of the optimised graph."""
 
     def __init__(self, makers: dict[str, Any], readers: dict[str, list[Any]]) -> None:
         self.makers, self.readers = makers, readers
@@ -114,14 +114,14 @@ class _Around:
         return cls({name: node for node in graph.node for name in node.output}, readers)
 
     def before(self, node: Any) -> list[str]:
-        """The types of what it reads from, where that only changes a layout, of what is before."""
+        """The types of its producers; layout changes are skipped."""
         found: list[str] = []
         for maker in (self.makers[name] for name in node.input if name in self.makers):
             found += self.before(maker) if maker.op_type in _LAYOUT else [maker.op_type]
         return found
 
     def behind(self, node: Any) -> list[str]:
-        """The types of what reads it; behind a change of layout, of what reads that."""
+        """The types of its consumers; layout changes are skipped."""
         found: list[str] = []
         for reader in (reader for name in node.output for reader in self.readers.get(name, ())):
             found += self.behind(reader) if reader.op_type in _LAYOUT else [reader.op_type]
@@ -158,14 +158,14 @@ def _is_int8(event: Any, node: Any, around: _Around) -> bool:
 
 
 def _is_unfused(event: Any, node: Any, around: _Around) -> bool:
-    """A float operator that reads what was dequantized and hands on to what quantizes: a pair the engine kept."""
+    """Whether a float operator reads a dequantized value and feeds a quantize: a pair that the engine kept."""
     if node is None or _kind(event) not in _COMPUTES:
         return False
     return "DequantizeLinear" in around.before(node) and "QuantizeLinear" in around.behind(node)
 
 
 def _is_idle(event: Any, node: Any, around: _Around) -> bool:
-    """A QuantizeLinear whose values are dequantized again at once, and read by nothing else."""
+    """Whether a QuantizeLinear's values are dequantized again directly, and have no other reader."""
     if node is None or _kind(event) != "QuantizeLinear":
         return False
     behind = around.behind(node)
@@ -173,12 +173,12 @@ def _is_idle(event: Any, node: Any, around: _Around) -> bool:
 
 
 def _widens_weights(event: Any, node: Any, around: _Around) -> bool:
-    """MatMulNBits that multiplies in float: its weights are widened in every call."""
+    """Whether a MatMulNBits multiplies in float, so that its weights are widened in every call."""
     return _kind(event) == "MatMulNBits" and node is not None and accuracy_level(node) != 4
 
 
 def _casts_half(event: Any, node: Any, around: _Around) -> bool:
-    """A cast from or to float16 inside the graph: at its inputs and outputs the caller has it so."""
+    """Whether a cast from or to float16 is inside the graph; at inputs and outputs the caller chose the format."""
     formats = _inputs(event) | {dtype for _, dtype in _outputs(event)}
     is_inside = node is not None and bool(around.before(node)) and bool(around.behind(node))
     return _kind(event) == "Cast" and "float16" in formats and is_inside

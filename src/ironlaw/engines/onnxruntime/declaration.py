@@ -1,4 +1,4 @@
-"""What ONNX Runtime is and offers."""
+"""The declaration of ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
 
 
 def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel, phases: Phases) -> Changed:
-    """The file changed by surgery where the variant asks for it, which runs it on the model's inputs."""
+    """Change the file by surgery if the variant requires it; surgery runs the file on the model's inputs."""
     if not any(True for _ in surgery.operating(variant)):
         return Changed()
     places = onnx_files.read_places(float_file)
@@ -83,7 +83,7 @@ def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel
 
 
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
-    """Put the model's ONNX file at `to`."""
+    """Write the model's ONNX file to `to`."""
     if isinstance(model.module, ModelFile):
         onnx_files.take(Path(model.module.path), to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
@@ -98,7 +98,7 @@ def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
 
 
 def _refuse_fixed_shape(path: Path, model: LoadedModel) -> None:
-    """Hold the exported float file against its module, where inputs have several shapes."""
+    """Compare the exported float file with its module, if inputs have several shapes."""
     import onnxruntime
     import torch
 
@@ -147,7 +147,7 @@ def session_entries(variant: Variant) -> dict[str, str]:
 
 
 def _options(variant: Variant, threads: int) -> Any:
-    """A session's options as the variant says."""
+    """A session's options for the variant."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -209,7 +209,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
 
 
 def export(variant: Variant, prepared: Path) -> Export:
-    """The file, those of its weights, and the session's options."""
+    """Export the file, the files of its weights, and the session's options."""
     level = variant.level("session.optimization")
     return Export(
         files=tuple(str(part.relative_to(prepared)) for part in onnx_files.parts_of(prepared / _FINAL)),

@@ -20,7 +20,7 @@ _INPUTS = "inputs.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Int8:
-    """How a float file becomes int8: the format, what shares a scale, and the signs of activations."""
+    """How a float file is quantized: the format, the granularity of scales, and the signs of activations."""
 
     qdq: bool = True
     per_channel: bool = True
@@ -29,7 +29,7 @@ class Int8:
 
 
 def refuse_without_exporter() -> None:
-    """Check that what torch exports with is installed.
+    """Check that the packages for torch's exporter are installed.
 
     Raises:
         ArmFailed: names what is not.
@@ -87,12 +87,12 @@ def tensor_places(arguments: tuple[Any, ...]) -> list[int]:
 
 
 def write_places(path: Path, places: dict[str, int]) -> None:
-    """Keep beside a file which argument each of its inputs is."""
+    """Write, beside a file, the argument that each of its inputs is."""
     path.with_name(_INPUTS).write_text(json.dumps(places))
 
 
 def read_places(path: Path) -> dict[str, int]:
-    """What `write_places` kept."""
+    """Read what `write_places` wrote."""
     places: dict[str, int] = json.loads(path.with_name(_INPUTS).read_text())
     return places
 
@@ -158,10 +158,10 @@ _INT8_OPERATORS = {
 
 
 def take(source: Path, target: Path) -> None:
-    """Copy a user's file, and beside the copy the files in which it keeps weights (external data).
+    """Copy a user's file and its files of weights (external data).
 
     Raises:
-        ArmFailed: such a file is missing, or does not lie in the model's folder, where engines look for it alone.
+        ArmFailed: such a file is missing, or is outside the model's folder, the only place where engines look.
     """
     shutil.copyfile(source, target)
     for name in external_files(str(source)):
@@ -181,7 +181,7 @@ _TOGETHER = "keep the model and the files of its weights together, as they were 
 
 
 def parts_of(path: Path) -> tuple[Path, ...]:
-    """An .onnx file and the files in which it keeps weights."""
+    """An .onnx file and its files of weights."""
     return (path, *(path.parent / name for name in external_files(str(path))))
 
 
@@ -193,7 +193,7 @@ def census(path: Path) -> set[str]:
 
 
 def refuse_quantized(path: Path) -> None:
-    """Refuse to quantize a file that holds int8 operators already.
+    """Refuse to quantize a file that already has int8 operators.
 
     Raises:
         ArmFailed: names one of them.
@@ -206,7 +206,7 @@ def refuse_quantized(path: Path) -> None:
 
 
 def _preprocess(source: Path, target: Path) -> None:
-    """Shapes and folded constants, without which the tools leave layers in float."""
+    """Infer shapes and fold constants, without which the tools leave layers in float."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(str(source), str(target))

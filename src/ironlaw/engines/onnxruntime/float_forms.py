@@ -1,4 +1,4 @@
-"""The float forms of quantized operators: the same values of weights, multiplied in float."""
+"""The float forms of quantized operators: the same weight values, multiplied in float."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CONV_ATTRIBUTES = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "s
 
 
 def leave_in_float(graph: Graph, chosen: list[Any], said: str) -> str:
-    """Let nodes compute in float, with the values that their quantized weights stand for.
+    """Make nodes compute in float, with the dequantized values of their weights.
 
     Raises:
         ArmFailed: there is no such node, or none of the known forms: names it.
@@ -36,7 +36,7 @@ def leave_in_float(graph: Graph, chosen: list[Any], said: str) -> str:
 
 
 def _widen_integer(graph: Graph, node: Any) -> None:
-    """ConvInteger or MatMulInteger between DynamicQuantizeLinear and its scaling: one float operator for them all."""
+    """Replace ConvInteger or MatMulInteger, its DynamicQuantizeLinear and its scaling by one float operator."""
     quantizing = graph.makers.get(node.input[0])
     cast = _only_reader(graph, node.output[0], "Cast")
     scaling = _only_reader(graph, cast.output[0], "Mul") if cast is not None else None
@@ -58,7 +58,7 @@ def _widen_integer(graph: Graph, node: Any) -> None:
 
 
 def _widen_nbits(graph: Graph, node: Any) -> None:
-    """MatMulNBits with 4 or 8 bits a weight: a product with the weights as they are widened at each call."""
+    """Replace MatMulNBits with 4 or 8 bits per weight by a product with the widened weights."""
     import numpy
 
     attributes = {one.name: _attribute(one) for one in node.attribute}
@@ -86,7 +86,7 @@ def _widen_nbits(graph: Graph, node: Any) -> None:
 
 
 def _unpacked(packed: Any, bits: int) -> Any:
-    """Numbers of 4 bits, two to a byte with the lower half first; or bytes as they are."""
+    """Unpack 4-bit numbers, two per byte with the lower half first; bytes stay."""
     import numpy
 
     wide = packed.astype(numpy.int32)
@@ -97,7 +97,7 @@ def _unpacked(packed: Any, bits: int) -> Any:
 
 
 def _widen_pair(graph: Graph, node: Any) -> None:
-    """An operator between quantize-dequantize pairs: float weights, so that nothing can be fused into int8."""
+    """Give an operator between quantize-dequantize pairs float weights, so that it cannot be fused into int8."""
     maker = graph.makers.get(node.input[1]) if len(node.input) > 1 else None
     if maker is None or maker.op_type != "DequantizeLinear":
         raise ArmFailed(f"{node.name or node.op_type} has no quantized weights", hint="name a quantized operator")
@@ -111,7 +111,7 @@ def _widen_pair(graph: Graph, node: Any) -> None:
 
 
 def _dequantized(stored: Any, step: Any, zero: Any, *, axis: int) -> Any:
-    """(stored - zero) * step in float32, along an axis where there is more than one step."""
+    """(stored - zero) * step in float32, along an axis if there are several steps."""
     import numpy
 
     form = [1] * stored.ndim

@@ -1,4 +1,4 @@
-"""The graph of an ONNX file, to be looked up and changed."""
+"""Look up and change the graph of an ONNX file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Graph:
-    """The nodes of a model by what they make and read, and its constants by name."""
+    """The nodes of a model by their outputs and inputs, and its constants by name."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -20,7 +20,7 @@ class Graph:
                 self.readers[name].append(node)
 
     def values_of(self, name: str) -> Any:
-        """A constant as an array, also behind a Constant node; None where the name is none."""
+        """A constant as an array, also of a Constant node; None if the name is no constant."""
         from onnx import numpy_helper
 
         if name in self.constants:
@@ -32,13 +32,13 @@ class Graph:
         return None
 
     def add_constant(self, name: str, values: Any) -> None:
-        """Give a name constant values."""
+        """Add a constant."""
         from onnx import numpy_helper
 
         self.model.graph.initializer.append(numpy_helper.from_array(values, name))
 
     def add_parameter(self, name: str, values: Any) -> None:
-        """Give a name values that a caller could override: known, and not folded into what is computed from them."""
+        """Add a constant that a caller could override, which prevents constant folding."""
         from onnx import helper
 
         self.add_constant(name, values)
@@ -57,14 +57,14 @@ class Graph:
             node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
 
     def redirect(self, old: str, new: str) -> None:
-        """Let everything that reads one value read another."""
+        """Make all readers of one value read another."""
         for node in self.nodes:
             for place, name in enumerate(node.input):
                 if name == old:
                     node.input[place] = new
 
     def with_outputs(self, names: list[str]) -> Any:
-        """A copy of the model that gives these values besides."""
+        """A copy of the model with these values as additional outputs."""
         import onnx
 
         copy = onnx.ModelProto()
@@ -74,7 +74,7 @@ class Graph:
         return copy
 
     def prune(self) -> None:
-        """Drop nodes and constants that no output depends on any more, and forms that may be stale."""
+        """Remove nodes and constants that no output depends on, and shapes that may be stale."""
         graph = self.model.graph
         needed = {value.name for value in graph.output}
         kept = []
@@ -90,7 +90,7 @@ class Graph:
 
 
 def _read_by(node: Any) -> set[str]:
-    """What a node reads, and what the graphs inside of it do."""
+    """The inputs of a node, and of the graphs inside it."""
     names = {name for name in node.input if name}
     for attribute in node.attribute:
         for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") or attribute.graphs else ():

@@ -9,7 +9,7 @@ from ironlaw.errors import ArmFailed
 
 
 def widen_half(graph: Graph) -> str:
-    """Give every float16 constant, value and cast inside 32 bits; inputs and outputs of the file stay as they are.
+    """Widen every float16 constant, value and cast to 32 bits; inputs and outputs of the file stay unchanged.
 
     Raises:
         ArmFailed: the file holds no float16.
@@ -40,7 +40,7 @@ def widen_half(graph: Graph) -> str:
 
 
 def _cast_borders(graph: Graph) -> tuple[list[str], list[str]]:
-    """Let the nodes read and make wide values at the inputs and outputs that are half; names of both."""
+    """Insert casts at float16 inputs and outputs, so that nodes compute on wide values; returns the names of both."""
     from onnx import TensorProto
 
     def is_half(value: Any) -> bool:

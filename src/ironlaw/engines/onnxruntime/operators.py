@@ -1,4 +1,4 @@
-"""What nodes of ONNX graphs are called, in files and as ONNX Runtime fuses and quantizes them."""
+"""Roles of ONNX operators, by their names in files and as ONNX Runtime fuses and quantizes them."""
 
 from __future__ import annotations
 

@@ -45,7 +45,9 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfiledRuns:
-    """The profile's events of nodes, `each` to an inference, of one inference before the `wall_ns` and those in it."""
+    """The node events of a profile, `each` per inference: those of one inference before `wall_ns` started, and those
+    within it.
+    """
 
     events: list[Any]
     each: int
@@ -54,7 +56,7 @@ class ProfiledRuns:
 
 
 def execute(open_session: OpenSession, options: Any, runs: list[dict[str, Any]]) -> ProfiledRuns:
-    """Run inferences in a session with profiling on, and read the graph that it made of the file."""
+    """Run inferences in a session with profiling on, and read its optimised graph."""
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="ironlaw-profile-") as folder:
@@ -80,7 +82,7 @@ def execute(open_session: OpenSession, options: Any, runs: list[dict[str, Any]])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Origins:
-    """The nodes of a file before the session optimised it: where each comes from."""
+    """The origin of each node of a file before optimisation."""
 
     by_name: dict[str, Any]
     by_output: dict[str, Any]
@@ -101,7 +103,7 @@ class _Origins:
         )
 
     def of_node(self, node: Any) -> Any:
-        """The node that an optimised one was made from; None when that is unknown."""
+        """The node that an optimised one was made from; None if unknown."""
         bare = re.sub(r"(_token_\d+|_nchwc)$", "", node.name)
         found = self.by_name.get(bare)
         if found is None:
@@ -118,7 +120,7 @@ class _Origins:
         return found
 
     def weight_of(self, node: Any) -> tuple[str, Form] | None:
-        """The path and form of the parameter that a node multiplies by, also behind a DequantizeLinear."""
+        """The path and form of the parameter that a node multiplies by, also through a DequantizeLinear."""
         for name in node.input[1:]:
             maker = self.by_output.get(name)
             stored = maker.input[0] if maker is not None and maker.op_type == "DequantizeLinear" else name
@@ -149,7 +151,7 @@ def _calls(events: list[Any], optimized: Any, origins: _Origins) -> tuple[LayerC
 
 
 def nodes_of(events: list[Any], optimized: Any) -> list[Any]:
-    """The optimised node of each event: by its name, or where it has none by its operator, in order."""
+    """The optimised node of each event: by name or, without one, by operator and order."""
     named = {node.name: node for node in optimized.graph.node if node.name}
     nameless: dict[str, list[Any]] = defaultdict(list)
     for node in optimized.graph.node:
@@ -197,7 +199,7 @@ def _call(event: Any, node: Any, origins: _Origins) -> LayerCall:
 
 
 def _unpadded(outputs: tuple[Form, ...], weight: Form) -> tuple[Form, ...]:
-    """A convolution's output with as many channels as its weight has: blocked layouts fill up to whole blocks."""
+    """A convolution's output with the number of channels of its weight, since blocked layouts pad to whole blocks."""
     if len(weight.shape) < 3 or not outputs or len(outputs[0].shape) != len(weight.shape):
         return outputs
     first = outputs[0]

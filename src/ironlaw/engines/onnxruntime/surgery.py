@@ -1,4 +1,4 @@
-"""Graph surgery: one thing changed in an ONNX file, everything else left as it is, and checked by running both."""
+"""Graph surgery: change one thing in an ONNX file, and check the result by running both."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _INPUTS = 8  # whose ranges are looked for, and whose outputs are compared
 
 
 def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
-    """Change a file in place as the variant's levels say; nothing where they are plain.
+    """Change a file in place according to the variant's levels; plain levels change nothing.
 
     Raises:
-        ArmFailed: a level would change nothing, the file has another form than is known, or the outputs differ.
+        ArmFailed: a level would change nothing, the file has an unknown form, or the outputs differ.
     """
     changed = Changed()
     steps = [(name, level) for name, level in variant.changed if name in _STEPS]
@@ -42,7 +42,7 @@ def operate(variant: Variant, path: Path, feeds: Feeds) -> Changed:
 
 
 def _replace_checked(path: Path, model: Any, feeds: Feeds, changed: Changed) -> None:
-    """Write the file, and check that it still answers as the one before."""
+    """Write the file, and check that its outputs agree with those of the one before."""
     import onnx
 
     made = path.with_suffix(".changed.onnx")
@@ -72,7 +72,7 @@ def _outputs(path: Path, feeds: Feeds) -> list[Any]:
 
 
 def _executed(path: Path) -> list[tuple[str, int, tuple[int, ...]]]:
-    """What a session makes of a file: each operator with its accuracy level and the formats of its constants."""
+    """The operators that a session executes for a file, with accuracy level and formats of constants."""
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="ironlaw-surgery-") as folder:
@@ -98,9 +98,10 @@ def _plain_session(source: Any, *, optimized: Path | None = None) -> Any:
 
 
 def fix_ranges(graph: Graph, level: str, feeds: Feeds) -> str:
-    """Replace every DynamicQuantizeLinear by a QuantizeLinear with the scale and zero point of what it saw.
+    """Replace every DynamicQuantizeLinear by a QuantizeLinear with constant scale and zero point, from the range of its
+    inputs.
 
-    The integer operators behind keep their inputs, which are constants now.
+    The integer operators that follow keep their inputs, which are then constants.
     """
     import numpy
 
@@ -133,7 +134,7 @@ def _watched(graph: Graph, names: list[str], feeds: Feeds) -> dict[str, list[Any
 
 
 def set_accuracy(graph: Graph, level: str, feeds: Feeds) -> str:
-    """Give every MatMulNBits the accuracy level: what its activations may be rounded to."""
+    """Set the accuracy level of every MatMulNBits: what its activations may be rounded to."""
     import onnx
 
     found = [node for node in graph.nodes if node.op_type == "MatMulNBits"]
@@ -154,7 +155,7 @@ _LEVEL = "accuracy_level"
 
 
 def accuracy_level(node: Any) -> int:
-    """The accuracy level of a MatMulNBits; 0 (unset: the engine's choice) where it names none."""
+    """The accuracy level of a MatMulNBits; 0 (the engine's choice) if unset."""
     return next((int(one.i) for one in node.attribute if one.name == _LEVEL), 0)
 
 
@@ -197,5 +198,5 @@ _STEPS: dict[str, Callable[[Graph, str, Feeds], str]] = {
 
 
 def operating(variant: Variant) -> Iterable[str]:
-    """The factors of a variant that surgery applies."""
+    """The factors that surgery applies for a variant."""
     return (name for name, _ in variant.changed if name in _STEPS)

@@ -1,4 +1,4 @@
-"""What OpenVINO's benchmark_app writes, as users attach it: the CSV of detailed counters, and its log."""
+"""Reader of the output of OpenVINO's benchmark_app: the CSV of detailed counters, and the log."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _UNLISTED = Lack(
 
 @dataclass(slots=True)
 class _Counters:
-    """Layers as tables list them: by name type, kernel and the ms of each table."""
+    """Layers of the tables: type, kernel and ms per table, by name."""
 
     kinds: dict[str, tuple[str, str]] = field(default_factory=dict)
     took_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, name: str, status: str, kind: tuple[str, str], ms: float) -> None:
-        """One row; what was optimized away or belongs to no kernel is no layer that ran."""
+        """Add one row. Rows that were optimised away or have no kernel are no layers that ran."""
         ran = status.rpartition(".")[2] == "EXECUTED" or not kind[1].startswith(("undef", "unknown"))
         if ran:
             self.kinds.setdefault(name, kind)
             self.took_ms[name].append(ms)
 
     def nodes(self, tables: int) -> Maybe[tuple[AttachedNode, ...]]:
-        """The layers that ran, fed by what ran before each, with their mean times over the tables."""
+        """The layers that ran, each fed by the previous one, with mean times over the tables."""
         made: list[AttachedNode] = []
         repeats: Counter[tuple[str, str]] = Counter()
         for name, (kind, kernel) in self.kinds.items():
@@ -66,7 +66,7 @@ class _Counters:
         return tuple(made) or Missing("no layer ran by its counters")
 
     def census(self) -> dict[str, float]:
-        """Counts by the kernels' own names, which end in the number format that they compute in."""
+        """Counts by the names of kernels, which end in the number format of their arithmetic."""
         kernels = [kernel for kind, kernel in self.kinds.values()]
         kinds = [kind for kind, _ in self.kinds.values()]
         computing = [kernel for kind, kernel in self.kinds.values() if kind in _MULTIPLIES]

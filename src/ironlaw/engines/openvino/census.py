@@ -1,4 +1,4 @@
-"""A census of the runtime graph: what its nodes are, by which kernels they run, and what only converts."""
+"""The census of the runtime graph: node types, kernels, and conversions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _HALVES = ("f16",)
 def census(compiled: Any, model: Any, quantizes_activations: Callable[[], bool]) -> OperatorCensus:
     """Counts over the nodes that an inference executes, by the names of measure/census.py, and the nodes behind them.
 
-    `model` is what was compiled, as its file has it. `quantizes_activations` finds out whether activations are
-    quantized for products with compressed weights, which the runtime graph does not show.
+    `model` is the source of the compiled model. `quantizes_activations` determines whether activations are quantized
+    for products with compressed weights, which the runtime graph does not show.
     """
     nodes, source = runtime_graph.executed(compiled), SourceModel.of(model)
     is_dynamic = any(_reads_narrow(node, INTEGERS) for node in nodes) and quantizes_activations()
@@ -43,22 +43,25 @@ def census(compiled: Any, model: Any, quantizes_activations: Callable[[], bool])
 
 
 def named(node: PluginNode, source: SourceModel) -> str:
-    """A node by the model's own name, type, and the kernel that runs it."""
+    """A node's name in the model, its type, and its kernel."""
     name = source.product(node)
     kind = source.types[name] if name in source.products else node.layer_type
     return f"{name} ({kind} by {node.primitive})" if name else f"{kind} by {node.primitive}"
 
 
 def _is_int8(node: PluginNode, source: SourceModel) -> bool:
-    """A kernel on eight bits; not one that widens weights, which the plugin lists under their format."""
+    """Whether a kernel computes in eight bits, as opposed to widening weights, which the plugin lists under their
+    format.
+    """
     return node.layer_type in _COMPUTES and node.precision in INTEGERS and not _widens(node, source)
 
 
 def _is_reference(node: PluginNode, source: SourceModel) -> bool:
-    """A product by a reference kernel, or one of int8 values by a float kernel, or a convolution of them by a gemm.
+    """Whether a product runs in a reference kernel, in a float kernel although its values are int8, or as an int8
+    convolution by gemm.
 
-    In float, unfolding the input for a general routine (gemm) is no slow way to convolve; and that is how libraries
-    multiply matrices.
+    Float convolutions by gemm are exempt, since unfolding the input is not slow there, as are matrix products, which
+    use gemm anyway.
     """
     if node.layer_type not in PRODUCTS:
         return False
@@ -71,17 +74,19 @@ def _is_reference(node: PluginNode, source: SourceModel) -> bool:
 
 
 def _is_unfused(node: PluginNode, source: SourceModel) -> bool:
-    """A product that the file means to run in int8, and that reads and multiplies floats."""
+    """Whether a product that the file quantizes reads and multiplies floats."""
     return node.layer_type in PRODUCTS and node.precision in FLOATS and source.is_meant_as_int8(node)
 
 
 def _widens(node: PluginNode, source: SourceModel) -> bool:
-    """A product in float whose weights are stored in fewer bits."""
+    """Whether a float product has weights stored in fewer bits."""
     return _reads_narrow(node, INTEGERS)
 
 
 def _widens_half(node: PluginNode, source: SourceModel) -> bool:
-    """A product in float32 whose weights are stored in float16, or a conversion between both inside the graph."""
+    """Whether a float32 product has weights stored in float16, or the node converts between the two inside the
+    graph.
+    """
     if _reads_narrow(node, _HALVES) and node.kernel_format == "f32":
         return True
     if node.layer_type not in ("Convert", "Reorder"):
@@ -91,7 +96,7 @@ def _widens_half(node: PluginNode, source: SourceModel) -> bool:
 
 
 def _reads_narrow(node: PluginNode, formats: tuple[str, ...]) -> bool:
-    """Whether a product multiplies float activations by weights of such a format, by a kernel for wider numbers."""
+    """Whether a product multiplies float activations by weights of this format, in a kernel for wider numbers."""
     if node.layer_type not in ("FullyConnected", "MatMul") or node.kernel_format not in FLOATS:
         return False
     data, *rest = node.inputs()
@@ -99,14 +104,14 @@ def _reads_narrow(node: PluginNode, formats: tuple[str, ...]) -> bool:
 
 
 def _is_border(node: PluginNode) -> bool:
-    """Whether a conversion reads an input of the model or makes an output: the caller asked for that format."""
+    """Whether a conversion is at an input or output of the model, where the caller chose the format."""
     makers = (port.get_source_output().get_node() for port in node.operator.inputs())
     readers = (target.get_node() for port in node.operator.outputs() for target in port.get_target_inputs())
     return any(runtime_graph.said(one.get_rt_info(), "layerType") in ("Input", "Output") for one in (*makers, *readers))
 
 
 def _converts(node: PluginNode, source: SourceModel) -> bool:
-    """A node that does nothing but quantize, dequantize, or change between integers and floats."""
+    """Whether a node only quantizes, dequantizes, or converts between integers and floats."""
     if node.layer_type not in _CONVERTS:
         return False
     if node.layer_type in ("Subgraph", "Eltwise", "FakeQuantize"):

@@ -1,4 +1,4 @@
-"""What OpenVINO is and offers."""
+"""The declaration of OpenVINO."""
 
 from __future__ import annotations
 

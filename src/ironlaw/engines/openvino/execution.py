@@ -72,7 +72,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
 def _changed(
     variant: Variant, converted: Any, places: list[int], model: LoadedModel, threads: int, phases: Phases
 ) -> Changed:
-    """The model changed by surgery where the variant asks for it, which runs it on the model's inputs."""
+    """Change the model by surgery if the variant requires it; surgery runs it on the model's inputs."""
     if not surgery.is_operating(variant):
         return Changed()
     runs = [[inputs.as_array(arguments[place]) for place in places] for arguments in model.inputs]
@@ -111,7 +111,7 @@ def _converted(model: LoadedModel, precision: str) -> Any:
 
 
 def _refuse_fixed_shape(compiled: Any, places: list[int], model: LoadedModel, precision: str) -> None:
-    """Float models that were converted from a module are held against it; int8 ones begin as such."""
+    """Compare a converted float model with its module; int8 models start from one that was compared."""
     if isinstance(model.module, ModelFile) or precision.startswith("int8"):
         return
     import torch
@@ -130,10 +130,10 @@ def _tensors(model: LoadedModel, arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _in_fixed_shapes(converted: Any, model: LoadedModel) -> Any:
-    """The converted model for the one shape that all inputs have, where they have one.
+    """The converted model with the shape of the inputs fixed, if all inputs have the same.
 
-    OpenVINO's converter leaves every size open, and its CPU plugin then fuses less and prepares less ahead: int8
-    MobileNetV2 took 4 to 5 % longer so than the same network with its shapes given (Zen 4, one thread).
+    OpenVINO's converter leaves every size open, with which its CPU plugin fuses and prepares less: int8 MobileNetV2
+    took 4 to 5 % longer than with fixed shapes (Zen 4, one thread).
     """
     forms = {
         tuple(tuple(tensor.shape) for tensor in _tensors(model, arguments))
@@ -163,7 +163,7 @@ def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, .
 
 
 def _has_attention(converted: Any) -> bool:
-    """Whether NNCF needs to know that this is a transformer, which it quantizes by a recipe of its own."""
+    """Whether this is a transformer, for which NNCF has a quantization recipe of its own."""
     kinds = {operator.get_type_name() for operator in converted.get_ops()}
     return "ScaledDotProductAttention" in kinds or {"Softmax", "MVN", "MatMul"} <= kinds
 
@@ -193,7 +193,7 @@ def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool =
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
-    """One inference request on the saved model, called with the model's tensors as arrays."""
+    """Load the saved model as one inference request, called with the model's tensors as arrays."""
     refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
@@ -250,7 +250,7 @@ def _read(path: Path) -> Any:
 
 
 def export(variant: Variant, prepared: Path) -> Export:
-    """OpenVINO's own format: the graph and its weights."""
+    """Export OpenVINO's own format: the graph and its weights."""
     path = Path(_MODEL)
     places: list[int] = json.loads((prepared / _PLACES).read_text())
     made = {"INFERENCE_PRECISION_HINT": properties.hint(variant), **properties.switches(variant)}

@@ -1,4 +1,4 @@
-"""OpenVINO's models as their files have them: what is a product, and what is quantized."""
+"""OpenVINO models before compilation: their products, and which are quantized."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEQUANTIZING = {"Convert", "Subtract", "Multiply"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceModel:
-    """The model as its file has it: the type of each node by its name, and which of them are meant to run in int8."""
+    """The model before compilation: the type of each node by name, and the nodes meant to run in int8."""
 
     types: dict[str, str]
     products: frozenset[str]
@@ -42,22 +42,22 @@ class SourceModel:
         )
 
     def kinds(self, node: PluginNode) -> set[str]:
-        """The types of what a node computes, as far as the file has nodes of these names."""
+        """The types of the model's nodes that a runtime node computes, as far as names match."""
         return {self.types[name] for name in node.made_from if name in self.types}
 
     def product(self, node: PluginNode) -> str:
-        """The name of the product that a node computes; where it computes none, the first that it was made from."""
+        """The name of the product that a node computes or, without one, of the first node that it was made from."""
         products = [name for name in node.made_from if name in self.products]
         behind = [self.behind[name] for name in node.made_from if name in self.behind]
         return next(iter((*products, *behind, *node.made_from)), "")
 
     def is_meant_as_int8(self, node: PluginNode) -> bool:
-        """Whether the file quantizes what the product in a node multiplies."""
+        """Whether the file quantizes the operands of a node's product."""
         return self.product(node) in self.quantized
 
 
 def _behind(nodes: list[Any]) -> Iterator[tuple[str, str]]:
-    """What reads a product directly, and the product: the plugin names some nodes after the bias that they add."""
+    """A product's direct readers and the product: the plugin names some nodes after the bias that they add."""
     for node in nodes:
         for value in node.input_values():
             if value.get_node().get_type_name() in _PRODUCTS:
@@ -75,7 +75,7 @@ def _is_meant_as_int8(node: Any) -> bool:
 
 
 def before_quantization(source: Any) -> Any:
-    """What a quantized value was before; None where it is not quantized, or something else computes in between."""
+    """The value before quantization; None if it is not quantized, or if something else computes in between."""
     node = source.get_node()
     kind = node.get_type_name()
     if kind == "FakeQuantize":
@@ -88,7 +88,7 @@ def before_quantization(source: Any) -> Any:
 
 
 def _before_integers(node: Any) -> Any:
-    """Up a chain of Multiply, Subtract and Convert to the FakeQuantize whose integers it dequantizes."""
+    """Follow a chain of Multiply, Subtract and Convert to the FakeQuantize whose integers it dequantizes."""
     had_integers = False
     while node.get_type_name() in _DEQUANTIZING:
         source = node.input_value(0)
@@ -98,7 +98,7 @@ def _before_integers(node: Any) -> Any:
 
 
 def _moved(source: Any) -> Any:
-    """A copy of a node that moves values, on what these were before; None where none of them was quantized."""
+    """A copy of a data-moving node that reads the values before quantization; None if none was quantized."""
     from openvino.utils.node_factory import NodeFactory
 
     node = source.get_node()
@@ -113,7 +113,7 @@ def _moved(source: Any) -> Any:
 
 
 def is_constant(node: Any) -> bool:
-    """Whether a node gives the same at every inference."""
+    """Whether a node has the same output at every inference."""
     waiting, seen = [node], set[str]()
     while waiting:
         one = waiting.pop()
@@ -127,7 +127,7 @@ def is_constant(node: Any) -> bool:
 
 
 def is_quantized(source: Any) -> bool:
-    """Whether a constant is computed from integers of at most eight bits, or rounded to as many."""
+    """Whether a constant is computed from integers of at most eight bits, or rounded to at most eight."""
     waiting = [source]
     while waiting:
         output = waiting.pop()

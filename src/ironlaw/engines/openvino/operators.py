@@ -1,4 +1,4 @@
-"""What nodes of OpenVINO's models are called, as written and as its CPU plugin and oneDNN execute them."""
+"""Roles of OpenVINO's operators, by their names in models and in the CPU plugin and oneDNN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenVINO's performance counters of a compiled model, node by node, with what each was fused from."""
+"""OpenVINO's performance counters of a compiled model by node, with the nodes each was fused from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def profile(
 ) -> NodeProfile:
     """Run inferences on a request whose model was compiled with PERF_COUNT; `infer` calls it with one input.
 
-    `source` is the model that was compiled, whose nodes name the calls.
+    `source` is the model before compilation, whose nodes name the calls.
     """
     infer(*inputs[0])  # the first inference allocates
     ran = [node for node in request.profiling_info if _did_run(node)]
@@ -47,14 +47,14 @@ def profile(
 
 
 def _did_run(node: Any) -> bool:
-    """Whether the node computes. One below a microsecond is reported not to have run, but has a kernel's name."""
+    """Whether the node computes. A node below a microsecond is reported as not run, but has a kernel's name."""
     return str(node.status).endswith(".EXECUTED") or not str(node.exec_type).startswith(("undef", "unknown"))
 
 
 def _calls(ran: list[Any], operators: dict[str, Any], source: SourceModel) -> tuple[LayerCall, ...]:
-    """The nodes that ran, fed through those that did not (inputs, constants, nodes that were fused away).
+    """The nodes that ran as calls. Nodes that did not run (inputs, constants, fused nodes) pass on what feeds them.
 
-    A product is called what the model calls it, whatever else was fused into it.
+    A product keeps its name in the model, whatever else was fused into it.
     """
     places = {node.node_name: place for place, node in enumerate(ran)}
     repeats: dict[tuple[str, str], int] = defaultdict(int)
@@ -80,7 +80,7 @@ def _calls(ran: list[Any], operators: dict[str, Any], source: SourceModel) -> tu
 
 
 def _product_of(operator: Any, source: SourceModel) -> str:
-    """The model's name of the product that a node computes; empty where it computes none."""
+    """The model's name of the product that a node computes; empty if it computes none."""
     if operator is None:
         return ""
     node = as_executed(operator)
@@ -89,9 +89,9 @@ def _product_of(operator: Any, source: SourceModel) -> str:
 
 
 def _operator_of(node: Any, operator: Any) -> str:
-    """The node's type with what it took in besides itself: Relu of a convolution that was joined with one.
+    """The node's type with the operators fused into it: Relu for a convolution with a fused ReLU.
 
-    A Subgraph, which OpenVINO compiles itself, is named by the operators that it was made from.
+    A Subgraph, which OpenVINO compiles itself, is named after the operators in it.
     """
     info = {} if operator is None else operator.get_rt_info()
     if "originalLayersNames" not in info:
@@ -109,7 +109,7 @@ _ACTIVATIONS = ("Relu", "Clamp", "HSwish", "Sigmoid", "Swish", "Gelu")
 
 
 def _sources(operator: Any, *, constant: bool) -> list[Any]:
-    """What an operator reads: its constants, or all the rest."""
+    """The constant inputs of an operator, or the other inputs."""
     if operator is None:
         return []
     sources = [port.get_source_output() for port in operator.inputs()]

@@ -1,4 +1,4 @@
-"""The properties that a model is compiled with, and whether one that was asked for changed anything."""
+"""The properties that a model is compiled with, and whether a requested one changed anything."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ABOVE = {"avx2": ("avx512", "amx"), "avx512": ("amx",), "avx512_vnni": ("amx",)
 
 
 def hint(variant: Variant) -> str:
-    """The number format of what is not computed in int8.
+    """The number format for everything that is not computed in int8.
 
-    OpenVINO would compute float32 models in bfloat16 by itself on a CPU that can.
+    Without it OpenVINO computes float32 models in bfloat16 on CPUs that support it.
     """
     asked = variant.level(_HINT)
     if asked != "own":
@@ -31,7 +31,7 @@ def hint(variant: Variant) -> str:
 
 
 def properties(variant: Variant, threads: int, *, is_profiled: bool = False) -> dict[str, Any]:
-    """What a model is compiled with for an arm."""
+    """The properties that an arm's model is compiled with."""
     found: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
@@ -46,7 +46,7 @@ def properties(variant: Variant, threads: int, *, is_profiled: bool = False) -> 
 
 
 def switches(variant: Variant) -> dict[str, Any]:
-    """Those properties that are left to the plugin where the variant does not ask for them."""
+    """The properties that the variant requests; all others are left to the plugin."""
     found: dict[str, Any] = {}
     if (group := variant.level(_DYNAMIC)) != "own":
         found["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 0 if group == "off" else int(group)
@@ -60,7 +60,7 @@ def switches(variant: Variant) -> dict[str, Any]:
 def in_effect(
     variant: Variant, compiled: Any, compile_for: Callable[[Variant], Any], arrays: list[Any]
 ) -> dict[str, str]:
-    """What each level of the plugin's, and a cap of instructions, did; by factor.
+    """The effect of each plugin level and of a cap on instructions, by factor.
 
     `compile_for` compiles the arm's model for another variant, `arrays` are one input.
 
@@ -80,7 +80,7 @@ def in_effect(
 def quantizes_activations(
     variant: Variant, compiled: Any, compile_for: Callable[[Variant], Any], arrays: list[Any]
 ) -> bool:
-    """Whether dynamic quantization moves a bit of the outputs: no property and no kernel's name says if it is done."""
+    """Whether dynamic quantization changes any bit of the outputs: no property and no kernel's name shows it."""
     if not compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE"):
         return False
     without = compile_for(variant.with_level(_DYNAMIC, "off"))
@@ -88,7 +88,7 @@ def quantizes_activations(
 
 
 def _moved(said: str, compiled: Any, without: Any, arrays: list[Any]) -> str:
-    """How many nodes run otherwise than without the level; where none does, whether the outputs differ."""
+    """The number of nodes that run differently from without the level or, if none does, whether the outputs differ."""
     ran, before = (Counter(kernels(one)) for one in (compiled, without))
     other = (ran - before).total()
     if other:
@@ -102,7 +102,9 @@ def _moved(said: str, compiled: Any, without: Any, arrays: list[Any]) -> str:
 
 
 def kernels(compiled: Any) -> list[tuple[str, str, str]]:
-    """What runs, as far as the plugin describes it, sorted: its own order may differ between equal models."""
+    """The executed kernels as the plugin describes them, sorted, since the plugin's order may differ between equal
+    models.
+    """
     nodes = runtime_graph.executed(compiled)
     return sorted((node.layer_type, node.primitive, node.precision) for node in nodes)
 

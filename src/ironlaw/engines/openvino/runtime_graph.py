@@ -1,4 +1,4 @@
-"""What a compiled model executes: the nodes of its runtime graph, with the plugin's words for each."""
+"""The runtime graph of a compiled model: its nodes as the plugin describes them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NEVER_RUN = ("Const", "Input", "Output")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginNode:
-    """A node that runs: its type, oneDNN's or the plugin's kernel, and the format that the plugin chose it for.
+    """An executed node: its type, its kernel (oneDNN's or the plugin's), and the format that the kernel was chosen for.
 
-    `precision` is that of the weights where these are stored narrower than what is multiplied. `made_from` are the
-    nodes of the model that it computes, by their friendly names; `operator` is the node of the runtime graph.
+    `precision` is that of the weights, if these are narrower than the arithmetic. `made_from` are the friendly names of
+    the model's nodes that it computes; `operator` is the node of the runtime graph.
     """
 
     layer_type: str
@@ -32,11 +32,11 @@ class PluginNode:
         return self.primitive.rpartition("_")[2].lower()
 
     def inputs(self) -> list[str]:
-        """The number formats of what it reads."""
+        """The number formats of its inputs."""
         return [str(port.get_source_output().get_element_type().get_type_name()) for port in self.operator.inputs()]
 
     def outputs(self) -> list[tuple[int, str]]:
-        """How many numbers each output holds, and their format; outputs of open shapes are left out."""
+        """The number of elements and the format of each output; outputs of dynamic shape are left out."""
         found = []
         for port in self.operator.outputs():
             if port.get_partial_shape().is_static:
@@ -48,7 +48,7 @@ class PluginNode:
 
 
 def executed(compiled: Any) -> list[PluginNode]:
-    """The nodes that run in an inference: neither constants nor what became a view of its input."""
+    """The nodes executed in an inference, without constants and views."""
     nodes = map(as_executed, compiled.get_runtime_model().get_ordered_ops())
     return [
         node

@@ -1,4 +1,4 @@
-"""Graph surgery on OpenVINO's models: one thing changed, everything else left as it is, and checked by running both."""
+"""Graph surgery on OpenVINO's models: change one thing, and check the result by running both."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _BETWEEN = ":"  # names of torch's operators hold two in a row
 
 
 def operate(variant: Variant, model: Any, runs: list[Arrays], compiled: Callable[[Any], Any]) -> Changed:
-    """Change a model in place as the variant's levels say; nothing where they are plain.
+    """Change a model in place according to the variant's levels; plain levels change nothing.
 
-    `compiled` compiles it as its arm will be; `runs` are inputs to compare the outputs for.
+    `compiled` compiles it in the same way as its arm; `runs` are the inputs on which outputs are compared.
 
     Raises:
-        ArmFailed: a level would change nothing, the model has another form than is known, or the outputs differ.
+        ArmFailed: a level would change nothing, the model has an unknown form, or the outputs differ.
     """
     changed = Changed()
     steps = [(name, level) for name, level in variant.changed if name in _STEPS]
@@ -66,10 +66,10 @@ def _float_nodes(model: Any, level: str) -> str:
 
 
 def _split_names(level: str, known: set[str]) -> list[str]:
-    """The names in a level, with colons between: of names that hold colons themselves, the longest that is known.
+    """Split a level into names at colons; of names that contain colons, the longest known one is taken.
 
     Raises:
-        ArmFailed: there is no node of a name.
+        ArmFailed: there is no node of such a name.
     """
     parts, found = level.split(_BETWEEN), list[str]()
     while parts:
@@ -86,9 +86,9 @@ _NAMES = "ironlaw layers FILE lists the nodes by name"
 
 
 def _leave_in_float(chosen: list[Any], said: str) -> str:
-    """Let nodes read what stood before their inputs were quantized, and the weights that the stored ones stand for.
+    """Make nodes read their inputs before quantization, and the dequantized weights.
 
-    What follows a node may quantize its result, as it may that of a node left out of quantization.
+    Operators after a node may still quantize its result, as for a node left out of quantization.
     """
     if not chosen:
         raise ArmFailed(f"{said} changes nothing: this model has no such operator", hint=f"leave {said} out")
@@ -102,7 +102,7 @@ def _leave_in_float(chosen: list[Any], said: str) -> str:
 
 
 def _widen(port: Any) -> bool:
-    """Let an input be float; False where it was already."""
+    """Make an input float; False if it already was."""
     source = port.get_source_output()
     if not source.get_element_type().is_real():
         return False

@@ -1,1 +1,1 @@
-"""What the engines that start from a torch module share: int8, bfloat16, and marks under the profiler."""
+"""Shared by the engines that start from a torch module: int8, bfloat16, and profiler marks."""

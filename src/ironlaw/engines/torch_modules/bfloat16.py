@@ -1,4 +1,4 @@
-"""bfloat16 arms take and give float32, as every other arm does; converting is part of what they are timed on."""
+"""bfloat16 arms take and return float32, as all other arms do; the conversion is part of the timed inference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def refuse_emulated(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
-    """Refuse bfloat16 where the CPU has no instruction for it: torch would widen every operand, and be slower.
+    """Refuse bfloat16 if the CPU has no instruction for it: torch would widen every operand and be slower.
 
     Raises:
         ArmFailed: the CPU's list of instructions is known and lacks them.
@@ -30,7 +30,7 @@ def refuse_emulated(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
 
 
 def in_bfloat16(value: Any) -> Any:
-    """A copy of a module, or of the tensors among arguments, in bfloat16; whole numbers stay whole."""
+    """A copy of a module, or of the tensors among arguments, in bfloat16; integers stay integers."""
     import torch
     from torch.utils._pytree import tree_map_only
 

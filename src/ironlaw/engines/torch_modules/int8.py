@@ -1,8 +1,8 @@
-"""int8 in eager PyTorch: everything that touches torch.ao.quantization, which upstream is moving to torchao.
+"""int8 in eager PyTorch: all uses of torch.ao.quantization, which upstream is moving to torchao.
 
-Static int8 has two routes to the same kernels. A module with QuantStub inside (torchvision's quantizable variants, or a
-user's own) goes through the eager API, as its author meant it. Any other goes through torch.fx, which finds additions,
-concatenations and functional calls by itself, and leaves in float what has no int8 kernel.
+Static int8 has two routes to the same kernels. A module that contains QuantStub (torchvision's quantizable variants, or
+a user's own) is quantized by the eager API, as its author intended. Any other is quantized by torch.fx, which finds
+additions, concatenations and functional calls, and leaves layers without an int8 kernel in float.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ironlaw.factors.int8_blocks import ALL, BUT, NONE, paths_of
 
 @dataclass(slots=True, kw_only=True)
 class Quantized:
-    """An int8 module and what was found out while making it."""
+    """An int8 module and facts found while it was made."""
 
     module: Any
     notes: list[str] = field(default_factory=list)
@@ -51,8 +51,8 @@ def quantize_static(
     phases: Phases,
     calibrate: bool = True,
 ) -> Quantized:
-    """A static int8 copy of a module in eval mode, calibrated on real inputs (or not at all, to see what that costs);
-    fused or with every layer on its own.
+    """A static int8 copy of a module in eval mode, calibrated on real inputs (or deliberately not), fused or with
+    separate layers.
 
     Raises:
         ArmFailed: it cannot be traced, prepared, calibrated or converted, or nothing in it became int8.
@@ -83,10 +83,10 @@ def quantize_static(
 def quantize_blocks(
     module: Any, calibration: list[tuple[Any, ...]], *, blocks: str, fused: bool, backend: str, phases: Phases
 ) -> Quantized:
-    """A copy of which only some modules become static int8; `blocks` is a level of the factor int8-blocks.
+    """A copy in which only some modules are static int8; `blocks` is a level of the factor int8-blocks.
 
     Raises:
-        ArmFailed: it has no module of such a path, cannot be traced, or nothing that was to be int8 has a kernel.
+        ArmFailed: it has no module of such a path, cannot be traced, or none of these modules has an int8 kernel.
     """
     import torch
 
@@ -112,14 +112,14 @@ def quantize_blocks(
 
 
 def has_stubs(module: Any) -> bool:
-    """Whether the author marked where quantization begins."""
+    """Whether the module contains QuantStub."""
     from torch.ao.quantization import QuantStub
 
     return any(isinstance(part, QuantStub) for part in module.modules())
 
 
 def count_int8(module: Any) -> int:
-    """How many layers compute in int8; stubs, which only convert, do not count."""
+    """The number of layers that compute in int8; stubs, which only convert, do not count."""
     converters = ("Quantize", "DeQuantize", "QFunctional")
     return sum(
         ".quantized" in type(part).__module__ and type(part).__name__ not in converters
@@ -179,14 +179,14 @@ def _by_stubs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Formats:
-    """Which operators become int8, packed for which library, and whether layers may be fused on the way."""
+    """Which operators become int8, packed for which library, and whether layers are fused."""
 
     mapping: Any
     backend: str
     fused: bool
 
     def patterns(self) -> Any:
-        """What may become int8 together."""
+        """The operators and groups that may become int8."""
         return _patterns(self.backend, fused=self.fused)
 
 
@@ -222,14 +222,14 @@ def _by_tracing(
 
 
 def _mapping(backend: str) -> Any:
-    """Which number formats torch gives to which operators."""
+    """torch's mapping from operators to number formats."""
     from torch.ao.quantization import get_default_qconfig_mapping
 
     return get_default_qconfig_mapping(backend)
 
 
 def _patterns(backend: str, *, fused: bool) -> Any:
-    """What may become int8 together; unfused only single layers: BatchNorm and ReLU stay on their own."""
+    """The patterns that may become int8. Unfused: single layers only, with separate BatchNorm and ReLU."""
     from torch.ao.quantization import backend_config as configs
 
     getter = {"qnnpack": configs.get_qnnpack_backend_config, "onednn": configs.get_onednn_backend_config}
@@ -260,7 +260,7 @@ def _float_layers(module: Any) -> list[str]:
 
 
 def _fuse(module: Any) -> None:
-    """Fuse in place: as the author says where there is a fuse_model, else every Conv/Linear+BatchNorm(+ReLU) found."""
+    """Fuse in place: by the module's fuse_model if it has one, else every Conv/Linear+BatchNorm(+ReLU) found."""
     if hasattr(module, "fuse_model"):
         try:
             module.fuse_model(is_qat=False)
@@ -273,7 +273,7 @@ def _fuse(module: Any) -> None:
 
 
 def find_groups(module: Any) -> list[list[str]]:
-    """Dotted paths of layers that always run right after another: Conv or Linear, BatchNorm, ReLU if there is one.
+    """Dotted paths of layers that always run in direct sequence: Conv or Linear, BatchNorm, and ReLU if there is one.
 
     A layer that is called twice, or whose output is used twice, belongs to no group.
     """
@@ -333,9 +333,9 @@ def quantize_dynamic(module: Any, backend: str, phases: Phases) -> Quantized:
 
 @contextlib.contextmanager
 def reading_int8_layers() -> Iterator[None]:
-    """Let pickled int8 convolutions come back whole.
+    """Restore pickled int8 convolutions completely.
 
-    torch restores their weights but not what every module has (its dictionaries of hooks), so that calling one fails.
+    torch restores their weights but not the dictionaries of hooks that every module has, so that calling them fails.
     """
     import torch
     from torch.ao.nn.quantized.modules.conv import _ConvNd

@@ -1,4 +1,4 @@
-"""torch's profiler over some inferences: the time between marks that a program leaves around its nodes."""
+"""Time between the marks that a program sets around its nodes, by torch's profiler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ironlaw.errors import ArmFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """The marks of one inference in the order of execution, the time in each over all inferences, and all in all."""
+    """The marks of one inference in order of execution, the time in each over all inferences, and the total time."""
 
     names: tuple[str, ...]
     spent_ns: tuple[int, ...]
@@ -20,10 +20,10 @@ class Marks:
 
 
 def settle(infer: Callable[..., Any], arguments: tuple[Any, ...], *, scope: str, leads: tuple[str, ...]) -> None:
-    """Run a program that was just made until it has its memory, and the profiler too.
+    """Run a new program until its memory, and the profiler's, is allocated.
 
-    Of a compiled MobileNetV2 the first 30 inferences under the profiler had 859 page faults each and took 10.3 ms, the
-    next ones 5 and 9.4 ms, as those without it.
+    The first 30 inferences of a compiled MobileNetV2 under the profiler had 859 page faults each and took 10.3 ms;
+    later ones had 5 and took 9.4 ms, the same as without the profiler.
     """
     infer(*arguments)  # a script's executor looks at the first inference, and optimises behind it
     one_ns = marked(infer, [arguments], scope=scope, leads=leads).wall_ns
@@ -38,10 +38,10 @@ _SESSIONS, _LONGEST_NS = 3, 500_000_000
 
 
 def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: str, leads: tuple[str, ...]) -> Marks:
-    """Run inferences under the profiler, which notes marks of one scope alone; those with other leads are dropped.
+    """Run inferences under the profiler, which records marks of one scope only; marks with other prefixes are dropped.
 
-    torch's public classes note every scope, and each operator that is noted inside of a mark makes it longer: 100
-    inferences of a small frozen script took 37.7 ms with them, 32.8 ms so and 31.1 ms without a profiler.
+    torch's public classes record every scope, and each operator recorded inside a mark lengthens it: 100 inferences of
+    a small frozen script took 37.7 ms with them, 32.8 ms this way, and 31.1 ms without a profiler.
 
     Raises:
         ArmFailed: the inferences left different marks, or none.
@@ -58,11 +58,11 @@ def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: s
 
 
 def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: str) -> tuple[list[tuple[str, int]], int]:
-    """What the profiler noted of some inferences and one before them, in the order of execution, and their time alone.
+    """The profiler's records of some inferences and one before them, in order of execution, and the time of the former.
 
-    The one before pays for memory that the session before it has given back. Not for all: of eight sessions of a small
-    compiled network those without page faults took as long as without the profiler, those with 49 to 132 an inference
-    7 to 14 % longer. The speed-up with and without reading shows it.
+    The inference before pays for memory that the previous session released, but not always fully: of eight sessions of
+    a small compiled network, those without page faults took as long as without the profiler, and those with 49 to 132
+    per inference took 7 to 14 % longer. The speed-up with and without reading shows it.
     """
     import torch
 
@@ -85,7 +85,7 @@ def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: st
 
 
 def _folded(found: list[tuple[str, int]], inferences: int, wall_ns: int) -> Marks:
-    """The marks of all inferences as those of one, each with the sum of its times."""
+    """The marks of one inference, each with the sum of its times over all inferences."""
     each = len(found) // inferences
     names = tuple(name for name, _ in found[:each])
     if not each or names * inferences != tuple(name for name, _ in found):

@@ -1,4 +1,4 @@
-"""What torch's classes and functions are called, for the engines that run torch modules or graphs traced from them."""
+"""Roles of torch's classes and functions, for the engines that run torch modules or graphs traced from them."""
 
 from __future__ import annotations
 

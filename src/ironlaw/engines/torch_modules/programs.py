@@ -1,4 +1,4 @@
-"""Programs of torch: their inputs are tensors, made of the saved arrays once, when they are loaded."""
+"""Programs of torch. Their inputs are tensors, converted from the saved arrays once, at load."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tensor_program(
     module: Any | None = None,
     profile: Any | None = None,
 ) -> Program:
-    """A program under inference_mode with tensors for inputs, also where its answers are taken."""
+    """A program under inference_mode with tensor inputs, also when its outputs are collected."""
     import torch
 
     return Program(

@@ -1,4 +1,4 @@
-"""What TorchScript is and offers."""
+"""The declaration of TorchScript."""
 
 from __future__ import annotations
 

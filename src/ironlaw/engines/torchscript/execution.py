@@ -33,8 +33,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     """Trace on the first input, freeze (which folds BatchNorm), and save.
 
     Raises:
-        ArmFailed: the model cannot be quantized or traced (names the operator), or what was traced holds for the
-            first input's shape only.
+        ArmFailed: the model cannot be quantized or traced (names the operator), or the trace is valid for the first
+            input's shape only.
     """
     import torch
 

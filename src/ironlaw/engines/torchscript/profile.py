@@ -1,8 +1,8 @@
-"""torch's profile of a frozen script, node by node, traced back to the modules that nodes were traced in.
+"""torch's profile of a frozen script by node, mapped to the modules that nodes were traced in.
 
-Some nodes of a script run no operator that the profiler knows: a convolution laid out for oneDNN is one. So each node
-of a copy of the graph is put between marks, and the time between them is its own. Saving a script drops the modules'
-names: they are written beside it, and the nodes that optimising leaves are recognised by their operator, in order.
+Some nodes of a script, such as a convolution laid out for oneDNN, run no operator that the profiler records. Each node
+of a copy of the graph is therefore put between marks that time it. Saving a script drops the modules' names: they are
+written beside it, and the nodes after optimisation are recognised by operator and order.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Marked:
 
 
 def scopes_of(frozen: Any, module: Any) -> list[FrozenNode]:
-    """The nodes of a frozen script that compute, in order, before saving drops where they come from; `module` is what
-    the model was before it was quantized, whose layers hold no packed parameters as modules of their own.
+    """The computing nodes of a frozen script in order, with their modules, which saving would drop. `module` is the
+    model before quantization, whose layers hold no packed parameters as modules.
     """
     holders = {path for path, part in module.named_modules() if next(part.children(), None) is not None}
     found = []
@@ -55,7 +55,7 @@ def scopes_of(frozen: Any, module: Any) -> list[FrozenNode]:
 
 
 def settled(script: Marked, arguments: tuple[Any, ...]) -> Marked:
-    """A copy that was just made, once the executor has optimised it and it has its memory."""
+    """A new copy after the executor has optimised it and its memory is allocated."""
     settle(script.infer, arguments, scope=_SCOPE, leads=_LEADS)
     return script
 
@@ -69,7 +69,7 @@ def profile(script: Marked, inputs: list[tuple[Any, ...]]) -> NodeProfile:
 
 
 def mark(graph: Any, scopes: list[FrozenNode], arguments: tuple[Any, ...]) -> Marked:
-    """A function of its own on a marked copy of the graph; the script itself stays as it is."""
+    """A function on a marked copy of the graph; the script itself is unchanged."""
     import torch
 
     calls = _calls(graph, scopes, _values(graph, arguments))
@@ -90,13 +90,13 @@ def _computing(graph: Any) -> list[Any]:
 
 
 def _without_self(graph: Any) -> Any:
-    """A graph that is called without its module, which frozen ones do not read."""
+    """The graph without its module argument, which frozen graphs do not read."""
     graph.eraseInput(0)
     return graph
 
 
 def _values(graph: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """What every value of a graph is in one inference, by name: the executor itself keeps no shapes."""
+    """Every value of a graph in one inference, by name, since the executor keeps no shapes."""
     import torch
 
     copy = _without_self(graph.copy())
@@ -114,7 +114,7 @@ def _values(graph: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _tensors(graph: Any) -> list[Any]:
-    """The values that are tensors and read by something: attention leaves one undefined that was not requested."""
+    """The tensors that have readers: attention leaves an unused output undefined."""
     made = [value for node in graph.nodes() for value in node.outputs()]
     return [value for value in made if value.type().kind() == "TensorType" and value.uses()]
 
@@ -157,7 +157,7 @@ def _calls(graph: Any, scopes: list[FrozenNode], values: dict[str, Any]) -> tupl
 
 
 def _placed(nodes: list[Any], scopes: list[FrozenNode]) -> list[FrozenNode | None]:
-    """Where each node comes from: the n-th of a kind from the n-th that was frozen, if there are as many.
+    """The origin of each node: the n-th of a kind corresponds to the n-th that was frozen, if the numbers agree.
 
     Optimising makes a product and an addition of a linear layer; both are the layer.
     """
@@ -186,7 +186,7 @@ def _adds_to_product(node: Any) -> bool:
 
 
 def _read(node: Any) -> Iterable[Any]:
-    """The values a node reads, through those that only put others together."""
+    """The values a node reads, with lists and tuples resolved to their members."""
     for value in node.inputs():
         maker = value.node()
         if maker.kind().rpartition("::")[2] in ("ListConstruct", "TupleConstruct"):
