@@ -12,6 +12,7 @@ from ironlaw.account import Account, Executed
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.factor import Direction
+from ironlaw.generation import NOT_GENERATING, GainByPhase, Generation
 from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
@@ -101,6 +102,7 @@ class ArmSummary:
     operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     executed: Maybe[Executed] = NOT_SAMPLED
+    generation: Maybe[Generation] = NOT_GENERATING
     failure: str = ""  # why it could not continue; empty when it did
 
 
@@ -316,5 +318,6 @@ class Explanation:
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first
     run: Maybe[RunTime] = NOT_RECORDED
     next_run: Maybe[NextRun] = NOT_ATTACHED
+    gains_by_phase: tuple[GainByPhase, ...] = ()
     source: str = ""  # what was explained, where it is no recording
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth

@@ -16,6 +16,7 @@ from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
 from ironlaw.analysis.concerns.outputs import answer_doubts, strays_among
 from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.concerns.validity import validity_doubts
+from ironlaw.analysis.generation import gains_by_phase, generation
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.run_time import run_time
@@ -141,6 +142,7 @@ def _ground(recording: Recording, control: str) -> Ground:
     turns = counted_in_scope(recording, turns_of(recording))
     evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
     rows = summarise(recording, turns, [arm.name for arm in recording.plan.arms])
+    rows = tuple(replace(row, generation=generation(row, recording)) for row in rows)
     samples = {row.arm: sampled(recording, row.arm, turns.get(row.arm)) for row in rows}
     return Ground(
         evidence=evidence,
@@ -215,6 +217,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
         run=run_time(recording),
+        gains_by_phase=gains_by_phase(on) if trusted else (),
     )
 
 

@@ -7,7 +7,7 @@ from ironlaw.causes.cache_fit import FEWER_MISSES
 from ironlaw.experiment import Switch
 from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary
 from ironlaw.fact import Ceilings
-from ironlaw.factors.weights import FRAME_BYTES
+from ironlaw.factors.weights import ALIASABLE, FRAME_BYTES
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
@@ -35,6 +35,8 @@ class WeightTraffic(Cause):
 
     def shows(self, arm: Observed) -> bool:
         """It computes in float, by operators that could be seen, with more weights than aliasing leaves."""
+        if ALIASABLE in arm.census:
+            return arm.census[ALIASABLE] > FRAME_BYTES
         return not arm.computes_int8 and "operators" in arm.census and arm.size_bytes > FRAME_BYTES
 
     def burden(self, arm: Observed) -> Maybe[float]:
@@ -43,7 +45,7 @@ class WeightTraffic(Cause):
 
     def excludes(self, arm: Observed) -> str:
         """Its weights are packed, or few."""
-        if arm.computes_int8:
+        if arm.computes_int8 and not arm.census.get(ALIASABLE):
             return UPPER_BOUND
         few = "its weights are no larger than what aliasing leaves"
         return few if arm.size_bytes <= FRAME_BYTES else ""

@@ -14,6 +14,7 @@ from ironlaw.program import Program
 
 # Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
 FRAME_BYTES = 256 << 10
+ALIASABLE = "aliasable_bytes"  # what a census calls the weights that an engine itself can alias
 _KEPT: list[Any] = []
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
@@ -31,7 +32,7 @@ class Weights(Factor):
     summary = "physical memory behind the weights"
     plain = "own"
     levels = ("own", "mapped", "aliased")
-    acts_on = ActsOn.MODULE
+    acts_on = ActsOn.MODULE  # or of an engine that reads the level
     may_move = "the answers (weights repeat every 256 KiB); pages of 4 KiB instead of huge ones (see weights=mapped)"
 
     def change(self, level: str, program: Program) -> Program:

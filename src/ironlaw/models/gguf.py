@@ -8,6 +8,7 @@ sizes of blocks as ggml's type traits have them.
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from collections.abc import Iterator, Mapping
@@ -94,6 +95,16 @@ class Gguf:
             size = tensor.bytes // max(1, tensor.sizes[-1]) if is_looked_up else tensor.bytes
             found[tensor.type] = found.get(tensor.type, 0) + size
         return found
+
+    @property
+    def macs_per_token(self) -> int:
+        """Products of one token with the weights: an element each of the matrices, but of the embedding a row is read.
+
+        Without those of attention, which grow with the depth.
+        """
+        has_output = any(tensor.name == _OUTPUT for tensor in self.tensors)
+        matrices = [tensor for tensor in self.tensors if len(tensor.sizes) > 1]
+        return sum(math.prod(one.sizes) for one in matrices if one.name != _EMBEDDING or not has_output)
 
     @property
     def has_experts(self) -> bool:
@@ -228,7 +239,4 @@ def _placed(name: str, sizes: tuple[int, ...], kind: int, start: int) -> Tensor:
     if kind not in TYPES:
         raise ValueError(f"its tensor {name} has the type number {kind}")
     word, block, size = TYPES[kind]
-    elements = 1
-    for one in sizes:
-        elements *= one
-    return Tensor(name=name, sizes=sizes, type=word, start=start, bytes=-(-elements // block) * size)
+    return Tensor(name=name, sizes=sizes, type=word, start=start, bytes=-(-math.prod(sizes) // block) * size)

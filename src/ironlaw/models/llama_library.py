@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _FIRST = (512, 2048, 512, 1)
 _FLAGS, _NO_PERF = b"\0\1\1\1\1\0", 2
 _ERROR_LEVEL, _CONTINUED = 4, 5  # ggml_log_level
 _MOST_LINES = 200
+_BUFFER = re.compile(rb"(\w+) model buffer size = +([\d.]+) MiB")
 
 
 class _Params(ctypes.Structure):
@@ -104,6 +106,7 @@ class Library:
         self.path = path
         self._lib = ctypes.CDLL(str(path))
         self._said: list[tuple[int, str]] = []
+        self.buffers: dict[str, float] = {}  # MiB of weights by the kind of their memory, of the model loaded last
         pointer, number = ctypes.c_void_p, ctypes.c_int32
         call = self._declare
         self.model_defaults = call("llama_model_default_params", _Params)
@@ -141,6 +144,8 @@ class Library:
         return found
 
     def _hear(self, level: int, text: bytes, _: Any) -> None:
+        if (found := _BUFFER.search(text)) is not None:
+            self.buffers[found[1].decode()] = float(found[2])
         if level == _CONTINUED and self._said:
             level, before = self._said.pop()
             self._said.append((level, before + text.decode(errors="replace")))
@@ -177,9 +182,11 @@ class Context:
     def __init__(self, path: str, size: ContextSize) -> None:
         self._library = library = load_library()
         library.said()
+        library.buffers.clear()
         self.model = library.load_model(path.encode(), library.model_defaults())
         if not self.model:
             raise ArmFailed(_failed("llama.cpp cannot load the file", library.said()), hint=_OTHER_FILE)
+        self.buffers = dict(library.buffers)
         self.handle, self.has_timings = self._open(size)
         library.set_threads(self.handle, size.threads, size.threads)
         self._memory = library.memory(self.handle)

@@ -29,6 +29,7 @@ from ironlaw.report.arms import answers_document
 from ironlaw.report.attached import next_document, operators_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
+from ironlaw.report.generation import gains_document, generation_document
 from ironlaw.report.guesses import guesses
 from ironlaw.report.json_values import (
     SCHEMA,
@@ -75,6 +76,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
         "next_run": next_document(explanation),
+        "gains_by_phase": gains_document(explanation),
         "front": [
             {
                 "arm": point.arm,
@@ -143,6 +145,7 @@ def _arm(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
         "phases_ms": {name: ns / ms for name, ns in arm.phases_ns.items()},
         "first_inference_ms": number_value(arm.first_inference_ns, unit=ms),
         "executed": executed_document(arm.executed),
+        **generation_document(arm.generation),
         "failure": arm.failure or None,
     }
 

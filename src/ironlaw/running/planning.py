@@ -41,10 +41,15 @@ def plan_of(settings: Settings) -> Plan:
         images=settings.images,
         labels=settings.labels,
         counters=settings.counters,
-        ceilings=bool(experiments_of(settings)) and _affords_ceilings(schedule_of(settings)),
+        ceilings=_needs_ceilings(settings) and _affords_ceilings(schedule_of(settings)),
         layers=settings.layers,
         code=settings.code,
     )
+
+
+def _needs_ceilings(settings: Settings) -> bool:
+    """Whether anything is held against them: bounds of causes, or the rates of generating text."""
+    return bool(experiments_of(settings)) or any(arm.variant.level(PHASE) != WHOLE for arm in arms_of(settings))
 
 
 def _affords_ceilings(schedule: Schedule) -> bool:

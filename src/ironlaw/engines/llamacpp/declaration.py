@@ -11,7 +11,7 @@ DECLARATION = Declaration(
     offers={"given": Offer()},
     loads=("numpy",),
     one_of=("llama_cpp", "xllamacpp"),
-    options=("phase",),
+    options=("phase", "weights"),
     files=(".gguf",),
     phases=("prefill:128", "decode:32"),
 )

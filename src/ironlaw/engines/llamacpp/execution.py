@@ -7,7 +7,10 @@ from typing import Any
 
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.llamacpp import aliasing
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
+from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.models.gguf import Gguf, read_gguf
@@ -139,6 +142,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     phase = _phase(variant)
     sequence = _Sequence(Path(prepared.path), phase, threads)
     header = read_gguf(prepared.path)
+    applied = {"phase": f"{phase}, {sequence.context.threads()} threads"}
+    if variant.level("weights") != FACTORS["weights"].plain:
+        applied["weights"] = _aliased(variant.level("weights"), sequence, prepared, header)
     return Program(
         infer=sequence.infer,
         feed=sequence.feed,
@@ -146,9 +152,25 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         before_each=[sequence.rewind],
         answers=sequence.scores,
         census=lambda: _census(sequence, header, model.inputs[0]),
-        applied={"phase": f"{phase}, {sequence.context.threads()} threads"},
+        applied=applied,
         boundary=BOUNDARY[phase.kind],
     )
+
+
+def _aliased(level: str, sequence: _Sequence, prepared: PreparedModel, header: Gguf) -> str:
+    if level != "aliased":
+        raise ArmFailed("the weights of a file are mapped as it is", hint="leave weights= out for this arm")
+    if own := _own_memory(sequence):
+        raise ArmFailed(
+            f"its weights are laid out anew in memory of their own ({', '.join(own)}), which cannot be aliased",
+            hint="leave weights= out for this arm",
+        )
+    return aliasing.alias(Path(prepared.path), header)
+
+
+def _own_memory(sequence: _Sequence) -> list[str]:
+    """The kinds of memory that hold weights and are not the mapped file."""
+    return [kind for kind in sequence.context.buffers if not kind.endswith("Mapped")]
 
 
 def _census(sequence: _Sequence, header: Gguf, first: tuple[Any, ...]) -> OperatorCensus:
@@ -158,13 +180,15 @@ def _census(sequence: _Sequence, header: Gguf, first: tuple[Any, ...]) -> Operat
         "tokens": float(phase.processed),
         "depth": float(phase.depth),
         "threads": float(sequence.context.threads()),
+        ALIASABLE: 0.0 if _own_memory(sequence) else float(sum(one.bytes for one in aliasing.matrices(header))),
         "own_clock": _own_clock(sequence, first),
     }
     if header.has_experts:
-        counts["weight_bytes"] = Missing("a router chooses which of its weights are read")
+        counts["weight_bytes"] = counts["macs_per_token"] = Missing("a router chooses which of its weights are read")
     else:
         by_type = header.bytes_by_type()
         counts["weight_bytes"] = float(sum(by_type.values()))
+        counts["macs_per_token"] = float(header.macs_per_token)
         counts |= {f"weight_bytes_{name}": float(size) for name, size in by_type.items()}
     kept = header.keys_and_values()
     counts["cache_bytes"] = (

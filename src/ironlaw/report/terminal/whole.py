@@ -31,6 +31,7 @@ from ironlaw.report.terminal.attached import show_next
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, show_headlines
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
+from ironlaw.report.terminal.generation import show_generation
 from ironlaw.report.terminal.lines import bare_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
@@ -78,6 +79,7 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
         return
+    show_generation(explanation, console, is_whole=is_verbose)
     _show_waterfall(explanation, console)
     _show_gaps(lost, console, is_whole=is_verbose)
     if is_verbose or room.has_guesses:

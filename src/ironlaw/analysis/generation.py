@@ -1,0 +1,130 @@
+"""From readings to the figures of generating text: tokens a second, bytes a token, shares of the ceilings."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+from ironlaw.analysis.statistics.interval import t_interval
+from ironlaw.analysis.verdicts.bench import Bench
+from ironlaw.arm import Arm
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary
+from ironlaw.fact import Ceilings
+from ironlaw.generation import NOT_GENERATING, READING, GainByPhase, Generation
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.phase import WHOLE, Phase, PhaseKind
+from ironlaw.plan import Plan
+from ironlaw.recording import Recording
+from ironlaw.variant import PHASE
+
+_NO_CENSUS = Missing("what it executes was not recorded")
+_BY_TYPE = "weight_bytes_"
+
+
+def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
+    """The figures of an arm that was measured in a phase; of others why there are none."""
+    phase = Phase.read(recording.plan.arm(row.arm).variant.level(PHASE))
+    if isinstance(phase, Missing):
+        return NOT_GENERATING
+    counts = next((fact.counts for fact in reversed(recording.censuses) if fact.arm == row.arm), {})
+    kept, weights = counts.get("cache_bytes", _NO_CENSUS), counts.get("weight_bytes", _NO_CENSUS)
+    macs = counts.get("macs_per_token", _NO_CENSUS)
+    cache = kept if isinstance(kept, Missing) else kept / phase.processed
+    read: Maybe[float] = cache
+    if isinstance(weights, Missing):
+        read = weights
+    elif is_known(cache):
+        read = weights / phase.processed + cache
+    per_s = _rate(row.wall_ns, phase.processed)
+    return Generation(
+        phase=phase,
+        tokens_per_s=per_s,
+        ns_per_token=row.wall_ns
+        if isinstance(row.wall_ns, Missing)
+        else row.wall_ns.through(lambda ns: ns / phase.processed),
+        first_token_ns=row.wall_ns
+        if phase.kind is PhaseKind.PREFILL
+        else Missing("the tokens before it are processed outside the clock"),
+        bytes_per_token=read,
+        cache_bytes_per_token=cache,
+        macs_per_token=macs,
+        weight_bytes={
+            name.removeprefix(_BY_TYPE): float(count)
+            for name, count in counts.items()
+            if name.startswith(_BY_TYPE) and is_known(count)
+        },
+        reached=_reached(per_s, read, macs, counts.get("threads", _NO_CENSUS), recording.ceilings),
+        own_clock=counts.get("own_clock", _NO_CENSUS),
+    )
+
+
+def _rate(wall_ns: Maybe[Estimate], tokens: int) -> Maybe[Estimate]:
+    """Tokens a second; the ends of the interval change places."""
+    if isinstance(wall_ns, Missing):
+        return wall_ns
+    value, low, high = (tokens / ns * 1e9 for ns in (wall_ns.value, wall_ns.high, wall_ns.low))
+    return Estimate(value=value, low=low, high=high)
+
+
+def _reached(
+    per_s: Maybe[Estimate],
+    read: Maybe[float],
+    macs: Maybe[float],
+    threads: Maybe[float],
+    ceilings: Maybe[Ceilings],
+) -> dict[str, Maybe[Estimate]]:
+    """The share of each ceiling, which was measured by as many threads as the arm has."""
+    if isinstance(ceilings, Missing):
+        return {READING: Missing("the machine's ceilings were not measured")}
+    if is_known(threads) and threads != ceilings.threads:
+        return {READING: Missing(f"the ceilings were measured by {ceilings.threads} threads, not {threads:.0f}")}
+    found = {READING: _share(per_s, read, ceilings.read_bytes_per_s)}
+    for kind, rate in ceilings.macs_per_s.items():
+        if is_known(rate):
+            found[kind] = _share(per_s, macs, rate)
+    return found
+
+
+def _share(per_s: Maybe[Estimate], each: Maybe[float], ceiling: Maybe[float]) -> Maybe[Estimate]:
+    if isinstance(per_s, Missing):
+        return per_s
+    if isinstance(each, Missing):
+        return each
+    if isinstance(ceiling, Missing):
+        return ceiling
+    return per_s.through(lambda rate: rate * each / ceiling)
+
+
+def gains_by_phase(on: Bench) -> tuple[GainByPhase, ...]:
+    """Every program that was compared in two phases: does its gain differ between them, does it turn?"""
+    found = []
+    for one, other in combinations(on.plan.pairs(), 2):
+        phases = tuple(Phase.read(pair[1].variant.level(PHASE)) for pair in (one, other))
+        first, second = phases
+        if isinstance(first, Missing) or isinstance(second, Missing) or first == second:
+            continue
+        if [_without_phase(arm, on.plan) for arm in one] != [_without_phase(arm, on.plan) for arm in other]:
+            continue
+        terms = (1.0, one[0].name), (-1.0, one[1].name), (-1.0, other[0].name), (1.0, other[1].name)
+        gains = tuple(_ratio(on, (1.0, pair[0].name), (-1.0, pair[1].name)) for pair in (one, other))
+        found.append(
+            GainByPhase(
+                changed=one[1].name,
+                control=one[0].name,
+                phases=(first, second),
+                gains=(gains[0], gains[1]),
+                ratio=_ratio(on, *terms),
+            )
+        )
+    return tuple(found)
+
+
+def _ratio(on: Bench, *terms: tuple[float, str]) -> Maybe[Estimate]:
+    ln_ratio = t_interval(list(on.series(*terms).values()))
+    return ln_ratio if isinstance(ln_ratio, Missing) else ln_ratio.through(math.exp)
+
+
+def _without_phase(arm: Arm, plan: Plan) -> tuple[str | None, str]:
+    """What an arm is but for its phase: its file, or the model, and its other levels."""
+    return arm.factory, str(arm.variant.with_level(PHASE, WHOLE))

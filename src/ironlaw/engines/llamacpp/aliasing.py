@@ -1,0 +1,114 @@
+"""weights=aliased for a file that is mapped into memory: all matrices over a few frames of physical memory.
+
+Every address, block and stride stays as it is; only the pages behind the matrices become the same few, which a level-2
+cache holds. A frame repeats after a whole number of pages and of blocks, so that scales stay scales. Norms, and the few
+bytes of a matrix that share a page with its neighbours, keep their own memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import mmap
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import FRAME_BYTES
+from ironlaw.models.gguf import TYPES, Gguf, Tensor
+
+_MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
+_BLOCKS = {name: size for name, _, size in TYPES.values()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """The whole pages of a matrix: where they begin in the file and in memory, and how a block lies at their start."""
+
+    file_start: int
+    address: int
+    bytes: int
+    kind: str
+    offset: int  # of the first page from the start of a block
+
+
+def matrices(header: Gguf) -> tuple[Tensor, ...]:
+    """The tensors that aliasing moves."""
+    return tuple(tensor for tensor in header.tensors if len(tensor.sizes) > 1)
+
+
+def alias(path: Path, header: Gguf) -> str:
+    """Put all matrices of a file that is mapped in this process over a few frames; what was done.
+
+    Raises:
+        ArmFailed: the file is not mapped, or the kernel refuses the mappings.
+    """
+    pieces = [piece for tensor in matrices(header) if (piece := _piece(tensor, mappings(path)))]
+    if not pieces:
+        raise ArmFailed(
+            "its matrices do not lie in the mapped file and cannot be aliased", hint="leave weights= out for this arm"
+        )
+    frames = sorted({(piece.kind, piece.offset) for piece in pieces})
+    behind = 0
+    for kind, offset in frames:
+        alike = [piece for piece in pieces if (piece.kind, piece.offset) == (kind, offset)]
+        behind += _over_one_frame(alike, frame_bytes(kind, len(frames)))
+    total = sum(piece.bytes for piece in pieces)
+    return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
+
+
+def frame_bytes(kind: str, frames: int) -> int:
+    """The size of a frame: whole pages and blocks, one period at least, and its part of what a level-2 cache holds."""
+    period = math.lcm(mmap.PAGESIZE, _BLOCKS[kind])
+    return max(1, FRAME_BYTES // frames // period) * period
+
+
+def mappings(path: Path) -> list[tuple[int, int, int]]:
+    """Where a file is mapped in this process: offset in the file, address, length."""
+    wanted, found = str(path.resolve()), []
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and fields[5] == wanted:
+            start, end = (int(text, 16) for text in fields[0].split("-"))
+            found.append((int(fields[2], 16), start, end - start))
+    return found
+
+
+def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | None:
+    """The whole pages of a tensor within one mapping; None where there is none."""
+    page = mmap.PAGESIZE
+    first, last = -(-tensor.start // page) * page, (tensor.start + tensor.bytes) // page * page
+    for offset, address, length in mapped:
+        if offset <= first and last <= offset + length and last > first:
+            return Piece(
+                file_start=first,
+                address=address + first - offset,
+                bytes=last - first,
+                kind=tensor.type,
+                offset=(first - tensor.start) % _BLOCKS[tensor.type],
+            )
+    return None
+
+
+def _over_one_frame(pieces: list[Piece], size: int) -> int:
+    """Map pieces whose blocks lie alike over one frame, that holds the first bytes of the largest; its size."""
+    largest = max(pieces, key=lambda piece: piece.bytes)
+    size = min(size, largest.bytes)
+    fd = os.memfd_create("ironlaw-weights")
+    os.ftruncate(fd, size)
+    os.pwrite(fd, ctypes.string_at(largest.address, size), 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    for piece in pieces:
+        for offset in range(0, piece.bytes, size):
+            length, at = min(size, piece.bytes - offset), piece.address + offset
+            if libc.mmap(at, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, 0) != at:
+                raise ArmFailed(
+                    f"mmap failed: {os.strerror(ctypes.get_errno())}; the kernel allows no more mappings",
+                    hint="sudo sysctl vm.max_map_count=1000000",
+                )
+    os.close(fd)
+    return size

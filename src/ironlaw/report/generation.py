@@ -1,0 +1,177 @@
+"""Generating text, for every output: rates per token, bytes read, shares of the ceilings, gains that turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.generation import READING, GainByPhase, Generation
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.phase import Phase
+from ironlaw.report.columns import added_arms, ordered_arms
+from ironlaw.report.json_values import estimate_value, number_value
+from ironlaw.report.quantity import (
+    DASH,
+    MEGABYTES,
+    PERCENT,
+    TIME,
+    measured,
+    number,
+    ratio,
+    scale_for,
+    with_unit,
+)
+from ironlaw.report.quantity import PLAIN as RATE
+from ironlaw.text import plain
+
+HEADINGS = ("", "tokens/s\n[95 %]", "ms per\ntoken", "first\ntoken", "MB per\ntoken", "of read\nbandwidth")
+_NOTHING = DASH
+_MOST_OFF = 0.05  # by which the engine's own clock may differ from the one around it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationTable:
+    """The rows under HEADINGS, and sentences below them."""
+
+    rows: tuple[tuple[str, ...], ...]
+    sentences: tuple[str, ...]
+
+
+def generation_table(explanation: Explanation, *, with_added: bool) -> GenerationTable:
+    """The arms that were measured in a phase; no row where there is none."""
+    added = frozenset[str]() if with_added else added_arms(explanation) | _repeated(explanation)
+    arms = [
+        (arm, arm.generation)
+        for arm in ordered_arms(explanation)
+        if is_known(arm.generation) and arm.arm not in added and not arm.failure
+    ]
+    shown = [(arm, found) for arm, found in arms if isinstance(found, Generation)]
+    return GenerationTable(
+        rows=tuple(_row(arm, found) for arm, found in shown),
+        sentences=(
+            *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
+            *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in added),
+            *(sentence for arm, found in shown if (sentence := _own_clock(arm, found))),
+        ),
+    )
+
+
+def _repeated(explanation: Explanation) -> frozenset[str]:
+    if isinstance(explanation.plan, Missing):
+        return frozenset()
+    return frozenset(arm.name for arm in explanation.plan.arms if arm.repeats)
+
+
+def _row(arm: ArmSummary, found: Generation) -> tuple[str, ...]:
+    share = found.reached.get(READING, Missing(""))
+    return (
+        plain(arm.arm),
+        _estimated(found.tokens_per_s),
+        _NOTHING if isinstance(found.ns_per_token, Missing) else number(found.ns_per_token.value, TIME[2]),
+        _duration(found.first_token_ns),
+        _NOTHING if isinstance(found.bytes_per_token, Missing) else number(found.bytes_per_token, MEGABYTES),
+        _NOTHING if isinstance(share, Missing) else with_unit(measured(share, PERCENT).value, PERCENT),
+    )
+
+
+def _estimated(value: Maybe[Estimate]) -> str:
+    if isinstance(value, Missing):
+        return _NOTHING
+    return str(measured(value, RATE))
+
+
+def _duration(value: Maybe[Estimate]) -> str:
+    if isinstance(value, Missing):
+        return _NOTHING
+    scale = scale_for(TIME, [value.value])
+    return with_unit(number(value.value, scale), scale)
+
+
+def _bound(arm: ArmSummary, found: Generation, explanation: Explanation) -> str:
+    """The ceilings that an arm comes closest to, or why they are not known; of arms that were repeated, once."""
+    if isinstance(explanation.plan, Missing) or explanation.plan.arm(arm.arm).repeats:
+        return ""
+    known = {name: share for name, share in found.reached.items() if isinstance(share, Estimate)}
+    if not known:
+        return ""
+    parts = [f"{_share(share)} of the {_ceiling(name)}" for name, share in known.items()]
+    intensity = found.macs_per_byte
+    per_byte = "" if isinstance(intensity, Missing) else f" ({number(intensity)} products for each byte read)"
+    above = known.get(READING)
+    cached = "; more than memory gives: its weights come from a cache" if above is not None and above.low > 1 else ""
+    return f"{plain(arm.arm)} reaches {', '.join(parts)}{per_byte}{cached}."
+
+
+def _share(share: Estimate) -> str:
+    return with_unit(measured(share, PERCENT).value, PERCENT)
+
+
+def _ceiling(name: str) -> str:
+    return "read bandwidth" if name == READING else f"{name} arithmetic"
+
+
+def _turning(gain: GainByPhase) -> str:
+    first, second = gain.gains
+    about = f"{plain(_program(gain.changed, gain.phases[0]))} against {plain(_program(gain.control, gain.phases[0]))}"
+    if isinstance(first, Missing) or isinstance(second, Missing) or isinstance(gain.ratio, Missing):
+        return f"{about}: whether the gain differs between {gain.phases[0]} and {gain.phases[1]} is not known."
+    both = f"{ratio(first)} in {gain.phases[0]} and {ratio(second)} in {gain.phases[1]}"
+    if gain.turns:
+        return f"{about}: {both}. The gain turns."
+    if gain.ratio.excludes(1.0):
+        return f"{about}: {both}. The gains differ by a factor of {ratio(gain.ratio)}."
+    return f"{about}: {both}. The gains are not shown to differ."
+
+
+def _program(name: str, phase: Phase) -> str:
+    """An arm's name without its phase."""
+    return name.replace(f"+phase={phase}", "")
+
+
+def _own_clock(arm: ArmSummary, found: Generation) -> str:
+    """Said where the engine's clock and the one around it disagree."""
+    if isinstance(found.own_clock, Missing) or abs(found.own_clock - 1) <= _MOST_OFF:
+        return ""
+    return f"{plain(arm.arm)}: its engine reports {number(found.own_clock)} of the time that is measured around it."
+
+
+def generation_document(found: Maybe[Generation]) -> dict[str, Any]:
+    """An arm's fields; of an arm without a phase all of them are the reason why."""
+    if isinstance(found, Missing):
+        gap = {"missing": found.reason}
+        return dict.fromkeys(("tokens_per_s", "bytes_per_token", "read_bandwidth_share", "generation"), gap)
+    return {
+        "tokens_per_s": estimate_value(found.tokens_per_s),
+        "bytes_per_token": number_value(found.bytes_per_token),
+        "read_bandwidth_share": estimate_value(found.reached.get(READING, Missing("no ceiling was measured"))),
+        "generation": {
+            "phase": found.phase.kind.value,
+            "tokens": found.phase.processed,
+            "depth": found.phase.depth,
+            "ms_per_token": estimate_value(found.ns_per_token, unit=1e6),
+            "first_token_ms": estimate_value(found.first_token_ns, unit=1e6),
+            "cache_bytes_per_token": number_value(found.cache_bytes_per_token),
+            "weight_bytes": dict(found.weight_bytes),
+            "macs_per_token": number_value(found.macs_per_token),
+            "macs_per_byte": number_value(found.macs_per_byte),
+            "reached": {name: estimate_value(share) for name, share in found.reached.items()},
+            "own_clock": number_value(found.own_clock),
+        },
+    }
+
+
+def gains_document(explanation: Explanation) -> list[dict[str, Any]]:
+    """The gains of the programs that were compared in two phases."""
+    return [
+        {
+            "control": _program(gain.control, gain.phases[0]),
+            "changed": _program(gain.changed, gain.phases[0]),
+            "phases": [str(phase) for phase in gain.phases],
+            "gains": [estimate_value(one) for one in gain.gains],
+            "ratio": estimate_value(gain.ratio),
+            "turns": gain.turns,
+        }
+        for gain in explanation.gains_by_phase
+    ]

@@ -1,0 +1,28 @@
+"""The figures of generating text on a console."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from ironlaw.explanation import Explanation
+from ironlaw.report.generation import HEADINGS, generation_table
+from ironlaw.report.terminal.arms import folded
+from ironlaw.report.terminal.lines import headed_grid, print_grid, say
+
+
+def show_generation(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
+    """Print the table and what follows from it; nothing for arms without a phase."""
+    table = generation_table(explanation, with_added=is_whole)
+    if not table.rows:
+        return
+    console.print()
+    say(console, "Generating text:", style="bold")
+    grid = headed_grid()
+    for place, heading in enumerate(HEADINGS):
+        grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    for name, *cells in table.rows:
+        grid.add_row(Text(folded(name)), *map(Text, cells))
+    print_grid(console, grid, indent=2)
+    for sentence in table.sentences:
+        say(console, sentence, indent=2, hanging=2)

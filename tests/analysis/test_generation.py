@@ -1,0 +1,137 @@
+"""Rates of generating text: by hand from times, bytes and ceilings."""
+
+from __future__ import annotations
+
+import pytest
+
+from ironlaw.analysis.generation import generation
+from ironlaw.arm import Arm
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary
+from ironlaw.fact import SCHEMA, Ceilings, Census, Header
+from ironlaw.generation import READING, GainByPhase, Generation
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.phase import Phase, PhaseKind
+from ironlaw.plan import Plan, Schedule
+from ironlaw.recording import Recording, assemble
+from ironlaw.running.planning import in_phases, own_arm
+from ironlaw.variant import Variant
+
+PREFILL, DECODE = "given@llamacpp+phase=prefill:100", "given@llamacpp+phase=decode:10"
+HEADER = Header(schema=SCHEMA, ironlaw="0", started_utc="")
+COUNTS: dict[str, Maybe[float]] = {
+    "weight_bytes": 50e6, "weight_bytes_Q4_0": 49e6, "weight_bytes_F32": 1e6, "cache_bytes": 1e6,
+    "macs_per_token": 100e6, "threads": 1.0, "own_clock": 0.99,
+}  # fmt: skip
+
+
+def recorded(**more: Maybe[float]) -> Recording:
+    plan = Plan(model="a.gguf", arms=(Arm.of(PREFILL), Arm.of(DECODE)), schedule=Schedule())
+    gap = Missing("not here")
+    ceilings = Ceilings(
+        threads=1, macs_per_s={"fp32": 10e9, "int8": gap}, read_bytes_per_s=10e9, write_bytes_per_s=gap,
+        copy_bytes_per_s=gap, streamed_bytes=gap, switch_ns=gap, page_fault_ns=gap,
+    )  # fmt: skip
+    none = {**COUNTS, "cache_bytes": 0.0, **more}
+    return assemble(
+        [HEADER, plan, ceilings, Census(arm=PREFILL, counts=none), Census(arm=DECODE, counts={**COUNTS, **more})]
+    )
+
+
+def row(arm: str, ms: float) -> ArmSummary:
+    return ArmSummary(arm=arm, inferences=10, wall_ns=Estimate(value=ms * 1e6, low=ms * 0.5e6, high=ms * 2e6))
+
+
+def known(found: Maybe[Generation]) -> Generation:
+    assert not isinstance(found, Missing)
+    return found
+
+
+def test_decoding_reads_all_weights_and_the_cache_for_each_token() -> None:
+    found = known(generation(row(DECODE, 10.0), recorded()))
+    assert found.tokens_per_s == Estimate(value=100.0, low=50.0, high=200.0)
+    assert found.bytes_per_token == 51e6
+    share = found.reached[READING]
+    assert is_known(share)
+    assert share.value == pytest.approx(100 * 51e6 / 10e9)
+    assert isinstance(found.first_token_ns, Missing)
+    assert found.weight_bytes == {"Q4_0": 49e6, "F32": 1e6}
+
+
+def test_prefill_reads_the_weights_once_for_all_of_its_tokens() -> None:
+    found = known(generation(row(PREFILL, 500.0), recorded()))
+    assert found.tokens_per_s == Estimate(value=200.0, low=100.0, high=400.0)
+    assert found.bytes_per_token == 0.5e6
+    assert found.macs_per_byte == 200.0
+    assert is_known(found.first_token_ns)
+    share = found.reached["fp32"]
+    assert is_known(share)
+    assert share.value == pytest.approx(200 * 100e6 / 10e9)
+    assert "int8" not in found.reached
+
+
+def test_ceilings_of_other_threads_are_no_ceilings_of_an_arm() -> None:
+    found = known(generation(row(DECODE, 10.0), recorded(threads=2.0)))
+    assert found.reached == {READING: Missing("the ceilings were measured by 1 threads, not 2")}
+
+
+def test_unknown_bytes_stay_unknown() -> None:
+    gap = Missing("a router chooses")
+    found = known(generation(row(DECODE, 10.0), recorded(weight_bytes=gap)))
+    assert found.bytes_per_token == gap
+    assert found.reached[READING] == gap
+
+
+def test_an_arm_without_a_phase_has_no_such_figures() -> None:
+    plan = Plan(model="net", arms=(Arm.of("fp32"),), schedule=Schedule())
+    assert isinstance(generation(row("fp32", 1.0), assemble([HEADER, plan])), Missing)
+
+
+def gain(first: tuple[float, float], second: tuple[float, float]) -> GainByPhase:
+    estimates = [Estimate(value=(low + high) / 2, low=low, high=high) for low, high in (first, second)]
+    phases = Phase(kind=PhaseKind.PREFILL, tokens=8), Phase(kind=PhaseKind.DECODE, tokens=8)
+    return GainByPhase(
+        changed="b", control="a", phases=phases, gains=(estimates[0], estimates[1]), ratio=Missing("not needed")
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "turns"),
+    [((1.2, 1.4), (0.7, 0.9), True), ((0.7, 0.9), (1.2, 1.4), True), ((1.2, 1.4), (0.9, 1.1), False)],
+)
+def test_a_gain_turns_where_both_sides_of_1_are_shown(
+    first: tuple[float, float], second: tuple[float, float], turns: bool
+) -> None:
+    assert gain(first, second).turns is turns
+
+
+def test_two_files_are_compared_within_each_phase() -> None:
+    arms = in_phases((own_arm("a", "a.gguf"), own_arm("b", "b.gguf")))
+    plan = Plan(model="a, b", arms=arms, schedule=Schedule())
+    assert [(one.name, other.name) for one, other in plan.pairs()] == [
+        ("a+phase=prefill:128", "b+phase=prefill:128"),
+        ("a+phase=decode:32", "b+phase=decode:32"),
+    ]
+
+
+def test_a_phase_that_is_named_stays_alone() -> None:
+    arms = in_phases((own_arm("a", "a.gguf+phase=decode:7"),))
+    assert [str(arm.variant) for arm in arms] == ["given@llamacpp+phase=decode:7"]
+
+
+def test_arms_without_phases_are_all_compared_with_the_first() -> None:
+    plan = Plan(model="net", arms=tuple(map(Arm.of, ("fp32", "int8", "int8+fused"))), schedule=Schedule())
+    assert [(one.name, other.name) for one, other in plan.pairs()] == [("fp32", "int8"), ("fp32", "int8+fused")]
+
+
+@pytest.mark.parametrize("level", ["prefill:0", "decode:-1", "decode", "prefill:1e3", "prefill:9999999", "both:3"])
+def test_other_levels_are_no_phases(level: str) -> None:
+    assert isinstance(Phase.read(level), Missing)
+
+
+@pytest.mark.parametrize("level", ["prefill:128", "decode:1"])
+def test_a_phase_is_written_as_it_is_read(level: str) -> None:
+    found = Phase.read(level)
+    assert is_known(found)
+    assert str(found) == level
+    assert Variant.parse(f"given@llamacpp+phase={level}").level("phase") == level

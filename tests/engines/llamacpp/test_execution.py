@@ -1,0 +1,168 @@
+"""llama.cpp runs GGUF files: given tokens, a state taken back, logits of every token, faults in two lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ironlaw.engines import ENGINES
+from ironlaw.engines.llamacpp import execution
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Missing, is_known
+from ironlaw.models import llama_library, open_model
+from ironlaw.program import Program
+from ironlaw.variant import Variant
+from tests.language_models import Made, gguf_file
+
+pytestmark = pytest.mark.skipif(
+    isinstance(llama_library.library_file(), Missing), reason="no package with llama.cpp's library is installed"
+)
+pytest.importorskip("gguf")
+
+
+def loaded(tmp_path: Path, phase: str, made: Made | None = None, *, threads: int = 1) -> Program:
+    """An arm on a small file, as a replicate has it."""
+    source = str(gguf_file(tmp_path / "small.gguf", made))
+    variant = Variant.parse(f"given@llamacpp+phase={phase}")
+    model = open_model(source)
+    prepared = execution.prepare(variant, model, tmp_path / phase.replace(":", "-"), threads=threads)
+    return execution.load(variant, prepared, model, threads=threads)
+
+
+def one(program: Program, number: int = 0) -> None:
+    batch = program.feed(*program.inputs[number])
+    for before in program.before_each:
+        before()
+    program.infer(*batch)
+
+
+def test_tokens_are_those_of_the_passage_in_the_files_own_vocabulary(tmp_path: Path) -> None:
+    [first] = loaded(tmp_path, "prefill:16").inputs[0]
+    assert bytes(first[:5].tolist()).isascii()
+    assert len(set(first.tolist())) > 20
+    assert 257 in first  # "the", which its merges make
+
+
+def test_scores_of_tokens_given_together_and_one_by_one_agree(tmp_path: Path) -> None:
+    import numpy
+
+    tokens = loaded(tmp_path, "prefill:16").inputs[0][0][:12]
+    together = loaded(tmp_path / "a", "prefill:16") if (tmp_path / "a").mkdir() is None else None
+    apart = loaded(tmp_path / "b", "decode:8") if (tmp_path / "b").mkdir() is None else None
+    assert together is not None
+    assert apart is not None
+    first, second = (numpy.asarray(program.compared(tokens)) for program in (together, apart))
+    assert first.shape == (12, 258)
+    assert float(numpy.abs(first - second).max()) < 1e-2 * float(numpy.abs(first).max())
+    assert float(numpy.abs(first[0] - first[5]).max()) > 0.1
+
+
+def test_an_inference_starts_from_the_same_state_each_time(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "decode:8")
+    sequence: Any = program.infer.__self__  # type: ignore[attr-defined]  # of a bound method
+    seen = []
+    for _ in range(3):
+        one(program)
+        seen.append(sequence.context.logits().tobytes())
+    assert len(set(seen)) == 1
+
+
+def test_a_state_that_was_not_taken_back_gives_other_scores(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "decode:8")
+    sequence: Any = program.infer.__self__  # type: ignore[attr-defined]  # of a bound method
+    one(program)
+    before = sequence.context.logits().tobytes()
+    program.infer(*program.feed(*program.inputs[0]))
+    assert sequence.context.logits().tobytes() != before
+
+
+def test_the_census_counts_what_an_inference_reads(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "decode:8", Made(kind="Q8_0"), threads=2)
+    assert program.census is not None
+    counts = program.census().counts
+    assert counts["tokens"] == 1
+    assert counts["threads"] == 2
+    assert counts["cache_bytes"] == 8 * 2 * 64 * 2  # tokens, layers, keys and values of half the width, float16
+    weights = counts["weight_bytes"]
+    assert is_known(weights)
+    assert weights == counts["weight_bytes_Q8_0"] + counts["weight_bytes_F32"]  # type: ignore[operator]
+    assert is_known(counts["own_clock"])
+
+
+def test_the_phase_of_an_arm_is_read_back(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "prefill:16").applied["phase"].startswith("prefill:16")
+
+
+def failing(tmp_path: Path, text: str, made: Made | None = None) -> ArmFailed:
+    source = str(gguf_file(tmp_path / "small.gguf", made))
+    with pytest.raises(ArmFailed) as caught:
+        execution.prepare(Variant.parse(text), open_model(source), tmp_path / "made")
+    assert caught.value.hint
+    return caught.value
+
+
+def test_an_arm_without_a_phase_is_refused(tmp_path: Path) -> None:
+    assert "phase=prefill:128" in failing(tmp_path, "given@llamacpp").hint
+
+
+def test_a_phase_longer_than_the_models_context_is_refused(tmp_path: Path) -> None:
+    error = failing(tmp_path, "given@llamacpp+phase=decode:64", Made(context=64))
+    assert "needs a context of 65 tokens, and the file's is 64" in error.message
+
+
+def test_an_architecture_that_the_library_does_not_know_is_named(tmp_path: Path) -> None:
+    error = failing(tmp_path, "given@llamacpp+phase=prefill:8", Made(architecture="no-such-one"))
+    assert "no-such-one" in error.message
+
+
+def test_a_context_that_no_memory_holds_is_the_arms_failure(tmp_path: Path) -> None:
+    import resource
+
+    text = "given@llamacpp+phase=prefill:8"
+    model = open_model(str(gguf_file(tmp_path / "small.gguf", Made(context=1 << 30))))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, before[1]))
+    try:
+        with pytest.raises(ArmFailed) as caught:
+            execution.prepare(Variant.parse(text.replace(":8", ":999999")), model, tmp_path / "made")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert caught.value.hint
+
+
+def test_without_either_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    lacking = ENGINES["llamacpp"].lacks("given")
+    assert "llama_cpp or xllamacpp" in lacking
+    assert ENGINES["llamacpp"].remedy_for(lacking, "given") == "pip install 'ironlaw[llamacpp]'"
+
+
+def test_aliased_weights_keep_the_shape_of_the_scores_and_change_their_values(tmp_path: Path) -> None:
+    import numpy
+
+    from ironlaw.engines.llamacpp import aliasing
+    from ironlaw.models.gguf import read_gguf
+
+    program = loaded(tmp_path, "prefill:16", Made(kind="Q4_1"))
+    path = tmp_path / "prefill-16" / "prepared.gguf"
+    tokens = program.inputs[0][0][:8]
+    before = numpy.asarray(program.compared(tokens)).copy()
+    said = aliasing.alias(path, read_gguf(str(path)))
+    after = numpy.asarray(program.compared(tokens))
+    assert " MB of weights over " in said
+    assert after.shape == before.shape
+    assert bool(numpy.isfinite(after).all())
+    assert not numpy.array_equal(before, after)
+
+
+@pytest.mark.parametrize(("kind", "block"), [("Q4_1", 20), ("Q8_0", 34), ("Q4_K", 144), ("F32", 4)])
+def test_a_frame_repeats_after_whole_pages_and_whole_blocks(kind: str, block: int) -> None:
+    from ironlaw.engines.llamacpp.aliasing import frame_bytes
+
+    for frames in (1, 5, 40):
+        size = frame_bytes(kind, frames)
+        assert size % 4096 == 0
+        assert size % block == 0
+        assert size <= 256 << 10

@@ -1,0 +1,78 @@
+"""Language models small enough for a test: a GGUF file of two layers with seeded weights, and one byte a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WIDTH, LAYERS, HEADS, HIDDEN = 64, 2, 4, 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a file is made of."""
+
+    kind: str = "F32"  # of its matrices
+    architecture: str = "llama"
+    context: int = 1024
+    seed: int = 0
+
+
+def byte_tokens() -> list[str]:
+    """A letter for each byte, as GPT-2 writes them: printable ones as they are, others from U+0100 on."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def gguf_file(path: Path, made: Made | None = None) -> Path:
+    """Write a decoder of two layers."""
+    import gguf
+    import numpy
+
+    made = made or Made()
+    drawn, kind = numpy.random.default_rng(made.seed), getattr(gguf.GGMLQuantizationType, made.kind)
+    writer: Any = gguf.GGUFWriter(str(path), made.architecture)
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(made.context)
+    writer.add_embedding_length(WIDTH)
+    writer.add_feed_forward_length(HIDDEN)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS // 2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(WIDTH // HEADS)
+    tokens = [*byte_tokens(), "th", "the"]
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([1] * len(tokens))
+    writer.add_token_merges(["t h", "th e"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
+
+    def add(name: str, rows: int, columns: int) -> None:
+        matrix = (drawn.standard_normal((rows, columns)) / columns**0.5).astype("float32")
+        writer.add_tensor(name, gguf.quants.quantize(matrix, kind), raw_dtype=kind)
+
+    add("token_embd.weight", len(tokens), WIDTH)
+    for layer in range(LAYERS):
+        for norm in ("attn_norm", "ffn_norm"):
+            writer.add_tensor(f"blk.{layer}.{norm}.weight", numpy.ones(WIDTH, dtype="float32"))
+        for name, rows, columns in (
+            ("attn_q", WIDTH, WIDTH),
+            ("attn_k", WIDTH // 2, WIDTH),
+            ("attn_v", WIDTH // 2, WIDTH),
+            ("attn_output", WIDTH, WIDTH),
+            ("ffn_gate", HIDDEN, WIDTH),
+            ("ffn_up", HIDDEN, WIDTH),
+            ("ffn_down", WIDTH, HIDDEN),
+        ):
+            add(f"blk.{layer}.{name}.weight", rows, columns)
+    writer.add_tensor("output_norm.weight", numpy.ones(WIDTH, dtype="float32"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
