@@ -48,11 +48,10 @@ def test_tokens_are_those_of_the_passage_in_the_files_own_vocabulary(tmp_path: P
 def test_scores_of_tokens_given_together_and_one_by_one_agree(tmp_path: Path) -> None:
     import numpy
 
-    tokens = loaded(tmp_path, "prefill:16").inputs[0][0][:12]
-    together = loaded(tmp_path / "a", "prefill:16") if (tmp_path / "a").mkdir() is None else None
-    apart = loaded(tmp_path / "b", "decode:8") if (tmp_path / "b").mkdir() is None else None
-    assert together is not None
-    assert apart is not None
+    for name in ("together", "apart"):
+        (tmp_path / name).mkdir()
+    together, apart = loaded(tmp_path / "together", "prefill:16"), loaded(tmp_path / "apart", "decode:8")
+    tokens = together.inputs[0][0][:12]
     first, second = (numpy.asarray(program.compared(tokens)) for program in (together, apart))
     assert first.shape == (12, 258)
     assert float(numpy.abs(first - second).max()) < 1e-2 * float(numpy.abs(first).max())
