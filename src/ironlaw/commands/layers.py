@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from ironlaw.commands.consent import require_consent, run_its_code
 from ironlaw.commands.showing import check_writable, keeping_measured, say, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Comparison, Explanation
-from ironlaw.missing import Missing
+from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
     from ironlaw.recording import Recording
@@ -82,13 +83,23 @@ def chosen(explanation: Explanation) -> Comparison:
     Raises:
         BadInput: there is none; the reason.
     """
-    found = [one for one in explanation.comparisons if not isinstance(one.ledger, Missing)]
+    hint = "record with ironlaw run, without --no-layers"
+    return _widest_with(explanation, lambda one: one.ledger, what="ledger", hint=hint)
+
+
+def _widest_with(
+    explanation: Explanation, part: Callable[[Comparison], Maybe[object]], *, what: str, hint: str
+) -> Comparison:
+    """Of the comparisons that have a part, the one that differs most.
+
+    Raises:
+        BadInput: there is none; the reason.
+    """
+    parts = [(one, part(one)) for one in explanation.comparisons]
+    found = [one for one, held in parts if not isinstance(held, Missing)]
     if not found:
-        reasons = [one.ledger.reason for one in explanation.comparisons if isinstance(one.ledger, Missing)]
-        raise BadInput(
-            f"there is no ledger: {reasons[0] if reasons else 'nothing is compared'}",
-            hint="record with ironlaw run, without --no-layers",
-        )
+        reason = next((held.reason for _, held in parts if isinstance(held, Missing)), "nothing is compared")
+        raise BadInput(f"there is no {what}: {reason}", hint=hint)
     return max(found, key=_size)
 
 
@@ -106,14 +117,8 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
     from ironlaw.report.paragraph import headline
     from ironlaw.report.terminal.code import show_account
 
-    found = [one for one in explanation.comparisons if not isinstance(one.account, Missing)]
-    if not found:
-        reasons = [one.account.reason for one in explanation.comparisons if isinstance(one.account, Missing)]
-        raise BadInput(
-            f"there is no account of code: {reasons[0] if reasons else 'nothing is compared'}",
-            hint="record with ironlaw run, where this process may be sampled",
-        )
-    comparison = max(found, key=_size)
+    hint = "record with ironlaw run, where this process may be sampled"
+    comparison = _widest_with(explanation, lambda one: one.account, what="account of code", hint=hint)
     assert not isinstance(comparison.account, Missing), "only a comparison with an account is chosen"
     if options["as_csv"]:
         click.echo(account_csv(_only(explanation, comparison)), nl=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 
 from ironlaw.missing import Maybe, Missing
 
@@ -56,12 +56,7 @@ class Interruption:
         """From here on no signal is raised: what was measured is being kept."""
         self._is_closing = True
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         for number in self._taken:
             signal.signal(number, _HANDLED[number])
 

@@ -7,6 +7,8 @@ import importlib.util
 import sys
 from typing import Any
 
+from ironlaw.errors import ArmFailed
+
 
 def is_loaded() -> bool:
     """Whether torch has been imported: nothing here can be of torch otherwise."""
@@ -21,6 +23,16 @@ def is_installed() -> bool:
 def is_module(value: Any) -> bool:
     """Whether something is a torch module."""
     return is_loaded() and isinstance(value, sys.modules["torch"].nn.Module)
+
+
+def require_module(value: Any, name: str) -> None:
+    """Refuse a model that is no torch module: what traces, exports or converts it takes nothing else.
+
+    Raises:
+        ArmFailed: names the model.
+    """
+    if not is_module(value):
+        raise ArmFailed(f"{name} is not a torch module", hint="return a torch module from the factory")
 
 
 def is_tensor(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 import pytest
 
+from ironlaw.engines.border import change
 from ironlaw.engines.border.change import Changed
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
@@ -90,7 +91,7 @@ def test_what_would_change_nothing_is_refused(level: str, said: str) -> None:
 
 
 def test_a_change_of_the_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surgery, "least_cosine", lambda before, after: 0.5)
+    monkeypatch.setattr(change, "least_cosine", lambda before, after: 0.5)
     with pytest.raises(ArmFailed, match=r"cosine of 0\.500"):
         operate("float-ops=ConvolutionBackpropData", graphs.rising())
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from ironlaw.errors import ArmFailed
+from ironlaw.variant import Variant
 
 # A cosine below this between the outputs before and after says that more was changed than was meant: int4 weights and
 # ranges over other inputs keep it above 0.99 where a network has learned anything, and noise of rounding above 0.9.
@@ -28,6 +32,33 @@ class Changed:
         said = f"; cosine with the outputs before {cosine:.4f}" + (" (all changes together)" * (len(self.done) > 1))
         for name in self.done:
             self.done[name] += said
+
+    def accept(self, before: list[Any], after: list[Any], *, is_same: bool, engine: str) -> None:
+        """Accept the change for what it does to the outputs, and add how close they stay.
+
+        `is_same` is whether the engine still runs the same operators.
+
+        Raises:
+            ArmFailed: it does, or the outputs differ by more than was meant.
+        """
+        said = " and ".join(self.done)
+        if is_same:
+            raise ArmFailed(
+                f"{said} changes the model, but {engine} still runs the same operators", hint=f"leave {said} out"
+            )
+        cosine = least_cosine(before, after)
+        if cosine < LEAST_COSINE:
+            raise ArmFailed(
+                f"with {said} changed, the outputs have a cosine of {cosine:.3f} with those before",
+                hint="leave the level out: it changes more in this model than intended",
+            )
+        self.add_cosine(cosine)
+
+
+def steps_of(variant: Variant, known: Iterable[str]) -> list[tuple[str, str]]:
+    """The levels of a variant that surgery applies, by factor, in the order of the steps it knows."""
+    changed = dict(variant.changed)
+    return [(name, changed[name]) for name in known if name in changed]
 
 
 def least_cosine(before: list[Any], after: list[Any]) -> float:

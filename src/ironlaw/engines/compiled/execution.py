@@ -28,7 +28,7 @@ from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfl
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
-from ironlaw.models import LoadedModel, shapes
+from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.inputs import as_tensors
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
@@ -50,8 +50,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     refuse_precision(variant)
     refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
-    if not isinstance(model.module, torch.nn.Module):
-        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():

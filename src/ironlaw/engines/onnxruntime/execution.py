@@ -89,12 +89,11 @@ def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to export it")
-    elif torch_use.is_module(model.module):
+    else:
+        torch_use.require_module(model.module, model.name)
         onnx_files.refuse_without_exporter()
         onnx_files.export(model, to, phases)
         _refuse_fixed_shape(to, model)
-    else:
-        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
 
 
 def _refuse_fixed_shape(path: Path, model: LoadedModel) -> None:

@@ -94,8 +94,7 @@ def _converted(model: LoadedModel, precision: str) -> Any:
         return openvino.Core().read_model(model.module.path)
     if precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@openvino to convert it")
-    if not torch_use.is_module(model.module):
-        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    torch_use.require_module(model.module, model.name)
     import torch
 
     module = model.form.eval()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ironlaw.engines.border.change import LEAST_COSINE, Changed, least_cosine
+from ironlaw.engines.border.change import Changed, steps_of
 from ironlaw.engines.openvino.model import before_quantization, is_constant, is_quantized
 from ironlaw.engines.openvino.properties import kernels
 from ironlaw.errors import ArmFailed
@@ -25,26 +25,16 @@ def operate(variant: Variant, model: Any, runs: list[Arrays], compiled: Callable
         ArmFailed: a level would change nothing, the model has an unknown form, or the outputs differ.
     """
     changed = Changed()
-    steps = [(name, level) for name, level in variant.changed if name in _STEPS]
+    steps = steps_of(variant, _STEPS)
     if not steps:
         return changed
     before = compiled(model)
-    for name, level in sorted(steps, key=lambda step: list(_STEPS).index(step[0])):
+    for name, level in steps:
         changed.done[name] = _STEPS[name](model, level)
     model.validate_nodes_and_infer_types()
     after = compiled(model)
-    said = " and ".join(changed.done)
-    if kernels(before) == kernels(after):
-        raise ArmFailed(
-            f"{said} changes the model, but OpenVINO still runs the same operators", hint=f"leave {said} out"
-        )
-    cosine = least_cosine(_outputs(before, runs[:_INPUTS]), _outputs(after, runs[:_INPUTS]))
-    if cosine < LEAST_COSINE:
-        raise ArmFailed(
-            f"with {said} changed, the outputs have a cosine of {cosine:.3f} with those before",
-            hint="leave the level out: it changes more in this model than intended",
-        )
-    changed.add_cosine(cosine)
+    outputs = [_outputs(one, runs[:_INPUTS]) for one in (before, after)]
+    changed.accept(*outputs, is_same=kernels(before) == kernels(after), engine="OpenVINO")
     return changed
 
 

@@ -15,9 +15,8 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torchscript import profile as torchscript_profile
-from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.models import LoadedModel, shapes
+from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.inputs import as_tensors
 from ironlaw.program import PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
@@ -41,8 +40,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     refuse_precision(variant)
     refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
-    if not isinstance(model.module, torch.nn.Module):
-        raise ArmFailed(f"{model.name} is not a torch module", hint="return a torch module from the factory")
+    torch_use.require_module(model.module, model.name)
     phases, script = Phases(), folder / _SCRIPT
     made = eager_int8.Quantized(module=model.form.eval())
     backend = eager_int8.preferred_backend()
