@@ -18,6 +18,7 @@ class Category(Enum):
     MATRIX = "matrix kernels"
     DEPTHWISE = "depth-wise kernels"
     KERNELS = "unnamed kernels"  # loops that multiply and add, in code without names: matrix or depth-wise
+    ATTENTION = "attention"  # fused: its products, softmax and sums in one function
     NORMALIZATION = "normalization"
     ELEMENTWISE = "elementwise"
     QUANTIZE = "quantize and dequantize"

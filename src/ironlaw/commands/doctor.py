@@ -52,6 +52,7 @@ def doctor(as_json: bool, seconds: float) -> int:
 
 def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]:
     """Inspect the machine: facts, findings, and its noise measured for that many seconds."""
+    from ironlaw.doctor import compiled_for
     from ironlaw.doctor.diagnosis import diagnose, look_around
     from ironlaw.machine.inspection import inspect_machine
     from ironlaw.machine.noise import measure_noise
@@ -69,7 +70,8 @@ def examine(seconds: float) -> tuple[Machine, tuple[Finding, ...], Maybe[Noise]]
         os.sched_setaffinity(0, machine.cpus_allowed)
     findings = diagnose(machine, check=check, torch=probe_torch(), around=look_around())
     noise = measure_noise(seconds, cpu=cpu) if seconds else Missing("skipped by --seconds 0")
-    return machine, (*findings, noise_finding(noise)), noise
+    compiled = (compiled_for.finding(machine, name, compiled_for.ask(name)) for name in compiled_for.built_engines())
+    return machine, (*findings, *compiled, noise_finding(noise)), noise
 
 
 # Of the arms that are requested, in a run of the default budget.

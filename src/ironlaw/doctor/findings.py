@@ -20,20 +20,20 @@ _MUCH_SCATTERED_BYTES = 1 << 30  # what five twins of a small model take
 _MALLOC = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_TOP_PAD_=67108864"
 
 
-def _good(topic: str, text: str) -> Finding:
+def good(topic: str, text: str) -> Finding:
     return Finding(topic=topic, state=Health.GOOD, text=text)
 
 
-def _costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
+def costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
     return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
 def _judged(topic: str, text: str, *, is_good: bool, cost: str, fix: str) -> Finding:
     """A finding that is worded the same whether all is well or it costs something."""
-    return _good(topic, text) if is_good else _costs(topic, text, cost=cost, fix=fix)
+    return good(topic, text) if is_good else costs(topic, text, cost=cost, fix=fix)
 
 
-def _unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
+def unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
     return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
 
 
@@ -45,7 +45,7 @@ def counters(check: CounterCheck) -> tuple[Finding, ...]:
         extras = sorted(name for name in check.lost if ":" not in name and name not in _ACCOUNTED)
         if extras:
             found.append(
-                _costs(
+                costs(
                     "events",
                     f"not counted: {', '.join(extras)}",
                     cost=f"conclusions that need them are left out; {extras[0]}: {check.lost[extras[0]]}",
@@ -54,7 +54,7 @@ def counters(check: CounterCheck) -> tuple[Finding, ...]:
             )
     for name in sorted(_ACCOUNTED & set(check.lost)):
         found.append(
-            _costs(name, check.lost[name], cost=f"{name} are not known", fix="run outside the sandbox (gVisor: runc)")
+            costs(name, check.lost[name], cost=f"{name} are not known", fix="run outside the sandbox (gVisor: runc)")
         )
     return tuple(found)
 
@@ -65,10 +65,10 @@ _ACCOUNTED = frozenset({"page-faults", "context-switches"})
 def _hardware_counters(check: CounterCheck) -> Finding:
     if check.meter is Meter.HARDWARE:
         modes = "user and kernel mode apart" if "instructions:k" not in check.lost else "user mode only"
-        return _good("counters", f"{check.slots} counters work at a time, {modes}, {len(check.groups)} groups")
+        return good("counters", f"{check.slots} counters work at a time, {modes}, {len(check.groups)} groups")
     reason = check.slots.reason if isinstance(check.slots, Missing) else "no event group could be used"
     what, fix = _what_and_fix(reason)
-    return _costs(
+    return costs(
         "counters",
         what,
         cost="no instructions, cycles or cache misses; times, page faults and experiments remain",
@@ -79,8 +79,8 @@ def _hardware_counters(check: CounterCheck) -> Finding:
 def gate(check: CounterCheck) -> Finding:
     """Whether a gate in continuous integration can count instructions here, and if not, where."""
     if check.meter is Meter.HARDWARE:
-        return _good("gate", "instructions can be limited: ironlaw compare --fail-if 'instructions>+1%'")
-    return _costs(
+        return good("gate", "instructions can be limited: ironlaw compare --fail-if 'instructions>+1%'")
+    return costs(
         "gate",
         "a rule about instructions is not known on this machine",
         cost="a gate judges time alone, with wider intervals; such a rule fails it unless --if-missing pass is given",
@@ -90,9 +90,9 @@ def gate(check: CounterCheck) -> Finding:
 
 def _kernel_mode(check: CounterCheck) -> Finding:
     if "instructions:k" not in check.lost:
-        return _good("kernel mode", "counted apart")
+        return good("kernel mode", "counted apart")
     what, fix = _what_and_fix(check.lost["instructions:k"])
-    return _costs("kernel mode", what, cost="the kernel's share of instructions and cycles is not known", fix=fix)
+    return costs("kernel mode", what, cost="the kernel's share of instructions and cycles is not known", fix=fix)
 
 
 def _what_and_fix(reason: str) -> tuple[str, str]:
@@ -105,11 +105,11 @@ def paranoid(machine: Machine) -> Finding:
     """What the kernel allows an unprivileged process to count."""
     level = machine.perf_event_paranoid
     if isinstance(level, Missing):
-        return _unknown("paranoid", level)
+        return unknown("paranoid", level)
     if level <= 1:
-        return _good("paranoid", f"perf_event_paranoid is {level}: user and kernel mode may be counted")
+        return good("paranoid", f"perf_event_paranoid is {level}: user and kernel mode may be counted")
     lost = "kernel mode is not counted" if level == 2 else "nothing is counted"
-    return _costs(
+    return costs(
         "paranoid",
         f"perf_event_paranoid is {level}",
         cost=f"without root or CAP_PERFMON {lost}",
@@ -120,12 +120,12 @@ def paranoid(machine: Machine) -> Finding:
 def container(kind: Maybe[str], check: CounterCheck) -> Finding:
     """Whether a container may block access to the counters."""
     if isinstance(kind, Missing):
-        return _unknown("container", kind)
+        return unknown("container", kind)
     if not kind:
-        return _good("container", "none seen")
+        return good("container", "none seen")
     if check.meter is Meter.HARDWARE:
-        return _good("container", f"{kind}; it lets counters through")
-    return _costs(
+        return good("container", f"{kind}; it lets counters through")
+    return costs(
         "container",
         kind,
         cost="its seccomp filter blocks counters by default, whatever the hardware supports",
@@ -137,10 +137,10 @@ def dot_products(machine: Machine) -> Finding:
     """Whether the CPU multiplies and adds int8 in one instruction."""
     present = [flag for flag in _DOT_PRODUCTS if machine.has_isa(flag)]
     if present:
-        return _good("int8", f"dot products in hardware: {', '.join(present)}")
+        return good("int8", f"dot products in hardware: {', '.join(present)}")
     if not machine.isa:
-        return _unknown("int8", Missing("/proc/cpuinfo lists no instruction-set extensions"))
-    return _costs(
+        return unknown("int8", Missing("/proc/cpuinfo lists no instruction-set extensions"))
+    return costs(
         "int8",
         "no int8 dot product (VNNI, AMX, or dotprod on Arm)",
         cost="int8 takes three instructions where one would do: expect 1.2 to 1.9x, not 2 to 4x",
@@ -151,10 +151,10 @@ def dot_products(machine: Machine) -> Finding:
 def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
     """Whether torch uses what the CPU has."""
     if isinstance(probe, Missing):
-        return _costs("torch", probe.reason, cost="no torch arm can run", fix="pip install 'ironlaw[torch]'")
+        return costs("torch", probe.reason, cost="no torch arm can run", fix="pip install 'ironlaw[torch]'")
     capped = [f"{name}={machine.other_settings[name]}" for name in _CAPS if name in machine.other_settings]
     if capped:
-        return _costs(
+        return costs(
             "torch",
             f"capped by {', '.join(capped)}",
             cost="arms run slower kernels than this CPU supports",
@@ -163,13 +163,13 @@ def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
     best = "AVX512" if machine.has_isa("avx512f") else "AVX2" if machine.has_isa("avx2") else probe.capability
     text = f"kernels for {probe.capability}; quantizes with {probe.quantized_engine}"
     if best not in probe.capability and probe.capability in ("DEFAULT", "NO AVX", "AVX2"):
-        return _costs(
+        return costs(
             "torch",
             f"{text}, though the CPU has {best}",
             cost="float and int8 kernels run below what this CPU can do",
             fix="install a build of torch for this CPU: pip install --upgrade torch",
         )
-    return _good("torch", text)
+    return good("torch", text)
 
 
 def engines(machine: Machine) -> Finding:
@@ -179,14 +179,15 @@ def engines(machine: Machine) -> Finding:
         name: own
         for name, declared in ENGINES.items()
         if (own := {module.partition(".")[0] for module in declared.loads} - set(plain))
+        and "fp32" in declared.offers  # engines of model files alone are no baseline for others
     }
     absent = [name for name, needed in packages.items() if not needed <= machine.versions.keys()]
     present = dict.fromkeys(f"{one} {machine.versions[one]}" for needed in packages.values() for one in sorted(needed)
                             if one in machine.versions)  # fmt: skip
     if not absent:
-        return _good("engines", ", ".join(present))
+        return good("engines", ", ".join(present))
     extras = dict.fromkeys(ENGINES[name].extra for name in absent)
-    return _costs(
+    return costs(
         "engines",
         f"not installed: {', '.join(absent)}",
         cost=f"no arms {', '.join('@' + name for name in absent)}, so a weak float baseline may go unnoticed",
@@ -197,10 +198,10 @@ def engines(machine: Machine) -> Finding:
 def governor(machine: Machine) -> Finding:
     """Whether the clock frequency may follow the load."""
     if isinstance(machine.governor, Missing):
-        return _unknown("governor", machine.governor, cost="frequency is known only where cycles are counted")
+        return unknown("governor", machine.governor, cost="frequency is known only where cycles are counted")
     if machine.governor == "performance":
-        return _good("governor", "performance")
-    return _costs(
+        return good("governor", "performance")
+    return costs(
         "governor",
         machine.governor,
         cost="the frequency follows the load: short turns run slower than long ones",
@@ -211,13 +212,13 @@ def governor(machine: Machine) -> Finding:
 def turbo(machine: Machine) -> Finding:
     """Whether turbo may raise the clock frequency while the chip is cool."""
     if isinstance(machine.turbo, Missing):
-        return _unknown("turbo", machine.turbo)
+        return unknown("turbo", machine.turbo)
     if machine.turbo == "off":
-        return _good("turbo", "off")
+        return good("turbo", "off")
     switch = "0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"
     if machine.vendor == "GenuineIntel":
         switch = "1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
-    return _costs(
+    return costs(
         "turbo",
         "on",
         cost="the frequency depends on temperature and other load: intervals get wider, interleaving keeps them fair",
@@ -228,13 +229,13 @@ def turbo(machine: Machine) -> Finding:
 def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Finding:
     """Whether two of the usable CPUs share a core."""
     if isinstance(cores, Missing):
-        return _unknown("SMT", cores)
+        return unknown("SMT", cores)
     shared = [sorted(core) for core in cores if len(core & set(machine.cpus_allowed)) > 1]
     if not shared:
         outside = [core for core in cores if core & set(machine.cpus_allowed)]
-        return _good("SMT", "one allowed CPU per core" if outside else "no CPU shares its core")
+        return good("SMT", "one allowed CPU per core" if outside else "no CPU shares its core")
     first = ",".join(str(min(core)) for core in shared)
-    return _costs(
+    return costs(
         "SMT",
         f"{len(shared)} cores run two threads each, for example CPUs {' and '.join(map(str, shared[0]))}",
         cost="two threads of one core are little faster than one: thread scaling looks worse than it is",
@@ -245,10 +246,10 @@ def siblings(machine: Machine, cores: Maybe[tuple[frozenset[int], ...]]) -> Find
 def numa(machine: Machine) -> Finding:
     """Whether memory may be on another NUMA node than the CPU that uses it."""
     if isinstance(machine.numa_nodes, Missing):
-        return _unknown("NUMA", machine.numa_nodes)
+        return unknown("NUMA", machine.numa_nodes)
     if machine.numa_nodes == 1:
-        return _good("NUMA", "one node")
-    return _costs(
+        return good("NUMA", "one node")
+    return costs(
         "NUMA",
         f"{machine.numa_nodes} nodes",
         cost="memory may lie on another node than the CPU: bandwidth differs between replicates",
@@ -259,12 +260,12 @@ def numa(machine: Machine) -> Finding:
 def quota(machine: Machine) -> Finding:
     """Whether the container may use all the CPUs it sees."""
     if isinstance(machine.cgroup_cpu_max, Missing):
-        return _unknown("CPU quota", machine.cgroup_cpu_max)
+        return unknown("CPU quota", machine.cgroup_cpu_max)
     cpus = quota_cpus(machine.cgroup_cpu_max)
     allowed = len(machine.cpus_allowed)
     if cpus >= allowed:
-        return _good("CPU quota", "none" if cpus == float("inf") else f"{cpus:g} CPUs, at least what is allowed")
-    return _costs(
+        return good("CPU quota", "none" if cpus == float("inf") else f"{cpus:g} CPUs, at least what is allowed")
+    return costs(
         "CPU quota",
         f"{cpus:g} CPUs' worth of time on {allowed} {'CPU' if allowed == 1 else 'CPUs'}",
         cost="a larger pool is throttled for the rest of every period",
@@ -276,11 +277,11 @@ def allocator(machine: Machine) -> Finding:
     """Whether freed memory goes back to the system."""
     name = machine.allocator
     if isinstance(name, Missing):
-        return _unknown("allocator", name)
+        return unknown("allocator", name)
     keeps = [setting for setting in machine.other_settings if setting.startswith("MALLOC_MMAP_MAX_")]
     if "glibc" not in name or keeps:
-        return _good("allocator", f"{name}, with {', '.join(keeps)}" if keeps else name)
-    return _costs(
+        return good("allocator", f"{name}, with {', '.join(keeps)}" if keeps else name)
+    return costs(
         "allocator",
         f"{name}: returns large tensors to the system and faults them in again at each inference",
         cost="page faults and kernel time, mostly in fp32; the arm +malloc=retain measures how much",
@@ -291,10 +292,10 @@ def allocator(machine: Machine) -> Finding:
 def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
     """Whether the arms fit into memory."""
     if isinstance(available, Missing):
-        return _unknown("memory", available)
+        return unknown("memory", available)
     text = f"{available / 2**30:.1f} GiB available"
     if available < _LEAST_MEMORY_BYTES:
-        return _costs(
+        return costs(
             "memory",
             text,
             cost="the kernel may kill arms, or they wait for the disk",
@@ -302,13 +303,13 @@ def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
         )
     if is_known(swapped) and swapped > 0:
         text += f", {swapped / 2**20:.0f} MiB swapped out"
-    return _good("memory", text)
+    return good("memory", text)
 
 
 def scattered(found: Maybe[int]) -> Finding:
     """Whether the first processes to start get worse pages than later ones."""
     if isinstance(found, Missing):
-        return _unknown("free memory", found)
+        return unknown("free memory", found)
     text = f"{found / 2**30:.1f} GiB lie in blocks below 64 KiB"
     return _judged(
         "free memory",
@@ -322,7 +323,7 @@ def scattered(found: Maybe[int]) -> Finding:
 def load(machine: Machine) -> Finding:
     """Whether other processes run here."""
     if isinstance(machine.load_average, Missing):
-        return _unknown("load", machine.load_average)
+        return unknown("load", machine.load_average)
     cpus = len(machine.cpus_allowed)
     text = f"{machine.load_average:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}"
     return _judged(
@@ -337,7 +338,7 @@ def load(machine: Machine) -> Finding:
 def clock(source: Maybe[str]) -> Finding:
     """Whether reading the clock is cheap and its frequency stable."""
     if isinstance(source, Missing):
-        return _unknown("clock", source)
+        return unknown("clock", source)
     return _judged(
         "clock",
         source,
@@ -351,10 +352,10 @@ def time_split(machine: Machine, check: CounterCheck) -> Finding:
     """How accurately the kernel separates user and kernel time."""
     split = machine.cpu_time_split
     if isinstance(split, Missing):
-        return _unknown("user/kernel time", split)
+        return unknown("user/kernel time", split)
     if split == "exact" or (check.meter is Meter.HARDWARE and "instructions:k" not in check.lost):
-        return _good("user/kernel time", "exact" if split == "exact" else "distinguished by cycles")
-    return _costs(
+        return good("user/kernel time", "exact" if split == "exact" else "distinguished by cycles")
+    return costs(
         "user/kernel time",
         split,
         cost="their split is right on average over a recording, and coarse in a single turn",
@@ -365,7 +366,7 @@ def time_split(machine: Machine, check: CounterCheck) -> Finding:
 def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding:
     """The smallest difference that a run of that length can detect in the machine's noise."""
     if isinstance(smallest, Missing):
-        return _unknown("noise", smallest)
+        return unknown("noise", smallest)
     text = (
         f"differences below {100 * smallest:.1f} % of steady work cannot be detected here by a run of {seconds:.0f} s"
     )
@@ -382,7 +383,7 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
 def hypervisor(machine: Machine) -> Finding:
     """Whether a hypervisor shares the hardware with other guests."""
     if isinstance(machine.hypervisor, Missing):
-        return _unknown("virtual machine", machine.hypervisor)
+        return unknown("virtual machine", machine.hypervisor)
     return _judged(
         "virtual machine",
         machine.hypervisor,

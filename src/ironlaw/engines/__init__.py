@@ -73,6 +73,14 @@ class Exporting(Protocol):
         """
 
 
+@runtime_checkable
+class BuiltFor(Protocol):
+    """What an engine offers besides whose package chooses its instruction set when it is built."""
+
+    def built_for(self) -> tuple[str, ...]:
+        """The extensions of the instruction set that its kernels use, as /proc/cpuinfo names them."""
+
+
 def telemetry_off() -> TelemetryOff:
     """What disables the telemetry of all engines, for every child process: user code may import any engine in any
     arm.

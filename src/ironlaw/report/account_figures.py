@@ -35,6 +35,7 @@ _GROUPS = {
     Category.MATRIX: 0,
     Category.DEPTHWISE: 0,
     Category.KERNELS: 0,
+    Category.ATTENTION: 0,
     Category.NORMALIZATION: 1,
     Category.ELEMENTWISE: 1,
     Category.QUANTIZE: 2,

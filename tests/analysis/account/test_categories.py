@@ -36,3 +36,32 @@ def test_what_no_rule_takes_is_other() -> None:
         mode=SampleMode.USER, count=1,
     )  # fmt: skip
     assert category_of(site) is Category.OTHER
+
+
+@pytest.mark.parametrize(
+    ("symbol", "category"),
+    [
+        ("ggml_vec_dot_q4_1_q8_1", Category.MATRIX),
+        ("ggml_compute_forward_mul_mat", Category.MATRIX),
+        ("ggml_compute_forward_flash_attn_ext", Category.ATTENTION),
+        ("ggml_compute_forward_rms_norm(ggml_compute_params const*, ggml_tensor*)", Category.NORMALIZATION),
+        ("ggml_vec_soft_max_f32", Category.NORMALIZATION),
+        ("quantize_row_q8_1", Category.QUANTIZE),
+        ("dequantize_row_q8_0", Category.QUANTIZE),
+        ("ggml_cpu_fp16_to_fp32", Category.QUANTIZE),
+        ("ggml_vec_swiglu_f32", Category.ELEMENTWISE),
+        ("ggml_compute_forward_rope", Category.ELEMENTWISE),
+        ("ggml_compute_forward_get_rows", Category.REORDER),
+        ("ggml_barrier", Category.WAITING),
+        ("ggml_graph_compute_thread", Category.FRAMEWORK),
+        ("ggml_is_contiguous_0", Category.FRAMEWORK),
+        ("llama_context::decode(llama_batch const&)", Category.FRAMEWORK),
+    ],
+)
+@pytest.mark.parametrize("name", ["xllamacpp.abi3.so", "libggml-cpu.so"])
+def test_code_of_llama_cpp_has_its_category_in_any_package(name: str, symbol: str, category: Category) -> None:
+    site = CodeSite(
+        object=name, symbol=symbol, near="", offset=0, instructions=InstructionClass.AVX2, work=LoopWork.ARITHMETIC,
+        mode=SampleMode.USER, count=1,
+    )  # fmt: skip
+    assert category_of(site) is category

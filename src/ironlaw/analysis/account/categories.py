@@ -23,7 +23,9 @@ _WIDE = tuple(
     if one not in (InstructionClass.SCALAR, InstructionClass.INTEGER, InstructionClass.UNKNOWN)
 )
 _LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
-_PYTHON = r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|\.abi3\.so$|^array\.cpython"
+_PYTHON = (
+    r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|^(?!.*llama).*\.abi3\.so$|^array\.cpython"
+)
 _ENGINES = r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libgomp|^libiomp|^libomp|ggml|llama|torchao"
 _UNNAMED = _GENERATED + r"|onnxruntime|openvino|libtorch_cpu|ggml|^libmkl|^libdnnl"
 _NO_NAME = r"^$|^loop [0-9a-f]+$"
@@ -185,6 +187,11 @@ RULES = (
         symbol=r"ggml_vec_dot|ggml_gem[mv]|ggml_compute_forward_mul_mat|llamafile_sgemm|tinyBLAS",
         example=("libggml-cpu.so", "ggml_vec_dot_q4_K_q8_K"),
     ),
+    CategoryRule(
+        category=Category.ATTENTION,
+        symbol=r"ggml_.*flash_attn",
+        example=("xllamacpp.abi3.so", "ggml_compute_forward_flash_attn_ext_f16_one_chunk(ggml_compute_params const*)"),
+    ),
     # What calls kernels: by its namespace, whatever the name of the operator that is called.
     CategoryRule(
         category=Category.FRAMEWORK,
@@ -201,14 +208,14 @@ RULES = (
     ),
     CategoryRule(
         category=Category.QUANTIZE,
-        symbol=r"(?i)(?<!fake_)(re|de)?quantize(?!d)|requant|dequant|qparams|Quantization(Params|Util)|find_?min_?max"
+        symbol=r"(?i)(?<!fake_)(re|de)?quantize(?!d)|ggml_cpu_(b?fp?\d+)_to_(b?fp?\d+)|requant|dequant|qparams|Quantization(Params|Util)|find_?min_?max"
         r"|fused_params|cvt.*(int8|u8|s8)",
         example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
     ),
     CategoryRule(
         category=Category.REORDER,
         symbol=r"(?i)memcpy|memmove|memset|bcopy|copy_kernel|direct_copy|reorder|transpose|permute|im2col|col2im|_copyan"
-        r"|_copybn|scopy|pack_?[ab]\b|cat_serial|cat_contig|interleave|gather",
+        r"|_copybn|scopy|ggml_compute_forward_(dup|cpy|cont|[gs]et_rows|concat|repeat|pad)|pack_?[ab]\b|cat_serial|cat_contig|interleave|gather",
         example=("libtorch_cpu.so", "mkl_blas_avx512_sgemm_scopy_right8_ea"),
     ),
     CategoryRule(
@@ -232,6 +239,7 @@ RULES = (
         object=_ENGINES,
         symbol=r"(?i)vectorized_loop|VectorizedLoop2d|cpu_kernel_vec|basic_loop|relu|sigmoid|silu|gelu|tanh|hardswish"
         r"|qadd|qmul|binary_kernel|unary_kernel|eltwise|clamp|function_ref<void \(|pool2d|avg_pool|max_pool"
+        r"|ggml_(vec|compute_forward)_(?!dot)\w*(add|sub|mul|div|scale|sqr|exp|log|glu|unary|rope|sum|mad|clamp)"
         r"|mean_kernel|sum_kernel|reduce|upsample|interpolate|embedding|sleef|Sleef_|vml|mkl_vml|qcat|cat_nhwc|index_",
         work=_COMPUTES,
         example=("libtorch_cpu.so", "void at::native::AVX2::vectorized_loop<at::native::qadd_kernel<false>>()"),

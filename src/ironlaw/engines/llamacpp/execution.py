@@ -15,7 +15,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.models.gguf import Gguf, read_gguf
 from ironlaw.models.gguf_file import WINDOW, GgufFile
-from ironlaw.models.llama_library import Context, ContextSize
+from ironlaw.models.llama_library import Context, ContextSize, load_library
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.variant import Variant
@@ -171,6 +171,16 @@ def _aliased(level: str, sequence: _Sequence, prepared: PreparedModel, header: G
 def _own_memory(sequence: _Sequence) -> list[str]:
     """The kinds of memory that hold weights and are not the mapped file."""
     return [kind for kind in sequence.context.buffers if not kind.endswith("Mapped")]
+
+
+# How llama.cpp calls extensions of the instruction set, where /proc/cpuinfo has another name for them.
+_EXTENSIONS = {"avx512": "avx512f", "avx512_vbmi": "avx512vbmi"}
+
+
+def built_for() -> tuple[str, ...]:
+    """The extensions that the library's kernels were compiled for."""
+    named = (name.lower() for name in load_library().instruction_sets())
+    return tuple(_EXTENSIONS.get(name, name) for name in named)
 
 
 def _census(sequence: _Sequence, header: Gguf, first: tuple[Any, ...]) -> OperatorCensus:
