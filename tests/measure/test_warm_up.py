@@ -44,10 +44,11 @@ def started(name: str, series: tuple[int, ...], *, is_steady: bool = True) -> tu
     return Arm.of(name), fact
 
 
-def test_a_later_replicate_warms_up_for_as_long_as_the_arms_needed_in_the_first() -> None:
+def test_a_later_replicate_warms_up_for_as_long_as_the_arms_needed_before() -> None:
     warm_ups = WarmUps()
-    for name, slow in (("fp32", 1), ("int8", 3), ("int8+fused", 2)):
-        warm_ups.note(*started(name, (*(900,) * slow, *(100,) * 10)))
+    for _ in range(2):
+        for name, slow in (("fp32", 1), ("int8", 3), ("int8+fused", 2)):
+            warm_ups.note(*started(name, (*(900,) * slow, *(100,) * 10)))
     given = warm_ups.of([Arm.of("fp32"), Arm.of("int8"), Arm.of("int8+fused")])
     assert given.inferences == {"fp32": 4, "int8": 4, "int8+fused": 4}
     assert not given.checks
@@ -58,6 +59,19 @@ def test_one_arm_with_a_little_noise_does_not_lengthen_the_warm_up_of_all() -> N
     for name, noisy in (("fp32", 100), ("int8", 118), ("int8+fused", 100)):
         warm_ups.note(*started(name, (900, *(noisy,) * 5, *(100,) * 8)))
     assert warm_ups.of([Arm.of("fp32")]).inferences == {"fp32": 2}
+
+
+def test_one_arm_that_alone_needed_longer_is_judged_again_before_the_others_follow_it() -> None:
+    warm_ups = WarmUps()
+    arms = [Arm.of(name) for name in ("fp32", "int8", "int8+fused")]
+    for arm in arms:
+        slow = 12 if arm.name == "int8" else 1
+        warm_ups.note(*started(arm.name, (*(900,) * slow, *(100,) * 14)))
+    given = warm_ups.of(arms)
+    assert given.inferences == {"fp32": 2, "int8+fused": 2}  # int8 warms up until it is steady
+    assert not given.checks  # it is not new
+    warm_ups.note(*started("int8", (900, *(100,) * 14)))  # the host had changed its speed
+    assert warm_ups.of(arms).inferences == {"fp32": 2, "int8": 2, "int8+fused": 2}
 
 
 def test_an_arm_that_joins_warms_up_until_it_is_steady_and_all_are_checked() -> None:

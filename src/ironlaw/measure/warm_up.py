@@ -39,32 +39,39 @@ class WarmUps:
     """What the arms of a run have needed so far: one length for all arms of an engine.
 
     One for all of them, since how long it takes one arm varies as much as it does between equal arms: as long as it
-    took half of them to come within 10 % of their later times, and all of them within 25 %.
+    took half of them to come within 10 % of their later times, and all of them within 25 %. An arm that alone asks for
+    more than that half is judged in a second process before the others follow it: a host that changed its speed
+    meanwhile looks the same, once.
     """
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._series: dict[str, dict[str, tuple[int, ...]]] = {}  # by engine and arm
+        self._series: dict[str, dict[str, list[tuple[int, ...]]]] = {}  # by engine and arm, one of each process
 
     def note(self, arm: Arm, started: ArmStarted) -> None:
         """One has started."""
         if started.warm_up_judged:
-            self._series.setdefault(arm.variant.level(ENGINE), {})[arm.name] = started.warm_up_ns
+            of_engine = self._series.setdefault(arm.variant.level(ENGINE), {})
+            of_engine.setdefault(arm.name, []).append(started.warm_up_ns)
 
     def of(self, arms: Sequence[Arm]) -> WarmUp:
         """For a replicate of these arms: one that has never run warms up until it is steady, and all are checked."""
-        by_engine = {name: _length(list(series.values())) for name, series in self._series.items()}
-        known = {
-            arm.name: by_engine[engine]
-            for arm in arms
-            if arm.name in self._series.get(engine := arm.variant.level(ENGINE), {})
-        }
-        return WarmUp(inferences=known, checks=len(known) < len(arms))
+        lengths = {engine: _lengths(series) for engine, series in self._series.items()}
+        ran = {name for series in self._series.values() for name in series}
+        known = {arm.name: lengths[arm.variant.level(ENGINE)].get(arm.name) for arm in arms if arm.name in ran}
+        return WarmUp(
+            inferences={name: length for name, length in known.items() if length is not None},
+            checks=len(known) < len(arms),
+        )
 
 
-def _length(series: Sequence[Sequence[int]]) -> int:
-    close = statistics.median_high(needed(one, tolerance=FIRST_TOLERANCE) for one in series)
-    return max(close, *(needed(one, tolerance=WIDE_TOLERANCE) for one in series))
+def _lengths(series: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, int]:
+    """By arm of an engine how long it warms up; without those that are judged once more."""
+    close = statistics.median_high(min(needed(one, tolerance=FIRST_TOLERANCE) for one in of) for of in series.values())
+    wide = {name: min(needed(one, tolerance=WIDE_TOLERANCE) for one in of) for name, of in series.items()}
+    doubtful = {name for name, length in wide.items() if length > close and len(series[name]) == 1}
+    longest = max([close, *(length for name, length in wide.items() if name not in doubtful)])
+    return dict.fromkeys(series.keys() - doubtful, longest)
 
 
 def needed(series_ns: Sequence[int], *, tolerance: float) -> int:
