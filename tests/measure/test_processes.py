@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -217,6 +218,7 @@ class _Silent:
 
     seen: ClassVar[list[str]] = []
     made: ClassVar[int] = 0
+    is_slow: ClassVar[bool] = False  # it imports until somebody waits for it
     has_ended = False
 
     def __init__(self, process: object, line: Line, log: object) -> None:
@@ -229,6 +231,21 @@ class _Silent:
     def imported(self, *, limit_s: float) -> int:
         self.seen.append(f"imported {self.name}")
         return 0
+
+    def is_importing(self) -> bool:
+        return self.is_slow and f"imported {self.name}" not in self.seen
+
+    def pause(self) -> None:
+        self.seen.append(f"pause {self.name}")
+
+    def resume(self) -> None:
+        self.seen.append(f"resume {self.name}")
+
+    def paused_ns(self, until_ns: int) -> int:
+        return 0
+
+    def keep_to(self, cpus: Iterable[int]) -> None:
+        self.seen.append(f"keep {self.name} to {sorted(cpus)}")
 
     def fork(self, launch: Launch, ends: object, *, limit_s: float) -> str:
         self.seen.append(f"{self.name} forks {', '.join(setup.arm.name for setup in launch.setups)}")
@@ -252,6 +269,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Twins, "ask", lambda *_: [failed])
     monkeypatch.setattr(_Silent, "seen", [])
     monkeypatch.setattr(_Silent, "made", 0)
+    monkeypatch.setattr(_Silent, "is_slow", False)
     return _Silent.seen
 
 
@@ -272,8 +290,9 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(silent: list[str], m
     names = ("fp32", "fp32+pages=huge")
     stage = _stage_of(*names, cpus=2, monkeypatch=monkeypatch)
     _start(stage, 0, *names)
+    begun = ["begin 0", "begin 1", "imported 0", "0 forks fp32", "imported 1", "1 forks fp32+pages=huge"]
+    assert silent[: len(begun)] == begun
     stage.close()
-    assert silent == ["begin 0", "begin 1", "imported 0", "0 forks fp32", "imported 1", "1 forks fp32+pages=huge"]
 
 
 def test_an_idle_cpu_imports_for_the_replicate_behind_this_one(
@@ -286,9 +305,38 @@ def test_an_idle_cpu_imports_for_the_replicate_behind_this_one(
     stage.close()
     forks = [one for one in silent if "forks" in one]
     assert forks == ["0 forks fp32", "1 forks fp32", "2 forks fp32"]
-    assert silent.index("begin 1") < silent.index("0 forks fp32")
-    assert silent.index("begin 2") > silent.index("1 forks fp32")  # nothing imports beside a replicate that has all
+    for replicate in range(3):
+        assert silent.index(f"begin {replicate + 1}") < silent.index(f"{replicate} forks fp32")
     assert silent[-1] == "discard 3"
+
+
+def test_what_imports_ahead_stays_off_the_cpus_of_a_warm_up_and_is_stopped_before_anything_is_measured(
+    silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Silent, "is_slow", True)
+    stage = _stage_of("fp32", cpus=2, monkeypatch=monkeypatch)
+    orders = _Orders(monkeypatch, silent)
+    _start(stage, 0, "fp32")
+    assert silent[silent.index("0 forks fp32") :] == [
+        "0 forks fp32", "keep 1 to [0]", "fp32 loads on ()", "fp32 warms up", "pause 1",
+    ]  # fmt: skip
+    assert orders.given is silent
+    stage.stop()
+    del silent[:]
+    _start(stage, 1, "fp32")
+    assert silent[:2] == ["keep 1 to [0, 1]", "resume 1"]
+    stage.close()
+
+
+def test_where_arms_run_on_every_cpu_what_imports_ahead_is_stopped_before_they_warm_up(
+    silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Silent, "is_slow", True)
+    stage = _stage_of("fp32+threads=2", cpus=2, monkeypatch=monkeypatch)
+    _Orders(monkeypatch, silent)
+    _start(stage, 0, "fp32+threads=2")
+    assert silent.index("pause 1") < silent.index("fp32+threads=2 warms up")
+    stage.close()
 
 
 def test_without_an_idle_cpu_nothing_starts_ahead(silent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +360,7 @@ def test_an_interpreter_that_was_lost_while_it_waited_is_replaced(
     )
     _start(stage, 1, "fp32")
     stage.close()
-    assert [one for one in silent if "forks" in one] == ["0 forks fp32", "2 forks fp32"]
+    assert [one for one in silent if "forks" in one] == ["0 forks fp32", "3 forks fp32"]  # 2 is ahead
 
 
 def test_one_that_imported_what_its_twins_do_not_need_is_not_taken(
@@ -331,8 +379,8 @@ def test_one_that_imported_what_its_twins_do_not_need_is_not_taken(
 class _Orders:
     """The orders that twins were given, in the order in which they were."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.given: list[str] = []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, given: list[str] | None = None) -> None:
+        self.given: list[str] = [] if given is None else given
         monkeypatch.setattr(Twins, "send", lambda _, arm, order: self.given.append(f"{arm} loads on {order.cpus}"))
         monkeypatch.setattr(Twins, "ask", self._ask)
 
@@ -356,6 +404,19 @@ def test_an_arm_loads_on_an_idle_cpu_while_the_one_before_it_warms_up(monkeypatc
         "int8 warms up",
         "int8+fused warms up",
     ]
+
+
+@pytest.mark.usefixtures("silent")
+def test_an_arm_loads_on_its_own_cpus_while_the_next_interpreter_imports_on_the_idle_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_Silent, "is_slow", True)
+    monkeypatch.setattr(processes, "neighbours", lambda cpus: (0, 1))
+    stage = _stage_of("fp32", "int8", cpus=2, monkeypatch=monkeypatch)
+    orders = _Orders(monkeypatch)
+    _start(stage, 0, "fp32", "int8")
+    stage.close()
+    assert orders.given == [part for name in ("fp32", "int8") for part in (f"{name} loads on ()", f"{name} warms up")]
 
 
 @pytest.mark.usefixtures("silent")

@@ -42,7 +42,7 @@ _ENDED_S = 5.0  # until what was killed has given its memory back
 
 def main() -> None:
     """Import, fork, then report every twin's end until none is left."""
-    die_with_parent(signal.SIGTERM)
+    die_with_parent()  # at once, even while it is stopped: it has no twins yet
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a process that inherits it as ignored cannot wait for a child
@@ -56,6 +56,7 @@ def main() -> None:
         launch = msgspec.json.decode(line.receive(), type=Launch)
         if not _imports(launch.imports, line):
             return
+        die_with_parent(signal.SIGTERM)
         setups = [replace(setup, fd=end) for setup, end in zip(launch.setups, line.descriptors, strict=True)]
         names = {_fork(setup, setups): setup.arm.name for setup in setups}
         for setup in setups:

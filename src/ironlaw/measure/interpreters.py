@@ -6,7 +6,7 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ironlaw.errors import step_for
 from ironlaw.measure.messages import Imports, Launch, TwinSetup
 from ironlaw.measure.process_start import new_line
 from ironlaw.measure.supervised import Interpreter, TwinProcess
-from ironlaw.missing import Missing, is_known
+from ironlaw.missing import Missing
 
 IMPORT_LIMIT_S = 180.0
 Environment = tuple[tuple[str, str], ...]
@@ -78,11 +78,40 @@ class Interpreters:
             return None
         return launched
 
+    def resume(self, cpus: Iterable[int]) -> None:
+        """Let those that were started ahead go on importing, on these CPUs."""
+        for launched in self._ahead.values():
+            if launched.interpreter is not None:
+                launched.interpreter.keep_to(cpus)
+                launched.interpreter.resume()
+
+    def keep_to(self, cpus: Collection[int]) -> None:
+        """Let those that were started ahead import on these CPUs only; without any they wait."""
+        if not cpus:
+            self.pause()
+            return
+        for interpreter in self._importing():
+            interpreter.keep_to(cpus)
+
+    def pause(self) -> None:
+        """Stop those that were started ahead and still import: nothing may run beside what is measured."""
+        for interpreter in self._importing():
+            interpreter.pause()
+
+    def is_importing(self) -> bool:
+        """Whether one that was started ahead takes a CPU."""
+        return bool(self._importing())
+
+    def _importing(self) -> list[Interpreter]:
+        held = [launched.interpreter for launched in self._ahead.values()]
+        return [one for one in held if one is not None and one.is_importing()]
+
     def start_ahead(self, wanted: Iterable[tuple[Environment, tuple[str, ...]]], *, room: int) -> None:
         """Start interpreters that a later replicate will need, with these environments and imports.
 
-        At most `room` of them: importing takes a CPU for seconds.
+        At most `room` import at once: that takes a CPU for seconds.
         """
+        room -= len(self._importing())
         for environment, imports in wanted:
             if room > 0 and environment not in self._ahead:
                 launched = self._launch(environment, imports)
@@ -100,15 +129,6 @@ class Interpreters:
             launched = self._launch(request.environment, request.imports)
             twins = self._forked(launched, request)
         return launched, twins
-
-    def wait_ahead(self) -> None:
-        """Until those that were started ahead have imported: nothing may run beside what is measured."""
-        for environment, launched in tuple(self._ahead.items()):
-            interpreter = launched.interpreter
-            if interpreter is None or not is_known(interpreter.imported(limit_s=IMPORT_LIMIT_S)):
-                del self._ahead[environment]
-                if interpreter is not None:
-                    interpreter.discard()
 
     def discard_ahead(self) -> None:
         """End those that no replicate has taken."""
@@ -169,7 +189,7 @@ class Interpreters:
         if isinstance(imported_ns, Missing):
             launched.reason = imported_ns.reason
             return []
-        launched.start_ns = imported_ns - launched.began_ns
+        launched.start_ns = imported_ns - launched.began_ns - interpreter.paused_ns(imported_ns)
         began_ns = time.monotonic_ns()
         try:
             twins = self._fork_twins(interpreter, request, launched)

@@ -49,9 +49,9 @@ START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
-# That an arm of an experiment answers: whether its switch changes the answers at all shows in few. 64 of an fp32
-# MobileNetV2 take 2 s of CPU time, and a default run has nine such arms.
-PROBES_OF_EXPERIMENTS = 8
+# That an arm of an experiment answers, and one that repeats another: whether its answers differ at all shows in few. 64
+# of an fp32 MobileNetV2 take 2 s of CPU time, and a default run has ten such arms.
+FEW_PROBES = 8
 _NULLS = 5  # their median is not one interruption's
 # What each twin would import otherwise, 0.2 s an arm.
 FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
@@ -135,6 +135,7 @@ class ProcessStage:
         arms = tuple(makers.values())
         imports = {arm.name: self._imports_to_prepare(arm) for arm in arms}
         requests = self._requests(arms, imports)
+        self._interpreters.resume(self._allowed)
         launched = self._interpreters.take(requests)
         # The first replicate's interpreters import meanwhile.
         expected = {arm.name: self._imports_of_program(arm) for arm in self._plan.arms}
@@ -164,23 +165,28 @@ class ProcessStage:
     ) -> Iterator[Fact]:
         """An interpreter for each environment that the arms need; then the twins load and warm up.
 
-        One at a time warms up, on its own CPUs, and as it will run: nothing else runs there. The next one loads
-        meanwhile, on CPUs that are idle.
+        One at a time warms up, on its own CPUs, and as it will run: nothing else runs there. Meanwhile, on CPUs that
+        are idle, the next replicate's interpreters import, and then the next arm loads.
         """
         self._twins.replicate = replicate
         imports = {arm.name: models[arm.name].imports for arm in arms}
         requests = self._requests(arms, imports)
+        self._interpreters.resume(self._allowed)
         launched = self._interpreters.take(requests)
         fresh = sum(not one.is_ahead for one in launched)
-        if fresh and replicate + 1 < self._plan.schedule.most_replicates():
-            needs = self._needs(arms, imports)
-            self._interpreters.start_ahead(needs, room=len(self._allowed) - fresh)
+        is_last = replicate + 1 >= self._plan.schedule.most_replicates()
+        needs = [] if is_last else self._needs(arms, imports)
+        self._interpreters.start_ahead(needs, room=len(self._allowed) - max(1, fresh))
         self._memory = memory = settle(compacting=not self._has_settled)  # while they import
         self._has_settled = True
         with held(memory.held_bytes):
             yield from self._opened(requests, launched)
+            taken = {cpu for arm in arms for cpu in self._cpus(arm.variant.threads(self._plan.threads))}
+            idle = [cpu for cpu in self._allowed if cpu not in taken]
+            self._interpreters.start_ahead(needs, room=len(idle))
+            self._interpreters.keep_to(idle)
             yield from self._warmed_up(arms, models, warm_up)
-        self._interpreters.wait_ahead()
+        self._interpreters.pause()
 
     def _warmed_up(self, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp) -> Iterator[Fact]:
         forked = [arm for arm in arms if arm.name in self._twins]
@@ -189,7 +195,7 @@ class ProcessStage:
             if arm.name not in loading:
                 self._twins.send(arm.name, Load(models[arm.name]))
             for following in forked[place + 1 : place + 2]:
-                if idle := self._idle_cpus(following):
+                if (idle := self._idle_cpus(following)) and not self._interpreters.is_importing():
                     self._twins.send(following.name, Load(models[following.name], idle))
                     loading.add(following.name)
             order = Start(
@@ -357,7 +363,7 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _asking(arm: Arm) -> Callable[[Cpus], AskAnswers]:
-    return lambda cpus: AskAnswers(cpus, PROBES_OF_EXPERIMENTS if arm.serves else None)
+    return lambda cpus: AskAnswers(cpus, FEW_PROBES if arm.serves or arm.repeats else None)
 
 
 def _environment(arm: Arm) -> Environment:

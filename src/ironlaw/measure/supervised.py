@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class Interpreter:
     left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     has_ended: bool = False
     _imported: Maybe[int] | None = None
+    _pauses: list[tuple[int, int]] = field(default_factory=list)  # from when until when, on the monotonic clock in ns
+    _paused_ns: int | None = None  # since when
 
     def begin(self, imports: Imports) -> None:
         """Let it import; `imported` waits for that, and reports what went wrong here too."""
@@ -63,6 +65,34 @@ class Interpreter:
             news = self._next_news(limit_s)
             self._imported = news.at_ns if isinstance(news, Imported) else Missing(_refused(news))
         return self._imported
+
+    def is_importing(self) -> bool:
+        """Whether it still imports."""
+        if self._imported is None and not self.has_ended and first_readable(self.line, deadline_s=0.0) is not None:
+            self.imported(limit_s=0.0)
+        return self._imported is None and not self.has_ended
+
+    def pause(self) -> None:
+        """Stop it while it imports: nothing may run beside what is measured."""
+        if self._paused_ns is None and self.is_importing():
+            os.kill(self.process.pid, signal.SIGSTOP)
+            self._paused_ns = time.monotonic_ns()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._paused_ns is not None:
+            self._pauses.append((self._paused_ns, time.monotonic_ns()))
+            self._paused_ns = None
+            os.kill(self.process.pid, signal.SIGCONT)
+
+    def paused_ns(self, until_ns: int) -> int:
+        """How long it was stopped, until a time."""
+        return sum(max(0, min(end, until_ns) - start) for start, end in self._pauses)
+
+    def keep_to(self, cpus: Iterable[int]) -> None:
+        """The CPUs on which it imports; its twins choose theirs."""
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(self.process.pid, cpus)
 
     def discard(self) -> None:
         """End it, before it has forked anything."""

@@ -38,6 +38,7 @@ def situation(*starting_s: float) -> Situation:
         ((1.0,), 5.0),  # the next one has to import
         ((1.0, 5.0), 3.0),
         ((1.0, 5.0, 2.0, 5.0, 1.0), 3.0),
+        ((1.0, 2.0, 2.0), 2.0),  # each imports for the next while its arms warm up
     ],
 )
 def test_a_start_costs_what_those_that_import_and_those_that_need_not_take_on_average(

@@ -98,9 +98,9 @@ def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
 def _start_s(situation: Situation) -> float:
     """The start of replicates with as many arms as the last one; the first may have run with a cold page cache.
 
-    Replicates alternate between importing (for themselves and the next) and finding their interpreter ready. The result
-    is the mean of both medians. If only a replicate that imported nothing is known, the interpreter's time is added for
-    the next one.
+    Some replicates wait until their interpreter has imported, others find it ready. The result is the mean of both
+    medians. If only one replicate is known, and it found its interpreter ready, the interpreter's time is added for the
+    next one.
     """
     if not situation.spent:
         return 0.0
@@ -111,7 +111,7 @@ def _start_s(situation: Situation) -> float:
     fresh = [one.starting_s for one in similar if one.starting_s >= interpreters.get(one.replicate, 0.0)]
     stops = [one.stopping_s for one in similar if one.counting_s > 0]
     stopping_s = median(stops) if stops else 0.0
-    if not fresh:
+    if not fresh and len(ahead) == 1:
         return median(ahead) + interpreters[last.replicate] + stopping_s
     return fmean(median(kind) for kind in (fresh, ahead) if kind) + stopping_s
 
