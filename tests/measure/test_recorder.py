@@ -10,7 +10,7 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.fact import Ended, Ending, Fact, Failure, Reading
+from ironlaw.fact import Ceilings, Ended, Ending, Fact, Failure, Reading
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
@@ -254,3 +254,18 @@ def test_empty_turns_are_no_part_of_counting() -> None:
     turns_s = sum(reading.wall_ns for reading in readings) / 1e9
     assert first.counting_s == pytest.approx(turns_s)
     assert first.answers_s + first.layers_s + first.code_s + first.stopping_s == pytest.approx(0.0)
+
+
+def test_ceilings_are_measured_behind_the_second_replicate_when_there_is_an_interval_already() -> None:
+    stage, kept = ScriptedStage(SCRIPT), Kept()
+    record(replace(plan("fp32", "int8"), ceilings=True), stage, kept, watcher=Unwatched(), advice=advise())
+    (at,) = [place for place, fact in enumerate(kept) if isinstance(fact, Ceilings)]
+    before = {fact.replicate for fact in kept[:at] if isinstance(fact, Reading)}
+    assert before == {0, 1}
+
+
+def test_ceilings_of_a_run_of_one_replicate_without_a_budget_are_measured_at_its_end() -> None:
+    what = replace(plan("fp32", "int8"), ceilings=True, schedule=Schedule(replicates=1, rounds=2, budget_s=None))
+    kept = Kept()
+    record(what, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise())
+    assert any(isinstance(fact, Ceilings) for fact in kept)

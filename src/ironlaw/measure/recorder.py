@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import random
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,10 +26,12 @@ from ironlaw.fact import (
     Header,
     Reading,
 )
+from ironlaw.machine import Machine
 from ironlaw.measure.interruption import signal_of
 from ironlaw.measure.layers.sweep import Allowance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
-from ironlaw.measure.rounds import order_rounds
+from ironlaw.measure.progress import share_done
+from ironlaw.measure.rounds import order_rounds, starting_order
 from ironlaw.measure.stage import Stage
 from ironlaw.measure.stopwatch import Laps, Stopwatch
 from ironlaw.measure.warm_up import WarmUps, inference_s, warming_s
@@ -42,6 +44,8 @@ from ironlaw.watcher import Watcher
 # A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
 CODE_MOST_INFERENCES = 20_000
 MOST_REACHED = 0.99  # the rest is ending
+# The machine's ceilings wait until there is an interval, for the progress display: they take 6 s.
+FIRST_RESULT = 2
 # What sampling adds is measured in the first replicates: there each turn has as many inferences without it.
 CODE_PLAIN_REPLICATES = 3
 
@@ -87,6 +91,7 @@ class _Run:
     preparing_s: float = 0.0
     prepared: int = 0
     foreseen: int = 1  # replicates, by what is planned now
+    machine: Machine | None = None  # whose ceilings have not been measured
     reached: float = 0.0  # the share of the run that was reported as behind us
     knows: str = ""
 
@@ -129,15 +134,9 @@ class _Run:
 
         By the time that it will take: its budget, or what the replicates that are foreseen take, where these end it.
         """
-        if self.spent and self.spent[-1].counting_s:
-            took_s = statistics.fmean(one.starting_s + one.measuring_s + one.stopping_s for one in self.spent)
-            before_s = self.elapsed_s() - took_s * replicates
-            by_replicates = self.elapsed_s() / max(before_s + took_s * self.foreseen, 1e-9)
-        else:
-            by_replicates = replicates / max(1, self.foreseen)
-        budget_s = self.plan.schedule.budget_s
-        ends_by_count = budget_s is None or self.foreseen >= self.plan.schedule.most_replicates()
-        done = by_replicates if ends_by_count or budget_s is None else self.elapsed_s() / budget_s
+        done = share_done(
+            self.spent, self.plan.schedule, elapsed_s=self.elapsed_s(), replicates=replicates, foreseen=self.foreseen
+        )
         self.reached = max(self.reached, min(MOST_REACHED, done))
         self.watcher.progressed(self.reached, f"{doing}; {self.knows}" if self.knows else doing)
 
@@ -185,10 +184,17 @@ def _open(run: _Run) -> None:
     run.groups = len(check.groups)
     if run.plan.layers:
         run.sweeps = Sweeps(stage=run.stage, keep=run.keep, groups=run.groups)
-    if run.plan.ceilings:
-        run.say("measuring the machine's ceilings")
-        run.keep(run.stage.measure_ceilings(machine))
+    run.machine = machine if run.plan.ceilings else None
     _prepare(run, run.plan.arms)
+
+
+def _measure_ceilings(run: _Run) -> None:
+    """Once: of what the machine can do at most, which nothing is decided by while the run continues."""
+    if run.machine is not None:
+        run.watch.turn_to(Activity.PREPARING)
+        run.say("measuring the machine's ceilings", len(run.spent))
+        run.keep(run.stage.measure_ceilings(run.machine))
+        run.machine = None
 
 
 def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
@@ -215,7 +221,11 @@ def _run_replicates(run: _Run) -> Ending:
         step = run.advice.next_replicate(run.situation())
         run.knows = step.knows
         if step.ending is not None:
+            if math.isinf(run.left_s()):
+                _measure_ceilings(run)
             return step.ending
+        if len(run.spent) >= FIRST_RESULT:
+            _measure_ceilings(run)
         _adopt(run, step.plan)
         run.watch.turn_to(Activity.PLANNING)
         run.keep(run.watch.take())
@@ -240,7 +250,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     clock = Laps(run.stage.now_s)
     run.say(f"starting replicate {replicate + 1}", replicate)
     run.watch.turn_to(Activity.STARTING)
-    order = _in_starting_order(run, replicate)
+    order = starting_order(run.alive(), replicate, seed=run.plan.seed)
     for fact in run.stage.start(replicate, order, run.models, run.warm_ups.of(order)):
         if isinstance(fact, ArmStarted):
             run.watch.split({Activity.LOADING: fact.load_ns / 1e9, Activity.WARMING: warming_s(fact)})
@@ -299,24 +309,10 @@ def _stop(run: _Run) -> None:
         run.keep(fact)
 
 
-def _in_starting_order(run: _Run, replicate: int) -> tuple[Arm, ...]:
-    """The arms in the order in which they are forked, loaded and warmed up: each in each place equally often.
-
-    A place has an advantage of its own where free memory is scattered (machine/free_memory.py): always started
-    last, fp32 was 2.5 % [1.7, 3.3] faster than itself, of eight replicates on a Zen 4 guest. Taking turns at it makes
-    what compaction leaves of that variation between replicates, which the interval includes.
-    """
-    arms = run.alive()
-    if not arms:
-        return arms
-    orders = order_rounds(len(arms), replicate + 1, random.Random(f"{run.plan.seed}/start"))
-    return tuple(arms[place] for place in orders[replicate])
-
-
 def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
     """Read layers, in the time that they are given."""
     arms = tuple(arm for arm in run.alive() if not arm.repeats and not arm.serves)
-    if run.sweeps is None or not arms or not size.layers_s:
+    if run.sweeps is None or not arms or not 0 < size.layers_s <= run.left_s():
         if run.sweeps is not None:
             run.sweeps.lost = set()
         return
@@ -335,7 +331,7 @@ def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     """Sample the code of the arms that were requested: one turn each, in the time that they are given."""
     lost = run.sweeps.lost if run.sweeps else set()
     arms = [arm for arm in run.alive() if not arm.repeats and not arm.serves and arm.name not in lost]
-    if not size.code_s or not arms:
+    if not arms or not 0 < size.code_s <= run.left_s():
         return
     run.watch.turn_to(Activity.SAMPLING)
     run.say("sampling code", replicate + 1)

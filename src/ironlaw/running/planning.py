@@ -12,14 +12,12 @@ from ironlaw.engines import ENGINES, PLAIN, engines_of_file
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import is_known
 from ironlaw.phase import WHOLE
-from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
+from ironlaw.plan import CEILINGS_S, DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.running.settings import Settings
 from ironlaw.variant import ENGINE, GIVEN, PHASE, PRECISION, Variant
 
 DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
-# What measuring ceilings takes: 11 s on two virtual CPUs that others used as well.
-CEILINGS_S = 10.0
 # More than any budget buys that a person waits for; how many there are is decided as the run goes.
 MOST_REPLICATES = 200
 
