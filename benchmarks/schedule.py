@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ironlaw.analysis.scheduling.components import components
-from ironlaw.analysis.scheduling.lengths import Outlook, Prices, best_length
+from ironlaw.analysis.scheduling.lengths import Judged, Outlook, Prices, best_length
 from ironlaw.analysis.scheduling.spending import HOPELESS_TIMES
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
@@ -186,10 +186,12 @@ def adaptive(rng: Rng, host: Host) -> list[Floats]:
     """Replicates as long as seems best when each has started."""
     made: list[Floats] = []
     left_s = SPAN_S - host.start_s
-    prices = Prices(start_s=host.start_s, round_s=host.round_s)
+    prices = Prices(start_s=host.start_s, round_s=host.round_s, counted_s=host.round_s)
     while left_s > 0:
         known = components([pair(*_arms(made))]) if made else None
-        length = best_length(prices, known, Outlook(left_s=left_s, ran=tuple(map(len, made)), most=200))
+        length = best_length(
+            prices, known, Outlook(left_s=left_s, judged=(Judged(ran=tuple(map(len, made))),), most=200)
+        )
         if length is None:
             break
         made.append(rounds_of(rng, host, length.rounds))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ironlaw.analysis.scheduling.components import Components
 from ironlaw.analysis.scheduling.lengths import (
+    Judged,
     Outlook,
     Prices,
     best_length,
@@ -20,19 +21,33 @@ from ironlaw.analysis.scheduling.lengths import (
 
 def test_the_best_number_of_rounds_for_many_replicates_by_hand() -> None:
     # sqrt(8 / 0.5 x 0.0009 / 0.0001) = sqrt(16 x 9) = 12.
-    assert kalibera_jones(Prices(start_s=8.0, round_s=0.5), 0.0001, 0.0009) == 12
+    assert kalibera_jones(Prices(start_s=8.0, round_s=0.5, counted_s=0.5), 0.0001, 0.0009) == 12
 
 
-def test_a_run_of_any_length_comes_to_the_best_number_of_rounds() -> None:
-    prices = Prices(start_s=8.0, round_s=0.5)
+def test_a_run_counts_for_the_share_wanted_where_that_widens_its_interval_by_little() -> None:
+    prices = Prices(start_s=8.0, round_s=0.5, counted_s=0.5)
     known = Components(between=0.0001, within=0.0009, degrees=1e9)
-    length = best_length(prices, known, Outlook(left_s=2000.0, ran=(12,) * 50, most=200))
+    length = best_length(prices, known, Outlook(left_s=2000.0, judged=(Judged(ran=(12,) * 50),), most=200))
     assert length is not None
-    # The minimum is flat: a replicate of 12 rounds costs 14 s, and 2000 s hold 143 of them.
-    assert 10 <= length.rounds <= 14
+    # Best are 12 rounds. 0.55 of a replicate take 0.55 x 8 / (0.5 - 0.55 x 0.5) = 19.6, and the minimum is flat.
+    assert length.rounds == 20
 
 
-prices = st.builds(Prices, start_s=st.floats(0.01, 60), round_s=st.floats(0.001, 10))
+def test_where_processes_vary_most_a_replicate_stays_as_short_as_is_best() -> None:
+    prices = Prices(start_s=8.0, round_s=0.5, counted_s=0.5)
+    known = Components(between=0.01, within=0.0009, degrees=1e9)
+    length = best_length(prices, known, Outlook(left_s=1000.0, most=200))
+    assert length is not None
+    # sqrt(8 / 0.5 x 0.09) = 1.2 rounds; 5 % of the interval is 10 % of the 116 replicates that fit.
+    assert length.rounds <= 3
+
+
+prices = st.builds(
+    lambda start_s, round_s, share: Prices(start_s=start_s, round_s=round_s, counted_s=share * round_s),
+    st.floats(0.01, 60),
+    st.floats(0.001, 10),
+    st.floats(0.0, 1.0),
+)
 variances = (
     st.builds(Components, between=st.floats(0, 1), within=st.floats(1e-9, 1), degrees=st.floats(0, 50)) | st.none()
 )
@@ -42,7 +57,7 @@ variances = (
 def test_what_is_planned_fits_into_the_time(
     price: Prices, known: Components | None, left_s: float, so_far: int, most: int
 ) -> None:
-    length = best_length(price, known, Outlook(left_s=left_s, ran=(4,) * so_far, most=most))
+    length = best_length(price, known, Outlook(left_s=left_s, judged=(Judged(ran=(4,) * so_far),), most=most))
     if length is None:
         assert left_s < price.round_s
         return

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ironlaw.analysis.scheduling.components import Components, components
 from ironlaw.analysis.scheduling.costs import Costs, costs_of
 from ironlaw.analysis.scheduling.lengths import (
+    Judged,
     Length,
     Outlook,
     Prices,
@@ -22,18 +23,20 @@ from ironlaw.analysis.turns import times_of
 from ironlaw.arm import Arm
 from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.experiment import CauseState
-from ironlaw.fact import CounterCheck, Reading
-from ironlaw.plan import Schedule
+from ironlaw.fact import Ceilings, CounterCheck, Reading
+from ironlaw.plan import CEILINGS_S, Schedule
 from ironlaw.recording import assemble
 from ironlaw.situation import Dimension, Situation
 
 # Of the time that is left, what is planned with: starting varies, and a turn cannot be cut.
 USABLE = 0.97
-# Layers may be read for this share of what everything else took, and code sampled for this share of the counted time,
-# but so long an arm at least: 60 samples, and in the first replicates as long again without it.
-LAYERS_SHARE = 0.2
-CODE_SHARE = 0.15
+# Layers may be read, and code sampled, for this share each of what everything else took, but code so long an arm at
+# least: 50 samples, and in the first replicates as long again without it. Where that is used up, a replicate has none.
+LAYERS_SHARE = 0.05
+CODE_SHARE = 0.05
 CODE_LEAST_S = 0.2
+# What the shortest sweep over layers takes, in inferences of each arm: two turns by the clock, one by either counter.
+LEAST_SWEEP = 12
 # What reading layers, and sampling code, takes the first time beside its turns, an arm: surveys, and resolving symbols.
 # Of mobilenet_v2 on two virtual CPUs that others used as well, by what lay between the facts: 0.4 to 0.6 s, and 0.6 to
 # 0.9 s. Twice that is reckoned with; beside eight other sessions it was 3.3 and 4.6 s.
@@ -142,9 +145,11 @@ class _Sizing:
             return self._filled(length, extras=True, answers=True)
         answers_s = self._answers_s()
         answers = answers_s <= ANSWERS_SHARE * max(0.0, self.situation.left_s)
-        left_s = max(0.0, self.situation.left_s - answers_s * answers) * USABLE - self._stopping_s()
+        reserved_s = answers_s * answers + self._ceilings_s()
+        left_s = max(0.0, self.situation.left_s - reserved_s) * USABLE - self._stopping_s()
         first_s = self._first_s()
-        rich, plain = self._length(left_s - first_s, extras=True), self._length(left_s, extras=False)
+        least_s = self._least_s()
+        rich, plain = self._length(left_s - first_s - least_s, extras=True), self._length(left_s, extras=False)
         is_cheap = first_s <= FIRST_SHARE * left_s
         extras = (
             rich is not None
@@ -167,13 +172,16 @@ class _Sizing:
             if rounds and later >= ALONE:
                 return Length(replicates=ALONE - so_far + min(most, int(later / 2)), rounds=rounds)
         outlook = Outlook(
-            left_s=left_s,
-            ran=self._rounds_of_open() if plan.standings else self._rounds_so_far(),
-            most=most,
-            is_open=plan.schedule.precision is not None,
-            hypotheses=max(1, sum(one.hypotheses for one in plan.standings if one.state is CauseState.OPEN)),
+            left_s=left_s, most=most, is_open=plan.schedule.precision is not None, judged=tuple(self._judged())
         )
         return best_length(prices, self.known, outlook)
+
+    def _judged(self) -> Iterator[Judged]:
+        """What was asked for, and the experiments that are open."""
+        yield Judged(ran=self._rounds_so_far())
+        hypotheses = sum(one.hypotheses for one in self.situation.plan.standings if one.state is CauseState.OPEN)
+        if hypotheses:
+            yield Judged(ran=self._rounds_of_open(), hypotheses=hypotheses)
 
     def _rounds_so_far(self) -> tuple[int, ...]:
         """The rounds of the completed replicates."""
@@ -192,13 +200,13 @@ class _Sizing:
 
     def _prices(self, *, extras: bool) -> Prices:
         start_s, round_s = self.costs.start_s, self.round_s()
+        counted_s = math.fsum(self.turns[arm.name] * self.costs.inference_s[arm.name] for arm in self.arms)
         if extras:
-            asked = len(_read(self.arms))
             plan = self.situation.plan
-            round_s *= 1 + LAYERS_SHARE * plan.layers + CODE_SHARE * plan.code
-            start_s *= 1 + LAYERS_SHARE * plan.layers
-            start_s += CODE_LEAST_S * asked * plan.code
-        return Prices(start_s=start_s, round_s=round_s)
+            share = LAYERS_SHARE * plan.layers + CODE_SHARE * plan.code
+            round_s *= 1 + share
+            start_s *= 1 + share
+        return Prices(start_s=start_s, round_s=round_s, counted_s=counted_s)
 
     def round_s(self) -> float:
         """One round of all arms, with what is between their turns."""
@@ -210,6 +218,18 @@ class _Sizing:
         each_s = FIRST_LAYERS_S * (plan.layers and not any(one.layers_s > NO_TIME_S for one in earlier))
         each_s += FIRST_CODE_S * (plan.code and not any(one.code_s > NO_TIME_S for one in earlier))
         return each_s * len(_read(self.arms))
+
+    def _least_s(self) -> float:
+        """What layers and code take in this replicate at least, where they are due in it."""
+        read = _read(self.arms)
+        sweep_s = LEAST_SWEEP * math.fsum(self.costs.inference_of(arm) for arm in read)
+        code_s = CODE_LEAST_S * len(read)
+        return sweep_s * _is_layers_due(self.situation) + code_s * _is_code_due(self.situation)
+
+    def _ceilings_s(self) -> float:
+        """What measuring the machine's ceilings will take, where that is due."""
+        is_due = self.situation.plan.ceilings and not any(isinstance(one, Ceilings) for one in self.situation.facts)
+        return CEILINGS_S * is_due
 
     def _stopping_s(self) -> float:
         stops = [one.stopping_s for one in self.situation.spent if one.counting_s > 0]
@@ -270,26 +290,31 @@ def _read(arms: Sequence[Arm]) -> list[Arm]:
     return [arm for arm in arms if not arm.repeats and not arm.serves]
 
 
+def _is_layers_due(situation: Situation) -> bool:
+    """Whether earlier replicates have left anything of the share of layers."""
+    used_s = math.fsum(one.layers_s for one in situation.spent)
+    return situation.plan.layers and used_s <= LAYERS_SHARE * situation.elapsed_s
+
+
+def _is_code_due(situation: Situation) -> bool:
+    """Whether earlier replicates have left anything of the share of sampled code."""
+    used_s = math.fsum(one.code_s for one in situation.spent)
+    return situation.plan.code and used_s <= CODE_SHARE * situation.elapsed_s
+
+
 def _layers_s(situation: Situation, counted_s: float) -> float:
-    """The rest of the time for layers, which is a share of everything else the run does; all of it in the first
-    replicate.
-    """
-    plan, spent = situation.plan, situation.spent
-    if not plan.layers or not _read(situation.alive()):
+    """The time for layers: the replicate's own share, at most the rest of the run's; 0 if that is used up."""
+    spent = situation.spent
+    if not _is_layers_due(situation) or not _read(situation.alive()):
         return 0.0
-    replicate_s = (counted_s + spent[-1].starting_s) * LAYERS_SHARE
-    if len(spent) == 1:
-        return replicate_s
-    used_s = sum(one.layers_s for one in spent)
+    used_s = math.fsum(one.layers_s for one in spent)
     left_s = (situation.elapsed_s - used_s + counted_s) * LAYERS_SHARE - used_s
-    return max(0.0, min(left_s, replicate_s))
+    return max(0.0, min(left_s, (counted_s + spent[-1].starting_s) * LAYERS_SHARE))
 
 
 def _code_s(situation: Situation, arms: Sequence[Arm], counted_s: float) -> float:
     """The time for code, at least `CODE_LEAST_S` per arm; 0 if earlier replicates have used up the run's share."""
-    asked, used_s = len(_read(arms)), sum(one.code_s for one in situation.spent)
-    if not situation.plan.code or not asked:
+    asked = len(_read(arms))
+    if not _is_code_due(situation) or not asked:
         return 0.0
-    if used_s > (situation.elapsed_s - used_s + counted_s) * CODE_SHARE:
-        return 0.0
-    return max(counted_s * CODE_SHARE, CODE_LEAST_S * asked)
+    return max((counted_s + situation.spent[-1].starting_s) * CODE_SHARE, CODE_LEAST_S * asked)

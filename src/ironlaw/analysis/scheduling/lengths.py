@@ -19,16 +19,33 @@ TURN_S = 0.1
 # Beyond this many degrees of freedom a quantile of t equals the normal one's to a hundredth.
 MOST_LOOKED_AT = 200
 MOST_ROUNDS = 100_000
+# The minimum over the number of replicates is flat. Where fewer and longer ones make the interval wider by less than
+# this, the longer are taken, until inferences are this share of a replicate: counted time averages the host's speeds,
+# and variances known from few replicates would trade it for starts at random (benchmarks/schedule.py, `dimension`).
+FLAT = 1.04
+COUNTED_WANTED = 0.55
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """The cost of a replicate: `start_s` once (including everything independent of its length), and `round_s` per round
-    (including layers and code, which are read in proportion).
+    (including layers and code, which are read in proportion), of which `counted_s` are inferences.
     """
 
     start_s: float
     round_s: float
+    counted_s: float
+
+    def counted_share(self, rounds: int) -> float:
+        """What inferences are of a replicate of this number of rounds."""
+        return rounds * self.counted_s / (self.start_s + rounds * self.round_s)
+
+    def rounds_wanted(self) -> int:
+        """The fewest rounds that are counted for COUNTED_WANTED of a replicate; MOST_ROUNDS where none are."""
+        left_s = self.counted_s - COUNTED_WANTED * self.round_s
+        if left_s <= 0:
+            return MOST_ROUNDS
+        return max(1, min(MOST_ROUNDS, math.ceil(COUNTED_WANTED * self.start_s / left_s)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +72,36 @@ def inferences_of(one_s: float, *, turn_s: float, shared: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """The rest of a run: `left_s` seconds and at most `most` replicates, after replicates of `ran` rounds.
+class Judged:
+    """Comparisons that further replicates narrow, after replicates of `ran` rounds.
 
-    `is_open`: the run may end after any replicate. `hypotheses` is the number judged together (Bonferroni).
+    `hypotheses` is the number judged together (Bonferroni).
+    """
+
+    ran: tuple[int, ...] = ()
+    hypotheses: int = 1
+
+    def half_width(self, further: Length, between: float, within: float) -> float:
+        """The half-width after further replicates; infinite with one replicate in all."""
+        before = math.fsum(between + within / rounds for rounds in self.ran)
+        total = len(self.ran) + further.replicates
+        if total < 2:
+            return math.inf
+        spread = math.sqrt(before + further.replicates * (between + within / further.rounds)) / total
+        return t_quantile(total - 1, 1 - (1 - CONFIDENCE) / 2 / self.hypotheses) * spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """The rest of a run: `left_s` seconds and at most `most` replicates, for the comparisons `judged`.
+
+    `is_open`: the run may end after any replicate.
     """
 
     left_s: float
     most: int
-    ran: tuple[int, ...] = ()
+    judged: tuple[Judged, ...] = (Judged(),)
     is_open: bool = False
-    hypotheses: int = 1
 
 
 def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> Length | None:
@@ -75,13 +111,14 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
     The first of the replicates has started already. With n replicates of r rounds, the half-width is t(n - 1)
     sqrt((between + within / r) / n); completed replicates count with their own rounds. For many replicates the minimum
     is at r = sqrt(start / round x within / between) (Kalibera & Jones, ISMM 2013, section 6). For few, the quantile of
-    t, which falls from 12.7 at two replicates to 2.4 at eight, favours replicates over rounds. If the run may end at
+    t, which falls from 12.7 at two replicates to 2.4 at eight, favours replicates over rounds. With several sets of
+    comparisons, the geometric mean of their half-widths counts. Among lengths within FLAT of the minimum, the one is
+    chosen that spends COUNTED_WANTED of a replicate on inferences, or the longest if none does. If the run may end at
     any replicate, none is longer than is best for many.
     """
     between, within = assumed(prices, known)
-    before = math.fsum(between + within / rounds for rounds in outlook.ran)
     longest = kalibera_jones(prices, between, within)
-    best: tuple[float, Length] | None = None
+    tried: list[tuple[float, Length]] = []
     for count in range(1, min(outlook.most, MOST_LOOKED_AT) + 1):
         rest_s = outlook.left_s - (count - 1) * prices.start_s
         rounds = min(MOST_ROUNDS, math.floor(rest_s / count / prices.round_s))
@@ -89,21 +126,31 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
             rounds = min(rounds, longest)
         if rounds < 1:
             break
-        total = len(outlook.ran) + count
-        half = t_quantile(total - 1, 1 - (1 - CONFIDENCE) / 2 / outlook.hypotheses) if total > 1 else math.inf
-        half *= math.sqrt(before + count * (between + within / rounds)) / total
-        if best is None or half < best[0] or math.isinf(half):
-            best = half, Length(replicates=count, rounds=rounds)
-    return None if best is None else best[1]
+        length = Length(replicates=count, rounds=rounds)
+        tried.append((_mean_ln([one.half_width(length, between, within) for one in outlook.judged]), length))
+    if not tried:
+        return None
+    least = min(half for half, _ in tried)
+    if math.isinf(least):
+        return tried[-1][1]
+    best = next(length for half, length in tried if half == least)
+    flat = [length for half, length in tried if half <= least + math.log(FLAT) and length.rounds >= best.rounds]
+    enough = max(best.rounds, prices.rounds_wanted())
+    return next((length for length in reversed(flat) if length.rounds >= enough), flat[0])
+
+
+def _mean_ln(half_widths: Collection[float]) -> float:
+    """Of the logarithms; minus infinity where nothing varies."""
+    return fmean(math.log(one) if one > 0 else -math.inf for one in half_widths)
 
 
 def alone_rounds(prices: Prices, known: Components | None, *, left_s: float, replicates: int) -> int:
     """The rounds of replicates before experiments join: what fits into the time given, at most the best number for many
-    replicates.
+    replicates or that which spends COUNTED_WANTED of a replicate on inferences.
     """
     between, within = assumed(prices, known)
     fitting = math.floor((left_s / replicates - prices.start_s) / prices.round_s)
-    return max(0, min(fitting, kalibera_jones(prices, between, within)))
+    return max(0, min(fitting, max(prices.rounds_wanted(), kalibera_jones(prices, between, within))))
 
 
 def assumed(prices: Prices, known: Components | None) -> tuple[float, float]:
