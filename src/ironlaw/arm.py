@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ironlaw.point import NOWHERE, THREADS, Point
 from ironlaw.variant import Variant
 
 AGAIN = " (again)"
@@ -16,6 +17,7 @@ class Arm:
 
     `factory` is `file.py:name` or `package.module:name` of a user's own program (or a model file), and None for a
     variant of the plan's model. `repeats` names the arm that this one runs again, as the control of the recording.
+    `point` is where it is in what the recording varies.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Arm:
     factory: str | None = None
     repeats: str | None = None
     serves: tuple[str, ...] = ()  # the causes it was added to test; empty: it was requested
+    point: Point = NOWHERE
 
     @classmethod
     def of(cls, text: str) -> Arm:
@@ -36,8 +39,19 @@ class Arm:
 
     def again(self) -> Arm:
         """The control: the same program under a second name."""
-        return Arm(name=self.name + AGAIN, variant=self.variant, factory=self.factory, repeats=self.name)
+        return replace(self, name=self.name + AGAIN, repeats=self.name)
+
+    def at(self, point: Point) -> Arm:
+        """The arm at a point, named after both; threads are a level of its variant."""
+        threads = point.value(THREADS)
+        variant = self.variant if threads is None else self.variant.with_level(THREADS, threads)
+        return replace(self, name=f"{self.name} {point}", variant=variant, point=point)
+
+    @property
+    def base(self) -> str:
+        """Its name without its point, by which arms of several points are the same arm."""
+        return self.name.removesuffix(f" {self.point}") if self.point else self.name
 
     def prepared_as(self) -> str:
         """A key that is equal for arms that share one prepared model."""
-        return f"{self.factory or ''}|{self.variant.shaping()}"
+        return f"{self.factory or ''}|{self.variant.shaping()}|{self.point.without(THREADS)}"

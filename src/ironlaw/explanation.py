@@ -19,11 +19,13 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
 from ironlaw.split import Ledger, OperatorRow, Split, Term
+from ironlaw.varied import Varied
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
 NOT_ATTACHED = Missing("no file with the times of operators is attached")
 NOT_SEARCHED = Missing("nothing was searched")
+NOT_VARIED = Missing("nothing was varied")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
 SHARED_OUT_FROM = 0.01
@@ -321,3 +323,4 @@ class Explanation:
     gains_by_phase: tuple[GainByPhase, ...] = ()
     source: str = ""  # what was explained, where it is no recording
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth
+    varied: Maybe[Varied] = NOT_VARIED  # by point, where the arms are at several

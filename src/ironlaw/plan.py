@@ -8,6 +8,7 @@ from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.experiment import CauseStanding, CauseState, Experiment
 from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
+from ironlaw.point import Point
 from ironlaw.variant import PHASE
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
@@ -90,17 +91,23 @@ class Plan:
         """The arm the others are compared with."""
         return self.arms[0]
 
+    def points(self) -> tuple[Point, ...]:
+        """The points of what the recording varies, in the order of their arms; none where it varies nothing."""
+        return tuple(dict.fromkeys(arm.point for arm in self.arms if arm.point))
+
     def asked(self) -> tuple[Arm, ...]:
         """The arms that were requested: neither repeats nor experiments."""
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
 
     def control_of(self, arm: Arm) -> Arm:
-        """The arm that one is compared with: the first that was requested in the same phase of generation.
+        """The arm that one is compared with: the first one requested at its point, in its phase of generation.
 
-        Without phases that is the first arm. The phases of one model are different workloads, and are not compared.
+        Without phases and points that is the first arm. The phases of one model, and the points at which an arm is
+        measured, are different workloads, and are not compared.
         """
         phase = arm.variant.level(PHASE)
-        return next((one for one in self.asked() if one.variant.level(PHASE) == phase), self.control)
+        like = (one for one in self.asked() if one.point == arm.point and one.variant.level(PHASE) == phase)
+        return next(like, self.control)
 
     def pairs(self) -> tuple[tuple[Arm, Arm], ...]:
         """Each requested arm with its control in front; arms that are controls themselves have no pair."""
@@ -117,8 +124,9 @@ class Plan:
 
 
 def with_control(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-    """Append the first arm once more, as the control that shows what no difference looks like."""
-    return (*arms, arms[0].again())
+    """Append the first arm once more, as the control that shows what no difference looks like; one at each point."""
+    first = {arm.point: arm for arm in reversed(arms)}
+    return (*arms, *(first[point].again() for point in dict.fromkeys(arm.point for arm in arms)))
 
 
 def _require_positive(name: str, value: float, hint: str, *, most: float = MOST) -> None:

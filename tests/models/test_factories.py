@@ -12,6 +12,7 @@ from ironlaw import models
 from ironlaw.circumstance import GivenExamples
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import saved
+from ironlaw.point import Point
 
 NETS = """
 import torch
@@ -168,3 +169,44 @@ def read_elsewhere(path: Path) -> None:
 
     code = "import sys, pathlib; from ironlaw.models import saved; print(saved.load_module(pathlib.Path(sys.argv[1])))"
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60, cwd="/")
+
+
+SIZED = """
+import torch
+from torch import nn
+
+def sized(batch=1, width=4): return nn.Linear(width, 2), (torch.ones(batch, width),)
+def fixed(): return nn.Linear(4, 2), (torch.ones(1, 4),)
+def any_keyword(**named): return nn.Linear(4, 2), (torch.ones(named.get("rows", 1), 4),)
+"""
+
+
+@pytest.fixture
+def sized(tmp_path: Path) -> Callable[[str], str]:
+    path = tmp_path / "sized.py"
+    path.write_text(SIZED)
+    return lambda name: f"{path}:{name}"
+
+
+def at(**settings: int) -> Point:
+    return Point(settings=tuple((name, str(value)) for name, value in settings.items()))
+
+
+def test_a_factory_is_called_with_the_keywords_of_its_point(sized: Callable[[str], str]) -> None:
+    model = models.open_model(sized("sized"), at=at(width=6), batch=3)
+    assert model.inputs[0][0].shape == (3, 6)
+    assert model.keywords == {"width": 6, "batch": 3}
+    assert models.open_model(sized("any_keyword"), at=at(rows=5)).inputs[0][0].shape == (5, 4)
+
+
+def test_a_keyword_that_a_factory_does_not_take_is_refused_before_it_is_called(sized: Callable[[str], str]) -> None:
+    with pytest.raises(BadInput, match="takes no keyword 'widht'") as refused:
+        models.open_model(sized("sized"), at=at(widht=6))
+    assert "width" in refused.value.hint
+
+
+def test_a_batch_that_a_factory_does_not_take_is_refused_where_it_gives_its_own_inputs(
+    sized: Callable[[str], str],
+) -> None:
+    with pytest.raises(BadInput, match="a batch of 4 would change nothing"):
+        models.open_model(sized("fixed"), batch=4)

@@ -19,6 +19,7 @@ from ironlaw.analysis.concerns.validity import validity_doubts
 from ironlaw.analysis.generation import gains_by_phase, generation
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
+from ironlaw.analysis.points import explain_points
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.statistics.association import associations
 from ironlaw.analysis.statistics.paired import Pairs
@@ -113,17 +114,32 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     """Explain a recording: every arm against the control, with intervals and concerns.
 
     `control` replaces the plan's first arm; `changed` restricts the explanation to one comparison. An arm that repeats
-    another is compared with that one; if they differ, every difference is unproven.
+    another is compared with that one; if they differ, every difference is unproven. If arms are at several points,
+    each is compared with the control of its own point, unless arms are named.
 
     Raises:
         BadInput: there is no arm of that name.
         RecordingUnreadable: the recording was cut before its plan.
     """
     plan = recording.plan
+    if control is None and changed is None and len(plan.points()) > 1:
+        return explain_points(
+            recording,
+            counted_in_scope(recording, turns_of(recording)),
+            partial(_explained, controls=len(plan.points())),
+        )
+    return _explained(recording, control=control, changed=changed, controls=max(1, len(plan.points())))
+
+
+def _explained(
+    recording: Recording, *, controls: int, control: str | None = None, changed: str | None = None
+) -> Explanation:
+    """One point, or all arms of a recording; `controls` are how many the whole recording has."""
+    plan = recording.plan
     names = [arm.name for arm in plan.arms]
     chosen = _known(control, names) or plan.control.name
     pairs = _compared(recording, names, chosen=chosen, only=_known(changed, names))
-    ground = _ground(recording, chosen)
+    ground = _ground(recording, chosen, controls)
     concerns = _doubts_of_arms(ground)
     strays = strays_among(concerns)
     agreeing = [pair for pair in pairs if not {*pair} & strays]
@@ -138,7 +154,7 @@ def explain(recording: Recording, *, control: str | None = None, changed: str | 
     return _concluded(ground, tuple(comparisons), concerns)
 
 
-def _ground(recording: Recording, control: str) -> Ground:
+def _ground(recording: Recording, control: str, controls: int) -> Ground:
     turns = counted_in_scope(recording, turns_of(recording))
     evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
     rows = summarise(recording, turns, [arm.name for arm in recording.plan.arms])
@@ -147,7 +163,7 @@ def _ground(recording: Recording, control: str) -> Ground:
     return Ground(
         evidence=evidence,
         control=control,
-        check=_control_check(evidence),
+        check=_control_check(evidence, recording.plan.arm(control), controls),
         rows=tuple(
             replace(
                 _with_speedup(row, evidence, _control_of(recording, row.arm, control)),
@@ -326,16 +342,17 @@ def _control_of(recording: Recording, name: str, chosen: str) -> str:
     return chosen if is_like else plan.control_of(arm).name
 
 
-def _control_check(evidence: Evidence) -> Maybe[Comparison]:
+def _control_check(evidence: Evidence, control: Arm, controls: int) -> Maybe[Comparison]:
+    """The comparison with itself of the control at the same point; `controls` are those of the whole recording."""
     for arm in evidence.recording.plan.arms:
-        if arm.repeats:
+        if arm.repeats and arm.point == control.point:
             # Not held to the goal: an interval widened to it would hide that the control moved.
             goal = replace(evidence.goal(), stopped_on_it=False)
             comparison, pairs = evidence.compare(arm.repeats, arm.name, goal=goal)
             if pairs is None:
                 assert isinstance(comparison.ln_ratio, Missing)
                 return comparison.ln_ratio
-            return settled(comparison)
+            return settled(comparison, among=controls)
     return Missing("the recording has no control arm")
 
 

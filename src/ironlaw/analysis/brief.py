@@ -34,17 +34,17 @@ def briefly(recording: Recording) -> Brief:
         precision=plan.schedule.precision,
         stopped_on_it=is_known(recording.ended) and recording.ended.why is Ending.PRECISION,
     )
-    again = next((arm for arm in plan.arms if arm.repeats), None)
-    check = None
-    if again is not None and again.repeats is not None:
-        check = settled(_compared(turns, again.repeats, again.name, goal))
-    moved = check is not None and has_moved(check)
-    comparisons = [
-        _compared(turns, plan.control.name, arm.name, goal) for arm in plan.asked() if arm.name != plan.control.name
-    ]
-    if moved:
-        comparisons = [replace(comparison, difference=Difference.UNPROVEN) for comparison in comparisons]
-    return Brief(comparisons=tuple(comparisons), control_moved=moved)
+    controls = [(arm.repeats, arm) for arm in plan.arms if arm.repeats is not None]
+    checks = {
+        arm.point: settled(_compared(turns, first, arm.name, goal), among=len(controls)) for first, arm in controls
+    }
+    moved = {point for point, check in checks.items() if has_moved(check)}
+    comparisons = []
+    for control, arm in plan.pairs():
+        comparison = _compared(turns, control.name, arm.name, goal)
+        difference = Difference.UNPROVEN if arm.point in moved else comparison.difference
+        comparisons.append(replace(comparison, difference=difference))
+    return Brief(comparisons=tuple(comparisons), control_moved=bool(moved))
 
 
 def _compared(turns: dict[str, ArmTurns], control: str, changed: str, goal: Goal) -> Comparison:

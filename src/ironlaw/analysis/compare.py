@@ -9,16 +9,18 @@ from ironlaw.analysis.iron_law.lmdi import decompose
 from ironlaw.analysis.iron_law.split import counterfactuals, read_once, split_with_intervals
 from ironlaw.analysis.iron_law.states import states
 from ironlaw.analysis.statistics.covariate import adjust
-from ironlaw.analysis.statistics.interval import rank_interval, t_interval
+from ironlaw.analysis.statistics.interval import CONFIDENCE, rank_interval, t_interval
 from ironlaw.analysis.statistics.paired import Pairs, pair
 from ironlaw.analysis.statistics.stopping import replicates_needed
 from ironlaw.analysis.turns import ArmTurns
+from ironlaw.analysis.verdicts.family import p_value
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison, Difference
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
 NEGLIGIBLE_MOVE = 0.002  # ln units
+ERROR = 1 - CONFIDENCE  # that the controls of a recording may be in together
 NO_GOAL = Missing("the plan asks for no precision")
 
 
@@ -103,13 +105,17 @@ def absent(control: str, changed: str, reason: str) -> Comparison:
     )
 
 
-def settled(check: Comparison) -> Comparison:
+def settled(check: Comparison, *, among: int = 1) -> Comparison:
     """The control's comparison with itself; a move too small to matter counts as none.
 
     Long recordings detect differences as small as those caused by an arm's position in its round. A move whose whole
-    interval is inside +-0.2 % casts no doubt on larger differences.
+    interval is inside +-0.2 % casts no doubt on larger differences. If the recording has several controls (`among` is
+    their number), each has its part of the 5 % in which noise moves one (Bonferroni).
     """
-    if is_known(check.ln_ratio) and check.ln_ratio.lies_within(NEGLIGIBLE_MOVE):
+    if not is_known(check.ln_ratio):
+        return check
+    is_by_noise = among > 1 and among * p_value(check.replicates) >= ERROR
+    if is_by_noise or check.ln_ratio.lies_within(NEGLIGIBLE_MOVE):
         return replace(check, difference=Difference.NONE_SHOWN)
     return check
 

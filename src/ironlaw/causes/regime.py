@@ -14,8 +14,8 @@ class Regime(Cause):
     part = Part.SLOWER
     order = 440
     example = (
-        "`ironlaw run model.py:build --threads 2`: record at another batch, shape or number of threads, and compare "
-        "the answers"
+        "`ironlaw run model.py:build --vary batch=1,16`: faster at one point and slower at another confirms it, with "
+        "the interaction's interval; the same sign at all of them refutes it"
     )
 
 

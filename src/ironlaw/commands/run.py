@@ -28,6 +28,7 @@ _CLICK_TYPES: dict[ValueKind, click.ParamType[Any]] = {
     ValueKind.SHARE: click.STRING,
     ValueKind.PATH: click.STRING,
     ValueKind.CAUSES: click.STRING,
+    ValueKind.VARIED: click.STRING,
 }
 
 
@@ -47,6 +48,7 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
         option.flag,
         type=click.Choice(option.choices) if option.kind is ValueKind.CHOICE else _CLICK_TYPES[option.kind],
         metavar=option.metavar,
+        multiple=option.kind is ValueKind.VARIED,
         default=default if is_shown else None,
         show_default=is_shown,
         help=option.help,
@@ -104,7 +106,8 @@ class Invocation:
         from ironlaw.running import check, out_for, plan_of
 
         keywords = [option.keyword for option in options().values()]
-        given = {keyword: words[keyword] for keyword in keywords}
+        # What may be repeated is an empty tuple where it is not given.
+        given = {keyword: words[keyword] if words[keyword] != () else None for keyword in keywords}
         settings = Settings.of(given, model=words["model"], arms=_named_arms(words), typed=True)
         plan = plan_of(settings)
         check(settings)

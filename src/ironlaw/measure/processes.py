@@ -342,7 +342,7 @@ class ProcessStage:
             labels=self._plan.labels,
             seed=self._plan.seed,
             threads=threads,
-            batch=self._plan.batch,
+            batch=arm.point.batch(self._plan.batch),
             cpus=self._cpus(threads),
             check=self._check,
             code=self._plan.code,

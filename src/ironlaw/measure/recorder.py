@@ -210,9 +210,9 @@ def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
 
 
 def _goes_on_without(run: _Run, name: str) -> bool:
-    """Whether the input that failed is one arm's own, and an arm with another one is left."""
-    source = run.plan.arm(name).factory
-    return source is not None and any(arm.factory != source for arm in run.alive())
+    """Whether the input that failed is one arm's own, or of one point, and an arm with another one is left."""
+    failed = run.plan.arm(name)
+    return any(arm.point != failed.point or failed.factory not in (None, arm.factory) for arm in run.alive())
 
 
 def _run_replicates(run: _Run) -> Ending:

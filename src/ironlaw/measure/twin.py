@@ -178,7 +178,7 @@ class Twin:
         self._enter_process({})
         before = read_settings()
         was_loaded = torch_use.is_loaded()
-        model = open_model(source, images=setup.images, batch=setup.batch, seed=setup.seed)
+        model = open_model(source, images=setup.images, batch=setup.batch, seed=setup.seed, at=setup.arm.point)
         settings = changed_since(before)
         if setup.labels is not None:
             check_fit(model, read_labels(setup.labels, images=setup.images))

@@ -8,11 +8,13 @@ saved.save(model, folder), saved.load(folder)     so that replicates only read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ironlaw.circumstance import Circumstance
 from ironlaw.models.images import Preprocessing
+from ironlaw.point import NOWHERE, Point
 
 if TYPE_CHECKING:
     from ironlaw.models.inputs import Examples
@@ -40,6 +42,7 @@ class LoadedModel:
     preprocessing: Preprocessing | None = None  # of its images; None where it takes none
     source: str = ""
     seed: int = 0
+    keywords: Mapping[str, object] = field(default_factory=dict)  # that its factory was called with
 
     @classmethod
     def fed(
@@ -71,8 +74,12 @@ class LoadedModel:
         return self.module if self.quantizable is None else self.quantizable
 
 
-def open_model(source: str, *, images: str | None = None, batch: int = 1, seed: int = 0) -> LoadedModel:
+def open_model(
+    source: str, *, images: str | None = None, batch: int = 1, seed: int = 0, at: Point = NOWHERE
+) -> LoadedModel:
     """The model a source names, with weights and inputs. Imports torch and runs user code: call it in a child process.
+
+    `at` holds what a factory is called with, or the sizes of open dimensions of a model file.
 
     Raises:
         BadInput: nothing has that name, or the images cannot be used.
@@ -80,7 +87,7 @@ def open_model(source: str, *, images: str | None = None, batch: int = 1, seed: 
     """
     from ironlaw.models.sources import open_source
 
-    return open_source(source, images=images, batch=batch, seed=seed)
+    return open_source(source, images=images, batch=batch, seed=seed, keywords=at.keywords())
 
 
 def check_source(source: str) -> None:

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,20 +18,26 @@ from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.models import LoadedModel, handed_over, inputs, saved, torch_use
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import Provenance, first_line
+from ironlaw.point import BATCH
 
 _RETURNS = "it returns a torch module (or a callable), or (module, inputs) with inputs a tuple of its arguments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a factory returned: something to call, and arguments for it if it gave any."""
+    """What a factory returned: something to call, and arguments for it if it gave any; and what it was called with."""
 
     program: Callable[..., Any]
     examples: list[tuple[Any, ...]]
+    keywords: dict[str, object] = field(default_factory=dict)
 
 
-def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+def open_factory(
+    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object] | None = None
+) -> LoadedModel:
     """The model that a user's function makes; its own inputs, or photographs where it gives none.
+
+    A factory with a keyword `batch` is called with the batch.
 
     The module is left as the factory made it, training mode included; a callable is run as it is, autograd included.
 
@@ -39,11 +45,11 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         BadInput: the module has no such function, or the images cannot be used.
         ArmFailed: the function raised or returned something else, or the module cannot take its inputs.
     """
-    made = make(source, seed=seed)
-    if made.examples and batch > 1:
+    made = make(source, seed=seed, keywords=keywords, batch=batch)
+    if made.examples and batch > 1 and BATCH not in made.keywords:
         raise BadInput(
-            f"{source} gives its own inputs, so --batch {batch} would change nothing",
-            hint="leave --batch out and return inputs of that batch from the factory",
+            f"{source} gives its own inputs, so a batch of {batch} would change nothing",
+            hint="give the factory a keyword for it, def build(batch=1), and return inputs of that batch",
         )
     if made.examples:
         given, circumstances = made.examples, (GivenExamples(count=len(made.examples)),)
@@ -52,11 +58,12 @@ def open_factory(source: str, *, images: str | None, batch: int, seed: int) -> L
         examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
     examples = inputs.fitting(made.program, examples)
     _try_out(source, made, examples.turns[0])
-    return LoadedModel.fed(source, made.program, Provenance(text="as the factory made them"), examples)
+    opened = LoadedModel.fed(source, made.program, Provenance(text="as the factory made them"), examples)
+    return replace(opened, keywords=made.keywords)
 
 
-def make(source: str, *, seed: int) -> Made:
-    """Call the factory, with every random generator seeded.
+def make(source: str, *, seed: int, keywords: Mapping[str, object] | None = None, batch: int = 1) -> Made:
+    """Call the factory with these keywords, and the batch if it has a keyword for it, every random generator seeded.
 
     Raises:
         BadInput: there is no such function.
@@ -73,14 +80,28 @@ def make(source: str, *, seed: int) -> Made:
     if torch_use.is_module(factory):
         return Made(program=factory, examples=[])
     _seed_everything(seed)
+    given = dict(keywords or {})
+    if batch > 1 and _takes(factory, BATCH):
+        given[BATCH] = batch
     try:
-        returned = factory()
+        returned = factory(**given)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # user code: whatever it raises is this arm's failure
+        how = (
+            f"with {', '.join(f'{name}={value!r}' for name, value in given.items())}" if given else "without arguments"
+        )
         raise ArmFailed(
             f"{source} raised {type(error).__name__}: {first_line(error)}{_place(error, where)}",
-            hint="check that it works when called without arguments",
+            hint=f"check that it works when called {how}",
         ) from None
-    return _understood(source, returned)
+    return replace(_understood(source, returned), keywords=given)
+
+
+def _takes(factory: Any, keyword: str) -> bool:
+    """Whether a factory names a keyword among its parameters."""
+    try:
+        return keyword in inspect.signature(factory).parameters
+    except (ValueError, TypeError):  # it is no function, or a builtin of which nothing is known
+        return False
 
 
 def _imported(where: str) -> ModuleType:

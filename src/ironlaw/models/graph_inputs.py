@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,11 +47,15 @@ _HINT = "check it with onnx.checker, or export it again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphInput:
-    """An input of a graph: its name, its type as numpy calls it, and its sizes; None where one is open."""
+    """An input of a graph: its name, its type as numpy calls it, and its sizes; None where one is open.
+
+    `open_names` are what the file calls its open sizes, by their place; there are none in an .xml file.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    open_names: Mapping[int, str] = field(default_factory=dict)
 
 
 def read_inputs(source: str) -> list[GraphInput]:
@@ -67,6 +71,12 @@ def read_inputs(source: str) -> list[GraphInput]:
     if not found:
         raise BadInput(f"{source} holds no graph with inputs", hint=_HINT)
     return found
+
+
+def open_dimensions(source: str) -> tuple[str, ...]:
+    """What a file calls the open sizes of its inputs, but for the batch: `--vary` sets them by these names."""
+    inputs = read_inputs(source)
+    return tuple(dict.fromkeys(name for one in inputs for place, name in one.open_names.items() if place and name))
 
 
 def external_files(source: str) -> tuple[str, ...]:
@@ -170,8 +180,15 @@ def _value_info(info: _Message) -> GraphInput:
     kind = about[1].number() if 1 in about else 0
     if kind not in _ONNX_TYPES:
         raise ValueError(f"its input {name} has the type number {kind}")
-    shape = tuple(_dimension(one) for at, one in about[2].fields() if at == 1) if 2 in about else ()
-    return GraphInput(name=name, dtype=_ONNX_TYPES[kind], shape=shape)
+    sizes = [one for at, one in about[2].fields() if at == 1] if 2 in about else []
+    shape = tuple(map(_dimension, sizes))
+    named = {place: _symbol(one) for place, one in enumerate(sizes) if shape[place] is None}
+    return GraphInput(name=name, dtype=_ONNX_TYPES[kind], shape=shape, open_names=named)
+
+
+def _symbol(part: _Message) -> str:
+    """What an open size is called (Dimension.dim_param); empty where it has no name."""
+    return next((value.text() for number, value in part.fields() if number == 2), "")
 
 
 def _dimension(part: _Message) -> int | None:

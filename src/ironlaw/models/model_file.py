@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,17 @@ class ModelFile:
     input_names: tuple[str, ...]
 
 
-def open_file(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+def open_file(
+    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object] | None = None
+) -> LoadedModel:
     """The model in a file, with photographs where it takes one image, else with seeded random inputs.
+
+    `keywords` are sizes of open dimensions, by the names that the file gives them.
 
     Raises:
         BadInput: the file is damaged or no model.
     """
-    graph_inputs = read_inputs(source)
+    graph_inputs = [_sized(one, _sizes(source, keywords or {})) for one in read_inputs(source)]
     _check_batch(source, graph_inputs, batch)
     how = _as_image(graph_inputs)
     if how is not None:
@@ -45,6 +50,21 @@ def open_file(source: str, *, images: str | None, batch: int, seed: int) -> Load
         examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, circumstances=circumstances)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
     return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)
+
+
+def _sizes(source: str, keywords: Mapping[str, object]) -> dict[str, int]:
+    for name, size in keywords.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise BadInput(f"{source}: {name}={size} is no size", hint=f"a whole number above 0: {name}=128")
+    return {name: size for name, size in keywords.items() if isinstance(size, int)}
+
+
+def _sized(one: GraphInput, sizes: Mapping[str, int]) -> GraphInput:
+    """An input whose open dimensions have the sizes given for them."""
+    shape = tuple(
+        sizes.get(one.open_names.get(place, ""), size) if place else size for place, size in enumerate(one.shape)
+    )
+    return replace(one, shape=shape)
 
 
 def _check_batch(source: str, graph_inputs: list[GraphInput], batch: int) -> None:

@@ -40,6 +40,7 @@ def save(model: LoadedModel, folder: Path) -> None:
         "weights": model.weights,
         "source": model.source,
         "seed": model.seed,
+        "keywords": dict(model.keywords),
         "preprocessing": msgspec.to_builtins(model.preprocessing),
         "circumstances": [encode(fact).decode() for fact in model.circumstances],
     }
@@ -58,6 +59,7 @@ def load(folder: Path, *, probes: bool = False) -> LoadedModel:
         weights=about["weights"],
         source=about["source"],
         seed=about["seed"],
+        keywords=about["keywords"],
         circumstances=_circumstances(about["circumstances"]),
         preprocessing=msgspec.convert(about.get("preprocessing"), Preprocessing | None),
         module=None,

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -117,16 +118,57 @@ def check(source: str) -> None:
             _check_hugging_face(source)
 
 
-def open_source(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
+def open_source(
+    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object]
+) -> LoadedModel:
     """The model a source names; see `ironlaw.models.open_model`."""
     if batch < 1:
         raise BadInput(f"the batch is {batch}; it must be above 0", hint="for example a batch of 1")
     check(source)
+    check_keywords(source, tuple(keywords))
     module, function = _OPENERS[kind_of(source)]
+    given = {"keywords": keywords} if keywords else {}
     opened: LoadedModel = getattr(importlib.import_module(f"ironlaw.models.{module}"), function)(
-        source, images=images, batch=batch, seed=seed
+        source, images=images, batch=batch, seed=seed, **given
     )
     return replace(opened, source=source, seed=seed)
+
+
+def check_keywords(source: str, names: Sequence[str]) -> None:
+    """Check that a model can be varied in these settings, as far as that shows without running user code.
+
+    Raises:
+        BadInput: its factory has no such keyword, its graph no such open dimension, or it is neither.
+    """
+    if not names:
+        return
+    known: Sequence[str]
+    match kind_of(source):
+        case Kind.FILE:
+            found = _keywords_of(source)
+            if found is None:
+                return
+            known, what = found, "takes no keyword"
+        case Kind.MODEL_FILE:
+            known, what = graph_inputs.open_dimensions(source), "has no open dimension called"
+        case Kind.PACKAGE:
+            return
+        case _:
+            known, what = (), "has no setting"
+    for name in names:
+        if name not in known:
+            others = offer_closest(name, [*known, "batch", "threads"])
+            raise BadInput(f"{source} {what} {name!r} to vary", hint=others)
+
+
+def _keywords_of(source: str) -> list[str] | None:
+    """What a factory can be called with by name; None where its file does not show it, or it takes any."""
+    where, _, name = source.rpartition(":")
+    tree = ast.parse(read_bounded(Path(where), most=MOST_BYTES_OF_SOURCE).decode("utf-8"), filename=where)
+    found = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == name]
+    if not found or found[-1].decorator_list or found[-1].args.kwarg is not None:
+        return None
+    return [one.arg for one in (*found[-1].args.args, *found[-1].args.kwonlyargs)]
 
 
 # What opens each kind, imported only then.

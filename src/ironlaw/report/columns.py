@@ -133,7 +133,7 @@ def control_name(explanation: Explanation) -> str:
 
 
 def _controls(explanation: Explanation) -> frozenset[str]:
-    """The arms that are compared with none, but others with them: one in each phase of generation."""
+    """The arms that are compared with none, but others with them: one a phase of generation, and one a point."""
     if isinstance(explanation.plan, Missing):
         return frozenset()
     plan = explanation.plan

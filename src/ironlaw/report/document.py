@@ -46,6 +46,7 @@ from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
 from ironlaw.report.run_time import run_document
+from ironlaw.report.vary import explanation_at, point_document, varied_document
 from ironlaw.report.verdicts import cause_sentence
 from ironlaw.split import SplitTerm, Term
 from ironlaw.text import plain_json
@@ -87,6 +88,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
             for point in explanation.front
         ],
         "mixed": _mixed(explanation.mixed),
+        "varied": varied_document(explanation),
         "waterfall": [
             {
                 "step": step.name,
@@ -114,6 +116,7 @@ def _arm(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
     ms = MILLISECONDS.size
     return {
         "arm": arm.arm,
+        "point": point_document(explanation, arm.arm),
         "added_by_experiments": arm.arm in added_arms(explanation),
         "inferences": plain_value(arm.inferences),
         **value_and_interval("time_ms", wall_time(arm), unit=ms),
@@ -177,7 +180,8 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         **ledger_check(comparison.ledger),
         "account": account_document(comparison.account),
         "operators": operators_document(comparison),
-        "text": paragraph(comparison, explanation),
+        "point": point_document(explanation, comparison.changed),
+        "text": paragraph(comparison, explanation_at(explanation, comparison.changed)),
     }
 
 

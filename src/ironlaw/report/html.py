@@ -51,6 +51,8 @@ from ironlaw.report.recommendation import (
     recommendation_sentence,
 )
 from ironlaw.report.run_time import run_bar
+from ironlaw.report.vary import explanation_at
+from ironlaw.report.vary_figures import varied_view
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain, plain_json
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
 # The sentences that the templates ask for by name.
 _SAID = (
+    explanation_at,
     control_sentence,
     cut_sentence,
     effect_text,
@@ -157,6 +160,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "strips": _strips(recording, explanation, prefix) if recording else [],
         "map": figures.association_map(_asked_associations(explanation), name=f"{prefix}associations"),
         "associations": [item for item in explanation.associations if is_known(item.correlation)],
+        "varied": varied_view(explanation, prefix=prefix),
         "waterfall": waterfall_rows(explanation),
         "waterfall_heading": waterfall_heading().rstrip(":"),
         "run_bar": run_bar(explanation.run, name=f"{prefix}run"),

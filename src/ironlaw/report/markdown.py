@@ -27,6 +27,11 @@ from ironlaw.report.recommendation import (
     next_best_sentences,
     recommendation_sentence,
 )
+from ironlaw.report.vary import HEADING as VARIED_HEADING
+from ironlaw.report.vary import explanation_at, series_sentences, varied_of, verdict_text
+from ironlaw.report.vary import headings as varied_headings
+from ironlaw.report.vary import next_sentence as next_sentence_of_points
+from ironlaw.report.vary import table_rows as varied_rows
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
 from ironlaw.text import plain
@@ -36,6 +41,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     """The table, the answers with their causes, the doubts, and the machine, in GitHub's Markdown."""
     comparisons = widest_first(asked_comparisons(explanation))
     blocks = [f"**{escaped(cut_sentence())}**"] if explanation.was_cut else []
+    blocks += varied_blocks(explanation)
     blocks += arms_blocks(explanation, n=n)
     for comparison in comparisons:
         blocks += comparison_blocks(comparison, explanation)
@@ -54,6 +60,23 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks += next_blocks(explanation)
     blocks.append(folded("Machine and method", facts_block(explanation, recording)))
     return "\n\n".join(blocks) + "\n"
+
+
+def varied_blocks(explanation: Explanation) -> list[str]:
+    """The table of the points and the verdicts along each setting; nothing where nothing was varied."""
+    varied = varied_of(explanation)
+    if varied is None:
+        return []
+    said = [
+        f"**{escaped(verdict_text(series))}.** {escaped(' '.join(series_sentences(series)))}"
+        for series in varied.series
+    ]
+    return [
+        f"### {VARIED_HEADING}",
+        *said,
+        table(varied_headings(explanation), varied_rows(explanation, varied), right_from=2),
+        escaped(next_sentence_of_points(varied)),
+    ]
 
 
 def _listed(sentences: Sequence[str]) -> str:
@@ -125,7 +148,10 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
 def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[str]:
     """One comparison: the answer, its causes, its split, its counterfactuals."""
     heading = f"{plain(comparison.changed)} against {plain(comparison.control)}"
-    blocks = [f"### {escaped(heading)}", escaped(paragraph(comparison, explanation))]
+    blocks = [
+        f"### {escaped(heading)}",
+        escaped(paragraph(comparison, explanation_at(explanation, comparison.changed))),
+    ]
     if comparison.causes:
         rows = [
             [

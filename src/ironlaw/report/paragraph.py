@@ -26,6 +26,7 @@ from ironlaw.report.quantity import (
     scale_for,
     with_unit,
 )
+from ironlaw.report.vary import answer, varied_of
 from ironlaw.report.verdicts import interaction_sentences, shares_sentence, unexplained_sentence
 from ironlaw.report.words import ended, unit_of_work
 from ironlaw.text import plain
@@ -180,7 +181,10 @@ def brief_paragraph(comparison: Comparison, explanation: Explanation) -> str:
 
 
 def summary(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> str:
-    """The report in a few words: the paragraph of the comparison that moved most."""
+    """The report in a few words: the paragraph of the comparison that moved most; where it turns, if it varies."""
+    varied = varied_of(explanation)
+    if varied is not None:
+        return answer(varied)
     known = [item for item in comparisons if is_known(item.ln_ratio) or is_known(item.once)]
     if not known:
         return "Nothing can be compared: " + ("no pair of arms has times." if comparisons else "there is one arm.")

@@ -53,6 +53,8 @@ def unit_of_work(plan: Maybe[Plan]) -> str:
     """What one inference is called: an image, a batch, or just that for a user's own program; without a plan a run."""
     if isinstance(plan, Missing):
         return "run"
+    if len(plan.points()) > 1:
+        return "inference"
     if plan.batch > 1:
         return f"batch of {plan.batch}"
     if any(arm.variant.level(PHASE) != WHOLE for arm in plan.arms):

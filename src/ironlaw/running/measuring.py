@@ -34,6 +34,7 @@ def check(settings: Settings) -> None:
 
     for arm in arms_of(settings):
         sources.check(arm.factory or settings.model)
+        sources.check_keywords(arm.factory or settings.model, tuple(arm.point.keywords()))
         ENGINES[arm.variant.level(ENGINE)].refuse_absent(arm.variant.level(PRECISION))
     if settings.images is not None:
         check_folder(settings.images)
@@ -57,7 +58,7 @@ def out_for(settings: Settings) -> Path:
     """A new file under ./ironlaw-runs/, named after the model, or the programs where nothing runs it, and the time."""
     arms = arms_of(settings)
     runs_model = any(arm.factory is None for arm in arms)
-    return default_out(settings.model if runs_model else "-".join(arm.name for arm in arms))
+    return default_out(settings.model if runs_model else "-".join(dict.fromkeys(arm.base for arm in arms)))
 
 
 def default_out(model: str) -> Path:

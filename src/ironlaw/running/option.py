@@ -10,6 +10,7 @@ from enum import Enum, auto
 from numbers import Integral, Real
 
 from ironlaw.errors import BadInput
+from ironlaw.point import read_varied
 
 
 class ValueKind(Enum):
@@ -23,6 +24,7 @@ class ValueKind(Enum):
     PATH = auto()
     CAUSES = auto()
     CHOICE = auto()
+    VARIED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ class Option:
                 return path
             case ValueKind.CAUSES:
                 return _causes(name, value, hint)
+            case ValueKind.VARIED:
+                return tuple(read_varied(value, name=name).items())
             case ValueKind.CHOICE:
                 if value not in self.choices:
                     raise BadInput(f"{name} is {value!r}", hint=f"it takes {' or '.join(self.choices)}")

@@ -13,8 +13,9 @@ from ironlaw.errors import BadInput, offer_closest
 from ironlaw.missing import is_known
 from ironlaw.phase import WHOLE
 from ironlaw.plan import CEILINGS_S, DEFAULT_ARMS, Plan, Schedule, with_control
+from ironlaw.point import points_of
 from ironlaw.running.settings import Settings
-from ironlaw.variant import ENGINE, GIVEN, PHASE, PRECISION, Variant
+from ironlaw.variant import ENGINE, GIVEN, PHASE, PRECISION, THREADS, Variant
 
 DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
@@ -65,10 +66,23 @@ def model_of(settings: Settings) -> str:
 
 def _source(arm: Arm) -> str:
     """Where a program comes from; one that Python code handed over lies in a folder that is deleted afterwards."""
-    return arm.name if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
+    return arm.base if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
 
 
 def arms_of(settings: Settings) -> tuple[Arm, ...]:
+    """The arms requested, at every point of what is varied.
+
+    Raises:
+        BadInput: an arm has a level of its own of what is varied.
+    """
+    arms, points = _arms_of_one_point(settings), points_of(dict(settings.vary))
+    own = next((arm for arm in arms if THREADS in dict(arm.variant.changed)), None)
+    if own is not None and THREADS in dict(settings.vary):
+        raise BadInput(f"{own.name} has its own number of threads, and --vary sets it", hint="leave one of the two out")
+    return tuple(arm.at(point) for point in points for arm in arms) if points else arms
+
+
+def _arms_of_one_point(settings: Settings) -> tuple[Arm, ...]:
     """The arms requested; without any those that the model, the search or the protocol has of its own."""
     if settings.search:
         return searched_arms()
@@ -112,8 +126,12 @@ def _in_phase(arm: Arm, level: str) -> Arm:
 
 
 def experiments_of(settings: Settings) -> tuple[str, ...]:
-    """The causes to test; a search tests none, and a protocol's arms are its experiments."""
-    return () if settings.search or settings.protocol is not None else settings.experiments
+    """The causes to test; a search tests none, and a protocol's arms are its experiments.
+
+    None where something is varied: the time goes to where the difference turns, and a share holds at one point.
+    """
+    is_without = settings.search or settings.protocol is not None or settings.vary
+    return () if is_without else settings.experiments
 
 
 def schedule_of(settings: Settings) -> Schedule:
@@ -121,7 +139,7 @@ def schedule_of(settings: Settings) -> Schedule:
     inferences, budget_s, replicates = settings.inferences, settings.budget_s, settings.replicates
     if settings.protocol is not None and inferences is None and budget_s is None:
         inferences = protocol.INFERENCES
-    tests_nothing = settings.protocol is not None or not settings.experiments
+    tests_nothing = settings.protocol is not None or bool(settings.vary) or not settings.experiments
     if budget_s is None and inferences is None and settings.search:
         budget_s = SEARCH_BUDGET_S
     elif budget_s is None and inferences is None:

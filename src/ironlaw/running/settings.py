@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from textwrap import fill
@@ -81,6 +81,13 @@ class Settings:
         ),
     ] = None  # fmt: skip
     batch: Annotated[int, Option(flag="--batch", kind=ValueKind.COUNT, example="1", help="Inputs per inference.")] = 1
+    vary: Annotated[
+        tuple[tuple[str, tuple[str, ...]], ...],
+        Option(
+            flag="--vary", kind=ValueKind.VARIED, metavar="NAME=A,B,...", example="batch=1,4,16",
+            help="Measure every arm at each batch, threads or keyword of the factory; repeatable.",
+        ),
+    ] = ()  # fmt: skip
     agreement: Annotated[
         float,
         Option(
@@ -120,6 +127,19 @@ class Settings:
             raise BadInput("the protocol has arms of its own", hint="name no arms, or leave the protocol out")
         if self.search and (self.arms or self.protocol is not None):
             raise BadInput("a search chooses the arms itself", hint="name neither arms nor a protocol with it")
+        self._check_varied()
+
+    def _check_varied(self) -> None:
+        if not self.vary:
+            return
+        if self.search or self.protocol is not None:
+            what = "a search" if self.search else "a protocol"
+            raise BadInput(f"{what} is at one point", hint="leave it or --vary out")
+        if self.experiments not in (TESTED, ()):
+            raise BadInput(
+                "experiments test causes at one point, and this run varies some",
+                hint="leave them out, then test where it turned: --batch 16 instead of --vary batch=1,16",
+            )
 
     @classmethod
     def of(
@@ -160,6 +180,7 @@ class Options(TypedDict, total=False):
     threads: int
     budget: float | None
     batch: int
+    vary: str | Sequence[str] | Mapping[str, Sequence[object]] | None
     agreement: float | str | None
     seed: int
     no_counters: bool

@@ -274,11 +274,10 @@ def components_of(situation: Situation) -> Components | None:
     """The variances of the requested comparisons, including the control's with itself."""
     recording = assemble(situation.facts)
     turns = times_of(recording)
-    control = situation.plan.control.name
-    others = [arm.name for arm in situation.plan.arms if not arm.serves and arm.name != control]
-    if control not in turns:
-        return None
-    return components(pair(turns[control], turns[name]) for name in others if name in turns)
+    plan = situation.plan
+    wanted = [(plan.control_of(arm).name, arm.name) for arm in plan.arms if not arm.serves]
+    known = [(control, name) for control, name in wanted if control != name and {control, name} <= turns.keys()]
+    return components(pair(turns[control], turns[name]) for control, name in known)
 
 
 def _groups(situation: Situation) -> int:

@@ -77,12 +77,14 @@ def is_enough(facts: Sequence[Fact]) -> bool:
         return False
     failed = {failure.arm for failure in recording.failures}
     turns = turns_of(recording)
-    control = recording.plan.control
-    wanted = [arm.name for arm in recording.plan.asked() if arm.name not in {control.name, *failed}]
-    if control.name in failed or not wanted or not {control.name, *wanted} <= turns.keys():
+    plan, goal = recording.plan, recording.plan.schedule.precision
+    compared = [(control.name, arm.name) for control, arm in plan.pairs()]
+    wanted = [names for names in compared if not failed & {*names}]
+    if not wanted or not {name for names in wanted for name in names} <= turns.keys():
         return False
-    goal = recording.plan.schedule.precision
-    return all(is_precise_enough(pair(turns[control.name], turns[name]).ln_ratios.tolist(), goal) for name in wanted)
+    return all(
+        is_precise_enough(pair(turns[control], turns[name]).ln_ratios.tolist(), goal) for control, name in wanted
+    )
 
 
 def _half_width(count: int, spread: float, confidence: float) -> float:

@@ -149,7 +149,7 @@ def _keep_given(variant: Variant, model: LoadedModel, folder: Path) -> PreparedM
         if variant.level("fusion") == "fused":
             raise
         imports = saved.libraries_of(program) if is_module else ()
-        about |= {"source": model.source, "seed": model.seed}
+        about |= {"source": model.source, "seed": model.seed, "keywords": dict(model.keywords)}
         made.notes.append(f"made again by its factory in every replicate ({failed.message})")
     (folder / _ABOUT).write_text(json.dumps(about))
     return PreparedModel(
@@ -227,7 +227,7 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
             return saved.load_module(path)
     from ironlaw.models import factories
 
-    return factories.make(about["source"], seed=about["seed"]).program
+    return factories.make(about["source"], seed=about["seed"], keywords=about["keywords"]).program
 
 
 def export(variant: Variant, prepared: Path) -> Export:

@@ -33,9 +33,12 @@ from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.generation import show_generation
 from ironlaw.report.terminal.lines import bare_grid, print_grid, say
+from ironlaw.report.terminal.vary import show_points, show_series
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
+from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
+from ironlaw.varied import Varied
 
 _ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in OUTCOME_STYLES.items()}
 
@@ -48,10 +51,40 @@ def show(
     verbosity: Verbosity = Verbosity.NORMAL,
 ) -> None:
     """Print the table of the arms and what it means, on MOST_LINES at most by default; with `n`, also the time of n."""
+    varied = varied_of(explanation)
+    if varied is not None:
+        _show_varied(explanation, varied, console, n=n, verbosity=verbosity)
+        return
     room = ROOMS[0]
     if verbosity is Verbosity.NORMAL and is_known(explanation.plan):
         room = next((room for room in ROOMS if _lines(explanation, console, n, room) <= MOST_LINES - BELOW), ROOMS[-1])
     _show(explanation, console, n=n, verbosity=verbosity, room=room)
+
+
+def _show_varied(
+    explanation: Explanation, varied: Varied, console: Console, *, n: int | None, verbosity: Verbosity
+) -> None:
+    """Where it turns; with everything, then each point as a recording of its own."""
+    if explanation.was_cut:
+        say(console, cut_sentence(), style="bold yellow")
+    show_points(explanation, varied, console)
+    _show_stopped(explanation, console)
+    show_series(varied, console, is_quiet=verbosity is Verbosity.QUIET)
+    if verbosity is Verbosity.QUIET:
+        return
+    for found in varied.points if verbosity is Verbosity.VERBOSE else ():
+        console.print()
+        say(console, f"At {plain(str(found.point))}:", style="bold")
+        _show(found.explanation, console, n=n, verbosity=verbosity, room=ROOMS[0])
+    if verbosity is Verbosity.VERBOSE:
+        return
+    console.print()
+    for said in control_sentences(varied):
+        say(console, said)
+    for said in filter(None, (stopped_sentence(explanation), run_sentence(explanation.run))):
+        say(console, said)
+    shortened = show_concerns(explanation, console, above=(), is_whole=False, room=ROOMS[0])
+    _show_left_out(console, 0, 0, shortened, ["each point by itself"])
 
 
 def _lines(explanation: Explanation, console: Console, n: int | None, room: Room) -> int:
@@ -67,10 +100,7 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
         say(console, cut_sentence(), style="bold yellow")
     table = arms_table(explanation, n=n)
     columns = show_arms(table if is_verbose else asked_rows(table), console, is_whole=is_verbose)
-    for failed in stopped_arms(explanation):
-        say(console, failed.sentence, style="red")
-        if failed.fix:
-            say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
+    _show_stopped(explanation, console)
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
     in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
@@ -101,6 +131,13 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     if not is_verbose:
         more = [] if room.has_guesses else _left_to_verbose(explanation, in_full)
         _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened, more)
+
+
+def _show_stopped(explanation: Explanation, console: Console) -> None:
+    for failed in stopped_arms(explanation):
+        say(console, failed.sentence, style="red")
+        if failed.fix:
+            say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
 
 
 def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison]) -> list[str]:

@@ -1,0 +1,83 @@
+"""What is varied, in every output."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+
+from ironlaw.analysis.assemble import explain
+from ironlaw.explanation import Explanation
+from ironlaw.recording import Recording
+from ironlaw.report.document import to_json
+from ironlaw.report.html import render
+from ironlaw.report.markdown import to_markdown
+from ironlaw.report.terminal import Verbosity, show
+from tests.analysis.test_points import varied_recording
+
+TURNING = {"1": 0.5, "4": 0.8, "16": 1.3}
+
+
+def printed(explanation: Explanation, *, verbosity: Verbosity = Verbosity.NORMAL) -> str:
+    console = Console(width=80, record=True, file=None, force_terminal=False)
+    with console.capture() as captured:
+        show(explanation, console, verbosity=verbosity)
+    return captured.get()
+
+
+def turning() -> Recording:
+    return varied_recording(TURNING)
+
+
+def test_the_terminal_gives_the_table_and_the_verdict_in_eighty_columns() -> None:
+    text = printed(explain(turning()))
+    assert "it turns between 4 and 16" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+    assert len(text.splitlines()) < 40
+
+
+def test_quietly_it_gives_the_table_and_one_sentence() -> None:
+    text = printed(explain(turning()), verbosity=Verbosity.QUIET)
+    assert "turns between" in " ".join(text.split())
+    assert "Control" not in text
+
+
+def test_in_full_each_point_is_shown_by_itself() -> None:
+    text = printed(explain(turning()), verbosity=Verbosity.VERBOSE)
+    assert [line for line in text.splitlines() if line.startswith("At batch")] == [f"At batch={b}:" for b in TURNING]
+
+
+def test_what_does_not_turn_is_said_to_be_steady() -> None:
+    text = " ".join(printed(explain(varied_recording({"1": 0.3, "16": 0.5}))).split())
+    assert "✗ refuted: the regime" in text
+    assert "It does not turn between them" in text
+
+
+def test_a_value_that_is_passed_over_is_named() -> None:
+    text = " ".join(printed(explain(varied_recording({"1": 0.5, "4": 1.0, "16": 1.5}))).split())
+    assert "between 1 and 16 (at 4 neither is shown)" in text
+
+
+def test_markdown_and_html_carry_the_verdict_and_the_page_a_chart() -> None:
+    recording = turning()
+    explanation = explain(recording)
+    assert "it turns between 4 and 16" in to_markdown(explanation, recording)
+    page = render(explanation, recording)
+    assert 'id="varied"' in page
+    assert "Speed-up over fp32 by batch" in page
+
+
+def test_the_document_has_the_points_the_verdict_and_the_interaction() -> None:
+    document = json.loads(to_json(explain(turning())))
+    (series,) = document["varied"]["series"]
+    assert document["varied"]["points"] == [{"batch": value} for value in TURNING]
+    assert (series["cause"], series["outcome"], series["setting"]) == ("regime", "confirmed", "batch")
+    assert [(one["first"], one["second"]) for one in series["turns"]] == [("4", "16")]
+    assert series["turns"][0]["interaction_ln"]["low"] > 0
+    assert [one["point"] for one in document["comparisons"]] == [{"batch": value} for value in TURNING]
+    assert document["arms"][0]["point"] == {"batch": "1"}
+
+
+def test_without_points_nothing_is_varied() -> None:
+    document = json.loads(to_json(explain(turning(), control="fp32 batch=1", changed="int8 batch=1")))
+    assert document["varied"] == {"missing": "nothing was varied"}
