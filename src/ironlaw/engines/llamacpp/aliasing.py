@@ -53,8 +53,8 @@ def alias(path: Path, header: Gguf) -> str:
     frames = sorted({(piece.kind, piece.offset) for piece in pieces})
     behind = 0
     for kind, offset in frames:
-        alike = [piece for piece in pieces if (piece.kind, piece.offset) == (kind, offset)]
-        behind += _over_one_frame(alike, frame_bytes(kind, len(frames)))
+        equal = [piece for piece in pieces if (piece.kind, piece.offset) == (kind, offset)]
+        behind += _over_one_frame(equal, frame_bytes(kind, len(frames)))
     total = sum(piece.bytes for piece in pieces)
     return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
@@ -93,7 +93,7 @@ def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | No
 
 
 def _over_one_frame(pieces: list[Piece], size: int) -> int:
-    """Map pieces whose blocks lie alike over one frame, that holds the first bytes of the largest; its size."""
+    """Map pieces whose blocks have the same layout over one frame with the first bytes of the largest; return its size."""
     largest = max(pieces, key=lambda piece: piece.bytes)
     size = min(size, largest.bytes)
     fd = os.memfd_create("ironlaw-weights")

@@ -162,7 +162,7 @@ def _aliased(level: str, sequence: _Sequence, prepared: PreparedModel, header: G
         raise ArmFailed("the weights of a file are mapped as it is", hint="leave weights= out for this arm")
     if own := _own_memory(sequence):
         raise ArmFailed(
-            f"its weights are laid out anew in memory of their own ({', '.join(own)}), which cannot be aliased",
+            f"its weights are repacked into memory of their own ({', '.join(own)}), which cannot be aliased",
             hint="leave weights= out for this arm",
         )
     return aliasing.alias(Path(prepared.path), header)
