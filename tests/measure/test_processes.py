@@ -218,7 +218,7 @@ class _Silent:
 
     seen: ClassVar[list[str]] = []
     made: ClassVar[int] = 0
-    is_slow: ClassVar[bool] = False  # it imports until somebody waits for it
+    is_slow: ClassVar[bool] = False  # it imports until another process waits for it
     has_ended = False
 
     def __init__(self, process: object, line: Line, log: object) -> None:

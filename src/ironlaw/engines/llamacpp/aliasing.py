@@ -93,7 +93,7 @@ def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | No
 
 
 def _over_one_frame(pieces: list[Piece], size: int) -> int:
-    """Map pieces whose blocks have the same layout over one frame with the first bytes of the largest; return its size."""
+    """Map pieces of equal layout over one frame with the first bytes of the largest; return its size."""
     largest = max(pieces, key=lambda piece: piece.bytes)
     size = min(size, largest.bytes)
     fd = os.memfd_create("ironlaw-weights")
