@@ -19,6 +19,7 @@ from ironlaw.report.columns import arms_table
 from ironlaw.report.document import to_document
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.verdicts import interaction_sentences
+from ironlaw.variant import Variant
 
 from .scripted import SOUND, SOUND_CENSUS, burdened, confirmed, explained, own, recorded
 
@@ -96,6 +97,28 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
         burdened(Burden(factor="half", level="widened", user_instructions=QUARTER, census={"half_casts": 12.0})),
         replace(SOUND, census={**SOUND_CENSUS, "half_casts": 0.0}),
     ),
+    "cast-per-call": (
+        burdened(
+            Burden(
+                factor="casts",
+                level="once",
+                user_instructions=QUARTER,
+                census={"weight_casts": 12.0, "weight_cast_bytes": 5e5},
+            )
+        ),
+        replace(SOUND, census={**SOUND_CENSUS, "weight_cast_bytes": 0.0}),
+    ),
+    "recompilation": (
+        burdened(Burden(factor="compilation", level="eager-on-recompile", user_instructions=QUARTER, compilations=1.0)),
+        SOUND,
+    ),
+    "prepacking": (
+        replace(SOUND, user_instructions=150e6),
+        burdened(
+            Burden(factor="inductor.prepacking", level="off", is_brought=True, user_instructions=QUARTER),
+            law=replace(SOUND, census={**SOUND_CENSUS, "packed_products": 8.0}),
+        ),
+    ),
     "weight-decompression": (
         burdened(
             Burden(factor="accuracy-level", level="4", user_instructions=QUARTER, census={"widening_operators": 6.0})
@@ -141,6 +164,8 @@ ENGINES = {"half-widened": "onnxruntime", "weight-decompression": "onnxruntime",
 def arms_of(cause: str) -> tuple[Arm, Arm]:
     """The arms in which a cause is stated. Pairs are fused unless a file's arm is asked for with them kept."""
     first, second = (own(name, ENGINES.get(cause, PLAIN)) for name in ("a", "b"))
+    if cause == "prepacking":  # the compiler makes its own package of a model, and runs nobody's program as it is
+        first, second = (replace(arm, variant=Variant.parse("fp32@compiled")) for arm in (first, second))
     if cause == "unfused-qdq":
         first, second = (replace(arm, variant=arm.variant.with_level("session.qdq", "kept")) for arm in (first, second))
     return first, second
@@ -166,6 +191,21 @@ def test_the_effect_of_the_stated_cause_is_measured(cause: str) -> None:
     assert not isinstance(verdict.effect, Missing)
     # A quarter of 100e6 or 150e6 cycles, and 1.5 cycles an instruction in the kernel: 0.15 to 0.32 in ln.
     assert 0.13 < verdict.effect.value < 0.34
+
+
+def test_what_a_compiler_does_is_tested_on_its_arm_alone_beside_one_that_python_runs() -> None:
+    unfused = Burden(factor="inductor.fusion", level="off", is_brought=True, user_instructions=QUARTER)
+    compiled = burdened(unfused, law=replace(SOUND, census={**SOUND_CENSUS, "fused_operators": 9.0}))
+    script = Script(
+        arms={"fp32": replace(SOUND, user_instructions=150e6), "fp32@compiled": compiled}, turn_noise=QUIET, seed=1
+    )
+    (comparison,) = explained((Arm.of("fp32"), Arm.of("fp32@compiled")), script).comparisons
+    verdict = comparison.foremost()["fusion"]
+    assert verdict.outcome is Outcome.CONFIRMED
+    assert "fp32 was not switched: no compiler fuses its operators" in verdict.reason
+    assert not isinstance(verdict.share, Missing)
+    # ln(125 / 100) of ln(150 / 100).
+    assert verdict.share.value == pytest.approx(0.223 / 0.405, abs=0.03)
 
 
 def test_faults_of_an_arm_are_named_before_anything_else() -> None:

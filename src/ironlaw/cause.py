@@ -116,6 +116,13 @@ class Cause:
         """Whether the switch, at its level, would change what the arm shows."""
         return True
 
+    def exempt(self, switch: Switch, arm: Observed) -> str:
+        """Why there is nothing in an arm that a switch which adds something could be put in the way of; or empty.
+
+        Such an arm stays as it is while the other one is switched.
+        """
+        return ""
+
     def may_divide(self, control: Observed, changed: Observed) -> bool:
         """Whether two arms can differ by this cause, as far as their kind is known."""
         return True

@@ -131,6 +131,7 @@ class ArmStarted:
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
     training_layers: Maybe[tuple[str, ...]] = Missing("was not recorded")  # that compute as in training
     between_ns: Amount = 0  # spent before each inference, outside the clock
+    compilations: Maybe[Amount] = Missing("was not recorded")  # of torch.compile, while it was loaded and warmed up
     warm_up_judged: bool = True  # it warmed up until it was steady; otherwise for as long as that had taken before
 
 
@@ -165,6 +166,7 @@ class Reading:
     # The clock of the CPU that the calling thread was on, right before and after the turn, by a chain of instructions.
     clock_before_mhz: Maybe[Amount] = Missing("was not recorded")
     clock_after_mhz: Maybe[Amount] = Missing("was not recorded")
+    compilations: Maybe[Amount] = Missing("was not recorded")  # frames that torch.compile compiled in the turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

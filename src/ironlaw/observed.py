@@ -35,6 +35,7 @@ class Observed:
     census: dict[str, float]
     cpus: int
     nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # behind some of the census, by name
+    compilations: Maybe[float] = Missing("were not counted")  # by torch.compile, in a counted inference
     training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = SUSPECTED_BYTES  # of the model
     answers_as_control: bool = False  # bit for bit, as far as that was looked at

@@ -131,6 +131,7 @@ _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "steal_ns": attrgetter("steal_ns"),
     "throttled_ns": attrgetter("throttled_ns"),
     "waited_ns": attrgetter("waited_ns"),
+    "compilations": attrgetter("compilations"),
     CLOCK_CYCLES: _clock_cycles,
 }
 

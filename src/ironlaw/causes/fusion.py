@@ -7,6 +7,8 @@ from ironlaw.causes.train_mode import CAUSE as TRAIN_MODE
 from ironlaw.experiment import Switch
 from ironlaw.observed import Observed
 
+_COMPILER = "inductor.fusion"
+
 
 class Fusion(Cause):
     """Fewer kernels run, and intermediate results are not stored."""
@@ -22,12 +24,15 @@ class Fusion(Cause):
     count = "norm_operators"
     if_none = "it executes no BatchNorm in float"
     counted_in = "BatchNorm operators in float"
-    switches = (Switch(cause=slug, factor="fusion", level="fused"),)
+    switches = (
+        Switch(cause=slug, factor="fusion", level="fused"),
+        Switch(cause=slug, factor=_COMPILER, level="off", adds=True),
+    )
     other_levels = (
         Switch(cause=slug, factor="session.optimization", level="none", adds=True),
         Switch(cause=slug, factor="plugin.snippets", level="off", adds=True),
     )
-    factors = ("fusion", "session.optimization", "plugin.snippets")
+    factors = ("fusion", "session.optimization", "plugin.snippets", _COMPILER)
     guesses = (
         Guess(
             place=3,
@@ -41,6 +46,15 @@ class Fusion(Cause):
     def shows(self, arm: Observed) -> bool:
         """A user's own program executes BatchNorm with fixed statistics, which can be folded away."""
         return arm.is_given and super().shows(arm) and not TRAIN_MODE.shows(arm)
+
+    def suits(self, switch: Switch, arm: Observed) -> bool:
+        """A compiler that fused something can be kept from it."""
+        return switch.factor != _COMPILER or arm.census.get("fused_operators", 0.0) > 0
+
+    def exempt(self, switch: Switch, arm: Observed) -> str:
+        """Operators that Python calls are fused by no compiler."""
+        is_called = switch.factor == _COMPILER and arm.checks.get("scripted") is False
+        return "no compiler fuses its operators: Python calls each" if is_called else ""
 
 
 CAUSE = Fusion()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
+from ironlaw.observed import Observed
+
+_COMPILER = "inductor.prepacking"
 
 
 class Prepacking(Cause):
@@ -14,9 +17,25 @@ class Prepacking(Cause):
     mechanism = "weights are reordered once instead of at each call"
     part = Part.FASTER
     order = 330
-    example = "`ironlaw run --arms fp32@onnxruntime,fp32@onnxruntime+session.prepacking=off`"
-    factors = ("session.prepacking",)
-    other_levels = (Switch(cause=slug, factor="session.prepacking", level="off", adds=True),)
+    example = (
+        "`ironlaw run --arms fp32@onnxruntime,fp32@onnxruntime+session.prepacking=off`, or `fp32,fp32@compiled`, of "
+        "which the compiled arm is also run with weights as they are stored (`inductor.prepacking=off`)"
+    )
+    switches = (Switch(cause=slug, factor=_COMPILER, level="off", adds=True),)
+    other_levels = (
+        Switch(cause=slug, factor="session.prepacking", level="off", adds=True),
+        Switch(cause=slug, factor="inductor.freezing", level="off", adds=True),
+    )
+    factors = ("session.prepacking", _COMPILER, "inductor.freezing")
+
+    def suits(self, switch: Switch, arm: Observed) -> bool:
+        """Float products that a compiler gave packed weights can be given them as they are stored."""
+        return arm.census.get("packed_products", 0.0) > 0 and not arm.computes_int8
+
+    def exempt(self, switch: Switch, arm: Observed) -> str:
+        """Operators that Python calls take weights as they are stored."""
+        is_called = arm.checks.get("scripted") is False and not arm.computes_int8
+        return "Python calls its operators, with weights as they are stored" if is_called else ""
 
 
 CAUSE = Prepacking()

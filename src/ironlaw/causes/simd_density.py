@@ -17,7 +17,12 @@ class SimdDensity(Cause):
     order = 260
     example = "`ironlaw run --experiments simd-density`: both arms capped at AVX2; the gap shrank by 1.34× [1.24, 1.45]"
     switches = (Switch(cause=slug, factor="isa", level="avx2", adds=True),)
-    factors = ("isa",)
+    other_levels = (
+        Switch(cause=slug, factor="inductor.vectors", level="off", adds=True),
+        Switch(cause=slug, factor="inductor.vectors", level="128", adds=True),
+        Switch(cause=slug, factor="inductor.vectors", level="256", adds=True),
+    )
+    factors = ("isa", "inductor.vectors")
     events = ("instructions",)
 
     def may_divide(self, control: Observed, changed: Observed) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ironlaw.factors.activation_ranges import range_finders
+from ironlaw.factors.casts import WeightCasts
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
@@ -32,6 +33,10 @@ def take_census(program: Program) -> OperatorCensus:
     input. threads: size of torch's pool. norm_operators: BatchNorms in float. sparse_convolutions: layers that may lack
     a fast kernel, by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not
     take. range_finders: dynamically quantized layers that could be given the range that they look for at each call.
+    weight_casts: conversions of a weight or buffer to another number format, weight_cast_bytes: what they make.
+    half_casts: conversions of an activation from 16 to 32 bits, other than of an output.
+
+    Of a compiled graph, operators are generated_loops and library_calls; fused_operators share a loop with others.
 
     For engines that run a graph, as executed: reference_operators: those whose type has no fast kernel.
     quantize_operators: those that only convert to int8 or from it. unfused_operators: float ones between a dequantize
@@ -46,7 +51,7 @@ def take_census(program: Program) -> OperatorCensus:
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    tally = _Tally()
+    tally, casts = _Tally(), WeightCasts(program.module)
 
     class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
         @classmethod
@@ -56,13 +61,16 @@ def take_census(program: Program) -> OperatorCensus:
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             output = func(*args, **(kwargs or {}))
-            tally.add(str(func), output)
+            name = str(func)
+            tally.add(name, output)
+            if not casts.see(name, args, output):
+                tally.add_cast(name, args, output)
             return output
 
     try:
         # Modes cannot look into inference tensors' views, so the census runs without autograd instead.
         with torch.inference_mode(False), torch.no_grad(), Counting():  # type: ignore[no-untyped-call]  # as above
-            program.answer(*_plain(program.inputs[0]))
+            answer = program.answer(*_plain(program.inputs[0]))
     except (RuntimeError, NotImplementedError, TypeError) as error:
         return OperatorCensus.without(f"the dispatcher could not be watched: {type(error).__name__}")
     for parameter in program.module.parameters():
@@ -71,6 +79,8 @@ def take_census(program: Program) -> OperatorCensus:
             tally.add_values(parameter)
     first = leaves(program.inputs[0])
     counted: dict[str, Maybe[float]] = dict(tally.shares())
+    counted["weight_casts"], counted["weight_cast_bytes"] = float(casts.count), float(casts.bytes)
+    counted["half_casts"] = float(tally.widened_inside(answer))
     counted["input_rank"] = float(first[0].dim()) if first else Missing("no tensor among the inputs")
     counted["threads"] = float(torch.get_num_threads())
     counted["range_finders"] = float(sum(1 for _ in range_finders(program.module)))
@@ -108,6 +118,7 @@ class _Tally:
         self.operators = self.int8 = self.dynamic = self.fake = self.unit_scales = self.norms = 0
         self.float_elements = self.elements = self.floats_seen = 0
         self.subnormal = 0.0
+        self.widened: list[int] = []
 
     def add(self, name: str, output: Any) -> None:
         self.operators += 1
@@ -122,6 +133,20 @@ class _Tally:
             if tensor.is_floating_point():
                 self.float_elements += tensor.numel()
                 self.add_values(tensor)
+
+    def add_cast(self, name: str, arguments: Any, output: Any) -> None:
+        """Note where an activation of 16 bits was widened to."""
+        import torch
+
+        if not name.startswith("aten._to_copy") or output.dtype != torch.float32:
+            return
+        if any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in leaves(arguments)):
+            self.widened.append(output.untyped_storage().data_ptr())
+
+    def widened_inside(self, answer: Any) -> int:
+        """How many of these are not what the inference returns: its caller may want 32 bits."""
+        returned = {leaf.untyped_storage().data_ptr() for leaf in leaves(answer)}
+        return sum(address not in returned for address in self.widened)
 
     def add_values(self, tensor: Any) -> None:
         import torch

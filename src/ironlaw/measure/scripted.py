@@ -69,6 +69,7 @@ class Burden:
     kernel_instructions: float = 0.0
     stall_cycles: float = 0.0  # in user mode, without instructions
     page_faults: float = 0.0
+    compilations: float = 0.0
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)
     census: dict[str, Maybe[float]] = field(default_factory=dict)
 
@@ -91,6 +92,7 @@ class ArmScript:
     frequency_hz: float = 3e9
     utilisation: float = 1.0  # CPU time over wall time; above 1 with several threads
     page_faults: float = 0.0
+    compilations: float = 0.0
     context_switches: float = 0.0
     cache_references: float = 1e6
     cache_misses: float = 1e4
@@ -126,6 +128,7 @@ class ArmScript:
             user_cpi=cycles / instructions,
             kernel_instructions=self.kernel_instructions + burden.kernel_instructions,
             page_faults=self.page_faults + burden.page_faults,
+            compilations=self.compilations + burden.compilations,
             checks={**self.checks, **burden.checks},
             census={**self.census, **burden.census},
         )
@@ -258,6 +261,7 @@ class ScriptedStage:
             major_faults=0,
             context_switches=round(law.context_switches * n),
             migrations=0,
+            compilations=round(law.compilations * n),
             counts=self._counts(law, order, slower, round(wall_s * 1e9)),
         )
 
@@ -330,8 +334,7 @@ class ScriptedStage:
             yield arm, self._answer(arm)
 
     def _answer(self, arm: Arm) -> list[Fact]:
-        shared = random.Random(self._script.seed)
-        own = random.Random(f"{self._script.seed}/{arm.name}")
+        shared, own = random.Random(self._script.seed), random.Random(f"{self._script.seed}/{arm.name}")
         noise = self._law(arm).answer_noise
         cells = array("f", (shared.gauss(0, 1) + own.gauss(0, 1) * noise for _ in range(640)))
         data = base64.b64encode(zlib.compress(cells.tobytes())).decode()
@@ -379,10 +382,7 @@ def _scripted(arm: Arm, names: list[str]) -> str:
 def _stated(law: ArmScript, event: Event, slower: float) -> float:
     """What one inference adds to an event; noise slows cycles, not instructions."""
     user = {"instructions": law.user_instructions, "cycles": law.user_instructions * law.user_cpi * slower}
-    kernel = {
-        "instructions": law.kernel_instructions,
-        "cycles": law.kernel_instructions * law.kernel_cpi * slower,
-    }
+    kernel = {"instructions": law.kernel_instructions, "cycles": law.kernel_instructions * law.kernel_cpi * slower}
     others = {
         "cache-references": law.cache_references,
         "cache-misses": law.cache_misses,

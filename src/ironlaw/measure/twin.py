@@ -24,6 +24,7 @@ from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import take_census
 from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import UNCHECKED, check
+from ironlaw.measure.compilations import compilations, since
 from ironlaw.measure.hot_loop import nothing, run, run_paused
 from ironlaw.measure.labelled import check_fit, judge_labels
 from ironlaw.measure.layers.turns import LayerReader
@@ -45,6 +46,7 @@ from ironlaw.measure.messages import (
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import cpus_of, move_to
+from ironlaw.measure.raised import where
 from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
@@ -120,11 +122,11 @@ class Twin:
         except IronlawError as error:
             return [self._failure(stage, error.message, error.hint)]
         except SystemExit as error:
-            return [self._failure(stage, f"it called sys.exit({error.code!r})", _where(error))]
+            return [self._failure(stage, f"it called sys.exit({error.code!r})", where(error))]
         except BaseException as error:  # noqa: BLE001  # the border to an engine or a user's code: a recorded failure
             with contextlib.suppress(OSError, ValueError):  # the program may have closed what it prints to
                 traceback.print_exc()
-            hint = _GRADIENTS if self._lacks_gradients() else _where(error)
+            hint = _GRADIENTS if self._lacks_gradients() else where(error)
             return [self._failure(stage, f"{type(error).__name__}: {error}", hint)]
 
     def _obeyed(self, order: Order) -> list[Fact]:
@@ -281,6 +283,7 @@ class Twin:
             checks=dict(checked.checks),
             training_layers=checked.training_layers,
             between_ns=between_ns,
+            compilations=compilations(),
             warm_up_judged=order.inferences is None,
         )
 
@@ -312,6 +315,7 @@ class Twin:
         inputs = [self._take_fed() for _ in range(order.inferences)]
         clock_before = clock_mhz()
         stolen_before, throttled_before, waited_before = steal_ns(), throttled_ns(), waited_ns()
+        compiled_before = compilations()
         meter.begin(order.group)
         wall_ns = run_paused(program, meter, inputs) if program.before_each else run(program, meter, inputs)
         measured = meter.finish()
@@ -338,6 +342,7 @@ class Twin:
             waited_ns=elapsed(waited_before, waited_after),
             clock_before_mhz=clock_before,
             clock_after_mhz=clock_mhz(),
+            compilations=since(compiled_before, compilations()),
         )
 
     def _null(self) -> NullReading:
@@ -393,8 +398,3 @@ class Twin:
         assert self._folder is not None, "an answer is ordered after a start"
         known = saved.load(self._folder, probes=True).probes
         return answer_probes(self._setup.arm.name, self._program, known, first=first)
-
-
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"raised at {frames[-1].filename}:{frames[-1].lineno}" if frames else "no trace"

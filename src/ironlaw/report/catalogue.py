@@ -59,7 +59,10 @@ def tested_by(cause: Cause) -> str:
     if cause.crossed:
         said += [f"`{factor}` crossed with `{cause.crossed}`" for factor in cause.factors]
     if cause.other_levels:
-        said.append("by name: " + ", ".join(f"`{switch}`" for switch in cause.other_levels))
+        by_name = (
+            f"{_spelled(list(levels))} in {engines}" for engines, levels in groupby(cause.other_levels, _engines)
+        )
+        said.append("by name: " + ", ".join(by_name))
     if not said and cause.factors:
         said.append("by name: " + ", ".join(f"`{factor}`" for factor in cause.factors))
     if _overrides(cause, "concern"):

@@ -28,6 +28,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
             arm=arm,
             wall_ns=float(table.wall_ns.mean()),
             page_faults=table.mean("page-faults"),
+            compilations=table.mean("compilations"),
             checks={name: found for name, found in fact.checks.items() if not isinstance(found, Missing)},
             census={
                 name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)

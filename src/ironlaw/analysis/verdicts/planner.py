@@ -200,14 +200,27 @@ class _Scene:
         if not cause.may_divide(*pair):
             return []
         if switch.adds:
-            return [self._on(arm, switch) for arm in pair if self._fits(arm, switch)]
+            return self._in_the_way(cause, switch)
         if cause.reach is Reach.WIDEST:
             return self._suspected(cause, switch)
         showing = [
             arm for arm in self.asked if cause.shows(arm) and cause.suits(switch, arm) and self._fits(arm, switch)
         ]
         rest = [arm for arm in self.asked if arm not in showing and cause.excludes(arm)] if showing else []
-        return [*(self._on(arm, switch) for arm in showing), *(_excluded(arm, cause, switch) for arm in rest)]
+        return [
+            *(self._on(arm, switch) for arm in showing),
+            *(_excluded(arm, switch, cause.excludes(arm)) for arm in rest),
+        ]
+
+    def _in_the_way(self, cause: Cause, switch: Switch) -> list[Experiment]:
+        """On both sides; on one alone where there is nothing in the other that it could be put in the way of."""
+        pair = (self.control, self.focus)
+        fitting = [arm for arm in pair if cause.suits(switch, arm) and self._fits(arm, switch)]
+        exempt = {arm.arm.name: cause.exempt(switch, arm) for arm in pair if arm not in fitting} if fitting else {}
+        return [
+            *(self._on(arm, switch) for arm in fitting),
+            *(_excluded(arm, switch, reason) for arm in pair if (reason := exempt.get(arm.arm.name))),
+        ]
 
     def _suspected(self, cause: Cause, switch: Switch) -> list[Experiment]:
         """Experiments on both sides if one side is suspect, except on a side that cannot have the cause."""
@@ -215,7 +228,7 @@ class _Scene:
         if not any(map(cause.shows, pair)):
             return []
         return [
-            _excluded(arm, cause, switch) if cause.excludes(arm) else self._on(arm, switch)
+            _excluded(arm, switch, cause.excludes(arm)) if cause.excludes(arm) else self._on(arm, switch)
             for arm in pair
             if cause.excludes(arm) or self._fits(arm, switch)
         ]
@@ -232,9 +245,9 @@ class _Scene:
         return Experiment(arm=arm.arm.name, switches=switches, applied=named(arm.arm, switches))
 
 
-def _excluded(arm: Observed, cause: Cause, switch: Switch) -> Experiment:
+def _excluded(arm: Observed, switch: Switch, reason: str) -> Experiment:
     name = arm.arm.name
-    return Experiment(arm=name, switches=(switch,), applied=name, excluded=cause.excludes(arm))
+    return Experiment(arm=name, switches=(switch,), applied=name, excluded=reason)
 
 
 def _corners(cause: Cause, scene: _Scene) -> list[Experiment]:

@@ -6,12 +6,20 @@ from ironlaw.engine import Declaration, Offer
 from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.engines.torch_modules.operators import OPERATORS
 
+_OPTIONS = ("inductor.freezing", "inductor.fusion", "inductor.prepacking", "inductor.vectors")
+# Loops are generated for an instruction set and a number of threads.
+_COMPILED_IN = (*_OPTIONS, "isa", "threads", "oversubscribe")
+
 DECLARATION = Declaration(
     title="torch.compile's Inductor",
     remedy="torch.compile(model)",
     extra="compiled",
     loads=("torch", "torch._inductor"),
-    offers={"fp32": Offer(), "bf16": Offer(), "int8": Offer(makes=("torchao",))},
+    offers={
+        "fp32": Offer(reads=_COMPILED_IN),
+        "bf16": Offer(reads=_COMPILED_IN),
+        "int8": Offer(reads=_COMPILED_IN, makes=("torchao",)),
+    },
     options=("isa",),
     tools=("$CXX", "g++", "clang++"),
     tools_hint="no C++ compiler found: install g++, for example sudo apt-get install g++",

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,21 +20,27 @@ from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.compiled import options
 from ironlaw.engines.compiled import profile as inductor_profile
+from ironlaw.engines.compiled.census import census
+from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
+from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.inputs import as_tensors
-from ironlaw.program import PreparedModel, Program
+from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.variant import PRECISION, Variant
 
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
 _PACKAGE = "prepared.pt2"
 _EXPORTED = "exported.pt2"
 _PROFILED, _CALLS = "profiled.pt2", "profiled.json"
+_ABOUT = "compiled.json"
+Stated = TypeVar("Stated")
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -65,9 +69,11 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             module = _quantized(exported.module(), model.calibration, phases)
             exported = _exported(module, arguments, model)
         with phases.timed("compile"):
-            _compile(exported, package)
+            lowered = compile_package(exported, package, options.configuration(variant))
         _refuse_fixed_shape(package, module, model, precision)
+        applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, folder))
     _keep(exported, folder)
+    _write(folder / _ABOUT, _About.of(lowered, options.configuration(variant)))
     if precision == "int8" and not _holds_int8(package):
         raise ArmFailed(
             "nothing in this model was compiled to int8: Inductor generated only float kernels",
@@ -78,8 +84,36 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         size_bytes=package.stat().st_size,
         phases_ns=phases.ns,
         weights=model.weights,
-        notes=("size is that of the package: machine code and weights", *((NOTE,) if precision == "bf16" else ())),
+        notes=(
+            "size is that of the package: machine code and weights",
+            *((NOTE,) if precision == "bf16" else ()),
+            *(f"{name}: {did}" for name, did in applied.items()),
+        ),
+        applied=applied,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What Inductor was asked for, and what it made of the graph, or why that is not known."""
+
+    configuration: dict[str, Any]
+    shown: Lowered | None = None
+    reason: str = ""
+
+    @classmethod
+    def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any]) -> _About:
+        if isinstance(lowered, Missing):
+            return cls(configuration=configuration, reason=lowered.reason)
+        return cls(configuration=configuration, shown=lowered)
+
+    @property
+    def lowered(self) -> Maybe[Lowered]:
+        return Missing(self.reason) if self.shown is None else self.shown
+
+
+def _lowered_for(exported: Any, folder: Path, variant: Variant) -> Maybe[Lowered]:
+    return lower(exported, folder / "lowered.pt2", options.configuration(variant))
 
 
 def _exported(module: Any, arguments: tuple[Any, ...], model: LoadedModel) -> Any:
@@ -98,19 +132,6 @@ def _refuse_fixed_shape(package: Path, module: Any, model: LoadedModel, precisio
     if len(shapes.of_each_shape(model.inputs)) > 1:
         opened: Any = torch._inductor.aoti_load_package(str(package))
         shapes.refuse_fixed_shape(wrapped(opened), wrapped(module), model.inputs)
-
-
-def _compile(exported: Any, package: Path, **config: Any) -> None:
-    import torch
-
-    # A cache shared with earlier runs would make the phase `compile` depend on them.
-    cache = package.with_suffix(".cache")
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-    torch._inductor.aoti_compile_and_package(
-        exported, package_path=str(package), inductor_configs={"freezing": True, **config}
-    )
-    shutil.rmtree(cache, ignore_errors=True)
 
 
 def _keep(exported: Any, folder: Path) -> None:
@@ -141,7 +162,8 @@ def prepare_profile(model: LoadedModel, folder: Path) -> None:
     try:
         with quiet(), torch.no_grad():
             exported: Any = torch.export.load(folder / _EXPORTED)
-            _compile(exported, package, **inductor_profile.CONFIG)
+            about = _read(folder / _ABOUT, _About)
+            compile_package(exported, package, {**about.configuration, **inductor_profile.CONFIG})
         calls = inductor_profile.calls_of(exported, inductor_profile.kernels_of(package), holders)
         _write_calls(folder, _Calls(calls=calls))
     except Exception as error:  # noqa: BLE001  # the border to the compiler: the reason why there are no layers
@@ -165,7 +187,15 @@ class _Calls:
 
 
 def _write_calls(folder: Path, stated: _Calls) -> None:
-    (folder / _CALLS).write_bytes(msgspec.json.encode(stated))
+    _write(folder / _CALLS, stated)
+
+
+def _write(path: Path, what: _Calls | _About) -> None:
+    path.write_bytes(msgspec.json.encode(what))
+
+
+def _read(path: Path, kind: type[Stated]) -> Stated:
+    return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
 def _profile_of(
@@ -179,7 +209,7 @@ def _profile_of(
     def opened() -> tuple[Any, tuple[LayerCall, ...]]:
         import torch
 
-        stated = msgspec.json.decode((folder / _CALLS).read_bytes(), type=_Calls)
+        stated = _read(folder / _CALLS, _Calls)
         if stated.reason:
             raise ArmFailed(stated.reason, hint="compare times without layers")
         with quiet():
@@ -228,12 +258,24 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     with quiet(), explained("loading"):
         package: Any = torch._inductor.aoti_load_package(prepared.path)
     wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package
-    return tensor_program(
+    folder = Path(prepared.path).parent
+    program = tensor_program(
         wrapped(package),
         model.inputs,
         boundary=BOUNDARY,
-        profile=_profile_of(Path(prepared.path).parent, wrapped, as_tensors(model.inputs[0])),
+        profile=_profile_of(folder, wrapped, as_tensors(model.inputs[0])),
     )
+    return replace(program, census=lambda: _counted(folder, program), applied=dict(prepared.applied))
+
+
+def _counted(folder: Path, program: Program) -> OperatorCensus:
+    """What was compiled, with what only the process shows: the size of torch's pool, and the first input."""
+    import torch
+
+    found = census(_read(folder / _ABOUT, _About).lowered)
+    first = next((value for value in program.inputs[0] if isinstance(value, torch.Tensor)), None)
+    rank = {} if first is None else {"input_rank": float(first.dim())}
+    return replace(found, counts={**found.counts, "threads": float(torch.get_num_threads()), **rank})
 
 
 def export(variant: Variant, prepared: Path) -> Export:
