@@ -12,6 +12,7 @@ from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
 from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
+from ironlaw.missing import Maybe
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
@@ -24,6 +25,11 @@ SOUND_CHECKS = {"training": False, "records_graph": False, "constant_input": Fal
 SOUND_CENSUS = {"operators": 100.0, "int8_operators": 0.0, "input_rank": 4.0, "threads": 1.0, "subnormal_share": 0.0,
                 "norm_operators": 0.0, "sparse_convolutions": 0.0, "dynamic_operators": 0.0}  # fmt: skip
 SOUND = ArmScript(checks=dict(SOUND_CHECKS), census=dict(SOUND_CENSUS))
+INT8: dict[str, Maybe[float]] = {**SOUND_CENSUS, "int8_operators": 20.0}
+QUARTER = 25e6  # instructions or cycles: a quarter more than the law's own 100e6
+COMPUTES_INT8 = replace(SOUND, census=INT8)
+# Little enough that what is not there is refuted, and nothing hangs on the seed; test_null has the noise.
+QUIET = 0.002
 
 
 class Kept(list[Fact]):
@@ -31,6 +37,11 @@ class Kept(list[Fact]):
 
     def write(self, fact: Fact) -> None:
         self.append(fact)
+
+
+def stated(before: ArmScript, after: ArmScript) -> Script:
+    """A control and a changed arm by their laws."""
+    return Script(arms={"a": before, "b": after}, turn_noise=QUIET)
 
 
 def burdened(*burdens: Burden, law: ArmScript = SOUND) -> ArmScript:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,10 +14,6 @@ import pytest
 
 import ironlaw
 import ironlaw.event
-from ironlaw.causes import CAUSES
-from ironlaw.engines import ENGINES
-from ironlaw.factors import FACTORS
-from ironlaw.split import Term
 
 ROOT = Path(ironlaw.__file__).parent
 HEAVY = (
@@ -246,9 +241,12 @@ PACKAGES = {_name(path) for path in MODULES if path.name == "__init__.py"}
 
 
 def test_a_module_can_be_read_at_once() -> None:
-    """At most 400 lines: what is longer does more than one thing."""
-    lines = {str(module): len((ROOT / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
-    assert {module: count for module, count in lines.items() if count > 400} == {}
+    """At most 400 lines, tests and benchmarks as well: what is longer does more than one thing."""
+    beside = (Path(__file__).parent, Path(__file__).parents[1] / "benchmarks")
+    files = [file for folder in (ROOT, *beside) for file in folder.rglob("*.py")]
+    lines = {str(file): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    assert lines.keys() >= {__file__}
+    assert {file: count for file, count in lines.items() if count > 400} == {}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -307,145 +305,3 @@ def test_a_heavy_import_would_be_seen() -> None:
     code = f"import sys; import numpy; print([name for name in {HEAVY!r} if name in sys.modules])"
     reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert reported.stdout.strip() == "['numpy']"
-
-
-def test_every_factor_is_in_a_file_named_after_it_or_its_family() -> None:
-    from ironlaw.factors import FACTORS
-
-    files = {path.stem for path in (ROOT / "factors").glob("*.py")} - {"__init__"}
-    assert {name.partition(".")[0].replace("-", "_") for name in FACTORS} == files
-
-
-def slugs_written(source: str) -> list[str]:
-    """The slugs of causes that a file writes out, alone or in a command, where no factor, event or term has the name.
-
-    A name that a cause shares is one of a cause where a `cause` or `slug` takes it, or is compared with it.
-    """
-    tree = ast.parse(source)
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    written = [
-        slug
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
-        for slug in OWN_SLUGS
-        if node.value == slug or re.search(rf"(experiments |cause:){slug}\b", node.value)
-    ]
-    named = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg in ("cause", "slug")]
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Compare)
-            and isinstance(node.left, ast.Attribute)
-            and node.left.attr in ("cause", "slug")
-        ):
-            named += [each for side in node.comparators for each in (getattr(side, "elts", None) or [side])]
-    return written + [node.value for node in named if isinstance(node, ast.Constant) and node.value in CAUSES]
-
-
-EVENTS = {event.name for event in vars(ironlaw.event).values() if isinstance(event, ironlaw.event.Event)}
-OWN_SLUGS = set(CAUSES) - set(FACTORS) - EVENTS - {term.value for term in Term}
-
-
-@pytest.mark.parametrize("module", [module for module in MODULES if module.parts[0] != "causes"], ids=str)
-def test_no_module_outside_of_causes_writes_the_name_of_a_cause(module: Path) -> None:
-    assert slugs_written((ROOT / module).read_text()) == []
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "x = 'weight-traffic'",
-        "print('try --experiments weight-traffic')",
-        "Switch(cause='page-faults', factor='malloc')",
-        "Concern(slug='fusion')",
-        "verdict.cause == 'layout'",
-        "concern.slug in ('denormals', 'no-control')",
-    ],
-)
-def test_the_name_of_a_cause_would_be_seen(source: str) -> None:
-    assert slugs_written(source)
-
-
-@pytest.mark.parametrize("source", ["variant.level('fusion')", "table.mean('page-faults')", "'int8 weight traffic'"])
-def test_names_of_factors_and_events_are_no_names_of_causes(source: str) -> None:
-    assert slugs_written(source) == []
-
-
-def class_homes(sources: Mapping[str, str]) -> dict[str, list[str]]:
-    """The modules that define a class of each public name."""
-    homes: dict[str, list[str]] = {}
-    for module, source in sources.items():
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(module)
-    return homes
-
-
-def ambiguous(homes: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The names that several modules define; a cause and the factor that takes it away may share the word for it."""
-    pair = {"ironlaw.causes", "ironlaw.factors"}
-    return {
-        name: modules
-        for name, modules in homes.items()
-        if len(modules) > 1 and not (len(modules) == 2 and {one.rpartition(".")[0] for one in modules} == pair)
-    }
-
-
-def test_a_class_name_means_one_thing() -> None:
-    assert ambiguous(class_homes(SOURCES)) == {}
-
-
-def test_a_class_name_of_two_meanings_would_be_seen() -> None:
-    source = "class Layout:\n    pass"
-    pair = {"ironlaw.causes.layout": source, "ironlaw.factors.layout": source}
-    assert ambiguous(class_homes(pair)) == {}
-    assert ambiguous(class_homes({**pair, "ironlaw.layer": source})) == {"Layout": [*pair, "ironlaw.layer"]}
-    assert ambiguous(class_homes({"ironlaw.factors.a": source, "ironlaw.factors.b": source}))
-
-
-def engines_named(source: str) -> set[str]:
-    """The texts of a module that are an engine's name, or a variant that ends in one."""
-    constants = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
-    return {text for text in constants if isinstance(text, str) and text.rpartition("@")[2] in ENGINES}
-
-
-@pytest.mark.parametrize("module", [one for one in MODULES if one.parts[0] != "engines"], ids=str)
-def test_no_module_outside_of_engines_names_one(module: Path) -> None:
-    """An engine is one folder: what others need of it, its declaration says."""
-    assert engines_named((ROOT / module).read_text()) == set()
-
-
-@pytest.mark.parametrize("text", ['ENGINE = "openvino"', 'def f():\n    return ("int8@onnxruntime",)'])
-def test_an_engine_named_outside_would_be_seen(text: str) -> None:
-    assert engines_named(text)
-
-
-def concerns_made(source: str) -> list[int]:
-    """The lines at which a file makes a concern."""
-    called = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    return [node.lineno for node in called if isinstance(node.func, ast.Name) and node.func.id == "Concern"]
-
-
-# The faults of a cause are worded in its file; whether versions differ in a sweep is about no recording.
-WORDED_IN = (Path("analysis/concerns"), Path("causes"), Path("sweep/survey.py"))
-
-
-@pytest.mark.parametrize("module", MODULES, ids=str)
-def test_concerns_are_worded_in_one_place_and_others_hand_over_facts(module: Path) -> None:
-    if any(module.is_relative_to(home) for home in WORDED_IN):
-        return
-    assert concerns_made((ROOT / module).read_text()) == []
-
-
-def test_every_slug_of_a_concern_is_written_in_one_module() -> None:
-    places: dict[str, set[str]] = {}
-    for module in MODULES:
-        for node in ast.walk(ast.parse((ROOT / module).read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Concern":
-                for given in node.keywords:
-                    if given.arg == "slug" and isinstance(given.value, ast.Constant):
-                        places.setdefault(str(given.value.value), set()).add(str(module))
-    assert {slug: found for slug, found in places.items() if len(found) > 1} == {}
-
-
-def test_a_concern_made_elsewhere_would_be_seen() -> None:
-    assert concerns_made("yield Concern(slug='x', text='', fix='')") == [1]

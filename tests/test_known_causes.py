@@ -6,35 +6,31 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.analysis.verdicts.planner import Wanted, called_for
 from ironlaw.arm import Arm
 from ironlaw.causes import TESTED
 from ironlaw.engines import PLAIN
 from ironlaw.explanation import Outcome
-from ironlaw.machine import Machine
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Maybe, Missing
-from ironlaw.plan import with_control
 from ironlaw.report.columns import arms_table
 from ironlaw.report.document import to_document
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.verdicts import interaction_sentences
 from ironlaw.variant import Variant
 
-from .scripted import SOUND, SOUND_CENSUS, burdened, confirmed, explained, own, recorded
-
-INT8: dict[str, Maybe[float]] = {**SOUND_CENSUS, "int8_operators": 20.0}
-QUARTER = 25e6  # instructions or cycles: a quarter more than the law's own 100e6
-COMPUTES_INT8 = replace(SOUND, census=INT8)
-
-# Little enough that what is not there is refuted, and nothing hangs on the seed; test_null has the noise.
-QUIET = 0.002
-
-
-def stated(before: ArmScript, after: ArmScript) -> Script:
-    """A control and a changed arm by their laws."""
-    return Script(arms={"a": before, "b": after}, turn_noise=QUIET)
-
+from .scripted import (
+    COMPUTES_INT8,
+    INT8,
+    QUARTER,
+    QUIET,
+    SOUND,
+    SOUND_CENSUS,
+    burdened,
+    confirmed,
+    explained,
+    own,
+    stated,
+)
 
 # Cause -> the laws of control and changed arm, in which it is the only difference.
 STATED: dict[str, tuple[ArmScript, ArmScript]] = {
@@ -374,78 +370,6 @@ def test_two_variants_give_fusion_its_part_by_the_factorial() -> None:
     (extra,) = comparison.interaction.values()
     assert extra.value == pytest.approx(0.118, abs=0.01)
     assert interaction_sentences(comparison)[0].startswith("Precision and fusion together gain more")
-
-
-def test_a_program_that_python_gave_is_recommended_by_its_name_not_by_a_file_that_has_ended() -> None:
-    slow, fast = (replace(own(name), factory=f"/tmp/ironlaw-x/{name}.cloudpickle") for name in ("slow", "fast"))
-    laws = {"slow": SOUND, "fast": replace(SOUND, user_instructions=SOUND.user_instructions / 2)}
-    recommended = explained((slow, fast), Script(arms=laws)).recommendation
-    assert not isinstance(recommended, Missing)
-    assert recommended.how.startswith("use the program given as 'fast'")
-    assert "cloudpickle" not in recommended.how
-
-
-def test_an_arm_that_is_no_fair_comparison_is_not_recommended_however_fast() -> None:
-    ones = replace(SOUND, user_instructions=50e6, checks={**SOUND.checks, "constant_input": True})
-    laws = {"slow": SOUND, "fast": ones, "some": replace(SOUND, user_instructions=80e6)}
-    recommended = explained(tuple(map(own, laws)), Script(arms=laws)).recommendation
-    assert not isinstance(recommended, Missing)
-    assert recommended.arm.startswith("some")
-
-
-def test_no_gain_over_an_unfair_control_is_recommended() -> None:
-    training = replace(SOUND, checks={**SOUND.checks, "training": True})
-    laws = {"slow": training, "fast": replace(SOUND, user_instructions=50e6)}
-    assert explained(tuple(map(own, laws)), Script(arms=laws, turn_noise=0.002, seed=2)).recommendation == Missing(
-        "slow is not a fair control, so no gain over it counts"
-    )
-
-
-def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -> None:
-    census = {**COMPUTES_INT8.census, "sparse_convolutions": 14.0}
-    arms = own("a"), own("b")
-    made = recorded(arms, stated(SOUND, replace(COMPUTES_INT8, census=census)))
-    seen = replace(
-        made,
-        machine=Machine(architecture="x86_64", cpu="scripted"),
-        plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
-    )
-    experiments = called_for(seen, Wanted(causes=("quantized-engine",)))
-    assert "b+quantized-engine=onednn" in {entry.applied for entry in experiments}
-    assert [entry.arm for entry in experiments if entry.excluded] == ["a"]
-
-
-def test_arms_by_a_foreign_library_and_arms_that_lack_a_kernel_get_each_their_own_library() -> None:
-    foreign = replace(COMPUTES_INT8, checks={**COMPUTES_INT8.checks, "foreign_quantized_engine": True})
-    lacking = replace(COMPUTES_INT8, census={**COMPUTES_INT8.census, "sparse_convolutions": 14.0})
-    arms = own("float"), own("foreign"), own("lacking")
-    laws = {"float": SOUND, "foreign": foreign, "lacking": lacking}
-    made = recorded(arms, Script(arms=laws, turn_noise=QUIET))
-    seen = replace(
-        made,
-        machine=Machine(architecture="x86_64", cpu="scripted"),
-        plans=(replace(made.plan, arms=with_control(arms), experiments=()),),
-    )
-    experiments = called_for(seen, Wanted(causes=("quantized-engine",)))
-    assert {(entry.arm, str(entry.switches[0]), entry.excluded == "") for entry in experiments} == {
-        ("float", "quantized-engine=x86", False),
-        ("foreign", "quantized-engine=x86", True),
-        ("lacking", "quantized-engine=x86", False),
-        ("float", "quantized-engine=onednn", False),
-        ("lacking", "quantized-engine=onednn", True),
-    }
-
-
-def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_without_it() -> None:
-    faults = Burden(factor="malloc", level="retain", kernel_instructions=QUARTER, page_faults=3000.0)
-    retained = replace(own("retained"), variant=own("retained").variant.with_level("malloc", "retain"))
-    arms = own("plain"), retained, own("free")
-    laws = {"plain": burdened(faults), "retained": replace(SOUND, page_faults=3000.0), "free": SOUND}
-    entries = recorded(arms, Script(arms=laws, turn_noise=QUIET)).plan.experiments
-    assert {(one.arm, bool(one.excluded)) for one in entries if one.switches[-1].cause == "page-faults"} == {
-        ("plain", False),
-        ("free", True),
-    }
 
 
 def test_nothing_is_confirmed_for_an_arm_that_answers_otherwise() -> None:

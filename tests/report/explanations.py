@@ -16,9 +16,7 @@ from ironlaw.explanation import (
     Counterfactual,
     Difference,
     Explanation,
-    OnceTerm,
     Outcome,
-    ReadOnce,
     Recommendation,
 )
 from ironlaw.factor import Direction
@@ -269,6 +267,14 @@ def with_pmu() -> Explanation:
     )
 
 
+def compared(whole: Explanation, changed: str, **known: object) -> tuple[Comparison, ...]:
+    """The comparisons of an explanation, with something else known of one of them."""
+    return tuple(
+        replace(item, **known) if item.changed == changed else item  # type: ignore[arg-type] # a table of keywords
+        for item in whole.comparisons
+    )
+
+
 def without_pmu() -> Explanation:
     """The same, on a machine that counts nothing in hardware."""
     lost = dict.fromkeys(
@@ -284,12 +290,7 @@ def without_pmu() -> Explanation:
     return replace(
         whole,
         arms=tuple(replace(row, **lost) for row in whole.arms),  # type: ignore[arg-type] # all are Missing
-        comparisons=tuple(
-            replace(item, split=by_time, counterfactuals=(), misleading=(), ledger=NO_PMU)
-            if item.changed == "int8+fused"
-            else item
-            for item in whole.comparisons
-        ),
+        comparisons=compared(whole, "int8+fused", split=by_time, counterfactuals=(), misleading=(), ledger=NO_PMU),
     )
 
 
@@ -322,11 +323,8 @@ def with_failed_arm() -> Explanation:
     return replace(
         whole,
         arms=tuple(failed if row.arm == "int8" else row for row in whole.arms),
-        comparisons=tuple(
-            replace(item, ln_ratio=reason, rank=reason, replicates=(), difference=Difference.UNPROVEN)
-            if item.changed == "int8"
-            else item
-            for item in whole.comparisons
+        comparisons=compared(
+            whole, "int8", ln_ratio=reason, rank=reason, replicates=(), difference=Difference.UNPROVEN
         ),
     )
 
@@ -369,45 +367,4 @@ def with_hostile_names() -> Explanation:
         comparisons=(comparison(HOSTILE, "int8", 2.04, causes=(verdict,), ledger=replace(ledger(3), rows=(row,))),),
         concerns=(Concern(slug="x", text=HOSTILE, fix=HOSTILE, arm=HOSTILE),),
         recommendation=Recommendation(arm=HOSTILE, gain=estimate(2.0, 0.1), how=HOSTILE),
-    )
-
-
-def published_table() -> Explanation:
-    """The blog post's first two rows: times of one whole run, IPC and size, no interval anywhere."""
-    gap = Missing("a published table has no replicates")
-    rows = (("fp32", 89.8063e9, 0.58, 14_260_500), ("int8", 54.4425e9, 0.68, 4_242_200))
-    ln_ratio = math.log(89.8063 / 54.4425)
-    cpi = math.log(0.68 / 0.58)
-    saved_ns = (89.8063 - 54.4425) * 1e9
-    once = ReadOnce(
-        ln_ratio=ln_ratio,
-        control_ns=89.8063e9,
-        changed_ns=54.4425e9,
-        terms={
-            Term.INSTRUCTIONS: OnceTerm(ln=ln_ratio - cpi, ns=saved_ns * (1 - cpi / ln_ratio)),
-            Term.CPI: OnceTerm(ln=cpi, ns=saved_ns * cpi / ln_ratio),
-        },
-        counterfactuals_ns={Term.CPI: 89.8063e9 * 0.58 / 0.68},
-        assumptions=("equal clock frequency and utilisation",),
-    )
-    return Explanation(
-        machine=Missing("a table does not say"),
-        plan=Missing("a table has no plan"),
-        arms=tuple(
-            ArmSummary(arm=name, inferences=gap, wall_ns=gap, wall_ns_once=wall_ns, ipc=ipc, size_bytes=size_bytes)
-            for name, wall_ns, ipc, size_bytes in rows
-        ),
-        comparisons=(
-            Comparison(
-                control="fp32",
-                changed="int8",
-                difference=Difference.UNPROVEN,
-                ln_ratio=gap,
-                rank=gap,
-                replicates=(),
-                split=gap,
-                once=once,
-            ),
-        ),
-        concerns=(),
     )

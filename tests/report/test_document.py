@@ -9,6 +9,7 @@ import pytest
 from ironlaw.missing import Missing
 from ironlaw.report.document import to_document, to_json
 from tests.report import explanations
+from tests.report.published import published_table
 from tests.report.test_terminal import ALL
 
 
@@ -82,7 +83,7 @@ def test_comparison_gives_speedup_split_and_causes() -> None:
 
 
 def test_published_table_has_values_and_no_intervals() -> None:
-    document = to_document(explanations.published_table())
+    document = to_document(published_table())
     assert document["arms"][0]["time_ms"] == pytest.approx(89806.3)
     assert "missing" in document["arms"][0]["time_ms_interval"]
     row = document["comparisons"][0]

@@ -15,6 +15,7 @@ from ironlaw.report.bundle import reproduction, to_bundle
 from ironlaw.report.markdown import code_block, escaped, table, to_markdown
 from ironlaw.variant import Variant
 from tests.report import explanations
+from tests.report.published import published_table
 from tests.report.recordings import recording
 from tests.report.test_terminal import ALL
 
@@ -124,4 +125,4 @@ def test_arms_of_experiments_are_folded_below_those_asked_for() -> None:
     text = to_markdown(explanations.with_pmu())
     place = text.index("<summary>2 more arms, added by experiments</summary>")
     assert text.index("| fp32 (again) |") < place < text.index("| fp32+malloc=retain |") < text.index("</details>")
-    assert "more arms" not in to_markdown(explanations.published_table())
+    assert "more arms" not in to_markdown(published_table())

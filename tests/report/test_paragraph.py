@@ -11,6 +11,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report.doubts import stopped_sentence
 from ironlaw.report.paragraph import headline, misleading_sentence, precision_sentence, rank_sentence
 from tests.report import explanations
+from tests.report.published import published_table
 
 
 def plain(text: str) -> str:
@@ -46,7 +47,7 @@ def test_a_misleading_metric_is_named_with_both_of_its_values(slug: str, said: s
 
 
 def test_two_times_that_print_equally_are_not_called_slower() -> None:
-    explanation = explanations.published_table()
+    explanation = published_table()
     comparison = explanation.comparisons[0]
     assert is_known(comparison.once)
     once = comparison.once

@@ -15,6 +15,7 @@ from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.quantity import MINUS
 from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
+from tests.report.published import published_table
 
 
 def plain(text: str) -> str:
@@ -103,7 +104,7 @@ def test_cpu_time_is_not_called_lost_where_its_factors_are_known() -> None:
 
 
 def test_the_what_if_sentence_names_cpi_and_instruction_count_of_the_changed_arm() -> None:
-    explanation = explanations.published_table()
+    explanation = published_table()
     said = plain(splitting.what_if_sentence(explanation.comparisons[0], explanation.plan))
     assert "cycles per instruction and all else equal" in said
     assert "fp32 would take 76.60 s per run" in said
