@@ -22,6 +22,10 @@ class Term(Enum):
     UTILISATION = "utilisation"
 
 
+# Instead of CPU_TIME where a PMU counted: nothing is lost, the same time is in the other terms.
+REPLACED = Missing("with cycles counted, instructions, CPI, frequency and kernel replace it")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitTerm:
     """One term's share of the difference: ln units and ns per inference, positive when it makes `changed` faster."""

@@ -17,7 +17,7 @@ from ironlaw.report import words
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
-from ironlaw.split import Ledger, LedgerRow, Term
+from ironlaw.split import REPLACED, Ledger, LedgerRow, Term
 from ironlaw.text import plain
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye
@@ -110,7 +110,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
     said = ["", disturbance_sentence(ledger)]
     lost: dict[str, list[str]] = {}
     for term, value in total.terms.items():
-        if isinstance(value, Missing) and "frequency and kernel replace it" not in value.reason:
+        if isinstance(value, Missing) and value != REPLACED:
             lost.setdefault(value.reason, []).append(words.TERM_TITLES[term])
     said += [f"Not known layer by layer: {', '.join(titles)} ({plain(reason)})." for reason, titles in lost.items()]
     said += [f"Note: {plain(note)}." for note in ledger.notes]

@@ -13,10 +13,9 @@ import numpy as np
 
 from ironlaw.analysis.turns import Floats
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.split import Term
+from ironlaw.split import REPLACED, Term
 
 NO_CYCLES = Missing("cycles and instructions were not counted")
-WITH_A_PMU = Missing("with cycles counted, instructions, CPI, frequency and kernel replace it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ def _by_cycles(control: State, changed: State) -> Decomposition:
         Term.FREQUENCY: -(user + kernel) * np.log(law0.frequency / law1.frequency),
         Term.UTILISATION: -(user + kernel) * np.log(law0.utilisation / law1.utilisation),
         Term.KERNEL: gap or _kernel_term(kernel, law0, law1, per_ns),
-        Term.CPU_TIME: WITH_A_PMU,
+        Term.CPU_TIME: REPLACED,
     }
     parts: dict[Term, dict[str, Maybe[Floats]]] = {}
     shares0, shares1 = classes0.cpi_shares, classes1.cpi_shares
