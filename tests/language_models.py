@@ -76,3 +76,17 @@ def gguf_file(path: Path, made: Made | None = None) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def decoder_folder(folder: Path, **changed: Any) -> Path:
+    """Write the configuration of a small Llama: transformers gives it seeded weights."""
+    import json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128, "hidden_size": WIDTH,
+        "intermediate_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS // 2, "max_position_embeddings": 512, "tie_word_embeddings": False,
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps({**about, **changed}))
+    return folder

@@ -85,6 +85,8 @@ def take_census(program: Program) -> OperatorCensus:
     counted["threads"] = float(torch.get_num_threads())
     counted["range_finders"] = float(sum(1 for _ in range_finders(program.module)))
     counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
+    if program.census is not None:
+        counted |= program.census().counts
     return OperatorCensus(counts=counted)
 
 

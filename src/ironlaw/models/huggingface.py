@@ -39,7 +39,10 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
         raise ArmFailed("transformers is not installed", hint="pip install 'ironlaw[transformers]'")
     refused = None if Path(source).is_dir() else hub.offline()
     config, assumed = _configuration(source, refused)
-    config.return_dict = False
+    # The head of a causal model reads what its inner model returns by name; its cache is asked for by phases alone.
+    config.return_dict = _continues_text(config)
+    if config.return_dict:
+        config.use_cache = False
     torch.manual_seed(seed)
     module, reason = _with_weights(source, config, refused)
     module.eval()
@@ -109,13 +112,17 @@ def _has_weights(source: str) -> bool:
 
 
 def _class_of(config: Any) -> Any:
-    """The class with the checkpoint's own head; without one for heads that only fill in or continue text."""
+    """The class with the checkpoint's own head; without one for heads that only fill in text."""
     import transformers
 
     for name in config.architectures or ():
-        if hasattr(transformers, name) and not re.search("MaskedLM|CausalLM|PreTraining|LMHead", name):
+        if hasattr(transformers, name) and not re.search("MaskedLM|PreTraining", name):
             return getattr(transformers, name)
     return transformers.AutoModel
+
+
+def _continues_text(config: Any) -> bool:
+    return any(re.search("CausalLM|LMHead", name) for name in config.architectures or ())
 
 
 def _parameters(module: Any) -> list[str]:

@@ -21,7 +21,7 @@ DECLARATION = Declaration(
         "bf16": Offer(reads=("fusion",), loads=_TORCH),
         "given": Offer(reads=("fusion", "quantized-engine"), uses=_TORCH),
     },
-    options=("isa",),
+    options=("isa", "phase"),
     shows_module=True,
     recorded=("torchvision",),
     candidates=("fp32", "fp32+fused", "bf16", "int8", "int8+fused", "int8-dynamic"),

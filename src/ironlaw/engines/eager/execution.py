@@ -14,12 +14,15 @@ from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
+from ironlaw.engines.torch_modules.generation import in_phase
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
+from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, saved, torch_use
+from ironlaw.phase import Phase
 from ironlaw.program import PreparedModel, Program
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
 CALLABLE_BOUNDARY = "call of the program as it is, autograd included, until it returns"
@@ -218,7 +221,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     # A module that is handed over is called by the caller that runs it; what a callable does around it is its own.
     if not torch_use.is_module(module):
         return Program(infer=infer, inputs=model.inputs, boundary=CALLABLE_BOUNDARY)
-    return tensor_program(infer, model.inputs, module=module, boundary=BOUNDARY)
+    program = tensor_program(infer, model.inputs, module=module, boundary=BOUNDARY)
+    phase = Phase.read(variant.level(PHASE))
+    return program if isinstance(phase, Missing) else in_phase(program, phase)
 
 
 def _read(path: Path, about: dict[str, Any]) -> Any:

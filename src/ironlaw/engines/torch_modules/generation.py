@@ -1,0 +1,170 @@
+"""Phases of generating text by a causal model of transformers: many tokens at once, or one behind a key-value cache.
+
+The tokens are given. What a token sees of those before it lies in a DynamicCache, as in transformers' own generate();
+of the logits only those behind the last token are computed, as there.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import Maybe, Missing
+from ironlaw.phase import Phase, PhaseKind
+from ironlaw.program import OperatorCensus, Program
+
+BOUNDARY = {
+    PhaseKind.PREFILL: "module(input_ids) of the given tokens, with a new cache, until the logits of the last one",
+    PhaseKind.DECODE: (
+        "module(input_ids, past_key_values) of one given token until its logits are in memory; cropping the cache back"
+        " is outside, and no token is sampled"
+    ),
+}
+_CACHE_ARGUMENTS = ("cache", "past_key_values")
+_SCORED = 16  # tokens behind whose last one arms are compared
+
+
+def in_phase(program: Program, phase: Phase) -> Program:
+    """The program, whose module is called as a phase calls it.
+
+    Raises:
+        ArmFailed: the module is no causal model with a key-value cache.
+    """
+    if program.module is None or _cache_argument(program.module) is None:
+        raise ArmFailed(
+            f"phase={phase} is for models with a key-value cache, and this takes none",
+            hint="leave phase= out for this arm, or name a causal model of transformers",
+        )
+    sequence = _Sequence(program.module, phase)
+    return replace(
+        program,
+        infer=sequence.infer,
+        feed=sequence.feed,
+        before_each=[*program.before_each, *([sequence.rewind] if phase.depth else [])],
+        answers=sequence.scores,
+        census=sequence.census,
+        applied={**program.applied, "phase": str(phase)},
+        boundary=BOUNDARY[phase.kind],
+    )
+
+
+def _cache_argument(module: Any) -> str | None:
+    """What a module calls the cache among its arguments, by the version of transformers; None where it takes none."""
+    named = inspect.signature(module.forward).parameters if hasattr(module, "forward") else {}
+    return next((name for name in _CACHE_ARGUMENTS if name in named and "input_ids" in named), None)
+
+
+class _Sequence:
+    """A module with the keys and values of the tokens before the one that is decoded."""
+
+    def __init__(self, module: Any, phase: Phase) -> None:
+        self.module, self.phase = module, phase
+        self._behind: Any = None
+        self._cache: Any = None
+        self._argument = str(_cache_argument(module))
+        named = inspect.signature(module.forward).parameters
+        self._more = {"logits_to_keep": 1} if "logits_to_keep" in named else {}
+
+    def feed(self, *arguments: Any) -> tuple[Any]:
+        """The tokens of the phase; for decoding, those before it are brought into the cache once."""
+        import torch
+
+        tokens = torch.as_tensor(arguments[0])
+        needed = self.phase.depth + self.phase.processed
+        tokens = tokens.repeat(1, -(-needed // tokens.shape[1]))[:, :needed]
+        if self.phase.depth and self._behind is None:
+            self._behind = tokens[:, : self.phase.depth].clone()
+            self._fill()
+        return (tokens[:, self.phase.depth :].contiguous(),)
+
+    def _fill(self) -> None:
+        self._cache = self._new_cache()
+        self._run(self._behind, self._cache)
+
+    def _new_cache(self) -> Any:
+        import transformers
+
+        return transformers.DynamicCache(config=self.module.config)
+
+    def _run(self, tokens: Any, cache: Any) -> Any:
+        """The logits behind the last token; the cache holds all of them afterwards."""
+        given = {self._argument: cache, **self._more}
+        return self.module(input_ids=tokens, use_cache=True, **given)[0]
+
+    def rewind(self) -> None:
+        """Take the cache back to the tokens before the one that is decoded."""
+        more = self._cache.get_seq_length() - self.phase.depth if self._cache is not None else 0
+        if more > 0:
+            self._cache.crop(-more)
+
+    def infer(self, tokens: Any) -> Any:
+        """One inference: the logits behind its last token."""
+        return self._run(tokens, self._cache if self.phase.depth else self._new_cache())
+
+    def scores(self, *arguments: Any) -> Any:
+        """The logits behind the last of a few tokens, given at once or one after the other, as in the phase."""
+        import torch
+
+        tokens = torch.as_tensor(arguments[0])[:, :_SCORED]
+        if self.phase.kind is PhaseKind.PREFILL:
+            logits = self._run(tokens, self._new_cache())
+        else:
+            cache = self._new_cache()
+            for place in range(tokens.shape[1]):
+                logits = self._run(tokens[:, place : place + 1], cache)
+        return logits[:, -1].float()
+
+    def census(self) -> OperatorCensus:
+        """What an inference reads."""
+        self.rewind()
+        weights = _weights(self.module)
+        counts: dict[str, Maybe[float]] = {
+            "tokens": float(self.phase.processed),
+            "depth": float(self.phase.depth),
+            "cache_bytes": float(_bytes_of(self._cache)) if self.phase.depth else 0.0,
+        }
+        if isinstance(weights, Missing):
+            counts |= {"weight_bytes": weights, "macs_per_token": weights}
+        else:
+            counts["weight_bytes"] = float(sum(size for _, size, _ in weights))
+            counts["macs_per_token"] = float(sum(elements for _, _, elements in weights))
+            for kind in dict.fromkeys(kind for kind, _, _ in weights):
+                counts[f"weight_bytes_{kind}"] = float(sum(size for one, size, _ in weights if one == kind))
+        return OperatorCensus(counts=counts)
+
+
+def _weights(module: Any) -> Maybe[list[tuple[str, int, int]]]:
+    """The type, the bytes and the products of each weight that a token reads; an embedding's rows are looked up."""
+    import torch
+
+    embeddings = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding)}
+    multiplied = {id(getattr(part, "weight", None)) for part in module.modules() if isinstance(part, torch.nn.Linear)}
+    if any(hasattr(part, "_packed_params") for part in module.modules()):
+        return Missing("its int8 weights are packed, and their bytes are not visible")
+    found = []
+    for weight in {id(weight): weight for weight in module.parameters()}.values():
+        is_looked_up = id(weight) in embeddings and id(weight) not in multiplied
+        parts = _parts(weight)
+        size = sum(part.numel() * part.element_size() for part in parts)
+        kind = str(parts[0].dtype).removeprefix("torch.")
+        if is_looked_up:
+            found.append((kind, size // max(1, weight.shape[0]), 0))
+        else:
+            found.append((kind, size, weight.numel() if weight.dim() > 1 else 0))
+    return found
+
+
+def _parts(tensor: Any) -> list[Any]:
+    """The plain tensors that a weight is made of: itself, or those inside a subclass, such as int8 and scales."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return [tensor]
+    names, _ = tensor.__tensor_flatten__()
+    return [part for name in names for part in _parts(getattr(tensor, name))]
+
+
+def _bytes_of(cache: Any) -> int:
+    """The bytes of the keys and values of all layers."""
+    tensors = [part for layer in cache.layers for part in (layer.keys, layer.values)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,90 @@
+"""Phases of a causal model of transformers: given tokens, a cache that is cropped back, bytes that a token reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ironlaw.engines.eager import execution
+from ironlaw.errors import ArmFailed
+from ironlaw.measure.census import take_census
+from ironlaw.models import open_model
+from ironlaw.program import Program
+from ironlaw.variant import Variant
+from tests.language_models import HIDDEN, LAYERS, WIDTH, decoder_folder
+
+pytest.importorskip("transformers")
+pytestmark = pytest.mark.filterwarnings("ignore")
+A_LAYER = 2 * WIDTH * WIDTH + 2 * (WIDTH // 2) * WIDTH + 3 * WIDTH * HIDDEN
+
+
+def loaded(folder: Path, text: str) -> Program:
+    model = open_model(str(decoder_folder(folder / "model")))
+    variant = Variant.parse(text)
+    made = folder / text.replace(":", "-")
+    return execution.load(variant, execution.prepare(variant, model, made), model)
+
+
+def run(program: Program, number: int = 0) -> Any:
+    fed = program.feed(*program.inputs[number])
+    for before in program.before_each:
+        before()
+    with program.guard():
+        return program.infer(*fed)
+
+
+def test_decoding_behind_the_cache_gives_what_the_whole_text_gives_at_its_end(tmp_path: Path) -> None:
+    whole, behind = loaded(tmp_path, "fp32+phase=prefill:9"), loaded(tmp_path, "fp32+phase=decode:8")
+    assert run(whole).shape == run(behind).shape == (1, 1, 128)
+    assert float((run(whole) - run(behind)).abs().max()) < 1e-4
+
+
+def test_every_inference_starts_at_the_same_depth(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "fp32+phase=decode:8")
+    first = run(program)
+    assert all(bool((run(program) == first).all()) for _ in range(3))
+
+
+def test_answers_of_both_phases_are_the_same_logits(tmp_path: Path) -> None:
+    whole, behind = loaded(tmp_path, "fp32+phase=prefill:9"), loaded(tmp_path, "fp32+phase=decode:8")
+    first, second = (program.compared(*program.inputs[0]) for program in (whole, behind))
+    assert first.shape == (1, 128)
+    assert float((first - second).abs().max()) < 1e-4
+
+
+def test_the_census_counts_the_weights_and_the_cache(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "fp32+phase=decode:8")
+    run(program)
+    counts = take_census(program).counts
+    norms = (2 * LAYERS + 1) * WIDTH
+    assert counts["macs_per_token"] == LAYERS * A_LAYER + 128 * WIDTH
+    assert counts["weight_bytes"] == 4 * (LAYERS * A_LAYER + 128 * WIDTH + norms + WIDTH)  # and one row looked up
+    assert counts["cache_bytes"] == 4 * 8 * LAYERS * 2 * WIDTH // 2
+    assert counts["tokens"] == 1
+    assert counts["operators"] > 10  # type: ignore[operator]
+
+
+def test_bytes_of_bfloat16_are_half(tmp_path: Path) -> None:
+    try:
+        program = loaded(tmp_path, "bf16+phase=prefill:4")
+    except ArmFailed as failed:
+        pytest.skip(failed.message)
+    run(program)
+    counts = take_census(program).counts
+    assert counts["weight_bytes"] == counts["weight_bytes_bfloat16"]
+    assert counts["weight_bytes"] == 2 * (LAYERS * A_LAYER + 128 * WIDTH + (2 * LAYERS + 2) * WIDTH)
+
+
+def test_a_model_without_a_cache_is_refused() -> None:
+    import torch
+
+    from ironlaw.engines.torch_modules.generation import in_phase
+    from ironlaw.missing import is_known
+    from ironlaw.phase import Phase
+
+    phase = Phase.read("decode:4")
+    assert is_known(phase)
+    with pytest.raises(ArmFailed, match="takes none"):
+        in_phase(Program(infer=torch.nn.Linear(2, 2), inputs=[], module=torch.nn.Linear(2, 2)), phase)
