@@ -5,6 +5,7 @@ Units: times in ns per inference, counts per inference, ln of control over chang
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -18,6 +19,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
+from ironlaw.sensitivity import Sensitivity
 from ironlaw.split import Ledger, OperatorRow, Split, Term
 from ironlaw.varied import Varied
 
@@ -322,5 +324,6 @@ class Explanation:
     next_run: Maybe[NextRun] = NOT_ATTACHED
     gains_by_phase: tuple[GainByPhase, ...] = ()
     source: str = ""  # what was explained, where it is no recording
+    sensitivities: Mapping[str, Maybe[Sensitivity]] = field(default_factory=dict)  # by arm whose layers were replayed
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth
     varied: Maybe[Varied] = NOT_VARIED  # by point, where the arms are at several

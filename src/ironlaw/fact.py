@@ -19,6 +19,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
+from ironlaw.replay import Replay
 
 SCHEMA = 1
 
@@ -348,6 +349,7 @@ Fact = (
     | LayerGraph
     | LayerReading
     | CodeSamples
+    | Replay
     | Failure
     | Circumstance
     | Concern

@@ -43,6 +43,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.references import check_references
+from ironlaw.replay import Replay
 
 KINDS: dict[str, type] = {
     "header": Header,
@@ -61,6 +62,7 @@ KINDS: dict[str, type] = {
     "layers": LayerGraph,
     "layer-reading": LayerReading,
     "code": CodeSamples,
+    "replay": Replay,
     "failure": Failure,
     "concern": Concern,  # of versions that recorded doubts and not what they follow from
     "untrained-weights": UntrainedWeights,

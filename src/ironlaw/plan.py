@@ -50,6 +50,15 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replays:
+    """An arm whose layers are to be replayed within a time; or its network with each of the `sets` in float."""
+
+    arm: str
+    within_s: NotNegative
+    sets: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The plan of one recording. The first arm is the control."""
 
@@ -69,6 +78,7 @@ class Plan:
     resting: tuple[str, ...] = ()  # arms of experiments that take no turns in the replicates that follow
     standings: tuple[CauseStanding, ...] = ()  # of every cause whose experiments are called for
     looks: Ordinal = 0  # how often verdicts were looked at while the run could still go another way
+    replays: tuple[Replays, ...] = ()  # outside of replicates, each once
     code: bool = False  # sample what code the arms that were requested execute, behind the turns that count
     layers: bool = False  # read the layers of the arms that were requested, behind the turns that count
 

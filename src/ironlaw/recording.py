@@ -48,6 +48,7 @@ from ironlaw.lines import KINDS, NAMES, Timed, decode_timed, encode
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.replay import Replay
 
 # Twice what the largest answers of a detector take, and a hundred times the longest run; a file beyond is none of ours.
 MOST_BYTES_OF_HEADER, MOST_BYTES_OF_LINE, MOST_BYTES = 2**16, 2**28, 2**32
@@ -82,6 +83,7 @@ class Recording:
     layer_readings: tuple[LayerReading, ...] = ()
     labelled: tuple[Labelled, ...] = ()
     code_samples: tuple[CodeSamples, ...] = ()
+    replays: tuple[Replay, ...] = ()
     spent: tuple[Spent, ...] = ()
     at_s: Mapping[str, tuple[Maybe[float], ...]] = field(default_factory=dict, compare=False)
     was_cut: bool = False  # the last line was incomplete, or there was no ending

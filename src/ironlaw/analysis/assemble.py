@@ -21,6 +21,7 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.points import explain_points
 from ironlaw.analysis.run_time import run_time
+from ironlaw.analysis.sensitivity.layers import float_form, replayed, sensitivity
 from ironlaw.analysis.statistics.association import associations
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.statistics.stopping import seconds_a_replicate
@@ -45,6 +46,7 @@ from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.recording import Recording
+from ironlaw.sensitivity import Sensitivity
 from ironlaw.variant import GIVEN, PRECISION
 
 
@@ -234,7 +236,18 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         waterfall=waterfall(on),
         run=run_time(recording),
         gains_by_phase=gains_by_phase(on) if trusted else (),
+        sensitivities={name: _sensitivity(ground, name) for name in replayed(recording)},
     )
+
+
+def _sensitivity(ground: Ground, arm: str) -> Maybe[Sensitivity]:
+    """What the layers of an arm do to its answers, with the times of its float form's ledger."""
+    control = float_form(ground.recording, arm)
+    if isinstance(control, Missing):
+        return sensitivity(ground.recording, arm, control, control)
+    comparison, pairs = ground.evidence.compare(control, arm)
+    found = _with_ledger(comparison, pairs, ground.recording).ledger
+    return sensitivity(ground.recording, arm, found, found if isinstance(found, Missing) else control)
 
 
 def _with_ledger(comparison: Comparison, pairs: Pairs | None, recording: Recording) -> Comparison:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ironlaw.commands.answers import ANSWERS_BUDGET_S, show_answers
 from ironlaw.commands.consent import require_consent, run_its_code
 from ironlaw.commands.showing import check_writable, keeping_measured, say, say_json
 from ironlaw.errors import BadInput
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 TOP = 20
 FLIP_BUDGET_S = 180.0
 FLIP_DEPTH = 2
+_BUDGETS = f"Seconds for --flip ({FLIP_BUDGET_S:.0f}) or --answers ({ANSWERS_BUDGET_S:.0f})."
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,10 +44,19 @@ FLIP_DEPTH = 2
 @click.option(
     "--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write a trace of both arms for ui.perfetto.dev."
 )
+@click.option("--answers", is_flag=True, help="Show what each layer in int8 does to the answers.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="With --answers, print the table as Markdown.")
 @click.option("--flip", is_flag=True, help="Measure each block alone in int8, and alone in float.")
 @click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Number of blocks for --flip.")
-@click.option("--budget", type=float, default=FLIP_BUDGET_S, show_default=True, metavar="S", help="Seconds for --flip.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the recording of --flip to FILE.")
+@click.option(
+    "--budget",
+    type=float,
+    metavar="S",
+    help=_BUDGETS,
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the recording of --flip or --answers to FILE."
+)
 @run_its_code
 def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
     """Show which layers of the recording FILE got faster or slower, in milliseconds that add up to the difference."""
@@ -57,6 +68,8 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     recording = ironlaw.load(file)
     if options["flip"]:
         return flip(recording, control, changed, {**options, "file": file})
+    if options["answers"]:
+        return show_answers(recording, file, changed, options)
     explanation = ironlaw.explain(recording, control=control, changed=changed)
     if options["code"]:
         show_by_code(explanation, options)
@@ -147,7 +160,7 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
     if not is_of_flips(recording.plan):
         comparison = chosen(ironlaw.explain(recording, control=control, changed=changed))
         assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
-        depth, most, budget_s = options["depth"] or FLIP_DEPTH, options["blocks"], options["budget"]
+        depth, most, budget_s = options["depth"] or FLIP_DEPTH, options["blocks"], options["budget"] or FLIP_BUDGET_S
         assert isinstance(depth, int)
         assert isinstance(most, int)
         assert isinstance(budget_s, float)

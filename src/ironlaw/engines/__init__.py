@@ -18,6 +18,7 @@ from ironlaw.telemetry import TelemetryOff, together
 if TYPE_CHECKING:
     from ironlaw.models import LoadedModel
     from ironlaw.program import PreparedModel, Program
+    from ironlaw.replayer import Replayer
     from ironlaw.variant import Variant
 
 
@@ -59,6 +60,18 @@ class Profiled(Protocol):
 
     def refuse_profile(self, folder: Path, reason: str) -> None:
         """Write the reason why it was not prepared, which the arm returns when it is asked for layers."""
+
+
+@runtime_checkable
+class Replaying(Protocol):
+    """What an engine offers besides whose layers can be in int8 or in float one by one, on values that are given."""
+
+    def replayer(self, variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
+        """The layers of what was prepared.
+
+        Raises:
+            ArmFailed: this arm has none that can be replayed; the reason.
+        """
 
 
 @runtime_checkable

@@ -98,6 +98,14 @@ class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
     inferences: int
 
 
+class ReplayLayers(msgspec.Struct, tag="replay", frozen=True):
+    """Replay the layers of what was prepared, or with `sets` the network with each of these in float, in some time."""
+
+    prepared: PreparedModel
+    within_s: float
+    sets: tuple[tuple[str, ...], ...] = ()
+
+
 class CodeTurn(msgspec.Struct, tag="code", frozen=True):
     """Run inferences while the arm's threads are sampled; with `plain` as many that are not."""
 
@@ -106,7 +114,7 @@ class CodeTurn(msgspec.Struct, tag="code", frozen=True):
     plain: bool = False
 
 
-Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | SurveyLayers | LayerTurn | CodeTurn
+Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | SurveyLayers | LayerTurn | CodeTurn | ReplayLayers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from ironlaw.measure.messages import (
     Load,
     MeasureNothing,
     Prepare,
+    ReplayLayers,
     Start,
     SurveyLayers,
     Turn,
@@ -37,9 +38,11 @@ from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.process_start import threading_environment, user_environment, with_tail
 from ironlaw.measure.twins import Cpus, Errand, Twins
 from ironlaw.measure.warm_up import WarmUp
+from ironlaw.missing import Missing
 from ironlaw.models import hub, libraries_for, may_import
-from ironlaw.plan import Plan
+from ironlaw.plan import Plan, Replays
 from ironlaw.program import PreparedModel
+from ironlaw.replay import Replay
 from ironlaw.telemetry import together
 from ironlaw.variant import ENGINE, PRECISION
 
@@ -243,6 +246,16 @@ class ProcessStage:
         limit_s = START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S
         for name, facts in self._twins.ask_side_by_side(errands, self._places(arms), limit_s):
             yield by_name[name], facts
+
+    def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
+        """In an interpreter of its own, as the arm was prepared."""
+        self._twins.replicate = -1
+        requests = self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})
+        failed = [one for one in self._opened(requests, self._interpreters.take(requests)) if isinstance(one, Failure)]
+        order = ReplayLayers(prepared=prepared, within_s=asked.within_s, sets=asked.sets)
+        answer = failed[0] if failed else self._twins.ask(arm.name, order, PREPARE_LIMIT_S + asked.within_s)[-1]
+        yield Replay(arm=arm.name, layers=Missing(answer.reason)) if isinstance(answer, Failure) else answer
+        yield from self.stop()
 
     def stop(self) -> list[Fact]:
         """Hang up on every twin, and end what does not end by itself; what arms had left running."""

@@ -238,12 +238,18 @@ def _adopt(run: _Run, plan: Plan) -> None:
     """Go on by a plan that may have further arms, or fewer that take turns."""
     if plan == run.plan:
         return
-    known = {arm.name for arm in run.plan.arms}
+    was, known = run.plan, {arm.name for arm in run.plan.arms}
     run.plan = plan
     run.keep(plan)
     joining = tuple(arm for arm in plan.arms if arm.name not in known)
     if joining:
         _prepare(run, joining)
+    for asked in plan.replays:
+        if asked not in was.replays and asked.arm in run.models:
+            run.watch.turn_to(Activity.ANSWERS)
+            run.say(f"replaying layers of {asked.arm}")
+            for fact in run.stage.replay(plan.arm(asked.arm), run.models[asked.arm], asked):
+                run.keep(fact)
 
 
 def _run_replicate(run: _Run, replicate: int) -> None:

@@ -47,10 +47,11 @@ from ironlaw.measure.messages import CodeTurn, LayerTurn, SurveyLayers, Turn
 from ironlaw.measure.sampling.turns import PERIOD_NS
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.missing import Maybe, Missing
+from ironlaw.plan import Replays
 from ironlaw.program import PreparedModel
 from ironlaw.variant import Variant
 
-_NULL_INFERENCES = 100
+_NULL_INFERENCES, _NO_PMU = 100, "the script states no PMU"
 EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)
 
 
@@ -165,6 +166,7 @@ class Script:
     seed: int = 0
     start_s: float = 4.0
     ceilings: Ceilings = _NO_CEILINGS
+    replays: dict[Replays, tuple[Fact, ...]] = field(default_factory=dict)
 
 
 class ScriptedStage:
@@ -176,8 +178,7 @@ class ScriptedStage:
         self._now_s = 0.0
         self._replicate = 0
         self._own_noise: dict[str, float] = {}
-        modes = (Mode.USER, Mode.KERNEL)
-        self._groups = plan_groups(script.slots, modes=modes, extras=EXTRAS) if script.pmu else ()
+        self._groups = plan_groups(script.slots, modes=(Mode.USER, Mode.KERNEL), extras=EXTRAS) if script.pmu else ()
 
     def now_s(self) -> float:
         """Virtual seconds."""
@@ -190,9 +191,9 @@ class ScriptedStage:
     def check_counters(self) -> CounterCheck:
         """Counters as the script states them."""
         if not self._script.pmu:
-            lost = dict.fromkeys(("instructions", "cycles", "cache-misses"), "the script states no PMU")
-            return CounterCheck(meter=Meter.CLOCK, slots=Missing("the script states no PMU"), groups=(), lost=lost)
-        groups = tuple(tuple(str(event) for event in group.events) for group in self._groups)
+            lost = dict.fromkeys(("instructions", "cycles", "cache-misses"), _NO_PMU)
+            return CounterCheck(meter=Meter.CLOCK, slots=Missing(_NO_PMU), groups=(), lost=lost)
+        groups = tuple(tuple(map(str, group.events)) for group in self._groups)
         return CounterCheck(meter=Meter.SCRIPTED, slots=self._script.slots, groups=groups)
 
     def measure_ceilings(self, machine: Machine) -> Ceilings:
@@ -201,10 +202,13 @@ class ScriptedStage:
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Models that exist by their size only."""
+        model = PreparedModel(path="", size_bytes=0, phases_ns={"prepare": 10**8}, weights="scripted")
         for arm in arms:
-            size = self._law(arm).size_bytes
-            model = PreparedModel(path="", size_bytes=size, phases_ns={"prepare": 10**8}, weights="scripted")
-            yield ArmPrepared(arm=arm.name, prepared=model)
+            yield ArmPrepared(arm=arm.name, prepared=replace(model, size_bytes=self._law(arm).size_bytes))
+
+    def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
+        """As the script states, by what was asked."""
+        yield from self._script.replays.get(asked, ())
 
     def start(
         self, replicate: int, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp
@@ -213,8 +217,7 @@ class ScriptedStage:
         self._replicate = replicate
         self._now_s += self._script.start_s
         shared = self._rng.gauss(0, self._script.shared_spread)
-        names = tuple(arm.name for arm in arms)
-        start_ns = round(self._script.start_s * 1e9)
+        names, start_ns = tuple(arm.name for arm in arms), round(self._script.start_s * 1e9)
         yield InterpreterStarted(replicate=replicate, arms=names, environment={}, padding_bytes=0, start_ns=start_ns)
         for arm in arms:
             law = self._law(arm)
@@ -268,13 +271,9 @@ class ScriptedStage:
     def _counts(self, law: ArmScript, order: Turn, slower: float, wall_ns: int) -> tuple[Count, ...]:
         if order.group < 0:
             return ()
+        n = order.inferences
         return tuple(
-            Count(
-                event=str(event),
-                raw=round(_stated(law, event, slower) * order.inferences),
-                enabled_ns=wall_ns,
-                running_ns=wall_ns,
-            )
+            Count(event=str(event), raw=round(_stated(law, event, slower) * n), enabled_ns=wall_ns, running_ns=wall_ns)
             for event in self._groups[order.group].events
         )
 

@@ -10,6 +10,7 @@ from ironlaw.fact import Ceilings, CounterCheck, Fact
 from ironlaw.machine import Machine
 from ironlaw.measure.messages import CodeTurn, LayerTurn, SurveyLayers, Turn
 from ironlaw.measure.warm_up import WarmUp
+from ironlaw.plan import Replays
 from ironlaw.program import PreparedModel
 
 
@@ -53,6 +54,9 @@ class Stage(Protocol):
 
     def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
         """Of each arm a Census and Outputs, or a Failure, as they come; side by side, since nothing is measured."""
+
+    def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
+        """A Replay of a prepared arm, with its layers or with the reason why there are none."""
 
     def stop(self) -> list[Fact]:
         """End the replicate: its processes have ended when this returns, and what had to be ended is a fact as well."""

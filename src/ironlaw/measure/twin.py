@@ -39,6 +39,7 @@ from ironlaw.measure.messages import (
     MeasureNothing,
     Order,
     Prepare,
+    ReplayLayers,
     Start,
     SurveyLayers,
     Turn,
@@ -47,6 +48,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import cpus_of, move_to
 from ironlaw.measure.raised import where
+from ironlaw.measure.replaying.order import replay_layers
 from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
@@ -70,8 +72,7 @@ def serve(setup: TwinSetup) -> None:
     """Answer orders until the recorder hangs up. What an arm's code raises is reported as a Failure."""
     line = Line(socket.socket(fileno=setup.fd))
     os.sched_setaffinity(0, setup.cpus)
-    twin = Twin(setup)
-    own = os.getpid()
+    twin, own = Twin(setup), os.getpid()
     try:
         while True:
             order = line.receive_order()
@@ -150,11 +151,12 @@ class Twin:
             case SurveyLayers():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
-                inputs = [self._take_input() for _ in range(order.inferences)]
-                return [self._layer_reader().turn(order, inputs)]
+                return [self._layer_reader().turn(order, [self._take_input() for _ in range(order.inferences)])]
             case CodeTurn():
-                inputs = [self._take_input() for _ in range(order.inferences)]
-                return [self._code_reader().turn(order, inputs)]
+                return [self._code_reader().turn(order, [self._take_input() for _ in range(order.inferences)])]
+            case ReplayLayers():
+                self._enter_process(order.prepared.settings)
+                return [replay_layers(self._setup, order, threads=self._pool_size())]
 
     def _move(self, cpus: tuple[int, ...]) -> None:
         """Go to these CPUs, or back to the arm's own. If it never left, threads stay where the engine pinned them."""
@@ -221,7 +223,6 @@ class Twin:
             import torch
 
             torch.set_num_threads(self._pool_size())
-        if torch_use.is_loaded():
             apply_settings(settings)
         for name, level in self._setup.arm.variant.changed:
             FACTORS[name].enter(level)
@@ -389,12 +390,11 @@ class Twin:
             return []
         assert self._program is not None, "labels are judged after a start"
         assert self._folder is not None, "labels are judged after a start"
-        model = saved.load(self._folder, probes=True)
         labels = read_labels(self._setup.labels, images=self._setup.images)
-        return [judge_labels(self._setup.arm.name, self._program, model, labels)]
+        return [judge_labels(self._setup.arm.name, self._program, saved.load(self._folder, probes=True), labels)]
 
     def _answer(self, first: int | None) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
-        known = saved.load(self._folder, probes=True).probes
-        return answer_probes(self._setup.arm.name, self._program, known, first=first)
+        known = saved.load(self._folder, probes=True)
+        return answer_probes(self._setup.arm.name, self._program, known.probes, first=first)

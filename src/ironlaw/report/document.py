@@ -46,6 +46,7 @@ from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
 from ironlaw.report.run_time import run_document
+from ironlaw.report.sensitivity import sensitivity_value
 from ironlaw.report.vary import explanation_at, point_document, varied_document
 from ironlaw.report.verdicts import cause_sentence
 from ironlaw.split import SplitTerm, Term
@@ -89,6 +90,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "mixed": _mixed(explanation.mixed),
         "varied": varied_document(explanation),
+        "sensitivities": {arm: sensitivity_value(found) for arm, found in explanation.sensitivities.items()},
         "waterfall": [
             {
                 "step": step.name,

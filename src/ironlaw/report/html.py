@@ -51,6 +51,7 @@ from ironlaw.report.recommendation import (
     recommendation_sentence,
 )
 from ironlaw.report.run_time import run_bar
+from ironlaw.report.sensitivity_figure import answers_views
 from ironlaw.report.vary import explanation_at
 from ironlaw.report.vary_figures import varied_view
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
@@ -156,6 +157,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
             for comparison in widest_first(asked)
         ],
         "guesses": guesses(explanation),
+        "answers": answers_views(explanation, prefix=prefix),
         "icicles": _icicles(explanation, prefix),
         "strips": _strips(recording, explanation, prefix) if recording else [],
         "map": figures.association_map(_asked_associations(explanation), name=f"{prefix}associations"),

@@ -80,7 +80,7 @@ def share_interval(count: int, total: int, *, confidence: float = CONFIDENCE) ->
     from scipy.special import betaincinv
 
     if total == 0:
-        return Missing("there is no labelled input")
+        return Missing("there is no input")
     tail = (1 - confidence) / 2
     low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0

@@ -10,18 +10,20 @@ from typing import Any
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.change import Changed
-from ironlaw.engines.border.failures import explained, innermost
+from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import census as onnx_census
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
+from ironlaw.engines.onnxruntime.replay import OnnxReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.model_file import ModelFile
 from ironlaw.program import OperatorCensus, PreparedModel, Program
+from ironlaw.replayer import Replayer
 from ironlaw.variant import GIVEN, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
@@ -219,3 +221,16 @@ def export(variant: Variant, prepared: Path) -> Export:
             "places": onnx_files.read_places(prepared / _FINAL),
         },
     )
+
+
+def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
+    """The layers of a static int8 arm between quantize-dequantize pairs.
+
+    Raises:
+        ArmFailed: the arm is none, or the tools rebuilt its graph.
+    """
+    if variant.level(PRECISION) != "int8" or not _how(variant).qdq:
+        raise ArmFailed("only static int8 with quantize-dequantize pairs can be replayed", hint="int8@onnxruntime")
+    path = Path(prepared.path)
+    with quiet(), explained("replay"):
+        return OnnxReplayer(path.with_name(_FLOAT).with_suffix(".ready.onnx"), path, threads=threads)

@@ -33,7 +33,7 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
     import onnx
 
     ran = execute(open_session, options, runs)
-    origins = _Origins.of(onnx.load(str(source), load_external_data=False))
+    origins = Origins.of(onnx.load(str(source), load_external_data=False))
     first = ran.events[: ran.each]
     calls = _calls(first, ran.optimized, origins)
     places = {event["name"]: place for place, event in enumerate(first)}
@@ -81,7 +81,7 @@ def execute(open_session: OpenSession, options: Any, runs: list[dict[str, Any]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Origins:
+class Origins:
     """The origin of each node of a file before optimisation."""
 
     by_name: dict[str, Any]
@@ -89,7 +89,7 @@ class _Origins:
     weights: dict[str, Form] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: Any) -> _Origins:
+    def of(cls, model: Any) -> Origins:
         import onnx
 
         names = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
@@ -130,7 +130,7 @@ class _Origins:
         return None
 
 
-def _calls(events: list[Any], optimized: Any, origins: _Origins) -> tuple[LayerCall, ...]:
+def _calls(events: list[Any], optimized: Any, origins: Origins) -> tuple[LayerCall, ...]:
     """The nodes of one inference in the order in which they ran."""
     nodes = nodes_of(events, optimized)
     made_by: dict[str, int] = {}
@@ -165,7 +165,7 @@ def nodes_of(events: list[Any], optimized: Any) -> list[Any]:
     return found
 
 
-def _call(event: Any, node: Any, origins: _Origins) -> LayerCall:
+def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
     stated = event["args"]
     operator = stated["op_name"]
     inputs, outputs = _forms(stated["input_type_shape"]), _forms(stated["output_type_shape"])
@@ -177,7 +177,7 @@ def _call(event: Any, node: Any, origins: _Origins) -> LayerCall:
     is_same = origin is not None and origin.op_type in operator
     weight = origins.weight_of(origin) if is_same else None
     if weight is None:
-        path = "" if origin is None else _scope(origin)
+        path = "" if origin is None else scope_of(origin)
         data = inputs[: 2 if operator in ("Add", "Mul", "MatMul", "Concat") else 1]
         return LayerCall(
             path=path,
@@ -206,7 +206,7 @@ def _unpadded(outputs: tuple[Form, ...], weight: Form) -> tuple[Form, ...]:
     return (Form((first.shape[0], weight.shape[0], *first.shape[2:]), first.dtype), *outputs[1:])
 
 
-def _scope(node: Any) -> str:
+def scope_of(node: Any) -> str:
     """The module that a node was exported from: the last but one of its scopes, whose last is the function."""
     scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
     names = ast.literal_eval(scopes) if scopes else []

@@ -1,0 +1,93 @@
+"""A scatter of what each layer costs the answers in int8, and what it gains in time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ironlaw.explanation import Explanation
+from ironlaw.missing import Missing
+from ironlaw.report.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.quantity import MILLISECONDS
+from ironlaw.report.sensitivity import cells, footing, headings, headline
+from ironlaw.sensitivity import LayerAnswers, Sensitivity
+from ironlaw.text import plain
+
+_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersView:
+    """An arm's layers as the page shows them: a sentence, a scatter, a table, and notes below."""
+
+    arm: str
+    headline: str
+    drawing: Drawing | None
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def answers_views(explanation: Explanation, *, prefix: str) -> list[AnswersView]:
+    """Of each arm whose layers were replayed; where that was not possible, the reason as the sentence."""
+    views = []
+    for place, (arm, found) in enumerate(explanation.sensitivities.items()):
+        if isinstance(found, Missing):
+            gap = f"{plain(arm)}: {plain(found.reason)}."
+            views.append(AnswersView(arm=plain(arm), headline=gap, drawing=None, headings=(), rows=(), notes=()))
+            continue
+        views.append(
+            AnswersView(
+                arm=plain(arm),
+                headline=headline(found),
+                drawing=answers_over_time(found, name=f"{prefix}answers{place}"),
+                headings=headings(),
+                rows=tuple(cells(layer) for layer in found.layers),
+                notes=tuple(footing(found)),
+            )
+        )
+    return views
+
+
+FLOOR = 1e-9  # of the answer: what rounding of float32 costs
+
+
+def answers_over_time(found: Sensitivity, *, name: str) -> Drawing | None:
+    """Answer lost over time gained, layer by layer; None where no layer's time is known."""
+    points = [
+        (layer, layer.gained_ns / MILLISECONDS.size, max(FLOOR, layer.lost))
+        for layer in found.layers
+        if not isinstance(layer.gained_ns, Missing) and math.isfinite(layer.lost)
+    ]
+    if not points:
+        return None
+    with canvas(4.0) as (figure, [ax]):
+        margins(figure, left=0.9, right=1.2, bottom=0.5, top=0.2)
+        ax.set_yscale("log")
+        ax.scatter(
+            [x for _, x, _ in points],
+            [y for _, _, y in points],
+            s=18,
+            facecolor="none",
+            edgecolor=Ink.CHANGED.value,
+            linewidth=1.1,
+        )
+        for layer, x, y in sorted(points, key=_corner)[:_NAMED]:
+            ax.annotate(
+                shortened(layer.name, longest=26), (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7
+            )
+        ax.axvline(0, color=Ink.MUTED.value, linewidth=0.8)
+        ax.set_xlabel("saved by int8 in the layer, ms")
+        ax.set_ylabel("answer lost, noise / (2 signal)")
+        grid_lines(ax, axis="both")
+        caption = (
+            "Each layer alone in int8. What to leave in float lies above and to the left: it costs much and "
+            "saves little. Layers left of the line lose time by int8."
+        )
+        return finish(figure, name=name, title=f"Answers and time, {shortened(found.arm)}", caption=caption)
+
+
+def _corner(point: tuple[LayerAnswers, float, float]) -> float:
+    """Those first that cost the answers most for what they save."""
+    _, saved, lost = point
+    return -math.log(lost) + math.log(max(saved, 1e-3))

@@ -1,0 +1,92 @@
+"""How an arm's answers depend on its layers, as an explanation has it: each alone in int8, and alone left in float."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ironlaw.estimate import Estimate
+from ironlaw.missing import Maybe, Missing
+from ironlaw.replay import Use
+
+NO_TIME = Missing("its layer is not in the ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """How far a changed network's answers are the float network's, on inputs of one use.
+
+    `agreement` is the share of inputs with the same top class, with the Clopper-Pearson interval, or where outputs are
+    no classes their mean cosine, with Student's t interval over inputs. `column` is the agreement of the output or
+    column that agrees least, where outputs are no classes; a column that dies agrees by 0. `lost` is the share of the
+    answer that is noise, of the worst column where columns are compared: noise / (2 signal).
+    """
+
+    inputs: int
+    agreement: Maybe[Estimate]
+    by_class: bool
+    column: Maybe[float]
+    sqnr_db: Maybe[float]
+    lost: float
+
+    @property
+    def least(self) -> Maybe[float]:
+        """The number that a demanded agreement is held against."""
+        if isinstance(self.agreement, Missing):
+            return self.agreement
+        return self.agreement.value if isinstance(self.column, Missing) else min(self.agreement.value, self.column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerAnswers:
+    """One layer. `gained_ns` is what int8 saves in it, by the ledger; `own_sqnr_db` is of its own output, on held-out
+    inputs as `clipped`, the largest share of values beyond the calibrated range in what it reads or gives.
+
+    `stretched` is the largest magnitude over the 99.9th percentile, of the worst tensor; of `channels` those that are
+    `dead` have one int8 value for all inputs.
+    """
+
+    name: str
+    path: str
+    operator: str
+    nodes: tuple[str, ...]
+    own_sqnr_db: Maybe[float]
+    alone: dict[Use, Alike]
+    left_float: Maybe[dict[Use, Alike]]
+    gained_ns: Maybe[float] = NO_TIME
+    clipped: Maybe[float] = Missing("no tensor of it has a range")
+    stretched: Maybe[float] = Missing("no tensor of it has a range")
+    dead: int = 0
+    channels: int = 0
+
+    @property
+    def lost(self) -> float:
+        """What the answers lose by it alone in int8, on the inputs that layers are chosen by."""
+        found = self.alone.get(Use.CHOOSING) or next(iter(self.alone.values()))
+        return found.lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixedAnswers:
+    """The int8 network with some layers left in float, replayed."""
+
+    floats: tuple[str, ...]
+    alike: dict[Use, Alike]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """The layers of an arm, those that cost the answers most first.
+
+    `whole` is the network with every layer in int8 as it was replayed, `arm_itself` what the arm's own program answers.
+    `control` is the arm whose ledger the times are of.
+    """
+
+    arm: str
+    control: Maybe[str]
+    layers: tuple[LayerAnswers, ...]
+    whole: dict[Use, Alike]
+    arm_itself: dict[Use, Alike]
+    how: str
+    took_s: float
+    mixtures: tuple[MixedAnswers, ...] = ()
+    notes: tuple[str, ...] = field(default=())
