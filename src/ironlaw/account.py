@@ -86,6 +86,7 @@ class Code:
     category: Category
     instructions: InstructionClass
     work: LoopWork
+    is_unnamed: bool = False  # its name is that of its place, or of the bytes it begins with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
 from ironlaw.laws import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
-from ironlaw.layer import LayerGraph, LayerReading
+from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
@@ -348,6 +348,7 @@ Fact = (
     | Labelled
     | LayerGraph
     | LayerReading
+    | LayerCode
     | CodeSamples
     | Replay
     | Failure

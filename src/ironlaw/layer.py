@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.code import CodeSite, SampledBy
 from ironlaw.laws import Amount, Ordinal, OrdinalOrNone, Positive, Real
 from ironlaw.missing import Maybe, Missing, is_known
 
@@ -95,19 +96,22 @@ class Probe(Enum):
     FAULTS = "faults"  # minor page faults
     GROUP = "group"  # an event group of the PMU
     ENGINE = "engine"  # nothing: the engine's own profile gives each layer's time
+    CODE = "code"  # samples of the code that executes: such a turn gives a LayerCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeProfile:
     """An engine's own profile of some inferences: its nodes as calls, the time in each, and the total.
 
-    `notes` say what it could not report.
+    `notes` say what it could not report. `spans` are all runs of the calls, each as its place in `calls`, start and end
+    in ns on CLOCK_MONOTONIC (time.perf_counter_ns).
     """
 
     calls: tuple[LayerCall, ...]
     calls_ns: tuple[int, ...]
     wall_ns: int
     notes: tuple[str, ...] = ()
+    spans: Maybe[tuple[tuple[int, int, int], ...]] = Missing("the profile does not report when a layer started")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +183,24 @@ class LayerReading:
         """The time of all its inferences; under an engine's profile, `alone_ns` is that of the unprofiled ones."""
         apart = self.plain_ns if self.probe is not Probe.ENGINE else 0
         return self.wall_ns + self.alone_ns + (apart if is_known(apart) else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCode:
+    """One layer turn in which the arm's threads were sampled: which code ran while which layer was called.
+
+    `within` are the samples that fell into inferences, as place of the call in the graph (behind the last one: between
+    layers), place of the code in `sites`, and how many. A site's own count is of all of its samples. Which thread was
+    sampled does not matter: one inference runs one call at a time.
+    """
+
+    arm: str
+    replicate: Ordinal
+    round: Ordinal
+    inferences: Positive
+    period_ns: Positive
+    by: SampledBy
+    kernel_seen: bool = True
+    lost: Amount = 0  # samples that the kernel dropped
+    sites: Maybe[tuple[CodeSite, ...]] = Missing("were not taken")
+    within: tuple[tuple[Ordinal, Ordinal, Positive], ...] = ()

@@ -38,7 +38,7 @@ from ironlaw.fact import (
     Spent,
 )
 from ironlaw.laws import NotNegative
-from ironlaw.layer import LayerGraph, LayerReading
+from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
@@ -61,6 +61,7 @@ KINDS: dict[str, type] = {
     "labelled": Labelled,
     "layers": LayerGraph,
     "layer-reading": LayerReading,
+    "layer-code": LayerCode,
     "code": CodeSamples,
     "replay": Replay,
     "failure": Failure,

@@ -43,7 +43,7 @@ from ironlaw.fact import (
     Reading,
     Spent,
 )
-from ironlaw.layer import LayerGraph, LayerReading
+from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.lines import KINDS, NAMES, Timed, decode_timed, encode
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
@@ -81,6 +81,7 @@ class Recording:
     ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
     layer_graphs: tuple[LayerGraph, ...] = ()
     layer_readings: tuple[LayerReading, ...] = ()
+    layer_codes: tuple[LayerCode, ...] = ()
     labelled: tuple[Labelled, ...] = ()
     code_samples: tuple[CodeSamples, ...] = ()
     replays: tuple[Replay, ...] = ()

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from ironlaw.errors import BadInput
 from ironlaw.fact import Fact
 from ironlaw.factors import FACTORS
-from ironlaw.layer import LayerCall, LayerGraph, LayerReading
+from ironlaw.layer import LayerCall, LayerCode, LayerGraph, LayerReading
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan
 
@@ -26,6 +26,8 @@ def check_references(fact: Fact) -> None:
         _check_calls(fact.calls)
     elif isinstance(fact, LayerReading):
         _check_reading(fact)
+    elif isinstance(fact, LayerCode):
+        _check_code(fact)
 
 
 def _check_plan(plan: Plan) -> None:
@@ -76,3 +78,14 @@ def _check_reading(reading: LayerReading) -> None:
         raise BadInput(f"a layer turn of {length} calls has readings of another number of calls", hint=_NEWER)
     if not reading.probed.keys() <= reading.probed_whole.keys() & reading.probed_alone.keys():
         raise BadInput("a layer turn lacks the whole of what was probed", hint=_NEWER)
+
+
+def _check_code(code: LayerCode) -> None:
+    """Check that the samples within layers are of sites that there are.
+
+    Raises:
+        BadInput: they are not.
+    """
+    sites = len(code.sites) if is_known(code.sites) else 0
+    if any(site >= sites for _, site, _ in code.within):
+        raise BadInput(f"a sample within a layer is of a site beyond the last of {sites}", hint=_NEWER)

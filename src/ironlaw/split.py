@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ironlaw.account import Code
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
@@ -67,6 +68,17 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerExecuted:
+    """The code that ran in the calls of one row of one arm: pieces with their shares of its samples, largest first."""
+
+    samples: int
+    code: tuple[tuple[Code, float], ...]
+
+
+_NOT_SAMPLED = Missing("code was not sampled layer by layer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
     """One layer's part of the difference, ns per inference; terms as in Split.
 
@@ -88,6 +100,8 @@ class LedgerRow:
     path: str = ""  # of the module it is, or is inside of
     control_layers: tuple[str, ...] = ()
     changed_layers: tuple[str, ...] = ()
+    control_code: Maybe[LayerExecuted] = _NOT_SAMPLED
+    changed_code: Maybe[LayerExecuted] = _NOT_SAMPLED
 
     @property
     def saved_ns(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ironlaw.arm import Arm
+from ironlaw.code import CodeSite
 from ironlaw.fact import Fact
 from ironlaw.layer import Form, LayerCall
 from ironlaw.measure.layers.scripted import ScriptedLayer
@@ -26,7 +27,9 @@ class Kept(list[Fact]):
         self.append(fact)
 
 
-def layer(path: str, operator: str, *fed_by: int, forms: tuple[Form, ...] = (), **law: float) -> ScriptedLayer:
+def layer(
+    path: str, operator: str, *fed_by: int, forms: tuple[Form, ...] = (), code: tuple[CodeSite, ...] = (), **law: float
+) -> ScriptedLayer:
     """A layer with its input, output and weight."""
     call = LayerCall(
         path=path,
@@ -37,7 +40,7 @@ def layer(path: str, operator: str, *fed_by: int, forms: tuple[Form, ...] = (), 
         outputs=forms[1:2],
         parameters=forms[2:],
     )
-    return ScriptedLayer(call=call, **law)
+    return ScriptedLayer(call=call, code=code, **law)
 
 
 def form(shape: tuple[int, ...], dtype: str = "float32") -> Form:
@@ -83,12 +86,13 @@ def recorded(float_arm: ArmScript = FLOAT_ARM, int8_arm: ArmScript = INT8_ARM, *
     """Both arms and a control, six replicates; without noise unless it is asked for."""
     still = {"turn_noise": 0.0, "shared_spread": 0.0, **script}
     replicates = still.pop("replicates", 6)
-    names = still.pop("names", ("fp32", "int8"))
+    names, code = still.pop("names", ("fp32", "int8")), still.pop("code", False)
     plan = Plan(
         model="scripted",
         arms=with_control(tuple(map(Arm.of, names))),
         schedule=Schedule(replicates=replicates, rounds=6),
         layers=True,
+        code=code,
     )
     kept = Kept()
     stage = ScriptedStage(Script(arms={"fp32": float_arm, "int8": int8_arm}, **still))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,3 +125,17 @@ def test_a_profile_has_a_time_for_every_node_of_every_inference(name: str, sourc
     assert len(second.calls_ns) == len(second.calls)
     assert all(value >= 0 for value in second.calls_ns)
     assert second.wall_ns > 0
+
+
+@pytest.mark.parametrize("name", ["fp32@onnxruntime", "fp32@openvino"])
+def test_a_profile_says_when_its_nodes_ran_or_that_it_does_not(name: str, source: str, tmp_path: Path) -> None:
+    pytest.importorskip(name.partition("@")[2])
+    began_ns = time.perf_counter_ns()
+    profile = reported(loaded(source, name, tmp_path), 3)
+    ended_ns = time.perf_counter_ns()
+    if isinstance(profile.spans, Missing):
+        assert name == "fp32@openvino"
+        return
+    spent = [sum(end - start for place, start, end in profile.spans if place == at) for at in range(len(profile.calls))]
+    assert tuple(spent) == profile.calls_ns
+    assert all(began_ns < start <= end < ended_ns for _, start, end in profile.spans)

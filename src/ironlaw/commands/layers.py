@@ -19,6 +19,7 @@ from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
     from ironlaw.recording import Recording
+    from ironlaw.split import Ledger, LedgerRow
 
 TOP = 20
 FLIP_BUDGET_S = 180.0
@@ -38,7 +39,7 @@ _BUDGETS = f"Seconds for --flip ({FLIP_BUDGET_S:.0f}) or --answers ({ANSWERS_BUD
 @click.option("--top", type=click.IntRange(min=1), default=TOP, show_default=True, help="Number of rows.")
 @click.option("--all", "is_all", is_flag=True, help="Show every row.")
 @click.option("--work", is_flag=True, help="Also show work, speed, ceilings and kernels.")
-@click.option("--code", is_flag=True, help="Group by executed code instead of by layer.")
+@click.option("--code", is_flag=True, help="Group by executed code, then show which code each layer ran.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print every row and column as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option(
@@ -127,20 +128,24 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
     from ironlaw.report.account import account_comparison_document
     from ironlaw.report.delimited import account_csv
     from ironlaw.report.json_values import SCHEMA
+    from ironlaw.report.layer_code import layer_code_records, show_layer_code
     from ironlaw.report.paragraph import headline
     from ironlaw.report.terminal.code import show_account
 
     hint = "record with ironlaw run, where this process may be sampled"
     comparison = _widest_with(explanation, lambda one: one.account, what="account of code", hint=hint)
     assert not isinstance(comparison.account, Missing), "only a comparison with an account is chosen"
+    rows = () if isinstance(comparison.ledger, Missing) else _chosen_rows(comparison.ledger, options)
     if options["as_csv"]:
         click.echo(account_csv(_only(explanation, comparison)), nl=False)
     elif options["as_json"]:
-        say_json({"schema": SCHEMA, **account_comparison_document(comparison)})
+        say_json({"schema": SCHEMA, **account_comparison_document(comparison), "layers": layer_code_records(rows)})
     else:
         console = Console()
         console.print(headline(comparison, explanation), markup=False, highlight=False)
         show_account(comparison.account, comparison, console, most=None)
+        if rows:
+            show_layer_code(comparison, rows, console)
 
 
 def flip(recording: Recording, control: str | None, changed: str | None, options: dict[str, object]) -> int:
@@ -213,23 +218,28 @@ def write_trace(comparison: Comparison, path: Path) -> None:
     say(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
 
 
-def _show(explanation: Explanation, comparison: Comparison, options: dict[str, object]) -> None:
-    from rich.console import Console
+def _chosen_rows(ledger: Ledger, options: dict[str, object]) -> tuple[LedgerRow, ...]:
+    """The rows of a ledger, grouped, ordered and cut as requested."""
+    from ironlaw.analysis.layers.views import By, Order, cut, viewed
 
-    from ironlaw.analysis.layers.views import By, Order, cut, total, viewed
-    from ironlaw.report.layers import show_ledger, show_work
-
-    assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
-    depth, by = options["depth"], options["by"]
+    depth, by, top = options["depth"], options["by"], options["top"]
     rows = viewed(
-        comparison.ledger,
+        ledger,
         by=By(by) if by else By.BLOCK if depth else By.LAYER,
         depth=depth if isinstance(depth, int) else 1,
         order=Order(options["order"]),
     )
-    top = options["top"]
-    if not options["is_all"] and isinstance(top, int):
-        rows = cut(rows, top)
+    return rows if options["is_all"] or not isinstance(top, int) else cut(rows, top)
+
+
+def _show(explanation: Explanation, comparison: Comparison, options: dict[str, object]) -> None:
+    from rich.console import Console
+
+    from ironlaw.analysis.layers.views import total
+    from ironlaw.report.layers import show_ledger, show_work
+
+    assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
+    rows = _chosen_rows(comparison.ledger, options)
     console = Console()
     show_ledger(explanation, comparison, rows, total(comparison.ledger), console)
     if options["work"]:

@@ -183,7 +183,7 @@ def _open(run: _Run) -> None:
     run.keep(check)
     run.groups = len(check.groups)
     if run.plan.layers:
-        run.sweeps = Sweeps(stage=run.stage, keep=run.keep, groups=run.groups)
+        run.sweeps = Sweeps(stage=run.stage, keep=run.keep, groups=run.groups, code=run.plan.code)
     run.machine = machine if run.plan.ceilings else None
     _prepare(run, run.plan.arms)
 

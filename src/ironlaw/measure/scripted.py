@@ -285,9 +285,9 @@ class ScriptedStage:
         """The arm's layers by its law, with the variation of its replicate and the noise of the turn."""
         slower = math.exp(self._own_noise[arm.name] + self._rng.gauss(0, self._script.turn_noise))
         events = tuple(str(event) for event in self._groups[order.group].events) if order.group >= 0 else ()
-        reading = self._scripted_layers(arm, slower=slower).reading(order, events)
-        self._now_s += reading.took_ns / 1e9
-        return reading
+        fact, took_ns = self._scripted_layers(arm, slower=slower).turn(order, events)
+        self._now_s += took_ns / 1e9
+        return fact
 
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
         """Samples drawn from the stated sites, as many as the stated time gives."""

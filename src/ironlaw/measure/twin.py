@@ -16,6 +16,7 @@ from ironlaw.engines import ENGINES, Profiled, engine
 from ironlaw.errors import BadInput, IronlawError
 from ironlaw.fact import ArmPrepared, ArmStarted, Census, Fact, Failure, NullReading, Outputs, Reading
 from ironlaw.factors import FACTORS
+from ironlaw.layer import Probe
 from ironlaw.machine.cgroup import throttled_ns
 from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.machine.inspection import steal_ns
@@ -49,6 +50,7 @@ from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import cpus_of, move_to
 from ironlaw.measure.raised import where
 from ironlaw.measure.replaying.order import replay_layers
+from ironlaw.measure.sampling.layers import LayerSampler
 from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
@@ -151,7 +153,10 @@ class Twin:
             case SurveyLayers():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
-                return [self._layer_reader().turn(order, [self._take_input() for _ in range(order.inferences)])]
+                inputs = [self._take_input() for _ in range(order.inferences)]
+                if order.probe is Probe.CODE:
+                    return [LayerSampler(self._layer_reader(), self._code_reader().resolver).turn(order, inputs)]
+                return [self._layer_reader().turn(order, inputs)]
             case CodeTurn():
                 return [self._code_reader().turn(order, [self._take_input() for _ in range(order.inferences)])]
             case ReplayLayers():
@@ -366,12 +371,7 @@ class Twin:
 
     def _layer_reader(self) -> LayerReader:
         assert self._program is not None, "a survey is ordered after a start"
-        if self._layers is None:
-            setup = self._setup
-            engine_name = setup.arm.variant.level(ENGINE)
-            self._layers = LayerReader(
-                self._program, setup.check, arm=setup.arm.name, replicate=setup.replicate, engine=engine_name
-            )
+        self._layers = self._layers or LayerReader(self._program, self._setup)
         return self._layers
 
     def _code_reader(self) -> CodeReader:

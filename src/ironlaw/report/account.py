@@ -146,13 +146,13 @@ def code_document(arm: ArmSummary) -> dict[str, Any]:
         return {"arm": arm.arm, "executed": {"missing": executed.reason}}
     return {
         "arm": arm.arm,
-        "executed": {**executed_document(executed), "code": [_code(*item) for item in executed.code]},
+        "executed": {**executed_document(executed), "code": [code_of_document(*item) for item in executed.code]},
     }
 
 
 def code_records(arm: ArmSummary) -> list[dict[str, Any]]:
     """All of the code that an arm executed, as flat records."""
-    return [] if isinstance(arm.executed, Missing) else [_code(*item) for item in arm.executed.code]
+    return [] if isinstance(arm.executed, Missing) else [code_of_document(*item) for item in arm.executed.code]
 
 
 def account_comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def executed_document(executed: Maybe[Executed]) -> Any:
         "samples": executed.samples,
         "classes": {kind.value: share for kind, share in executed.classes.items()},
         "categories": {category.value: share for category, share in executed.categories.items()},
-        "code": [_code(*item) for item in executed.code[:_CODE_OF_DOCUMENT]],
+        "code": [code_of_document(*item) for item in executed.code[:_CODE_OF_DOCUMENT]],
         "integer_multiply_add_samples": executed.integer_samples,
         "float_multiply_add_samples": executed.float_samples,
         "replicates": executed.replicates,
@@ -198,7 +198,8 @@ def executed_document(executed: Maybe[Executed]) -> Any:
     }
 
 
-def _code(code: Code, share: float) -> dict[str, Any]:
+def code_of_document(code: Code, share: float) -> dict[str, Any]:
+    """A piece of code with its share, as JSON."""
     return {
         "object": code.object,
         "symbol": code.name,

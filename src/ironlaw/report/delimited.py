@@ -7,8 +7,11 @@ import io
 from typing import Any
 
 from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import code_records
 from ironlaw.report.document import to_document
+from ironlaw.report.layer_code import layer_code_cell
+from ironlaw.split import LayerExecuted
 from ironlaw.text import plain
 
 # What a spreadsheet would run as a formula when a name begins with it.
@@ -32,7 +35,19 @@ def causes_csv(explanation: Explanation) -> str:
 
 def ledger_csv(explanation: Explanation) -> str:
     """One line per layer of each comparison that has a ledger."""
-    return _of_comparisons(explanation, "ledger")
+    records = []
+    for comparison, document in zip(explanation.comparisons, to_document(explanation)["comparisons"], strict=True):
+        if isinstance(comparison.ledger, Missing):
+            continue
+        for row, record in zip(comparison.ledger.rows, document["ledger"], strict=True):
+            # A cell is text: the numbers of single pieces of code are in the JSON document.
+            code = {"control_code": _code_cell(row.control_code), "changed_code": _code_cell(row.changed_code)}
+            records.append({"control": comparison.control, "changed": comparison.changed, **_flat({**record, **code})})
+    return _written(records)
+
+
+def _code_cell(executed: Maybe[LayerExecuted]) -> str | None:
+    return None if isinstance(executed, Missing) else layer_code_cell(executed, most=len(executed.code))
 
 
 def account_csv(explanation: Explanation) -> str:

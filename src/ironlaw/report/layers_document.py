@@ -6,6 +6,7 @@ from typing import Any
 
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
+from ironlaw.report.layer_code import layer_code_value
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.split import Flips, Ledger, LedgerRow
 
@@ -60,4 +61,6 @@ def _ledger_row(row: LedgerRow) -> dict[str, Any]:
         "path": row.path,
         "control_layers": list(row.control_layers),
         "changed_layers": list(row.changed_layers),
+        "control_code": layer_code_value(row.control_code),
+        "changed_code": layer_code_value(row.changed_code),
     }

@@ -13,6 +13,7 @@ from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.account_figures import account_bars
 from ironlaw.report.attached import operator_lines
 from ironlaw.report.drawing import Drawing
+from ironlaw.report.layer_code import has_layer_code, layer_code_cell
 from ironlaw.report.layers import ledger_notes
 from ironlaw.report.quantity import TIME, number, scale_for, shown
 from ironlaw.split import Ledger, LedgerRow, Term
@@ -35,6 +36,7 @@ class LedgerView:
     headings: tuple[str, ...]
     kinds: tuple[str, ...]
     rows: tuple[tuple[LedgerRow, tuple[PageCell, ...]], ...]
+    code: tuple[tuple[str, str], ...]  # which ran in each row of both arms; empty where no layer was sampled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,9 @@ def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:
         rows=tuple(
             (row, tuple(cell(said.get(key)) for key in keys)) for row, said in zip(ledger.rows, rows, strict=True)
         ),
+        code=tuple((layer_code_cell(row.control_code), layer_code_cell(row.changed_code)) for row in ledger.rows)
+        if has_layer_code(ledger.rows)
+        else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from ironlaw.engines.torchscript.profile import mark, scopes_of
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
 from ironlaw.measure.layers.survey import survey
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 from ironlaw.models import LoadedModel
 from ironlaw.program import Program
 
@@ -116,6 +117,16 @@ def test_every_node_has_a_time_and_together_no_more_than_all(tmp_path: Path) -> 
     assert sum(profile.calls_ns) < profile.wall_ns
 
 
+def test_every_run_of_a_node_is_timed_by_the_clock_of_the_process(tmp_path: Path) -> None:
+    began_ns = time.perf_counter_ns()
+    profile = reported("fp32@torchscript", small.seeing(), tmp_path)
+    ended_ns = time.perf_counter_ns()
+    assert is_known(profile.spans)
+    spent = [sum(end - start for place, start, end in profile.spans if place == at) for at in range(len(profile.calls))]
+    assert tuple(spent) == profile.calls_ns
+    assert all(began_ns < start <= end < ended_ns for _, start, end in profile.spans)
+
+
 def test_marking_leaves_the_script_as_it_is_and_its_answer_too() -> None:
     model = small.seeing()
     jit: Any = torch.jit  # torch leaves it untyped
@@ -130,13 +141,14 @@ def test_marking_leaves_the_script_as_it_is_and_its_answer_too() -> None:
 
 def test_inferences_that_ran_other_nodes_are_refused() -> None:
     with pytest.raises(ArmFailed, match="3 nodes of 2 inferences"):
-        _folded([("a", 1), ("b", 2), ("a", 3)], 2, 10)
+        _folded([("a", 100, 1), ("b", 200, 2), ("a", 300, 3)], 2, 10)
     with pytest.raises(ArmFailed, match="4 nodes of 2 inferences"):
-        _folded([("a", 1), ("b", 2), ("b", 3), ("a", 4)], 2, 10)
+        _folded([("a", 100, 1), ("b", 200, 2), ("b", 300, 3), ("a", 400, 4)], 2, 10)
     with pytest.raises(ArmFailed, match="0 nodes"):
         _folded([], 2, 10)
 
 
 def test_a_nodes_times_are_summed_over_inferences() -> None:
-    marks = _folded([("a", 1), ("b", 2), ("a", 30), ("b", 40)], 2, 100)
+    marks = _folded([("a", 100, 1), ("b", 200, 2), ("a", 3000, 30), ("b", 4000, 40)], 2, 100)
     assert (marks.names, marks.spent_ns, marks.wall_ns) == (("a", "b"), (31, 42), 100)
+    assert marks.spans == ((0, 100, 101), (1, 200, 202), (0, 3000, 3030), (1, 4000, 4040))

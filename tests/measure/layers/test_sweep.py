@@ -127,3 +127,10 @@ def test_an_arm_that_calls_other_layers_in_each_process_is_not_averaged() -> Non
     lost = [graph for graph in recording.layer_graphs if isinstance(graph.calls, Missing)]
     assert [graph.arm for graph in lost] == ["fp32"]
     assert {one.replicate for one in recording.layer_readings if one.arm == "fp32"} == {0}
+
+
+def test_each_arm_is_sampled_once_a_replicate_where_code_was_asked_for() -> None:
+    assert not run(plan(), ScriptedStage(SCRIPT))[0].layer_codes
+    recording, _ = run(replace(plan(), code=True), ScriptedStage(SCRIPT))
+    met = sorted((one.arm, one.replicate) for one in recording.layer_codes)
+    assert met == [(arm, number) for arm in ("fp32", "int8") for number in range(4)]

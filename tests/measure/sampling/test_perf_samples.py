@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,10 +65,17 @@ def test_attributes_ask_for_the_event_with_pointer_thread_and_time() -> None:
         packed = pack_sampling_attributes(period=3_000_017, kernel=kernel, by=by, inherit=inherit)
         return struct.unpack_from("=IIQQQQQ", packed)
 
-    off_until_enabled, inherited, no_kernel, no_hypervisor = 1 << 0, 1 << 1, 1 << 5, 1 << 6
+    off_until_enabled, inherited, no_kernel, no_hypervisor, clock_id = 1 << 0, 1 << 1, 1 << 5, 1 << 6, 1 << 25
     clock = unpacked(SampledBy.CPU_CLOCK, kernel=False, inherit=True)
     assert clock[:5] == (1, 112, 0, 3_000_017, 0b111)  # PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK
-    assert clock[6] == off_until_enabled | inherited | no_kernel | no_hypervisor
+    assert clock[6] == off_until_enabled | inherited | no_kernel | no_hypervisor | clock_id
     cycles = unpacked(SampledBy.CYCLES, kernel=True, inherit=False)
     assert cycles[:5] == (0, 112, 0, 3_000_017, 0b111)  # PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES
-    assert cycles[6] == off_until_enabled | no_hypervisor
+    assert cycles[6] == off_until_enabled | no_hypervisor | clock_id
+
+
+def test_samples_are_timed_by_the_clock_that_layers_are_timed_by() -> None:
+    packed = pack_sampling_attributes(period=1, kernel=True, by=SampledBy.CPU_CLOCK, inherit=False)
+    # After branch_sample_type, sample_regs_user and sample_stack_user: 92 bytes into struct perf_event_attr.
+    assert struct.unpack_from("=i", packed, 92) == (time.CLOCK_MONOTONIC,)
+    assert "CLOCK_MONOTONIC" in time.get_clock_info("perf_counter").implementation

@@ -160,7 +160,7 @@ RULES = (
         r"single_blk|reorder|direct_copy|_copy_|_trans|relo|comp_pad|im2col|rtus|pack|pbuffer",
         "jit_single_blk_kernel.41",
     ),
-    _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics", "jit_softmax_kernel_t"),
+    _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics|_mvn_", "jit_uni_mvn_kernel_f32"),
     _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
     _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
     # FBGEMM and ggml, whose kernels carry the names of formats and of what surrounds them.
@@ -340,7 +340,22 @@ def _category_of(name: str, symbol: str, near: str, kind: tuple[InstructionClass
 
 def is_unnamed(site: CodeSite) -> bool:
     """Whether the site has no name, so that only its loop can be judged."""
-    return re.search(_UNNAMED, site.object) is not None and re.search(_NO_NAME, site.symbol) is not None
+    return _is_unnamed_object(site.object) and is_nameless(site)
+
+
+def is_nameless(site: CodeSite) -> bool:
+    """Whether nothing names the code: neither a symbol nor who generated it."""
+    return _is_no_name(site.symbol)
+
+
+@lru_cache(maxsize=1024)
+def _is_unnamed_object(name: str) -> bool:
+    return re.search(_UNNAMED, name) is not None
+
+
+@lru_cache(maxsize=65536)
+def _is_no_name(symbol: str) -> bool:
+    return re.search(_NO_NAME, symbol) is not None
 
 
 def category_of(site: CodeSite) -> Category:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ironlaw.account import KERNEL_CATEGORIES, Category, Code, Executed
+from ironlaw.analysis.account.categories import is_nameless
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
@@ -100,7 +101,7 @@ def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: flo
     counts: Counter[Code] = Counter()
     for fact in members:
         for site, category in categorised(fact.sites) if is_known(fact.sites) else ():
-            counts[_code_of(site, category)] += site.count
+            counts[code_of(site, category)] += site.count
     total = counts.total()
     thread_ns = sum(fact.wall_ns * max(1, fact.threads) for fact in members)
     busy = min(1.0, sum(fact.cpu_ns for fact in members) / thread_ns) if thread_ns else 1.0
@@ -112,7 +113,8 @@ def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: flo
     return _Replicate(number=number, samples=total, shares=shares)
 
 
-def _code_of(site: CodeSite, category: Category) -> Code:
+def code_of(site: CodeSite, category: Category) -> Code:
+    """A site as the piece of code that it is of, whatever the process and the number of samples."""
     if site.symbol:
         # oneDNN numbers its kernels; the number is another one in each process.
         name = _NUMBERED.sub("", site.symbol) if site.object == "[generated]" else site.symbol
@@ -126,6 +128,7 @@ def _code_of(site: CodeSite, category: Category) -> Code:
         category=category,
         instructions=site.instructions,
         work=site.work,
+        is_unnamed=is_nameless(site),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ironlaw import explanation
 from ironlaw.analysis.iron_law.lmdi import Classes, State, decompose, log_mean
+from ironlaw.analysis.layers.code import executed_in
 from ironlaw.analysis.layers.matching import Match, match
 from ironlaw.analysis.layers.operators import kind_of
 from ironlaw.analysis.layers.times import LayerTimes, layer_times
@@ -162,6 +163,8 @@ def _rows(control: LayerTimes, changed: LayerTimes, ceiling: _Ceiling) -> list[L
             executed=(executed(_calls(control, row.control)), executed(_calls(changed, row.changed))),
             control_layers=tuple(call.name for call in _calls(control, row.control)),
             changed_layers=tuple(call.name for call in _calls(changed, row.changed)),
+            control_code=executed_in(control.code, row.control),
+            changed_code=executed_in(changed.code, row.changed),
         )
         for place, row in enumerate(planned)
     ]

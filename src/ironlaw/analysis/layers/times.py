@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ironlaw.analysis.layers.code import NO_CODE, ByCall, code_by_call
 from ironlaw.analysis.turns import Floats
 from ironlaw.layer import NO_PLAIN, BorderCost, LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.missing import Maybe, Missing, is_known
@@ -25,7 +26,7 @@ class LayerTimes:
 
     `wall_ns` are parts of the arm's time without reading. `cpu_share` is CPU time over wall time; `amounts` holds the
     other probed quantities: page faults, events. `read_ln` is ln of the time with reading, by replicate; `slower_ln`,
-    in ln, how much slower plain inferences were while layers were read.
+    in ln, how much slower plain inferences were while layers were read. `code` holds samples by call.
     """
 
     calls: tuple[LayerCall, ...]
@@ -37,6 +38,7 @@ class LayerTimes:
     profiled_by: str = ""
     absent: dict[str, Missing] = field(default_factory=dict)
     slower_ln: Maybe[float] = NO_PLAIN
+    code: Maybe[ByCall] = NO_CODE
 
 
 def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) -> Maybe[LayerTimes]:
@@ -65,6 +67,7 @@ def layer_times(recording: Recording, arm: str, counted_ln: dict[int, float]) ->
         notes=graph.notes,
         profiled_by=graph.profiled_by,
         absent=absent,
+        code=code_by_call(recording, arm, len(graph.calls)),
         slower_ln=_median_apart(_by_replicate(plain, _plain_ns), counted_ln),
     )
 

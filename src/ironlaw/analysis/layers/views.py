@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 
+from ironlaw.analysis.layers.code import executed_together
 from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.split import Ledger, LedgerRow, Span, Term
 
@@ -86,6 +87,8 @@ def summed(rows: Sequence[LedgerRow], *, layer: str) -> LedgerRow:
         changed_work=_work([row.changed_work for row in rows], changed_ns),
         control_layers=tuple(name for row in rows for name in row.control_layers),
         changed_layers=tuple(name for row in rows for name in row.changed_layers),
+        control_code=executed_together([row.control_code for row in rows]),
+        changed_code=executed_together([row.changed_code for row in rows]),
     )
 
 

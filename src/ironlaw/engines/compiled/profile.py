@@ -95,7 +95,9 @@ def profile(package: Any, calls: tuple[LayerCall, ...], inputs: list[tuple[Any, 
         replace(call, fed_by=tuple(number[one] for one in call.fed_by if one in number) or (-1,)) for call in found
     ]
     notes = (f"{len(lacking)} kernels left no mark and are framework time: {lacking[0]}",) if lacking else ()
-    return NodeProfile(calls=_repeated(stated), calls_ns=marks.spent_ns, wall_ns=marks.wall_ns, notes=notes)
+    return NodeProfile(
+        calls=_repeated(stated), calls_ns=marks.spent_ns, wall_ns=marks.wall_ns, notes=notes, spans=marks.spans
+    )
 
 
 def _aligned(kernels: list[str], marks: list[str]) -> list[int | None]:

@@ -38,20 +38,26 @@ def profile(open_session: OpenSession, options: Any, source: Path, runs: list[di
     calls = _calls(first, ran.optimized, origins)
     places = {event["name"]: place for place, event in enumerate(first)}
     spent_ns = [0] * ran.each
+    spans = []
     for event in ran.events[ran.each :]:
-        spent_ns[places[event["name"]]] += event["dur"] * 1000
-    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=ran.wall_ns)
+        place, length_ns = places[event["name"]], event["dur"] * 1000
+        spent_ns[place] += length_ns
+        began_ns = ran.began_ns + event["ts"] * 1000
+        spans.append((place, began_ns, began_ns + length_ns))
+    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=ran.wall_ns, spans=tuple(spans))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfiledRuns:
     """The node events of a profile, `each` per inference: those of one inference before `wall_ns` started, and those
-    within it.
+    within it. Their times count from `began_ns` on
+    CLOCK_MONOTONIC.
     """
 
     events: list[Any]
     each: int
     wall_ns: int
+    began_ns: int
     optimized: Any  # the graph that ran
 
 
@@ -70,12 +76,15 @@ def execute(open_session: OpenSession, options: Any, runs: list[dict[str, Any]])
         for feed in runs:
             session.run(None, feed)
         wall_ns = time.perf_counter_ns() - began_ns
+        # The profiler's start is of the system's clock (std::chrono::high_resolution_clock of libstdc++).
+        profiled_ns = session.get_profiling_start_time_ns() - time.time_ns() + time.perf_counter_ns()
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         ran = [event for event in events if event.get("cat") == "Node" and event["name"].endswith(_ENDED)]
         return ProfiledRuns(
             events=ran,
             each=len(ran) // (len(runs) + 1),
             wall_ns=wall_ns,
+            began_ns=profiled_ns,
             optimized=onnx.load(str(optimized), load_external_data=False),
         )
 

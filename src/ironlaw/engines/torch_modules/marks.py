@@ -12,11 +12,15 @@ from ironlaw.errors import ArmFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """The marks of one inference in order of execution, the time in each over all inferences, and the total time."""
+    """The marks of one inference in order of execution, the time in each over all inferences, and the total time.
+
+    `spans` are those of all inferences: the place of the mark, its start and its end in ns on CLOCK_MONOTONIC.
+    """
 
     names: tuple[str, ...]
     spent_ns: tuple[int, ...]
     wall_ns: int
+    spans: tuple[tuple[int, int, int], ...] = ()
 
 
 def settle(infer: Callable[..., Any], arguments: tuple[Any, ...], *, scope: str, leads: tuple[str, ...]) -> None:
@@ -46,7 +50,7 @@ def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: s
     Raises:
         ArmFailed: the inferences left different marks, or none.
     """
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str, int, int]] = []
     wall_ns = 0
     for at in range(0, len(inputs), _SESSION):
         batch = inputs[at : at + _SESSION]
@@ -57,8 +61,12 @@ def marked(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], *, scope: s
     return _folded(found, len(inputs), wall_ns)
 
 
-def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: str) -> tuple[list[tuple[str, int]], int]:
+def _session(
+    infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: str
+) -> tuple[list[tuple[str, int, int]], int]:
     """The profiler's records of some inferences and one before them, in order of execution, and the time of the former.
+
+    A record is a name, its start on CLOCK_MONOTONIC and its length in ns.
 
     The inference before pays for memory that the previous session released, but not always fully: of eight sessions of
     a small compiled network, those without page faults took as long as without the profiler, and those with 49 to 132
@@ -80,18 +88,20 @@ def _session(infer: Callable[..., Any], inputs: list[tuple[Any, ...]], scope: st
         wall_ns = time.perf_counter_ns() - began_ns
     finally:
         events = profiler._disable_profiler().events()
+    apart_ns = time.perf_counter_ns() - time.time_ns()  # the profiler's times are of the system's clock
     ran = sorted((one.start_ns(), one.name(), one.duration_ns()) for one in events)
-    return [(name, spent_ns) for _, name, spent_ns in ran], wall_ns
+    return [(name, start_ns + apart_ns, spent_ns) for start_ns, name, spent_ns in ran], wall_ns
 
 
-def _folded(found: list[tuple[str, int]], inferences: int, wall_ns: int) -> Marks:
+def _folded(found: list[tuple[str, int, int]], inferences: int, wall_ns: int) -> Marks:
     """The marks of one inference, each with the sum of its times over all inferences."""
     each = len(found) // inferences
-    names = tuple(name for name, _ in found[:each])
-    if not each or names * inferences != tuple(name for name, _ in found):
+    names = tuple(name for name, *_ in found[:each])
+    if not each or names * inferences != tuple(name for name, *_ in found):
         raise ArmFailed(
             f"torch's profiler reported {len(found)} nodes of {inferences} inferences, not the same ones of each",
             hint="a model with control flow that depends on its input has no layers to compare",
         )
-    spent_ns = tuple(sum(spent for _, spent in found[at::each]) for at in range(each))
-    return Marks(names=names, spent_ns=spent_ns, wall_ns=wall_ns)
+    spent_ns = tuple(sum(spent for *_, spent in found[at::each]) for at in range(each))
+    spans = tuple((at % each, start_ns, start_ns + spent) for at, (_, start_ns, spent) in enumerate(found))
+    return Marks(names=names, spent_ns=spent_ns, wall_ns=wall_ns, spans=spans)

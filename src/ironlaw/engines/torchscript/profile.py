@@ -64,8 +64,15 @@ def profile(script: Marked, inputs: list[tuple[Any, ...]]) -> NodeProfile:
     """Run inferences of the marked copy under the profiler."""
     marks = marked(script.infer, inputs, scope=_SCOPE, leads=_LEADS)
     spent_ns = dict(zip(marks.names, marks.spent_ns, strict=True))
-    calls_ns = tuple(spent_ns.get(f"{_MARK}{place}", 0) for place in range(len(script.calls)))
-    return NodeProfile(calls=script.calls, calls_ns=calls_ns, wall_ns=marks.wall_ns)
+    names = [f"{_MARK}{place}" for place in range(len(script.calls))]
+    number = {name: place for place, name in enumerate(names)}
+    spans = ((number.get(marks.names[at], -1), start_ns, end_ns) for at, start_ns, end_ns in marks.spans)
+    return NodeProfile(
+        calls=script.calls,
+        calls_ns=tuple(spent_ns.get(name, 0) for name in names),
+        wall_ns=marks.wall_ns,
+        spans=tuple(span for span in spans if span[0] >= 0),
+    )
 
 
 def mark(graph: Any, scopes: list[FrozenNode], arguments: tuple[Any, ...]) -> Marked:

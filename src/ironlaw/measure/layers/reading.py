@@ -233,7 +233,7 @@ def read_layers(
     lost = border.end()
     if around is not None and is_known(plain_ns):
         plain_ns += run_plain(program, around[1])
-    _require(read, course, len(inputs))
+    check_course(read, course, len(inputs))
     times = _rows(read.times, course)
     amounts = {name: _distinguished(taken, sequence, course) for name, taken in probed.items()}
     return LayerReading(
@@ -288,8 +288,12 @@ def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tup
         probe()
 
 
-def _require(trace: Trace, course: Course, inferences: int) -> None:
-    """Check that each inference met the layers of the course, in its order."""
+def check_course(trace: Trace, course: Course, inferences: int) -> None:
+    """Check that each inference met the layers of the course, in its order.
+
+    Raises:
+        LayersStrayed: one did not.
+    """
     import numpy as np
 
     calls = len(course.order)

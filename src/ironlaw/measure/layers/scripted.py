@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ironlaw.layer import NO_PLAIN, BorderCost, LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.code import CodeSite, SampledBy
+from ironlaw.layer import NO_PLAIN, BorderCost, LayerCall, LayerCode, LayerGraph, LayerReading, Probe
 from ironlaw.measure.messages import LayerTurn
 from ironlaw.missing import Missing
+
+_PERIOD_NS = 1_000_003  # of CPU time between two stated samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,7 @@ class ScriptedLayer:
     kernel_instructions: float = 0.0
     kernel_cpi: float = 1.5
     page_faults: float = 0.0
+    code: tuple[CodeSite, ...] = ()  # by the count of each
 
     @property
     def cycles(self) -> float:
@@ -49,6 +53,13 @@ class ScriptedArm:
         costs = {probe.value: price for probe in Probe}
         return LayerGraph(arm=self.arm, calls=tuple(layer.call for layer in self.layers), costs=costs)
 
+    def turn(self, order: LayerTurn, events: tuple[str, ...]) -> tuple[LayerReading | LayerCode, int]:
+        """A layer turn, and how long it took in ns."""
+        if order.probe is Probe.CODE:
+            return self.code(order), round(order.inferences * self._wall_ns(self.cycles))
+        reading = self.reading(order, events)
+        return reading, reading.took_ns
+
     def reading(self, order: LayerTurn, events: tuple[str, ...]) -> LayerReading:
         """A layer turn as the law states it, without noise but the turn's own."""
         n = order.inferences
@@ -74,6 +85,27 @@ class ScriptedArm:
             probed_whole={name: round(n * whole) for name, (_, whole) in probed.items()},
             probed_alone={name: round(n * whole) for name, (_, whole) in probed.items()},
             plain_ns=round(n * alone_ns) if order.probe is Probe.CLOCK else NO_PLAIN,
+        )
+
+    def code(self, order: LayerTurn) -> LayerCode:
+        """Each layer's samples by its time and the stated code, without noise."""
+        taken = [
+            (call, site, round(order.inferences * self._wall_ns(layer.cycles) / _PERIOD_NS * site.count / whole))
+            for call, layer in enumerate(self.layers)
+            for whole in [sum(one.count for one in layer.code)]
+            for site in layer.code
+        ]
+        kept = [(call, site, count) for call, site, count in taken if count]
+        sites = tuple(replace(site, count=count) for _, site, count in kept)
+        return LayerCode(
+            arm=self.arm,
+            replicate=self.replicate,
+            round=order.round,
+            inferences=order.inferences,
+            period_ns=_PERIOD_NS,
+            by=SampledBy.CPU_CLOCK,
+            sites=sites or Missing("the script states no code of layers"),
+            within=tuple((call, place, count) for place, (call, _, count) in enumerate(kept)),
         )
 
     def _wall_ns(self, cycles: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
 from ironlaw.fact import Fact, Failure
-from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
+from ironlaw.layer import LayerCall, LayerCode, LayerGraph, LayerReading, Probe
 from ironlaw.measure.messages import LayerTurn, SurveyLayers
 from ironlaw.measure.rounds import order_rounds
 from ironlaw.measure.stage import Stage
@@ -45,6 +45,7 @@ class Sweeps:
     stage: Stage
     keep: Callable[[Fact], None]
     groups: int
+    code: bool = False  # whether one more turn of each arm samples the code of each layer
     graphs: dict[str, LayerGraph] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     sweeps: int = 0
@@ -61,20 +62,20 @@ class Sweeps:
             allowance.inference_s[arm.name] * (1 + _COST_OF_READING + _AROUND * (probe is Probe.CLOCK)) + _SHORTEST_S
             for arm in readable
             for probe, _ in rounds
-        )
+        ) + self.code * sum(allowance.inference_s[arm.name] * _COST_OF_READING for arm in readable)
         # Half of a counted turn read and half alone: as many inferences behind one cold start as in a counted turn.
         inferences = max(1, min(allowance.turn_inferences // 2, int(allowance.budget_s / one_s)))
         sets = max(1, min(_MOST_SETS, int(allowance.budget_s / (one_s * inferences))))
-        planned = rounds * sets
+        planned = rounds * sets + [(Probe.CODE, -1)] * self.code
         orders = order_rounds(len(readable), len(planned), allowance.rng)
         for number, ((probe, group), order) in enumerate(zip(planned, orders, strict=True)):
             for position, place in enumerate(order):
                 arm = readable[place]
                 is_profiled = bool(self.graphs[arm.name].profiled_by)
                 # Each profiled turn opens a session of its own: a few long ones instead of many short ones.
-                if self._is_lost(arm) or (is_profiled and number >= _CLOCK_ROUNDS):
+                if self._is_lost(arm) or (is_profiled and number >= _CLOCK_ROUNDS and probe is not Probe.CODE):
                     continue
-                count = inferences * sets if is_profiled else inferences
+                count = inferences * sets if is_profiled or probe is Probe.CODE else inferences
                 turn = LayerTurn(round=number, position=position, probe=probe, group=group, inferences=count)
                 self._note(self.stage.layer_turn(arm, turn), arm, replicate)
 
@@ -111,7 +112,7 @@ class Sweeps:
             fact = LayerGraph(arm=arm.name, calls=Missing(f"reading layers ended its process: {fact.reason}"))
         if isinstance(fact, LayerGraph):
             self.graphs[arm.name] = fact
-        if isinstance(fact, LayerReading):
+        if isinstance(fact, LayerReading | LayerCode):
             fact = replace(fact, replicate=replicate)
         self.keep(fact)
 

@@ -20,7 +20,8 @@ from ironlaw.measure.pmu.perf_event import PERF_SYSCALL_NUMBERS
 # linux/perf_event.h
 _EVENTS = {SampledBy.CPU_CLOCK: (1, 0), SampledBy.CYCLES: (0, 0)}  # type and config: SOFTWARE, HARDWARE
 _SAMPLE_IP, _SAMPLE_TID, _SAMPLE_TIME = 1 << 0, 1 << 1, 1 << 2
-_DISABLED, _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HV = 1 << 0, 1 << 1, 1 << 5, 1 << 6
+_DISABLED, _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HV, _USE_CLOCKID = 1 << 0, 1 << 1, 1 << 5, 1 << 6, 1 << 25
+_CLOCKID_AT, _CLOCK_MONOTONIC = 92, 1  # offset of perf_event_attr.clockid; linux/time.h
 _ENABLE, _DISABLE, _SET_OUTPUT = 0x2400, 0x2401, 0x2405
 _CLOSE_ON_EXEC = 1 << 3
 _ATTR_SIZE = 112
@@ -49,7 +50,7 @@ class SamplingRefused(CounterRefused):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One instruction pointer; `time_ns` on the kernel's own clock."""
+    """One instruction pointer; `time_ns` on CLOCK_MONOTONIC, which is Python's perf_counter_ns; 0: not known."""
 
     pointer: int
     thread: int
@@ -216,10 +217,10 @@ def _threads() -> dict[int, set[int]]:
 def pack_sampling_attributes(*, period: int, kernel: bool, by: SampledBy, inherit: bool) -> bytes:
     """struct perf_event_attr of linux/perf_event.h: one record every `period`, in ns of the CPU clock or in cycles."""
     kind, config = _EVENTS[by]
-    bits = _DISABLED | _EXCLUDE_HV | (0 if kernel else _EXCLUDE_KERNEL) | (_INHERIT if inherit else 0)
+    bits = _DISABLED | _EXCLUDE_HV | _USE_CLOCKID | (0 if kernel else _EXCLUDE_KERNEL) | (_INHERIT if inherit else 0)
     wanted = _SAMPLE_IP | _SAMPLE_TID | _SAMPLE_TIME
     head = struct.pack("=IIQQQQQ", kind, _ATTR_SIZE, config, period, wanted, 0, bits)
-    return head.ljust(_ATTR_SIZE, b"\0")
+    return (head.ljust(_CLOCKID_AT, b"\0") + struct.pack("=i", _CLOCK_MONOTONIC)).ljust(_ATTR_SIZE, b"\0")
 
 
 def decode_ring(data: bytes, *, tail: int, head: int, process: int) -> tuple[list[Sample], int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, Region
@@ -35,6 +36,14 @@ class _Place:
     function: int = 0
 
 
+class _Pointer(NamedTuple):
+    """What samples are resolved by: most lie where another one does."""
+
+    address: int
+    in_kernel: bool
+    is_callers: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """What holds for the samples of one turn: mappings, names of generated code, and what was decoded of it."""
@@ -56,38 +65,30 @@ class Resolver:
 
     def resolve(self, samples: Iterable[Sample], *, caller: int) -> tuple[CodeSite, ...]:
         """The sites of all samples, the most frequent first; `caller` is the thread that ran the inferences."""
+        return self.resolve_each(tuple(samples), caller=caller)[0]
+
+    def resolve_each(self, samples: Sequence[Sample], *, caller: int) -> tuple[tuple[CodeSite, ...], tuple[int, ...]]:
+        """The sites as above, and for each sample the place of its site among them."""
         space = AddressSpace.of_this_process()
         try:
-            return self._sites(samples, _Turn(space, self._generated_names(), self._finder()), caller=caller)
+            turn = _Turn(space, self._generated_names(), self._finder())
+            pointers = [_Pointer(one.pointer, one.in_kernel, one.thread == caller) for one in samples]
+            places = {one: self._place(one, turn) for one in dict.fromkeys(pointers)}
         finally:
             space.close()
-
-    def _sites(self, samples: Iterable[Sample], turn: _Turn, *, caller: int) -> tuple[CodeSite, ...]:
         counts: dict[_Place, Counter[int]] = {}
-        pointers = Counter((one.pointer, one.in_kernel, one.thread == caller) for one in samples)
-        for (pointer, in_kernel, is_callers), count in pointers.items():
-            place, offset = (
-                self._in_kernel(pointer, is_callers=is_callers)
-                if in_kernel
-                else self._in_user(pointer, turn, is_callers=is_callers)
-            )
-            counts.setdefault(place, Counter())[offset] += count
-        sites = [
-            CodeSite(
-                object=place.object,
-                symbol=place.symbol,
-                near=place.near,
-                offset=offsets.most_common(1)[0][0],
-                instructions=place.instructions,
-                work=place.work,
-                mode=place.mode,
-                function=place.function,
-                count=offsets.total(),
-                called_by_turn=place.is_callers,
-            )
-            for place, offsets in counts.items()
-        ]
-        return tuple(sorted(sites, key=lambda site: (-site.count, site.object, site.symbol, site.offset)))
+        for one in pointers:
+            place, offset = places[one]
+            counts.setdefault(place, Counter())[offset] += 1
+        found = {place: _site(place, offsets) for place, offsets in counts.items()}
+        ordered = sorted(found, key=lambda place: _order(found[place]))
+        number = {place: at for at, place in enumerate(ordered)}
+        return tuple(found[place] for place in ordered), tuple(number[places[one][0]] for one in pointers)
+
+    def _place(self, one: _Pointer, turn: _Turn) -> tuple[_Place, int]:
+        if one.in_kernel:
+            return self._in_kernel(one.address, is_callers=one.is_callers)
+        return self._in_user(one.address, turn, is_callers=one.is_callers)
 
     def _in_kernel(self, pointer: int, *, is_callers: bool) -> tuple[_Place, int]:
         table = kernel_symbols()
@@ -145,6 +146,25 @@ class Resolver:
             return parse_perf_map(self._perf_map.read_text(errors="replace")) if self._perf_map else None
         except OSError:
             return None
+
+
+def _site(place: _Place, offsets: Counter[int]) -> CodeSite:
+    return CodeSite(
+        object=place.object,
+        symbol=place.symbol,
+        near=place.near,
+        offset=offsets.most_common(1)[0][0],
+        instructions=place.instructions,
+        work=place.work,
+        mode=place.mode,
+        function=place.function,
+        count=offsets.total(),
+        called_by_turn=place.is_callers,
+    )
+
+
+def _order(site: CodeSite) -> tuple[int, str, str, int]:
+    return -site.count, site.object, site.symbol, site.offset
 
 
 def _loop(pointer: int, space: AddressSpace, region: Region, loops: LoopFinder | None) -> Maybe[Loop]:

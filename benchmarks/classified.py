@@ -1,0 +1,115 @@
+"""What each arm executes by category, and what no rule takes: `python -m benchmarks.classified MODEL --arms A,B`.
+
+Each arm is loaded in a process of its own as a run loads it, and sampled for some seconds of CPU time. The last column
+is *other*, with its largest symbols: what a rule in analysis/account/categories.py is missing for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+from ironlaw.account import Category
+from ironlaw.analysis.account.executed import code_of
+from ironlaw.analysis.account.kernels import categorised
+from ironlaw.engines import ENGINES, engine
+from ironlaw.measure.messages import CodeTurn
+from ironlaw.measure.sampling.resolver import Resolver
+from ironlaw.measure.sampling.symbols import perf_map_path
+from ironlaw.measure.sampling.turns import CodeReader, open_sampler
+from ironlaw.missing import Missing
+from ironlaw.models import open_model, saved, torch_use
+from ironlaw.variant import ENGINE, Variant
+
+ARMS = (
+    "fp32,int8+fused,fp32@torchscript,fp32@compiled,int8@compiled,fp32@onnxruntime,int8@onnxruntime,fp32@openvino,"
+    "int8@openvino"
+)
+PERIOD_NS, SAMPLED_S = 1_000_003, 3.0
+SHOWN, NAMED = 3, 3
+
+
+def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
+    """Samples of one arm: how many, the shares of its categories, and the largest pieces of code that no rule takes."""
+    warnings.simplefilter("ignore")
+    if torch_use.is_installed():
+        import torch
+
+        torch.set_num_threads(1)
+    variant = Variant.parse(arm)
+    name = variant.level(ENGINE)
+    os.environ.update(ENGINES[name].names_code)
+    model, by = open_model(model_name, images=None, batch=1, seed=0), engine(name)
+    with tempfile.TemporaryDirectory() as folder:
+        saved.save(model, Path(folder))
+        prepared = by.prepare(variant, model, Path(folder), threads=1)
+        program = by.load(variant, prepared, saved.load(Path(folder)), threads=1)
+        sampler = open_sampler(PERIOD_NS)
+        if isinstance(sampler, Missing):
+            return {"missing": sampler.reason}
+        reader = CodeReader(program, arm, 0, resolver=Resolver(perf_map_path()), sampler=sampler)
+        with program.guard():
+            for _ in range(5):
+                program.answer(*program.inputs[0])
+            began_s = time.perf_counter()
+            program.answer(*program.inputs[0])
+            count = max(1, math.ceil(seconds / (time.perf_counter() - began_s)))
+            fact = reader.turn(CodeTurn(round=0, inferences=count), [program.inputs[0]] * count)
+    perf_map_path().unlink(missing_ok=True)
+    if isinstance(fact.sites, Missing):
+        return {"missing": fact.sites.reason}
+    categories: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for site, category in categorised(fact.sites):
+        categories[category.value] += site.count
+        if category is Category.OTHER:
+            code = code_of(site, category)
+            others[f"{code.object} {code.name} ({code.instructions.value}, {code.work.value})"] += site.count
+    total = categories.total()
+    return {
+        "samples": total,
+        "categories": {name: count / total for name, count in categories.most_common()},
+        "others": {name: count / total for name, count in others.most_common(NAMED)},
+    }
+
+
+def main() -> None:
+    """Print one row of a table for each arm."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default="mobilenet_v2")
+    parser.add_argument("--arms", default=ARMS)
+    parser.add_argument("--seconds", type=float, default=SAMPLED_S, help="sampled CPU time of each arm")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(sample(given.model, given.one, given.seconds)))
+        return
+    print("| arm | samples | largest categories | other |\n|---|---|---|---|")
+    for arm in given.arms.split(","):
+        command = [sys.executable, "-m", "benchmarks.classified", given.model, "--one", arm]
+        ended = subprocess.run([*command, "--seconds", str(given.seconds)], capture_output=True, text=True, check=False)
+        if ended.returncode != 0:
+            print(f"| `{arm}` | | failed: {ended.stderr.strip().splitlines()[-1]} | |")
+            continue
+        found = json.loads(ended.stdout.splitlines()[-1])
+        if "missing" in found:
+            print(f"| `{arm}` | | {found['missing']} | |")
+            continue
+        shares = found["categories"]
+        largest = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:SHOWN])
+        named = "; ".join(f"{name} {share:.1%}" for name, share in found["others"].items())
+        other = f"{shares.get(Category.OTHER.value, 0.0):.1%}{f': {named}' if named else ''}"
+        print(f"| `{arm}` | {found['samples']} | {largest} | {other} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
