@@ -70,6 +70,7 @@ class Plan:
     batch: Number = 1  # inputs that one inference takes at once
     agreement: Share = 0.99  # of answers with the control's, below which an arm is not recommended
     labels: str | None = None  # file with the right class of each image
+    inputs: str | None = None  # .npz file with the inputs of model files
     images: str | None = None  # folder; None: the photographs shipped with the package
     counters: bool = True
     ceilings: bool = False  # measure what the machine can do at most, beside the arms

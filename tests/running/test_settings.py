@@ -154,3 +154,19 @@ def test_a_search_and_a_protocol_choose_their_arms_themselves() -> None:
 def test_levels_may_follow_a_program_of_ones_own(source: str, factory: str, variant: str) -> None:
     arm = parse_own_arm(f"mine={source}")
     assert (arm.name, arm.factory, str(arm.variant)) == ("mine", factory, variant)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "variant"),
+    [
+        ("net.onnx+threads=2", "net.onnx", "given@onnxruntime+threads=2"),
+        ("net.onnx@openvino+threads=2", "net.onnx", "given@openvino+threads=2"),
+        ("a+b.onnx+session.optimization=basic", "a+b.onnx", "given@onnxruntime+session.optimization=basic"),
+        ("net.xml+malloc=retain+threads=2", "net.xml", "given@openvino+malloc=retain+threads=2"),
+        ("a+b/net.py:build+grad=on", "a+b/net.py:build", "given+grad=on"),
+        ("net.onnx", "net.onnx", "given@onnxruntime"),
+    ],
+)
+def test_levels_behind_a_file_are_those_of_its_arm(text: str, source: str, variant: str) -> None:
+    arm = parse_own_arm(f"a={text}")
+    assert (arm.factory, str(arm.variant)) == (source, variant)

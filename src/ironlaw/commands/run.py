@@ -46,6 +46,7 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
     is_shown = isinstance(default, int)
     return click.option(
         option.flag,
+        option.keyword,
         type=click.Choice(option.choices) if option.kind is ValueKind.CHOICE else _CLICK_TYPES[option.kind],
         metavar=option.metavar,
         multiple=option.kind is ValueKind.VARIED,
@@ -56,7 +57,7 @@ def _click_option(option: Option, *, default: object) -> Callable[[Callable[...,
 
 
 _ARMS = f"Variants to measure; the first is the control. Engines, after an @: {', '.join(ENGINES)}."
-_OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels may follow: +grad=on."
+_OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels may follow: +threads=2."
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

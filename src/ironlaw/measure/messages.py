@@ -125,6 +125,7 @@ class TwinSetup:
     replicate: int
     model: str
     images: str | None
+    inputs: str | None
     labels: str | None
     seed: int
     threads: int

@@ -352,6 +352,7 @@ class ProcessStage:
             replicate=self._twins.replicate,
             model=self._plan.model,
             images=self._plan.images,
+            inputs=self._plan.inputs,
             labels=self._plan.labels,
             seed=self._plan.seed,
             threads=threads,

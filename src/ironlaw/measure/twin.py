@@ -187,12 +187,12 @@ class Twin:
         self._enter_process({})
         before = read_settings()
         was_loaded = torch_use.is_loaded()
-        model = open_model(source, images=setup.images, batch=setup.batch, seed=setup.seed, at=setup.arm.point)
+        files = {"images": setup.images, "inputs": setup.inputs}
+        model = open_model(source, **files, batch=setup.batch, seed=setup.seed, at=setup.arm.point)
         settings = changed_since(before)
         if setup.labels is not None:
             check_fit(model, read_labels(setup.labels, images=setup.images))
         folder = Path(order.folder)
-        folder.mkdir(exist_ok=True)
         saved.save(model, folder)
         by = engine(setup.arm.variant.level(ENGINE))
         began_s = time.monotonic()

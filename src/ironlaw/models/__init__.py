@@ -75,7 +75,13 @@ class LoadedModel:
 
 
 def open_model(
-    source: str, *, images: str | None = None, batch: int = 1, seed: int = 0, at: Point = NOWHERE
+    source: str,
+    *,
+    images: str | None = None,
+    inputs: str | None = None,
+    batch: int = 1,
+    seed: int = 0,
+    at: Point = NOWHERE,
 ) -> LoadedModel:
     """The model a source names, with weights and inputs. Imports torch and runs user code: call it in a child process.
 
@@ -87,7 +93,7 @@ def open_model(
     """
     from ironlaw.models.sources import open_source
 
-    return open_source(source, images=images, batch=batch, seed=seed, keywords=at.keywords())
+    return open_source(source, images=images, batch=batch, seed=seed, keywords=at.keywords(), inputs=inputs)
 
 
 def check_source(source: str) -> None:

@@ -86,21 +86,21 @@ def external_files(source: str) -> tuple[str, ...]:
         BadInput: the file is damaged, or another one.
     """
     try:
-        with _opened(source) as whole:
+        with opened(source) as whole:
             return tuple(dict.fromkeys(_locations("model", whole)))
     except (OSError, ValueError) as error:
         raise BadInput(f"{source} cannot be read as a model: {error}", hint=_HINT) from None
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class Message:
     """A part of a file as a message: fields are read where they lie, and weights skipped."""
 
     file: mmap.mmap
     start: int
     end: int
 
-    def fields(self) -> Iterator[tuple[int, _Message]]:
+    def fields(self) -> Iterator[tuple[int, Message]]:
         """Each field's number, and where its bytes are."""
         at = self.start
         while at < self.end:
@@ -117,12 +117,20 @@ class _Message:
                 raise ValueError("it is not a protocol buffer")
             if end > self.end:
                 raise ValueError("it ends too early")
-            yield key >> 3, _Message(self.file, at, end)
+            yield key >> 3, Message(self.file, at, end)
             at = end
 
     def number(self) -> int:
         """The number that a field is."""
         return self._varint(self.start)[0]
+
+    def numbers(self) -> list[int]:
+        """The numbers that a repeated field is: one, or several packed behind each other."""
+        found, at = list[int](), self.start
+        while at < self.end:
+            value, at = self._varint(at)
+            found.append(value)
+        return found
 
     def text(self) -> str:
         """The text that a field is."""
@@ -140,12 +148,13 @@ class _Message:
 
 
 @contextlib.contextmanager
-def _opened(source: str) -> Iterator[_Message]:
+def opened(source: str) -> Iterator[Message]:
+    """The file as one message, while the context is open."""
     with Path(source).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as kept:
-        yield _Message(kept, 0, len(kept))
+        yield Message(kept, 0, len(kept))
 
 
-def _locations(kind: str, message: _Message, depth: int = 0) -> Iterator[str]:
+def _locations(kind: str, message: Message, depth: int = 0) -> Iterator[str]:
     """The `location` of each tensor in a message that keeps its values in another file."""
     if depth > _DEEPEST:
         raise ValueError(f"its graphs are nested more than {_DEEPEST} deep")
@@ -158,7 +167,7 @@ def _locations(kind: str, message: _Message, depth: int = 0) -> Iterator[str]:
 
 
 def _of_onnx(source: str) -> list[GraphInput]:
-    with _opened(source) as whole:
+    with opened(source) as whole:
         graph = next((part for number, part in whole.fields() if number == _GRAPH), None)
         if graph is None:
             return []
@@ -171,7 +180,7 @@ def _of_onnx(source: str) -> list[GraphInput]:
         return [one for one in inputs if one.name not in own]
 
 
-def _value_info(info: _Message) -> GraphInput:
+def _value_info(info: Message) -> GraphInput:
     parts = dict(info.fields())
     name, tensor = parts[1].text(), dict(parts[2].fields()).get(1)
     if tensor is None:
@@ -186,12 +195,12 @@ def _value_info(info: _Message) -> GraphInput:
     return GraphInput(name=name, dtype=_ONNX_TYPES[kind], shape=shape, open_names=named)
 
 
-def _symbol(part: _Message) -> str:
+def _symbol(part: Message) -> str:
     """What an open size is called (Dimension.dim_param); empty where it has no name."""
     return next((value.text() for number, value in part.fields() if number == 2), "")
 
 
-def _dimension(part: _Message) -> int | None:
+def _dimension(part: Message) -> int | None:
     """A fixed size; a named one, or one that exporters wrote as 0 or less, is open."""
     size = next((value.number() for number, value in part.fields() if number == 1), 0)
     return size if 0 < size < 1 << 62 else None

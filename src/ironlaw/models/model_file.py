@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
-from ironlaw.circumstance import RandomNumbers
+from ironlaw.circumstance import Circumstance, GivenExamples, RandomNumbers
 from ironlaw.errors import BadInput
-from ironlaw.models import LoadedModel, inputs
+from ironlaw.models import LoadedModel, given_arrays, inputs
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
+from ironlaw.models.graph_vocabulary import rows_of_tables
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import Provenance
 
@@ -29,11 +31,17 @@ class ModelFile:
 
 
 def open_file(
-    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object] | None = None
+    source: str,
+    *,
+    images: str | None,
+    batch: int,
+    seed: int,
+    keywords: Mapping[str, object] | None = None,
+    given: str | None = None,
 ) -> LoadedModel:
     """The model in a file, with photographs where it takes one image, else with seeded random inputs.
 
-    `keywords` are sizes of open dimensions, by the names that the file gives them.
+    `keywords` are sizes of open dimensions, by the names that the file gives them; `given` is a file with the inputs.
 
     Raises:
         BadInput: the file is damaged or no model.
@@ -41,11 +49,16 @@ def open_file(
     graph_inputs = [_sized(one, _sizes(source, keywords or {})) for one in read_inputs(source)]
     _check_batch(source, graph_inputs, batch)
     how = _as_image(graph_inputs)
-    if how is not None:
+    if given is not None:
+        turns = given_arrays.read(given, graph_inputs)
+        circumstances: tuple[Circumstance, ...] = (GivenExamples(count=len(turns)),)
+        examples = inputs.Examples(turns=turns, calibration=turns, probes=turns, circumstances=circumstances)
+    elif how is not None:
         examples = inputs.from_photos(images, how, batch=graph_inputs[0].shape[0] or batch, seed=seed)
     else:
-        turns = [_random(graph_inputs, batch, seed + number) for number in range(64)]
-        calibration = [_random(graph_inputs, batch, seed + 64 + number) for number in range(24)]
+        rows = _rows(source)
+        turns = [_random(graph_inputs, rows, batch, seed + number) for number in range(64)]
+        calibration = [_random(graph_inputs, rows, batch, seed + 64 + number) for number in range(24)]
         circumstances = (RandomNumbers(source=source),)
         examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, circumstances=circumstances)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
@@ -88,27 +101,41 @@ def _as_image(graph_inputs: list[GraphInput]) -> Preprocessing | None:
     return Preprocessing(crop=side, resize=round(side * 256 / 224))
 
 
-def _random(graph_inputs: list[GraphInput], batch: int, seed: int) -> tuple[Any, ...]:
+def _rows(source: str) -> Mapping[str, int]:
+    """By input the rows of the table that it looks up; none where the file does not show them."""
+    try:
+        return rows_of_tables(source)
+    except (OSError, ValueError, LookupError, ElementTree.ParseError):
+        return {}
+
+
+def _random(graph_inputs: list[GraphInput], rows: Mapping[str, int], batch: int, seed: int) -> tuple[Any, ...]:
     """One array per input. Dimensions without a size: the first is the batch, the others have one size."""
     import numpy
 
     draw = numpy.random.default_rng(seed)
-    return tuple(_filled(one, batch, draw) for one in graph_inputs)
+    return tuple(_filled(one, rows.get(one.name), batch, draw) for one in graph_inputs)
 
 
-def _filled(one: GraphInput, batch: int, draw: numpy.random.Generator) -> Any:
+def _filled(one: GraphInput, rows: int | None, batch: int, draw: numpy.random.Generator) -> Any:
+    """Whole numbers that a table has rows for; where there is none, masks of ones and numbers that are small."""
     import numpy
 
     shape = [size or (_OPEN if place else batch) for place, size in enumerate(one.shape)]
-    kind = numpy.dtype(one.dtype)
-    if kind.kind in "iu" and kind.itemsize >= 4:
-        # Masks are 0 or 1 and mostly 1; token numbers start at 0 in every vocabulary, types of tokens have few values.
-        words = one.name.lower()
-        top = 2 if "type" in words or "segment" in words else 1000
-        whole = numpy.ones(shape) if "mask" in words else draw.integers(0, top, shape)
-        return whole.astype(kind)
+    kind, words = numpy.dtype(one.dtype), one.name.lower()
+    if kind.kind == "b":
+        return numpy.ones(shape, dtype=kind)
+    if kind.kind in "iu" and (kind.itemsize >= 4 or rows is not None):
+        if "position" in words and shape:
+            return numpy.broadcast_to(numpy.arange(shape[-1]) % (rows or shape[-1]), shape).astype(kind)
+        if rows is None and "mask" in words:
+            return numpy.ones(shape, dtype=kind)
+        # Types of tokens have few values.
+        top = rows or (2 if "type" in words or "segment" in words else 1000)
+        return draw.integers(0, top, shape).astype(kind)
     if kind.kind == "f":
         return draw.standard_normal(shape).astype(kind)
     raise BadInput(
-        f"the input {one.name} holds {one.dtype}", hint="write a file.py:factory that returns (model, its inputs)"
+        f"the input {one.name} holds {one.dtype}",
+        hint="give its values: --inputs FILE.npz, arrays by the inputs' names",
     )

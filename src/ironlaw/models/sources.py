@@ -74,9 +74,9 @@ def file_of(source: str) -> str | None:
 
 
 def files_of(plan: Plan) -> list[Path]:
-    """The files of the user's own that a plan reads: labels, models and programs."""
+    """The files of the user's own that a plan reads: labels, inputs, models and programs."""
     named = {arm.factory or plan.model for arm in plan.arms}
-    return [Path(name) for name in (plan.labels, *map(file_of, sorted(named))) if name is not None]
+    return [Path(name) for name in (plan.labels, plan.inputs, *map(file_of, sorted(named))) if name is not None]
 
 
 def runs_own_code(source: str) -> bool:
@@ -119,7 +119,7 @@ def check(source: str) -> None:
 
 
 def open_source(
-    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object]
+    source: str, *, images: str | None, batch: int, seed: int, keywords: Mapping[str, object], inputs: str | None
 ) -> LoadedModel:
     """The model a source names; see `ironlaw.models.open_model`."""
     if batch < 1:
@@ -127,11 +127,26 @@ def open_source(
     check(source)
     check_keywords(source, tuple(keywords))
     module, function = _OPENERS[kind_of(source)]
-    given = {"keywords": keywords} if keywords else {}
+    check_inputs(source, inputs)
+    given: dict[str, object] = {"keywords": keywords} if keywords else {}
+    given |= {} if inputs is None else {"given": inputs}
     opened: LoadedModel = getattr(importlib.import_module(f"ironlaw.models.{module}"), function)(
         source, images=images, batch=batch, seed=seed, **given
     )
     return replace(opened, source=source, seed=seed)
+
+
+def check_inputs(source: str, inputs: str | None) -> None:
+    """Check that a file with inputs is for a model that takes one.
+
+    Raises:
+        BadInput: it is not.
+    """
+    if inputs is not None and kind_of(source) is not Kind.MODEL_FILE:
+        raise BadInput(
+            f"--inputs gives arrays to the inputs of a graph, and {source} is no .onnx or .xml file",
+            hint="leave it out, or write a file.py:factory that returns (model, its inputs)",
+        )
 
 
 def check_keywords(source: str, names: Sequence[str]) -> None:

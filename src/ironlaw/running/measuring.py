@@ -28,16 +28,19 @@ def check(settings: Settings) -> None:
     Raises:
         BadInput: what is wrong, and what to do.
     """
-    from ironlaw.models import sources
+    from ironlaw.models import given_arrays, sources
     from ironlaw.models.images import check_folder
     from ironlaw.models.labels import check_labels
 
     for arm in arms_of(settings):
         sources.check(arm.factory or settings.model)
+        sources.check_inputs(arm.factory or settings.model, settings.inputs)
         sources.check_keywords(arm.factory or settings.model, tuple(arm.point.keywords()))
         ENGINES[arm.variant.level(ENGINE)].refuse_absent(arm.variant.level(PRECISION))
     if settings.images is not None:
         check_folder(settings.images)
+    if settings.inputs is not None:
+        given_arrays.check(settings.inputs)
     if settings.labels is not None:
         check_labels(settings.labels, images=settings.images)
 

@@ -41,11 +41,12 @@ class Option:
     example: str = ""
     why: str = ""  # instead of an example, where a value is refused
     choices: tuple[str, ...] = ()
+    named: str = ""  # in Python, where that is not the flag
 
     @property
     def keyword(self) -> str:
         """Its name in Python."""
-        return self.flag.removeprefix("--").replace("-", "_")
+        return self.named or self.flag.removeprefix("--").replace("-", "_")
 
     @property
     def negates(self) -> bool:

@@ -38,6 +38,7 @@ def plan_of(settings: Settings) -> Plan:
         batch=settings.batch,
         agreement=settings.agreement,
         images=settings.images,
+        inputs=settings.inputs,
         labels=settings.labels,
         counters=settings.counters,
         ceilings=_needs_ceilings(settings) and _affords_ceilings(schedule_of(settings)),
@@ -172,7 +173,7 @@ def own_arm(name: str, source: str) -> Arm:
     """An arm that runs a program of the user's as it is.
 
     A model file runs in the engine that is named behind it, as in net.onnx@NAME, else in the first that takes one.
-    Levels of factors may follow: file.py:factory+grad=on, net.onnx@NAME+threads=2.
+    Levels of factors may follow: file.py:factory+grad=on, net.onnx+threads=2, net.onnx@NAME+threads=2.
 
     Raises:
         BadInput: the engine that is named does not run such a file, or a level does not exist.
@@ -192,21 +193,21 @@ def own_arm(name: str, source: str) -> Arm:
 
 
 def _without_levels(source: str) -> tuple[str, list[str]]:
-    """A source, and the levels written behind its factory or engine, where neither name can hold a plus."""
-    if source.endswith(HANDED_OVER):
+    """A source, and the levels written behind its factory, its file or its engine.
+
+    A file's own name may hold a plus; the levels begin at the first one behind a name that is a model file's.
+    """
+    if source.endswith(HANDED_OVER) or engines_of_file(source):
         return source, []
-    head, *levels = source.split("+")
-    while levels and not _is_source(head):
-        head = f"{head}+{levels.pop(0)}"
-    return (head, levels) if _is_source(head) else (source, [])
-
-
-def _is_source(text: str) -> bool:
-    """Whether a text ends as a source does, before any level: in a factory's name, or a file's with or without @."""
-    file, at, engine = text.rpartition("@")
-    if at and _engines_of(file) and engine.isidentifier():
-        return True
-    return bool(_engines_of(text)) or (text.rpartition(":")[2].isidentifier() and ":" in text)
+    pluses = [place for place, letter in enumerate(source) if letter == "+"]
+    for plus in pluses:
+        file, _, engine = source[:plus].rpartition("@")
+        if engines_of_file(source[:plus]) or (engines_of_file(file) and engine):
+            return source[:plus], source[plus + 1 :].split("+")
+    plus = source.find("+", source.rfind(":"))
+    if ":" not in source or plus < 0:
+        return source, []
+    return source[:plus], source[plus + 1 :].split("+")
 
 
 def parse_own_arm(text: str) -> Arm:

@@ -35,6 +35,13 @@ class Settings:
             help="Folder of JPEG or PNG images to use instead of the bundled ones.",
         ),
     ] = None  # fmt: skip
+    inputs: Annotated[
+        str | None,
+        Option(
+            flag="--inputs", kind=ValueKind.PATH, metavar="FILE.npz", example="inputs.npz", named="inputs_file",
+            help="Inputs of a model file: arrays by the names of its inputs.",
+        ),
+    ] = None  # fmt: skip
     labels: Annotated[
         str | None,
         Option(
@@ -172,6 +179,7 @@ class Options(TypedDict, total=False):
     """The table's keywords for type checkers; what is None is not given."""
 
     images: str | PathLike[str] | None
+    inputs_file: str | PathLike[str] | None
     labels: str | PathLike[str] | None
     search: bool
     n: int | None
