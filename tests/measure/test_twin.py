@@ -27,6 +27,7 @@ def setup_of(*, batch: int = 1) -> TwinSetup:
         replicate=-1,
         model="net",
         images=None,
+        inputs=None,
         labels=None,
         seed=0,
         threads=1,

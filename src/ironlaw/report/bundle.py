@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ironlaw.arm import Arm
 from ironlaw.attachment import AttachedFile
 from ironlaw.explanation import Explanation
+from ironlaw.factors import FACTORS
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan
@@ -28,6 +29,7 @@ from ironlaw.report.markdown import (
 )
 from ironlaw.report.quantity import number
 from ironlaw.text import plain
+from ironlaw.variant import PRECISION, THREADS
 
 
 def to_bundle(explanation: Explanation, recording: Recording) -> str:
@@ -93,6 +95,8 @@ def reproduction(plan: Plan, machine: Machine | Missing, *, ironlaw: str) -> str
     ]
     programs = sorted({arm.factory for arm in plan.arms if arm.factory})
     lines += [f"# needs {plain(factory)}" for factory in programs]
+    if plan.inputs:
+        lines.append(f"# needs the inputs in {plain(plan.inputs)}")
     if plan.images:
         lines.append(f"# needs the images in {plain(plan.images)}")
     lines.append(" ".join(shlex.quote(plain(word)) for word in _command(plan)))
@@ -105,15 +109,32 @@ def _pinned(package: str, version: str) -> str:
     return f"{plain(package)}=={plain(version).partition('+')[0]}"
 
 
+def _with_levels(arm: Arm, factory: str) -> str:
+    """A program or a model file as it is typed, with its engine and its levels behind it; threads of a point apart."""
+    variant = (
+        arm.variant if arm.point.value(THREADS) is None else arm.variant.with_level(THREADS, FACTORS[THREADS].plain)
+    )
+    _, at, levels = str(variant).partition("@")
+    if at:
+        return f"{factory}@{levels}"
+    return factory + str(variant).removeprefix(variant.level(PRECISION))
+
+
 def _command(plan: Plan) -> list[str]:
-    asked = [arm for arm in plan.arms if arm.repeats is None and not arm.serves]
+    points = plan.points()
+    asked = [arm for arm in plan.asked() if not points or arm.point == points[0]]
     command = ["ironlaw", "run"]
-    variants = [arm.name for arm in asked if arm.factory is None]
+    variants = [arm.base for arm in asked if arm.factory is None]
     if variants:
         command += [plan.model, "--arms", ",".join(variants)]
     for arm in asked:
         if arm.factory is not None:
-            command += ["--arm", f"{arm.name}={arm.factory}"]
+            command += ["--arm", f"{arm.base}={_with_levels(arm, arm.factory)}"]
+    for setting in dict.fromkeys(name for point in points for name, _ in point.settings):
+        values = dict.fromkeys(point.value(setting) or "" for point in points)
+        command += ["--vary", f"{setting}={','.join(values)}"]
+    if plan.inputs:
+        command += ["--inputs", plan.inputs]
     command += ["--threads", str(plan.threads), "--seed", str(plan.seed)]
     command += ["--replicates", str(plan.schedule.replicates), "--experiments", _experiments(plan.arms)]
     if plan.schedule.inferences is not None:

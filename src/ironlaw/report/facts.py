@@ -76,7 +76,9 @@ def _plan_facts(plan: Plan) -> list[Fact]:
         ("schedule", f"{schedule.replicates} replicates of {schedule.rounds} rounds"),
         ("threads", str(plan.threads)),
         ("seed", str(plan.seed)),
-        ("images", plain(plan.images) if plan.images else "the images bundled with the package"),
+        ("inputs", plain(plan.inputs))
+        if plan.inputs
+        else ("images", plain(plan.images) if plan.images else "the images bundled with the package"),
     ]
     if schedule.inferences is not None:
         facts.append(("inferences per arm", str(schedule.inferences)))
