@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from ironlaw.plan import Plan
@@ -15,7 +17,7 @@ def read_back(words: list[str]) -> Plan:
     given: dict[str, object] = {"vary": []}
     arms, programs = "", []
     flags = {"--arms": "arms", "--arm": "arm", "--vary": "vary", "--inputs": "inputs_file", "--threads": "threads"}
-    for flag, value in zip(words, words[1:], strict=False):
+    for flag, value in itertools.pairwise(words):
         if flag not in flags:
             continue
         if flag == "--arms":
