@@ -52,8 +52,11 @@ class DispatchOverhead(Cause):
         return "no Python runs between its operators" if arm.checks.get("scripted") is True else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
-        """Samples fall into the interpreter and between kernels."""
+        """Samples fall into the interpreter and between kernels; or what was compiled is in parts."""
         share = arm.share_of(Category.INTERPRETER, Category.FRAMEWORK)
+        breaks = arm.census.get("graph_breaks", 0.0)
+        if breaks:
+            return f"torch.compile left {breaks:.0f} places of {arm.arm.name} to Python, which runs between the parts"
         where = "runs the interpreter and the framework"
         return f"{arm.arm.name} {where} for {share:.0%} of its time" if share >= LEAST_SHARE else ""
 

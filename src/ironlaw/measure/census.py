@@ -6,12 +6,14 @@ module named int8 may compute in float.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.casts import WeightCasts
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.measure.answers import leaves
+from ironlaw.measure.compilations import graph_breaks
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import OperatorCensus, Program
 
@@ -36,6 +38,8 @@ def take_census(program: Program) -> OperatorCensus:
     weight_casts: conversions of a weight or buffer to another number format, weight_cast_bytes: what they make.
     half_casts: conversions of an activation from 16 to 32 bits, other than of an output.
 
+    graph_breaks: places at which torch.compile left the program's own code to Python, so far.
+
     Of a compiled graph, operators are generated_loops and library_calls; fused_operators share a loop with others.
 
     For engines that run a graph, as executed: reference_operators: those whose type has no fast kernel.
@@ -44,6 +48,14 @@ def take_census(program: Program) -> OperatorCensus:
     those that widen their weights in every call. casts, and half_casts: those from or to float16. reorders: those that
     only change a layout.
     """
+    breaks = graph_breaks()  # before the dispatcher is watched, which breaks graphs itself
+    counted = _counted(program)
+    broken = breaks if isinstance(breaks, Missing) else float(breaks)
+    return replace(counted, counts={**counted.counts, "graph_breaks": broken})
+
+
+def _counted(program: Program) -> OperatorCensus:
+    """The operators of one inference."""
     if program.module is None:
         if program.census is not None:
             return program.census()

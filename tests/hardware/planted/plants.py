@@ -7,6 +7,7 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).with_name("programs.py")
 FILES = {
+    "compiled": Path(__file__).with_name("compiled_programs.py"),
     "onnxruntime": Path(__file__).with_name("onnx_programs.py"),
     "openvino": Path(__file__).with_name("openvino_programs.py"),
 }
@@ -28,12 +29,19 @@ class Plant:
     cause: str = ""  # empty: a null
     is_fault: bool = False
     also: tuple[tuple[str, str], ...] = ()
-    engine: str = ""  # where the factories write files for an engine: they are those of FILES
-    levels: tuple[str, str] = ("", "")  # behind given@ENGINE, of control and changed arm
+    engine: str = ""  # where the factories are those of FILES, which write files for an engine or give it modules
+    levels: tuple[str, str] = ("", "")  # behind given@ENGINE or fp32@ENGINE, of control and changed arm
+    budget_s: float = 30.0
+    file: str = ""  # of FILES, where the factories are in another one than the engine's
+
+    @property
+    def source(self) -> Path:
+        """The file of its factories."""
+        return FILES.get(self.file or self.engine, PROGRAMS)
 
     def arms(self) -> tuple[tuple[str, str], ...]:
         """Names and sources."""
-        return tuple((name, f"{PROGRAMS}:{factory}") for name, factory in (self.control, self.changed))
+        return tuple((name, f"{self.source}:{factory}") for name, factory in (self.control, self.changed))
 
 
 FBGEMM = ("quantized-engine", "both arms run by FBGEMM, which is not what torch prefers here and lacks the kernel")
@@ -50,6 +58,12 @@ FEWER_CALLS = (
     "dispatch-overhead",
     "unfused calls 25 operators through Python where fused calls 9; that is part of how fusion works",
 )
+
+UNFUSED_STORES = (
+    "page-faults",
+    "loops apart store results of 2 MB, which glibc gives back to the system and faults in again",
+)
+COMPILING_S = 100.0  # two packages and those of experiments take a C++ compiler 10 s each
 
 PLANTS = (
     Plant(
@@ -283,6 +297,92 @@ PLANTS = (
         control=("one", "convolutions_int8"),
         changed=("two", "convolutions_int8"),
         engine="openvino",
+    ),
+    Plant(
+        name="recompilation",
+        control=("longer", "ever_longer"),
+        changed=("one", "one_length"),
+        cause="recompilation",
+        file="compiled",
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="cast-per-call",
+        control=("converting", "converted_in_every_call"),
+        changed=("converted", "converted_once"),
+        cause="cast-per-call",
+        file="compiled",
+        budget_s=60.0,
+    ),
+    Plant(
+        name="compiled-fusion",
+        control=("apart", "chain"),
+        changed=("fused", "chain"),
+        cause="fusion",
+        engine="compiled",
+        levels=("+inductor.fusion=off", ""),
+        also=(UNFUSED_STORES,),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="compiled-prepacking",
+        control=("stored", "few_rows"),
+        changed=("packed", "few_rows"),
+        cause="prepacking",
+        engine="compiled",
+        levels=("+inductor.prepacking=off", ""),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="compiled-simd-density",
+        control=("scalars", "squashed"),
+        changed=("vectors", "squashed"),
+        cause="simd-density",
+        engine="compiled",
+        levels=("+inductor.vectors=off", ""),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="compiled-page-faults",
+        control=("returned", "blown"),
+        changed=("retained", "blown"),
+        cause="page-faults",
+        engine="compiled",
+        levels=("", "+malloc=retain"),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="compiled-cache-fit",
+        control=("cold", "in_the_cache"),
+        changed=("warm", "in_the_cache"),
+        cause="cache-fit",
+        engine="compiled",
+        levels=("+cache=cold", ""),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="compiled-thread-oversubscription",
+        control=("greedy", "squashed"),
+        changed=("modest", "squashed"),
+        cause="thread-oversubscription",
+        is_fault=True,
+        engine="compiled",
+        levels=("+oversubscribe=yes", ""),
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="null-compiled-loops",
+        control=("one", "squashed"),
+        changed=("two", "squashed"),
+        engine="compiled",
+        budget_s=COMPILING_S,
+    ),
+    Plant(
+        name="null-compiled-products",
+        control=("one", "few_rows"),
+        changed=("two", "few_rows"),
+        engine="compiled",
+        budget_s=COMPILING_S,
     ),
     Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
     Plant(name="null-renamed", control=("one", "small_linear"), changed=("two", "small_linear_again")),

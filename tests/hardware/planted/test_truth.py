@@ -20,9 +20,9 @@ def said(before: ArmScript, after: ArmScript = SOUND) -> Explanation:
 
 
 def test_every_plant_names_programs_that_exist() -> None:
-    for engine, written in (("", PROGRAMS), *FILES.items()):
+    for written in (PROGRAMS, *FILES.values()):
         defined = {node.name for node in ast.parse(written.read_text()).body if isinstance(node, ast.FunctionDef)}
-        plants = [plant for plant in PLANTS if plant.engine == engine]
+        plants = [plant for plant in PLANTS if plant.source == written]
         assert {factory for plant in plants for _, factory in (plant.control, plant.changed)} <= defined
 
 

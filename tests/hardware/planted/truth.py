@@ -21,12 +21,11 @@ from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.report.verdicts import effect_text
 from ironlaw.running import advise
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import GIVEN, Variant
 
 from . import onnx_programs, openvino_programs
 from .plants import BY_NAME, PLANTS, Plant
 
-BUDGET_S = 30.0
 LEAST_NAMED = 0.9
 
 
@@ -43,17 +42,20 @@ class Finding:
 
 def measured(plant: Plant, folder: Path) -> Path:
     """Record a plant as a user would, with all experiments."""
-    arms = _files(plant, folder) if plant.engine else _programs(plant)
+    arms = _files(plant, folder) if plant.engine in WRITERS else _programs(plant)
     out = folder / f"{plant.name}.jsonl"
-    schedule = Schedule(replicates=7, rounds=6, budget_s=BUDGET_S)
+    schedule = Schedule(replicates=7, rounds=6, budget_s=plant.budget_s)
     plan = Plan(model="planted", arms=with_control(arms), schedule=schedule)
     ironlaw.record(plan, out, force=True, advice=advise(TESTED))
     return out
 
 
 def _programs(plant: Plant) -> tuple[Arm, ...]:
+    """Programs as they are, or modules that an engine compiles."""
+    head = f"fp32@{plant.engine}" if plant.engine else GIVEN
     return tuple(
-        Arm(name=name, variant=Variant.of({PRECISION: GIVEN}), factory=source) for name, source in plant.arms()
+        Arm(name=name, variant=Variant.parse(f"{head}{levels}"), factory=source)
+        for (name, source), levels in zip(plant.arms(), plant.levels, strict=True)
     )
 
 

@@ -1,0 +1,120 @@
+"""Small nets for Inductor, and programs that compile or convert in every call; see programs.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from .programs import Made, drawn, for_inference
+
+
+class Chain(nn.Module):
+    """Elementwise operators over rows too long for the first caches: one loop when they are fused, ten when not."""
+
+    def forward(self, x: Any) -> Any:
+        for _ in range(5):
+            x = torch.relu(x * 0.5 + 0.25) - x
+        return x.amax(1)
+
+
+def chain() -> Made:
+    return for_inference(Chain()), drawn(64, 8192, count=2)
+
+
+def few_rows() -> Made:
+    """Products of a few rows by square weights of 4 MB: laying out the weights is as much work as a row or more."""
+    torch.manual_seed(0)
+    return for_inference(nn.Sequential(*(nn.Linear(1024, 1024, bias=False) for _ in range(3)))), drawn(16, 1024)
+
+
+class Squashed(nn.Module):
+    """Exponentials, which have no instruction: their polynomials are as fast as vectors are wide."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.sigmoid(torch.tanh(torch.sigmoid(x))).sum(1)
+
+
+def squashed() -> Made:
+    return for_inference(Squashed()), drawn(64, 4096, count=2)
+
+
+class Blown(nn.Module):
+    """Returns 35 MB, more than glibc's malloc ever keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = nn.Parameter(torch.linspace(-1, 1, 64).reshape(1, 64, 1, 1), requires_grad=False)
+
+    def forward(self, x: Any) -> Any:
+        return torch.relu(x * self.scales)
+
+
+def blown() -> Made:
+    return for_inference(Blown()), drawn(1, 1, 384, 352, count=2)
+
+
+def in_the_cache() -> Made:
+    """Weights of 1.5 MB for one row: read from a level-2 cache, or from behind it."""
+    torch.manual_seed(0)
+    return for_inference(nn.Sequential(*(nn.Linear(256, 256, bias=False) for _ in range(6)))), drawn(1, 256)
+
+
+# compilations of torch.compile, and weights that are converted, in every call
+
+
+class Growing:
+    """Calls what torch.compile made on a part of its input that is never as long as before."""
+
+    def __init__(self, *, grows: bool) -> None:
+        self.grows, self.calls = grows, 0
+        self.compiled: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"grows": self.grows, "calls": 0, "compiled": None}
+
+    def __call__(self, x: Any) -> Any:
+        if self.compiled is None:
+            torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1 << 20
+            self.compiled = torch.compile(_mixed, backend="eager", dynamic=False)
+        self.calls += self.grows
+        return self.compiled(x[: 512 + self.calls % 4096])
+
+
+def _mixed(x: Any) -> Any:
+    for _ in range(4):
+        x = torch.relu(x * 0.5 + 0.25) - x
+    return x.sum()
+
+
+def ever_longer() -> Made:
+    return Growing(grows=True), [(x[0],) for (x,) in drawn(1, 8192)]
+
+
+def one_length() -> Made:
+    return Growing(grows=False), [(x[0],) for (x,) in drawn(1, 8192)]
+
+
+class Narrowing(nn.Module):
+    """Multiplies in bfloat16, by weights that are kept in float32 or were converted when it was made."""
+
+    def __init__(self, *, once: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        made = nn.Sequential(*(nn.Linear(1024, 1024, bias=False) for _ in range(4)))
+        self.inner = made.to(torch.bfloat16) if once else made
+
+    def forward(self, x: Any) -> Any:
+        x = x.to(torch.bfloat16)
+        for layer in self.inner.children():
+            x = nn.functional.linear(x, layer.weight.to(torch.bfloat16))
+        return x.float()
+
+
+def converted_in_every_call() -> Made:
+    return for_inference(Narrowing(once=False)), drawn(4, 1024)
+
+
+def converted_once() -> Made:
+    return for_inference(Narrowing(once=True)), drawn(4, 1024)
