@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import ironlaw
+from ironlaw import running
 from ironlaw.analysis.assemble import explain
 from ironlaw.errors import BadInput
 from ironlaw.plan import Plan
@@ -17,6 +19,13 @@ from ironlaw.recording import Recording
 from ironlaw.report.document import to_document
 
 WHOLE = Path(__file__).parent / "golden" / "without-pmu.jsonl"
+
+
+def test_the_package_describes_every_step_of_its_interface() -> None:
+    described = ironlaw.__doc__ or ""
+    assert [name for name in ironlaw.__all__ if f"ironlaw.{name}(" not in described] == []
+    (plan,) = re.findall(r"plan = (.*?)  #", described)
+    assert isinstance(eval(plan, {"running": running}), Plan)
 
 
 def test_answer_is_the_explanation() -> None:

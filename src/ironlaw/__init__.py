@@ -1,10 +1,16 @@
 """ironlaw: why is my quantized model faster, or slower, on this CPU? Measured, not guessed.
 
-    answer = ironlaw.compare("mobilenet_v2", ["fp32", "int8+fused"], budget=60)  # measure and explain
-    answer = ironlaw.explain(ironlaw.load("run.jsonl"))  # what was recorded elsewhere
+    answer = ironlaw.compare("mobilenet_v2", ["fp32", "int8+fused"], budget=60)  # all of it, as `ironlaw run`
+    answer = ironlaw.compare({"fp32": module, "int8": quantized}, inputs=x)
     print(answer)
 
-    ironlaw.compare({"fp32": module, "int8": quantized}, inputs=x)
+Step by step, a plan becomes a recording, and a recording an answer:
+
+    plan = running.plan_of(running.Settings(budget_s=60.0))  # ironlaw.running; or a Plan of your own
+    recording = ironlaw.record(plan, "run.jsonl")  # measures
+    recording = ironlaw.load("run.jsonl")  # what was recorded before, or elsewhere
+    answer = ironlaw.explain(recording)  # print it, or take answer.to_frame(), answer.to_json()
+    brief = ironlaw.differences(recording)  # the comparisons alone, much faster
 
 Importing the package loads neither torch nor numpy.
 """

@@ -85,6 +85,13 @@ def _counted(program: Program) -> OperatorCensus:
             answer = program.answer(*_plain(program.inputs[0]))
     except (RuntimeError, NotImplementedError, TypeError) as error:
         return OperatorCensus.without(f"the dispatcher could not be watched: {type(error).__name__}")
+    return OperatorCensus(counts=_counts(program, tally, casts, answer))
+
+
+def _counts(program: Program, tally: _Tally, casts: WeightCasts, answer: Any) -> dict[str, Maybe[float]]:
+    """What was tallied in the inference that gave the answer, and what the program's weights and layers show."""
+    import torch
+
     for parameter in program.module.parameters():
         # torchao's int8 weights are a subclass that calls itself float32; its numbers are none to look at.
         if type(parameter) is torch.nn.Parameter:
@@ -99,7 +106,7 @@ def _counted(program: Program) -> OperatorCensus:
     counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
     if program.census is not None:
         counted |= program.census().counts
-    return OperatorCensus(counts=counted)
+    return counted
 
 
 def _is_unit_scaled(tensor: Any) -> bool:
