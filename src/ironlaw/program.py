@@ -41,7 +41,8 @@ class Program:
     what the engine takes before the clock starts. `guard` is entered once around all turns (torch.inference_mode for
     torch arms). `before_each` runs between inferences and is not timed. `profile` runs inferences under the engine's
     own profiler, if it has one that distinguishes nodes. `census` counts what one inference executes, if the engine
-    exposes it. `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied`
+    exposes it. `work` gives what one inference processes and reads, if the engine knows that without counting.
+    `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied`
     states what is in effect for factors that the engine applied itself.
     """
 
@@ -53,6 +54,7 @@ class Program:
     before_each: list[Callable[[], None]] = field(default_factory=list)
     profile: Callable[[list[tuple[Any, ...]]], NodeProfile] | None = None
     census: Callable[[], OperatorCensus] | None = None
+    work: Callable[[], dict[str, Maybe[float]]] = dict
     answers: Callable[..., Any] | None = None
     applied: dict[str, str] = field(default_factory=dict)
     boundary: str = "call with the input in memory until the output is in memory"

@@ -18,7 +18,7 @@ from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.variant import PHASE
 
-_NO_CENSUS = Missing("what it executes was not recorded")
+_NO_CENSUS = Missing("the work of an inference was not recorded")
 _BY_TYPE = "weight_bytes_"
 
 
@@ -27,7 +27,8 @@ def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
     phase = Phase.read(recording.plan.arm(row.arm).variant.level(PHASE))
     if isinstance(phase, Missing):
         return NOT_GENERATING
-    counts = next((fact.counts for fact in reversed(recording.censuses) if fact.arm == row.arm), {})
+    counted = next((fact.counts for fact in reversed(recording.censuses) if fact.arm == row.arm), {})
+    counts = {**next((fact.work for fact in reversed(recording.started) if fact.arm == row.arm), {}), **counted}
     kept, weights = counts.get("cache_bytes", _NO_CENSUS), counts.get("weight_bytes", _NO_CENSUS)
     macs = counts.get("macs_per_token", _NO_CENSUS)
     cache = kept if isinstance(kept, Missing) else kept / phase.processed

@@ -104,8 +104,6 @@ def _counts(program: Program, tally: _Tally, casts: WeightCasts, answer: Any) ->
     counted["threads"] = float(torch.get_num_threads())
     counted["range_finders"] = float(sum(1 for _ in range_finders(program.module)))
     counted["sparse_convolutions"] = float(sum(1 for _ in sparse_convolutions(program.module)))
-    if program.census is not None:
-        counted |= program.census().counts
     return counted
 
 

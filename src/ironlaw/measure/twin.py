@@ -289,6 +289,7 @@ class Twin:
             checks=dict(checked.checks),
             training_layers=checked.training_layers,
             between_ns=between_ns,
+            work=program.work(),
             compilations=compilations(),
             warm_up_judged=order.inferences is None,
         )

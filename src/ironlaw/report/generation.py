@@ -10,7 +10,7 @@ from ironlaw.explanation import ArmSummary, Explanation
 from ironlaw.generation import READING, GainByPhase, Generation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
-from ironlaw.report.columns import added_arms, ordered_arms
+from ironlaw.report.columns import added_arms, ordered_arms, wall_time
 from ironlaw.report.json_values import estimate_value, number_value
 from ironlaw.report.quantity import (
     DASH,
@@ -68,17 +68,26 @@ def _row(arm: ArmSummary, found: Generation) -> tuple[str, ...]:
     share = found.reached.get(READING, Missing(""))
     return (
         plain(arm.arm),
-        _estimated(found.tokens_per_s),
-        _NOTHING if isinstance(found.ns_per_token, Missing) else number(found.ns_per_token.value, TIME[2]),
+        _estimated(found.tokens_per_s, arm, found.phase),
+        _per_token(arm, found.phase),
         _duration(found.first_token_ns),
         _NOTHING if isinstance(found.bytes_per_token, Missing) else number(found.bytes_per_token, MEGABYTES),
         _NOTHING if isinstance(share, Missing) else with_unit(measured(share, PERCENT).value, PERCENT),
     )
 
 
-def _estimated(value: Maybe[Estimate]) -> str:
-    if isinstance(value, Missing):
+def _per_token(arm: ArmSummary, phase: Phase) -> str:
+    time = wall_time(arm)
+    if isinstance(time, Missing):
         return _NOTHING
+    return number((time.value if isinstance(time, Estimate) else time) / phase.processed, TIME[2])
+
+
+def _estimated(value: Maybe[Estimate], arm: ArmSummary, phase: Phase) -> str:
+    """Tokens a second with the interval, or as they were read once."""
+    if isinstance(value, Missing):
+        once = arm.wall_ns_once
+        return _NOTHING if isinstance(once, Missing) else number(phase.processed / once * 1e9)
     return str(measured(value, RATE))
 
 

@@ -77,10 +77,10 @@ def test_a_state_that_was_not_taken_back_gives_other_scores(tmp_path: Path) -> N
     assert sequence.context.logits().tobytes() != before
 
 
-def test_the_census_counts_what_an_inference_reads(tmp_path: Path) -> None:
+def test_what_an_inference_reads_is_known(tmp_path: Path) -> None:
     program = loaded(tmp_path, "decode:8", Made(kind="Q8_0"), threads=2)
     assert program.census is not None
-    counts = program.census().counts
+    counts = {**program.work(), **program.census().counts}
     assert counts["tokens"] == 1
     assert counts["threads"] == 2
     assert counts["cache_bytes"] == 8 * 2 * 64 * 2  # tokens, layers, keys and values of half the width, float16

@@ -31,7 +31,9 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
             compilations=table.mean("compilations"),
             checks={name: found for name, found in fact.checks.items() if not isinstance(found, Missing)},
             census={
-                name: count for name, count in censuses.get(arm.name, {}).items() if not isinstance(count, Missing)
+                name: count
+                for name, count in {**fact.work, **censuses.get(arm.name, {})}.items()
+                if not isinstance(count, Missing)
             },
             nodes=nodes.get(arm.name, {}),
             cpus=len(fact.cpus),

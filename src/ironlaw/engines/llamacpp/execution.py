@@ -151,7 +151,8 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         inputs=model.inputs,
         before_each=[sequence.rewind],
         answers=sequence.scores,
-        census=lambda: _census(sequence, header, model.inputs[0]),
+        census=lambda: _census(sequence, model.inputs[0]),
+        work=lambda: _work(sequence, header),
         applied=applied,
         boundary=BOUNDARY[phase.kind],
     )
@@ -183,30 +184,35 @@ def built_for() -> tuple[str, ...]:
     return tuple(_EXTENSIONS.get(name, name) for name in named)
 
 
-def _census(sequence: _Sequence, header: Gguf, first: tuple[Any, ...]) -> OperatorCensus:
-    """What an inference reads, and how the library's own clock compares."""
+def _work(sequence: _Sequence, header: Gguf) -> dict[str, Maybe[float]]:
+    """What an inference processes and reads, by the names of ironlaw/phase.py."""
     phase = sequence.phase
-    counts: dict[str, Maybe[float]] = {
+    work: dict[str, Maybe[float]] = {
         "tokens": float(phase.processed),
         "depth": float(phase.depth),
         "threads": float(sequence.context.threads()),
         ALIASABLE: 0.0 if _own_memory(sequence) else float(sum(one.bytes for one in aliasing.matrices(header))),
-        "own_clock": _own_clock(sequence, first),
     }
     if header.has_experts:
-        counts["weight_bytes"] = counts["macs_per_token"] = Missing("a router chooses which of its weights are read")
+        work["weight_bytes"] = work["macs_per_token"] = Missing("a router chooses which of its weights are read")
     else:
         by_type = header.bytes_by_type()
-        counts["weight_bytes"] = float(sum(by_type.values()))
-        counts["macs_per_token"] = float(header.macs_per_token)
-        counts |= {f"weight_bytes_{name}": float(size) for name, size in by_type.items()}
+        work["weight_bytes"] = float(sum(by_type.values()))
+        work["macs_per_token"] = float(header.macs_per_token)
+        work |= {f"weight_bytes_{name}": float(size) for name, size in by_type.items()}
     kept = header.keys_and_values()
-    counts["cache_bytes"] = (
+    work["cache_bytes"] = (
         Missing("the file does not say how large its keys and values are")
         if kept is None
         else float(kept * _CACHED_BYTES * phase.depth)
     )
-    return OperatorCensus(counts=counts)
+    return work
+
+
+def _census(sequence: _Sequence, first: tuple[Any, ...]) -> OperatorCensus:
+    """How the library's own clock compares with the one around it."""
+    unseen = OperatorCensus.without("llama.cpp does not show its operators")
+    return OperatorCensus(counts={**unseen.counts, "own_clock": _own_clock(sequence, first)})
 
 
 def _own_clock(sequence: _Sequence, first: tuple[Any, ...]) -> Maybe[float]:

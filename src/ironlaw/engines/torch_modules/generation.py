@@ -13,7 +13,7 @@ from typing import Any
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import Phase, PhaseKind
-from ironlaw.program import OperatorCensus, Program
+from ironlaw.program import Program
 
 BOUNDARY = {
     PhaseKind.PREFILL: "module(input_ids) of the given tokens, with a new cache, until the logits of the last one",
@@ -44,7 +44,7 @@ def in_phase(program: Program, phase: Phase) -> Program:
         feed=sequence.feed,
         before_each=[*program.before_each, *([sequence.rewind] if phase.depth else [])],
         answers=sequence.scores,
-        census=sequence.census,
+        work=sequence.work,
         applied={**program.applied, "phase": str(phase)},
         boundary=BOUNDARY[phase.kind],
     )
@@ -116,23 +116,25 @@ class _Sequence:
                 logits = self._run(tokens[:, place : place + 1], cache)
         return logits[:, -1].float()
 
-    def census(self) -> OperatorCensus:
-        """What an inference reads."""
+    def work(self) -> dict[str, Maybe[float]]:
+        """What an inference processes and reads, by the names of ironlaw/phase.py."""
+        import torch
+
         self.rewind()
         weights = _weights(self.module)
-        counts: dict[str, Maybe[float]] = {
+        work: dict[str, Maybe[float]] = {
             "tokens": float(self.phase.processed),
             "depth": float(self.phase.depth),
+            "threads": float(torch.get_num_threads()),
             "cache_bytes": float(_bytes_of(self._cache)) if self.phase.depth else 0.0,
         }
         if isinstance(weights, Missing):
-            counts |= {"weight_bytes": weights, "macs_per_token": weights}
-        else:
-            counts["weight_bytes"] = float(sum(size for _, size, _ in weights))
-            counts["macs_per_token"] = float(sum(elements for _, _, elements in weights))
-            for kind in dict.fromkeys(kind for kind, _, _ in weights):
-                counts[f"weight_bytes_{kind}"] = float(sum(size for one, size, _ in weights if one == kind))
-        return OperatorCensus(counts=counts)
+            return {**work, "weight_bytes": weights, "macs_per_token": weights}
+        work["weight_bytes"] = float(sum(size for _, size, _ in weights))
+        work["macs_per_token"] = float(sum(elements for _, _, elements in weights))
+        for kind in dict.fromkeys(kind for kind, _, _ in weights):
+            work[f"weight_bytes_{kind}"] = float(sum(size for one, size, _ in weights if one == kind))
+        return work
 
 
 def _weights(module: Any) -> Maybe[list[tuple[str, int, int]]]:
