@@ -222,8 +222,7 @@ class Twin:
         return [*model.circumstances, ArmPrepared(arm=setup.arm.name, prepared=prepared)]
 
     def _enter_process(self, settings: Settings) -> None:
-        """Make the process the arm's: torch as the run, the model's own code and the arm's factors want it, in this
-        order."""
+        """Make the process the arm's: torch as the run, the model's own code and the factors want it, in this order."""
         if torch_use.is_loaded():
             import torch
 
