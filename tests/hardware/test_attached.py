@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ironlaw.analysis.attached.explain import explain_attached
+from ironlaw.analysis.layers.matching import match
 from ironlaw.attached import read
 from ironlaw.attachment import AttachedFile
 from ironlaw.missing import is_known
@@ -133,6 +134,61 @@ def _kernels(executed: tuple[str, ...]) -> tuple[str, str]:
     found = [next((one for one in known if f", {one}" in side or side == one), "") for side in executed]
     renamed = {"FusedConv": "Conv", "MatMulIntegerToFloat": "MatMulInteger", "DynamicQuantizeMatMul": "MatMulInteger"}
     return renamed.get(found[0], found[0]), renamed.get(found[1], found[1])
+
+
+def test_counters_of_openvino_and_the_engines_own_reading_of_the_same_run_agree(tmp_path: Path) -> None:
+    """Node by node to the microsecond that the counters have, and row by row of the ledger: what ran, and its time."""
+    openvino = pytest.importorskip("openvino")
+    report = pytest.importorskip("openvino.tools.benchmark.utils.statistics_report")
+    import numpy
+    import torch
+
+    from ironlaw.engines.openvino.model import SourceModel
+    from ironlaw.engines.openvino.profile import profile
+
+    model = openvino.convert_model(torch.export.export(net(), (torch.zeros(1, 3, 32, 32),)))
+    model.reshape([1, 3, 32, 32])
+    image = numpy.zeros((1, 3, 32, 32), "float32")
+    files, profiles = [], []
+    for precision in ("f32", "bf16"):
+        options = {"PERF_COUNT": True, "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision}
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        request = compiled.create_infer_request()
+        counters: list[Any] = []
+
+        def infer(given: Any, request: Any = request, counters: list[Any] = counters) -> None:
+            request.infer([given])
+            counters.append(request.profiling_info)
+
+        profiles.append(profile(compiled, SourceModel.of(model), infer, request, [(image,)] * 4))
+        folder = tmp_path / precision
+        folder.mkdir()
+        written = report.CsvStatisticsReport(report.StatisticsReport.Config("detailed_counters", str(folder)))
+        written.dump_performance_counters(counters[1:])  # the first inference is not in the profile either
+        files.append(attached(next(folder.iterdir()).rename(tmp_path / f"{precision}.csv")))
+    for file, read_here in zip(files, profiles, strict=True):
+        (found,) = file.found
+        assert is_known(found.nodes)
+        assert [node.call.kernels for node in found.nodes] == [call.kernels for call in read_here.calls]
+        assert [node.ns for node in found.nodes] == pytest.approx([spent / 4 for spent in read_here.calls_ns])
+    (comparison,) = explain_attached(files).comparisons
+    assert is_known(comparison.ledger)
+    own = [
+        (
+            tuple(profiles[0].calls[at].kernels for at in one.control),
+            tuple(profiles[1].calls[at].kernels for at in one.changed),
+            sum(profiles[0].calls_ns[at] for at in one.control) / 4,
+            sum(profiles[1].calls_ns[at] for at in one.changed) / 4,
+        )
+        for one in match(profiles[0].calls, profiles[1].calls)
+    ]
+    rows = [row for row in comparison.ledger.rows if row.fate in ("both", "appeared", "vanished")]
+    assert len(rows) == len(own)
+    for row, (before, after, control_ns, changed_ns) in zip(rows, own, strict=True):
+        assert (row.control_ns, row.changed_ns) == pytest.approx((control_ns, changed_ns))
+        for shown, ran in zip(row.executed, (before, after), strict=True):
+            # What a ledger shows as executed leaves reorders in front of a kernel out.
+            assert all(kernel in shown for kernels in ran for kernel in kernels if not kernel.startswith("reorder"))
 
 
 def test_a_trace_of_torch_has_the_operators_that_its_table_has(tmp_path: Path) -> None:
