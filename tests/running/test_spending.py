@@ -81,8 +81,8 @@ def test_a_cause_that_shows_in_a_later_process_is_tested_from_then_on() -> None:
 
 
 def test_an_experiment_that_the_budget_cannot_decide_is_given_up_with_the_time_it_would_take() -> None:
-    noisy = replace(burdened(replace(FAULTS, kernel_instructions=1e6)), replicate_spread=0.1)
-    recording = run(Script(arms={"a": noisy, "b": replace(SOUND, replicate_spread=0.1)}), budget_s=150.0)
+    noisy = replace(burdened(replace(FAULTS, kernel_instructions=1e6)), replicate_spread=0.2)
+    recording = run(Script(arms={"a": noisy, "b": replace(SOUND, replicate_spread=0.2)}), budget_s=150.0)
     assert state_of(recording, "page-faults") is CauseState.HOPELESS
     assert any(one.seconds for one in recording.plan.standings if one.state is CauseState.HOPELESS)
     (doubt,) = [one for one in explain(recording).concerns if one.slug == "hopeless-causes"]

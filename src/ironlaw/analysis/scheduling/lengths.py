@@ -23,7 +23,7 @@ MOST_ROUNDS = 100_000
 # this, the longer are taken, until inferences are this share of a replicate: counted time averages the host's speeds,
 # and variances known from few replicates would trade it for starts at random (benchmarks/schedule.py, `dimension`).
 FLAT = 1.04
-COUNTED_WANTED = 0.55
+COUNTED_WANTED = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +35,6 @@ class Prices:
     start_s: float
     round_s: float
     counted_s: float
-
-    def counted_share(self, rounds: int) -> float:
-        """What inferences are of a replicate of this number of rounds."""
-        return rounds * self.counted_s / (self.start_s + rounds * self.round_s)
 
     def rounds_wanted(self) -> int:
         """The fewest rounds that are counted for COUNTED_WANTED of a replicate; MOST_ROUNDS where none are."""
