@@ -19,7 +19,7 @@ from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
-from ironlaw.situation import NextReplicate, Situation
+from ironlaw.situation import Dimension, NextReplicate, Situation
 from ironlaw.watcher import Unwatched
 
 FAST = ArmScript(user_instructions=4e7)
@@ -233,7 +233,10 @@ def test_a_run_is_never_said_to_be_less_far_than_before(schedule: Schedule) -> N
 
 
 class _SlowNothing(ScriptedStage):
-    """Empty turns take a second each."""
+    """Empty turns take a second each, and so does whatever calls `wait`."""
+
+    def wait(self) -> None:
+        self._now_s += 1.0
 
     def measure_nothing(self, arm: Arm) -> list[Fact]:
         self._now_s += 1.0
@@ -269,3 +272,20 @@ def test_ceilings_of_a_run_of_one_replicate_without_a_budget_are_measured_at_its
     kept = Kept()
     record(what, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise())
     assert any(isinstance(fact, Ceilings) for fact in kept)
+
+
+def test_deciding_how_much_is_measured_does_not_count_as_time_between_turns() -> None:
+    stage, seen = _SlowNothing(SCRIPT), list[Situation]()
+    usual = advise()
+
+    def slow(situation: Situation) -> Dimension:
+        stage.wait()
+        return usual.dimension(situation)
+
+    def next_replicate(situation: Situation) -> NextReplicate:
+        seen.append(situation)
+        return usual.next_replicate(situation)
+
+    run(plan("fp32", "int8"), stage, Advice(next_replicate=next_replicate, dimension=slow))
+    inside_s = sum(one.wall_ns for one in seen[-1].facts if isinstance(one, Reading) and one.replicate == 0) / 1e9
+    assert seen[-1].spent[0].counting_s == pytest.approx(inside_s)
