@@ -29,8 +29,8 @@ def test_a_run_counts_for_the_share_wanted_where_that_widens_its_interval_by_lit
     known = Components(between=0.0001, within=0.0009, degrees=1e9)
     length = best_length(prices, known, Outlook(left_s=300.0, judged=(Judged(ran=(12,) * 50),), most=200))
     assert length is not None
-    # Best are 12 rounds. 0.6 of a replicate takes 0.6 x 8 / (0.5 - 0.6 x 0.5) = 24 of them. After 50 replicates, fifteen
-    # of 25 rounds and twenty of 12 come to nearly the same interval.
+    # The best number is 12. 0.6 of a replicate takes 0.6 x 8 / (0.5 - 0.6 x 0.5) = 24 rounds. After 50 replicates, 15
+    # of 25 rounds and 20 of 12 give nearly the same interval.
     assert (length.replicates, length.rounds) == (15, 25)
 
 

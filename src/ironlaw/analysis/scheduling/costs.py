@@ -8,6 +8,8 @@ from statistics import fmean, median
 
 from ironlaw.arm import Arm
 from ironlaw.fact import ArmStarted, InterpreterStarted, Reading
+from ironlaw.machine import Machine
+from ironlaw.missing import is_known
 from ironlaw.situation import Situation
 
 # Reading counters and clocks around a turn took 0.33 and 0.51 ms (benchmarks/README.md, overhead), an order and its
@@ -96,24 +98,54 @@ def _turn_s(situation: Situation, between_s: dict[str, float]) -> float:
 
 
 def _start_s(situation: Situation) -> float:
-    """The start of replicates with as many arms as the last one; the first may have run with a cold page cache.
+    """The cost of a start, from the replicates with as many arms as the last one, without the run's first if others are
+    known.
 
     Some replicates wait until their interpreter has imported, others find it ready. The result is the mean of both
-    medians. If only one replicate is known, and it found its interpreter ready, the interpreter's time is added for the
-    next one.
+    medians. If only the first replicate is known, what it alone does is left out; see `_after_first_s`.
     """
     if not situation.spent:
         return 0.0
     last = situation.spent[-1]
     similar = [one for one in situation.spent if len(one.arms) == len(last.arms)]
-    interpreters = _interpreters_s(situation)
-    ahead = [one.starting_s for one in similar if one.starting_s < interpreters.get(one.replicate, 0.0)]
-    fresh = [one.starting_s for one in similar if one.starting_s >= interpreters.get(one.replicate, 0.0)]
     stops = [one.stopping_s for one in similar if one.counting_s > 0]
     stopping_s = median(stops) if stops else 0.0
-    if not fresh and len(ahead) == 1:
-        return median(ahead) + interpreters[last.replicate] + stopping_s
-    return fmean(median(kind) for kind in (fresh, ahead) if kind) + stopping_s
+    later = [one for one in similar if one.replicate > 0]
+    if not later:
+        return _after_first_s(situation) + stopping_s
+    interpreters = _interpreters_s(situation)
+    ready = [one.starting_s for one in later if one.starting_s < interpreters.get(one.replicate, 0.0)]
+    waiting = [one.starting_s for one in later if one.starting_s >= interpreters.get(one.replicate, 0.0)]
+    return fmean(median(kind) for kind in (ready, waiting) if kind) + stopping_s
+
+
+def _after_first_s(situation: Situation) -> float:
+    """The second start, when only the first is known: without compacting memory, and with half of its warm-up.
+
+    Its interpreter imports beside the first start if a CPU is idle, else before it.
+    """
+    first = situation.spent[0]
+    importing_s = _interpreters_s(situation).get(first.replicate, 0.0)
+    started = [fact for fact in situation.facts if isinstance(fact, ArmStarted) and fact.replicate == first.replicate]
+    warming_s = math.fsum(math.fsum(fact.warm_up_ns) for fact in started if fact.warm_up_judged) / 1e9
+    again_s = max(0.0, first.starting_s - _compacting_s(situation) - warming_s / 2)
+    if _has_idle_cpu(situation):
+        return max(again_s, importing_s)
+    return again_s + (importing_s if first.starting_s < importing_s else 0.0)
+
+
+def _compacting_s(situation: Situation) -> float:
+    """Compacting memory before the first replicate."""
+    memories = [fact.memory for fact in situation.facts if isinstance(fact, InterpreterStarted)]
+    took_ns = [one.compaction_ns for one in memories if is_known(one.compaction_ns)]
+    return max(took_ns, default=0) / 1e9
+
+
+def _has_idle_cpu(situation: Situation) -> bool:
+    """Whether a CPU is left beside those that the arms run on."""
+    allowed = {cpu for fact in situation.facts if isinstance(fact, Machine) for cpu in fact.cpus_allowed}
+    taken = {cpu for fact in situation.facts if isinstance(fact, ArmStarted) for cpu in fact.cpus}
+    return bool(taken) and bool(allowed - taken)
 
 
 def _interpreters_s(situation: Situation) -> dict[int, float]:
