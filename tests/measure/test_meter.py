@@ -49,13 +49,18 @@ def values(counts: tuple[Count, ...]) -> dict[str, object]:
     return {count.event: count.value for count in counts}
 
 
-def test_user_and_kernel_are_counted_apart() -> None:
-    kernel = ScriptedKernel()
-    meter = attached(kernel)
+def one_inference(meter: HardwareMeter, kernel: ScriptedKernel) -> None:
+    """A turn of one inference, whose counts are still to be read."""
     meter.begin(0)
     meter.start()
     kernel.run(INFERENCE)
     meter.stop()
+
+
+def test_user_and_kernel_are_counted_apart() -> None:
+    kernel = ScriptedKernel()
+    meter = attached(kernel)
+    one_inference(meter, kernel)
     assert values(meter.finish().counts) == {
         "instructions:u": 40_000_000,
         "cycles:u": 30_000_000,
@@ -159,10 +164,7 @@ def test_a_refused_group_is_a_gap_and_the_other_groups_go_on() -> None:
 def test_a_group_without_room_on_the_pmu_is_a_gap() -> None:
     kernel = ScriptedKernel()
     meter = attached(kernel)
-    meter.begin(0)
-    meter.start()
-    kernel.run(INFERENCE)
-    meter.stop()
+    one_inference(meter, kernel)
     kernel.pmu = replace(kernel.pmu, has_room=False)
     assert all(isinstance(value, Missing) for value in values(meter.finish().counts).values())
 
@@ -170,10 +172,7 @@ def test_a_group_without_room_on_the_pmu_is_a_gap() -> None:
 def test_multiplexed_counts_are_gaps_with_their_raw_reading_kept() -> None:
     kernel = ScriptedKernel(StatedPmu(shares_above=2))
     meter = attached(kernel)
-    meter.begin(0)
-    meter.start()
-    kernel.run(INFERENCE)
-    meter.stop()
+    one_inference(meter, kernel)
     count = meter.finish().counts[0]
     assert isinstance(count.value, Missing)
     assert count.raw == 20_000_000

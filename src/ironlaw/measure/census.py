@@ -92,6 +92,7 @@ def _counts(program: Program, tally: _Tally, casts: WeightCasts, answer: Any) ->
     """What was tallied in the inference that gave the answer, and what the program's weights and layers show."""
     import torch
 
+    assert program.module is not None, "a program without a module has no dispatcher to watch"
     for parameter in program.module.parameters():
         # torchao's int8 weights are a subclass that calls itself float32; its numbers are none to look at.
         if type(parameter) is torch.nn.Parameter:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,12 +21,7 @@ HERE = TurnKey(arm="x", replicate=0, round=0, position=0)
 PARENT = os.getpid()
 
 
-@pytest.fixture(autouse=True)
-def _inference() -> Iterator[None]:
-    torch.manual_seed(0)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.usefixtures("seeded_inference")
 
 
 class Functional(nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here
