@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from .programs import Made, drawn, for_inference
+Made = tuple[Callable[..., Any], list[tuple[Any, ...]]]
+
+
+# As in programs.py: a file of factories is imported by itself.
+def drawn(*shape: int, count: int = 8) -> list[tuple[Any, ...]]:
+    """Normally distributed inputs, the same in every arm."""
+    draw = torch.Generator().manual_seed(3)
+    return [(torch.randn(shape, generator=draw),) for _ in range(count)]
+
+
+def for_inference(module: nn.Module) -> nn.Module:
+    """In eval mode, with nothing for autograd to record."""
+    return module.eval().requires_grad_(False)
 
 
 class Chain(nn.Module):
