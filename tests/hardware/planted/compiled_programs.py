@@ -115,13 +115,14 @@ class Narrowing(nn.Module):
     def __init__(self, *, once: bool) -> None:
         super().__init__()
         torch.manual_seed(0)
-        made = nn.Sequential(*(nn.Linear(1024, 1024, bias=False) for _ in range(4)))
-        self.inner = made.to(torch.bfloat16) if once else made
+        drawn_once = (torch.randn(1024, 1024) / 32 for _ in range(4))
+        kept = torch.bfloat16 if once else torch.float32
+        self.weights = nn.ParameterList(nn.Parameter(weight.to(kept)) for weight in drawn_once)
 
     def forward(self, x: Any) -> Any:
         x = x.to(torch.bfloat16)
-        for layer in self.inner.children():
-            x = nn.functional.linear(x, layer.weight.to(torch.bfloat16))
+        for weight in self.weights:
+            x = nn.functional.linear(x, weight.to(torch.bfloat16))
         return x.float()
 
 

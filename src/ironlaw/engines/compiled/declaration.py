@@ -18,7 +18,7 @@ DECLARATION = Declaration(
     offers={
         "fp32": Offer(reads=_COMPILED_IN),
         "bf16": Offer(reads=_COMPILED_IN),
-        "int8": Offer(reads=_COMPILED_IN, makes=("torchao",)),
+        "int8": Offer(reads=(*_COMPILED_IN, "int8-blocks"), makes=("torchao",)),
     },
     options=("isa",),
     tools=("$CXX", "g++", "clang++"),

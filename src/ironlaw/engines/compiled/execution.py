@@ -8,7 +8,6 @@ checked.
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
-from ironlaw.engines.compiled import options
+from ironlaw.engines.compiled import options, quantizing
 from ironlaw.engines.compiled import profile as inductor_profile
 from ironlaw.engines.compiled.census import census
 from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
@@ -56,6 +55,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     folder.mkdir(parents=True, exist_ok=True)
     torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
+    notes: tuple[str, ...] = ()
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
         arguments = shapes.example(model)
@@ -66,12 +66,17 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         with phases.timed("export"):
             exported: Any = _exported(module, arguments, model)
         if precision == "int8":
-            module = _quantized(exported.module(), model.calibration, phases)
+            blocks = variant.level(quantizing.BLOCKS)
+            quantizing.refuse_no_such_module(module, blocks)
+            made = quantizing.quantized(exported.module(), model.calibration, phases, blocks=blocks)
+            module, notes = made.module, (made.said,)
             exported = _exported(module, arguments, model)
         with phases.timed("compile"):
             lowered = compile_package(exported, package, options.configuration(variant))
         _refuse_fixed_shape(package, module, model, precision)
         applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, folder))
+        if quantizing.BLOCKS in dict(variant.changed):
+            applied[quantizing.BLOCKS] = "; ".join(notes)
     _keep(exported, folder)
     _write(folder / _ABOUT, _About.of(lowered, options.configuration(variant)))
     if precision == "int8" and not _holds_int8(package):
@@ -87,6 +92,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         notes=(
             "size is that of the package: machine code and weights",
             *((NOTE,) if precision == "bf16" else ()),
+            *notes,
             *(f"{name}: {did}" for name, did in applied.items()),
         ),
         applied=applied,
@@ -221,24 +227,6 @@ def _profile_of(
         return inductor_profile.profile(package, calls, inputs)
 
     return profiled
-
-
-def _quantized(module: Any, calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
-    """The exported module between quantize and dequantize operators, which the compiler turns into int8 kernels."""
-    if importlib.util.find_spec("torchao") is None:
-        raise ArmFailed("torchao is not installed", hint="pip install 'ironlaw[compiled]'")
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
-
-    quantizer = x86.X86InductorQuantizer()
-    quantizer.set_global(x86.get_default_x86_inductor_quantization_config())
-    with phases.timed("prepare"):
-        observed = prepare_pt2e(module, quantizer)
-    with phases.timed("calibrate"):
-        for arguments in calibration:
-            observed(*arguments)
-    with phases.timed("convert"):
-        return convert_pt2e(observed)
 
 
 def _holds_int8(package: Path) -> bool:
