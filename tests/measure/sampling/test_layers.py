@@ -76,8 +76,9 @@ def sampler_of(profile: NodeProfile | None = None, *, by: SampledBy = SampledBy.
     """Of a program of one layer that does nothing, or of one that its engine profiles."""
     program = Program(infer=lambda: None, inputs=[()], profile=None if profile is None else lambda inputs: profile)
     setup = TwinSetup(
-        arm=Arm.of("fp32"), model="m", images=None, labels=None, batch=1, seed=0, threads=1, cpus=(0,), replicate=0,
-        check=CounterCheck(meter=Meter.CLOCK, slots=Missing("no PMU"), groups=()), code=True, fd=-1, log="",
+        arm=Arm.of("fp32"), model="m", images=None, inputs=None, labels=None, batch=1, seed=0, threads=1, cpus=(0,),
+        replicate=0, check=CounterCheck(meter=Meter.CLOCK, slots=Missing("no PMU"), groups=()), code=True, fd=-1,
+        log="",
     )  # fmt: skip
     reader = LayerReader(program, setup, Course())
     if profile is not None:
