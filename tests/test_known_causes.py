@@ -279,7 +279,7 @@ def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() 
     assert confirmed(comparison) == {"train-mode"}
     (layout,) = (one for one in comparison.causes if one.cause == "layout")
     assert layout.outcome is Outcome.UNDECIDED
-    assert "both arms have equally much of it" in layout.reason
+    assert "both arms have the same amount of it" in layout.reason
 
 
 def test_an_arm_quantized_dynamically_has_the_layout_of_its_float_convolutions() -> None:

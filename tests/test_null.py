@@ -40,7 +40,7 @@ def test_what_would_be_confirmed_alone_is_not_among_many_experiments() -> None:
     for seed in range(26, 44):
         script = Script(arms={"a": suspected, "b": plain}, seed=seed)
         (comparison,) = explained((own("a"), own("b")), script).comparisons
-        alone = [verdict.cause for verdict in comparison.causes if "shown alone" in verdict.reason]
+        alone = [verdict.cause for verdict in comparison.causes if "significant by itself" in verdict.reason]
         if alone:
             held_back.append(alone)
             assert confirmed(comparison) == set()

@@ -128,7 +128,7 @@ def test_a_recording_is_explained_with_or_without_a_pmu(capsys: pytest.CaptureFi
     text = said(capsys, WITHOUT_PMU)
     assert "user time" in text
     assert "kernel time 4.81 ms [4.63, 4.99]" in text
-    assert "instructions, cycles per instruction and clock frequency of the splits: " in text
+    assert "in the splits, instructions, cycles per instruction and clock frequency. Reason: " in text
 
 
 def test_another_control_is_what_the_table_and_every_comparison_refer_to(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,7 +88,7 @@ def test_a_noisy_run_ends_on_its_budget_and_says_what_the_precision_would_take()
     text = printed(recording)
     assert "Stopped early" not in text
     said = re.search(
-        r"The interval is ±([\d.]+) %, and ±1.0 % was requested: about (\d+) more replicates, (\d+) s", text
+        r"The interval is ±([\d.]+) %; ±1.0 % was requested\. That takes about (\d+) more replicates \((\d+) s\)", text
     )
     assert said, text
     half, more, seconds = float(said[1]), int(said[2]), float(said[3])

@@ -1,4 +1,4 @@
-"""The usual guesses, each answered by name from a recording's own verdicts."""
+"""Published guesses, each answered by name from a recording's own verdicts."""
 
 from __future__ import annotations
 

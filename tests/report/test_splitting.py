@@ -58,7 +58,7 @@ def test_what_only_rounding_left_is_printed_as_zero() -> None:
 def test_a_lost_reason_is_said_once_for_all_of_its_terms() -> None:
     (gap,) = gaps((), (explanations.comparison("fp32", "int8", 2.0, split=BY_TIME),))
     said = gap_sentence(gap)
-    assert said.startswith("Not known: instructions, cycles per instruction and clock frequency of the splits: ")
+    assert said.startswith("Unknown: in the splits, instructions, cycles per instruction and clock frequency. Reason: ")
     assert said.count("this machine exposes no PMU") == 1
 
 

@@ -11,7 +11,7 @@ from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Outcome
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.quantity import MILLISECONDS, PERCENT, TIME, number, percent, scale_for, with_unit
+from ironlaw.report.quantity import MILLISECONDS, PERCENT, TIME, number, percent, scale_for, shown, with_unit
 from ironlaw.text import plain
 
 SHOWN = 5
@@ -73,9 +73,10 @@ def account_sentences(account: Account) -> list[str]:
 
 
 def located_sentence(comparison: Comparison) -> str:
-    """Where the time went that no experiment explains: the categories outside the code of the confirmed causes.
+    """The categories of code with the largest savings (or losses) outside the code of confirmed causes, the first with
+    its interval.
 
-    Empty where no difference is shown, code was not sampled, or no category is shown to differ that way.
+    Empty if no difference is shown, code was not sampled, or no category is shown to differ in that direction.
     """
     account, whole = comparison.account, comparison.difference
     if isinstance(account, Missing) or whole not in (Difference.FASTER, Difference.SLOWER):
@@ -83,20 +84,25 @@ def located_sentence(comparison: Comparison) -> str:
     confirmed = [cause_of(verdict.cause) for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
     explained = {category for cause in confirmed for category in cause.located_in}
     sign = 1 if whole is Difference.FASTER else -1
-    parts = [
-        f"{row.category.value} {_size(row.saved_ns)}{_with_classes(row, comparison)}"
+    rows = [
+        row
         for row in account.categories
         if row.category not in explained and row.saved_ns.excludes(0.0) and row.saved_ns.value * sign > 0
     ]
-    if not parts:
+    if not rows:
         return ""
-    of = "Outside the code of confirmed causes" if explained else "By executed code"
-    return f"{of}, it lies mostly in {', '.join(parts[:_LOCATED])}: where the time went, not why."
+    of = "In code outside these causes" if explained else "By executed code"
+    first, *others = (f"{row.category.value}{_with_classes(row, comparison)}" for row in rows[:_LOCATED])
+    said = f"{of}, most is {'saved' if sign > 0 else 'lost'} in {first}: {_size(rows[0].saved_ns)}."
+    following = f" Next: {', '.join(others)}." if others else ""
+    return f"{said}{following} This locates the time; it does not explain it."
 
 
 def _size(saved: Estimate) -> str:
-    scale = scale_for(TIME, [saved.value])
-    return with_unit(number(abs(saved.value), scale, digits=2), scale)
+    size = saved if saved.value >= 0 else saved.negated()
+    scale = scale_for(TIME, [size.value])
+    text = shown(size, scale)
+    return f"{with_unit(text.value, scale)} {text.interval}"
 
 
 def _with_classes(row: CategoryRow, comparison: Comparison) -> str:

@@ -37,11 +37,11 @@ def why_unproven(explanation: Explanation) -> str:
     if isinstance(check.ln_ratio, Missing):
         return f"the control could not be compared with itself ({plain(check.ln_ratio.reason)})"
     moved = ratio(check.ln_ratio.through(math.exp))
-    return f"the same program against itself reads {moved}, so no claim is made"
+    return f"the control against itself is {moved}, so no claim is made"
 
 
 def control_sentence(explanation: Explanation) -> str:
-    """What the control arm says about this recording."""
+    """What the control's comparison with itself shows about this recording."""
     check = explanation.control_check
     if isinstance(check, Missing):
         return f"No control: {plain(check.reason)}."
@@ -50,10 +50,10 @@ def control_sentence(explanation: Explanation) -> str:
     moved = ratio(check.ln_ratio.through(math.exp))
     name = plain(check.control)
     if check.difference is Difference.NONE_SHOWN and check.ln_ratio.excludes(0.0):
-        return f"Control: {name} against itself reads {moved}: too small to cast doubt on a larger difference."
+        return f"Control: {name} against itself is {moved}: too small to cast doubt on larger differences."
     if check.difference is Difference.NONE_SHOWN:
-        return f"Control: {name} against itself reads {moved}: no difference, as expected."
-    return f"Control: {name} against itself reads {moved}: they differ, so no claim of this recording is proven."
+        return f"Control: {name} against itself is {moved}: no difference, as expected."
+    return f"Control: {name} against itself is {moved}: they differ, so no claim of this recording is proven."
 
 
 def cut_sentence() -> str:

@@ -60,11 +60,11 @@ def _with_term(gap: Gap, term: Term) -> Gap:
 def gap_sentence(gap: Gap, *, is_brief: bool = False) -> str:
     """What is not there, why, and what brings it back; `is_brief`: without what the reason itself advises."""
     lost = words.joined(list(gap.columns))
-    terms = f"{words.joined(list(gap.terms))} of the splits" if gap.terms else ""
-    what = "; nor ".join(part for part in (lost, terms) if part)
+    terms = f"in the splits, {words.joined(list(gap.terms))}" if gap.terms else ""
+    what = "; ".join(part for part in (lost, terms) if part)
     step = remedy(gap.reason)
     reason = gap.reason.partition("; ")[0] if is_brief and step else gap.reason
-    return f"Not known: {what}: {plain(reason)}." + (f" Fix: {step}." if step else "")
+    return f"Unknown: {what}. Reason: {plain(reason)}." + (f" Fix: {step}." if step else "")
 
 
 def remedy(reason: str) -> str:

@@ -1,4 +1,4 @@
-"""The usual guesses about a quantized network, each answered by name for the widest comparison of a recording.
+"""Published guesses about a quantized network, each answered by name for the widest comparison of a recording.
 
 They are those of the blog post that this project grew from; the causes that answer each name it.
 """
@@ -146,5 +146,5 @@ def _by_term(guess: str, comparison: Comparison, term: Term) -> AnsweredGuess:
 
 
 def guesses_heading() -> str:
-    """What is above the answers to the usual guesses."""
-    return "The usual guesses, tested:"
+    """The heading above the answers to published guesses."""
+    return "Published guesses, tested:"

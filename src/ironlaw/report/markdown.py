@@ -226,7 +226,7 @@ def waterfall_blocks(explanation: Explanation) -> list[str]:
 
 
 def guess_blocks(explanation: Explanation) -> list[str]:
-    """The usual guesses, each with its answer and the evidence; nothing where nothing was tested."""
+    """Published guesses, each with its answer and the evidence; nothing where nothing was tested."""
     rows = [[guess.guess, guess.answer, " ".join(guess.evidence)] for guess in guesses(explanation)]
     return [f"### {guesses_heading()}", table(["guess", "answer", "evidence"], rows, right_from=9)] if rows else []
 

@@ -48,7 +48,7 @@ def headline(comparison: Comparison, explanation: Explanation) -> str:
         return f"{changed} is {slowdown} slower than {control}{_times(comparison, explanation)}."
     if comparison.difference is Difference.NONE_SHOWN:
         return f"No difference shown between {changed} and {control}: {speedup}."
-    return f"Unproven: {changed} against {control} reads {speedup}, but {why_unproven(explanation)}."
+    return f"Unproven: {changed} against {control} is {speedup}, but {why_unproven(explanation)}."
 
 
 def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanation) -> str:
@@ -88,12 +88,12 @@ def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
     if isinstance(plan, Missing) or plan.schedule.precision is None or isinstance(estimate, Missing) or needed == 0:
         return ""
     half, goal = (percent(width) for width in (estimate.half_width, plan.schedule.precision))
-    said = f"The interval is ±{half}, and ±{goal} was requested: "
+    said = f"The interval is ±{half}; ±{goal} was requested"
     if isinstance(needed, Missing):
-        return said + ended(plain(needed.reason))
+        return f"{said}: {ended(plain(needed.reason))}"
     seconds = comparison.seconds_needed
-    time = "" if isinstance(seconds, Missing) else f", {amount(seconds * TIME[-1].size, TIME, digits=2)}"
-    return f"{said}about {needed} more replicate{'s' if needed > 1 else ''}{time}."
+    time = "" if isinstance(seconds, Missing) else f" ({amount(seconds * TIME[-1].size, TIME, digits=2)})"
+    return f"{said}. That takes about {needed} more replicate{'s' if needed > 1 else ''}{time}."
 
 
 def rank_sentence(comparison: Comparison) -> str:
@@ -103,7 +103,7 @@ def rank_sentence(comparison: Comparison) -> str:
     each = ", ".join(number(math.exp(value)) for value in comparison.replicates)
     rank = comparison.rank
     said = plain(rank.reason) if isinstance(rank, Missing) else ratio(rank.through(math.exp))
-    return f"By ranks, assuming no distribution: {said}. Its replicates: {each} (control over changed)."
+    return f"By ranks, assuming no distribution: {said}. Replicates (control over changed): {each}."
 
 
 def misleading_sentence(slug: str, comparison: Comparison, explanation: Explanation) -> str:
@@ -132,13 +132,13 @@ def _bare(value: Maybe[float], digits: int, scale: Scale = PLAIN) -> str:
 
 
 def adjusted_sentence(comparison: Comparison) -> str:
-    """The comparison with a covariate held still; empty when none explains the spread."""
+    """The comparison adjusted for a covariate; empty if none explains the spread."""
     if isinstance(comparison.adjusted, Missing):
         return ""
-    how = "equal in both" if comparison.covariate_is_equal else "at their mean difference"
+    how = "at equal values in both arms" if comparison.covariate_is_equal else "at the mean difference"
     return (
-        f"With {plain(comparison.covariate)} {how}, by a line through the replicates: "
-        f"{ratio(comparison.adjusted.through(math.exp))} (control over changed)."
+        f"Adjusted for {plain(comparison.covariate)} {how}, by regression over the replicates: "
+        f"{ratio(comparison.adjusted.through(math.exp))}."
     )
 
 
@@ -159,11 +159,11 @@ def paragraph(comparison: Comparison, explanation: Explanation) -> str:
         *otherwise_sentences(comparison, explanation),
         headline(comparison, explanation),
         precision_sentence(comparison, explanation),
-        adjusted_sentence(comparison),
         shares_sentence(comparison),
         unexplained_sentence(comparison),
         located_sentence(comparison),
         *interaction_sentences(comparison),
+        adjusted_sentence(comparison),
         *(misleading_sentence(slug, comparison, explanation) for slug in comparison.misleading),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

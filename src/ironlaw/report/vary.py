@@ -213,7 +213,7 @@ def control_sentences(varied: Varied) -> list[str]:
         return list(dict.fromkeys(map(control_sentence, explanations)))
     widest = max((check.ln_ratio for check in still if not isinstance(check.ln_ratio, Missing)), key=_distance)
     return [
-        "Controls: the first arm of each point against itself reads "
+        "Controls: the first arm of each point against itself is "
         f"{ratio(widest.through(math.exp))} at most: no difference, as expected."
     ]
 

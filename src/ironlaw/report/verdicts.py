@@ -78,7 +78,7 @@ def _experiment_sentence(verdict: CauseVerdict) -> str:
 def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
     """A cause read from more than one pair of arms: what the difference shrinks by without it."""
     if verdict.design is Design.FACTORIAL:
-        return f"It is worth a factor of {effect}, from all combinations of the factors that differ."
+        return f"By all combinations of the factors that differ, it is worth a factor of {effect}."
     arms = [plain(name) for name in (verdict.changed, verdict.others[1] if verdict.others else None) if name]
     return f"With the switch on both sides ({' against '.join(arms)}) the difference shrinks by a factor of {effect}."
 
@@ -119,26 +119,23 @@ def shares_sentence(comparison: Comparison) -> str:
     if any(verdict.share == OPPOSED for verdict in confirmed):
         return _opposed_sentence(comparison, confirmed)
     parts = [
-        f"{_share(verdict.share)} is {cause_of(verdict.cause).title}{_in_time(verdict.saved_ns)}"
+        f"{name_of(verdict)}: {_share(verdict.share)} of the {difference_word(comparison)}{_in_time(verdict.saved_ns)}."
         for verdict in confirmed
         if is_known(verdict.share)
     ]
-    if not parts:
-        return ""
-    parts[0] = parts[0].replace(" is ", f" of the {difference_word(comparison)} is ", 1)
-    return " ".join(f"{part}." for part in parts)
+    return " ".join(parts)
 
 
 def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> str:
     """Effects that work against each other, each by what it saves or costs."""
     parts = [
-        f"{cause_of(verdict.cause).title} {_saving(verdict.saved_interval_ns)}"
+        f"{name_of(verdict)}: {_saving(verdict.saved_interval_ns)}."
         for verdict in confirmed
         if is_known(verdict.saved_interval_ns)
     ]
     if is_known(comparison.unexplained_interval_ns):
-        parts.append(f"the unexplained part {_saving(comparison.unexplained_interval_ns)}")
-    return f"Effects oppose each other: {', '.join(parts)}." if parts else ""
+        parts.append(f"Unexplained: {_saving(comparison.unexplained_interval_ns)}.")
+    return f"Effects oppose each other. {' '.join(parts)}" if parts else ""
 
 
 def _saving(saved: Maybe[Estimate]) -> str:
@@ -175,11 +172,12 @@ def unexplained_sentence(comparison: Comparison) -> str:
     if isinstance(rest, Missing):
         if rest in (NOT_RECORDED, ITSELF):  # the comparison itself is the experiment: it leaves nothing over
             return ""
-        return f"The unexplained part is not known: {plain(rest.reason)}."
+        return f"The unexplained part is unknown: {plain(rest.reason)}."
     confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
     if not confirmed:
         is_shown = comparison.difference in (Difference.FASTER, Difference.SLOWER)
-        return f"No tested cause is confirmed{': all of it is unexplained' if is_shown else ''}."
+        rest_of_it = f" The whole {difference_word(comparison)} is unexplained." if is_shown else ""
+        return f"No tested cause is confirmed.{rest_of_it}"
     pair = (comparison.control, comparison.changed)
     if [(verdict.control, verdict.changed) for verdict in confirmed] == [pair]:
         return ""
@@ -187,7 +185,7 @@ def unexplained_sentence(comparison: Comparison) -> str:
         return ""  # it stands among the effects that work against each other
     factor = ratio(rest.through(math.exp))
     if not rest.excludes(0.0):
-        return f"The unexplained part is not shown to differ from nothing: {factor}."
+        return f"No unexplained part is shown: a factor of {factor}."
     whole, part = comparison.ln_ratio, ""
     if comparison.difference in (Difference.FASTER, Difference.SLOWER):
         share = comparison.unexplained_share

@@ -50,7 +50,7 @@ def test_effects_that_oppose_each_other_are_given_in_ms_and_not_as_shares(values
     assert {verdict.share for verdict in comparison.causes} == {OPPOSED}
     assert comparison.unexplained_share == OPPOSED
     said = shares_sentence(comparison)
-    assert said.startswith("Effects oppose each other: the engine")
+    assert said.startswith("Effects oppose each other. The engine")
     assert "%" not in said + unexplained_sentence(comparison)
     for verdict, value in zip(comparison.causes, values, strict=False):
         assert isinstance(verdict.saved_interval_ns, Estimate)
@@ -66,8 +66,8 @@ def test_of_a_loss_a_positive_share_costs() -> None:
     rows[was.control], rows[was.changed] = rows[was.changed], rows[was.control]
     verdict = replace(explanations.PAGE_FAULTS, share=near(1.5))
     said = shares_sentence(in_time(replace(was, causes=(verdict,), unexplained_share=near(-0.5)), rows))
-    assert "page faults costs 27" in said
-    assert "the unexplained part saves 9" in said
+    assert "Page faults: costs 27" in said
+    assert "Unexplained: saves 9" in said
 
 
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=3))
@@ -104,5 +104,5 @@ def test_a_comparison_of_one_switch_is_that_switch_and_no_cause_of_itself() -> N
     assert engine.outcome is Outcome.CONFIRMED
     assert engine.share == ITSELF
     said = paragraph(comparison, explanation)
-    assert "of the gain is" not in said
+    assert "of the gain" not in said
     assert "100 %" not in said

@@ -70,9 +70,9 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
     "against the prediction": (item(CLEAR, sign=-1), LIKELY, Outcome.UNDECIDED, "goes against the prediction"),
     "holds nothing": (item(around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "contains both zero and an effect"),
     "the gap may stay": (
-        item(CLEAR, around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "not shown to change their gap"),
+        item(CLEAR, around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "no change of their difference is shown"),
     "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", ("x",)): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),
-    "just above the level": (item(CLEAR), {KEY: 0.0501}, Outcome.UNDECIDED, "shown alone, but not among 1"),
+    "just above the level": (item(CLEAR), {KEY: 0.0501}, Outcome.UNDECIDED, "significant by itself, but not among 1"),
     "just below the level": (item(CLEAR), {KEY: 0.0499}, Outcome.CONFIRMED, ""),
     "worse in its own null": (item(around(0.10, 0.118)), {KEY: 0.0001}, Outcome.UNDECIDED, ""),
 }  # fmt: skip
@@ -96,7 +96,7 @@ def test_what_both_arms_have_equally_is_no_cause_of_their_difference() -> None:
     equal = {name: seen(name, faults=900.0) for name in ARMS}
     verdict = Judge(on=bench(seen=equal), arms=ARMS, among=LIKELY).verdict(item(CLEAR))
     assert verdict.outcome is Outcome.UNDECIDED
-    assert "both arms have equally much of it" in verdict.reason
+    assert "both arms have the same amount of it" in verdict.reason
     unequal = {"a": seen("a", faults=900.0), "b": seen("b", faults=30.0)}
     assert Judge(on=bench(seen=unequal), arms=ARMS, among=LIKELY).verdict(item(CLEAR)).outcome is Outcome.CONFIRMED
 

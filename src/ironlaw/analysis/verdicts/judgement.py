@@ -142,7 +142,7 @@ class Judge:
             most = f"±{100 * self.on.smallest:.1f} %"
             return (
                 Outcome.REFUTED,
-                f"it costs both the same: the gap between their times changes by less than {most}",
+                f"it costs both the same: the difference of their times changes by less than {most}",
                 "",
             )
         if effect.high < 0:
@@ -150,11 +150,15 @@ class Judge:
         if effect.low <= 0:
             return Outcome.UNDECIDED, "the interval contains both zero and an effect that would matter", _MORE
         if in_time is not None and in_time.low <= 0:
-            return Outcome.UNDECIDED, "it changes the ratio of the times, but not shown to change their gap", _MORE
+            return (
+                Outcome.UNDECIDED,
+                "it changes the ratio of the times, but no change of their difference is shown",
+                _MORE,
+            )
         if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
             return (
                 Outcome.UNDECIDED,
-                "both arms have equally much of it: if it costs one more, that is an interaction with another cause",
+                "both arms have the same amount of it: if it costs one of them more, it interacts with another cause",
                 "",
             )
         if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
@@ -163,7 +167,7 @@ class Judge:
         by_noise = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
         if by_noise >= self.rule.error:
             count = len(self.among) + self.on.plan.hypotheses_waiting()
-            return Outcome.UNDECIDED, f"shown alone, but not among {count} experiments judged together", _MORE
+            return Outcome.UNDECIDED, f"significant by itself, but not among {count} experiments judged together", _MORE
         return Outcome.CONFIRMED, "", ""
 
     def _is_within(self, values: list[float]) -> bool:

@@ -133,8 +133,10 @@ def factor_contributions(
                 parts=parts,
                 sign=_factor_sign(cause, factor, first.variant.level(factor), last.variant.level(factor)),
                 design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
-                note=" ".join(
-                    part for part in ("" if len(factors) == 1 else f"over {' and '.join(factors)}", under) if part
+                note=", ".join(
+                    part
+                    for part in ("" if len(factors) == 1 else f"the factors are {' and '.join(factors)}", under)
+                    if part
                 ),
             )
         )

@@ -27,7 +27,7 @@ class Room:
     doubts: int  # in words; the others are named
     has_open_of_others: bool = False  # what is not confirmed in the other comparisons
     has_split: bool = True  # by the iron law, where code is there too
-    has_guesses: bool = True  # what the usual guesses came to, and the next best arms
+    has_guesses: bool = True  # the answers to published guesses, and the next best arms
 
 
 # From the most to the least; the first with which a default output fits is taken.

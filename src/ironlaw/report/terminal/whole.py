@@ -144,7 +144,7 @@ def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison]) ->
     """What the smallest room leaves out, of what there is."""
     found = explanation.recommendation
     parts = {
-        "the usual guesses": any(guess.answer != NOT_TESTED for guess in guesses(explanation)),
+        "published guesses": any(guess.answer != NOT_TESTED for guess in guesses(explanation)),
         "the time by executed code": any(is_known(comparison.account) for comparison in in_full),
         "the next best arms": is_known(found) and bool(next_best_sentences(found, explanation)),
     }
