@@ -13,6 +13,7 @@ from ironlaw.account import Account, Executed
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.factor import Direction
+from ironlaw.file_graph import GraphDiff
 from ironlaw.generation import NOT_GENERATING, GainByPhase, Generation
 from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
@@ -27,6 +28,7 @@ NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
 NOT_ATTACHED = Missing("no file with the times of operators is attached")
 NOT_SEARCHED = Missing("nothing was searched")
+NOT_FILES = Missing("the arms do not run two model files")
 NOT_VARIED = Missing("nothing was varied")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
@@ -204,6 +206,7 @@ class Comparison:
     interaction: dict[str, Estimate] = field(default_factory=dict)  # ln: what one factor changes in another's effect
     ledger: Maybe[Ledger] = NOT_RECORDED
     account: Maybe[Account] = NOT_SAMPLED
+    graph: Maybe[GraphDiff] = NOT_FILES
     operators: Maybe[tuple[OperatorRow, ...]] = NOT_ATTACHED  # by what they are and by what ran them
     replicates_needed: Maybe[int] = NOT_RECORDED  # further ones, to reach the precision requested
     seconds_needed: Maybe[float] = NOT_RECORDED  # for them, as long as one replicate took so far

@@ -13,6 +13,7 @@ from ironlaw.circumstance import Circumstance
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
+from ironlaw.file_graph import NO_GRAPH, FileGraph
 from ironlaw.laws import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
 from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
@@ -214,6 +215,7 @@ class Census:
     arm: str
     counts: dict[str, Maybe[NotNegative]]
     nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    graph: FileGraph = NO_GRAPH  # of a given model file, as it was given
 
 
 @functools.lru_cache(maxsize=64)

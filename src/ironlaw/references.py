@@ -5,8 +5,9 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 
 from ironlaw.errors import BadInput
-from ironlaw.fact import Fact
+from ironlaw.fact import Census, Fact
 from ironlaw.factors import FACTORS
+from ironlaw.file_graph import FileGraph
 from ironlaw.layer import LayerCall, LayerCode, LayerGraph, LayerReading
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan
@@ -22,12 +23,25 @@ def check_references(fact: Fact) -> None:
     """
     if isinstance(fact, Plan):
         _check_plan(fact)
+    elif isinstance(fact, Census):
+        _check_graph(fact.graph)
     elif isinstance(fact, LayerGraph) and is_known(fact.calls):
         _check_calls(fact.calls)
     elif isinstance(fact, LayerReading):
         _check_reading(fact)
     elif isinstance(fact, LayerCode):
         _check_code(fact)
+
+
+def _check_graph(graph: FileGraph) -> None:
+    """Check what feeds the nodes of a file.
+
+    Raises:
+        BadInput: a node is fed by one that is not there.
+    """
+    for node in graph.nodes:
+        if any(place >= len(graph.nodes) for place in node.fed_by):
+            raise BadInput(f"the node {node.name!r} is fed by one that is not there", hint="record again: ironlaw run")
 
 
 def _check_plan(plan: Plan) -> None:

@@ -17,6 +17,7 @@ from ironlaw.analysis.concerns.outputs import answer_doubts, strays_among
 from ironlaw.analysis.concerns.pool import pool_doubts
 from ironlaw.analysis.concerns.validity import validity_doubts
 from ironlaw.analysis.generation import gains_by_phase, generation
+from ironlaw.analysis.graph_diff import with_graph_diff
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.points import explain_points
@@ -201,7 +202,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
     if is_known(comparison.ln_ratio):
         shown = comparison.ln_ratio.value if comparison.ln_ratio.excludes(0.0) else 0.0
         comparison = replace(comparison, misleading=misleading(rows[control], rows[other], shown))
-    comparison = _with_ledger(comparison, pairs, recording)
+    comparison = with_graph_diff(_with_ledger(comparison, pairs, recording), recording)
     comparison = _with_account(comparison, ground.samples, rows)
     if is_known(comparison.ledger):
         doubts += ledger_doubts(comparison, comparison.ledger)

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ironlaw.arm import Arm
+from ironlaw.fact import Census
 from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.casts import WeightCasts
 from ironlaw.factors.convolution import sparse_convolutions
+from ironlaw.file_graph import NO_GRAPH
 from ironlaw.measure.answers import leaves
 from ironlaw.measure.compilations import graph_breaks
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.file_graphs import read_graph
 from ironlaw.program import OperatorCensus, Program
 
 # Operators that convert or simulate, by the last part of their name.
@@ -22,6 +26,13 @@ _SIMULATING = ("fake_quant", "_obs_fq_helper")
 # Of a tensor, that are looked at for subnormal ones: all of 100 million take 2 s of CPU time.
 MOST_VALUES = 1 << 18
 _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantized_gru", "conv2d_dynamic")
+
+
+def census_of(arm: Arm, model: str, program: Program) -> Census:
+    """What one inference of an arm executes and, of a requested arm that runs a given file, the file's graph."""
+    counted = take_census(program)
+    graph = NO_GRAPH if arm.serves or arm.repeats else read_graph(arm.factory or model)
+    return Census(arm=arm.name, counts=counted.counts, nodes=counted.nodes, graph=graph)
 
 
 def take_census(program: Program) -> OperatorCensus:

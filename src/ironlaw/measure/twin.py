@@ -22,7 +22,7 @@ from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.machine.inspection import steal_ns
 from ironlaw.machine.process_clock import list_threads, waited_ns
 from ironlaw.measure.answers import answer_probes
-from ironlaw.measure.census import take_census
+from ironlaw.measure.census import census_of
 from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import UNCHECKED, check
 from ironlaw.measure.compilations import compilations, since
@@ -382,8 +382,7 @@ class Twin:
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
-        counted = take_census(self._program)
-        return Census(arm=self._setup.arm.name, counts=counted.counts, nodes=counted.nodes)
+        return census_of(self._setup.arm, self._setup.model, self._program)
 
     def _judge(self) -> list[Fact]:
         if self._setup.labels is None:

@@ -30,6 +30,7 @@ from ironlaw.report.attached import next_document, operators_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.generation import gains_document, generation_document
+from ironlaw.report.graph_diff import diff_document
 from ironlaw.report.guesses import guesses
 from ironlaw.report.json_values import (
     SCHEMA,
@@ -181,6 +182,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "ledger": ledger_value(comparison.ledger),
         **ledger_check(comparison.ledger),
         "account": account_document(comparison.account),
+        "graph": diff_document(comparison),
         "operators": operators_document(comparison),
         "point": point_document(explanation, comparison.changed),
         "text": paragraph(comparison, explanation_at(explanation, comparison.changed)),

@@ -37,6 +37,8 @@ from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.graph_diff import HEADING as DIFF_HEADING
+from ironlaw.report.graph_diff import diff_of, diff_rows, same_sentence
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.page_sections import PageCell, section
 from ironlaw.report.palette import page_palette
@@ -63,6 +65,9 @@ if TYPE_CHECKING:
 
 # The sentences that the templates ask for by name.
 _SAID = (
+    diff_of,
+    diff_rows,
+    same_sentence,
     explanation_at,
     control_sentence,
     cut_sentence,
@@ -128,6 +133,7 @@ def environment() -> jinja2.Environment:
         words=words,
         splitting=splitting,
         **{said.__name__: said for said in _SAID},
+        DIFF_HEADING=DIFF_HEADING,
         FRONT_HEADING=FRONT_HEADING,
         OPERATORS_HEADING=OPERATORS_HEADING,
         cause_of=cause_of,

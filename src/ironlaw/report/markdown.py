@@ -17,6 +17,8 @@ from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.graph_diff import HEADING as DIFF_HEADING
+from ironlaw.report.graph_diff import diff_of, diff_rows, same_sentence
 from ironlaw.report.guesses import guesses, guesses_heading
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS, Footnotes, quantity
@@ -150,6 +152,7 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
     heading = f"{plain(comparison.changed)} against {plain(comparison.control)}"
     blocks = [
         f"### {escaped(heading)}",
+        *graph_blocks(comparison),
         escaped(paragraph(comparison, explanation_at(explanation, comparison.changed))),
     ]
     if comparison.causes:
@@ -175,6 +178,18 @@ def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[
 
 def _named(row: ArmRow) -> str:
     return f"{row.name} ({row.remark})" if row.remark else row.name
+
+
+def graph_blocks(comparison: Comparison) -> list[str]:
+    """What differs between two given files; nothing of other arms."""
+    diff = diff_of(comparison)
+    if diff is None:
+        return []
+    unit, rows = diff_rows(diff)
+    titles = [f"{plain(name)}, {unit}" if unit else plain(name) for name in (comparison.control, comparison.changed)]
+    cells = [[row.what, row.count, row.control, row.changed, row.names] for row in rows]
+    said = escaped(f"{DIFF_HEADING}: {same_sentence(diff)}")
+    return [said, *([table(["change", "nodes", *titles, "names"], cells, right_from=9)] if cells else [])]
 
 
 def split_blocks(comparison: Comparison) -> list[str]:

@@ -23,6 +23,7 @@ from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_
 from ironlaw.report.quantity import TIME, number, scale_for
 from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
+from ironlaw.report.terminal.graph_diff import show_graph_diff, show_graph_diff_briefly
 from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import Room, Verbosity
 from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
@@ -83,6 +84,7 @@ class Comparisons:
     def _show_briefly(self, comparison: Comparison) -> None:
         """The answer, its confirmed causes, and the names of the others."""
         self._show_answer(comparison, brief_paragraph(comparison, self.explanation))
+        show_graph_diff_briefly(comparison, self.console)
         others: dict[Outcome, list[str]] = {}
         for verdict in _in_order(comparison.causes):
             if verdict.outcome is Outcome.CONFIRMED:
@@ -96,6 +98,7 @@ class Comparisons:
 
     def _show_at_length(self, comparison: Comparison) -> None:
         is_verbose = self.verbosity is Verbosity.VERBOSE
+        show_graph_diff(comparison, self.console, is_whole=is_verbose)
         self._show_answer(comparison, paragraph(comparison, self.explanation))
         if is_verbose and (check := rank_sentence(comparison)):
             say(self.console, check, style="dim", indent=2)

@@ -1,0 +1,199 @@
+"""What differs between the graphs of two given files: nodes matched by name, then by weights, then by flow."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+
+from ironlaw.analysis.layers.operators import roles
+from ironlaw.explanation import Comparison
+from ironlaw.file_graph import FileGraph, FileNode, GraphChange, GraphDiff, NodeFate
+from ironlaw.missing import Maybe, Missing
+from ironlaw.recording import Recording
+from ironlaw.split import Ledger
+
+# What quantizers put behind the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
+# and OpenVINO behind that of a product whose bias became a node of its own.
+_ADDED = re.compile(
+    r"(_quantized|_quant|_QuantizeLinear|_DequantizeLinear|_scale|_zero_point|_zp|_bits|_Q\d+(G\d+)?|_cast|_fp16"
+    r"|_MatMul|/fq_weights_\d+|/fq_output_\d+|/compressed|_compressed|_reshape|/WithoutBiases)+$",
+    re.IGNORECASE,
+)
+_NO_TIME = Missing("no layer of these names was timed")
+
+
+def with_graph_diff(comparison: Comparison, recording: Recording) -> Comparison:
+    """The comparison with what differs between its files; as it is where the arms do not run two of them."""
+    factories = {arm.name: arm.factory for arm in recording.plan.arms}
+    graphs = {census.arm: census.graph for census in recording.censuses if census.graph.nodes}
+    names = comparison.control, comparison.changed
+    if not all(name in graphs for name in names) or factories[names[0]] == factories[names[1]]:
+        return comparison
+    return replace(comparison, graph=graph_diff(graphs[names[0]], graphs[names[1]], comparison.ledger))
+
+
+def graph_diff(control: FileGraph, changed: FileGraph, ledger: Maybe[Ledger]) -> GraphDiff:
+    """Match the nodes of two files one to one, and group the others by what became of them.
+
+    A node keeps its match from the first rule that gives it one: an equal name; a name equal but for what quantizers
+    append; the same weight, of one node in each file; and, of nodes of one type that are left, the same matched
+    neighbours in front.
+    """
+    matches = _matched(control.nodes, changed.nodes)
+    is_across = control.format != changed.format
+    groups: dict[tuple[NodeFate, str, str], list[tuple[str, str]]] = defaultdict(list)
+    same = 0
+    for one, other in matches.items():
+        before, after = control.nodes[one], changed.nodes[other]
+        if before.kind == after.kind or (is_across and roles(before.kind) & roles(after.kind)):
+            same += 1
+        else:
+            groups[NodeFate.CHANGED, before.kind, after.kind].append((before.name, after.name))
+    for place, node in enumerate(changed.nodes):
+        if place not in matches.values():
+            groups[NodeFate.APPEARED, "", node.kind].append(("", node.name))
+    for place, node in enumerate(control.nodes):
+        if place not in matches:
+            groups[NodeFate.VANISHED, node.kind, ""].append((node.name, ""))
+    times = _Times(ledger, (control, changed))
+    changes = [
+        GraphChange(
+            fate=fate,
+            control=before,
+            changed=after,
+            names=tuple(second or first for first, second in names),
+            control_ns=times.of(0, names),
+            changed_ns=times.of(1, names),
+        )
+        for (fate, before, after), names in groups.items()
+    ]
+    return GraphDiff(
+        same=same,
+        changes=tuple(sorted(changes, key=_weight, reverse=True)),
+        left_out=control.left_out + changed.left_out,
+    )
+
+
+def _weight(change: GraphChange) -> tuple[float, int]:
+    """What takes most time in either file first; without times the most nodes."""
+    known = [time for time in (change.control_ns, change.changed_ns) if not isinstance(time, Missing)]
+    return max(known, default=0.0), len(change.names)
+
+
+def _matched(control: tuple[FileNode, ...], changed: tuple[FileNode, ...]) -> dict[int, int]:
+    """The places of matched nodes, control to changed."""
+    found: dict[int, int] = {}
+    rules: tuple[Callable[[FileNode], Hashable], ...] = (
+        lambda node: node.name,
+        lambda node: bare(node.name),
+        lambda node: bare(node.constants[0]) if node.constants else None,
+    )
+    # First those that do the same thing: a name may have passed from a product to the addition of its bias.
+    for may_match in (_have_a_role_in_common, _are_of_a_sort):
+        for rule in rules:
+            _match_by(rule, may_match, control, changed, found)
+    while _match_by_flow(control, changed, found):
+        pass
+    return dict(sorted(found.items()))
+
+
+def bare(name: str) -> str:
+    """A name without what quantizers append to it."""
+    return _ADDED.sub("", name)
+
+
+_FORMATTING = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "FakeQuantize", "Cast", "Convert"}
+
+
+def _are_of_a_sort(one: FileNode, other: FileNode) -> bool:
+    """Whether both compute, or both only change the number format: neither stands for the other."""
+    return (one.kind in _FORMATTING) is (other.kind in _FORMATTING)
+
+
+def _have_a_role_in_common(one: FileNode, other: FileNode) -> bool:
+    """Whether both types have a role in common: Conv and QLinearConv."""
+    return one.kind == other.kind or (_are_of_a_sort(one, other) and bool(roles(one.kind) & roles(other.kind)))
+
+
+def _match_by(
+    rule: Callable[[FileNode], Hashable],
+    may_match: Callable[[FileNode, FileNode], bool],
+    control: tuple[FileNode, ...],
+    changed: tuple[FileNode, ...],
+    found: dict[int, int],
+) -> None:
+    """Match two nodes that are the only pair with their key, among those that are left on each side."""
+    taken = set(found.values())
+    keys: list[dict[Hashable, list[int]]] = []
+    for nodes, used in ((control, found.keys()), (changed, taken)):
+        places: dict[Hashable, list[int]] = defaultdict(list)
+        for place, node in enumerate(nodes):
+            if place not in used and (key := rule(node)) is not None:
+                places[key].append(place)
+        keys.append(places)
+    for key, ours in keys[0].items():
+        theirs = keys[1].get(key, [])
+        pairs = [(one, other) for one in ours for other in theirs if may_match(control[one], changed[other])]
+        if len(pairs) == 1:
+            found[pairs[0][0]] = pairs[0][1]
+
+
+def _match_by_flow(control: tuple[FileNode, ...], changed: tuple[FileNode, ...], found: dict[int, int]) -> bool:
+    """Match nodes of one type, left on both sides, that the same matched nodes feed; whether there were any."""
+    before = len(found)
+    there = {other: one for one, other in found.items()}
+
+    def feeding(place: int, nodes: tuple[FileNode, ...], matched: Callable[[int], int | None]) -> tuple[int, ...]:
+        seen, waiting, front = set[int](), list(nodes[place].fed_by), set[int]()
+        while waiting:
+            one = waiting.pop()
+            own = -1 if one < 0 else matched(one)
+            if own is not None:
+                front.add(own)
+            elif one not in seen:
+                seen.add(one)
+                waiting += nodes[one].fed_by
+        return tuple(sorted(front))
+
+    keys: list[dict[Hashable, list[int]]] = [defaultdict(list), defaultdict(list)]
+    for place, node in enumerate(control):
+        if place not in found:
+            keys[0][node.kind, feeding(place, control, lambda one: one if one in found else None)].append(place)
+    for place, node in enumerate(changed):
+        if place not in there:
+            keys[1][node.kind, feeding(place, changed, there.get)].append(place)
+    for key, ours in keys[0].items():
+        theirs = keys[1].get(key, [])
+        if len(ours) == len(theirs) == 1:
+            found[ours[0]] = theirs[0]
+    return len(found) > before
+
+
+class _Times:
+    """The times of layers by the names of a file's nodes: their own, or those of the weights that they read."""
+
+    def __init__(self, ledger: Maybe[Ledger], graphs: tuple[FileGraph, FileGraph]) -> None:
+        self._rows: dict[str, tuple[int, tuple[float, float]]] = {}
+        for place, row in enumerate(() if isinstance(ledger, Missing) else ledger.rows):
+            for name in {row.layer, row.path} - {""}:
+                self._rows.setdefault(name, (place, (row.control_ns, row.changed_ns)))
+        self._weights = [{node.name: node.constants for node in graph.nodes} for graph in graphs]
+
+    def of(self, side: int, pairs: Iterable[tuple[str, str]]) -> Maybe[float]:
+        """One file's time of all these nodes, named in both files, each row once; a gap where no row has a name."""
+        found: dict[int, float] = {}
+        for names in pairs:
+            row = next((self._rows[path] for path in self._paths(names) if path in self._rows), None)
+            if row is not None and names[side]:
+                found[row[0]] = row[1][side]
+        return math.fsum(found.values()) if found else _NO_TIME
+
+    def _paths(self, names: tuple[str, str]) -> list[str]:
+        """What a layer that is these nodes may be called."""
+        paths = [name for name in names if name]
+        for side, name in enumerate(names):
+            paths += [bare(one).rpartition(".weight")[0] for one in self._weights[side].get(name, ())]
+        return [path for path in paths if path]

@@ -1,0 +1,63 @@
+"""What differs between two given files, in every output, from a recording alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from rich.console import Console
+
+from ironlaw.analysis.assemble import explain
+from ironlaw.fact import Census
+from ironlaw.measure.scripted import Script
+from ironlaw.recording import Recording
+from ironlaw.report.document import to_json
+from ironlaw.report.html import render
+from ironlaw.report.markdown import to_markdown
+from ironlaw.report.terminal import show
+from tests.analysis.test_graph_diff import FLOAT, graph, node
+from tests.scripted import SOUND, own, recorded
+
+INT8 = graph(
+    node("a_quant", "ConvInteger", weights=("a.weight_quantized",)),
+    node("cast", "Cast", 0),
+    node("relu", "Relu", 1),
+    node("fc", "Gemm", 2, weights=("fc.weight", "fc.bias")),
+)
+
+
+def two_files() -> Recording:
+    recording = recorded((own("float"), own("int8")), Script(arms={"float": SOUND, "int8": SOUND}), replicates=3)
+    graphs = {"float": FLOAT, "int8": INT8}
+    censuses = tuple(Census(arm=name, counts={}, graph=found) for name, found in graphs.items())
+    return replace(recording, censuses=censuses)
+
+
+def test_the_terminal_shows_the_files_before_the_times_in_eighty_columns() -> None:
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as printed:
+        show(explain(two_files()), console)
+    lines = printed.get().splitlines()
+    text = printed.get()
+    assert "2 nodes are the same in both files" in text
+    assert "Conv → ConvInteger" in text
+    assert text.index("What differs between the files") < text.index("int8 and float") + text.index("int8")
+    assert max(map(len, lines)) <= 80
+
+
+def test_markdown_html_and_json_show_them_as_well() -> None:
+    recording = two_files()
+    explanation = explain(recording)
+    for text in (to_markdown(explanation, recording), render(explanation, recording)):
+        assert "What differs between the files" in text
+        assert "Conv → ConvInteger" in text
+    (comparison,) = json.loads(to_json(explanation))["comparisons"]
+    assert comparison["graph"]["same"] == 2
+    assert {change["fate"] for change in comparison["graph"]["changes"]} == {"changed type", "appeared"}
+
+
+def test_arms_that_run_no_files_have_no_such_part() -> None:
+    explanation = explain(replace(two_files(), censuses=()))
+    (comparison,) = json.loads(to_json(explanation))["comparisons"]
+    assert comparison["graph"] == {"missing": "the arms do not run two model files"}
+    assert "What differs between the files" not in to_markdown(explanation)
