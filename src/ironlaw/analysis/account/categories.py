@@ -163,6 +163,8 @@ RULES = (
     _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics|_mvn_", "jit_uni_mvn_kernel_f32"),
     _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
     _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
+    # OpenVINO compiles runs of elementwise operators into one kernel.
+    _jit(Category.ELEMENTWISE, r"^jit_snippet", "jit_snippet"),
     # FBGEMM and ggml, whose kernels carry the names of formats and of what surrounds them.
     CategoryRule(
         category=Category.DEPTHWISE,
@@ -319,6 +321,20 @@ RULES = (
         example=("libtorch_cpu.so", "at::RecordFunction::RecordFunction(at::RecordScope)"),
     ),
 )
+
+# Operators of engines, for code without a name that ran in nothing else; QLinearSoftmax of ONNX Runtime 1.32 was one.
+_OPERATORS = (
+    (Category.KERNELS, r"(?i)conv|matmul|gemm|attention|lstm|gru"),
+    (Category.NORMALIZATION, r"(?i)softmax|norm"),
+    (Category.QUANTIZE, r"(?i)quantize|cast"),
+    (Category.REORDER, r"(?i)transpose|reshape|concat|gather|slice|reorder|pad$|where|split|expand"),
+    (Category.ELEMENTWISE, r"(?i)add|mul|sub|div|relu|gelu|sigmoid|tanh|erf|clip|pool|resize|reduce|exp|sqrt|pow"),
+)
+
+
+def category_of_operator(operator: str) -> Category:
+    """What an operator is for by its name; *other* where no rule takes it."""
+    return next((category for category, names in _OPERATORS if _found(names, operator)), Category.OTHER)
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ import numpy as np
 from ironlaw.account import KERNEL_CATEGORIES, Category, Code, Executed
 from ironlaw.analysis.account.categories import is_nameless
 from ironlaw.analysis.account.kernels import categorised
+from ironlaw.analysis.account.operators import Functions, functions_by_operator, judged
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork
@@ -79,7 +80,10 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
     by_replicate: dict[int, list[CodeSamples]] = defaultdict(list)
     for fact in taken:
         by_replicate[fact.replicate].append(fact)
-    found = (_replicate(number, members, kernel_share=outside) for number, members in sorted(by_replicate.items()))
+    functions = functions_by_operator(recording, arm)
+    found = (
+        _replicate(number, members, functions, kernel_share=outside) for number, members in sorted(by_replicate.items())
+    )
     kept = [one for one in found if one.samples >= FEWEST_SAMPLES]
     if not kept:
         return Missing(f"fewer than {FEWEST_SAMPLES} samples in each replicate: the inferences were too short")
@@ -96,11 +100,11 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
     )
 
 
-def _replicate(number: int, members: Sequence[CodeSamples], *, kernel_share: float) -> _Replicate:
+def _replicate(number: int, members: Sequence[CodeSamples], functions: Functions, *, kernel_share: float) -> _Replicate:
     """Shares of the time of all working threads: their CPU time, divided in proportion to samples, and waiting."""
     counts: Counter[Code] = Counter()
     for fact in members:
-        for site, category in categorised(fact.sites) if is_known(fact.sites) else ():
+        for site, category in judged(categorised(fact.sites), functions) if is_known(fact.sites) else ():
             counts[code_of(site, category)] += site.count
     total = counts.total()
     thread_ns = sum(fact.wall_ns * max(1, fact.threads) for fact in members)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ironlaw.account import Code
 from ironlaw.analysis.account.executed import code_of
 from ironlaw.analysis.account.kernels import categorised
+from ironlaw.analysis.account.operators import functions_by_operator, judged
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
 from ironlaw.split import LayerExecuted
@@ -20,13 +21,14 @@ NO_CODE = Missing("code was not sampled layer by layer")
 def code_by_call(recording: Recording, arm: str, calls: int) -> Maybe[ByCall]:
     """Samples by the place of the call; those between layers stand behind the last of the `calls`."""
     facts = [fact for fact in recording.layer_codes if fact.arm == arm]
+    functions = functions_by_operator(recording, arm)
     found: ByCall = {}
     gap = NO_CODE
     for fact in facts:
         if isinstance(fact.sites, Missing):
             gap = fact.sites
             continue
-        pieces = [code_of(site, category) for site, category in categorised(fact.sites)]
+        pieces = [code_of(site, category) for site, category in judged(categorised(fact.sites), functions)]
         for call, site, count in fact.within:
             if call <= calls:
                 found.setdefault(call, Counter())[pieces[site]] += count

@@ -1,0 +1,47 @@
+"""Code that no rule takes, judged by the operators it ran in: functions of stripped libraries have no name."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from ironlaw.account import Category
+from ironlaw.analysis.account.categories import category_of_operator
+from ironlaw.analysis.account.kernels import categorised
+from ironlaw.code import CodeSite
+from ironlaw.missing import Missing
+from ironlaw.recording import Recording
+
+_FEWEST_SAMPLES = 10
+_LEAST_SHARE = 0.9  # of a function's samples in operators of one kind: one that several kinds call is none of them
+Functions = dict[tuple[str, int], Category]  # by object, and where the function begins in it
+
+
+def functions_by_operator(recording: Recording, arm: str) -> Functions:
+    """What unclassified functions of an arm are for, where nearly all of their samples fell into one kind of layer."""
+    graph = next((one for one in reversed(recording.layer_graphs) if one.arm == arm), None)
+    if graph is None or isinstance(graph.calls, Missing):
+        return {}
+    counts: dict[tuple[str, int], Counter[Category]] = defaultdict(Counter)
+    for fact in recording.layer_codes:
+        if fact.arm != arm or isinstance(fact.sites, Missing):
+            continue
+        pieces = categorised(fact.sites)
+        for call, place, count in fact.within:
+            site, category = pieces[place]
+            if category is Category.OTHER and site.function and call < len(graph.calls):
+                kind = category_of_operator(graph.calls[call].operator)
+                counts[site.object, site.function][kind] += count
+    found: Functions = {}
+    for function, kinds in counts.items():
+        ((kind, most),) = kinds.most_common(1)
+        if kinds.total() >= _FEWEST_SAMPLES and most >= _LEAST_SHARE * kinds.total():
+            found[function] = kind
+    return found
+
+
+def judged(pieces: list[tuple[CodeSite, Category]], functions: Functions) -> list[tuple[CodeSite, Category]]:
+    """Sites with their categories, unclassified ones with those of their functions."""
+    return [
+        (site, functions.get((site.object, site.function), own) if own is Category.OTHER and site.function else own)
+        for site, own in pieces
+    ]
