@@ -178,7 +178,10 @@ def cause_waterfall(comparison: Comparison, *, name: str) -> Drawing | None:
     if not steps:
         return None
     title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by cause"
-    caption = "Shares of the logarithm of the speed-up: these add up to 100 %. Hatched bars work against it."
+    caption = (
+        "Shares of the logarithm of the speed-up: these add up to 100 %. "
+        "Striped bars work against it; the cross-hatched one is unexplained."
+    )
     axis = f"share of the {words.difference_word(comparison)}, %"
     return _waterfall(steps, PERCENT, name=name, title=title, caption=caption, axis=axis)
 
