@@ -57,9 +57,10 @@ class Declaration:
     itself. `operators`: the roles of its operators, where their names differ from the role's; an operator that is not
     listed is a kind of its own. `names_code`: environment variables that make its libraries write a perf map (the names
     of generated code) while an arm's code is sampled. `moves`: an arm may be loaded on other CPUs than it runs on,
-    because the engine pins none of its threads to the CPUs that it finds while loading. `one_of`: packages of which it
-    needs one. `phases`: the levels of the factor phase in which a file is measured if none is named (engines of
-    language models).
+    because the engine pins none of its threads to the CPUs that it finds while loading. `leaves_by`: by precision,
+    the factor that leaves layers in float one by one, which can be replayed. `one_of`: packages of which it needs
+    one. `phases`: the levels of the factor phase in which a file is measured if none is named (engines of language
+    models).
     """
 
     title: str
@@ -80,6 +81,7 @@ class Declaration:
     telemetry_off: TelemetryOff = field(default_factory=TelemetryOff)
     names_code: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
+    leaves_by: Mapping[str, str] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
     is_plain: bool = False  # the engine of a variant that names none

@@ -20,7 +20,7 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
-from ironlaw.sensitivity import Sensitivity
+from ironlaw.sensitivity import LeftInFloat, Sensitivity
 from ironlaw.split import Ledger, OperatorRow, Split, Term
 from ironlaw.varied import Varied
 
@@ -328,5 +328,6 @@ class Explanation:
     gains_by_phase: tuple[GainByPhase, ...] = ()
     source: str = ""  # what was explained, where it is no recording
     sensitivities: Mapping[str, Maybe[Sensitivity]] = field(default_factory=dict)  # by arm whose layers were replayed
+    left_in_float: tuple[LeftInFloat, ...] = ()  # int8 arms with layers left in float by their names
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth
     varied: Maybe[Varied] = NOT_VARIED  # by point, where the arms are at several

@@ -6,7 +6,7 @@ named FACTORS. To add a factor, add a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,6 +58,14 @@ class Factor:
         override this.
         """
         return self.remedies.get(level, "")
+
+    def leaving(self, names: Sequence[str]) -> str:
+        """The level that leaves layers of these names in float; empty for a factor that leaves none."""
+        return ""
+
+    def left_by(self, level: str) -> tuple[str, ...]:
+        """The names of the layers that a level leaves in float."""
+        return ()
 
     def environment(self, level: str) -> Mapping[str, str]:
         """Variables that must be set before the interpreter starts; arms with any get an interpreter of their own."""

@@ -51,11 +51,14 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replays:
-    """An arm whose layers are to be replayed within a time; or its network with each of the `sets` in float."""
+    """An arm whose layers are to be replayed within a time; or its network with each of the `sets` in float; or
+    `only_answers` of its own program, against the float network's.
+    """
 
     arm: str
     within_s: NotNegative
     sets: tuple[tuple[str, ...], ...] = ()
+    only_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,4 +130,5 @@ class Replay:
     arm_itself: dict[Use, Given] = field(default_factory=dict)
     float_answers: dict[Use, KeptAnswers] = field(default_factory=dict)
     mixtures: tuple[Mixture, ...] = ()
+    only_answers: bool = False  # of the arm's own program were compared
     notes: tuple[str, ...] = ()

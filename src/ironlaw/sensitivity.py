@@ -90,3 +90,36 @@ class Sensitivity:
     took_s: float
     mixtures: tuple[MixedAnswers, ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftInFloat:
+    """An int8 arm with some layers left in float: what that costs in time, gains over float, and does to the answers.
+
+    `slowdown` is its time over that of `base`, the same arm with every layer in int8; `gain` the time of `in_float`
+    over its own. `chosen_by` and `held_out` are of the arm's own program; the difference of their agreements is how far
+    the choice flatters itself.
+    """
+
+    arm: str
+    layers: tuple[str, ...]
+    nodes: tuple[str, ...]
+    base: str
+    in_float: Maybe[str]
+    slowdown: Maybe[Estimate]
+    gain: Maybe[Estimate]
+    base_held_out: Maybe[Alike]
+    chosen_by: Maybe[Alike]
+    held_out: Maybe[Alike]
+
+    @property
+    def optimism(self) -> Maybe[float]:
+        """By how much the agreement on the inputs that it was chosen by is above that on held-out ones."""
+        if isinstance(self.chosen_by, Missing):
+            return self.chosen_by
+        if isinstance(self.held_out, Missing):
+            return self.held_out
+        ours, theirs = self.chosen_by.least, self.held_out.least
+        if isinstance(ours, Missing):
+            return ours
+        return theirs if isinstance(theirs, Missing) else ours - theirs

@@ -23,6 +23,7 @@ from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.points import explain_points
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.sensitivity.layers import float_form, replayed, sensitivity
+from ironlaw.analysis.sensitivity.left import left_in_float, unlike_held_out
 from ironlaw.analysis.statistics.association import associations
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.statistics.stopping import seconds_a_replicate
@@ -220,6 +221,9 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
     strays = strays_among(concerns)
     agreeing = {ground.control, *(row.arm for row in rows if is_fit(row, plan.agreement, trained=trained))} - strays
     turns = {name: table for name, table in ground.evidence.turns.items() if name not in repeats}
+    sensitivities = {name: _sensitivity(ground, name) for name in replayed(recording)}
+    left = left_in_float(recording, sensitivities, lambda one, other: ground.evidence.compare(one, other)[0])
+    astray = unlike_held_out(recording, left, plan.agreement)
     return Explanation(
         machine=recording.machine,
         plan=plan,
@@ -228,7 +232,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         concerns=tuple(concerns),
         front=front(on, ground.by_name),
         mixed=mixed(recording, on, agreeing, trusted=trusted),
-        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid, strays=strays),
+        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid, strays=strays | astray),
         associations=associations(turns),
         control_check=ground.check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
@@ -237,7 +241,8 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         waterfall=waterfall(on),
         run=run_time(recording),
         gains_by_phase=gains_by_phase(on) if trusted else (),
-        sensitivities={name: _sensitivity(ground, name) for name in replayed(recording)},
+        sensitivities=sensitivities,
+        left_in_float=left,
     )
 
 

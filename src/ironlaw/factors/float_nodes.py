@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ironlaw.factor import ActsOn, Factor
 
 _BETWEEN = ":"  # names may hold dots and slashes; commas and + part arms and their factors
@@ -25,12 +27,24 @@ class FloatNodes(Factor):
         """Accept names of nodes separated by colons; a double colon is part of a name."""
         return all(level.replace(_WITHIN, "").split(_BETWEEN))
 
+    def leaving(self, names: Sequence[str]) -> str:
+        """Their names, with colons between."""
+        return _BETWEEN.join(names)
+
+    def left_by(self, level: str) -> tuple[str, ...]:
+        """The names between the colons; two colons in a row are part of a name."""
+        if level == self.plain:
+            return ()
+        return tuple(name.replace("\0", _WITHIN) for name in level.replace(_WITHIN, "\0").split(_BETWEEN))
+
     def remedy(self, level: str) -> str:
         """Exclude those nodes from quantization."""
         return (
             ""
             if level == self.plain
-            else f"leave {level} out of quantization (nodes_to_exclude; NNCF: IgnoredScope(names=...))"
+            else f"quantize_static(..., nodes_to_exclude={list(self.left_by(level))}), and sessions with "
+            'disabled_optimizers=["WeightBiasQuantization"]'
+            " (NNCF: IgnoredScope(names=...))"
         )
 
 

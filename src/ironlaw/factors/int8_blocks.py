@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ironlaw.factor import ActsOn, Factor
 
@@ -29,6 +29,14 @@ class Int8Blocks(Factor):
     def accepts(self, level: str) -> bool:
         """Accept the fixed levels, and modules' paths after only: or but:."""
         return level in ("written", ALL, NONE) or (bool(paths_of(level)) and all(paths_of(level)))
+
+    def leaving(self, names: Sequence[str]) -> str:
+        """All in int8 but the modules of these paths."""
+        return leaving_float(names)
+
+    def left_by(self, level: str) -> tuple[str, ...]:
+        """The paths behind but:."""
+        return paths_of(level) if level.startswith(BUT) else ()
 
     def remedy(self, level: str) -> str:
         """Given for levels that leave some modules in float; the others are references and single flips, not for

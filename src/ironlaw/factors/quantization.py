@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ironlaw.factor import ActsOn, Factor
 
 
@@ -41,4 +43,21 @@ class Signs(Factor):
     may_move = "the kernels; saturation where the CPU has no dot product instruction"
 
 
-FACTORS = (Format(), Granularity(), Signs())
+class CalibrationMethod(Factor):
+    """Plain is the smallest and the largest value met; the others cut a few large ones off by a histogram."""
+
+    name = "quantization.calibration"
+    summary = "how a range of activations follows from calibration inputs"
+    plain = "minmax"
+    levels = ("minmax", "entropy", "percentile")
+    remedies: ClassVar = {
+        "minmax": "calibrate with CalibrationMethod.MinMax",
+        "entropy": "calibrate with CalibrationMethod.Entropy",
+        "percentile": "calibrate with CalibrationMethod.Percentile",
+    }
+    shapes_model = True
+    acts_on = ActsOn.ENGINE
+    may_move = "the answers; not the kernels"
+
+
+FACTORS = (CalibrationMethod(), Format(), Granularity(), Signs())

@@ -99,11 +99,12 @@ class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
 
 
 class ReplayLayers(msgspec.Struct, tag="replay", frozen=True):
-    """Replay the layers of what was prepared, or with `sets` the network with each of these in float, in some time."""
+    """Replay the layers of what was prepared within a time; what else is asked is said in `ironlaw.plan.Replays`."""
 
     prepared: PreparedModel
     within_s: float
     sets: tuple[tuple[str, ...], ...] = ()
+    only_answers: bool = False
 
 
 class CodeTurn(msgspec.Struct, tag="code", frozen=True):

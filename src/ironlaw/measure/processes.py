@@ -252,7 +252,9 @@ class ProcessStage:
         self._twins.replicate = -1
         requests = self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})
         failed = [one for one in self._opened(requests, self._interpreters.take(requests)) if isinstance(one, Failure)]
-        order = ReplayLayers(prepared=prepared, within_s=asked.within_s, sets=asked.sets)
+        order = ReplayLayers(
+            prepared=prepared, within_s=asked.within_s, sets=asked.sets, only_answers=asked.only_answers
+        )
         answer = failed[0] if failed else self._twins.ask(arm.name, order, PREPARE_LIMIT_S + asked.within_s)[-1]
         yield Replay(arm=arm.name, layers=Missing(answer.reason)) if isinstance(answer, Failure) else answer
         yield from self.stop()

@@ -43,6 +43,7 @@ from ironlaw.report.json_values import (
     value_and_interval,
 )
 from ironlaw.report.layers_document import ledger_check, ledger_value
+from ironlaw.report.left_in_float import left_value
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.recommendation import recommendation_sentence
@@ -91,6 +92,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         ],
         "mixed": _mixed(explanation.mixed),
         "varied": varied_document(explanation),
+        "left_in_float": [left_value(one) for one in explanation.left_in_float],
         "sensitivities": {arm: sensitivity_value(found) for arm, found in explanation.sensitivities.items()},
         "waterfall": [
             {

@@ -6,6 +6,7 @@ from ironlaw.explanation import NOT_SEARCHED, Comparison, Explanation, FrontPoin
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
 from ironlaw.report.columns import moved_by
+from ironlaw.report.left_in_float import left_sentences
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
 from ironlaw.report.words import ended
 from ironlaw.text import plain
@@ -72,11 +73,14 @@ def front_sentence(point: FrontPoint) -> str:
 
 
 def mixed_sentences(explanation: Explanation) -> list[str]:
-    """Whether leaving some blocks in float beats one number format throughout; nothing where nothing was searched."""
+    """Whether leaving some blocks in float beats one number format throughout, and what it does to the answers; nothing
+    where nothing was searched.
+    """
+    left = [sentence for one in explanation.left_in_float for sentence in left_sentences(one)]
     mixed = explanation.mixed
     if isinstance(mixed, Missing):
-        return [] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"]
-    return [_mixed_sentence(one) for one in mixed]
+        return left or ([] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"])
+    return [*(_mixed_sentence(one) for one in mixed), *left]
 
 
 def _mixed_sentence(one: Mixed) -> str:

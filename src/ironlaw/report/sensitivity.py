@@ -208,13 +208,15 @@ def _layer_value(one: LayerAnswers) -> dict[str, Any]:
 
 
 def _alike_values(by_use: dict[Use, Alike]) -> dict[str, Any]:
+    return {use.value: alike_value(one) for use, one in by_use.items()}
+
+
+def alike_value(one: Alike) -> dict[str, Any]:
+    """How far answers agree on inputs of one use."""
     return {
-        use.value: {
-            "inputs": one.inputs,
-            "agreement": estimate_value(one.agreement),
-            "by": "top class" if one.by_class else "cosine",
-            "worst_column": number_value(one.column),
-            "sqnr_db": number_value(one.sqnr_db),
-        }
-        for use, one in by_use.items()
+        "inputs": one.inputs,
+        "agreement": estimate_value(one.agreement),
+        "by": "top class" if one.by_class else "cosine",
+        "worst_column": number_value(one.column),
+        "sqnr_db": number_value(one.sqnr_db),
     }

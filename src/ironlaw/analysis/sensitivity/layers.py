@@ -23,7 +23,7 @@ def sensitivity(
 ) -> Maybe[Sensitivity]:
     """The sensitivity of an arm, with the times of a ledger in which it is the changed arm."""
     replays = [one for one in recording.replays if one.arm == arm]
-    whole = [one for one in replays if not one.mixtures]
+    whole = [one for one in replays if not one.mixtures and not one.only_answers]
     if not whole:
         return NOT_REPLAYED
     last = whole[-1]

@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.outputs import agreement_of
+from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.bench import bench, mean_of
+from ironlaw.analysis.verdicts.choose import with_choices
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
@@ -52,7 +54,10 @@ def retirable(recording: Recording) -> tuple[str, ...]:
     Arms that measure mixed precision stay, since their gain needs an interval. So do arms that separate the factors of
     the leading arm, the engine from the quantization.
     """
-    kept = {recording.plan.control.name, *(arm.name for arm in recording.plan.arms if is_mixing(arm))}
+    kept = {
+        recording.plan.control.name,
+        *(arm.name for arm in recording.plan.arms if is_mixing(arm) or leaves_some(arm)),
+    }
     standings = [one for one in _standings(recording) if one.name not in kept]
     keep = max(KEPT, -(-len(standings) // 2))
     ranked = sorted(standings, key=lambda one: (_unfit(recording, one), one.ln_wall))
@@ -97,11 +102,12 @@ def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
 def adapted(recording: Recording, cpus: int) -> Plan:
     """The plan with arms added and retired."""
     plan = recording.plan
-    return replace(
+    grown = replace(
         plan,
         arms=(*plan.arms, *additions(recording, cpus)),
         retired=(*plan.retired, *retirable(recording)),
     )
+    return with_choices(recording, grown)
 
 
 def _unfit(recording: Recording, one: Standing) -> bool:

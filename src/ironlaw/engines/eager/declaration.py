@@ -29,6 +29,7 @@ DECLARATION = Declaration(
     scripted=("denormals", "layout"),
     is_plain=True,
     operators=OPERATORS,
+    leaves_by={"int8": "int8-blocks"},
     names_code=PERF_MAP,
     moves=True,
 )

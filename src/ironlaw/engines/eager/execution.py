@@ -10,18 +10,21 @@ from typing import IO, Any, cast
 
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
+from ironlaw.engines.border.failures import explained
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.generation import in_phase
 from ironlaw.engines.torch_modules.programs import tensor_program
+from ironlaw.engines.torch_modules.replay import TorchReplayer
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, saved, torch_use
 from ironlaw.phase import Phase
 from ironlaw.program import PreparedModel, Program
+from ironlaw.replayer import Replayer
 from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = "call of the module with its input tensors in memory until it returns; inference_mode entered once outside"
@@ -233,6 +236,28 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
     from ironlaw.models import factories
 
     return factories.make(about["source"], seed=about["seed"], keywords=about["keywords"]).program
+
+
+def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
+    """The modules with weights of a static int8 arm, as torch.fx traces them.
+
+    Raises:
+        ArmFailed: the arm is none, or its module cannot be traced.
+    """
+    import torch
+
+    if variant.level(PRECISION) != "int8" or not isinstance(model.module, torch.nn.Module):
+        raise ArmFailed("only modules in static int8 can be replayed", hint="--changed int8")
+    torch.backends.quantized.engine = _backend(variant)
+    traced = eager_int8.observed(
+        model.form.eval(),
+        model.calibration,
+        fused=variant.level("fusion") == "fused",
+        backend=_backend(variant),
+        phases=Phases(),
+    )
+    with explained("replay"):
+        return TorchReplayer(traced)
 
 
 def export(variant: Variant, prepared: Path) -> Export:

@@ -16,7 +16,13 @@ DECLARATION = Declaration(
     offers={
         "fp32": Offer(),
         "int8": Offer(
-            reads=("quantization.format", "quantization.granularity", "quantization.signs", "float-nodes"),
+            reads=(
+                "quantization.calibration",
+                "quantization.format",
+                "quantization.granularity",
+                "quantization.signs",
+                "float-nodes",
+            ),
             makes=("onnx",),
             extra="onnx",
         ),
@@ -31,5 +37,6 @@ DECLARATION = Declaration(
     telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),
     candidates=("fp32", "int8", "int8-dynamic"),
     operators=OPERATORS,
+    leaves_by={"int8": "float-nodes"},
     moves=True,
 )

@@ -17,8 +17,9 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
-from ironlaw.engines.onnxruntime.replay import OnnxReplayer
+from ironlaw.engines.onnxruntime.replay import REQUANTIZING, OnnxReplayer
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.layer import NodeProfile
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.model_file import ModelFile
@@ -47,7 +48,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     refuse_precision(variant)
     refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
-    phases, notes = Phases(), list[str]()
+    phases, notes, applied = Phases(), list[str](), dict[str, str]()
     float_file, final = folder / _FLOAT, folder / _FINAL
     _take(model, precision, float_file, phases)
     if precision.startswith("int8"):
@@ -61,16 +62,20 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         onnx_files.quantize_dynamic(float_file, final, phases)
     else:
         float_file.rename(final)
-    changed = _changed(variant, final, float_file, model, phases)
+    by_surgery = variant
+    if precision == "int8" and _floats(variant):
+        by_surgery = variant.with_level("float-nodes", FACTORS["float-nodes"].plain)
+        applied = {"float-nodes": f"{len(_floats(variant))} nodes excluded from quantization"}
+    changed = _changed(by_surgery, final, float_file, model, phases)
     with explained("loading"), phases.timed("optimize"):
-        _open(final, _options(variant, threads))
+        _open(final, _options(variant, threads), variant)
     return PreparedModel(
         path=str(final),
         size_bytes=sum(part.stat().st_size for part in onnx_files.parts_of(final)),
         phases_ns=phases.ns,
         weights=model.weights,
         notes=(*notes, *changed.notes),
-        applied=changed.done,
+        applied={**changed.done, **applied},
     )
 
 
@@ -108,7 +113,7 @@ def _refuse_fixed_shape(path: Path, model: LoadedModel) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it raises becomes the arm's failure
     with explained("loading"):
-        session, places = _open(path, options), onnx_files.read_places(path)
+        session, places = _open(path, options, Variant()), onnx_files.read_places(path)
     accepted = {entry.name for entry in session.get_inputs()}
     taken = {name: place for name, place in places.items() if name in accepted}
     with torch.no_grad():
@@ -123,7 +128,14 @@ def _how(variant: Variant) -> Int8:
         per_channel=variant.level("quantization.granularity") == "channel",
         signed_activations=variant.level("quantization.signs") == "s8s8",
         seven_bits=not has_dot_product(),
+        calibrated_by=variant.level("quantization.calibration"),
+        floats=_floats(variant),
     )
+
+
+def _floats(variant: Variant) -> tuple[str, ...]:
+    """The nodes that the quantization tools leave in float."""
+    return FACTORS["float-nodes"].left_by(variant.level("float-nodes"))
 
 
 def has_dot_product() -> bool:
@@ -163,10 +175,17 @@ def _options(variant: Variant, threads: int) -> Any:
     return options
 
 
-def _open(path: Path, options: Any) -> Any:
+def _open(path: Path, options: Any, variant: Variant) -> Any:
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled_optimizers(variant)
+    )
+
+
+def disabled_optimizers(variant: Variant) -> list[str]:
+    """What would quantize nodes that an arm leaves in float once more, where it does leave some."""
+    return REQUANTIZING if variant.level(PRECISION) == "int8" and _floats(variant) else []
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
@@ -174,13 +193,16 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     refuse_idle(variant)
     path = Path(prepared.path)
     with explained("loading"):
-        session = _open(path, _options(variant, threads))
+        session = _open(path, _options(variant, threads), variant)
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
 
+    def opening(options: Any) -> Any:
+        return _open(path, options, variant)
+
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
         runs = [onnx_files.feed(places, arguments) for arguments in inputs]
-        return onnx_profile.profile(lambda options: _open(path, options), _options(variant, threads), path, runs)
+        return onnx_profile.profile(opening, _options(variant, threads), path, runs)
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
         return None, onnx_files.feed(places, arguments)
@@ -190,7 +212,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
             return OperatorCensus.without("its optimized graph is read by onnx, not installed here")
         first = onnx_files.feed(places, model.inputs[0])
         try:
-            ran = onnx_profile.execute(lambda options: _open(path, options), _options(variant, threads), [first])
+            ran = onnx_profile.execute(opening, _options(variant, threads), [first])
         except Exception as error:  # noqa: BLE001  # the border to an engine: a graph that cannot be written is no failure
             return OperatorCensus.without(f"its optimized graph could not be read: {innermost(error)}")
         events = ran.events[: ran.each]
@@ -219,6 +241,7 @@ def export(variant: Variant, prepared: Path) -> Export:
             "arena": variant.level("session.arena") == "on",
             "entries": list(session_entries(variant).items()),
             "places": onnx_files.read_places(prepared / _FINAL),
+            "disabled": disabled_optimizers(variant),
         },
     )
 

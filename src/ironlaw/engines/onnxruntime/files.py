@@ -26,6 +26,8 @@ class Int8:
     per_channel: bool = True
     signed_activations: bool = False
     seven_bits: bool = False  # of the weights, where the CPU would saturate in int8 products
+    calibrated_by: str = "minmax"
+    floats: tuple[str, ...] = ()  # names of nodes that stay in float
 
 
 def refuse_without_exporter() -> None:
@@ -103,10 +105,10 @@ def feed(places: dict[str, int], arguments: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any, ...]], phases: Phases) -> None:
-    """Write a static int8 copy of a float file, calibrated by minimum and maximum.
+    """Write a static int8 copy of a float file.
 
     Raises:
-        ArmFailed: the tools fail, or nothing became int8.
+        ArmFailed: the tools fail, nothing became int8, or a node that is to stay in float is not there.
     """
     from onnxruntime import quantization
 
@@ -115,6 +117,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
     with quiet(), explained("int8"), phases.timed("calibrate"):
         ready = source.with_suffix(".ready.onnx")
         _preprocess(source, ready)
+        _require_nodes(ready, how.floats)
         quantization.quantize_static(
             str(ready),
             str(target),
@@ -124,12 +127,29 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
             reduce_range=how.seven_bits,
             activation_type=kinds.QInt8 if how.signed_activations else kinds.QUInt8,
             weight_type=kinds.QInt8,
+            calibrate_method=getattr(quantization.CalibrationMethod, _METHODS[how.calibrated_by]),
+            nodes_to_exclude=list(how.floats) or None,
         )
     if not census(target) & _INT8_OPERATORS:
         raise ArmFailed(
             "nothing in this model could be quantized by ONNX Runtime's tools",
             hint="compare precisions of a model with convolutions or matrix products",
         )
+
+
+# What the levels of quantization.calibration are called by the tools.
+_METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+
+
+def _require_nodes(path: Path, names: tuple[str, ...]) -> None:
+    import onnx
+
+    known = {node.name for node in onnx.load(str(path), load_external_data=False).graph.node}
+    for name in names:
+        if name not in known:
+            raise ArmFailed(
+                f"this file has no node called {name}", hint="ironlaw layers FILE --answers --json lists them"
+            )
 
 
 def quantize_dynamic(source: Path, target: Path, phases: Phases) -> None:

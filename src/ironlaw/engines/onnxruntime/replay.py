@@ -18,6 +18,8 @@ from ironlaw.errors import ArmFailed
 from ironlaw.replayer import Begun, Flipped, ReplaySite, Rounding
 
 HOW = "ONNX graphs that begin at the layer, with the quantize-dequantize pairs that the tools wrote around what is int8"
+# Gives float weights between two quantized tensors one int8 scale: what is left in float would be int8 again.
+REQUANTIZING = ["WeightBiasQuantization"]
 MOST_BYTES = 1 << 30  # of weights in sessions that are open at once
 
 
@@ -147,7 +149,10 @@ class _Opened:
         # Of a hundred sessions each has threads of its own, which would spin for work while another one runs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            part.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            part.model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=REQUANTIZING,
         )
         self.part = Subgraph(model=None, feeds=part.feeds, gives=part.gives)
 

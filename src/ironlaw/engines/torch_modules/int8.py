@@ -198,6 +198,32 @@ def _by_tracing(
     phases: Phases,
     calibrate: bool,
 ) -> Quantized:
+    from torch.ao.quantization import quantize_fx
+
+    made = _observed(module, calibration, formats=formats, phases=phases, calibrate=calibrate)
+    with phases.timed("convert"):
+        made = quantize_fx.convert_fx(made, backend_config=formats.patterns())
+    notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
+    floats = _float_layers(made)
+    if floats:
+        notes.append(f"stayed float: {', '.join(floats)}")
+    return Quantized(module=made, notes=notes)
+
+
+def observed(module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases) -> Any:
+    """A module traced by torch.fx, with an observer behind every tensor that would be quantized, which saw the inputs.
+
+    Raises:
+        ArmFailed: it cannot be traced or prepared.
+    """
+    with quiet(), explained("int8"):
+        formats = _Formats(mapping=_mapping(backend), backend=backend, fused=fused)
+        return _observed(module, calibration, formats=formats, phases=phases, calibrate=True)
+
+
+def _observed(
+    module: Any, calibration: list[tuple[Any, ...]], *, formats: _Formats, phases: Phases, calibrate: bool
+) -> Any:
     import torch
     from torch.ao.quantization import quantize_fx
 
@@ -212,13 +238,7 @@ def _by_tracing(
             backend_config=formats.patterns(),
         )
     _calibrate(made, calibration if calibrate else [], phases)
-    with phases.timed("convert"):
-        made = quantize_fx.convert_fx(made, backend_config=formats.patterns())
-    notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
-    floats = _float_layers(made)
-    if floats:
-        notes.append(f"stayed float: {', '.join(floats)}")
-    return Quantized(module=made, notes=notes)
+    return made
 
 
 def _mapping(backend: str) -> Any:

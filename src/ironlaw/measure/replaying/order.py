@@ -10,7 +10,7 @@ from ironlaw.engines import ENGINES, Execution, Replaying, engine
 from ironlaw.errors import ArmFailed
 from ironlaw.measure.answers import leaves
 from ironlaw.measure.replaying.inputs import Inputs, inputs_of
-from ironlaw.measure.replaying.replays import mixtures, replay
+from ironlaw.measure.replaying.replays import compared, mixtures, replay
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, open_model
 from ironlaw.replay import Replay
@@ -41,6 +41,8 @@ def replay_layers(setup: TwinSetup, order: ReplayLayers, *, threads: int) -> Rep
     if order.sets:
         return _mixed(arm.name, replayer, inputs, order)
     asking = _program(by, setup, order, model, threads)
+    if order.only_answers:
+        return compared(arm.name, replayer, inputs, asking)
     return replay(arm.name, replayer, inputs, asking, within_s=order.within_s)
 
 

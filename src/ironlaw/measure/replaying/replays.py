@@ -10,6 +10,7 @@ from typing import Any
 from ironlaw.measure.replaying.inputs import Arguments, Inputs, count
 from ironlaw.measure.replaying.tally import AnswerTally, OwnTally, kept_answers
 from ironlaw.measure.replaying.tensors import Watch
+from ironlaw.missing import Missing
 from ironlaw.replay import Given, KeptAnswers, Mixture, Replay, ReplayedLayer, Use
 from ironlaw.replayer import Replayer
 
@@ -74,6 +75,25 @@ def replay(
         whole={use: tally.given() for use, tally in whole.items()},
         arm_itself={} if answer is None else _answers(answer, chosen, references, most),
         float_answers=_kept(references, chosen, most),
+        notes=inputs.notes,
+    )
+
+
+def compared(arm: str, replayer: Replayer, inputs: Inputs, answer: Callable[..., list[Any]]) -> Replay:
+    """An arm's own answers against the float network's, on all inputs to choose by and all that are held out."""
+    began_s = time.monotonic()
+    asked = Inputs(by_use={use: inputs.by_use[use] for use in (Use.CHOOSING, Use.HELD_OUT)})
+    in_float = replayer.mixed(frozenset(range(len(replayer.sites))))
+    references = {use: [in_float(one) for one in some] for use, some in asked.by_use.items()}
+    most = max(FEWEST_OF_ROW, MOST_KEPT // max(1, sum(map(len, asked.by_use.values()))))
+    return Replay(
+        arm=arm,
+        layers=Missing("only its answers were compared"),
+        only_answers=True,
+        how=replayer.how,
+        took_s=time.monotonic() - began_s,
+        arm_itself=_answers(answer, asked, references, most),
+        float_answers=_kept(references, asked, most),
         notes=inputs.notes,
     )
 

@@ -1,0 +1,22 @@
+"""Arms that leave layers in float by their names, and the factor by which their engine does."""
+
+from __future__ import annotations
+
+from ironlaw.arm import Arm
+from ironlaw.engines import ENGINES
+from ironlaw.factors import FACTORS
+from ironlaw.variant import ENGINE, PRECISION
+
+
+def leaving_factor(arm: Arm) -> str:
+    """The factor by which layers of an arm are left in float; empty where its engine has none for it."""
+    if arm.factory:
+        return ""
+    declared = ENGINES[arm.variant.level(ENGINE)]
+    return declared.leaves_by.get(arm.variant.level(PRECISION), "")
+
+
+def leaves_some(arm: Arm) -> bool:
+    """Whether an arm leaves layers in float by their names."""
+    factor = leaving_factor(arm)
+    return bool(factor) and bool(FACTORS[factor].left_by(arm.variant.level(factor)))

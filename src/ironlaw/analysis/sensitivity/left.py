@@ -1,0 +1,94 @@
+"""Int8 arms with layers left in float: what that costs and gains, and how far they agree on held-out inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ironlaw.analysis.sensitivity.alike import alike
+from ironlaw.analysis.sensitivity.layers import float_form
+from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
+from ironlaw.arm import Arm
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Comparison
+from ironlaw.factors import FACTORS
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Recording
+from ironlaw.replay import Use
+from ironlaw.sensitivity import Alike, LeftInFloat, Sensitivity
+
+NOT_COMPARED = Missing("its answers on further inputs were not compared")
+Compare = Callable[[str, str], Comparison]
+
+
+def left_in_float(
+    recording: Recording, sensitivities: dict[str, Maybe[Sensitivity]], compare: Compare
+) -> tuple[LeftInFloat, ...]:
+    """Of each arm that leaves layers in float by their names, and whose arm with all of them in int8 ran as well."""
+    found = []
+    for arm in recording.plan.asked():
+        if not leaves_some(arm):
+            continue
+        factor = leaving_factor(arm)
+        base = str(arm.variant.with_level(factor, FACTORS[factor].plain))
+        if base not in {one.name for one in recording.plan.arms}:
+            continue
+        in_float = float_form(recording, base)
+        names, nodes = _layers(arm, sensitivities.get(base, NOT_COMPARED))
+        found.append(
+            LeftInFloat(
+                arm=arm.name,
+                layers=names,
+                nodes=nodes,
+                base=base,
+                in_float=in_float,
+                slowdown=_ratio(compare(arm.name, base)),
+                gain=in_float if isinstance(in_float, Missing) else _ratio(compare(in_float, arm.name)),
+                base_held_out=own_answers(recording, base, Use.HELD_OUT),
+                chosen_by=own_answers(recording, arm.name, Use.CHOOSING),
+                held_out=own_answers(recording, arm.name, Use.HELD_OUT),
+            )
+        )
+    return tuple(found)
+
+
+def own_answers(recording: Recording, arm: str, use: Use) -> Maybe[Alike]:
+    """What an arm's own program answered beside the float network, on the most inputs of a use that were asked."""
+    replays = [one for one in recording.replays if one.arm == arm and use in one.arm_itself]
+    if not replays:
+        return NOT_COMPARED
+    most = max(replays, key=lambda one: one.arm_itself[use].inputs)
+    return alike(most.arm_itself[use], most.float_answers.get(use))
+
+
+def _layers(arm: Arm, found: Maybe[Sensitivity]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The layers' names and those of their nodes, as far as the arm's level and the replay give them."""
+    factor = leaving_factor(arm)
+    level = arm.variant.level(factor)
+    if isinstance(found, Missing):
+        return (level,), (level,)
+    left = [one for one in found.layers if set(one.nodes) <= set(FACTORS[factor].left_by(level))]
+    return tuple(one.name for one in left), tuple(node for one in left for node in one.nodes)
+
+
+def _ratio(comparison: Comparison) -> Maybe[Estimate]:
+    ln_ratio = comparison.ln_ratio
+    return ln_ratio.through(math.exp) if is_known(ln_ratio) else ln_ratio
+
+
+def unlike_held_out(recording: Recording, left: tuple[LeftInFloat, ...], least: float) -> set[str]:
+    """The arms that agree less than is requested on inputs held out from their choice.
+
+    Where layers were chosen by the shared inputs, agreement on these proves nothing: such an arm without answers on
+    held-out ones is among them.
+    """
+    were_chosen = {one.arm for one in recording.replays if one.mixtures}
+    return {
+        one.arm
+        for one in left
+        if (one.base in were_chosen if isinstance(one.held_out, Missing) else not _agrees(one.held_out, least))
+    }
+
+
+def _agrees(held_out: Alike, least: float) -> bool:
+    return is_known(held_out.least) and held_out.least >= least

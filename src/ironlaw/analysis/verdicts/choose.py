@@ -1,0 +1,165 @@
+"""Which layers to leave in float: those that cost the answers most for the time that int8 saves in them.
+
+The order proposes; sets of layers from its front are replayed on the inputs to choose by, and the smallest that agrees
+as far as is requested is measured as an arm in the rounds of all others. How far it agrees is then read on inputs that
+are held out from the choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ironlaw.analysis.agreement import agreements
+from ironlaw.analysis.compare import compare
+from ironlaw.analysis.concerns.circumstances import is_trained
+from ironlaw.analysis.layers.ledger import ledger
+from ironlaw.analysis.sensitivity.layers import float_form, sensitivity
+from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
+from ironlaw.analysis.turns import turns_of
+from ironlaw.analysis.verdicts.bench import bench, mean_of
+from ironlaw.arm import Arm
+from ironlaw.factors import FACTORS
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.plan import Plan, Replays
+from ironlaw.recording import Recording
+from ironlaw.replay import Use
+from ironlaw.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.split import Ledger
+from ironlaw.variant import ENGINE
+
+WITHIN_S = 90.0  # of one arm's replay
+SHARE = 0.15  # of the budget, that a replay may take
+_SIZES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+# Of the mean gain of a layer: what a layer that gains less is counted with, so that its ratio stays finite.
+_LEAST_GAIN = 0.05
+# Of all noise: the layers at the end of the order, which would change nothing.
+_LEAST_LOST = 1e-4
+
+
+def with_choices(recording: Recording, plan: Plan) -> Plan:
+    """The plan with the next step towards mixed arms: replays, sets, arms, and their answers on held-out inputs."""
+    if not is_trained(recording):
+        return plan
+    arms: list[Arm] = []
+    replays = list(plan.replays)
+    budget_s = plan.schedule.budget_s
+    within_s = WITHIN_S if budget_s is None else min(WITHIN_S, SHARE * budget_s)
+    for arm in _unfit(recording):
+        whole = [one for one in recording.replays if one.arm == arm.name and not one.mixtures]
+        if not whole:  # of an arm that was only compared, nothing is chosen
+            replays.append(Replays(arm=arm.name, within_s=within_s))
+            continue
+        found = sensitivity(recording, arm.name, _times(recording, arm.name))
+        if isinstance(found, Missing):
+            continue
+        if not found.mixtures:
+            sets = sets_to_try(found)
+            replays += [Replays(arm=arm.name, within_s=within_s, sets=sets)] if len(sets) > 1 else []
+        else:
+            arms += [_mixed(arm, found, floats) for floats in chosen(found, plan.agreement)]
+    known = {arm.name for arm in plan.arms}
+    prepared = {fact.arm for fact in recording.prepared}
+    replays += [
+        Replays(arm=arm.name, within_s=within_s, only_answers=True)
+        for arm in plan.asked()
+        if leaves_some(arm) and arm.name in prepared and arm.name not in plan.retired
+    ]
+    return replace(
+        plan,
+        arms=(*plan.arms, *(arm for arm in arms if arm.name not in known)),
+        replays=tuple({(one.arm, one.sets, one.only_answers): one for one in (*replays, *plan.replays)}.values()),
+    )
+
+
+def order(found: Sensitivity) -> tuple[LayerAnswers, ...]:
+    """The layers by answer lost over time gained, largest first; those whose absence nobody would notice left out.
+
+    A layer that loses time by int8 comes before all that gain some. Where a layer's time is not known it is counted
+    with the mean gain.
+    """
+    known = [one.gained_ns for one in found.layers if not isinstance(one.gained_ns, Missing)]
+    mean_ns = sum(abs(value) for value in known) / len(known) if known else 1.0
+    total = math.fsum(one.lost for one in found.layers if math.isfinite(one.lost))
+    worth = [one for one in found.layers if one.lost > _LEAST_LOST * total]
+
+    def ratio(one: LayerAnswers) -> float:
+        gained_ns = mean_ns if isinstance(one.gained_ns, Missing) else one.gained_ns
+        return one.lost / max(gained_ns, _LEAST_GAIN * mean_ns)
+
+    return tuple(sorted(worth, key=lambda one: -ratio(one)))
+
+
+def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
+    """Sets of layers from the front of the order, none first; both by what a layer costs for what it gains, and by what
+    it costs alone."""
+    by_worth = [one.name for one in order(found)]
+    by_loss = [one.name for one in found.layers if one.name in set(by_worth)]
+    sets = {tuple(names[:size]): None for size in _SIZES if size <= len(by_worth) for names in (by_worth, by_loss)}
+    return tuple(sets)
+
+
+def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
+    """The sets to measure: of those that agree as far as is requested on choosing inputs the two that give up least
+    time. None where int8 agrees by itself, or no set does.
+    """
+    fit = [one for one in found.mixtures if _agrees(one, least)]
+    if not fit or any(not one.floats for one in fit):
+        return ()
+    ranked = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))
+    return tuple(one.floats for one in ranked[:2])
+
+
+def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
+    """What leaving layers in float gives up of int8's gain, by the ledger; unknown layers with the mean."""
+    by_name = {one.name: one.gained_ns for one in found.layers}
+    known = [value for value in by_name.values() if not isinstance(value, Missing)]
+    mean_ns = sum(known) / len(known) if known else 1.0
+    return math.fsum(mean_ns if isinstance(value := by_name[name], Missing) else value for name in floats)
+
+
+def _agrees(one: MixedAnswers, least: float) -> bool:
+    alike = one.alike.get(Use.CHOOSING)
+    return alike is not None and is_known(alike.least) and alike.least >= least
+
+
+def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
+    nodes = {one.name: one.nodes for one in found.layers}
+    factor = leaving_factor(arm)
+    names = [node for name in floats for node in nodes[name]]
+    variant = arm.variant.with_level(factor, FACTORS[factor].leaving(names))
+    return Arm(name=str(variant), variant=variant)
+
+
+def _unfit(recording: Recording) -> list[Arm]:
+    """Of each engine the fastest int8 arm with layers that can be left, if it answers otherwise than is requested."""
+    on, plan = bench(recording), recording.plan
+    answers = agreements(recording.outputs, control=plan.control.name)
+    failed = {failure.arm for failure in recording.failures}
+    by_engine: dict[str, list[tuple[float, Arm]]] = {}
+    for arm in plan.asked():
+        series = on.series((1.0, arm.name), (-1.0, plan.control.name))
+        if leaving_factor(arm) and not leaves_some(arm) and series and arm.name not in failed:
+            by_engine.setdefault(arm.variant.level(ENGINE), []).append((mean_of(series), arm))
+    found = []
+    for entries in by_engine.values():
+        arm = min(entries, key=lambda entry: entry[0])[1]
+        agreement = answers.get(arm.name)
+        if agreement is not None and not _is_fit(agreement["top1_agreement"], agreement["cosine"], plan.agreement):
+            found.append(arm)
+    return found
+
+
+def _is_fit(top1: Maybe[float], cosine: Maybe[float], least: float) -> bool:
+    value = top1 if is_known(top1) else cosine
+    return is_known(value) and value >= least
+
+
+def _times(recording: Recording, arm: str) -> Maybe[Ledger]:
+    control = float_form(recording, arm)
+    if isinstance(control, Missing):
+        return control
+    turns = turns_of(recording)
+    comparison, pairs = compare(turns[control], turns[arm], recording.machine)
+    return ledger(recording, comparison, pairs) if len(pairs.replicates) else Missing("they share no round")

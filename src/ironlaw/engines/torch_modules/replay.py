@@ -1,0 +1,246 @@
+"""Replays layers of static int8 in torch modules: the traced network, run from a layer on with its int8 form simulated.
+
+torch.fx traces the module and puts observers where int8 would begin and end, as for the arm itself; after calibration
+their scales stand in for them. Weights are rounded by the arm's own observer of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ironlaw.errors import ArmFailed
+from ironlaw.replayer import Begun, Flipped, ReplaySite, Rounding
+
+HOW = "torch.fx, the network run from the layer on, with torch's fake quantization of what is int8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """A module that would be int8: its node, its weights as int8 has them, and the observers around it."""
+
+    node: Any
+    weights: Any
+    reads: tuple[Any, ...]  # nodes of observers that it reads
+    gives: Any | None  # node of the observer of its output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mix:
+    """Which layers are int8 in a run, and the observers whose tensors are rounded."""
+
+    layers: frozenset[Any] = frozenset()
+    rounded: frozenset[Any] = frozenset()
+    at_inputs: bool = False  # rounded where a layer reads them, and not for others
+
+
+class TorchReplayer:
+    """The sites of one traced module."""
+
+    how = HOW
+
+    def __init__(self, observed: Any) -> None:
+        """Of a module that was traced, prepared and calibrated.
+
+        Raises:
+            ArmFailed: no layer of it would be int8.
+        """
+        self._module = observed
+        self._nodes = list(observed.graph.nodes)
+        self._modules = dict(observed.named_modules(remove_duplicate=False))
+        self._steps = {node: step for node in self._nodes if (step := self._step_of(node)) is not None}
+        self._layers = [layer for node in self._nodes if (layer := self._layer_of(node)) is not None]
+        if not self._layers:
+            raise ArmFailed("no module of it with weights would be int8", hint="see ironlaw layers FILE")
+        self._by_node = {layer.node: layer for layer in self._layers}
+        self.sites = tuple(self._site(layer) for layer in self._layers)
+        self.at_once = len(self.sites)
+        self._whole = _Mix(layers=frozenset(self._by_node), rounded=frozenset(self._steps))
+        self._in_float: dict[Any, Any] = {}
+        self._in_int8: dict[Any, Any] = {}
+        self._arguments: tuple[Any, ...] = ()
+
+    def _step_of(self, node: Any) -> Rounding | None:
+        """The scale and zero point of an observer; None for any other node, and for one that saw nothing."""
+        if node.op != "call_module" or not hasattr(self._modules[str(node.target)], "calculate_qparams"):
+            return None
+        observer = self._modules[str(node.target)]
+        scale, zero = observer.calculate_qparams()
+        if scale.numel() != 1:
+            return None
+        return Rounding(
+            name=str(node.args[0]),
+            scale=float(scale),
+            zero=int(zero),
+            least=int(observer.quant_min),
+            most=int(observer.quant_max),
+        )
+
+    def _layer_of(self, node: Any) -> _Layer | None:
+        module = self._modules.get(str(node.target)) if node.op == "call_module" else None
+        weight = getattr(module, "weight", None)
+        if module is None or node in self._steps or getattr(module, "qconfig", None) is None:
+            return None
+        if weight is None or weight.dim() < 2:  # a norm's is one number for each channel
+            return None
+        reads = tuple(one for one in node.all_input_nodes if one in self._steps)
+        if not reads:
+            return None
+        gives = next((one for one in node.users if one in self._steps), None)
+        return _Layer(
+            node=node,
+            weights=_rounded_weight(module),
+            reads=reads,
+            gives=gives,
+        )
+
+    def _site(self, layer: _Layer) -> ReplaySite:
+        path = str(layer.node.target)
+        return ReplaySite(
+            name=path,
+            path=path,
+            operator=type(self._modules[path]).__name__,
+            nodes=(path,),
+            reads=tuple(self._steps[one] for one in layer.reads),
+            gives=None if layer.gives is None else self._steps[layer.gives],
+        )
+
+    def open(self, places: Sequence[int]) -> None:
+        """Nothing: one traced module serves them all."""
+
+    def begin(self, arguments: tuple[Any, ...]) -> Begun:
+        """Run both networks, and keep all values."""
+        self._arguments = arguments
+        self._in_float, self._in_int8 = {}, {}
+        in_float = self._run(_Mix(), keep=self._in_float)
+        return Begun(in_float=in_float, in_int8=self._run(self._whole, keep=self._in_int8))
+
+    def flip(self, place: int) -> Flipped:
+        """Run the network from a layer on, twice."""
+        layer = self._layers[place]
+        own: dict[Any, Any] = {}
+        rounded = frozenset((layer.gives,)) if layer.gives is not None else frozenset()
+        alone = _Mix(layers=frozenset((layer.node,)), rounded=rounded, at_inputs=True)
+        answers = self._run(alone, since=layer.node, known=self._in_float, keep=own)
+        given = layer.gives if layer.gives is not None else layer.node
+        return Flipped(
+            own_float=_array(self._in_float[layer.node]),
+            own_int8=_array(own[given]),
+            alone=answers,
+            left_float=self._run(self._without((layer,)), since=layer.node, known=self._in_int8),
+        )
+
+    def value_of(self, step: Rounding) -> Any:
+        """What a tensor was in the float network."""
+        return next(_array(value) for node, value in self._in_float.items() if node.name == step.name)
+
+    def mixed(self, floats: frozenset[int]) -> Callable[[tuple[Any, ...]], list[Any]]:
+        """The traced network with some modules in float."""
+        every = len(floats) == len(self._layers)
+        mix = _Mix() if every else self._without([self._layers[place] for place in floats])
+
+        def run(arguments: tuple[Any, ...]) -> list[Any]:
+            self._arguments = arguments
+            return self._run(mix)
+
+        return run
+
+    def _without(self, layers: Collection[_Layer]) -> _Mix:
+        """All in int8 but these, whose outputs stay float where nothing that is int8 reads them."""
+        left = {layer.node for layer in layers}
+        loose = {
+            layer.gives
+            for layer in layers
+            if layer.gives is not None and all(one in left or one.op == "output" for one in layer.gives.users)
+        }
+        return _Mix(layers=self._whole.layers - left, rounded=self._whole.rounded - loose)
+
+    def _run(
+        self, mix: _Mix, *, since: Any = None, known: dict[Any, Any] | None = None, keep: dict[Any, Any] | None = None
+    ) -> list[Any]:
+        """The outputs; with `since` what is before that node comes from `known`, and with `keep` values stay there."""
+        import torch
+
+        before = self._nodes[: self._nodes.index(since)] if since is not None else []
+        start = {node: known[node] for node in before if node in known} if known is not None else None
+        running = _interpreter(self, mix, keep)
+        with torch.inference_mode():
+            given = running.run(*self._arguments, initial_env=start)
+        return [_array(one) for one in _leaves(given)]
+
+    def step_of(self, node: Any) -> Rounding | None:
+        """The rounding of an observer's tensor."""
+        return self._steps.get(node)
+
+    def layer_of(self, node: Any) -> _Layer | None:
+        """The layer of a module's node."""
+        return self._by_node.get(node)
+
+
+def _interpreter(of: TorchReplayer, mix: _Mix, keep: dict[Any, Any] | None) -> Any:
+    import torch
+
+    class Running(torch.fx.Interpreter):
+        """Runs nodes with rounding where the mix says so."""
+
+        def run_node(self, n: Any) -> Any:
+            value = self._value(n)
+            if keep is not None:
+                keep[n] = value
+            return value
+
+        def _value(self, n: Any) -> Any:
+            step, layer = of.step_of(n), of.layer_of(n)
+            if step is not None:
+                (value,), _ = self.fetch_args_kwargs_from_env(n)
+                return rounded(value, step) if n in mix.rounded else value
+            if layer is None or n not in mix.layers:
+                return super().run_node(n)
+            arguments, named = self.fetch_args_kwargs_from_env(n)
+            if mix.at_inputs:
+                arguments = tuple(
+                    rounded(value, of.step_of(one)) if one in layer.reads else value
+                    for one, value in zip(n.args, arguments, strict=True)
+                )
+            module: Any = self.fetch_attr(n.target)
+            return torch.func.functional_call(module, {"weight": layer.weights}, arguments, named)
+
+    return Running(of._module, garbage_collect_values=keep is None)
+
+
+def rounded(value: Any, step: Rounding | None) -> Any:
+    """A tensor as int8 has it."""
+    import torch
+
+    if step is None:
+        return value
+    return torch.fake_quantize_per_tensor_affine(value, step.scale, step.zero, step.least, step.most)
+
+
+def _rounded_weight(module: Any) -> Any:
+    """A module's weights by its own observer of weights."""
+    import torch
+
+    observer = module.qconfig.weight()
+    weight = module.weight.detach()
+    observer(weight)
+    scale, zero = observer.calculate_qparams()
+    least, most = int(observer.quant_min), int(observer.quant_max)
+    if scale.numel() == 1:
+        return torch.fake_quantize_per_tensor_affine(weight, float(scale), int(zero), least, most)
+    return torch.fake_quantize_per_channel_affine(
+        weight, scale.float(), zero.to(torch.int32), int(observer.ch_axis), least, most
+    )
+
+
+def _leaves(given: Any) -> list[Any]:
+    if isinstance(given, dict):
+        return [leaf for value in given.values() for leaf in _leaves(value)]
+    if isinstance(given, list | tuple):
+        return [leaf for value in given for leaf in _leaves(value)]
+    return [given] if hasattr(given, "shape") else []
+
+
+def _array(value: Any) -> Any:
+    return value.detach().float().numpy()
