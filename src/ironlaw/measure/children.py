@@ -1,8 +1,8 @@
-"""What processes are to each other: children that end with their parent, and what they leave running behind them.
+"""Child processes: they end with their parent, and what they leave running is found and ended.
 
 A process group or a session is known by the number of its leader. That number is not given to another process while the
-leader waits to be reaped, so a group is ended before reaping its leader; and who is no parent of a process
-ends it by its descriptor, behind which the number cannot change hands.
+leader waits to be reaped, so a group is ended before reaping its leader; and a process that is not the parent ends
+another by its descriptor, which cannot come to refer to a different process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def die_with_parent(by: signal.Signals = signal.SIGKILL) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, so that none escapes by outliving it."""
+    """Become the parent of every descendant whose own parent ends, so that none escapes."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -39,7 +39,7 @@ def describe_exit(code: int) -> str:
 
 
 def _signal_name(number: int) -> str:
-    """Of a real-time signal, which only its distance from the first one names."""
+    """The name of a signal; a real-time signal is named by its distance from the first one."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -58,7 +58,7 @@ class ChildEnds:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
     def wait(self, *others: int, timeout_s: float | None = None) -> list[int]:
-        """Wait until a child ends, one of the other descriptors is readable, or time is up; those that are readable."""
+        """Wait until a child ends, a descriptor is readable, or the time is over; return the readable descriptors."""
         poll = select.poll()
         for descriptor in (self._reader, *others):
             poll.register(descriptor, select.POLLIN)
@@ -70,7 +70,7 @@ class ChildEnds:
 
 
 def ended_child() -> int | None:
-    """A child that has ended and is not reaped; None where none has.
+    """A child that has ended and is not reaped; None if there is none.
 
     Raises:
         ChildProcessError: there is no child.
@@ -132,7 +132,7 @@ def _reap_while_running(ends: ChildEnds, limit_s: float) -> None:
 
 
 def _reap() -> bool:
-    """Reap what has ended; whether children are left."""
+    """Reap ended children; return whether children are left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -150,7 +150,7 @@ def end_session(leader: int, *, limit_s: float) -> None:
 
 
 def _end_member(pid: int, session: int, deadline_s: float) -> None:
-    """End a process that is no child of this one, unless its number has come to be another's meanwhile."""
+    """End a process that is no child of this one, unless its number now belongs to a different process."""
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
@@ -182,12 +182,12 @@ def _children() -> list[int]:
 
 
 def _running(place: int, value: int) -> list[int]:
-    """The processes that have a value in that place of their state, by number."""
+    """The processes that have a value in this field of their state, by number."""
     return [int(name) for name in os.listdir("/proc") if name.isdecimal() and _holds(int(name), place, value)]
 
 
 def _holds(pid: int, place: int, value: int) -> bool:
-    """Whether a process runs, and has a value in that place of its state."""
+    """Whether a process runs, and has a value in this field of its state."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:  # it has ended since

@@ -50,7 +50,7 @@ class HardwareMeter:
         self._migrations_before: Maybe[int] = Missing("the turn has not begun")
 
     def attach(self) -> None:
-        """Open every group on every thread there is now. A group the kernel refuses is a gap in each of its turns."""
+        """Open every group on every current thread. A group that the kernel refuses is Missing in each of its turns."""
         self.close()
         self._threads = self._list_threads()
         _make_room(len(self._threads) * sum(len(group.events) for group in self._groups))
@@ -122,7 +122,7 @@ class HardwareMeter:
         return doubted(counts, cpu_ns=self._clock.cpu_ns, uncounted=self._uncounted(known))
 
     def _uncounted(self, readings: list[GroupReading]) -> str:
-        """Why the counts do not hold the whole process, or nothing."""
+        """Why the counts do not cover the whole process; empty if they do."""
         new = set(self._list_threads()) - set(self._threads)
         if new:
             self._threads = ()
@@ -147,7 +147,7 @@ class HardwareMeter:
 def doubted(counts: tuple[Count, ...], *, cpu_ns: int, uncounted: str) -> tuple[Count, ...]:
     """The counts of one group, each with its doubt.
 
-    When instructions or cycles cannot be true, nothing of the group is believed: they are what the rest is checked by.
+    If instructions or cycles are implausible, the whole group is doubted, since the others are checked against them.
     """
     if uncounted:
         return tuple(replace(count, doubt=uncounted) for count in counts)

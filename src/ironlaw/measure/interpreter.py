@@ -1,7 +1,7 @@
 """A replicate's interpreter: starts fresh, imports once, and forks every arm as a twin before any thread pool starts.
 
-It may be started and import long before its replicate is due, while nothing is measured; which twins it is to fork, it
-learns then. Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recorder.
+It may be started and import long before its replicate is due, while nothing is measured; it receives the twins to fork
+later. Run as `python -m ironlaw.measure.interpreter FD`; FD is its socket to the recorder.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _imports(names: tuple[str, ...], line: Line) -> bool:
-    """Import them; whether that succeeded, else the recorder has the reason."""
+    """Import modules; return whether that succeeded. The recorder is sent the reason if not."""
     name = ""
     try:
         for name in names:
@@ -80,7 +80,7 @@ def _imports(names: tuple[str, ...], line: Line) -> bool:
 class _Supervisor:
     """Reports every twin's end, and sees that nothing outlives it.
 
-    It alone reaps the twins, so that it alone can end one by its number without the risk of meeting another process.
+    Only it reaps the twins, so that only it can safely end one by its process number.
     """
 
     def __init__(self, line: Line, names: dict[int, str]) -> None:
@@ -91,7 +91,7 @@ class _Supervisor:
         self._ends = ChildEnds()
 
     def run(self) -> None:
-        """Until no twin is left; they all end when the recorder ends."""
+        """Run until no twin is left; they all end when the recorder ends."""
         self._report_ended()  # those that ended before anybody listened
         while self._names:
             listening = () if self._is_over else (self._line.fileno(),)
@@ -161,7 +161,7 @@ def _fork(setup: TwinSetup, setups: Sequence[TwinSetup]) -> int:
 
 
 def _lead_group(pid: int) -> None:
-    """Make a twin the leader of a group of its own, which what it starts is known by; both sides do it.
+    """Make a twin the leader of a process group, which identifies what it starts; parent and twin both do this.
 
     A program that signals its own group, as some do at their end, then reaches no other arm.
     """
@@ -170,7 +170,7 @@ def _lead_group(pid: int) -> None:
 
 
 def _print_to(log: str) -> None:
-    """Let this process print to a file of its own: what one arm says must not explain another one's end."""
+    """Redirect this process's output to a file of its own, so that an arm's failure is explained by its own output."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, sys.stdout.fileno())
     os.dup2(file, sys.stderr.fileno())

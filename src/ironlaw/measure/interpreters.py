@@ -1,4 +1,4 @@
-"""Starting the interpreters of a replicate: side by side, and ahead of time while CPUs have nothing to do."""
+"""Start the interpreters of a replicate in parallel, and ahead of time while CPUs are idle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Environment = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An interpreter that is wanted: the variables that it starts with, what it imports, and whom it forks."""
+    """A requested interpreter: its environment variables, its imports, and the twins it forks."""
 
     environment: Environment
     imports: tuple[str, ...]
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(slots=True, kw_only=True)
 class Launched:
-    """An interpreter on its way, or why it could not be launched."""
+    """An interpreter that is starting, or why it could not be launched."""
 
     environment: Environment
     imports: tuple[str, ...]
@@ -66,11 +66,11 @@ class Interpreters:
         self.active: list[Interpreter] = []
 
     def take(self, requests: Iterable[Request]) -> list[Launched]:
-        """One for each: started now, unless there is one that was started ahead; they import side by side."""
+        """Return one per request: one started ahead if there is one, else a new one. They import in parallel."""
         return [self._taken(one) or self._launch(one.environment, one.imports) for one in requests]
 
     def _taken(self, request: Request) -> Launched | None:
-        """One that was started ahead and has imported nothing that its twins do not need."""
+        """An interpreter that was started ahead and has imported nothing that its twins do not need."""
         launched = self._ahead.pop(request.environment, None)
         if launched is not None and not set(launched.imports) <= set(request.imports):
             if launched.interpreter is not None:
@@ -120,7 +120,7 @@ class Interpreters:
                 room -= 1
 
     def fork(self, launched: Launched, request: Request) -> tuple[Launched, list[TwinProcess]]:
-        """Wait until it has imported, and have it fork its twins; none where that failed, for the reason that it holds.
+        """Wait until it has imported, and make it fork its twins; none if that failed, for the reason that it holds.
 
         One that was started ahead and is lost by now is replaced.
         """
@@ -138,7 +138,7 @@ class Interpreters:
         self._ahead.clear()
 
     def _launch(self, environment: Environment, imports: tuple[str, ...]) -> Launched:
-        """Start the process of one and say what it is to import; does not wait for it."""
+        """Start the process of an interpreter and send it its imports, without waiting."""
         launched = Launched(
             environment=environment,
             imports=imports,

@@ -36,8 +36,8 @@ def signal_of(interrupt: KeyboardInterrupt) -> Maybe[str]:
 class Interruption:
     """While it is entered, the first of the signals raises Signalled and those that follow only count.
 
-    A signal that is handled, or ignores as nohup does, stays theirs. Outside the main thread, which alone gets
-    signals, nothing changes.
+    Signals that already have a handler, or are ignored as under nohup, are left alone. Outside the main thread, which
+    alone receives signals, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Interruption:
         return self
 
     def close(self) -> None:
-        """From here on no signal is raised: what was measured is being kept."""
+        """Raise no signals from now on, while the measurements are saved."""
         self._is_closing = True
 
     def __exit__(self, *raised: object) -> None:

@@ -17,7 +17,7 @@ from ironlaw.watcher import Watcher
 
 
 def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: Advice) -> Recording:
-    """Measure a plan, write the recording to `out`, and return it; after Ctrl-C, what there is of it.
+    """Measure a plan, write the recording to `out`, and return it; after Ctrl-C, return what was recorded so far.
 
     Raises:
         BadInput: `out` exists (without force), is being written or cannot be, or is a file that the plan reads; or the
@@ -62,7 +62,7 @@ def record_to(out: Path, plan: Plan, *, force: bool, watcher: Watcher, advice: A
 
 
 def _refused(error: OSError, sink: RecordingWriter) -> IronlawError:
-    """What the system refused the recorder: descriptors, memory, space. What was counted before is kept."""
+    """The error for descriptors, memory or space that the system refused; what was counted before is kept."""
     why = f"the system refused a resource that every run needs: {error.strerror}"
     if not sink.has_readings:
         sink.discard()

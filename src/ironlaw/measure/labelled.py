@@ -1,4 +1,4 @@
-"""How often an arm is right: its top class on images of known class."""
+"""The accuracy of an arm: its top class on labelled images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ironlaw.program import Program
 
 
 def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[Label, ...]) -> Labelled:
-    """Infer every labelled input once, in batches as the arm takes them, and count the right top classes.
+    """Infer every labelled input once, in the arm's batches, and count the correct top classes.
 
     Raises:
         ArmFailed: the model takes no images, gives no classes, or fewer than a label says.
@@ -29,7 +29,7 @@ def judge_labels(arm: str, program: Program, model: LoadedModel, labels: tuple[L
 
 
 def _classes(outputs: Any, labels: tuple[Label, ...]) -> Any:
-    """The first output: a row for each input with a number for each class."""
+    """The first output: one row per input with one number per class."""
     given = leaves(outputs)
     if not given or len(given[0].shape) != 2:
         raise ArmFailed("its first output is not one row of classes per input", hint="leave --labels out")
@@ -43,7 +43,7 @@ def _classes(outputs: Any, labels: tuple[Label, ...]) -> Any:
 
 
 def check_fit(model: LoadedModel, labels: tuple[Label, ...]) -> None:
-    """See before anything is measured that the labels are of inputs and of classes that the model has.
+    """Check before anything is measured that the labels fit the model's inputs and classes.
 
     Raises:
         ArmFailed: they name images and its factory gives the inputs, or the other way round; are more than inputs; or

@@ -1,4 +1,4 @@
-"""What one turn cost, in the shape every meter gives it."""
+"""The cost of one turn, in a form common to all meters."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def migrations_since(before: Maybe[int], threads: tuple[int, ...]) -> Maybe[int]
 
 
 def measured(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count, ...]) -> Measured:
-    """One turn, from the process's clock and what was counted beside it."""
+    """One turn, from the process clock and the counts."""
     return Measured(
         cpu_ns=clock.cpu_ns,
         user_ns=clock.user_ns,
@@ -55,7 +55,7 @@ def measured(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count
 
 
 def elapsed(before: Maybe[int], after: Maybe[int]) -> Maybe[int]:
-    """What a counter of the kernel's grew by during a turn."""
+    """The growth of a kernel counter during a turn."""
     if is_known(before) and is_known(after):
         if after < before:
             return Missing("went backwards while the turn ran: a thread that ended took its count with it")

@@ -1,6 +1,6 @@
-"""What the recorder and the processes of the arms say to each other: one JSON line each over a socket.
+"""Messages between the recorder and the processes of arms: one JSON line each, over a socket.
 
-The recorder sends orders. What comes back are facts, ready for the recording.
+The recorder sends orders; the processes return facts, ready for the recording.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Prepare(msgspec.Struct, tag="prepare", frozen=True):
 
 
 class Load(msgspec.Struct, tag="load", frozen=True):
-    """Load what was prepared; without an answer, since what goes wrong is the answer to the start that follows.
+    """Load what was prepared. There is no answer: a failure is the answer to the start that follows.
 
     On the CPUs that are named, where the arm's own are taken.
     """
@@ -140,7 +140,7 @@ class TwinSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imports:
-    """An interpreter's first order: what to import, long before it is known which twins it is to fork."""
+    """An interpreter's first order: what to import, before its twins are known."""
 
     names: tuple[str, ...]
     withheld: tuple[str, ...] = ()  # modules that must not be imported: see ironlaw.telemetry
@@ -150,7 +150,7 @@ class Imports:
 class Launch:
     """An interpreter's second order: the twins to fork, and what to import before.
 
-    The twins' ends of their sockets come along, in the order of the setups.
+    The twins' ends of their sockets are sent with it, in the order of the setups.
     """
 
     imports: tuple[str, ...]
@@ -176,7 +176,7 @@ class Died(msgspec.Struct, tag="died", frozen=True):
 
 
 class Left(msgspec.Struct, tag="left", frozen=True):
-    """Every twin has ended; what ran on in sessions of its own, whichever arm's it was, and was ended."""
+    """Every twin has ended; the commands that still ran in sessions of their own, of any arm, and were ended."""
 
     commands: tuple[str, ...]
 
@@ -211,7 +211,7 @@ class Loss(Enum):
 
 
 class LineLost(IronlawError):
-    """The other end is closed, did not answer within its time, or sent what is no message."""
+    """The other end is closed, did not answer in time, or sent something that is no message."""
 
     def __init__(self, message: str, *, loss: Loss) -> None:
         super().__init__(message, hint="see the arm's own output for the reason")
@@ -263,7 +263,7 @@ class Line:
         return line
 
     def take(self) -> bytes | None:
-        """A line that has come whole, without its newline; None where none has."""
+        """A complete received line, without its newline; None if there is none."""
         end = self._waiting.find(b"\n", self._searched)
         if end < 0:
             self._searched = len(self._waiting)
@@ -274,7 +274,7 @@ class Line:
         return line
 
     def fill(self) -> None:
-        """Read what has come; waits where nothing has.
+        """Read what was received; wait if nothing was.
 
         Raises:
             LineLost: the other end is closed, or more came than a line can hold.
@@ -328,12 +328,12 @@ class Line:
         return None if line is None else _ENDS.decode(line)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the socket."""
         self._socket.close()
 
 
 def first_readable(*lines: Line, deadline_s: float | None) -> Line | None:
-    """The first of the lines on which something has come or that was closed; None when time is up before."""
+    """The first line that has data or was closed; None if the time is over before."""
     poll = select.poll()
     for line in lines:
         poll.register(line.fileno(), select.POLLIN)

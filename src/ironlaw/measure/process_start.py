@@ -1,4 +1,4 @@
-"""What a process of the recorder's starts with: its environment, a line to the recorder, and a file to print to."""
+"""What a child of the recorder starts with: its environment, a line to the recorder, and a file for its output."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def new_line(theirs: contextlib.ExitStack) -> tuple[Line, socket.socket]:
 
 
 def threading_environment(threads: int) -> dict[str, str]:
-    """What sets the size of the thread pools of an arm's process, from its start on."""
+    """The environment variables that set the size of thread pools in an arm's process."""
     return {name: str(threads) for name in _THREAD_VARIABLES} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def user_environment() -> dict[str, str]:
-    """A name for a user who has none, as in a container run with --user: torch 2.9's compiler fails without."""
+    """A name for a user without one, as in a container run with --user: torch 2.9's compiler fails without it."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
@@ -38,7 +38,7 @@ def user_environment() -> dict[str, str]:
 
 
 def with_tail(reason: str, log: Path) -> str:
-    """Why a process was lost, with the last line of what it had printed, of which there may be gigabytes."""
+    """Why a process was lost, with the last line of its output, which may be gigabytes long."""
     try:
         with log.open("rb") as printed:
             printed.seek(max(0, printed.seek(0, os.SEEK_END) - _TAIL_BYTES))

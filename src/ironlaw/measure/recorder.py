@@ -1,4 +1,4 @@
-"""The recorder: takes a plan through its replicates and rounds, and writes down everything that becomes known."""
+"""The recorder: runs a plan's replicates and rounds, and records every fact."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CODE_PLAIN_REPLICATES = 3
 
 
 class Sink(Protocol):
-    """Takes facts in the order in which they become known; a RecordingWriter, or a list in tests."""
+    """Receives facts in order; a RecordingWriter, or a list in tests."""
 
     def write(self, fact: Fact) -> None:
         """Keep one fact."""
@@ -59,7 +59,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """What the recorder asks; both answers come from outside, since measuring does not think.
+    """The decisions that the recorder requests from outside, since `measure` does not analyse.
 
     `next_replicate` is asked before each replicate: whether there is one, and which arms it measures. `dimension` is
     asked once they have started: how many rounds, of how many inferences.
@@ -132,7 +132,7 @@ class _Run:
     def say(self, doing: str, replicates: float = 0.0) -> None:
         """Report how far the run is, never less than before, and never all the way before it has ended.
 
-        By the time that it will take: its budget, or what the replicates that are foreseen take, where these end it.
+        The whole is the expected time: the budget, or the expected time of the planned replicates if these end the run.
         """
         done = share_done(
             self.spent, self.plan.schedule, elapsed_s=self.elapsed_s(), replicates=replicates, foreseen=self.foreseen
@@ -144,7 +144,7 @@ class _Run:
 def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Advice) -> Ending:
     """Run the plan on the stage; every fact goes to the sink the moment it is known.
 
-    An arm that fails takes no further turns and the others continue. Ctrl-C ends the run with what there is.
+    An arm that fails takes no further turns, and the others continue. Ctrl-C ends the run with what was recorded.
 
     Raises:
         BadInput: a model or input does not exist; nothing was measured.
@@ -235,7 +235,7 @@ def _run_replicates(run: _Run) -> Ending:
 
 
 def _adopt(run: _Run, plan: Plan) -> None:
-    """Go on by a plan that may have further arms, or fewer that take turns."""
+    """Continue with a plan that may have more arms, or fewer that take turns."""
     if plan == run.plan:
         return
     was, known = run.plan, {arm.name for arm in run.plan.arms}
@@ -297,7 +297,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
 
 
 def _count(run: _Run, replicate: int, arms: tuple[Arm, ...], size: Dimension) -> None:
-    """The rounds that count, as long as the next one still fits into the budget."""
+    """Run the counted rounds, as long as the next one fits into the budget."""
     rng = random.Random(f"{run.plan.seed}/{replicate}")
     longest_s = 0.0
     for number, order in enumerate(order_rounds(len(arms), size.rounds, rng)):
@@ -372,7 +372,7 @@ def _measure_nothing(run: _Run) -> None:
 
 
 def _answer(run: _Run) -> int:
-    """Ask the arms that have not answered yet, while there is time; how many."""
+    """Collect outputs from arms that have given none, while there is time; return their number."""
     run.watch.turn_to(Activity.ANSWERS)
     lost = run.sweeps.lost if run.sweeps else set()
     silent = tuple(arm for arm in run.alive() if arm.name not in run.answered and arm.name not in lost)

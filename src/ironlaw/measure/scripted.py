@@ -1,7 +1,7 @@
 """The scripted stage: readings by a stated law instead of a model, a PMU and a clock.
 
 What an arm does is written down (instructions, cycles per instruction, page faults ...), so the cause of every
-difference is known, and the whole pipeline can be asked whether it finds it. Time is virtual: a run takes milliseconds.
+difference is known, and tests can check that the whole pipeline finds it. Time is virtual: a run takes milliseconds.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ EXTRAS = (CACHE_REFERENCES, CACHE_MISSES, BRANCHES, BRANCH_MISSES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burden:
-    """What one cause costs an inference of an arm, and the level of a factor that decides whether it is there.
+    """What a cause costs an inference of an arm, and the factor level that decides whether the arm has it.
 
-    It is there until an arm has `factor` at `level`; with `is_brought` it is there only in arms that have. Amounts are
-    added to the arm's own law; `checks` and `census` are what the burden shows of itself.
+    Arms have it unless they have `factor` at `level`; with `is_brought`, only arms at that level have it. Amounts are
+    added to the arm's law; `checks` and `census` are the readings that show the burden.
     """
 
     factor: str

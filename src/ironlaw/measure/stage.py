@@ -1,4 +1,4 @@
-"""Where arms take their turns: real processes, or a script. The recorder knows no more of them than this."""
+"""The stage on which arms run: real processes, or a script. This is the recorder's only interface to them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ironlaw.program import PreparedModel
 class Stage(Protocol):
     """Prepares arms, starts replicates of them, and lets one after the other take a turn.
 
-    Whatever goes wrong with an arm comes back as a Failure of that arm; only the recorder decides what it means.
+    Any error of an arm is returned as a Failure of that arm; the recorder decides what follows.
     """
 
     def inspect(self) -> Machine:
         """The machine."""
 
     def check_counters(self) -> CounterCheck:
-        """The known-answer test; everything later is counted as it says."""
+        """Run the known-answer test, which decides what is counted later."""
 
     def measure_ceilings(self, machine: Machine) -> Ceilings:
-        """The most the machine does on the CPUs of the arms."""
+        """Measure the machine's highest rates on the CPUs of the arms."""
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Make and save each arm's model; arms that can share one do. One ArmPrepared or Failure an arm."""

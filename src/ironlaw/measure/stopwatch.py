@@ -1,4 +1,4 @@
-"""What a run's wall time goes into: every moment belongs to one activity."""
+"""The wall time of a run by activity: every moment belongs to exactly one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ironlaw.fact import Activity, Spent
 
 
 class Stopwatch:
-    """Adds up the seconds of a run by what it does; what it gives adds up to the time that passed."""
+    """Adds up the seconds of a run by activity; the sums add up to the elapsed time."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         """Start in preparing."""
@@ -18,14 +18,14 @@ class Stopwatch:
         self._since_s = now_s()
 
     def turn_to(self, activity: Activity) -> None:
-        """Do something else from now on."""
+        """Change the current activity."""
         self.split({})
         self._activity = activity
 
     def split(self, parts: Mapping[Activity, float]) -> None:
         """Give parts of the time since the last call to other activities, in seconds; the rest is the current one's.
 
-        Parts that continued side by side may add up to more than the time that passed; they share it then.
+        Parts that ran in parallel may add up to more than the elapsed time; it is then divided in proportion.
         """
         now_s = self._now_s()
         passed_s, self._since_s = now_s - self._since_s, now_s
@@ -47,7 +47,7 @@ class Stopwatch:
 
 
 class Laps:
-    """A clock that gives the seconds since it was last asked."""
+    """A clock that returns the seconds since the last call."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         """Start the first lap."""

@@ -1,4 +1,4 @@
-"""Interpreters and twins as the recorder holds them: what they send, how they ended, and how they are ended."""
+"""Interpreters and twins from the recorder's side: what they send, how they ended, and how to end them."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ class Interpreter:
     def _end_and_reap(self) -> str:
         """End it where it has not ended, and its session with it; how it ended.
 
-        Its line is closed when it ends, so that one that has ended by itself keeps its own exit code here. It is reaped
-        last: until then the number of its session is not reused.
+        Its line closes when it ends, so that a process that ended by itself keeps its exit code. It is reaped last:
+        until then the number of its session is not reused.
         """
         os.kill(self.process.pid, signal.SIGKILL)
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)

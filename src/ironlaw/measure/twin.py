@@ -71,7 +71,7 @@ _GRADIENTS = (
 
 
 def serve(setup: TwinSetup) -> None:
-    """Answer orders until the recorder hangs up. What an arm's code raises is reported as a Failure."""
+    """Answer orders until the recorder closes the connection. Exceptions of an arm's code are reported as a Failure."""
     line = Line(socket.socket(fileno=setup.fd))
     os.sched_setaffinity(0, setup.cpus)
     twin, own = Twin(setup), os.getpid()
@@ -105,9 +105,9 @@ class Twin:
         self._unloaded: list[Fact] = []  # why it could not be loaded
 
     def obey(self, order: Order) -> list[Fact]:
-        """Do what was ordered and return what became known by it; the last fact answers the order.
+        """Execute an order and return the resulting facts; the last one answers the order.
 
-        Loading is not answered: that it failed is the answer to the start behind it.
+        Loading is not answered: a failure is the answer to the start that follows.
         """
         if isinstance(order, Load):
             self._unloaded = self._done_or_failed(order)

@@ -1,4 +1,4 @@
-"""The twins of a replicate as the recorder asks them: one order, or one order each side by side."""
+"""The twins of a replicate: one order to one twin, or one order each in parallel."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class _Running:
 
 
 class Twins:
-    """Those that there are, by arm. One that fails has left."""
+    """The live twins by arm; one that fails is removed."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Start without twins."""
         self._twins: dict[str, TwinProcess] = {}
         self.replicate = -1  # whose they are; -1 while models are prepared
 

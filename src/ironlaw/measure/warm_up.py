@@ -1,4 +1,4 @@
-"""When an arm is warm: the series of its first inferences has become steady, or is as long as it had to be before."""
+"""Warming up: until the series of an arm's first inferences is steady, or is as long as earlier replicates needed."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class WarmUp:
 
 
 class WarmUps:
-    """What the arms of a run have needed so far: one length for all arms of an engine.
+    """The warm-up that a run's arms have needed so far: one length for all arms of an engine.
 
-    One for all of them, since how long it takes one arm varies as much as it does between equal arms: as long as it
-    took half of them to come within 10 % of their later times, and all of them within 25 %. An arm that alone asks for
+    The length is that by which half of the arms came within 10 % of their later times, and all of them within 25 %. It
+    is shared, since the lengths of different arms vary no more than those of equal arms. An arm that alone asks for
     more than that half is judged in a second process before the others follow it: a host that changed its speed
     meanwhile looks the same, once.
     """
 
     def __init__(self) -> None:
-        """Nothing is known yet."""
+        """Start without knowledge of any arm."""
         self._series: dict[str, dict[str, list[tuple[int, ...]]]] = {}  # by engine and arm, one of each process
 
     def note(self, arm: Arm, started: ArmStarted) -> None:
-        """One has started."""
+        """Note that an arm has started."""
         if started.warm_up_judged:
             of_engine = self._series.setdefault(arm.variant.level(ENGINE), {})
             of_engine.setdefault(arm.name, []).append(started.warm_up_ns)
@@ -128,5 +128,5 @@ def inference_s(started: ArmStarted) -> float:
 
 
 def warming_s(started: ArmStarted) -> float:
-    """What warming an arm up took, with what was done before each inference."""
+    """The time of an arm's warm-up, including the work before each inference."""
     return (sum(started.warm_up_ns) + started.between_ns * len(started.warm_up_ns)) / 1e9
