@@ -14,6 +14,9 @@ from ironlaw.circumstance import ShortBudget
 from ironlaw.fact import Ending, Fact
 from ironlaw.plan import Plan
 
+# Replicates after which there is a first interval. What needs none of their time waits until then.
+FIRST_INTERVAL = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicateSpent:

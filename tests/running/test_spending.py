@@ -8,9 +8,10 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
+from ironlaw.code import CodeSamples
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Outcome
-from ironlaw.fact import Activity, Ended
+from ironlaw.fact import Activity, Census, Ended, Outputs, Reading
 from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import is_known
@@ -111,3 +112,21 @@ def test_at_least_half_of_the_time_behind_preparing_is_counted_in_eight_replicat
         recording = run(Script(arms=TWO, turn_noise=noise), budget_s=240.0)
         assert counted_share(recording) >= 0.5
         assert len(ran_in(recording, serving=False)) >= 8
+
+
+def test_a_first_interval_comes_before_code_and_answers_and_these_before_experiments() -> None:
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=240.0), code=True)
+    kept = Kept()
+    record(plan, ScriptedStage(Script(arms=TWO)), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
+    places = [at for at, fact in enumerate(kept) if isinstance(fact, CodeSamples | Outputs | Census)]
+    before = {fact.replicate for fact in kept[: places[0]] if isinstance(fact, Reading)}
+    assert before == {0, 1, 2}
+    assert ran_in(assemble(kept), serving=True)[0] == 3
+
+
+def test_where_few_replicates_fit_answers_come_with_the_first() -> None:
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=40.0))
+    kept = Kept()
+    record(plan, ScriptedStage(Script(arms=TWO)), kept, watcher=Unwatched(), advice=advise_wanted(Wanted(causes=())))
+    place = next(at for at, fact in enumerate(kept) if isinstance(fact, Outputs | Census))
+    assert {fact.replicate for fact in kept[:place] if isinstance(fact, Reading)} == {0}

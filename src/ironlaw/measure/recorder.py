@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ironlaw.arm import Arm
 from ironlaw.circumstance import Circumstance
+from ironlaw.code import CodeSamples
 from ironlaw.errors import BadInput
 from ironlaw.fact import (
     SCHEMA,
@@ -38,15 +39,13 @@ from ironlaw.measure.warm_up import WarmUps, inference_s, warming_s
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
-from ironlaw.situation import Dimension, NextReplicate, ReplicateSpent, Situation
+from ironlaw.situation import FIRST_INTERVAL, Dimension, NextReplicate, ReplicateSpent, Situation
 from ironlaw.watcher import Watcher
 
 # A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
 CODE_MOST_INFERENCES = 20_000
 MOST_REACHED = 0.99  # the rest is ending
-# The machine's ceilings wait until there is an interval, for the progress display: they take 6 s.
-FIRST_RESULT = 2
-# What sampling adds is measured in the first replicates: there each turn has as many inferences without it.
+# What sampling adds is measured in the first sampled replicates: there each turn has as many inferences without it.
 CODE_PLAIN_REPLICATES = 3
 
 
@@ -224,7 +223,7 @@ def _run_replicates(run: _Run) -> Ending:
             if math.isinf(run.left_s()):
                 _measure_ceilings(run)
             return step.ending
-        if len(run.spent) >= FIRST_RESULT:
+        if len(run.spent) >= FIRST_INTERVAL:
             _measure_ceilings(run)
         _adopt(run, step.plan)
         run.watch.turn_to(Activity.PLANNING)
@@ -343,10 +342,11 @@ def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     run.watch.turn_to(Activity.SAMPLING)
     run.say("sampling code", replicate + 1)
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
+    sampled = {fact.replicate for fact in run.facts if isinstance(fact, CodeSamples)}
     for arm in arms:
         wanted = round(size.code_s / len(arms) / max(inference_s(run.started[arm.name]), 1e-9))
         inferences = max(1, min(CODE_MOST_INFERENCES, wanted))
-        order = CodeTurn(round=replicate, inferences=inferences, plain=replicate < CODE_PLAIN_REPLICATES)
+        order = CodeTurn(round=replicate, inferences=inferences, plain=len(sampled) < CODE_PLAIN_REPLICATES)
         run.keep(run.stage.code_turn(arm, order))
 
 

@@ -26,7 +26,7 @@ from ironlaw.experiment import CauseState
 from ironlaw.fact import Ceilings, CounterCheck, Reading
 from ironlaw.plan import CEILINGS_S, Schedule
 from ironlaw.recording import assemble
-from ironlaw.situation import Dimension, Situation
+from ironlaw.situation import FIRST_INTERVAL, Dimension, Situation
 
 # Of the time that is left, what is planned with: starting varies, and a turn cannot be cut.
 USABLE = 0.97
@@ -246,14 +246,20 @@ class _Sizing:
 
     def _filled(self, length: Length, *, extras: bool, answers: bool) -> Dimension:
         counted_s = length.rounds * self.round_s()
+        so_far = len(self.situation.spent) - 1
+        # A first interval comes before layers, code and answers, if they still come before experiments are chosen.
+        is_early = self._has_budget() and so_far < FIRST_INTERVAL and so_far + length.replicates >= 2 * ALONE
         return Dimension(
             turns={name: (count,) * length.rounds for name, count in self.turns.items()},
-            layers_s=_layers_s(self.situation, counted_s) if extras else 0.0,
-            code_s=_code_s(self.situation, self.arms, counted_s) if extras else 0.0,
-            answers=answers,
-            foreseen=len(self.situation.spent) - 1 + length.replicates,
+            layers_s=_layers_s(self.situation, counted_s) if extras and not is_early else 0.0,
+            code_s=_code_s(self.situation, self.arms, counted_s) if extras and not is_early else 0.0,
+            answers=answers and not is_early,
+            foreseen=so_far + length.replicates,
             circumstances=self._left_out(extras=extras, answers=answers),
         )
+
+    def _has_budget(self) -> bool:
+        return self.situation.plan.schedule.budget_s is not None
 
     def _left_out(self, *, extras: bool, answers: bool) -> tuple[ShortBudget, ...]:
         plan = self.situation.plan
