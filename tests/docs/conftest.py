@@ -26,6 +26,7 @@ from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.docs.pages import ROOT, snippets
 from tests.golden.make import facts
 from tests.history.recordings import Stated, write
+from tests.language_models import decoder_folder
 from tests.scripted import SOUND
 
 MODEL = """
@@ -93,6 +94,9 @@ def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (tmp_path / place).write_text(MODEL)
     for name in ("net.onnx", "net_fp16.onnx", "net_int4.onnx"):
         save_relu(tmp_path / name)
+    for name in ("model", "a-q8_0", "a-q4_0", "smollm2-q8_0", "smollm2-q4_1"):
+        (tmp_path / f"{name}.gguf").write_bytes(b"GGUF")  # that it is there is all that is looked at beforehand
+    decoder_folder(tmp_path / "llama")
     from PIL import Image
 
     (tmp_path / "photos").mkdir()
