@@ -131,6 +131,21 @@ def test_a_thread_that_looking_at_the_program_starts_is_there_before_counting(mo
     assert reading.threads_after == started.threads
 
 
+def test_compilations_of_a_turn_are_those_since_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twin.Twin, "_enter_process", lambda self, settings: None)
+    monkeypatch.setattr(twin, "engine", lambda name: NoEngine())
+    monkeypatch.setattr(saved, "load", lambda folder: None)
+    counted = iter([3, 3, 5])  # when it has warmed up, and around the turn
+    monkeypatch.setattr(twin, "compilations", lambda: next(counted))
+    served = twin.Twin(setup_of())
+    served.obey(Load(PreparedModel(path="nowhere/model.pt", size_bytes=0, phases_ns={}, weights="")))
+    (started,) = served.obey(Start(warm_up_limit_ns=0))
+    (reading,) = served.obey(Turn(round=0, position=0, group=-1, inferences=1))
+    assert isinstance(started, ArmStarted)
+    assert isinstance(reading, Reading)
+    assert (started.compilations, reading.compilations) == (3, 2)
+
+
 class Gradients:
     """Loads a module's call under inference_mode: one that needs gradients, or one that fails in any case."""
 
