@@ -22,8 +22,9 @@ class DynamicQuantization(Cause):
         "kernel in eager PyTorch, given the range of their inputs (`activation-ranges=fixed`); what quantizing itself"
         " costs stays in both. Static `int8` is no such test: it takes other layers too and keeps int8 between them. "
         "In ONNX Runtime the file's DynamicQuantizeLinear becomes a QuantizeLinear with a constant scale; the integer "
-        "operators behind it stay. Of an LSTM, of other engines, and of layers packed for oneDNN or QNNPACK the range "
-        "cannot be given: those are only consistent with it"
+        "operators behind it stay; in a compiled model the operators that find it become constants. Of an LSTM, of "
+        "other engines, and of layers packed for oneDNN or QNNPACK the range cannot be given: those are only "
+        "consistent with it"
     )
     count = "dynamic_operators"
     if_none = "it finds no ranges at each call"

@@ -39,7 +39,7 @@ def test_int8_gives_same_outputs_and_calls_int8_kernels(tmp_path: Path) -> None:
     assert {"prepare", "calibrate", "convert", "compile"} <= set(prepared.phases_ns)
 
 
-@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-weights"])
+@pytest.mark.parametrize("precision", ["int8-weights"])
 def test_what_it_does_not_offer_is_refused(tmp_path: Path, precision: str) -> None:
     with pytest.raises(ArmFailed, match=f"compiled cannot run {precision}"):
         small.run(engine, f"{precision}@compiled", small.seeing(), tmp_path)

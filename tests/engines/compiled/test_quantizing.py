@@ -11,6 +11,7 @@ from torch import nn
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.compiled.quantizing import QuantizedGraph, quantized, refuse_no_such_module
 from ironlaw.errors import ArmFailed
+from ironlaw.variant import Variant
 
 pytest.importorskip("torchao")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -32,23 +33,37 @@ class Parts(nn.Module):
 INPUT = (torch.ones(1, 3, 16, 16),)
 
 
-def made(blocks: str) -> QuantizedGraph:
+def made(levels: str, precision: str = "int8") -> QuantizedGraph:
+    torch.manual_seed(0)
     graph = torch.export.export(Parts().eval(), INPUT).module()
-    return quantized(graph, [INPUT], Phases(), blocks=blocks)
+    variant = Variant.parse(f"{precision}@compiled{levels}")
+    with torch.no_grad():
+        return quantized(graph, variant, [INPUT], Phases(), seen=[INPUT])
 
 
 @pytest.mark.parametrize(
     ("blocks", "layers"), [("written", 4), ("but:body", 2), ("only:body", 2), ("but:stem:head", 2)]
 )
 def test_only_the_layers_of_the_named_modules_are_quantized(blocks: str, layers: int) -> None:
-    found = made(blocks)
+    found = made(f"+int8-blocks={blocks}")
     assert (found.layers, found.of) == (layers, 4)
     assert found.said == f"{layers} of 4 convolutions and linear layers are quantized"
 
 
 def test_a_level_without_modules_and_a_module_that_is_not_there_are_refused() -> None:
     with pytest.raises(ArmFailed, match="changes nothing in this engine"):
-        made("all")
+        made("+int8-blocks=all")
     refuse_no_such_module(Parts(), "but:body.0")
     with pytest.raises(ArmFailed, match="no module 'tail'"):
         refuse_no_such_module(Parts(), "only:tail")
+
+
+def test_ranges_that_are_found_in_every_call_can_be_given() -> None:
+    looking = made("", "int8-dynamic")
+    given = made("+activation-ranges=fixed", "int8-dynamic")
+    assert (looking.layers, looking.finders, looking.fixed) == (1, 1, 0)  # dynamic: the linear layer alone
+    assert (given.layers, given.finders, given.fixed) == (1, 0, 1)
+    # The range was found over the same input: the same numbers, bit for bit.
+    assert torch.equal(given.module(*INPUT), looking.module(*INPUT))
+    variant = Variant.parse("int8-dynamic@compiled+activation-ranges=fixed")
+    assert given.applied(variant) == {"activation-ranges": "1 ranges given, 0 found in every call"}

@@ -55,7 +55,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     folder.mkdir(parents=True, exist_ok=True)
     torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
-    notes: tuple[str, ...] = ()
+    made: quantizing.QuantizedGraph | None = None
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
         arguments = shapes.example(model)
@@ -65,21 +65,21 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             module, arguments = in_bfloat16(module), in_bfloat16(arguments)
         with phases.timed("export"):
             exported: Any = _exported(module, arguments, model)
-        if precision == "int8":
-            blocks = variant.level(quantizing.BLOCKS)
-            quantizing.refuse_no_such_module(module, blocks)
-            made = quantizing.quantized(exported.module(), model.calibration, phases, blocks=blocks)
-            module, notes = made.module, (made.said,)
+        if precision.startswith("int8"):
+            quantizing.refuse_no_such_module(module, variant.level(quantizing.BLOCKS))
+            seen = [as_tensors(one) for one in model.inputs]
+            made = quantizing.quantized(exported.module(), variant, model.calibration, phases, seen=seen)
+            module = made.module
             exported = _exported(module, arguments, model)
         with phases.timed("compile"):
             lowered = compile_package(exported, package, options.configuration(variant))
         _refuse_fixed_shape(package, module, model, precision)
         applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, folder))
-        if quantizing.BLOCKS in dict(variant.changed):
-            applied[quantizing.BLOCKS] = "; ".join(notes)
+        applied |= made.applied(variant) if made is not None else {}
     _keep(exported, folder)
-    _write(folder / _ABOUT, _About.of(lowered, options.configuration(variant)))
-    if precision == "int8" and not _holds_int8(package):
+    finders = made.finders if made is not None else 0
+    _write(folder / _ABOUT, _About.of(lowered, options.configuration(variant), finders))
+    if precision.startswith("int8") and not _holds_int8(package):
         raise ArmFailed(
             "nothing in this model was compiled to int8: Inductor generated only float kernels",
             hint="compare precisions of a model with convolutions or linear layers",
@@ -92,7 +92,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         notes=(
             "size is that of the package: machine code and weights",
             *((NOTE,) if precision == "bf16" else ()),
-            *notes,
+            *((made.said,) if made is not None else ()),
             *(f"{name}: {did}" for name, did in applied.items()),
         ),
         applied=applied,
@@ -106,12 +106,13 @@ class _About:
     configuration: dict[str, Any]
     shown: Lowered | None = None
     reason: str = ""
+    finders: int = 0  # of ranges, in every call
 
     @classmethod
-    def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any]) -> _About:
+    def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any], finders: int) -> _About:
         if isinstance(lowered, Missing):
-            return cls(configuration=configuration, reason=lowered.reason)
-        return cls(configuration=configuration, shown=lowered)
+            return cls(configuration=configuration, finders=finders, reason=lowered.reason)
+        return cls(configuration=configuration, finders=finders, shown=lowered)
 
     @property
     def lowered(self) -> Maybe[Lowered]:
@@ -260,10 +261,12 @@ def _counted(folder: Path, program: Program) -> OperatorCensus:
     """What was compiled, with what only the process shows: the size of torch's pool, and the first input."""
     import torch
 
-    found = census(_read(folder / _ABOUT, _About).lowered)
+    about = _read(folder / _ABOUT, _About)
+    found, finders = census(about.lowered), float(about.finders)
     first = next((value for value in program.inputs[0] if isinstance(value, torch.Tensor)), None)
     rank = {} if first is None else {"input_rank": float(first.dim())}
-    return replace(found, counts={**found.counts, "threads": float(torch.get_num_threads()), **rank})
+    process = {"threads": float(torch.get_num_threads()), **rank}
+    return replace(found, counts={**found.counts, "dynamic_operators": finders, "range_finders": finders, **process})
 
 
 def export(variant: Variant, prepared: Path) -> Export:
