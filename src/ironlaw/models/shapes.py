@@ -1,7 +1,8 @@
-"""Inputs of several shapes: what an exporter has to leave open, and whether what it made answers all of them.
+"""Inputs of several shapes: which sizes an exporter has to leave open, and whether the exported program accepts all
+shapes.
 
-Exporters and tracers write down the sizes of the example they are given. What they make may then compute on a part of
-a longer input only, without an error.
+Exporters and tracers fix the sizes of their example. The result may then silently compute on only a part of a longer
+input.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def dynamic_shapes(module: Any, arguments: Arguments, model: LoadedModel) -> Any
 
 
 def of_each_shape(inputs: Iterable[Arguments]) -> list[Arguments]:
-    """One input of each shape, smallest first; of very many shapes a few."""
+    """One input of each shape, smallest first; a selection if there are very many shapes."""
     first: dict[Any, Arguments] = {}
     for arguments in inputs:
         first.setdefault(_form(arguments), arguments)

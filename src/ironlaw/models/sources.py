@@ -1,4 +1,4 @@
-"""What a model's name stands for: a published architecture, a user's factory in a file or package."""
+"""Resolve a model's name: a published architecture, or a user's factory in a file or package."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 
 def kind_of(source: str) -> Kind:
-    """Which form a source has: by its spelling, and between torchvision and timm by who has the name."""
+    """The form of a source, by its spelling; torchvision and timm are distinguished by which of them has the name."""
     where, colon, _ = source.rpartition(":")
     if source.endswith(graph_inputs.SUFFIXES):
         return Kind.MODEL_FILE
@@ -61,7 +61,7 @@ def kind_of(source: str) -> Kind:
 
 
 def file_of(source: str) -> str | None:
-    """The file that a source names; None where it names an installed or published model."""
+    """The file that a source names; None if it names an installed or published model."""
     match kind_of(source):
         case Kind.FILE:
             return source.rpartition(":")[0] or source

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @functools.cache
 def words() -> tuple[str, ...]:
-    """The passage, word by word."""
+    """The words of the passage."""
     return tuple((Path(__file__).parent / "passage.txt").read_text(encoding="utf-8").split())
 
 

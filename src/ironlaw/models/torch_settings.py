@@ -1,4 +1,4 @@
-"""Settings of torch that a user's code changes while it makes a model: they belong to the model, in every process.
+"""torch settings that a user's code changes while it makes a model; every process of the model applies them.
 
 A factory runs once, in the process that prepares; replicates read what it made in processes of their own, where torch
 is as it came. What the factory changed is found by comparing before and after, recorded, and changed there again.
@@ -20,7 +20,7 @@ Settings = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """How one setting is read, and made so."""
+    """How to read and apply one setting."""
 
     read: Callable[[], Value]
     apply: Callable[[Any], object]

@@ -1,4 +1,4 @@
-"""Whether torch is loaded in this process, asked without importing it: ironlaw runs where it is not installed."""
+"""Whether torch is loaded in this process, without importing it: ironlaw runs without torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ironlaw.errors import ArmFailed
 
 
 def is_loaded() -> bool:
-    """Whether torch has been imported: nothing here can be of torch otherwise."""
+    """Whether torch has been imported; if not, no object can be torch's."""
     return "torch" in sys.modules
 
 

@@ -1,4 +1,4 @@
-"""Files that a user names: opened where they are files, and read no further than such a file can be long.
+"""Files that a user names: only regular files are opened, and read up to a plausible length.
 
 A pipe that nothing writes to would hold a run up for ever, and a device without end would fill the memory.
 """
@@ -18,7 +18,7 @@ MOST_BYTES_OF_LABELS = 2**28  # four million lines of 64 characters
 
 
 def read_bounded(path: Path, *, most: int) -> bytes:
-    """The whole of a file.
+    """Read a whole file.
 
     Raises:
         OSError: it cannot be read, is a folder, pipe or device, or is longer than `most` bytes.

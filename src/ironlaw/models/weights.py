@@ -1,4 +1,4 @@
-"""Weights: trained ones from the cache or the net, else seeded ones whose activations have sane sizes."""
+"""Weights: trained ones from the cache or the network, else seeded random ones with activations of reasonable size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a model's weights came from, and what of that puts answers in doubt."""
+    """Where a model's weights came from, and whether that puts outputs in doubt."""
 
     text: str
     circumstances: tuple[Circumstance, ...] = ()
@@ -147,6 +147,6 @@ def settle_statistics(module: Any, batch: Any) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says, in one line; its type when it says nothing."""
+    """The first line of an exception's message; its type if the message is empty."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

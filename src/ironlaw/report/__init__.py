@@ -1,1 +1,1 @@
-"""An explanation as people and programs read it: terminal, HTML, Markdown, CSV, JSON."""
+"""Reports of an explanation: terminal, HTML, Markdown, CSV, JSON."""

@@ -1,4 +1,4 @@
-"""The account in words: which rows are shown, what they are called, and what the samples can and cannot say."""
+"""The account in words: which rows are shown, their names, and what the samples can and cannot show."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CLASS_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRow:
-    """A row under the name that readers see."""
+    """A row and its displayed name."""
 
     name: str
     row: AccountRow

@@ -1,4 +1,4 @@
-"""What is reported of an arm: whether it answers as the control does, what the clock sees of it, why it failed."""
+"""What is reported about an arm: whether its outputs agree, what is timed, why it failed."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _worst(likeness: Likeness) -> list[str]:
 
 
 def boundaries(arms: Iterable[ArmSummary]) -> list[tuple[str, str]]:
-    """What the clock sees of an inference, with the arms it is so for; nothing where it was not recorded."""
+    """What is timed in an inference, with the arms it applies to; empty if it was not recorded."""
     said: dict[str, list[str]] = {}
     for arm in arms:
         if arm.boundary:

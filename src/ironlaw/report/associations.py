@@ -1,4 +1,4 @@
-"""How counters go with time, as a table; the text says what that is worth."""
+"""The association of counters with time, as a table with its caveats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a maintainer asks for, in one Markdown file: no weights, no images, no guessing."""
+"""What a maintainer asks for, in one Markdown file without weights and images."""
 
 from __future__ import annotations
 

@@ -148,14 +148,14 @@ def asked_comparisons(explanation: Explanation) -> tuple[Comparison, ...]:
 
 
 def moved_by(comparison: Comparison) -> float:
-    """How far the two arms are apart, in ln units, whichever is faster; 0 where it is not known."""
+    """The absolute difference of the two arms in ln units; 0 if unknown."""
     if not isinstance(comparison.ln_ratio, Missing):
         return abs(comparison.ln_ratio.value)
     return 0.0 if isinstance(comparison.once, Missing) else abs(comparison.once.ln_ratio)
 
 
 def widest_first(comparisons: tuple[Comparison, ...]) -> list[Comparison]:
-    """The comparisons, the one that moved most before the others: it is what a reader came for.
+    """The comparisons sorted by difference, the largest first.
 
     Steps, whose controls differ, stay in their order.
     """

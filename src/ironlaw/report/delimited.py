@@ -97,7 +97,7 @@ def _written(records: list[dict[str, Any]]) -> str:
 
 
 def spreadsheet_safe(value: Any) -> Any:
-    """A cell that neither a spreadsheet runs as a formula nor a terminal obeys; a gap is empty."""
+    """A cell that no spreadsheet runs as a formula and that controls no terminal; a gap is empty."""
     if isinstance(value, str):
         return "'" + plain(value) if value.startswith(_FORMULA) else plain(value)
     if isinstance(value, bool):

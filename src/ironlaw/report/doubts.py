@@ -1,4 +1,4 @@
-"""What is reported of a recording before it is believed: its control, its end, its concerns."""
+"""What qualifies a recording's results: its control, how it ended, its concerns."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def control_sentence(explanation: Explanation) -> str:
 
 
 def cut_sentence() -> str:
-    """What a recording that ended early is marked with."""
+    """The sentence that marks a recording cut short."""
     return "This recording was cut short; everything below is based on what was recorded before."
 
 
@@ -80,7 +80,7 @@ def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Conc
 
 
 def invalid_sentence(concern: Concern) -> str:
-    """A concern that comes before the answer."""
+    """An invalidating concern, as a sentence before the answer."""
     return f"Invalid comparison: {ended(plain(concern.text))}"
 
 

@@ -1,4 +1,4 @@
-"""What is not known, each reason once: columns without a value, terms of the splits; and what brings it back."""
+"""What is unknown, each reason once: columns without a value and terms of the splits, with the fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Gap:
 
 
 def gaps(lost: Sequence[LostColumns], comparisons: Sequence[Comparison]) -> list[Gap]:
-    """Every reason for a gap once, with all that it took away.
+    """Collect the gaps, each reason once with all columns and terms that it affects.
 
     A reason that quotes another one (cycles were not counted, since the kernel refused them) goes with it.
     """
@@ -58,7 +58,7 @@ def _with_term(gap: Gap, term: Term) -> Gap:
 
 
 def gap_sentence(gap: Gap, *, is_brief: bool = False) -> str:
-    """What is not there, why, and what brings it back; `is_brief`: without what the reason itself advises."""
+    """What is unknown, the reason, and the fix; `is_brief` omits advice that is part of the reason."""
     lost = words.joined(list(gap.columns))
     terms = f"in the splits, {words.joined(list(gap.terms))}" if gap.terms else ""
     what = "; ".join(part for part in (lost, terms) if part)
@@ -68,5 +68,5 @@ def gap_sentence(gap: Gap, *, is_brief: bool = False) -> str:
 
 
 def remedy(reason: str) -> str:
-    """The command or step that brings back what was lost for this reason; empty when none is known."""
+    """The command or step that fixes a gap with this reason; empty if none is known."""
     return next((step for word, step in _REMEDIES if word.lower() in reason.lower()), "")

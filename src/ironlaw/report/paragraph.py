@@ -83,7 +83,7 @@ def _wall(explanation: Explanation, name: str) -> Maybe[Estimate]:
 
 
 def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
-    """What it would take to reach the precision requested; empty when it was reached, or none was requested."""
+    """What the requested precision would still take; empty if it was reached, or none was requested."""
     plan, estimate, needed = explanation.plan, comparison.ln_ratio, comparison.replicates_needed
     if isinstance(plan, Missing) or plan.schedule.precision is None or isinstance(estimate, Missing) or needed == 0:
         return ""

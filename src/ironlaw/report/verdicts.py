@@ -1,4 +1,4 @@
-"""What is reported of causes: their outcomes, their experiments, their shares, and what they leave over."""
+"""What is reported about causes: their outcomes, experiments and shares, and the unexplained part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ironlaw.text import plain
 
 
 def cause_sentence(verdict: CauseVerdict) -> str:
-    """What was found out about one suspected cause."""
+    """The verdict on one suspected cause, in sentences."""
     title = cause_of(verdict.cause).title
     if verdict.outcome is Outcome.CONSISTENT:
         why = f": {plain(verdict.reason)}" if verdict.reason else ""
