@@ -103,7 +103,7 @@ def test_exceptions_of_the_slower_arm_are_a_signature() -> None:
         (
             code("libgomp.so.1", "gomp_team_barrier_wait_end", 300),
             "thread-oversubscription",
-            "b spins in a thread pool for NN% of its threads' time",
+            "b spins in the thread pool of libgomp.so.1 for NN% of its threads' time",
         ),
     ],
 )

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from ironlaw.laws import Ordinal, OrdinalOrNone
 from ironlaw.missing import Maybe, Missing
+
+# What quantizers put behind the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
+# and OpenVINO behind that of a product whose bias became a node of its own.
+_ADDED = re.compile(
+    r"(_quantized|_quant|_QuantizeLinear|_DequantizeLinear|_scale|_zero_point|_zp|_bits|_Q\d+(G\d+)?|_cast|_fp16"
+    r"|_MatMul|/fq_weights_\d+|/fq_output_\d+|/compressed|_compressed|_reshape|/WithoutBiases)+$",
+    re.IGNORECASE,
+)
+
+
+def bare(name: str) -> str:
+    """A name without what quantizers append to it."""
+    return _ADDED.sub("", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

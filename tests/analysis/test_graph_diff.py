@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironlaw.analysis.graph_diff import bare, graph_diff
-from ironlaw.file_graph import FileGraph, FileNode, GraphDiff, NodeFate
+from ironlaw.analysis.graph_diff import graph_diff
+from ironlaw.file_graph import FileGraph, FileNode, GraphDiff, NodeFate, bare
 from ironlaw.missing import Missing
 from ironlaw.split import Ledger, LedgerRow
 

@@ -31,13 +31,14 @@ from ironlaw.analysis.summaries import summarise
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench, cost_of_fault
 from ironlaw.analysis.verdicts.in_time import in_time
-from ironlaw.analysis.verdicts.judgement import Family, family, judge
+from ironlaw.analysis.verdicts.judgement import NOTHING_RAN, Family, family, judge
 from ironlaw.analysis.verdicts.mixed import mixed
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.analysis.verdicts.pareto import front
 from ironlaw.analysis.verdicts.recommend import is_fit, recommend
 from ironlaw.analysis.verdicts.scope import counted_in_scope
 from ironlaw.analysis.verdicts.unswitched import consistent, with_bounds
+from ironlaw.analysis.verdicts.untested import why_untested
 from ironlaw.analysis.verdicts.waterfall import waterfall
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
@@ -207,7 +208,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
     comparison = _with_account(comparison, ground.samples, rows)
     if is_known(comparison.ledger):
         doubts += ledger_doubts(comparison, comparison.ledger)
-    comparison = _with_causes(_unproven_if_moved(comparison, ground.check), ground.bench, among)
+    comparison = _with_causes(_unproven_if_moved(comparison, ground.check), ground, among)
     comparison = _with_bounds(in_time(comparison, rows), rows, recording.ceilings)
     return _with_signatures(comparison, ground.seen, recording), doubts
 
@@ -306,10 +307,13 @@ def _is_in_format_of(control: Arm, arm: Arm) -> bool:
     return len(levels) == 1 and GIVEN not in levels
 
 
-def _with_causes(comparison: Comparison, on: Bench, among: Maybe[Family]) -> Comparison:
+def _with_causes(comparison: Comparison, ground: Ground, among: Maybe[Family]) -> Comparison:
     if isinstance(comparison.ln_ratio, Missing):
         return comparison
-    judged = judge(on, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
+    judged = judge(ground.bench, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
+    if judged.unexplained == NOTHING_RAN:
+        why = why_untested(comparison, ground.recording)
+        judged = replace(judged, unexplained=why, unexplained_share=why)
     return replace(
         comparison,
         causes=judged.causes,

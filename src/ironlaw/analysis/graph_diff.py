@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
 from ironlaw.analysis.layers.operators import roles
 from ironlaw.explanation import Comparison
-from ironlaw.file_graph import FileGraph, FileNode, GraphChange, GraphDiff, NodeFate
+from ironlaw.file_graph import FileGraph, FileNode, GraphChange, GraphDiff, NodeFate, bare
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
 from ironlaw.split import Ledger
 
-# What quantizers put behind the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
-# and OpenVINO behind that of a product whose bias became a node of its own.
-_ADDED = re.compile(
-    r"(_quantized|_quant|_QuantizeLinear|_DequantizeLinear|_scale|_zero_point|_zp|_bits|_Q\d+(G\d+)?|_cast|_fp16"
-    r"|_MatMul|/fq_weights_\d+|/fq_output_\d+|/compressed|_compressed|_reshape|/WithoutBiases)+$",
-    re.IGNORECASE,
-)
 _NO_TIME = Missing("no layer of these names was timed")
 
 
@@ -98,11 +90,6 @@ def _matched(control: tuple[FileNode, ...], changed: tuple[FileNode, ...]) -> di
     while _match_by_flow(control, changed, found):
         pass
     return dict(sorted(found.items()))
-
-
-def bare(name: str) -> str:
-    """A name without what quantizers append to it."""
-    return _ADDED.sub("", name)
 
 
 _FORMATTING = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "FakeQuantize", "Cast", "Convert"}

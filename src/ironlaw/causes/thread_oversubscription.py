@@ -54,9 +54,11 @@ class ThreadOversubscription(Cause):
         """Samples fall into loops of a pool that waits for work."""
         if isinstance(arm.executed, Missing):
             return ""
-        waits = ((code, share) for code, share in arm.executed.code if code.category is Category.WAITING)
-        share = sum(share for code, share in waits if code.object not in _OFF_CPU)
-        spins = f"{arm.arm.name} spins in a thread pool for {share:.0%} of its threads' time"
+        waits = [(code, share) for code, share in arm.executed.code if code.category is Category.WAITING]
+        spinning = [(code.object, share) for code, share in waits if code.object not in _OFF_CPU]
+        share = sum(share for _, share in spinning)
+        pools = " and ".join(dict.fromkeys(name for name, _ in sorted(spinning, key=lambda one: -one[1])))
+        spins = f"{arm.arm.name} spins in the thread pool of {pools} for {share:.0%} of its threads' time"
         return spins if share >= LEAST_SHARE else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:

@@ -10,6 +10,7 @@ from ironlaw.analysis.turns import ArmTurns
 from ironlaw.arm import Arm
 from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
 from ironlaw.concern import Concern, Weight
+from ironlaw.engines import engines_of_file
 from ironlaw.missing import is_known
 from ironlaw.recording import Recording
 
@@ -24,6 +25,12 @@ def pool_doubts(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Co
             yield from _of_arm(recording, arm, turns[arm.name])
 
 
+def _who(arm: Arm) -> str:
+    """Who starts threads in an arm: in a user's own program that may be any library in it."""
+    is_own = arm.factory is not None and not engines_of_file(arm.factory)
+    return "a library that its own code uses starts" if is_own else "its engine starts"
+
+
 def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern]:
     given = arm.variant.threads(recording.plan.threads)
     busy = float(np.sum(table.cpu_ns * table.inferences) / np.sum(table.wall_ns * table.inferences))
@@ -33,8 +40,8 @@ def _of_arm(recording: Recording, arm: Arm, table: ArmTurns) -> Iterator[Concern
     if busy > given + SLACK:
         yield Concern(
             slug=UNEQUAL_ARMS.slug,
-            text=f"kept {busy:.2f} CPUs busy where it was given {given}: its engine starts more threads",
-            fix="set the engine's own number of threads; the comparison is unequal",
+            text=f"kept {busy:.2f} CPUs busy where it was given {given}: {_who(arm)} more threads",
+            fix="set the number of threads of every pool in it; the comparison is unequal",
             arm=arm.name,
             weight=Weight.INVALIDATES,
         )

@@ -26,14 +26,16 @@ FEWEST_REPLICATES = 3
 _MORE = "more replicates"
 NO_WHOLE = Missing("no difference is shown, so it has no share")
 
+NOTHING_RAN = Missing("no experiment ran")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """The causes of one comparison, and the unexplained rest, in ln units."""
 
     causes: tuple[CauseVerdict, ...] = ()
-    unexplained: Maybe[Estimate] = Missing("no experiment ran")
-    unexplained_share: Maybe[Estimate] = Missing("no experiment ran")
+    unexplained: Maybe[Estimate] = NOTHING_RAN
+    unexplained_share: Maybe[Estimate] = NOTHING_RAN
     interaction: dict[str, Estimate] = field(default_factory=dict)
 
 
@@ -251,8 +253,7 @@ def _left_over(
     up.
     """
     if not verdicts:
-        gap = Missing("no experiment ran")
-        return gap, gap
+        return NOTHING_RAN, NOTHING_RAN
     if any(verdict.outcome is Outcome.CONFIRMED for verdict in verdicts) and not shared:
         gap = Missing("confirmed causes overlap and were not measured together")
         return gap, gap

@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.file_graph import bare
 from ironlaw.layer import Form, LayerCall, NodeProfile
 
 OpenSession = Callable[[Any], Any]
 _DTYPES = {"float": "float32", "double": "float64"}
 _SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
 _ENDED = "_kernel_time"
+_MULTIPLYING = {
+    "Conv", "FusedConv", "ConvInteger", "QLinearConv", "ConvTranspose", "Gemm", "QGemm", "MatMul", "FusedMatMul",
+    "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul", "MatMulNBits",
+}  # fmt: skip
 
 
 def profile(open_session: OpenSession, options: Any, source: Path, runs: list[dict[str, Any]]) -> NodeProfile:
@@ -138,6 +143,19 @@ class Origins:
                 return path, self.weights[stored]
         return None
 
+    def named_matrix_of(self, node: Any) -> tuple[str, Form] | None:
+        """The same of a file that no exporter of modules wrote: the matrix has a name of its own, the layer's.
+
+        Exporters number what they compute themselves: onnx::MatMul_12, val_3.
+        """
+        for name in node.input[1:]:
+            maker = self.by_output.get(name)
+            stored = maker.input[0] if maker is not None and maker.op_type == "DequantizeLinear" else name
+            form = self.weights.get(stored)
+            if form is not None and len(form.shape) > 1 and not re.match(r"onnx::|val_\d", stored):
+                return bare(stored), form
+        return None
+
 
 def _calls(events: list[Any], optimized: Any, origins: Origins) -> tuple[LayerCall, ...]:
     """The nodes of one inference in the order in which they ran."""
@@ -185,6 +203,8 @@ def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
     # A reorder behind a convolution writes what the convolution wrote, and is not it.
     is_same = origin is not None and origin.op_type in operator
     weight = origins.weight_of(origin) if is_same else None
+    if weight is None and is_same and operator in _MULTIPLYING and not scope_of(origin):
+        weight = origins.named_matrix_of(origin)
     if weight is None:
         path = "" if origin is None else scope_of(origin)
         data = inputs[: 2 if operator in ("Add", "Mul", "MatMul", "Concat") else 1]

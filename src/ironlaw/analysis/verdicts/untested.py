@@ -1,0 +1,25 @@
+"""Why nothing of a difference is explained where no experiment ran, and which experiments the readings call for."""
+
+from __future__ import annotations
+
+from ironlaw.analysis.verdicts.planner import Wanted, called_for
+from ironlaw.causes import cause_of
+from ironlaw.explanation import Comparison
+from ironlaw.missing import Missing
+from ironlaw.recording import Recording
+
+_MOST_NAMED = 3
+
+
+def why_untested(comparison: Comparison, recording: Recording) -> Missing:
+    """The reason, with what would test something: at one point, a longer run, or other arms."""
+    if recording.plan.arm(comparison.changed).point:
+        return Missing("no experiment runs where a setting is varied, since a cause is tested at one point")
+    arms = {comparison.control, comparison.changed}
+    called = [entry for entry in called_for(recording, Wanted()) if entry.arm in arms and not entry.excluded]
+    wanted = dict.fromkeys(entry.switches[-1] for entry in called)
+    titles = [f"{cause_of(switch.cause).title} ({switch})" for switch in wanted]
+    if not titles:
+        return Missing("no experiment ran: no reading of these arms calls for one that their engines can apply")
+    named = ", ".join(titles[:_MOST_NAMED]) + (" and others" if len(titles) > _MOST_NAMED else "")
+    return Missing(f"no experiment ran, and the readings call for {named}: --experiments all with a longer --budget")
