@@ -56,7 +56,7 @@ def test_a_weight_that_is_read_in_two_formats_stays_and_the_other_is_converted_o
     assert FACTOR.read_back("once", arm) == "1 weights converted in a call"
 
 
-def test_weights_under_autocast_are_found_by_the_census_and_are_gone_afterwards() -> None:
+def test_weights_under_autocast_are_found_by_the_census_and_none_is_left_afterwards() -> None:
     arm = program(Autocast())
     counts = take_census(arm).counts
     assert (counts["weight_casts"], counts["weight_cast_bytes"]) == (2.0, 2.0 * (16 * 16 + 16))

@@ -14,8 +14,8 @@ from ironlaw.variant import Variant
 _FREEZING, _FUSION = "inductor.freezing", "inductor.fusion"
 _PREPACKING, _VECTORS = "inductor.prepacking", "inductor.vectors"
 OPTIONS = (_FREEZING, _FUSION, _PREPACKING, _VECTORS)
-# The scheduler fuses loops of up to so many operators; before it, operators are written into the one that reads them
-# unless they are realized, which they are from so many operations, reads and accumulated reads on.
+# The first limits the operators in one loop of the scheduler. Before it, an operator is written into the one that
+# reads it, unless it exceeds one of the other limits (operations, reads, accumulated reads).
 _UNFUSED = {
     "max_fusion_size": 1,
     "realize_opcount_threshold": 0,
