@@ -14,7 +14,7 @@ from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
 from ironlaw.perf_output import Output
 
-MOST_NS = 1e18  # of one time: 31 years
+LEAST_NS, MOST_NS = 1e-6, 1e18  # of one time: what no clock resolves, and 31 years; their ratio is a finite factor
 NO_NODES = Missing("the file holds no times of operators")
 NO_CODE = Missing("the file holds no samples of code")
 NO_COUNTS = Missing("the file holds no counts")
@@ -53,7 +53,7 @@ class RepeatTimes:
 
     def __post_init__(self) -> None:
         values = self.each_ns or (self.mean_ns,)
-        if not all(math.isfinite(value) and 0 < value <= MOST_NS for value in values):
+        if not all(math.isfinite(value) and LEAST_NS <= value <= MOST_NS for value in values):
             raise ValueError("a time is not above 0, or longer than 31 years")
 
 

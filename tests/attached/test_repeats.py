@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.attached.repeats import Repeats, repeats_of
+from ironlaw.attachment import RepeatTimes
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,9 @@ def test_what_is_found_repeats_and_with_what_precedes_it_is_the_whole_log(
     assert log[found.before :] == one * found.count
     if count > 1 and len(unit) * count >= 0.5 * len(log):
         assert found.length <= len(unit)
+
+
+@pytest.mark.parametrize("time_ns", [0.0, -1.0, 1e-300, 1e19, float("nan")])
+def test_a_time_that_nothing_measures_is_refused_before_a_ratio_of_it_overflows(time_ns: float) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        RepeatTimes(mean_ns=time_ns)

@@ -9,7 +9,7 @@ from typing import Any
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, output_of_rows, parse
 from ironlaw.attached.text import AttachedText
-from ironlaw.attachment import Attachment, Repeated, RepeatTimes, TimedWhole
+from ironlaw.attachment import LEAST_NS, Attachment, Repeated, RepeatTimes, TimedWhole
 from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.perf_output import Counted, Output
 
@@ -43,7 +43,7 @@ def _times(output: Output) -> Maybe[RepeatTimes]:
     elapsed_ns = output.elapsed_ns
     if isinstance(elapsed_ns, Missing):
         return elapsed_ns
-    if not elapsed_ns > 0:
+    if not elapsed_ns >= LEAST_NS:
         return Missing("the output says that no time elapsed")
     return RepeatTimes(mean_ns=elapsed_ns, error=output.elapsed_spread, count=output.runs, repeated=Repeated.PROCESSES)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.text import AttachedText
 from ironlaw.attached.torch_operators import census_of
-from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.layer import LayerCall
 
 _HEADER = re.compile(r"^[\s>|]*Name\s{2,}.*\bSelf CPU\b.*# of Calls", re.MULTILINE)
@@ -65,7 +65,7 @@ def _attachment(rows: list[tuple[str, float, float]], total_ns: float, text: Att
     steps = next((calls for name, _, calls in rows if name.startswith(_STEP)), 0.0)
     whole = math.fsum(ns for _, ns, _ in rows)
     total_ns = max(total_ns, whole)
-    if not total_ns > 0:
+    if not total_ns >= LEAST_NS:
         raise text.refused(1, 1, "the operators of the table took no time")
     per = max(1.0, steps)
     operators = [row for row in rows if not row[0].startswith(_STEP)]

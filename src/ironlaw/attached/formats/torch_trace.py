@@ -17,7 +17,7 @@ from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.repeats import repeats_of
 from ironlaw.attached.text import AttachedText
 from ironlaw.attached.torch_operators import census_of, forms_of
-from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
 
@@ -122,7 +122,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     kinds = list(trace.kinds)
     runs = _runs(trace, outers)
     each_us = [run.took_us for run in runs.each]
-    if not all(0 < took < _MOST_US for took in each_us):
+    if not all(LEAST_NS / 1e3 <= took < _MOST_US for took in each_us):
         raise text.refused(1, 1, "a repeat took no time, or longer than 31 years")
     nodes = _nodes(runs, outers, kinds)
     counted = [kinds[outers.kind[place]].name for place in runs.each[-1].outers]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.text import AttachedText
-from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
 
@@ -116,7 +116,7 @@ def _read_counters(text: AttachedText) -> tuple[Attachment, ...]:
             counters.add(cells[0], cells[1], (cells[2], cells[3]), _ms(cells[4], number, column, text))
         else:
             raise text.refused(number, 1, f"{len(cells)} cells, where a row of the counters has at least 5")
-    if not totals_ms or not all(total > 0 for total in totals_ms):
+    if not totals_ms or not all(total * 1e6 >= LEAST_NS for total in totals_ms):
         raise text.refused(1, 1, "the counters have no total above 0 ms")
     return (
         Attachment(
@@ -178,7 +178,7 @@ def _read_log(text: AttachedText) -> tuple[Attachment, ...]:
     for _, line in text.lines():
         log.add(line.rstrip())
     latency_ns = log.latency_ns.get("Average", log.latency_ns.get("Median", 0.0))
-    if not 0 < latency_ns < 1e18:
+    if not LEAST_NS <= latency_ns < 1e18:
         raise text.refused(1, 1, "the log of benchmark_app has no latency: it ended before that, or counts throughput")
     return (
         Attachment(

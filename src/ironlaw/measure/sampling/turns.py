@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ironlaw.code import CodeSamples, SampledBy
+from ironlaw.laws import MOST
 from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
@@ -20,6 +21,10 @@ from ironlaw.program import Program
 # A prime number of nanoseconds, so that no loop of the program keeps step with it: 250 samples a second of CPU time.
 # 1000 a second add 2.4 to 3.6 % on a virtual machine, where each sample leaves the guest (benchmarks/README.md).
 PERIOD_NS = 4_000_037
+# A turn that lasts longer ends with what it has: two threads that share a CPU with another process took a hundred times
+# as long for an inference as when they were warmed up, and a turn without an answer within a minute ends its arm.
+MOST_NS = 15_000_000_000
+_PARTS = 16  # of a turn, behind each of which the time is looked at
 _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
 
 
@@ -68,13 +73,16 @@ class CodeReader:
             return self._fact(order, plain_ns=0, wall_ns=0, cpu_ns=0, threads=1, sites=self.sampler)
         sampler, by = self.sampler
         run_plain(self.program, inputs[:1])  # the caches and predictors are those of this arm again
-        plain_ns = run_plain(self.program, inputs) if order.plain and order.round % 2 == 0 else 0
+        plain_ns, most_ns = 0, MOST_NS
+        if order.plain and order.round % 2 == 0:
+            plain_ns, done = run_within(self.program, inputs, most_ns)
+            inputs, most_ns = inputs[:done], MOST  # as many sampled
         sampler.attach()
         try:
             before, began_ns = cpu_ns_by_thread(), time.process_time_ns()
             sampler.start()
             try:
-                wall_ns = run_plain(self.program, inputs)
+                wall_ns, done = run_within(self.program, inputs, most_ns)
             finally:
                 sampler.stop()
             after, cpu_ns = cpu_ns_by_thread(), time.process_time_ns() - began_ns
@@ -82,11 +90,11 @@ class CodeReader:
         finally:
             sampler.close()
         if order.plain and order.round % 2 == 1:
-            plain_ns = run_plain(self.program, inputs)
+            plain_ns = run_plain(self.program, inputs[:done])
         spent = {thread: after[thread] - before.get(thread, 0) for thread in after}
         reached = sum(spent.get(thread, 0) for thread in sampler.threads)
         return self._fact(
-            order,
+            CodeTurn(round=order.round, inferences=done, plain=order.plain),
             plain_ns=plain_ns,
             wall_ns=wall_ns,
             cpu_ns=cpu_ns,
@@ -109,6 +117,19 @@ class CodeReader:
             lost=sampler.lost if sampler else 0,
             **known,
         )
+
+
+def run_within(program: Program, inputs: list[tuple[Any, ...]], most_ns: int) -> tuple[int, int]:
+    """Inferences on the inputs in turn until all are done or the time is over: the ns they took, and how many."""
+    from ironlaw.measure.layers.reading import run_plain
+
+    wall_ns = done = 0
+    size = -(-len(inputs) // _PARTS)
+    while done < len(inputs) and wall_ns < most_ns:
+        part = inputs[done : done + size]
+        wall_ns += run_plain(program, part)
+        done += len(part)
+    return wall_ns, done
 
 
 def open_sampler(period_ns: int = PERIOD_NS) -> Maybe[tuple[Sampler, SampledBy]]:
