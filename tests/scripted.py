@@ -10,12 +10,12 @@ from ironlaw.arm import Arm
 from ironlaw.engines import PLAIN
 from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.fact import Fact
-from ironlaw.measure.recorder import record
+from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import Maybe
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise_wanted
+from ironlaw.running.advice import advise, advise_wanted
 from ironlaw.variant import ENGINE, GIVEN, PRECISION, Variant
 from ironlaw.watcher import Unwatched
 
@@ -37,6 +37,13 @@ class Kept(list[Fact]):
 
     def write(self, fact: Fact) -> None:
         self.append(fact)
+
+
+def run_script(plan: Plan, script: Script | ScriptedStage, advice: Advice | None = None) -> Kept:
+    """The facts of a plan that is run on a script; `advice` to the recorder is none but `advise()` unless given."""
+    kept, stage = Kept(), script if isinstance(script, ScriptedStage) else ScriptedStage(script)
+    record(plan, stage, kept, watcher=Unwatched(), advice=advice or advise())
+    return kept
 
 
 def stated(before: ArmScript, after: ArmScript) -> Script:
@@ -63,9 +70,7 @@ def recorded(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceil
         ceilings=ceilings,
     )
 
-    kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
-    return assemble(kept)
+    return assemble(run_script(plan, script, advise_wanted(Wanted())))
 
 
 def explained(arms: tuple[Arm, ...], script: Script, *, replicates: int = 8, ceilings: bool = False) -> Explanation:

@@ -95,6 +95,6 @@ def test_a_package_in_the_current_folder_that_is_installed_too_is_refused(tmp_pa
 def test_children_find_ironlaw_where_it_runs_from_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "src")
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    assert child.environment()["PYTHONPATH"] == str(ROOT / "src")
+    assert child.variables()["PYTHONPATH"] == str(ROOT / "src")
     monkeypatch.chdir(ROOT)
-    assert "PYTHONPATH" not in child.environment()
+    assert "PYTHONPATH" not in child.variables()

@@ -13,16 +13,13 @@ from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation import Comparison, Explanation, Outcome
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
 from ironlaw.report.paragraph import paragraph
 from ironlaw.running.advice import advise_wanted
-from ironlaw.watcher import Unwatched
-
-from .scripted import SOUND, Kept, own
+from tests.scripted import SOUND, own, run_script
 
 
 def code(where: str, symbol: str, count: int, **known: object) -> CodeSite:
@@ -57,8 +54,7 @@ def explained(script: Script, *arms: Arm) -> tuple[Explanation, Comparison]:
         ceilings=False,
         code=True,
     )
-    kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted(causes=())))
+    kept = run_script(plan, script, advise_wanted(Wanted(causes=())))
     explanation = explain(assemble(kept))
     return explanation, explanation.comparisons[0]
 

@@ -16,7 +16,7 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def environment() -> Mapping[str, str]:
+def variables() -> Mapping[str, str]:
     """This process's environment. If ironlaw is imported from the current folder, PYTHONPATH names that folder."""
     source = str(Path(__file__).resolve().parents[1])
     if source != os.getcwd() or source in os.environ.get("PYTHONPATH", "").split(os.pathsep):

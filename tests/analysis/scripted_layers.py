@@ -7,24 +7,14 @@ from typing import Any
 
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSite
-from ironlaw.fact import Fact
 from ironlaw.layer import Form, LayerCall
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise
-from ironlaw.watcher import Unwatched
+from tests.scripted import run_script
 
 IMAGE, FEATURES, TOKENS = (1, 3, 16, 16), (1, 8, 16, 16), (1, 2048)
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
 
 
 def layer(
@@ -94,10 +84,8 @@ def recorded(float_arm: ArmScript = FLOAT_ARM, int8_arm: ArmScript = INT8_ARM, *
         layers=True,
         code=code,
     )
-    kept = Kept()
-    stage = ScriptedStage(Script(arms={"fp32": float_arm, "int8": int8_arm}, **still))
-    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
-    return assemble(kept)
+    script = Script(arms={"fp32": float_arm, "int8": int8_arm}, **still)
+    return assemble(run_script(plan, script))
 
 
 def reading_costs(inside_ns: float, between_ns: float) -> tuple[ArmScript, ArmScript]:

@@ -12,23 +12,14 @@ from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CauseVerdict, Comparison, Design, Outcome
-from ironlaw.fact import Fact
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
-from ironlaw.watcher import Unwatched
 from tests import scripted
+from tests.scripted import run_script
 
 NAMES = ("fp32", "int8", "fp32@onnxruntime", "int8@onnxruntime")
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
 
 
 @cache
@@ -43,15 +34,8 @@ def recorded(engine: float, precision: float, together: float) -> Recording:
 
     arms = with_control((Arm.of("fp32"), Arm.of("int8@onnxruntime")))
     schedule = Schedule(replicates=8, rounds=6, inferences=8 * 60, budget_s=None)
-    kept = Kept()
-    record(
-        Plan(model="scripted", arms=arms, schedule=schedule),
-        ScriptedStage(script),
-        kept,
-        watcher=Unwatched(),
-        advice=advise_wanted(Wanted(causes=("engine",))),
-    )
-    return assemble(kept)
+    plan = Plan(model="scripted", arms=arms, schedule=schedule)
+    return assemble(run_script(plan, script, advise_wanted(Wanted(causes=("engine",)))))
 
 
 def explained(recording: Recording) -> tuple[Comparison, CauseVerdict]:

@@ -13,16 +13,13 @@ from ironlaw.analysis.brief import briefly
 from ironlaw.analysis.points import at_point
 from ironlaw.arm import Arm
 from ironlaw.explanation import Difference, Explanation, Outcome
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.point import NOWHERE, points_of
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise
 from ironlaw.varied import GainSeries, Varied
-from ironlaw.watcher import Unwatched
-from tests.scripted import Kept
+from tests.scripted import run_script
 
 BATCHES = ("1", "4", "16")
 NOISE = 0.01
@@ -47,10 +44,8 @@ def varied_recording(
     }
     schedule = Schedule(replicates=replicates, rounds=4, inferences=4 * replicates, budget_s=None)
     plan = Plan(model="scripted", arms=with_control(arms), schedule=schedule, seed=SEED)
-    kept = Kept()
     script = Script(arms=laws, turn_noise=noise, shared_spread=noise, seed=SEED)
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise())
-    return assemble(kept)
+    return assemble(run_script(plan, script))
 
 
 def varied(explanation: Explanation) -> Varied:

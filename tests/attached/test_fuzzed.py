@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.attached import known_formats, recognised
 from ironlaw.cli import run
 from ironlaw.errors import ExitCode
+from tests.fuzzing import fuzzed
 
 from .files import DATA
 
@@ -38,12 +39,7 @@ PIECES = [
     b"\x1b[31m", "\u202e".encode(), "\u0663".encode(), "\u00b2".encode(), b" " * 300,
 ]  # fmt: skip
 VALUES = [b"-5", b"0", b"1e300", b"99999999999999999999", b"null", b'"x"', b"[]"]
-FUZZED = settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+FUZZED = fuzzed(20)
 _REFUSED = re.compile(r"^ironlaw: .*(, line \d+, column \d+: |is compressed, and damaged|; a comparison needs two)")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw import cli
@@ -18,6 +18,7 @@ from ironlaw.analysis.imported.published import explain_table
 from ironlaw.attached.perf_format import parse
 from ironlaw.cli import run
 from ironlaw.errors import ExitCode, IronlawError
+from tests.fuzzing import fuzzed
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WHOLE = str(GOLDEN / "without-pmu.jsonl")
@@ -240,7 +241,7 @@ PIECES = [
     "\n",
     "#",
 ]
-FUZZED = settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+FUZZED = fuzzed(200)
 
 
 def _damaged(text: str, start: float, removed: int, inserted: str) -> str:

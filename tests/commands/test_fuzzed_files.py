@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.analysis.brief import briefly
@@ -14,15 +14,11 @@ from ironlaw.errors import BadInput, ExitCode, IronlawError
 from ironlaw.recording import read
 from ironlaw.sweep.plan_file import read as read_plan
 from tests.commands.test_bad_input import PIECES, _damaged
+from tests.fuzzing import fuzzed
 from tests.history.recordings import Stated, text_of
 from tests.sweep.test_plan_file import GOOD
 
-FUZZED = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+FUZZED = fuzzed(150)
 TOML_PIECES = [
     *PIECES, "[", "]", "{", "}", '"', "[[[[", "= inf", "nan", "1979-05-27", "\u202e", "'''", "0x7fffffffffffffffff",
 ]  # fmt: skip

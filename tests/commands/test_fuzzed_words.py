@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.errors import BadInput
@@ -15,13 +15,9 @@ from ironlaw.models.labels import read_labels
 from ironlaw.running.planning import parse_own_arm, variants_named
 from ironlaw.variant import Variant
 from tests.commands.test_bad_input import PIECES
+from tests.fuzzing import fuzzed
 
-FUZZED = settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+FUZZED = fuzzed(200)
 WORDS = [
     "time",
     "instructions",

@@ -15,7 +15,7 @@ from ironlaw.arm import Arm
 from ironlaw.commands.run import Invocation
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
-from ironlaw.fact import Ended, Ending, Fact
+from ironlaw.fact import Ended, Ending
 from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import is_known
@@ -24,13 +24,7 @@ from ironlaw.recording import Recording, assemble
 from ironlaw.report.terminal import show
 from ironlaw.running import Settings, advise
 from ironlaw.watcher import Unwatched
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
+from tests.scripted import Kept, run_script
 
 
 def run(*, spread: float, precision: float | None, budget_s: float = 100.0, replicates: int = 60) -> Recording:
@@ -49,9 +43,7 @@ def run(*, spread: float, precision: float | None, budget_s: float = 100.0, repl
         arms=with_control((Arm.of("fp32"), Arm.of("int8"))),
         schedule=Schedule(replicates=replicates, rounds=10, precision=precision, budget_s=budget_s),
     )
-    kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise(()))
-    return assemble(kept)
+    return assemble(run_script(plan, script))
 
 
 def printed(recording: Recording) -> str:

@@ -16,6 +16,7 @@ from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.torch_probe import TorchProbe
 from ironlaw.missing import Missing
+from tests.machine.trees import write_tree
 
 CALM = Machine(
     architecture="x86_64",
@@ -172,7 +173,7 @@ def test_scattered_free_memory_costs_from_a_gibibyte_on() -> None:
 
 
 def test_others_at_work_cost() -> None:
-    assert findings.load(machine(load_average=2.5)).state is Health.COSTS
+    assert findings.other_load(machine(load_average=2.5)).state is Health.COSTS
 
 
 def test_a_slow_clock_costs() -> None:
@@ -202,10 +203,7 @@ def test_surroundings_are_read_from_proc_and_sys(tmp_path: Path) -> None:
         "sys/devices/system/cpu/cpu1/topology/thread_siblings_list": "1\n",
         "sys/devices/system/cpu/cpu2/topology/thread_siblings_list": "0,2\n",
     }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert look_around(tmp_path) == Surroundings(
+    assert look_around(write_tree(tmp_path, files)) == Surroundings(
         clock_source="tsc",
         siblings=(frozenset({0, 2}),),
         available_bytes=4 << 30,

@@ -15,28 +15,14 @@ from ironlaw.arm import Arm
 from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Ended, Ending
 from ironlaw.measure.children import end_child
-from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import record
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Recording, assemble, load
-from ironlaw.running.advice import advise
+from ironlaw.recording import Recording, load
 from ironlaw.variant import GIVEN, PRECISION, Variant
-from ironlaw.watcher import Unwatched
-from tests.measure.test_recorder import Kept
+from tests.measure.real_programs import PROGRAM, run_processes
 
-PROGRAMS = '''
-import os, signal, subprocess, sys
-
-class Program:
-    """Does nothing but its fault, once, in a turn: warming up and preparing take fewer than 600 calls."""
-    def __init__(self, fault=None):
-        self.calls, self.fault = 0, fault
-    def __call__(self, number):
-        self.calls += 1
-        if self.fault and self.calls == 601:
-            self.fault()
-        return number
-
+PROGRAMS = (
+    PROGRAM
+    + """
 def die_with_a_child_on_the_line():
     if os.fork():
         os._exit(9)
@@ -94,7 +80,8 @@ def leave_a_daemon():
 def die_and_leave_a_helper():
     subprocess.Popen(["sleep", "86403"])
     os._exit(3)
-'''
+"""
+)
 # fault -> the arm's reason, where it is lost by it
 LOST = {
     "die_with_a_child_on_the_line": "exited with 9",
@@ -130,12 +117,7 @@ def run_faults(folder: Path, faults: tuple[str, ...], *, source: str = PROGRAMS)
     )
     schedule = Schedule(replicates=1, rounds=3, inferences=3000, budget_s=None, turn_limit_s=2.0)
     plan = Plan(model="", arms=with_control(arms), schedule=schedule, counters=False, layers=False)
-    kept, stage = Kept(), ProcessStage(plan)
-    try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
-    finally:
-        stage.close()
-    return assemble(kept)
+    return run_processes(plan)
 
 
 @pytest.fixture(scope="module")

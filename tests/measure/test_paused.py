@@ -45,7 +45,7 @@ def importing(
 
     monkeypatch.setattr(interpreters, "Interpreter", make)
     every = Interpreters(
-        variables={"PYTHONPATH": os.pathsep.join([str(tmp_path), child.environment().get("PYTHONPATH", "")])},
+        variables={"PYTHONPATH": os.pathsep.join([str(tmp_path), child.variables().get("PYTHONPATH", "")])},
         withheld=(),
         rng=random.Random(0),
         new_log=lambda: tmp_path / "log",

@@ -11,30 +11,22 @@ from ironlaw.fact import ArmPrepared, Ended, Ending, Failure, FreeMemory
 from ironlaw.measure import processes
 from ironlaw.measure.process_start import user_environment
 from ironlaw.measure.processes import ProcessStage
-from ironlaw.measure.recorder import record
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.plan import Plan, Schedule, with_control
-from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise
+from ironlaw.recording import Recording
 from ironlaw.variant import GIVEN, PRECISION, Variant
-from ironlaw.watcher import Unwatched
-from tests.measure.test_recorder import Kept
+from tests.measure.real_programs import PROGRAM, run_processes
 
-PROGRAMS = '''
-import os, signal, sys
-
-class Program:
-    """Does nothing, until a call of a turn: warming up takes fewer than 100."""
-    def __init__(self, last=None):
-        self.calls, self.last = 0, last
+PROGRAMS = (
+    PROGRAM
+    + '''
+class Named(Program):
+    """Names generated code, as a compiler in its process does."""
     def __call__(self, number):
-        self.calls += 1
-        if self.calls == 1:
+        if not self.calls:
             with open(f"/tmp/perf-{os.getpid()}.map", "w") as names:
                 names.write("1000 10 named_by_test_processes\\n")
-        if self.last and self.calls > 600:
-            self.last()
-        return number
+        return super().__call__(number)
 
 def end_badly():
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -52,14 +44,15 @@ def leave():
 def leave_politely():
     sys.exit(0)
 
-def well(): return Program(), [(1,), (2,)]
-def segfault(): return Program(end_badly), [(1,), (2,)]
-def raising(): return Program(raise_it), [(1,), (2,)]
-def hanging(): return Program(hang), [(1,), (2,)]
-def leaving(): return Program(leave), [(1,), (2,)]
-def exiting(): return Program(leave_politely), [(1,), (2,)]
+def well(): return Named(), [(1,), (2,)]
+def segfault(): return Named(end_badly), [(1,), (2,)]
+def raising(): return Named(raise_it), [(1,), (2,)]
+def hanging(): return Named(hang), [(1,), (2,)]
+def leaving(): return Named(leave), [(1,), (2,)]
+def exiting(): return Named(leave_politely), [(1,), (2,)]
 def refusing(): raise RuntimeError("cannot be made")
 '''
+)
 BAD = ("segfault", "raising", "hanging", "leaving", "exiting", "refusing")
 
 
@@ -72,12 +65,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     )
     schedule = Schedule(replicates=2, rounds=3, inferences=6000, budget_s=None, turn_limit_s=1.0)
     plan = Plan(model="", arms=with_control(arms), schedule=schedule, counters=False)
-    kept, stage = Kept(), ProcessStage(plan)
-    try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
-    finally:
-        stage.close()
-    return assemble(kept)
+    return run_processes(plan)
 
 
 def test_an_arm_that_ends_badly_costs_no_other_arm_a_reading(recording: Recording) -> None:
@@ -195,12 +183,7 @@ def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp
     (tmp_path / "setting.py").write_text(SETTING)
     arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/setting.py:build")
     plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
-    kept, stage = Kept(), ProcessStage(plan)
-    try:
-        record(plan, stage, kept, watcher=Unwatched(), advice=advise())
-    finally:
-        stage.close()
-    recorded = assemble(kept)
+    recorded = run_processes(plan)
     assert recorded.failures == ()
     (prepared,) = recorded.prepared
     assert prepared.prepared.settings == {"default dtype": "float64", "threads": 2, "deterministic algorithms": "on"}

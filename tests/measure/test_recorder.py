@@ -21,16 +21,10 @@ from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
 from ironlaw.situation import Dimension, NextReplicate, Situation
 from ironlaw.watcher import Unwatched
+from tests.scripted import Kept, run_script
 
 FAST = ArmScript(user_instructions=4e7)
 SCRIPT = Script(arms={"fp32": ArmScript(), "int8": FAST, "int8+fused": FAST})
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
 
 
 def plan(*names: str, schedule: Schedule | None = None) -> Plan:
@@ -39,9 +33,7 @@ def plan(*names: str, schedule: Schedule | None = None) -> Plan:
 
 
 def run(what: Plan, stage: ScriptedStage, advice: Advice | None = None) -> Recording:
-    kept = Kept()
-    record(what, stage, kept, watcher=Unwatched(), advice=advice or advise())
-    return assemble(kept)
+    return assemble(run_script(what, stage, advice))
 
 
 def test_every_arm_takes_every_turn_and_positions_are_balanced() -> None:
@@ -269,8 +261,7 @@ def test_ceilings_are_measured_behind_the_second_replicate_when_there_is_an_inte
 
 def test_ceilings_of_a_run_of_one_replicate_without_a_budget_are_measured_at_its_end() -> None:
     what = replace(plan("fp32", "int8"), ceilings=True, schedule=Schedule(replicates=1, rounds=2, budget_s=None))
-    kept = Kept()
-    record(what, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise())
+    kept = run_script(what, SCRIPT)
     assert any(isinstance(fact, Ceilings) for fact in kept)
 
 

@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 from ironlaw.analysis.run_time import run_time
 from ironlaw.arm import Arm
 from ironlaw.fact import Activity, ArmStarted, Reading, Spent
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.measure.stopwatch import Laps, Stopwatch
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
-from ironlaw.running.advice import advise
-from ironlaw.watcher import Unwatched
-from tests.scripted import Kept
+from tests.scripted import run_script
 
 
 class Clock:
@@ -78,8 +75,7 @@ def test_a_recording_accounts_for_all_of_its_wall_time() -> None:
     arms = with_control((Arm.of("fp32"), Arm.of("int8")))
     plan = Plan(model="scripted", arms=arms, schedule=Schedule(replicates=3, rounds=4, inferences=12))
     script = Script(arms={"fp32": ArmScript(), "int8": ArmScript(user_instructions=4e7)}, start_s=4.0)
-    kept = Kept()
-    record(plan, ScriptedStage(script), kept, watcher=Unwatched(), advice=advise())
+    kept = run_script(plan, script)
     run = run_time(assemble(kept))
     assert is_known(run.wall_s)
     assert is_known(run.spent)

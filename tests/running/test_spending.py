@@ -12,14 +12,12 @@ from ironlaw.code import CodeSamples
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Outcome
 from ironlaw.fact import Activity, Census, Ended, Outputs, Reading
-from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
-from ironlaw.watcher import Unwatched
-from tests.scripted import SOUND, Kept, burdened, own
+from tests.scripted import SOUND, burdened, own, run_script
 
 FAULTS = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
 TWO = {"a": burdened(FAULTS), "b": SOUND}
@@ -29,9 +27,7 @@ def run(script: Script, *, budget_s: float = 120.0, stage: type[ScriptedStage] =
     """Two programs of a user's own, with every experiment that they call for."""
     plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=budget_s))
     plan = replace(plan, schedule=replace(plan.schedule, replicates=200))
-    kept = Kept()
-    record(plan, stage(script), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
-    return assemble(kept)
+    return assemble(run_script(plan, stage(script), advise_wanted(Wanted())))
 
 
 def ran_in(recording: Recording, *, serving: bool) -> list[int]:
@@ -116,8 +112,7 @@ def test_at_least_half_of_the_time_behind_preparing_is_counted_in_eight_replicat
 
 def test_a_first_interval_comes_before_code_and_answers_and_these_before_experiments() -> None:
     plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=240.0), code=True)
-    kept = Kept()
-    record(plan, ScriptedStage(Script(arms=TWO)), kept, watcher=Unwatched(), advice=advise_wanted(Wanted()))
+    kept = run_script(plan, Script(arms=TWO), advise_wanted(Wanted()))
     places = [at for at, fact in enumerate(kept) if isinstance(fact, CodeSamples | Outputs | Census)]
     before = {fact.replicate for fact in kept[: places[0]] if isinstance(fact, Reading)}
     assert before == {0, 1, 2}
@@ -126,7 +121,6 @@ def test_a_first_interval_comes_before_code_and_answers_and_these_before_experim
 
 def test_where_few_replicates_fit_answers_come_with_the_first() -> None:
     plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=40.0))
-    kept = Kept()
-    record(plan, ScriptedStage(Script(arms=TWO)), kept, watcher=Unwatched(), advice=advise_wanted(Wanted(causes=())))
+    kept = run_script(plan, Script(arms=TWO), advise_wanted(Wanted(causes=())))
     place = next(at for at, fact in enumerate(kept) if isinstance(fact, Outputs | Census))
     assert {fact.replicate for fact in kept[:place] if isinstance(fact, Reading)} == {0}

@@ -163,7 +163,7 @@ def example(prepared: Path, folder: Path) -> list[object]:
     """
     ran = subprocess.run(
         child.command("ironlaw.engines.exported", str(prepared), str(folder)),
-        env=child.environment(),
+        env=child.variables(),
         capture_output=True,
         text=True,
         timeout=EXAMPLE_LIMIT_S,

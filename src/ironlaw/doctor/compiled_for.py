@@ -39,7 +39,7 @@ def ask(name: str) -> Maybe[tuple[str, ...]]:
     """The extensions that an engine's kernels use, as /proc/cpuinfo calls them; asked in a process of its own."""
     command = child.command("ironlaw.doctor.compiled_for", name)
     try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.environment())
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.variables())
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=tuple[str, ...])
     except subprocess.TimeoutExpired:
         return Missing(f"loading it took longer than {_LIMIT_S:.0f} s")

@@ -66,7 +66,7 @@ def diagnose(
         findings.allocator(machine),
         findings.memory(around.available_bytes, around.swapped_bytes),
         findings.scattered(around.scattered_bytes),
-        findings.load(machine),
+        findings.other_load(machine),
         findings.clock(around.clock_source),
         findings.time_split(machine, check),
         findings.hypervisor(machine),

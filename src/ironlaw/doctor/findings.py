@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ironlaw.doctor.finding import Finding, Health
 from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.cgroup import quota_cpus
 from ironlaw.machine.torch_probe import TorchProbe
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing, T, is_known
 
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
@@ -28,13 +30,17 @@ def costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
     return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
-def _judged(topic: str, text: str, *, is_good: bool, cost: str, fix: str) -> Finding:
-    """A finding that is worded the same whether all is well or it costs something."""
-    return good(topic, text) if is_good else costs(topic, text, cost=cost, fix=fix)
-
-
 def unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
     return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
+
+
+def _judged(
+    topic: str, value: Maybe[T], *, says: Callable[[T], str], is_good: Callable[[T], bool], cost: str, fix: str
+) -> Finding:
+    """A finding on one value, worded the same whether all is well or it costs something."""
+    if isinstance(value, Missing):
+        return unknown(topic, value)
+    return good(topic, says(value)) if is_good(value) else costs(topic, says(value), cost=cost, fix=fix)
 
 
 def counters(check: CounterCheck) -> tuple[Finding, ...]:
@@ -308,28 +314,24 @@ def memory(available: Maybe[int], swapped: Maybe[int]) -> Finding:
 
 def scattered(found: Maybe[int]) -> Finding:
     """Whether the first processes to start get worse pages than later ones."""
-    if isinstance(found, Missing):
-        return unknown("free memory", found)
-    text = f"{found / 2**30:.1f} GiB lie in blocks below 64 KiB"
     return _judged(
         "free memory",
-        text,
-        is_good=found < _MUCH_SCATTERED_BYTES,
+        found,
+        says=lambda size: f"{size / 2**30:.1f} GiB lie in blocks below 64 KiB",
+        is_good=lambda size: size < _MUCH_SCATTERED_BYTES,
         cost="programs that start first get scattered pages and run some per cent slower: intervals get wider",
         fix="echo 1 | sudo tee /proc/sys/vm/compact_memory (ironlaw run does it where it may)",
     )
 
 
-def load(machine: Machine) -> Finding:
+def other_load(machine: Machine) -> Finding:
     """Whether other processes run here."""
-    if isinstance(machine.load_average, Missing):
-        return unknown("load", machine.load_average)
     cpus = len(machine.cpus_allowed)
-    text = f"{machine.load_average:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}"
     return _judged(
         "load",
-        text,
-        is_good=machine.load_average <= _CALM_LOAD,
+        machine.load_average,
+        says=lambda load: f"{load:.2f} over the last minute on {cpus} {'CPU' if cpus == 1 else 'CPUs'}",
+        is_good=lambda load: load <= _CALM_LOAD,
         cost="other programs use caches, bandwidth and CPU time: intervals get wider",
         fix="end or pause them (top shows them), or raise --budget",
     )
@@ -337,12 +339,11 @@ def load(machine: Machine) -> Finding:
 
 def clock(source: Maybe[str]) -> Finding:
     """Whether reading the clock is cheap and its frequency stable."""
-    if isinstance(source, Missing):
-        return unknown("clock", source)
     return _judged(
         "clock",
         source,
-        is_good=source in _GOOD_CLOCKS,
+        says=str,
+        is_good=lambda name: name in _GOOD_CLOCKS,
         cost="reading it is a system call of a microsecond or more",
         fix="boot with tsc=reliable if the CPU's counter is steady",
     )
@@ -365,16 +366,15 @@ def time_split(machine: Machine, check: CounterCheck) -> Finding:
 
 def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding:
     """The smallest difference that a run of that length can detect in the machine's noise."""
-    if isinstance(smallest, Missing):
-        return unknown("noise", smallest)
-    text = (
-        f"differences below {100 * smallest:.1f} % of steady work cannot be detected here by a run of {seconds:.0f} s"
-    )
-    text += f" (up to {replicates} replicates); variation between processes of the model adds to it"
+    length = f"a run of {seconds:.0f} s (up to {replicates} replicates)"
     return _judged(
         "noise",
-        text,
-        is_good=smallest <= _QUIET,
+        smallest,
+        says=lambda share: (
+            f"differences below {100 * share:.1f} % of steady work cannot be detected here by {length}; "
+            "variation between processes of the model adds to it"
+        ),
+        is_good=lambda share: share <= _QUIET,
         cost="smaller differences come out undecided",
         fix="four times --budget halves it; so does a quieter machine",
     )
@@ -382,12 +382,11 @@ def noise(smallest: Maybe[float], *, seconds: float, replicates: int) -> Finding
 
 def hypervisor(machine: Machine) -> Finding:
     """Whether a hypervisor shares the hardware with other guests."""
-    if isinstance(machine.hypervisor, Missing):
-        return unknown("virtual machine", machine.hypervisor)
     return _judged(
         "virtual machine",
         machine.hypervisor,
-        is_good=machine.hypervisor == "none",
+        says=str,
+        is_good=lambda name: name == "none",
         cost="other guests affect the last-level cache, memory bandwidth and frequency, unseen",
         fix="check the control arm; measure on a dedicated host to avoid them",
     )

@@ -51,7 +51,7 @@ def measure_ceilings(machine: Machine, *, threads: int, cpus: tuple[int, ...]) -
     request = CeilingRequest(threads=threads, cpus=cpus, streamed_bytes=bytes_to_stream(machine))
     command = child.command("ironlaw.machine.ceilings", msgspec.json.encode(request).decode())
     try:
-        environment = {**child.environment(), **dict.fromkeys(_POOL_SIZES, str(threads))}
+        environment = {**child.variables(), **dict.fromkeys(_POOL_SIZES, str(threads))}
         answer = subprocess.run(command, capture_output=True, check=True, timeout=LIMIT_S, env=environment)
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=Ceilings)
     except subprocess.TimeoutExpired:

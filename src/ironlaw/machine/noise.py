@@ -53,7 +53,7 @@ def measure_noise(seconds: float, *, cpu: int, seed: int = 0) -> Maybe[Noise]:
     found = []
     for _ in range(REPLICATES):
         environment = {
-            **child.environment(),
+            **child.variables(),
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

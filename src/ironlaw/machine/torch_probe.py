@@ -34,7 +34,7 @@ def probe_torch() -> Maybe[TorchProbe]:
         return Missing("torch is not installed")
     command = child.command("ironlaw.machine.torch_probe")
     try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.environment())
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.variables())
         return msgspec.json.decode(answer.stdout.splitlines()[-1], type=TorchProbe)
     except subprocess.TimeoutExpired:
         return Missing(f"importing torch took longer than {_LIMIT_S:.0f} s")

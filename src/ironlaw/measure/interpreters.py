@@ -167,7 +167,7 @@ class Interpreters:
                 process = subprocess.Popen(
                     child.command("ironlaw.measure.interpreter", str(end.fileno())),
                     env={
-                        **child.environment(),
+                        **child.variables(),
                         **self._variables,
                         "IRONLAW_PADDING": "x" * launched.padding,
                         **dict(launched.environment),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison, Difference, Explanation
-from ironlaw.missing import Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.failures import without_failures
 from ironlaw.report.gaps import Gap
 from ironlaw.report.quantity import percent, ratio
@@ -34,9 +34,9 @@ def why_unproven(explanation: Explanation) -> str:
     check = explanation.control_check
     if isinstance(check, Missing):
         return f"no control shows how large a difference noise alone makes ({plain(check.reason)})"
-    if isinstance(check.ln_ratio, Missing):
-        return f"the control could not be compared with itself ({plain(check.ln_ratio.reason)})"
-    moved = ratio(check.ln_ratio.through(math.exp))
+    moved = _moved(check)
+    if isinstance(moved, Missing):
+        return f"the control could not be compared with itself ({plain(moved.reason)})"
     return f"the control against itself is {moved}, so no claim is made"
 
 
@@ -45,15 +45,20 @@ def control_sentence(explanation: Explanation) -> str:
     check = explanation.control_check
     if isinstance(check, Missing):
         return f"No control: {plain(check.reason)}."
-    if isinstance(check.ln_ratio, Missing):
-        return f"No control: {plain(check.ln_ratio.reason)}."
-    moved = ratio(check.ln_ratio.through(math.exp))
+    moved = _moved(check)
+    if isinstance(moved, Missing):
+        return f"No control: {plain(moved.reason)}."
     name = plain(check.control)
-    if check.difference is Difference.NONE_SHOWN and check.ln_ratio.excludes(0.0):
+    if check.difference is Difference.NONE_SHOWN and is_known(check.ln_ratio) and check.ln_ratio.excludes(0.0):
         return f"Control: {name} against itself is {moved}: too small to cast doubt on larger differences."
     if check.difference is Difference.NONE_SHOWN:
         return f"Control: {name} against itself is {moved}: no difference, as expected."
     return f"Control: {name} against itself is {moved}: they differ, so no claim of this recording is proven."
+
+
+def _moved(check: Comparison) -> Maybe[str]:
+    """The control's ratio to itself in words."""
+    return check.ln_ratio if isinstance(check.ln_ratio, Missing) else ratio(check.ln_ratio.through(math.exp))
 
 
 def cut_sentence() -> str:

@@ -94,7 +94,7 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
     from markupsafe import Markup
 
     script = _page_file("report.js")
-    template = environment().get_template("report.html.jinja")
+    template = template_environment().get_template("report.html.jinja")
     content = {
         "palette": Markup(page_palette()),
         "style": Markup(_page_file("report.css")),
@@ -114,7 +114,7 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
     return page if len(page.encode()) <= _LARGEST_PAGE_BYTES else template.render(content, raw=_refused(raw))
 
 
-def environment() -> jinja2.Environment:
+def template_environment() -> jinja2.Environment:
     """Templates that escape every string and refuse to print what is not there."""
     import jinja2
     from markupsafe import Markup

@@ -7,7 +7,7 @@ import hashlib
 from ironlaw.explanation import Explanation
 from ironlaw.recording import Recording
 from ironlaw.report.document import to_json
-from ironlaw.report.html import environment, fragment_content
+from ironlaw.report.html import fragment_content, template_environment
 from ironlaw.report.palette import notebook_palette
 
 
@@ -18,4 +18,4 @@ def to_fragment(explanation: Explanation, recording: Recording | None) -> str:
     name = "ironlaw" + hashlib.sha256(to_json(explanation).encode()).hexdigest()[:12]
     palette = Markup(notebook_palette(f"#{name}"))
     content = fragment_content(explanation, recording, prefix=name)
-    return environment().get_template("notebook.html.jinja").render(name=name, palette=palette, **content)
+    return template_environment().get_template("notebook.html.jinja").render(name=name, palette=palette, **content)

@@ -53,11 +53,11 @@ def survey(plan: SweepPlan, store: Store) -> BreakEvenMap:
             continue
         recording = ironlaw.load(store.recording(cell))
         _note_versions(seen, cell, recording.machine, recording.header.ironlaw)
-        take(seen, cell, ironlaw.explain(recording))
+        add_cell(seen, cell, ironlaw.explain(recording))
     return finish(seen, cells=plan.count)
 
 
-def take(seen: _Seen, cell: Cell, explanation: Explanation) -> None:
+def add_cell(seen: _Seen, cell: Cell, explanation: Explanation) -> None:
     """Add what one cell's explanation says."""
     seen.measured += 1
     place = place_of(cell)

@@ -10,14 +10,12 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise
-from ironlaw.watcher import Unwatched
-from tests.analysis.scripted_layers import Kept, recorded
+from tests.analysis.scripted_layers import recorded
+from tests.scripted import run_script
 
 SOURCE = Plan(
     model="scripted", arms=(Arm.of("fp32"), Arm.of("int8+fused"), Arm.of("int8@onnxruntime")), schedule=Schedule()
@@ -30,10 +28,8 @@ MS = {"none": 10.0, "only:a": 7.0, "only:b": 8.0, "all": 4.0, "but:a": 8.0, "but
 def flipped(**script: float) -> Recording:
     plan = flip_plan(SOURCE, "int8+fused", ("a", "b"), Schedule(replicates=4, rounds=4))
     laws = {arm.name: ArmScript(user_instructions=MS[arm.variant.level("int8-blocks")] * 3e6) for arm in plan.asked()}
-    kept = Kept()
-    stage = ScriptedStage(Script(arms=laws, pmu=False, **script))  # type: ignore[arg-type]  # only floats are given
-    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
-    return assemble(kept)
+    stated = Script(arms=laws, pmu=False, **script)  # type: ignore[arg-type]  # only floats are given
+    return assemble(run_script(plan, stated))
 
 
 def value(estimate: object) -> float:

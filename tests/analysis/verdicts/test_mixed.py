@@ -13,14 +13,13 @@ from ironlaw.analysis.verdicts.search import adapted
 from ironlaw.arm import Arm
 from ironlaw.explanation import Mixed
 from ironlaw.measure.layers.scripted import ScriptedLayer
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise, advise_by
-from ironlaw.watcher import Unwatched
-from tests.analysis.scripted_layers import FEATURES, FLOAT_ARM, INT8, Kept, form, layer
+from ironlaw.running.advice import advise_by
+from tests.analysis.scripted_layers import FEATURES, FLOAT_ARM, INT8, form, layer
+from tests.scripted import run_script
 
 MIXED = "int8+int8-blocks=but:fc"
 ALL_INT8 = "int8+int8-blocks=all"
@@ -47,11 +46,9 @@ def searched(int8: ArmScript, **others: ArmScript) -> Recording:
         layers=True,
     )
 
-    kept = Kept()
     # Without spread what is shown is the law.
-    stage = ScriptedStage(Script(arms=arms, turn_noise=0.0, shared_spread=0.0))
-    record(plan, stage, kept, watcher=Unwatched(), advice=advise_by(lambda recording: adapted(recording, cpus=1)))
-    return assemble(kept)
+    script = Script(arms=arms, turn_noise=0.0, shared_spread=0.0)
+    return assemble(run_script(plan, script, advise_by(lambda recording: adapted(recording, cpus=1))))
 
 
 def found(recording: Recording) -> tuple[Mixed, ...]:
@@ -110,14 +107,7 @@ def test_however_many_blocks_lose_all_of_them_are_left_in_float() -> None:
         schedule=Schedule(replicates=2, rounds=2, inferences=16),
         layers=True,
     )
-    kept = Kept()
-    record(
-        plan,
-        ScriptedStage(Script(arms=laws, turn_noise=0.0, shared_spread=0.0)),
-        kept,
-        watcher=Unwatched(),
-        advice=advise(),
-    )
+    kept = run_script(plan, Script(arms=laws, turn_noise=0.0, shared_spread=0.0))
     assert _lost(assemble(kept)) == tuple(f"blocks.{number}" for number in range(9))
 
 
@@ -180,9 +170,8 @@ def test_conversions_inside_of_a_block_are_its_own_and_those_at_its_border_are_n
         "fp32": ArmScript(layers=float_layers, user_instructions=45e6),
         "int8": ArmScript(layers=int8_layers, user_instructions=50e6),
     }
-    kept = Kept()
-    stage = ScriptedStage(Script(arms=laws, turn_noise=0.0, shared_spread=0.0))
-    record(plan, stage, kept, watcher=Unwatched(), advice=advise())
+    script = Script(arms=laws, turn_noise=0.0, shared_spread=0.0)
+    kept = run_script(plan, script)
     assert _lost(assemble(kept)) == ("net.a",)
 
 

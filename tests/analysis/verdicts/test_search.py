@@ -8,26 +8,17 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.search import Standing, beats, candidates, retirable, variations
 from ironlaw.arm import Arm
 from ironlaw.explanation import Design, Outcome
-from ironlaw.fact import Fact
-from ironlaw.measure.recorder import record
-from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
+from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise, advise_by
-from ironlaw.watcher import Unwatched
+from ironlaw.running.advice import advise_by
+from tests.scripted import run_script
 
 NAMES = [arm.name for arm in candidates(["eager", "onnxruntime", "openvino"])]
 # fp32 first and slowest; each further arm is 10 % faster than the one before it.
 SCRIPT = Script(
     arms={name: ArmScript(user_instructions=4e8 * 0.9**place, answer_noise=0.0) for place, name in enumerate(NAMES)}
 )
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
 
 
 def searched(replicates: int = 8) -> Recording:
@@ -39,9 +30,7 @@ def searched(replicates: int = 8) -> Recording:
         arms=with_control(tuple(Arm.of(name) for name in NAMES)),
         schedule=Schedule(replicates=replicates, rounds=4, inferences=replicates * 40, budget_s=None),
     )
-    kept = Kept()
-    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise_by(adapt))
-    return assemble(kept)
+    return assemble(run_script(plan, SCRIPT, advise_by(adapt)))
 
 
 def test_candidates_are_only_of_engines_that_are_there_and_begin_with_the_control() -> None:
@@ -84,8 +73,7 @@ def test_without_a_search_there_is_no_front() -> None:
     plan = Plan(
         model="scripted", arms=(Arm.of("fp32"), Arm.of("bf16")), schedule=Schedule(replicates=2, rounds=2, inferences=8)
     )
-    kept = Kept()
-    record(plan, ScriptedStage(SCRIPT), kept, watcher=Unwatched(), advice=advise())
+    kept = run_script(plan, SCRIPT)
     assert explain(assemble(kept)).front == ()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ironlaw.engines.onnxruntime.files import parts_of, take
+from ironlaw.engines.onnxruntime.files import copy_model, parts_of
 from ironlaw.errors import ArmFailed
 
 onnx = pytest.importorskip("onnx")
@@ -28,7 +28,7 @@ def test_weights_beside_the_file_lie_beside_its_copy(tmp_path: Path) -> None:
     source = written(tmp_path)
     (tmp_path / "copy").mkdir()
     copy = tmp_path / "copy" / "float.onnx"
-    take(source, copy)
+    copy_model(source, copy)
     assert parts_of(copy) == (copy, tmp_path / "copy" / "net.data")
     copied = onnx.load(str(copy))
     assert np.array_equal(onnx.numpy_helper.to_array(copied.graph.initializer[0]), np.arange(4096))
@@ -39,7 +39,7 @@ def test_missing_weights_are_the_arms_failure(tmp_path: Path) -> None:
     (tmp_path / "net.data").unlink()
     (tmp_path / "copy").mkdir()
     with pytest.raises(ArmFailed, match=r"net.data, which cannot be read"):
-        take(source, tmp_path / "copy" / "float.onnx")
+        copy_model(source, tmp_path / "copy" / "float.onnx")
 
 
 def test_weights_outside_of_the_models_folder_are_refused(tmp_path: Path) -> None:
@@ -51,4 +51,4 @@ def test_weights_outside_of_the_models_folder_are_refused(tmp_path: Path) -> Non
     entry.value = "../net.data"
     moved.write_bytes(whole.SerializeToString())
     with pytest.raises(ArmFailed, match="outside of its folder"):
-        take(moved, tmp_path / "float.onnx")
+        copy_model(moved, tmp_path / "float.onnx")

@@ -197,7 +197,7 @@ def test_plain_inferences_stand_around_those_that_are_read_behind_some_that_warm
         seen.append(any("forward" in part.__dict__ for part in module.modules()))  # something stands in for a layer
         return module(*arguments)
 
-    place = replace(HERE, round=round)
+    place: TurnKey = {**HERE, "round": round}
     read_layers(replace(made, infer=infer), course, ClockBorder(), [made.inputs[0]] * inputs, place)
     warming = max(1, min(3, inputs // 2))
     assert len(seen) == warming + 3 * inputs

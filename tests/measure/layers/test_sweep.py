@@ -9,25 +9,16 @@ from ironlaw.fact import Fact, Failure, Reading
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, Probe
 from ironlaw.measure.layers.scripted import ScriptedLayer
 from ironlaw.measure.messages import LayerTurn, SurveyLayers
-from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
-from ironlaw.running.advice import advise
-from ironlaw.watcher import Unwatched
+from tests.scripted import Kept, run_script
 
 CONV = ScriptedLayer(call=LayerCall(path="conv", operator="Conv2d"), user_instructions=6e7)
 LINEAR = ScriptedLayer(call=LayerCall(path="fc", operator="Linear", fed_by=(0,)), user_instructions=3e7)
 LAW = ArmScript(layers=(CONV, LINEAR), reading_inside_ns=300, reading_between_ns=4000)
 SCRIPT = Script(arms={"fp32": LAW, "int8": replace(LAW, user_instructions=5e7, layers=(CONV,))})
-
-
-class Kept(list[Fact]):
-    """A sink in memory."""
-
-    def write(self, fact: Fact) -> None:
-        self.append(fact)
 
 
 def plan(schedule: Schedule | None = None) -> Plan:
@@ -36,8 +27,7 @@ def plan(schedule: Schedule | None = None) -> Plan:
 
 
 def run(what: Plan, stage: ScriptedStage) -> tuple[Recording, Kept]:
-    kept = Kept()
-    record(what, stage, kept, watcher=Unwatched(), advice=advise())
+    kept = run_script(what, stage)
     return assemble(kept), kept
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.torch_modules.marks import marked, settle
+from ironlaw.engines.torch_modules.marks import marked, run_to_allocate
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import Form, LayerCall, NodeProfile, Origin
 
@@ -74,7 +74,7 @@ def kernels_of(package: Path) -> list[GeneratedKernel]:
 
 def settled(package: Any, arguments: tuple[Any, ...]) -> Any:
     """A package that was just loaded, once it has its memory."""
-    settle(package, arguments, scope=_SCOPE, leads=_LEADS)
+    run_to_allocate(package, arguments, scope=_SCOPE, leads=_LEADS)
     return package
 
 

@@ -92,7 +92,7 @@ def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel
 def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
     """Write the model's ONNX file to `to`."""
     if isinstance(model.module, ModelFile):
-        onnx_files.take(Path(model.module.path), to)
+        onnx_files.copy_model(Path(model.module.path), to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to export it")

@@ -130,7 +130,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
             calibrate_method=getattr(quantization.CalibrationMethod, _METHODS[how.calibrated_by]),
             nodes_to_exclude=list(how.floats) or None,
         )
-    if not census(target) & _INT8_OPERATORS:
+    if not operators_in(target) & _INT8_OPERATORS:
         raise ArmFailed(
             "nothing in this model could be quantized by ONNX Runtime's tools",
             hint="compare precisions of a model with convolutions or matrix products",
@@ -164,7 +164,7 @@ def quantize_dynamic(source: Path, target: Path, phases: Phases) -> None:
         ready = source.with_suffix(".ready.onnx")
         _preprocess(source, ready)
         quantization.quantize_dynamic(str(ready), str(target), weight_type=quantization.QuantType.QInt8)
-    if not census(target) & _INT8_OPERATORS:
+    if not operators_in(target) & _INT8_OPERATORS:
         raise ArmFailed(
             "nothing in this model could be quantized dynamically by ONNX Runtime's tools",
             hint="it has no convolution, matrix product or LSTM",
@@ -177,7 +177,7 @@ _INT8_OPERATORS = {
 }  # fmt: skip
 
 
-def take(source: Path, target: Path) -> None:
+def copy_model(source: Path, target: Path) -> None:
     """Copy a user's file and its files of weights (external data).
 
     Raises:
@@ -205,7 +205,7 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     return (path, *(path.parent / name for name in external_files(str(path))))
 
 
-def census(path: Path) -> set[str]:
+def operators_in(path: Path) -> set[str]:
     """The kinds of operators in a file."""
     import onnx
 
@@ -218,7 +218,7 @@ def refuse_quantized(path: Path) -> None:
     Raises:
         ArmFailed: names one of them.
     """
-    held = sorted(census(path) & _INT8_OPERATORS)
+    held = sorted(operators_in(path) & _INT8_OPERATORS)
     if held:
         raise ArmFailed(
             f"{path.name} is already quantized (it holds {held[0]})", hint="write given@onnxruntime to run it as it is"

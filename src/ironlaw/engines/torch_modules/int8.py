@@ -61,16 +61,12 @@ def quantize_static(
 
     torch.backends.quantized.engine = backend
     with quiet(), explained("int8"):
+        formats = _Formats(mapping=_mapping(backend), backend=backend, fused=fused)
+        inputs = calibration if calibrate else []
         if has_stubs(module):
-            made = _by_stubs(module, calibration, fused=fused, backend=backend, phases=phases, calibrate=calibrate)
+            made = _by_stubs(module, inputs, formats=formats, phases=phases)
         else:
-            made = _by_tracing(
-                module,
-                calibration,
-                formats=_Formats(mapping=_mapping(backend), backend=backend, fused=fused),
-                phases=phases,
-                calibrate=calibrate,
-            )
+            made = _by_tracing(module, inputs, example=calibration[0], formats=formats, phases=phases)
     if count_int8(made.module) == 0:
         raise ArmFailed(
             "nothing in this model could be quantized to static int8: no layer of it has an int8 kernel here",
@@ -104,7 +100,7 @@ def quantize_blocks(
         for path in paths:
             mapping = mapping.set_module_name(path, chosen)
         formats = _Formats(mapping=mapping, backend=backend, fused=fused)
-        made = _by_tracing(module, calibration, formats=formats, phases=phases, calibrate=True)
+        made = _by_tracing(module, calibration, example=calibration[0], formats=formats, phases=phases)
     if count_int8(made.module) == 0 and blocks != NONE:
         place = "this model" if leaves_float or not paths else ", ".join(paths)
         raise ArmFailed(f"nothing in {place} has an int8 kernel here", hint="leave this block out")
@@ -153,25 +149,17 @@ def _count_norms(module: Any) -> int:
     return sum(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in module.modules())
 
 
-def _by_stubs(
-    module: Any,
-    calibration: list[tuple[Any, ...]],
-    *,
-    fused: bool,
-    backend: str,
-    phases: Phases,
-    calibrate: bool = True,
-) -> Quantized:
+def _by_stubs(module: Any, calibration: list[tuple[Any, ...]], *, formats: _Formats, phases: Phases) -> Quantized:
     quantization = _torch_ao()
 
     made = copy.deepcopy(module)
-    if fused:
+    if formats.fused:
         with phases.timed("fuse"):
             _fuse(made)
     with phases.timed("prepare"):
-        made.qconfig = quantization.get_default_qconfig(backend)
+        made.qconfig = quantization.get_default_qconfig(formats.backend)
         quantization.prepare(made, inplace=True)
-    _calibrate(made, calibration if calibrate else [], phases)
+    _calibrate(made, calibration, phases)
     with phases.timed("convert"):
         quantization.convert(made, inplace=True)
     return Quantized(module=made)
@@ -191,16 +179,11 @@ class _Formats:
 
 
 def _by_tracing(
-    module: Any,
-    calibration: list[tuple[Any, ...]],
-    *,
-    formats: _Formats,
-    phases: Phases,
-    calibrate: bool,
+    module: Any, calibration: list[tuple[Any, ...]], *, example: tuple[Any, ...], formats: _Formats, phases: Phases
 ) -> Quantized:
     from torch.ao.quantization import quantize_fx
 
-    made = _observed(module, calibration, formats=formats, phases=phases, calibrate=calibrate)
+    made = _observed(module, calibration, example=example, formats=formats, phases=phases)
     with phases.timed("convert"):
         made = quantize_fx.convert_fx(made, backend_config=formats.patterns())
     notes = ["traced by torch.fx; the fp32 arm runs the module as written"]
@@ -218,11 +201,11 @@ def observed(module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, ba
     """
     with quiet(), explained("int8"):
         formats = _Formats(mapping=_mapping(backend), backend=backend, fused=fused)
-        return _observed(module, calibration, formats=formats, phases=phases, calibrate=True)
+        return _observed(module, calibration, example=calibration[0], formats=formats, phases=phases)
 
 
 def _observed(
-    module: Any, calibration: list[tuple[Any, ...]], *, formats: _Formats, phases: Phases, calibrate: bool
+    module: Any, calibration: list[tuple[Any, ...]], *, example: tuple[Any, ...], formats: _Formats, phases: Phases
 ) -> Any:
     import torch
     from torch.ao.quantization import quantize_fx
@@ -234,10 +217,10 @@ def _observed(
         made: Any = quantize_fx.prepare_fx(
             torch.nn.Sequential(own).eval() if isinstance(own, layers) else own,
             formats.mapping,
-            example_inputs=calibration[0],
+            example_inputs=example,
             backend_config=formats.patterns(),
         )
-    _calibrate(made, calibration if calibrate else [], phases)
+    _calibrate(made, calibration, phases)
     return made
 
 

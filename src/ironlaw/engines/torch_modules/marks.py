@@ -23,7 +23,9 @@ class Marks:
     spans: tuple[tuple[int, int, int], ...] = ()
 
 
-def settle(infer: Callable[..., Any], arguments: tuple[Any, ...], *, scope: str, leads: tuple[str, ...]) -> None:
+def run_to_allocate(
+    infer: Callable[..., Any], arguments: tuple[Any, ...], *, scope: str, leads: tuple[str, ...]
+) -> None:
     """Run a new program until its memory, and the profiler's, is allocated.
 
     The first 30 inferences of a compiled MobileNetV2 under the profiler had 859 page faults each and took 10.3 ms;

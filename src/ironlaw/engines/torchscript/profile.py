@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.engines.torch_modules.marks import marked, settle
+from ironlaw.engines.torch_modules.marks import marked, run_to_allocate
 from ironlaw.layer import Form, LayerCall, NodeProfile, Origin
 
 _MARK = "ironlaw:"
@@ -56,7 +56,7 @@ def scopes_of(frozen: Any, module: Any) -> list[FrozenNode]:
 
 def settled(script: Marked, arguments: tuple[Any, ...]) -> Marked:
     """A new copy after the executor has optimised it and its memory is allocated."""
-    settle(script.infer, arguments, scope=_SCOPE, leads=_LEADS)
+    run_to_allocate(script.infer, arguments, scope=_SCOPE, leads=_LEADS)
     return script
 
 

@@ -60,15 +60,29 @@ class ClockBorder:
         return {}
 
 
-class CpuBorder:
-    """CPU time of all threads of the process."""
+class _OneQuantity:
+    """Reads one quantity of the whole process, for which nothing has to be opened."""
 
-    probe = Probe.CPU
     group = -1
-    names: tuple[str, ...] = ("cpu_ns",)
+    names: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._read: array[int] = array("q")
+
+    def taken(self) -> dict[str, array[int]]:
+        """The quantity since the process began."""
+        return dict.fromkeys(self.names, self._read)
+
+    def end(self) -> dict[str, str]:
+        """Nothing was opened."""
+        return {}
+
+
+class CpuBorder(_OneQuantity):
+    """CPU time of all threads of the process, ns."""
+
+    probe = Probe.CPU
+    names: tuple[str, ...] = ("cpu_ns",)
 
     def begin(self) -> Take:
         """The threads that exist now are brought up to date at each reading (see ProcessClock)."""
@@ -83,38 +97,18 @@ class CpuBorder:
 
         return take if others else lambda: keep(now())
 
-    def taken(self) -> dict[str, array[int]]:
-        """CPU time since the process began, ns."""
-        return {"cpu_ns": self._read}
 
-    def end(self) -> dict[str, str]:
-        """Nothing was opened."""
-        return {}
-
-
-class FaultBorder:
+class FaultBorder(_OneQuantity):
     """Minor page faults of the process."""
 
     probe = Probe.FAULTS
-    group = -1
     names: tuple[str, ...] = ("page-faults",)
-
-    def __init__(self) -> None:
-        self._read: array[int] = array("q")
 
     def begin(self) -> Take:
         """Forget what was taken."""
         self._read = array("q")
         keep, usage, whole_process = self._read.append, resource.getrusage, resource.RUSAGE_SELF
         return lambda: keep(usage(whole_process).ru_minflt)
-
-    def taken(self) -> dict[str, array[int]]:
-        """Faults since the process began."""
-        return {"page-faults": self._read}
-
-    def end(self) -> dict[str, str]:
-        """Nothing was opened."""
-        return {}
 
 
 class GroupBorder:

@@ -12,7 +12,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from ironlaw.layer import NO_PLAIN, LayerReading, Probe
 from ironlaw.measure.layers.probes import Border, Take
@@ -193,9 +193,8 @@ def _nothing() -> None:
     """No probe."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnKey:
-    """Where a layer turn is in its recording."""
+class TurnKey(TypedDict):
+    """Where a layer turn is in its recording: the fields that its reading begins with."""
 
     arm: str
     replicate: int
@@ -215,7 +214,7 @@ def read_layers(
     """
     whole = Course()
     together = max(1, min(_TOGETHER, len(inputs) // 2))
-    around = _halves(inputs, place.round) if border.probe is Probe.CLOCK else None
+    around = _halves(inputs, place["round"]) if border.probe is Probe.CLOCK else None
     plain_ns: Maybe[int] = NO_PLAIN
     if around is not None:
         run_plain(program, inputs[:together])  # the first finds the caches cold
@@ -225,7 +224,7 @@ def read_layers(
     for number, start in enumerate(range(0, len(inputs), together)):
         some = inputs[start : start + together]
         # The other way round every second time, also from turn to turn: the first finds the caches cold.
-        for is_read in (True, False) if (number + place.round) % 2 == 0 else (False, True):
+        for is_read in (True, False) if (number + place["round"]) % 2 == 0 else (False, True):
             with (course if is_read else whole).standing(take, read if is_read else alone) as trace:
                 run_read(program, trace, take, some)
             sequence.append((is_read, len(some)))
@@ -237,10 +236,7 @@ def read_layers(
     times = _rows(read.times, course)
     amounts = {name: _distinguished(taken, sequence, course) for name, taken in probed.items()}
     return LayerReading(
-        arm=place.arm,
-        replicate=place.replicate,
-        round=place.round,
-        position=place.position,
+        **place,
         probe=border.probe,
         group=border.group,
         inferences=len(inputs),

@@ -17,7 +17,7 @@ from ironlaw.layer import Form, LayerCall, LayerGraph
 from ironlaw.measure.layers.kernel_log import KernelLog
 from ironlaw.measure.layers.reading import Course, standing_in
 from ironlaw.measure.layers.sites import Sites, find_sites, plain_name
-from ironlaw.measure.layers.tensors import forms, leaves, own_weights, tensors, unpacked, weights_of
+from ironlaw.measure.layers.tensors import forms, nested_objects, own_weights, tensors, unpacked, weights_of
 from ironlaw.program import Program
 
 WHOLE = "program"  # the operator of the only call of a program whose layers cannot be distinguished
@@ -128,7 +128,7 @@ class _Discovery:
         data = [tensor for tensor in given if id(tensor) not in self.weights]
         found.inputs = forms(data)
         if found.site is None:
-            packed = [form for leaf in leaves((args, kwargs)) for form in unpacked(leaf)]
+            packed = [form for leaf in nested_objects((args, kwargs)) for form in unpacked(leaf)]
             found.parameters = (*forms([tensor for tensor in given if id(tensor) in self.weights]), *packed)
         found.fed_by = tuple(dict.fromkeys(self.made_by.get(id(tensor), -1) for tensor in data))
         self.log.cut()

@@ -8,7 +8,7 @@ from typing import Any
 from ironlaw.layer import Form
 
 
-def leaves(value: Any) -> list[Any]:
+def nested_objects(value: Any) -> list[Any]:
     """Everything inside nested tuples, lists and dicts."""
     from torch.utils._pytree import tree_leaves
 
@@ -16,10 +16,10 @@ def leaves(value: Any) -> list[Any]:
 
 
 def tensors(value: Any) -> list[Any]:
-    """The tensors among the leaves."""
+    """The tensors among them."""
     import torch
 
-    return [leaf for leaf in leaves(value) if isinstance(leaf, torch.Tensor)]
+    return [leaf for leaf in nested_objects(value) if isinstance(leaf, torch.Tensor)]
 
 
 def forms(values: Iterable[Any]) -> tuple[Form, ...]:

@@ -98,10 +98,7 @@ class LayerReader:
         plain_ns = run_plain(self.program, inputs)
         profile = self.profile(inputs)
         return LayerReading(
-            arm=place.arm,
-            replicate=place.replicate,
-            round=place.round,
-            position=place.position,
+            **place,
             probe=Probe.ENGINE,
             inferences=len(inputs),
             wall_ns=profile.wall_ns,

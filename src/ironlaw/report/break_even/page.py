@@ -8,7 +8,7 @@ from importlib import resources
 from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.report.break_even import sentences
-from ironlaw.report.html import environment
+from ironlaw.report.html import template_environment
 from ironlaw.report.palette import page_palette
 from ironlaw.text import plain
 
@@ -46,7 +46,7 @@ def render(drawn: BreakEvenMap, *, title: str) -> str:
 
     style = resources.files("ironlaw.report").joinpath("page", "report.css").read_text(encoding="utf-8")
     return (
-        environment()
+        template_environment()
         .get_template("break_even.html.jinja")
         .render(
             title=plain(title),
