@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ironlaw.commands.consent import require_consent
 from ironlaw.commands.showing import keeping_measured, say, say_json
 from ironlaw.errors import BadInput
@@ -43,7 +45,7 @@ def show_answers(recording: Recording, file: Path, changed: str | None, options:
         elif options["as_markdown"]:
             from ironlaw.report.sensitivity import sensitivity_markdown
 
-            say(sensitivity_markdown(found))
+            click.echo(sensitivity_markdown(found))  # `say` would show line ends as characters
         else:
             show_sensitivity(found, Console(), top=top if isinstance(top, int) else None)
     return 0

@@ -58,12 +58,10 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
 
 def headline(found: Sensitivity) -> str:
     """The whole network in int8, and the layer that costs most."""
-    parts = [f"{found.arm}, every layer in int8: {alike_words(one)} on {used(use)}" for use, one in _told(found.whole)]
-    first = found.layers[0]
-    return (
-        f"{'; '.join(parts)}. Alone in int8, {plain(first.name)} costs the answers most. "
-        "All other layers are in float beside a layer that is alone in int8."
-    )
+    parts = [f"{alike_words(one)} on {used(use)}" for use, one in _known_uses(found.whole)]
+    whole = f"{plain(found.arm)}, every layer in int8: {'; '.join(parts)}."
+    first = f"Alone in int8, {plain(found.layers[0].name)} costs the answers most."
+    return f"{whole} {first} All other layers are in float beside a layer that is alone in int8."
 
 
 def footing(found: Sensitivity) -> list[str]:
@@ -90,7 +88,7 @@ def footing(found: Sensitivity) -> list[str]:
 WIDE = 0.05  # of an interval of agreement, from which on it is said that it is wide
 
 
-def _told(by_use: dict[Use, Alike]) -> Sequence[tuple[Use, Alike]]:
+def _known_uses(by_use: dict[Use, Alike]) -> Sequence[tuple[Use, Alike]]:
     return [(use, by_use[use]) for use in (Use.CHOOSING, Use.HELD_OUT) if use in by_use]
 
 
