@@ -160,7 +160,7 @@ ENGINES = {"half-widened": "onnxruntime", "weight-decompression": "onnxruntime",
 def arms_of(cause: str) -> tuple[Arm, Arm]:
     """The arms in which a cause is stated. Pairs are fused unless a file's arm is asked for with them kept."""
     first, second = (own(name, ENGINES.get(cause, PLAIN)) for name in ("a", "b"))
-    if cause == "prepacking":  # the compiler makes its own package of a model, and runs nobody's program as it is
+    if cause == "prepacking":  # the compiler builds a package from a model; a given program stays as it is
         first, second = (replace(arm, variant=Variant.parse("fp32@compiled")) for arm in (first, second))
     if cause == "unfused-qdq":
         first, second = (replace(arm, variant=arm.variant.with_level("session.qdq", "kept")) for arm in (first, second))
@@ -268,7 +268,7 @@ def test_arms_that_keep_as_much_in_the_caches_do_not_differ_by_their_fit_however
     ).comparisons
     (verdict,) = (one for one in comparison.causes if one.cause == "cache-fit")
     assert verdict.outcome is Outcome.UNDECIDED
-    assert "have equally much of it" in verdict.reason
+    assert "both arms have the same amount of it" in verdict.reason
 
 
 def test_what_both_arms_have_is_no_cause_even_where_it_costs_one_of_them_more() -> None:

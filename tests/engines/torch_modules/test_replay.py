@@ -40,8 +40,8 @@ class Net(nn.Module):
 
 
 def images(count: int, seed: int) -> list[tuple[Any, ...]]:
-    chance = torch.Generator().manual_seed(seed)
-    return [(torch.randn(1, 3, 10, 10, generator=chance),) for _ in range(count)]
+    rng = torch.Generator().manual_seed(seed)
+    return [(torch.randn(1, 3, 10, 10, generator=rng),) for _ in range(count)]
 
 
 def replayer(*, has_outlier: bool) -> tuple[TorchReplayer, nn.Module]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Spans: TypeAlias = NDArray[Any]  # rows of a call's place, its start and its end in ns, ascending, not overlapping
 
-# A prime number of nanoseconds. 1000 samples a second make such a turn some 3 % longer (benchmarks/README.md), all of
-# its layers alike; a layer that takes a hundredth of the time has 30 samples after 3 s.
+# A prime number of nanoseconds. 1000 samples a second make such a turn some 3 % longer (benchmarks/README.md), in
+# the same proportion in all layers; a layer that takes a hundredth of the time has 30 samples after 3 s.
 PERIOD_NS = 1_000_003
 _UNTIMED = Missing("samples that a timer's signal takes do not carry their time")
 
