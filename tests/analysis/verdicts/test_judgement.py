@@ -128,3 +128,35 @@ def test_noise_is_judged_on_the_scale_on_which_it_is_likelier() -> None:
     # 0.10 +- 0.005 is beyond noise; 0.02 +- 0.05 of eight has t = 1.06, p = 0.33.
     assert judgement._p_value(item(CLEAR)) < 1e-8
     assert judgement._p_value(item(CLEAR, around(0.02, 0.05))) == pytest.approx(0.33, abs=0.01)
+
+
+def differing(mean: float) -> dict[str, dict[int, float]]:
+    """ln(wall) of both arms, which differ by `mean` ± 0.01."""
+    return {"a": around(16.0 + mean, 0.01), "b": dict.fromkeys(range(8), 16.0)}
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "outcome"),
+    [
+        # around(0, 0.03) of eight: ±0.027. 5 % of the smallest in 1.0 ± 0.009 are 0.0496, in 0.3 ± 0.009 0.0146.
+        (1.0, around(0.0, 0.03), Outcome.REFUTED),
+        (0.3, around(0.0, 0.03), Outcome.UNDECIDED),
+        (1.0, around(0.03, 0.045), Outcome.UNDECIDED),  # up to 0.07
+        (0.0, around(0.0, 0.03), Outcome.UNDECIDED),  # no difference, so no share of it
+        (1.0, around(0.03, 0.005), Outcome.CONFIRMED),  # 3 % of the difference, but shown
+        (-1.0, around(0.0, 0.03), Outcome.REFUTED),
+    ],
+)
+def test_what_is_not_shown_and_at_most_a_twentieth_of_the_difference_is_refuted(
+    whole: float, part: dict[int, float], outcome: Outcome
+) -> None:
+    verdict = Judge(on=bench(ln_wall=differing(whole)), arms=ARMS, among=LIKELY).verdict(item(part))
+    assert verdict.outcome is outcome
+    if outcome is Outcome.REFUTED:
+        assert verdict.reason == "the whole interval is within ±5.0 %, or 5 % of the difference"
+
+
+def test_a_share_of_the_difference_refutes_nothing_where_nothing_may_be_judged() -> None:
+    on = bench(ln_wall=differing(1.0))
+    for among, part in ((Missing("the control moved"), around(0.0, 0.03)), (LIKELY, around(0.0, 0.001, count=2))):
+        assert Judge(on=on, arms=ARMS, among=among).verdict(item(part)).outcome is Outcome.UNDECIDED

@@ -148,8 +148,9 @@ class _Spending:
             if len(values) < FEWEST_TO_SETTLE:
                 states.append(CauseState.OPEN)
                 continue
-            outcome = Judge(on=on, arms=arms, among=among, rule=INTERIM).verdict(item).outcome
-            more = replicates_to_decide(values, hypotheses=hypotheses, smallest=on.smallest) - len(values)
+            judge = Judge(on=on, arms=arms, among=among, rule=INTERIM)
+            outcome = judge.verdict(item).outcome
+            more = replicates_to_decide(values, hypotheses=hypotheses, smallest=judge.negligible()) - len(values)
             arms_needed = len(self._asked()) + len({*item.arms} - set(self._asked()))
             if outcome is Outcome.CONFIRMED:
                 states.append(CauseState.CONFIRMED)

@@ -23,6 +23,8 @@ from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
 FEWEST_REPLICATES = 3
+# A cause whose whole interval is within this share of the difference does not explain it.
+NEGLIGIBLE_SHARE = 0.05
 _MORE = "more replicates"
 NO_WHOLE = Missing("no difference is shown, so it has no share")
 
@@ -112,6 +114,9 @@ class Judge:
         values = signed_parts(item)
         effect = t_interval(values)
         outcome, reason, decided_by = self._decide(item, effect)
+        if outcome is Outcome.UNDECIDED and self._explains_little(item):
+            most = f"±{100 * self.negligible():.1f} %, or {100 * NEGLIGIBLE_SHARE:.0f} % of the difference"
+            outcome, reason, decided_by = Outcome.REFUTED, f"the whole interval is within {most}", ""
         return CauseVerdict(
             cause=item.cause,
             outcome=outcome,
@@ -137,10 +142,10 @@ class Judge:
             return Outcome.UNDECIDED, self.among.reason, ""
         if len(item.parts) < FEWEST_REPLICATES:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few", _MORE
-        if self._is_within(signed_parts(item)):
+        if self._is_within(signed_parts(item), self.on.smallest):
             return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %", ""
         in_time = _in_time(item)
-        if in_time is not None and self._is_within(_signed_in_time(item)):
+        if in_time is not None and self._is_within(_signed_in_time(item), self.on.smallest):
             most = f"±{100 * self.on.smallest:.1f} %"
             return (
                 Outcome.REFUTED,
@@ -172,10 +177,29 @@ class Judge:
             return Outcome.UNDECIDED, f"significant by itself, but not among {count} experiments judged together", _MORE
         return Outcome.CONFIRMED, "", ""
 
-    def _is_within(self, values: list[float]) -> bool:
-        """Whether the whole interval is too small to matter."""
+    def _is_within(self, values: list[float], most: float) -> bool:
+        """Whether the whole interval is within ±`most`."""
         estimate = t_interval(values, confidence=self.rule.confidence)
-        return isinstance(estimate, Estimate) and estimate.lies_within(self.on.smallest)
+        return isinstance(estimate, Estimate) and estimate.lies_within(most)
+
+    def negligible(self) -> float:
+        """The half-width, in ln units, of an effect that is negligible in this comparison.
+
+        The absolute one, or NEGLIGIBLE_SHARE of the smallest difference in its interval if that is larger.
+        """
+        control, changed = self.arms
+        whole = t_interval(list(self.on.series((1.0, control), (-1.0, changed)).values()))
+        if isinstance(whole, Missing) or not whole.excludes(0.0):
+            return self.on.smallest
+        return max(self.on.smallest, NEGLIGIBLE_SHARE * min(abs(whole.low), abs(whole.high)))
+
+    def _explains_little(self, item: Contribution) -> bool:
+        """Whether the whole interval is negligible beside the difference. Asked only about what is not confirmed: an
+        effect that is shown keeps its verdict, however small.
+        """
+        if isinstance(self.among, Missing) or len(item.parts) < FEWEST_REPLICATES:
+            return False
+        return self._is_within(signed_parts(item), self.negligible())
 
     def _slower_loses(self, item: Contribution) -> bool:
         """Whether the slower arm, which should lack the cause, also loses by the switch."""
