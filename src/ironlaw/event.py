@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ironlaw.laws import MOST, Amount
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, Remedy
 
 
 class Mode(Enum):
@@ -101,7 +101,9 @@ class Count:
             return Missing(f"{self.event} was never enabled")
         if self.running_ns < self.enabled_ns:
             share = self.running_ns / self.enabled_ns
-            return Missing(f"{self.event} counted only {100 * share:.0f} % of the time; it was multiplexed")
+            return Missing(
+                f"{self.event} counted only {100 * share:.0f} % of the time; it was multiplexed", Remedy.FREE_PMU
+            )
         return self.raw
 
 

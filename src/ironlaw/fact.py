@@ -17,7 +17,7 @@ from ironlaw.file_graph import NO_GRAPH, FileGraph
 from ironlaw.laws import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
 from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, Remedy
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
 from ironlaw.replay import Replay
@@ -48,7 +48,7 @@ class CounterCheck:
 
     `slots` is the size of the largest group in which every slot agreed with the known count, or why there is none.
     `groups` are the event groups in rotation, as printed; `events` is what the kernel is asked for under each name;
-    `lost` is why an event is not counted.
+    `lost` is why an event is not counted; `remedies` is, by reason, what brings it back where that is known.
     """
 
     meter: Meter
@@ -58,6 +58,11 @@ class CounterCheck:
     evidence: tuple[str, ...] = ()
     read_cost_ns: Maybe[Amount] = Missing("was not measured")
     events: tuple[Event, ...] = ()
+    remedies: dict[str, Remedy] = field(default_factory=dict)
+
+    def gap(self, event: str) -> Missing:
+        """Why an event was lost, with the remedy."""
+        return Missing(self.lost[event], self.remedies.get(self.lost[event]))
 
     def lost_together(self) -> dict[str, tuple[str, ...]]:
         """The lost events by reason. Reasons that differ only by the event's name are merged, with `each` in its

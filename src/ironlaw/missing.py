@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import msgspec
@@ -9,10 +10,24 @@ import msgspec
 T = TypeVar("T")
 
 
-class Missing(msgspec.Struct, frozen=True, rename={"reason": "missing"}):
-    """A value that is not available, and why. In JSON: {"missing": reason}."""
+class Remedy(Enum):
+    """What brings back a count that is missing; the report has the command for each."""
+
+    COUNT = "count"  # counting was switched off
+    ALLOW_COUNTING = "allow-counting"  # perf_event_paranoid forbids it
+    GRANT_COUNTING = "grant-counting"  # the process lacks a capability, or a seccomp filter forbids it
+    EXPOSE_PMU = "expose-pmu"  # neither CPU nor hypervisor counts it
+    FREE_PMU = "free-pmu"  # something else holds the counters
+
+
+class Missing(msgspec.Struct, frozen=True, omit_defaults=True, rename={"reason": "missing"}):
+    """A value that is not available, why, and what brings it back where that is known.
+
+    In JSON: {"missing": reason}, and "remedy" where there is one.
+    """
 
     reason: str
+    remedy: Remedy | None = None
 
 
 Maybe: TypeAlias = T | Missing

@@ -84,8 +84,7 @@ def recorded(float_arm: ArmScript = FLOAT_ARM, int8_arm: ArmScript = INT8_ARM, *
         layers=True,
         code=code,
     )
-    script = Script(arms={"fp32": float_arm, "int8": int8_arm}, **still)
-    return assemble(run_script(plan, script))
+    return assemble(run_script(plan, Script(arms={"fp32": float_arm, "int8": int8_arm}, **still)))
 
 
 def reading_costs(inside_ns: float, between_ns: float) -> tuple[ArmScript, ArmScript]:

@@ -77,7 +77,7 @@ def turns_of(recording: Recording) -> dict[str, ArmTurns]:
     lost: dict[str, Missing] = {}
     otherwise = NEVER_READ
     if is_known(recording.counters):
-        lost = {event: Missing(reason) for event, reason in recording.counters.lost.items()}
+        lost = {event: recording.counters.gap(event) for event in recording.counters.lost}
         if isinstance(recording.counters.slots, Missing):
             otherwise = recording.counters.slots
     tables = {arm: _table(arm, readings) for arm, readings in _by_arm(recording).items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, ArmSummary, Comparison, Explanation
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing, Remedy, is_known
 from ironlaw.report.arms import ANSWERS_OTHERWISE, answers_otherwise
 from ironlaw.report.quantity import (
     COUNT,
@@ -54,10 +54,11 @@ class ArmRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LostColumns:
-    """Columns that no arm has a value for, and the reason they share."""
+    """Columns that no arm has a value for, the reason they share, and what brings them back where that is known."""
 
     titles: tuple[str, ...]
     reason: str
+    remedy: Remedy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +77,17 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
     built = _columns(explanation, arms, n=n)
     running = [place for place, arm in enumerate(arms) if not arm.failure]
     kept: list[Column] = []
-    lost: dict[str, list[str]] = {}
+    lost: dict[str, LostColumns] = {}
     for column in built:
         gaps = [column.cells[place] for place in running or range(len(arms))]
         reasons = {cell.reason for cell in gaps if isinstance(cell, Missing)}
         if any(not isinstance(cell, Missing) for cell in gaps):
             kept.append(column)
         elif reasons and reasons != {NOT_RECORDED.reason}:
-            lost.setdefault("; ".join(sorted(reasons - {NOT_RECORDED.reason})), []).append(column.title)
+            reason = "; ".join(sorted(reasons - {NOT_RECORDED.reason}))
+            remedy = next((cell.remedy for cell in gaps if isinstance(cell, Missing) and cell.remedy), None)
+            others = lost.get(reason, LostColumns(titles=(), reason=reason, remedy=remedy))
+            lost[reason] = replace(others, titles=(*others.titles, column.title))
     return ArmsTable(
         rows=tuple(
             ArmRow(
@@ -95,7 +99,7 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
             for arm in arms
         ),
         columns=tuple(kept),
-        lost=tuple(LostColumns(titles=tuple(titles), reason=reason) for reason, titles in lost.items()),
+        lost=tuple(lost.values()),
     )
 
 

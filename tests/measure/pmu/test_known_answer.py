@@ -12,7 +12,7 @@ from ironlaw.machine import Machine
 from ironlaw.measure.pmu import known_answer
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.scripted_kernel import ZEN_3_GUEST, ScriptedKernel, ScriptedWork, StatedPmu, Work
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, Remedy
 
 ANY_MACHINE = Machine(architecture="x86_64", cpu="stated")
 ZEN_3 = Machine(architecture="x86_64", cpu="stated Zen 3", vendor="AuthenticAMD", family=0x19, model=0x01)
@@ -177,12 +177,14 @@ def test_refusal_of_everything_names_every_lost_column_and_the_command() -> None
     assert check.meter is Meter.CLOCK
     assert {"instructions", "cycles", "cache-references", "cache-misses", "branches"} <= set(check.lost)
     assert all("ENOENT" in reason and "virtual machine" in reason for reason in check.lost.values())
+    assert check.gap("cycles").remedy is Remedy.EXPOSE_PMU
 
 
 def test_no_counters_means_the_clock_and_says_so() -> None:
     check = checked(StatedPmu(), wanted=False)
     assert check.meter is Meter.CLOCK
     assert "leave out --no-counters" in check.lost["cycles"]
+    assert check.gap("cycles").remedy is Remedy.COUNT
 
 
 def test_an_event_that_reads_nothing_while_memory_streams_is_lost() -> None:
@@ -213,6 +215,7 @@ def test_branches_must_equal_those_of_the_loop() -> None:
 def test_a_refused_extra_does_not_take_the_others_along() -> None:
     check = checked(StatedPmu(refuses={"dTLB-load-misses": errno.ENOENT}), machine=ZEN_4)
     assert set(check.lost) == {"dTLB-load-misses"}
+    assert check.gap("dTLB-load-misses").remedy is Remedy.EXPOSE_PMU
     assert any("de_no_dispatch_per_slot.backend_stalls" in group for group in check.groups)
 
 
@@ -220,6 +223,7 @@ def test_without_room_on_the_pmu_the_clock_remains() -> None:
     check = checked(StatedPmu(has_room=False))
     assert check.meter is Meter.CLOCK
     assert "something else holds its counters" in check.lost["cycles"]
+    assert check.gap("cycles").remedy is Remedy.FREE_PMU
 
 
 @pytest.mark.parametrize("machine", [ANY_MACHINE, ZEN_3, ZEN_4])

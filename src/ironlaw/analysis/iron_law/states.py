@@ -147,7 +147,9 @@ def _finest(arms: tuple[Used, Used]) -> Maybe[_Found]:
     reasons = [gap for gap in (*together, *apart) if isinstance(gap, Missing)]
     # A mode that was not requested was never read; why one that was requested is not there says more.
     informative = [gap for gap in reasons if gap != NEVER_READ] or reasons
-    return Missing(f"{NO_CYCLES.reason} ({informative[0].reason})") if informative else NO_CYCLES
+    if not informative:
+        return NO_CYCLES
+    return Missing(f"{NO_CYCLES.reason} ({informative[0].reason})", informative[0].remedy)
 
 
 def _one_class(used: Used, mode: str) -> Maybe[Classes]:

@@ -19,7 +19,7 @@ from ironlaw.measure.pmu.open_group import OpenGroup
 from ironlaw.measure.pmu.perf_event import EventRefused, Kernel
 from ironlaw.measure.pmu.plausibility import implausible
 from ironlaw.measure.pmu.trial import Trial, count_around
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing, Remedy, is_known
 
 ITERATIONS = 5_000_000  # 10 million instructions, 1 to 2 ms
 REPEATS = 3
@@ -55,30 +55,33 @@ def check_counters(
     cpu_events = events_of_cpu(machine)
     lost = kernel_counts()
     if not wanted:
-        return _without_pmu(cpu_events, "counters were switched off; leave out --no-counters to count", lost)
+        off = Missing("counters were switched off; leave out --no-counters to count", Remedy.COUNT)
+        return _without_pmu(cpu_events, off, lost)
     try:
         work = work or MachineLoop()
         bench = _Bench(kernel, work)
         slots = bench.count_slots()
         if isinstance(slots, Missing):
-            return _without_pmu(cpu_events, slots.reason, lost, tuple(bench.evidence))
+            return _without_pmu(cpu_events, slots, lost, tuple(bench.evidence))
         return bench.check(slots, cpu_events, lost)
     except EventRefused as refused:
-        return _without_pmu(cpu_events, refused.one_line, lost)
+        return _without_pmu(cpu_events, Missing(refused.one_line, refused.remedy), lost)
     except OSError as error:
-        return _without_pmu(cpu_events, f"the known loop cannot run here ({error.strerror}); {_ALLOW}", lost)
+        cannot = Missing(f"the known loop cannot run here ({error.strerror}); {_ALLOW}")
+        return _without_pmu(cpu_events, cannot, lost)
 
 
 def _without_pmu(
-    cpu_events: CpuEvents, reason: str, lost: dict[str, str], evidence: tuple[str, ...] = ()
+    cpu_events: CpuEvents, gap: Missing, lost: dict[str, str], evidence: tuple[str, ...] = ()
 ) -> CounterCheck:
     names = [*_USUAL, *(extra.event.name for extra in cpu_events.extras())]
     return CounterCheck(
         meter=Meter.CLOCK,
-        slots=Missing(reason),
+        slots=gap,
         groups=(),
-        lost={**dict.fromkeys(names, reason), **lost},
+        lost={**dict.fromkeys(names, gap.reason), **lost},
         evidence=evidence,
+        remedies={gap.reason: gap.remedy} if gap.remedy else {},
     )
 
 
@@ -89,6 +92,7 @@ class _Bench:
         self._kernel = kernel
         self._work = work
         self.evidence: list[str] = []
+        self.remedies: dict[str, Remedy] = {}
 
     def _spin(self) -> None:
         self._work.spin(ITERATIONS)
@@ -124,17 +128,17 @@ class _Bench:
             )
         if good < 2:
             what = "only one counter works" if good == 1 else f"no counter works: {fault}"
-            return Missing(f"{what}; {_ANOTHER}")
+            return Missing(f"{what}; {_ANOTHER}", self.remedies.get(fault))
         return good
 
     def _fault_of_slots(self, events: tuple[Event, ...]) -> str:
         """What is wrong with a group of the same event in every slot, or nothing."""
         trial = self._around(self._spin, events)
         if isinstance(trial, Missing):
-            return trial.reason
+            return self._reason(trial)
         values = trial.values()
         if isinstance(values, Missing):
-            return values.reason
+            return self._reason(values)
         wrong = [value for value in values if not _is_close(value, _known_instructions(), USER_TOLERANCE)]
         read = ", ".join(f"{value:,}" for value in values)
         return f"read {read} where {_known_instructions():,} is true" if wrong else ""
@@ -159,7 +163,15 @@ class _Bench:
             evidence=tuple(self.evidence),
             read_cost_ns=self._read_cost_ns(groups),
             events=tuple(dict.fromkeys(event for group in groups for event in group.events)),
+            remedies={reason: remedy for reason, remedy in self.remedies.items() if reason in lost.values()},
         )
+
+    def _reason(self, gap: Missing | EventRefused) -> str:
+        """Why something was not counted; what brings it back is kept beside."""
+        reason = gap.reason if isinstance(gap, Missing) else gap.one_line
+        if gap.remedy:
+            self.remedies[reason] = gap.remedy
+        return reason
 
     def _find_modes(self, slots: int, lost: dict[str, str]) -> tuple[Mode, ...]:
         fault = self._fault_of_kernel_mode(slots)
@@ -176,10 +188,10 @@ class _Bench:
         try:
             trial = self._around(lambda: self._work.call_kernel(SYSTEM_CALLS), events)
         except EventRefused as refused:
-            return refused.one_line
+            return self._reason(refused)
         values = trial if isinstance(trial, Missing) else trial.values()
         if isinstance(values, Missing):
-            return values.reason
+            return self._reason(values)
         per_call = values[0] / SYSTEM_CALLS
         if not _LEAST_PER_CALL <= per_call <= _MOST_PER_CALL:
             return f"{kernel} read {values[0]:,} in {SYSTEM_CALLS:,} system calls, which is impossible"
@@ -208,10 +220,10 @@ class _Bench:
             spun = self._around(self._spin, events)
             streamed = self._around(self._work.stream_memory, events)
         except EventRefused as refused:
-            return refused.one_line
+            return self._reason(refused)
         for trial in (spun, streamed):
             if isinstance(trial, Missing):
-                return trial.reason
+                return self._reason(trial)
             fault = _fault_of_trial(trial)
             if fault:
                 return fault
@@ -250,8 +262,8 @@ class _Bench:
         try:
             trial = self._around(self._spin, group.events)
         except EventRefused as refused:
-            return refused.one_line
-        return trial.reason if isinstance(trial, Missing) else _fault_of_trial(trial) or _fault_of_spin(trial)
+            return self._reason(refused)
+        return self._reason(trial) if isinstance(trial, Missing) else _fault_of_trial(trial) or _fault_of_spin(trial)
 
     def _read_cost_ns(self, groups: tuple[EventGroup, ...]) -> Maybe[int]:
         """What reading the largest group of one thread takes."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from ironlaw.errors import CounterRefused
 from ironlaw.event import Event, Mode, Source
 from ironlaw.machine.cpu_list import parse_cpu_list
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, Missing, Remedy, is_known
 
 # __NR_perf_event_open: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h.
 PERF_SYSCALL_NUMBERS = {"x86_64": 298, "aarch64": 241, "riscv64": 241}
@@ -49,11 +49,12 @@ class GroupReading:
 
 
 class EventRefused(CounterRefused):
-    """The kernel did not open a counter; `number` is its errno."""
+    """The kernel did not open a counter; `number` is its errno, `remedy` what would let it."""
 
-    def __init__(self, message: str, *, hint: str, number: int) -> None:
+    def __init__(self, message: str, *, hint: str, number: int, remedy: Remedy | None = None) -> None:
         super().__init__(message, hint=hint)
         self.number = number
+        self.remedy = remedy
 
     @property
     def one_line(self) -> str:
@@ -159,7 +160,7 @@ def decode_group(data: bytes) -> Maybe[GroupReading]:
     An answer of another length than it states is a gap: which counter its numbers belong to is not known.
     """
     if not data:
-        return Missing("the PMU had no room for the group: something else holds its counters")
+        return Missing("the PMU had no room for the group: something else holds its counters", Remedy.FREE_PMU)
     whole, rest = divmod(len(data), 8)
     numbers = struct.unpack(f"={whole}Q", data[: 8 * whole])
     if rest or whole < 3 or whole != 3 + 2 * numbers[0]:
@@ -213,11 +214,12 @@ def core_pmu_type(cpus: frozenset[int], root: Path = Path("/")) -> Maybe[int]:
 def refusal(event: Event, number: int, root: Path = Path("/")) -> EventRefused:
     """Why the kernel refused an event, in words, with what brings it back."""
     name = "EOPNOTSUPP" if number == errno.EOPNOTSUPP else errno.errorcode.get(number, str(number))
+    remedy = _REMEDIES.get(number)
     if number in (errno.EACCES, errno.EPERM):
-        what, hint = _not_permitted(root)
+        what, hint, remedy = _not_permitted(root)
     else:
         what, hint = _REFUSALS.get(number, ("the kernel gives no reason", "see man perf_event_open"))
-    return EventRefused(f"the kernel refused {event} ({name}): {what}", hint=hint, number=number)
+    return EventRefused(f"the kernel refused {event} ({name}): {what}", hint=hint, number=number, remedy=remedy)
 
 
 _NO_PMU_HINT = "use bare metal, or a virtual machine type that exposes the PMU"
@@ -238,18 +240,28 @@ _REFUSALS: dict[int, tuple[str, str]] = {
     ),
 }
 
+_REMEDIES = {
+    errno.ENOENT: Remedy.EXPOSE_PMU,
+    errno.EOPNOTSUPP: Remedy.EXPOSE_PMU,
+    errno.ENODEV: Remedy.EXPOSE_PMU,
+    errno.EBUSY: Remedy.FREE_PMU,
+    errno.ENOSPC: Remedy.FREE_PMU,
+}
 
-def _not_permitted(root: Path) -> tuple[str, str]:
+
+def _not_permitted(root: Path) -> tuple[str, str, Remedy]:
     paranoid, capable, filtered = _paranoid(root), _may_profile(root), _has_seccomp_filter(root)
     if is_known(paranoid) and paranoid >= 2 and not capable:
         wanted = "kernel.perf_event_paranoid=1"
-        return f"perf_event_paranoid is {paranoid}", f"sudo sysctl {wanted} (a container: on its host), or run as root"
+        hint = f"sudo sysctl {wanted} (a container: on its host), or run as root"
+        return f"perf_event_paranoid is {paranoid}", hint, Remedy.ALLOW_COUNTING
     if filtered:
         return (
             "a seccomp filter forbids it, as containers do by default",
             "docker run --cap-add PERFMON --security-opt seccomp=unconfined",
+            Remedy.GRANT_COUNTING,
         )
-    return "not permitted", "run as root, or with CAP_PERFMON"
+    return "not permitted", "run as root, or with CAP_PERFMON", Remedy.GRANT_COUNTING
 
 
 def _paranoid(root: Path) -> Maybe[int]:
