@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ironlaw.fact import Activity
@@ -12,6 +13,7 @@ from ironlaw.run_time import RunTime
 
 _SAID = 3  # activities besides counted inferences that the sentence names
 _LEAST_SHARE = 0.01
+_LEGEND_COLUMNS, _LEGEND_ROW_IN = 4, 0.2
 _WORDS = {
     Activity.PREPARING: "preparing models",
     Activity.STARTING: "starting interpreters",
@@ -69,8 +71,9 @@ def run_bar(run: Maybe[RunTime], *, name: str) -> Drawing | None:
         return None
     counted_s = run.spent.get(Activity.COUNTED, 0.0)
     parts = [(Activity.COUNTED, counted_s), *_others(run)]
-    with canvas(1.5) as (figure, [ax]):
-        margins(figure, left=0.15, bottom=0.95)
+    legend_in = _LEGEND_ROW_IN * math.ceil(len(parts) / _LEGEND_COLUMNS)
+    with canvas(1.1 + legend_in) as (figure, [ax]):
+        margins(figure, left=0.15, bottom=0.55 + legend_in)
         left_s = 0.0
         for place, (activity, seconds) in enumerate(parts):
             colour = SERIES[place % len(SERIES)].value
@@ -81,7 +84,9 @@ def run_bar(run: Maybe[RunTime], *, name: str) -> Drawing | None:
         ax.set_yticks([])
         ax.set_xlim(0, left_s)
         ax.set_xlabel("seconds of wall time")
-        legend = figure.legend(loc="lower left", ncols=4, frameon=False, fontsize=8, labelcolor=Ink.TEXT.value)
+        legend = figure.legend(
+            loc="lower left", ncols=_LEGEND_COLUMNS, frameon=False, fontsize=8, labelcolor=Ink.TEXT.value
+        )
         legend.set_in_layout(False)
         caption = run_sentence(run) or "The recording was cut."
         return finish(figure, name=name, title="How the run's time was spent", caption=caption)

@@ -14,6 +14,9 @@ from ironlaw.sensitivity import LayerAnswers, Sensitivity
 from ironlaw.text import plain
 
 _NAMED = 6
+_APART = 0.5  # in ln(answer lost): the height of a name on an axis of four decades
+
+Point = tuple[LayerAnswers, float, float]  # a layer, ms saved, share of the answer lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,10 @@ def answers_over_time(found: Sensitivity, *, name: str) -> Drawing | None:
     ]
     if not points:
         return None
+    from matplotlib.ticker import NullFormatter
+
     with canvas(4.0) as (figure, [ax]):
-        margins(figure, left=0.9, right=1.2, bottom=0.5, top=0.2)
+        margins(figure, left=1.0, right=1.2, bottom=0.5, top=0.2)
         ax.set_yscale("log")
         ax.scatter(
             [x for _, x, _ in points],
@@ -72,11 +77,13 @@ def answers_over_time(found: Sensitivity, *, name: str) -> Drawing | None:
             edgecolor=Ink.CHANGED.value,
             linewidth=1.1,
         )
-        for layer, x, y in sorted(points, key=_corner)[:_NAMED]:
+        for layer, x, y in _worth_naming(points):
             ax.annotate(
                 shortened(layer.name, longest=26), (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7
             )
         ax.axvline(0, color=Ink.MUTED.value, linewidth=0.8)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel("saved by int8 in the layer, ms")
         ax.set_ylabel("answer lost, noise / (2 signal)")
         grid_lines(ax, axis="both")
@@ -87,7 +94,17 @@ def answers_over_time(found: Sensitivity, *, name: str) -> Drawing | None:
         return finish(figure, name=name, title=f"Answers and time, {shortened(found.arm)}", caption=caption)
 
 
-def _corner(point: tuple[LayerAnswers, float, float]) -> float:
-    """Those first that cost the answers most for what they save."""
+def _worth_naming(points: list[Point]) -> list[Point]:
+    """The layers that cost the answers most for what they save, without those whose names would overlap another's."""
+    named: list[Point] = []
+    for point in sorted(points, key=_corner):
+        is_free = all(abs(math.log(point[2] / other[2])) > _APART for other in named)
+        if is_free and len(named) < _NAMED:
+            named.append(point)
+    return named
+
+
+def _corner(point: Point) -> float:
+    """Sort key of `_worth_naming`: ascending, so that the highest cost per saved millisecond comes first."""
     _, saved, lost = point
     return -math.log(lost) + math.log(max(saved, 1e-3))
