@@ -70,7 +70,7 @@ def test_planted_code_is_located_and_nothing_else_is(name: str) -> None:
     assert not isinstance(comparison.account, Missing)
     differing = [row.category.value for row in comparison.account.categories if row.saved_ns.excludes(0.0)]
     assert differing == [name]
-    assert f"most is lost in {name}" in paragraph(comparison, explanation)
+    assert f"largest loss shown is in {name}" in paragraph(comparison, explanation)
 
 
 def test_two_equal_arms_differ_in_no_category() -> None:

@@ -77,6 +77,23 @@ def test_a_cause_that_shows_in_a_later_process_is_tested_from_then_on() -> None:
     assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
 
 
+class FaultsVary(ScriptedStage):
+    """The second program has a few page faults, another number of them in each process."""
+
+    def _law(self, arm: Arm) -> ArmScript:
+        law = super()._law(arm)
+        return law if arm.name != "b" else replace(law, page_faults=0.5 + 0.1 * self._replicate)
+
+
+def test_an_experiment_goes_on_while_an_arm_that_is_not_switched_reads_another_number_in_each_replicate() -> None:
+    recording = run(Script(arms=TWO, turn_noise=0.002), stage=FaultsVary, budget_s=60.0)
+    (excluded,) = [one for one in recording.plan.experiments if one.excluded]
+    assert excluded.arm == "b"
+    served = ran_in(recording, serving=True)
+    assert served == ran_in(recording, serving=False)[-len(served) :]  # none rests before it is settled
+    assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
+
+
 def test_an_experiment_that_the_budget_cannot_decide_is_given_up_with_the_time_it_would_take() -> None:
     noisy = replace(burdened(replace(FAULTS, kernel_instructions=1e6)), replicate_spread=0.2)
     recording = run(Script(arms={"a": noisy, "b": replace(SOUND, replicate_spread=0.2)}), budget_s=150.0)

@@ -93,7 +93,7 @@ def located_sentence(comparison: Comparison) -> str:
         return ""
     of = "In code outside these causes" if explained else "By executed code"
     first, *others = (f"{row.category.value}{_with_classes(row, comparison)}" for row in rows[:_LOCATED])
-    said = f"{of}, most is {'saved' if sign > 0 else 'lost'} in {first}: {_size(rows[0].saved_ns)}."
+    said = f"{of}, the largest {'saving' if sign > 0 else 'loss'} shown is in {first}: {_size(rows[0].saved_ns)}."
     following = f" Next: {', '.join(others)}." if others else ""
     return f"{said}{following} This locates the time; it does not explain it."
 

@@ -25,7 +25,7 @@ from ironlaw.analysis.verdicts.bench import Bench, Contribution, bench, contribu
 from ironlaw.analysis.verdicts.judgement import Family, Judge, p_values, signed_parts
 from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, joint
 from ironlaw.causes import cause_of
-from ironlaw.experiment import CauseStanding, CauseState, Experiment
+from ironlaw.experiment import CauseStanding, CauseState, Experiment, Switch
 from ironlaw.explanation import Outcome
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -81,7 +81,8 @@ class _Spending:
         """Determine what readings call for, judge what ran, and choose."""
         plan = self._with_new_evidence()
         on = bench(replace(self.recording, plans=(*self.recording.plans, plan)))
-        waiting = [entry for entry in called_for(self.recording, self.wanted) if entry not in plan.experiments]
+        planned = {_arms_of(entry) for entry in plan.experiments}
+        waiting = [entry for entry in called_for(self.recording, self.wanted) if _arms_of(entry) not in planned]
         is_look = plan.experiments != () and is_due(_replicates_with_experiments(on), plan.looks)
         plan = replace(plan, looks=plan.looks + is_look)
         standings = self._standings(on, plan, waiting, is_look=is_look)
@@ -101,11 +102,11 @@ class _Spending:
         return replace(plan, resting=resting, standings=tuple(standings.values()))
 
     def _with_new_evidence(self) -> Plan:
-        """The plan without exclusions of arms that by now show the cause."""
+        """The plan without exclusions of arms that by now show the cause; the others with what the arms read by now."""
         plan = self.situation.plan
-        shown = {(entry.arm, entry.switches) for entry in called_for(self.recording, self.wanted) if entry.excluded}
-        kept = tuple(entry for entry in plan.experiments if not entry.excluded or (entry.arm, entry.switches) in shown)
-        return replace(plan, experiments=kept)
+        shown = {_arms_of(entry): entry for entry in called_for(self.recording, self.wanted) if entry.excluded}
+        kept = [shown.get(_arms_of(entry)) if entry.excluded else entry for entry in plan.experiments]
+        return replace(plan, experiments=tuple(entry for entry in kept if entry is not None))
 
     # --- how experiments stand
 
@@ -124,7 +125,7 @@ class _Spending:
             known = replace(known, hypotheses=max(1, len(items) or _sides(waiting, slug)))
             if is_look and items and known.state is CauseState.OPEN:
                 known = self._looked_at(on, known, items, raw, hypotheses)
-            elif any(entry.switches[-1].cause == slug for entry in waiting) and known.state is not CauseState.WAITING:
+            elif any(entry.switches[-1].cause == slug for entry in waiting) and known.state is not CauseState.OPEN:
                 known = replace(known, state=CauseState.WAITING)  # new evidence calls for another experiment on it
             standings[slug] = known
         return standings
@@ -215,6 +216,11 @@ class _Spending:
 
 
 _WORST_FIRST = (CauseState.OPEN, CauseState.CONFIRMED, CauseState.HOPELESS, CauseState.STUCK, CauseState.REFUTED)
+
+
+def _arms_of(entry: Experiment) -> tuple[str, tuple[Switch, ...], str]:
+    """What an experiment compares. Why an arm is excluded is worded with what it read, which varies."""
+    return entry.arm, entry.switches, entry.applied
 
 
 def is_joint(entry: Experiment) -> bool:
