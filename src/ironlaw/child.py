@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ironlaw.missing import Maybe, Missing
+
+T = TypeVar("T")
 
 
 def command(module: str, *arguments: str) -> list[str]:
@@ -23,3 +31,18 @@ def variables() -> Mapping[str, str]:
         return os.environ
     paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def ask(module: str, *arguments: str, answer: type[T], library: str, limit_s: float) -> Maybe[T]:
+    """The JSON object that a module of ironlaw prints last, run by itself because it imports `library`."""
+    words = command(module, *arguments)
+    try:
+        ended = subprocess.run(words, capture_output=True, check=True, timeout=limit_s, env=variables())
+        return msgspec.json.decode(ended.stdout.splitlines()[-1], type=answer)
+    except subprocess.TimeoutExpired:
+        return Missing(f"importing {library} took longer than {limit_s:.0f} s")
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Missing(f"{library} cannot be imported: {last or f'its process ended with {error.returncode}'}")
+    except (msgspec.DecodeError, IndexError):
+        return Missing(f"{library} gave no answer")

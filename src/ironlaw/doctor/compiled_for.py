@@ -6,7 +6,6 @@ packages choose that when they are built: most libraries hold kernels for every 
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import msgspec
@@ -37,17 +36,7 @@ def built_engines() -> tuple[str, ...]:
 
 def ask(name: str) -> Maybe[tuple[str, ...]]:
     """The extensions that an engine's kernels use, as /proc/cpuinfo calls them; asked in a process of its own."""
-    command = child.command("ironlaw.doctor.compiled_for", name)
-    try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.variables())
-        return msgspec.json.decode(answer.stdout.splitlines()[-1], type=tuple[str, ...])
-    except subprocess.TimeoutExpired:
-        return Missing(f"loading it took longer than {_LIMIT_S:.0f} s")
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Missing(f"it cannot be loaded: {last or f'its process ended with {error.returncode}'}")
-    except (msgspec.DecodeError, IndexError):
-        return Missing("it gave no answer")
+    return child.ask("ironlaw.doctor.compiled_for", name, answer=tuple[str, ...], library=name, limit_s=_LIMIT_S)
 
 
 def finding(machine: Machine, name: str, uses: Maybe[tuple[str, ...]]) -> Finding:

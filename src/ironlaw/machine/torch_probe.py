@@ -6,7 +6,6 @@ Run as `python -m ironlaw.machine.torch_probe`; the answer is one JSON object.
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -32,17 +31,7 @@ def probe_torch() -> Maybe[TorchProbe]:
     """Probe torch; takes as long as importing it."""
     if importlib.util.find_spec("torch") is None:
         return Missing("torch is not installed")
-    command = child.command("ironlaw.machine.torch_probe")
-    try:
-        answer = subprocess.run(command, capture_output=True, check=True, timeout=_LIMIT_S, env=child.variables())
-        return msgspec.json.decode(answer.stdout.splitlines()[-1], type=TorchProbe)
-    except subprocess.TimeoutExpired:
-        return Missing(f"importing torch took longer than {_LIMIT_S:.0f} s")
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Missing(f"torch cannot be imported: {last}")
-    except (msgspec.DecodeError, IndexError):
-        return Missing("torch gave no answer")
+    return child.ask("ironlaw.machine.torch_probe", answer=TorchProbe, library="torch", limit_s=_LIMIT_S)
 
 
 def main() -> None:

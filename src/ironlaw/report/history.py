@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Missing
+from ironlaw.report.json_values import estimate_value
 from ironlaw.report.quantity import decimal, ratio, significant_decimals
 from ironlaw.text import plain
 
@@ -100,14 +101,14 @@ def trend_document(trend: Trend) -> dict[str, Any]:
         "control": series.control,
         "changed": series.changed,
         "recordings": len(series.points),
-        "level": _estimate(trend.level),
+        "level": estimate_value(trend.level),
         "changes": [
             {
                 "before": change.before,
                 "since": change.since,
                 "gain_before": change.gain_before,
                 "gain_after": change.gain_after,
-                "step": _estimate(change.step.through(math.exp)),
+                "step": estimate_value(change.step.through(math.exp)),
                 "at_the_same_time": {name: list(pair) for name, pair in change.at_the_same_time.items()},
                 "text": change_sentence(change),
             }
@@ -119,12 +120,6 @@ def trend_document(trend: Trend) -> dict[str, Any]:
             for point in series.points
         ],
     }
-
-
-def _estimate(estimate: Estimate | Missing) -> dict[str, Any]:
-    if isinstance(estimate, Missing):
-        return {"missing": estimate.reason}
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 def _gain(record: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.delimited import spreadsheet_safe
+from ironlaw.report.json_values import estimate_value, gap
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.text import plain_json
 
@@ -81,11 +82,11 @@ def _gain(gain: Gain) -> dict[str, Any]:
         "control": gain.control,
         "changed": gain.changed,
         "difference": gain.difference.value,
-        "gain": _estimate(gain.speedup),
-        "once_ms": _gap(gain.once_ns) if isinstance(gain.once_ns, Missing) else gain.once_ns / MILLISECONDS.size,
-        "inputs_to_repay": _estimate(gain.inputs_to_repay),
+        "gain": estimate_value(gain.speedup),
+        "once_ms": gap(gain.once_ns) if isinstance(gain.once_ns, Missing) else gain.once_ns / MILLISECONDS.size,
+        "inputs_to_repay": estimate_value(gain.inputs_to_repay),
         "causes": {
-            cause: {"outcome": outcome.value, "effect": _estimate(gain.effects[cause])}
+            cause: {"outcome": outcome.value, "effect": estimate_value(gain.effects[cause])}
             for cause, outcome in gain.causes.items()
         },
     }
@@ -119,17 +120,5 @@ def _host(outcome: HostOutcome) -> dict[str, Any]:
         "holds": outcome.holds,
         "of": outcome.of,
         "open": outcome.open,
-        "effect": _gap(effect) if isinstance(effect, Missing) else {"least": effect[0], "most": effect[1]},
+        "effect": gap(effect) if isinstance(effect, Missing) else {"least": effect[0], "most": effect[1]},
     }
-
-
-def _estimate(estimate: Maybe[Estimate]) -> dict[str, Any]:
-    if isinstance(estimate, Missing):
-        return _gap(estimate)
-    ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-    unbounded = {"missing": "unbounded: too few replicates for an interval"}
-    return {name: value if math.isfinite(value) else unbounded for name, value in ends.items()}
-
-
-def _gap(missing: Missing) -> dict[str, Any]:
-    return {"missing": missing.reason}
