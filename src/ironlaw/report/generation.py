@@ -15,8 +15,11 @@ from ironlaw.report.json_values import estimate_value, number_value
 from ironlaw.report.quantity import (
     DASH,
     MEGABYTES,
+    MILLISECONDS,
     PERCENT,
     TIME,
+    Footnotes,
+    Scale,
     measured,
     number,
     ratio,
@@ -26,7 +29,17 @@ from ironlaw.report.quantity import (
 from ironlaw.report.quantity import PLAIN as RATE
 from ironlaw.text import plain
 
+HEADING = "Generating text"
 HEADINGS = ("", "tokens/s\n[95 %]", "ms per\ntoken", "first\ntoken", "MB per\ntoken", "of read\nbandwidth")
+PAGE_HEADINGS = (
+    "arm",
+    "tokens/s [95 %]",
+    "ms per token [95 %]",
+    "ms to the first token [95 %]",
+    "MB read per token",
+    "of them keys and values",
+    "% of read bandwidth [95 %]",
+)
 _NOTHING = DASH
 _MOST_OFF = 0.05  # by which the engine's own clock may differ from the one around it
 
@@ -41,21 +54,69 @@ class GenerationTable:
 
 def generation_table(explanation: Explanation, *, with_added: bool) -> GenerationTable:
     """The arms that were measured in a phase; no row where there is none."""
-    added = frozenset[str]() if with_added else added_arms(explanation) | _repeated(explanation)
-    arms = [
-        (arm, arm.generation)
-        for arm in ordered_arms(explanation)
-        if is_known(arm.generation) and arm.arm not in added and not arm.failure
-    ]
-    shown = [(arm, found) for arm, found in arms if isinstance(found, Generation)]
+    left_out = frozenset[str]() if with_added else added_arms(explanation) | _repeated(explanation)
+    shown = _in_phases(explanation, left_out)
     return GenerationTable(
         rows=tuple(_row(arm, found) for arm, found in shown),
-        sentences=(
-            *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
-            *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in added),
-            *(sentence for arm, found in shown if (sentence := _own_clock(arm, found))),
-        ),
+        sentences=_sentences(shown, explanation, left_out),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationPage:
+    """The rows under PAGE_HEADINGS, the reasons behind their dashes by number, and sentences below them."""
+
+    rows: tuple[tuple[str, ...], ...]
+    footnotes: tuple[tuple[str, str], ...]
+    sentences: tuple[str, ...]
+
+
+def generation_page(explanation: Explanation) -> GenerationPage | None:
+    """What a page shows of the arms that were requested in a phase; None where there is none."""
+    left_out = added_arms(explanation) | _repeated(explanation)
+    shown = _in_phases(explanation, left_out)
+    if not shown:
+        return None
+    footnotes = Footnotes()
+    rows = tuple(_page_row(arm, found, footnotes) for arm, found in shown)
+    return GenerationPage(
+        rows=rows, footnotes=tuple(footnotes.lines()), sentences=_sentences(shown, explanation, left_out)
+    )
+
+
+def _in_phases(explanation: Explanation, left_out: frozenset[str]) -> list[tuple[ArmSummary, Generation]]:
+    return [
+        (arm, arm.generation)
+        for arm in ordered_arms(explanation)
+        if isinstance(arm.generation, Generation) and arm.arm not in left_out and not arm.failure
+    ]
+
+
+def _sentences(
+    shown: list[tuple[ArmSummary, Generation]], explanation: Explanation, left_out: frozenset[str]
+) -> tuple[str, ...]:
+    return (
+        *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
+        *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
+        *(sentence for arm, found in shown if (sentence := _own_clock(arm, found))),
+    )
+
+
+def _page_row(arm: ArmSummary, found: Generation, footnotes: Footnotes) -> tuple[str, ...]:
+    rate, each, first, once = found.tokens_per_s, found.ns_per_token, found.first_token_ns, arm.wall_ns_once
+    cells: list[Maybe[Estimate | float]] = [rate, each, first]
+    if is_known(once) and isinstance(rate, Missing):  # read once: without an interval
+        cells = [found.phase.processed / once * 1e9, once / found.phase.processed, first if found.phase.depth else once]
+    share = found.reached.get(READING, Missing("no ceiling was measured"))
+    scales = (RATE, MILLISECONDS, MILLISECONDS, MEGABYTES, MEGABYTES, PERCENT)
+    cells += [found.bytes_per_token, found.cache_bytes_per_token, share]
+    return plain(arm.arm), *(_cell(cell, scale, footnotes) for cell, scale in zip(cells, scales, strict=True))
+
+
+def _cell(cell: Maybe[Estimate | float], scale: Scale, footnotes: Footnotes) -> str:
+    if isinstance(cell, Missing):
+        return footnotes.mark(cell)
+    return str(measured(cell, scale)) if isinstance(cell, Estimate) else number(cell, scale)
 
 
 def _repeated(explanation: Explanation) -> frozenset[str]:

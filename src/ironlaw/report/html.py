@@ -37,6 +37,8 @@ from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.generation import HEADING as GENERATION_HEADING
+from ironlaw.report.generation import PAGE_HEADINGS, generation_page
 from ironlaw.report.graph_diff import HEADING as DIFF_HEADING
 from ironlaw.report.graph_diff import diff_of, diff_rows, same_sentence
 from ironlaw.report.guesses import guesses, guesses_heading
@@ -135,6 +137,8 @@ def template_environment() -> jinja2.Environment:
         **{said.__name__: said for said in _SAID},
         DIFF_HEADING=DIFF_HEADING,
         FRONT_HEADING=FRONT_HEADING,
+        GENERATION_HEADING=GENERATION_HEADING,
+        GENERATION_HEADINGS=PAGE_HEADINGS,
         OPERATORS_HEADING=OPERATORS_HEADING,
         cause_of=cause_of,
         correlation_text=_correlation_text,
@@ -162,6 +166,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
             section(comparison, explanation, document, explanation.comparisons.index(comparison), prefix=prefix)
             for comparison in widest_first(asked)
         ],
+        "generation": generation_page(explanation),
         "guesses": guesses(explanation),
         "answers": answers_views(explanation, prefix=prefix),
         "icicles": _icicles(explanation, prefix),

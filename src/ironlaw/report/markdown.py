@@ -17,6 +17,8 @@ from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import gap_sentence, gaps
+from ironlaw.report.generation import HEADING as GENERATION_HEADING
+from ironlaw.report.generation import PAGE_HEADINGS, generation_page
 from ironlaw.report.graph_diff import HEADING as DIFF_HEADING
 from ironlaw.report.graph_diff import diff_of, diff_rows, same_sentence
 from ironlaw.report.guesses import guesses, guesses_heading
@@ -45,6 +47,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     blocks = [f"**{escaped(cut_sentence())}**"] if explanation.was_cut else []
     blocks += varied_blocks(explanation)
     blocks += arms_blocks(explanation, n=n)
+    blocks += generation_blocks(explanation)
     for comparison in comparisons:
         blocks += comparison_blocks(comparison, explanation)
     blocks += waterfall_blocks(explanation)
@@ -145,6 +148,16 @@ def arms_blocks(explanation: Explanation, *, n: int | None = None) -> list[str]:
     if is_known(explanation.plan):
         blocks.append(escaped(control_sentence(explanation)))
     return blocks
+
+
+def generation_blocks(explanation: Explanation) -> list[str]:
+    """Rates, bytes and ceilings of the arms in a phase of generating text; nothing where there is none."""
+    page = generation_page(explanation)
+    if page is None:
+        return []
+    notes = [f"{mark} {escaped(reason)}" for mark, reason in page.footnotes]
+    said = [_listed(page.sentences)] if page.sentences else []
+    return [f"### {GENERATION_HEADING}", table(PAGE_HEADINGS, page.rows), *notes, *said]
 
 
 def comparison_blocks(comparison: Comparison, explanation: Explanation) -> list[str]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Explanation
-from ironlaw.report.generation import HEADINGS, generation_table
+from ironlaw.report.generation import HEADING, HEADINGS, generation_table
 from ironlaw.report.terminal.arms import folded
 from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 
@@ -17,7 +17,7 @@ def show_generation(explanation: Explanation, console: Console, *, is_whole: boo
     if not table.rows:
         return
     console.print()
-    say(console, "Generating text:", style="bold")
+    say(console, f"{HEADING}:", style="bold")
     grid = headed_grid()
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)

@@ -1,0 +1,62 @@
+"""Generating text, on pages: rates with their intervals, the bytes a token reads, and the reasons for dashes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.generation import READING, Generation
+from ironlaw.missing import Missing
+from ironlaw.phase import Phase, PhaseKind
+from ironlaw.report.html import render
+from ironlaw.report.markdown import to_markdown
+from ironlaw.report.notebook import to_fragment
+from tests.report import explanations
+
+GAP = Missing("the machine's ceilings were not measured")
+
+
+def made(arm: ArmSummary) -> Explanation:
+    plan = explanations.plan("a")
+    return replace(explanations.with_pmu(), plan=plan, arms=(arm,), comparisons=(), concerns=(), associations=())
+
+
+def explained(*, share: Estimate | Missing) -> Explanation:
+    """One arm that decodes a token in 20 ms and reads 50 MB for it."""
+    time = Estimate(value=20e6, low=16e6, high=25e6)
+    found = Generation(
+        phase=Phase(kind=PhaseKind.DECODE, tokens=32),
+        tokens_per_s=Estimate(value=50.0, low=40.0, high=62.5),
+        ns_per_token=time,
+        first_token_ns=Missing("the tokens before it are processed outside the clock"),
+        bytes_per_token=50e6,
+        cache_bytes_per_token=2e6,
+        macs_per_token=100e6,
+        reached={READING: share},
+    )
+    return made(ArmSummary(arm="a", inferences=9, wall_ns=time, generation=found))
+
+
+def test_a_page_has_rates_bytes_and_the_share_of_the_bandwidth_with_intervals() -> None:
+    explanation = explained(share=Estimate(value=0.25, low=0.2, high=0.3))
+    text = to_markdown(explanation)
+    assert "### Generating text" in text
+    assert "| a | 50 [40, 62] | 20 [16, 25] | –¹ | 50.0 | 2.00 | 25 [20, 30] |" in text
+    assert "¹ the tokens before it are processed outside the clock" in text
+    for page in (render(explanation, None), to_fragment(explanation, None)):
+        assert "Generating text" in page
+        assert '<td class="n">25 [20, 30]</td>' in page
+        assert "a reaches 25\u00a0% of the read bandwidth (2.00 products for each byte read)." in page
+
+
+def test_a_bandwidth_that_is_not_known_is_a_dash_with_its_reason() -> None:
+    text = to_markdown(explained(share=GAP))
+    assert "| –² |" in text
+    assert f"² {GAP.reason}" in text
+
+
+def test_arms_without_a_phase_have_no_such_section() -> None:
+    explanation = made(ArmSummary(arm="a", inferences=9, wall_ns=Estimate(value=1e6, low=0.9e6, high=1.1e6)))
+    assert "Generating text" not in to_markdown(explanation)
+    assert "Generating text" not in render(explanation, None)
