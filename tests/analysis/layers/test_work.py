@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ironlaw.analysis.layers.operators import kind_of, roles
+from ironlaw.analysis.layers.operators import converts, kind_of, roles
 from ironlaw.analysis.layers.work import arithmetic, bytes_of, executed, macs
 from ironlaw.engines import ENGINES
 from ironlaw.layer import Form, LayerCall
@@ -94,10 +94,20 @@ def test_operators_are_what_their_names_say(operator: str, expected: set[str]) -
         (call("ConvReLU2d", (1, 8, 4, 4), (1, 4, 4, 4), weight=(4, 8, 3, 3)), "3x3"),
         (call("Linear", (1, 8), (1, 4), weight=(4, 8)), "linear"),
         (call("Quantize", (1, 8), (1, 8)), "quantize"),
+        (call("DynamicQuantizeMatMul", (1, 8), (1, 8)), "matmul"),
+        (call("LinearReLU", (1, 8), (1, 8)), "linear"),
     ],
 )
 def test_kinds_are_reported_by_operator_and_shape(layer: LayerCall, kind: str) -> None:
     assert kind_of([layer]) == kind
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [("QuantizeLinear", True), ("DynamicQuantizeLinear", True), ("DynamicQuantizeMatMul", False), ("Gemm", False)],
+)
+def test_what_also_multiplies_is_no_conversion(operator: str, expected: bool) -> None:
+    assert converts(call(operator, (1, 8), (1, 8))) is expected
 
 
 def test_int8_weights_on_float_data_are_int8_arithmetic_only_where_the_operator_quantizes() -> None:

@@ -13,7 +13,7 @@ from ironlaw.analysis.layers.matching import Match, match
 from ironlaw.analysis.layers.operators import is_multiplying_kind, kind_of, multiplies, roles
 from ironlaw.analysis.layers.work import bytes_of, executed, macs
 from ironlaw.attachment import AttachedNode, Attachment
-from ironlaw.layer import LayerCall
+from ironlaw.layer import LayerCall, Origin
 from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.role import Role
 from ironlaw.split import Ledger, LedgerRow, OperatorRow
@@ -114,10 +114,18 @@ def _role(call: LayerCall) -> bool:
 def _renamed(calls: Sequence[LayerCall], places: Sequence[int]) -> tuple[LayerCall, ...]:
     """The calls with those at these places renamed to their number, so that equal numbers match."""
     numbers = {at: f"\0{number}" for number, at in enumerate(places)}
+    named = {(calls[at].path, calls[at].repeat): number for at, number in numbers.items()}
     return tuple(
-        replace(call, path=numbers[at], is_functional=False, repeat=0) if at in numbers else call
+        replace(call, path=numbers[at], is_functional=False, repeat=0)
+        if at in numbers
+        else replace(call, origins=tuple(_origin(one, named) for one in call.origins))
         for at, call in enumerate(calls)
     )
+
+
+def _origin(origin: Origin, named: Mapping[tuple[str, int], str]) -> Origin:
+    number = named.get((origin.path, origin.repeat))
+    return origin if number is None else replace(origin, path=number, repeat=0)
 
 
 def _calls(times: NodeTimes) -> tuple[LayerCall, ...]:
@@ -128,7 +136,7 @@ def _row(place: int, one: Match, control: NodeTimes, changed: NodeTimes) -> Ledg
     ours = [control.nodes[at] for at in one.control]
     theirs = [changed.nodes[at] for at in one.changed]
     calls = [node.call for node in ours or theirs]
-    leading = max(ours or theirs, key=lambda node: node.ns).call
+    leading = max(ours or theirs, key=lambda node: (multiplies(node.call), node.ns)).call
     return LedgerRow(
         layer=leading.name,
         kind=kind_of(calls),

@@ -33,8 +33,8 @@ def roles(operator: str) -> frozenset[str]:
 
 
 def converts(call: LayerCall) -> bool:
-    """Whether the call only changes the number format."""
-    return bool(roles(call.operator) & CONVERTING)
+    """Whether the call only changes the number format; DynamicQuantizeMatMul also multiplies, so it does not."""
+    return bool(roles(call.operator) & CONVERTING) and not multiplies(call)
 
 
 def is_multiplying_kind(kind: str) -> bool:
@@ -54,6 +54,7 @@ def kind_of(calls: Sequence[LayerCall]) -> str:
     if Role.CONV in found and (weight := weight_of(leading)) is not None:
         return _convolution(leading, weight)
     order = [role.value for role in Role]
+    found = found & MULTIPLYING or found  # DynamicQuantizeMatMul is a matmul, LinearReLU a linear layer
     return str(min(found, key=lambda role: order.index(role) if role in order else len(order)))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,20 +17,26 @@ from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.engines.onnxruntime.census import census_of_profile
-from ironlaw.layer import Form, LayerCall
+from ironlaw.layer import Form, LayerCall, Origin
 from ironlaw.missing import Maybe, Missing
 
 _ENDED = "_kernel_time"
 _DTYPES = {"float": "float32", "double": "float64"}
 _CPU = "CPUExecutionProvider"
 # What the session's optimizer and the quantizing tools add to the name of the node that they made another one from.
-_ADDED = re.compile(r"(_token_\d+|_nchwc|_quant|_Q|_MatMul|_Gemm)+$")
+_ADDED = re.compile(r"(_token_\d+|_nchwc|_quant|_Q|_MatMul|_Gemm|/\w+Fusion/?)+$")
+# Names of nodes that the optimizer inserts around a MatMul of three dimensions to compute it as a Gemm.
+_BEFORE_GEMM, _BEHIND_GEMM = "gemm_input_reshape", "gemm_output_reshape"
 # Operators that multiply by a weight, and which of their inputs it is.
 _WEIGHT_AT = {
     "Conv": 1, "FusedConv": 1, "ConvTranspose": 1, "Gemm": 1, "FusedGemm": 1, "MatMul": 1, "FusedMatMul": 1,
     "ConvInteger": 1, "MatMulInteger": 1, "MatMulIntegerToFloat": 1, "DynamicQuantizeMatMul": 1, "MatMulNBits": 1,
     "QLinearConv": 3, "QLinearMatMul": 3, "QGemm": 3,
 }  # fmt: skip
+_OF_FLOATS = ("Gemm", "FusedGemm", "MatMul", "FusedMatMul")
+_PRODUCTS = (
+    *_OF_FLOATS, "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul", "QGemm",
+)  # fmt: skip
 _TWO_INPUTS = ("Add", "Mul", "MatMul", "Concat", "QLinearAdd", "QLinearMul", "QLinearConcat")
 
 
@@ -186,6 +193,7 @@ def _nodes(profile: _Profile, first: int) -> Maybe[tuple[AttachedNode, ...]]:
         return Missing("runs of several threads overlap in the profile, which does not show whose node it is")
     runs = len(profile.runs_us) - first
     made: list[AttachedNode] = []
+    names: list[str] = []
     repeats: dict[tuple[str, str], int] = defaultdict(int)
     for name, node in profile.nodes.items():
         took = [us for run, us in zip(node.runs, node.took_us, strict=True) if first <= run < len(profile.runs_us)]
@@ -196,7 +204,29 @@ def _nodes(profile: _Profile, first: int) -> Maybe[tuple[AttachedNode, ...]]:
         call = replace(call, repeat=repeats[key])
         repeats[key] += 1
         made.append(AttachedNode(call=call, ns=sum(took) / runs * 1e3, times=len(took) / runs))
-    return tuple(made) or Missing("the profile holds no node that ran in a run that counts")
+        names.append(_ADDED.sub("", name))
+    if not made:
+        return Missing("the profile holds no node that ran in a run that counts")
+    origins = _origins([node.call for node in made], names)
+    return tuple(
+        replace(node, call=replace(node.call, origins=origin)) for node, origin in zip(made, origins, strict=True)
+    )
+
+
+def _origins(calls: Sequence[LayerCall], names: Sequence[str]) -> Iterator[tuple[Origin, ...]]:
+    """The layers that calls belong to, of those that the optimizer inserted: the Gemm that they reshape for.
+
+    Only next to it, and of its form: without the graph, nothing else shows what they read.
+    """
+    for place, (call, name) in enumerate(zip(calls, names, strict=True)):
+        step = {_BEFORE_GEMM: 1, _BEHIND_GEMM: -1}.get(name, 0)
+        gemm = calls[place + step] if step and 0 <= place + step < len(calls) else None
+        if gemm is None or gemm.is_functional or gemm.operator not in _WEIGHT_AT:
+            yield ()
+            continue
+        reads = call.outputs == gemm.inputs if step > 0 else call.inputs == gemm.outputs
+        origin = Origin(path=gemm.path, operator=gemm.operator, repeat=gemm.repeat)
+        yield (origin,) if reads else ()
 
 
 def _call(name: str, ran: _Ran, before: int) -> LayerCall:
@@ -204,20 +234,41 @@ def _call(name: str, ran: _Ran, before: int) -> LayerCall:
     inputs, outputs = _forms(ran.input_type_shape), _forms(ran.output_type_shape)
     bare = _ADDED.sub("", name).removeprefix("node_").removeprefix("/")
     kernel = ran.op_name if ran.provider == _CPU else f"{ran.op_name} ({ran.provider})"
-    weight = _WEIGHT_AT.get(ran.op_name, -1)
-    has_weight = 0 < weight < len(inputs) and ran.parameter_size > 0
-    data = 2 if ran.op_name in _TWO_INPUTS and not has_weight else 1
-    is_generic = bare in ("", ran.op_name)
+    weight = _weight(ran, inputs, outputs)
+    data = 2 if ran.op_name in _TWO_INPUTS and weight is None else 1
+    is_generic = bare in ("", ran.op_name, _BEFORE_GEMM, _BEHIND_GEMM)
     return LayerCall(
         path="" if is_generic else bare,
         operator=ran.op_name,
         is_functional=is_generic,
         inputs=inputs[:data],
         outputs=outputs[:1],
-        parameters=inputs[weight : weight + 1] if has_weight else (),
+        parameters=() if weight is None else (weight,),
         fed_by=(before,),
         kernels=(kernel,),
     )
+
+
+def _weight(ran: _Ran, inputs: Sequence[Form], outputs: Sequence[Form]) -> Form | None:
+    """The constant that a node multiplies by; None if it has none, or if the profile does not show it.
+
+    A kernel that packs its weight when the session opens no longer has it among its inputs. That of a matrix product
+    follows from what it reads and writes: K x N, in the format of its zero point if the product is of integers.
+    """
+    place = _WEIGHT_AT.get(ran.op_name, 0)
+    if not place or ran.parameter_size <= 0:
+        return None
+    stated = next((form for form in inputs[place : place + 1] if len(form.shape) > 1), None)
+    if ran.op_name not in _PRODUCTS or not outputs or not (inputs[0].shape and outputs[0].shape):
+        return stated
+    shape = (inputs[0].shape[-1], outputs[0].shape[-1])
+    if stated is not None and stated.elements >= math.prod(shape):  # the addend of a Gemm may have two dimensions too
+        return stated
+    if ran.op_name in _OF_FLOATS:
+        return Form(shape, inputs[0].dtype)
+    zero_points = [form.dtype for form in inputs[1:] if form.dtype in ("int8", "uint8")]
+    # Where the data has a zero point, it comes before that of the weight.
+    return Form(shape, zero_points[:2][-1]) if zero_points else None
 
 
 def _forms(stated: Sequence[dict[str, list[int]]]) -> tuple[Form, ...]:
