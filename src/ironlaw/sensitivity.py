@@ -12,7 +12,7 @@ NO_TIME = Missing("its layer is not in the ledger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alike:
+class AnswerAgreement:
     """How far a changed network's answers are the float network's, on inputs of one use.
 
     `agreement` is the share of inputs with the same top class, with the Clopper-Pearson interval, or where outputs are
@@ -50,8 +50,8 @@ class LayerAnswers:
     operator: str
     nodes: tuple[str, ...]
     own_sqnr_db: Maybe[float]
-    alone: dict[Use, Alike]
-    left_float: Maybe[dict[Use, Alike]]
+    alone: dict[Use, AnswerAgreement]
+    left_float: Maybe[dict[Use, AnswerAgreement]]
     gained_ns: Maybe[float] = NO_TIME
     clipped: Maybe[float] = Missing("no tensor of it has a range")
     stretched: Maybe[float] = Missing("no tensor of it has a range")
@@ -70,7 +70,7 @@ class MixedAnswers:
     """The int8 network with some layers left in float, replayed."""
 
     floats: tuple[str, ...]
-    alike: dict[Use, Alike]
+    agreement: dict[Use, AnswerAgreement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +84,8 @@ class Sensitivity:
     arm: str
     control: Maybe[str]
     layers: tuple[LayerAnswers, ...]
-    whole: dict[Use, Alike]
-    arm_itself: dict[Use, Alike]
+    whole: dict[Use, AnswerAgreement]
+    arm_itself: dict[Use, AnswerAgreement]
     how: str
     took_s: float
     mixtures: tuple[MixedAnswers, ...] = ()
@@ -108,9 +108,9 @@ class LeftInFloat:
     in_float: Maybe[str]
     slowdown: Maybe[Estimate]
     gain: Maybe[Estimate]
-    base_held_out: Maybe[Alike]
-    chosen_by: Maybe[Alike]
-    held_out: Maybe[Alike]
+    base_held_out: Maybe[AnswerAgreement]
+    chosen_by: Maybe[AnswerAgreement]
+    held_out: Maybe[AnswerAgreement]
 
     @property
     def optimism(self) -> Maybe[float]:

@@ -15,7 +15,7 @@ from ironlaw.report.gaps import gap_sentence, gaps
 from tests.report import explanations
 from tests.scripted import SOUND, own, recorded, stated
 
-REASON = "nobody turned the handle"
+REASON = "the counter was off"
 
 
 @pytest.mark.parametrize("remedy", list(Remedy))
@@ -44,7 +44,7 @@ def test_an_event_that_was_lost_keeps_its_remedy_in_every_arm() -> None:
 
 
 def test_a_gap_without_a_remedy_is_written_and_read_as_it_always_was() -> None:
-    assert msgspec.json.encode(Missing(REASON)) == b'{"missing":"nobody turned the handle"}'
+    assert msgspec.json.encode(Missing(REASON)) == b'{"missing":"the counter was off"}'
     assert msgspec.json.decode(b'{"missing":"x"}', type=Missing) == Missing("x")
     gap = Missing("x", Remedy.EXPOSE_PMU)
     assert msgspec.json.decode(msgspec.json.encode(gap), type=Missing) == gap

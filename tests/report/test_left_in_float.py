@@ -7,11 +7,11 @@ from dataclasses import replace
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Missing
 from ironlaw.report.left_in_float import left_sentences, left_value
-from ironlaw.sensitivity import Alike, LeftInFloat
+from ironlaw.sensitivity import AnswerAgreement, LeftInFloat
 
 
-def alike(value: float, low: float, inputs: int) -> Alike:
-    return Alike(
+def agreeing(value: float, low: float, inputs: int) -> AnswerAgreement:
+    return AnswerAgreement(
         inputs=inputs,
         agreement=Estimate(value=value, low=low, high=1.0),
         by_class=True,
@@ -29,9 +29,9 @@ ONE = LeftInFloat(
     in_float="fp32@onnxruntime",
     slowdown=Estimate(value=1.1, low=1.05, high=1.15),
     gain=Estimate(value=1.6, low=1.5, high=1.7),
-    base_held_out=alike(0.9, 0.85, 256),
-    chosen_by=alike(1.0, 0.94, 64),
-    held_out=alike(0.992, 0.972, 256),
+    base_held_out=agreeing(0.9, 0.85, 256),
+    chosen_by=agreeing(1.0, 0.94, 64),
+    held_out=agreeing(0.992, 0.972, 256),
 )
 
 
@@ -50,12 +50,12 @@ def test_the_optimism_of_the_choice_is_in_points() -> None:
 
 def test_few_inputs_are_said_to_make_a_wide_interval() -> None:
     assert "interval is wide" not in left_sentences(ONE)[-1]
-    assert "interval is wide" in left_sentences(replace(ONE, held_out=alike(1.0, 0.7, 10)))[-1]
+    assert "interval is wide" in left_sentences(replace(ONE, held_out=agreeing(1.0, 0.7, 10)))[-1]
 
 
 def test_what_was_not_compared_is_a_gap_with_its_reason() -> None:
     reason = Missing("its answers on further inputs were not compared")
-    gone = replace(ONE, held_out=reason, gain=Missing("one replicate"))
-    assert reason.reason in left_sentences(gone)[-1]
-    assert left_value(gone)["held_out"] == {"missing": reason.reason}
-    assert left_value(gone)["optimism"] == {"missing": reason.reason}
+    without = replace(ONE, held_out=reason, gain=Missing("one replicate"))
+    assert reason.reason in left_sentences(without)[-1]
+    assert left_value(without)["held_out"] == {"missing": reason.reason}
+    assert left_value(without)["optimism"] == {"missing": reason.reason}

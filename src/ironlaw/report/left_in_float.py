@@ -8,8 +8,8 @@ from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import estimate_value, gap, number_value
 from ironlaw.report.quantity import ratio
-from ironlaw.report.sensitivity import alike_value, alike_words
-from ironlaw.sensitivity import Alike, LeftInFloat
+from ironlaw.report.sensitivity import agreement_value, agreement_words
+from ironlaw.sensitivity import AnswerAgreement, LeftInFloat
 from ironlaw.text import plain
 
 WIDE = 0.05  # of an interval of agreement, from which on it is said that few inputs make it wide
@@ -43,9 +43,9 @@ def _gain(one: LeftInFloat) -> str:
 def _answers(one: LeftInFloat) -> str:
     if isinstance(one.held_out, Missing):
         return f"On inputs held out from the choice: {plain(one.held_out.reason)}."
-    said = f"On {one.held_out.inputs} inputs held out from the choice: {alike_words(one.held_out)}"
+    said = f"On {one.held_out.inputs} inputs held out from the choice: {agreement_words(one.held_out)}"
     if not isinstance(one.base_held_out, Missing):
-        said += f"; with every layer in int8 {alike_words(one.base_held_out)} on {one.base_held_out.inputs} of them"
+        said += f"; with every layer in int8 {agreement_words(one.base_held_out)} on {one.base_held_out.inputs} of them"
     if not isinstance(one.optimism, Missing) and not isinstance(one.chosen_by, Missing):
         said += f". On the {one.chosen_by.inputs} that it was chosen by it agrees {_points(one.optimism)}"
     found = one.held_out.agreement
@@ -71,12 +71,12 @@ def left_value(one: LeftInFloat) -> dict[str, Any]:
         "float": gap(one.in_float) if isinstance(one.in_float, Missing) else one.in_float,
         "time_of_base": estimate_value(one.slowdown),
         "speedup_over_float": estimate_value(one.gain),
-        "base_held_out": _alike(one.base_held_out),
-        "chosen_by": _alike(one.chosen_by),
-        "held_out": _alike(one.held_out),
+        "base_held_out": _agreement_or_gap(one.base_held_out),
+        "chosen_by": _agreement_or_gap(one.chosen_by),
+        "held_out": _agreement_or_gap(one.held_out),
         "optimism": number_value(one.optimism),
     }
 
 
-def _alike(value: Maybe[Alike]) -> Any:
-    return gap(value) if isinstance(value, Missing) else alike_value(value)
+def _agreement_or_gap(value: Maybe[AnswerAgreement]) -> Any:
+    return gap(value) if isinstance(value, Missing) else agreement_value(value)

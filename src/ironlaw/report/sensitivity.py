@@ -14,7 +14,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.replay import Use
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
 from ironlaw.report.quantity import MILLISECONDS, decimal, percent
-from ironlaw.sensitivity import Alike, LayerAnswers, Sensitivity
+from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 from ironlaw.text import plain
 
 _COLUMNS = {
@@ -58,7 +58,7 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
 
 def headline(found: Sensitivity) -> str:
     """The whole network in int8, and the layer that costs most."""
-    parts = [f"{alike_words(one)} on {used(use)}" for use, one in _known_uses(found.whole)]
+    parts = [f"{agreement_words(one)} on {used(use)}" for use, one in _known_uses(found.whole)]
     whole = f"{plain(found.arm)}, every layer in int8: {'; '.join(parts)}."
     first = f"Alone in int8, {plain(found.layers[0].name)} costs the answers most."
     return f"{whole} {first} All other layers are in float beside a layer that is alone in int8."
@@ -74,7 +74,7 @@ def footing(found: Sensitivity) -> list[str]:
     ]
     for use, one in found.arm_itself.items():
         if use is Use.HELD_OUT:
-            lines.append(f"The arm's own program: {alike_words(one)} on {used(use)}.")
+            lines.append(f"The arm's own program: {agreement_words(one)} on {used(use)}.")
     if isinstance(found.control, Missing):
         lines.append(f"Times are not known: {plain(found.control.reason)}.")
     if any(isinstance(one.gained_ns, Missing) for one in found.layers) and is_known(found.control):
@@ -88,7 +88,7 @@ def footing(found: Sensitivity) -> list[str]:
 WIDE = 0.05  # of an interval of agreement, from which on it is said that it is wide
 
 
-def _known_uses(by_use: dict[Use, Alike]) -> Sequence[tuple[Use, Alike]]:
+def _known_uses(by_use: dict[Use, AnswerAgreement]) -> Sequence[tuple[Use, AnswerAgreement]]:
     return [(use, by_use[use]) for use in (Use.CHOOSING, Use.HELD_OUT) if use in by_use]
 
 
@@ -101,7 +101,7 @@ def used(use: Use) -> str:
     }[use]
 
 
-def alike_words(one: Alike) -> str:
+def agreement_words(one: AnswerAgreement) -> str:
     """An agreement as text: 90.6 % [80.7, 96.5] have the same top class."""
     if isinstance(one.agreement, Missing):
         return plain(one.agreement.reason)
@@ -109,11 +109,11 @@ def alike_words(one: Alike) -> str:
     return f"{value} have the same top class" if one.by_class else f"cosine {value}{_column_words(one)}"
 
 
-def _column_words(one: Alike) -> str:
+def _column_words(one: AnswerAgreement) -> str:
     return f", its worst column agrees by {decimal(one.column, 3)}" if is_known(one.column) else ""
 
 
-def agreement_cell(one: Alike | None) -> str:
+def agreement_cell(one: AnswerAgreement | None) -> str:
     """An agreement with its interval."""
     if one is None or isinstance(one.agreement, Missing):
         return "–"
@@ -140,12 +140,12 @@ def cells(layer: LayerAnswers) -> tuple[str, ...]:
     )
 
 
-def _least(one: Alike) -> str:
+def _least(one: AnswerAgreement) -> str:
     assert not isinstance(one.least, Missing), "an agreement that is shown is known"
     return percent(one.least, digits=3) if one.by_class else f"{one.least:.4f}"
 
 
-def _shown(by_use: dict[Use, Alike]) -> Alike | None:
+def _shown(by_use: dict[Use, AnswerAgreement]) -> AnswerAgreement | None:
     return by_use.get(Use.HELD_OUT) or by_use.get(Use.CHOOSING)
 
 
@@ -179,10 +179,10 @@ def sensitivity_value(found: Maybe[Sensitivity]) -> Any:
         "control": gap(found.control) if isinstance(found.control, Missing) else found.control,
         "how": found.how,
         "took_s": found.took_s,
-        "whole": _alike_values(found.whole),
-        "arm_itself": _alike_values(found.arm_itself),
+        "whole": _agreement_values(found.whole),
+        "arm_itself": _agreement_values(found.arm_itself),
         "layers": [_layer_value(one) for one in found.layers],
-        "mixtures": [{"left_float": list(one.floats), **_alike_values(one.alike)} for one in found.mixtures],
+        "mixtures": [{"left_float": list(one.floats), **_agreement_values(one.agreement)} for one in found.mixtures],
         "notes": list(found.notes),
     }
 
@@ -195,8 +195,8 @@ def _layer_value(one: LayerAnswers) -> dict[str, Any]:
         "operator": one.operator,
         "nodes": list(one.nodes),
         "own_sqnr_db": number_value(one.own_sqnr_db),
-        "alone_int8": _alike_values(one.alone),
-        "left_float": gap(left) if isinstance(left, Missing) else _alike_values(left),
+        "alone_int8": _agreement_values(one.alone),
+        "left_float": gap(left) if isinstance(left, Missing) else _agreement_values(left),
         "clipped": number_value(one.clipped),
         "stretched": number_value(one.stretched),
         "dead_channels": one.dead,
@@ -205,11 +205,11 @@ def _layer_value(one: LayerAnswers) -> dict[str, Any]:
     }
 
 
-def _alike_values(by_use: dict[Use, Alike]) -> dict[str, Any]:
-    return {use.value: alike_value(one) for use, one in by_use.items()}
+def _agreement_values(by_use: dict[Use, AnswerAgreement]) -> dict[str, Any]:
+    return {use.value: agreement_value(one) for use, one in by_use.items()}
 
 
-def alike_value(one: Alike) -> dict[str, Any]:
+def agreement_value(one: AnswerAgreement) -> dict[str, Any]:
     """How far answers agree on inputs of one use."""
     return {
         "inputs": one.inputs,

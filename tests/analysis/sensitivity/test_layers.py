@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ironlaw.analysis.sensitivity.alike import NOISELESS, alike, sqnr_db
+from ironlaw.analysis.sensitivity.agreement import NOISELESS, answer_agreement, sqnr_db
 from ironlaw.analysis.sensitivity.layers import NOT_REPLAYED, sensitivity
 from ironlaw.fact import SCHEMA, Header
 from ironlaw.missing import Missing
@@ -56,7 +56,7 @@ def test_the_layer_that_costs_the_answers_most_on_choosing_inputs_is_first() -> 
 
 
 def test_agreement_of_classes_is_a_share_with_its_exact_interval() -> None:
-    found = alike(given(1.0, same=INPUTS), None)
+    found = answer_agreement(given(1.0, same=INPUTS), None)
     assert found.by_class
     assert not isinstance(found.agreement, Missing)
     # Clopper & Pearson of 32 of 32: 1 - (0.025)^(1/32) below.
@@ -78,14 +78,14 @@ def test_a_column_that_dies_agrees_by_nothing_however_large_the_others_are() -> 
     dead[:, 1] = 0
     noise, signal = float(np.square(dead - expected).sum()), float(np.square(expected).sum())
     changed = Given(inputs=16, signal=signal, noise=noise, cosines=(1.0,) * 16, kept=kept(dead))
-    found = alike(changed, answers(expected))
+    found = answer_agreement(changed, answers(expected))
     assert found.column == 0
     assert found.lost == 1
     assert found.least == 0
 
 
 def test_an_output_that_is_not_finite_has_no_agreement_and_loses_everything() -> None:
-    found = alike(replace(given(1.0), not_finite=1), None)
+    found = answer_agreement(replace(given(1.0), not_finite=1), None)
     assert isinstance(found.agreement, Missing)
     assert found.lost == float("inf")
 

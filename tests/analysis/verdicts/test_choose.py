@@ -12,11 +12,11 @@ from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Maybe, Missing
 from ironlaw.replay import Use
-from ironlaw.sensitivity import Alike, LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 
 
-def alike(agreement: float, *, lost: float = 0.01) -> Alike:
-    return Alike(
+def agreeing(agreement: float, *, lost: float = 0.01) -> AnswerAgreement:
+    return AnswerAgreement(
         inputs=64,
         agreement=Estimate(value=agreement, low=agreement - 0.05, high=1.0),
         by_class=True,
@@ -33,7 +33,7 @@ def layer(name: str, *, lost: float, gained_ns: Maybe[float]) -> LayerAnswers:
         operator="Conv",
         nodes=(f"node_{name}",),
         own_sqnr_db=30.0,
-        alone={Use.CHOOSING: alike(0.9, lost=lost)},
+        alone={Use.CHOOSING: agreeing(0.9, lost=lost)},
         left_float=Missing("not here"),
         gained_ns=gained_ns,
     )
@@ -53,7 +53,7 @@ def found(*layers: LayerAnswers, mixtures: tuple[MixedAnswers, ...] = ()) -> Sen
 
 
 def mixture(floats: tuple[str, ...], choosing: float) -> MixedAnswers:
-    return MixedAnswers(floats=floats, alike={Use.CHOOSING: alike(choosing)})
+    return MixedAnswers(floats=floats, agreement={Use.CHOOSING: agreeing(choosing)})
 
 
 LOUD = layer("loud", lost=0.02, gained_ns=1000.0)
@@ -72,7 +72,7 @@ def test_a_layer_that_loses_time_by_int8_comes_before_those_that_gain() -> None:
     assert order(found(LOUD, DEAR, SLOW))[0].name == "slow"
 
 
-def test_a_layer_whose_absence_nobody_would_notice_is_not_proposed() -> None:
+def test_a_layer_that_costs_the_answers_next_to_nothing_is_not_proposed() -> None:
     assert "quiet" not in [one.name for one in order(found(LOUD, QUIET))]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ironlaw.analysis.sensitivity.alike import alike, sqnr_db
+from ironlaw.analysis.sensitivity.agreement import answer_agreement, sqnr_db
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, KeptAnswers, Replay, ReplayedLayer, ReplayedTensor, Use
-from ironlaw.sensitivity import NO_TIME, Alike, LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.sensitivity import NO_TIME, AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.split import Ledger, LedgerRow
 from ironlaw.variant import PRECISION
 
@@ -32,7 +32,7 @@ def sensitivity(
     gained = _gained(last.layers, ledger)
     layers = [_layer(one, last, gained.get(one.name, NO_TIME)) for one in last.layers]
     mixed = [
-        MixedAnswers(floats=mixture.floats, alike=_by_use(mixture.given, replay.float_answers))
+        MixedAnswers(floats=mixture.floats, agreement=_by_use(mixture.given, replay.float_answers))
         for replay in replays
         for mixture in replay.mixtures
     ]
@@ -94,8 +94,8 @@ def _most(values: list[float | None]) -> Maybe[float]:
     return max(known) if known else Missing("no tensor of it has a range")
 
 
-def _by_use(given: Mapping[Use, Given], references: Mapping[Use, KeptAnswers]) -> dict[Use, Alike]:
-    return {use: alike(one, references.get(use)) for use, one in given.items() if one.inputs}
+def _by_use(given: Mapping[Use, Given], references: Mapping[Use, KeptAnswers]) -> dict[Use, AnswerAgreement]:
+    return {use: answer_agreement(one, references.get(use)) for use, one in given.items() if one.inputs}
 
 
 def _gained(layers: tuple[ReplayedLayer, ...], ledger: Maybe[Ledger]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ironlaw.analysis.sensitivity.alike import alike
+from ironlaw.analysis.sensitivity.agreement import answer_agreement
 from ironlaw.analysis.sensitivity.layers import float_form
 from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
 from ironlaw.arm import Arm
@@ -15,7 +15,7 @@ from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
-from ironlaw.sensitivity import Alike, LeftInFloat, Sensitivity
+from ironlaw.sensitivity import AnswerAgreement, LeftInFloat, Sensitivity
 
 NOT_COMPARED = Missing("its answers on further inputs were not compared")
 Compare = Callable[[str, str], Comparison]
@@ -52,13 +52,13 @@ def left_in_float(
     return tuple(found)
 
 
-def own_answers(recording: Recording, arm: str, use: Use) -> Maybe[Alike]:
+def own_answers(recording: Recording, arm: str, use: Use) -> Maybe[AnswerAgreement]:
     """What an arm's own program answered beside the float network, on the most inputs of a use that were asked."""
     replays = [one for one in recording.replays if one.arm == arm and use in one.arm_itself]
     if not replays:
         return NOT_COMPARED
     most = max(replays, key=lambda one: one.arm_itself[use].inputs)
-    return alike(most.arm_itself[use], most.float_answers.get(use))
+    return answer_agreement(most.arm_itself[use], most.float_answers.get(use))
 
 
 def _layers(arm: Arm, found: Maybe[Sensitivity]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -90,5 +90,5 @@ def unlike_held_out(recording: Recording, left: tuple[LeftInFloat, ...], least: 
     }
 
 
-def _agrees(held_out: Alike, least: float) -> bool:
+def _agrees(held_out: AnswerAgreement, least: float) -> bool:
     return is_known(held_out.least) and held_out.least >= least

@@ -74,7 +74,7 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
 
 
 def order(found: Sensitivity) -> tuple[LayerAnswers, ...]:
-    """The layers by answer lost over time gained, largest first; those whose absence nobody would notice left out.
+    """The layers by answer lost over time gained, largest first, without those that cost next to nothing.
 
     A layer that loses time by int8 comes before all that gain some. Where a layer's time is not known it is counted
     with the mean gain.
@@ -120,8 +120,8 @@ def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
 
 
 def _agrees(one: MixedAnswers, least: float) -> bool:
-    alike = one.alike.get(Use.CHOOSING)
-    return alike is not None and is_known(alike.least) and alike.least >= least
+    found = one.agreement.get(Use.CHOOSING)
+    return found is not None and is_known(found.least) and found.least >= least
 
 
 def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:

@@ -40,8 +40,8 @@ class AnswerTally:
         self.signal += float(np.square(np.where(finite, one, 0.0)).sum())
         self.noise += float(np.square(gap).sum())
         if is_classes(expected, rows):
-            alike = finite.all(axis=1) & (one.argmax(axis=1) == other.argmax(axis=1))
-            self.same_top += int(alike.sum())
+            is_same_top = finite.all(axis=1) & (one.argmax(axis=1) == other.argmax(axis=1))
+            self.same_top += int(is_same_top.sum())
         else:
             self.has_classes = False
             self.kept.append(some(other, self.most).astype("<f4"))
@@ -109,8 +109,8 @@ def packed(tables: list[Any]) -> str:
     """Rows as text; those of other lengths than the first are left out."""
     import numpy as np
 
-    alike = [one for one in tables if one.shape[1] == tables[0].shape[1]]
-    return base64.b64encode(zlib.compress(np.concatenate(alike).astype("<f4").tobytes(), 1)).decode()
+    same_width = [one for one in tables if one.shape[1] == tables[0].shape[1]]
+    return base64.b64encode(zlib.compress(np.concatenate(same_width).astype("<f4").tobytes(), 1)).decode()
 
 
 def kept_answers(outputs: list[list[Any]], rows: list[int], most: int) -> KeptAnswers | None:
@@ -118,12 +118,12 @@ def kept_answers(outputs: list[list[Any]], rows: list[int], most: int) -> KeptAn
     if not outputs or is_classes(outputs[0], rows[0]):
         return None
     tables = [some(flat(one, wide), most) for one, wide in zip(outputs, rows, strict=True)]
-    alike = [one for one in tables if one.shape[1] == tables[0].shape[1]]
+    same_width = [one for one in tables if one.shape[1] == tables[0].shape[1]]
     return KeptAnswers(
-        rows=sum(len(one) for one in alike),
+        rows=sum(len(one) for one in same_width),
         kept=tables[0].shape[1],
         forms=_forms(outputs[0], rows[0]),
-        data=packed(alike),
+        data=packed(same_width),
     )
 
 

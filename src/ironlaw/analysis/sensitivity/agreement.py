@@ -11,7 +11,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.replay import Given, KeptAnswers
-from ironlaw.sensitivity import Alike
+from ironlaw.sensitivity import AnswerAgreement
 
 if TYPE_CHECKING:
     from ironlaw.likeness import Likeness
@@ -21,14 +21,14 @@ _NO_COLUMNS = Missing("scores of classes are compared by the top one")
 _EQUAL = 1e-12  # of the signal: noise of float32 sums in another order
 
 
-def alike(given: Given, reference: KeptAnswers | None) -> Alike:
+def answer_agreement(given: Given, reference: KeptAnswers | None) -> AnswerAgreement:
     """One changed network's answers on inputs of one use."""
     column = _column(given, reference)
     share = given.noise / given.signal if given.signal else (1.0 if given.noise else 0.0)
     lost = share / 2
     if is_known(column):
         lost = 1 - column
-    return Alike(
+    return AnswerAgreement(
         inputs=given.inputs,
         agreement=_agreement(given),
         by_class=is_known(given.same_top),
