@@ -6,6 +6,7 @@ cause, add a file. A cause is pure: it judges readings and reads nothing itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -115,6 +116,15 @@ class Cause:
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Whether the switch, at its level, would change what the arm shows."""
         return True
+
+    def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
+        """Whether two levels of one of its factors differ in this cause, by the readings of the arms that have them."""
+        return True
+
+    def at(self, factor: str, level: str) -> Switch | None:
+        """What a level tests; None if it tests nothing. A cause overrides it for levels that are names."""
+        known = (switch for switch in self.levels() if (switch.factor, switch.level) == (factor, level))
+        return next(known, None)
 
     def exempt(self, switch: Switch, arm: Observed) -> str:
         """Why there is nothing in an arm that a switch which adds something could be put in the way of; or empty.

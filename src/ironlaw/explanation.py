@@ -108,6 +108,7 @@ class ArmSummary:
     operators: Maybe[float] = NOT_RECORDED  # calls through the dispatcher
     speedup: Maybe[Estimate] = NOT_RECORDED  # over the control of the recording
     executed: Maybe[Executed] = NOT_SAMPLED
+    computes_int8: Maybe[bool] = NOT_RECORDED  # it executed an int8 operator
     generation: Maybe[Generation] = NOT_GENERATING
     failure: str = ""  # why it could not continue; empty when it did
 

@@ -54,6 +54,10 @@ class Observed:
         found = (_KIND.search(name) for name in self.nodes.get(count, ()))
         return frozenset(one[1] for one in found if one is not None)
 
+    def without_kinds(self, count: str) -> frozenset[str]:
+        """The names of the nodes behind a count, without the types and kernels that follow them."""
+        return frozenset(_KIND.sub("", node).rstrip() for node in self.nodes.get(count, ()))
+
     @property
     def computes_int8(self) -> bool:
         """Whether it executed an int8 operator, by the census or by samples; if both are unavailable, by its name."""

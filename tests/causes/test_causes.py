@@ -47,10 +47,14 @@ def test_a_cause_that_one_entry_of_the_readings_decides_says_what_excludes_it(ca
         assert cause.if_none or type(cause).excludes is not Cause.excludes
 
 
-def test_a_factor_stands_for_one_cause_at_most() -> None:
-    factors = [factor for cause in CAUSES.values() for factor in cause.factors]
-    assert len(factors) == len(set(factors))
-    assert set(factors) <= set(FACTORS)
+def test_a_factor_stands_for_one_cause_unless_readings_distinguish_several() -> None:
+    by_factor: dict[str, list[Cause]] = {}
+    for cause in CAUSES.values():
+        for factor in cause.factors:
+            by_factor.setdefault(factor, []).append(cause)
+    assert set(by_factor) <= set(FACTORS)
+    for causes in by_factor.values():
+        assert len(causes) == 1 or all(type(cause).is_between is not Cause.is_between for cause in causes)
 
 
 def test_the_precision_that_is_asked_about_is_no_single_cause() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
 from ironlaw.fact import Ceilings
-from ironlaw.measure.scripted import Burden, Script
+from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.missing import Missing
 from ironlaw.report.document import to_document
 from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess, guesses
@@ -64,6 +65,45 @@ def test_a_fused_arm_of_which_nothing_is_known_is_not_mentioned() -> None:
     explanation = explained(tuple(Arm.of(name) for name in laws), Script(arms=laws, turn_noise=0.002, seed=2))
     evidence = answered(explanation)["fusion is plain graph reduction"].evidence
     assert evidence == ("no pair of arms differs in fusion alone.",)
+
+
+def pair(names: tuple[str, str], laws: tuple[ArmScript, ArmScript]) -> tuple[AnsweredGuess, ...]:
+    """The guesses about two arms in which the second has a burden of page faults that an experiment takes away."""
+    arms = tuple(own(name) if "32" not in name and "int8" not in name else Arm.of(name) for name in names)
+    costly = burdened(
+        Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0), law=laws[1]
+    )
+    explanation = explained(arms, Script(arms=dict(zip(names, (laws[0], costly), strict=True)), turn_noise=0.002))
+    assert explanation.comparisons[0].causes
+    return guesses(explanation)
+
+
+@pytest.mark.parametrize(
+    ("names", "laws"),
+    [
+        (("fp32", "fp32@compiled"), (SOUND, SOUND)),
+        (("a", "b"), (SOUND, SOUND)),
+        (("int8", "int8+fused"), (INT8, INT8)),
+        (("a", "b"), (INT8, INT8)),
+    ],
+)
+def test_arms_in_one_number_format_get_no_published_guesses(
+    names: tuple[str, str], laws: tuple[ArmScript, ArmScript]
+) -> None:
+    assert pair(names, laws) == ()
+
+
+@pytest.mark.parametrize("laws", [(SOUND, INT8), (INT8, SOUND)])
+def test_given_programs_get_them_where_one_of_the_two_computes_in_int8(laws: tuple[ArmScript, ArmScript]) -> None:
+    assert len(pair(("a", "b"), laws)) == 5
+
+
+def test_a_compiled_float_arm_that_alone_was_tested_gets_none_beside_an_int8_arm() -> None:
+    laws = {"fp32": burdened(Burden(factor="weights", level="aliased", stall_cycles=40e6)), "int8": INT8,
+            "fp32@compiled": replace(SOUND, user_instructions=20e6)}  # fmt: skip
+    explanation = explained(tuple(Arm.of(name) for name in laws), Script(arms=laws, turn_noise=0.002, seed=2))
+    assert {item.changed for item in explanation.comparisons if item.causes} == {"fp32@compiled"}
+    assert guesses(explanation) == ()
 
 
 def test_what_was_not_measured_is_not_tested() -> None:

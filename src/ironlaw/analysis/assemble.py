@@ -165,6 +165,7 @@ def _ground(recording: Recording, control: str, controls: int) -> Ground:
     rows = summarise(recording, turns, [arm.name for arm in recording.plan.arms])
     rows = tuple(replace(row, generation=generation(row, recording)) for row in rows)
     samples = {row.arm: sampled(recording, row.arm, turns.get(row.arm)) for row in rows}
+    seen = {name: _having(seen, samples.get(name)) for name, seen in observe(recording, turns).items()}
     return Ground(
         evidence=evidence,
         control=control,
@@ -173,12 +174,13 @@ def _ground(recording: Recording, control: str, controls: int) -> Ground:
             replace(
                 _with_speedup(row, evidence, _control_of(recording, row.arm, control)),
                 executed=_executed(samples[row.arm]),
+                computes_int8=seen[row.arm].computes_int8 if row.arm in seen else row.computes_int8,
             )
             for row in rows
         ),
         samples=samples,
         bench=bench(recording, turns),
-        seen={name: _having(seen, samples.get(name)) for name, seen in observe(recording, turns).items()},
+        seen=seen,
     )
 
 

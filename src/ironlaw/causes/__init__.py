@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 
 from ironlaw.cause import Cause
 from ironlaw.experiment import Switch
+from ironlaw.observed import Observed
 
 
 def _found() -> dict[str, Cause]:
@@ -33,6 +35,14 @@ def cause_of(slug: str) -> Cause:
 def cause_behind(factor: str) -> Cause | None:
     """The cause that a difference in the factor is; None where the catalogue has no single one."""
     return next((cause for cause in CAUSES.values() if factor in cause.factors), None)
+
+
+def cause_between(factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> Cause | None:
+    """The cause that two levels of a factor differ in, by the readings of the arms that have them; None if it is not
+    known.
+    """
+    known = (cause for cause in CAUSES.values() if factor in cause.factors)
+    return next((cause for cause in known if cause.is_between(factor, levels, arms)), None)
 
 
 def switch_at(factor: str, level: str) -> Switch | None:

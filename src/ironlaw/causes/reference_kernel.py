@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ironlaw.cause import Cause, Part
 from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
+from ironlaw.operators_left import LEAVING, leaves_only, leaving
 
 LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
 _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}
@@ -50,7 +53,7 @@ class ReferenceKernel(Cause):
         Switch(cause=slug, factor="convolution", level="dense"),
         *_SWITCHES_OF_TYPES,
     )
-    factors = ("convolution", "float-ops", "float-nodes")
+    factors = ("convolution", *LEAVING)
 
     def shows(self, arm: Observed) -> bool:
         """An operator has a shape, or is of a type, that its library has no fast kernel for."""
@@ -61,6 +64,14 @@ class ReferenceKernel(Cause):
         if switch.factor != "float-ops":
             return arm.census.get("sparse_convolutions", 0.0) > 0
         return arm.census.get(_OPERATORS, 0.0) > 0 and switch.level in arm.kinds(_OPERATORS)
+
+    def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
+        """The operators left in float are those that have no fast kernel."""
+        return factor not in LEAVING or leaves_only(factor, levels, _OPERATORS, arms)
+
+    def at(self, factor: str, level: str) -> Switch | None:
+        """Leaving operators in float removes it, whatever they are called."""
+        return super().at(factor, level) or leaving(self.slug, factor, level)
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many have."""

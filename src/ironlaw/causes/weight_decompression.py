@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
+from ironlaw.operators_left import LEAVING, leaves_only, leaving
 
 _NBITS = "MatMulNBits"
 
@@ -36,7 +39,7 @@ class WeightDecompression(Cause):
         Switch(cause=slug, factor="plugin.dynamic-quantization", level="own"),
     )
     other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
-    factors = ("accuracy-level", "plugin.dynamic-quantization")
+    factors = ("accuracy-level", "plugin.dynamic-quantization", *LEAVING)
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""
@@ -44,6 +47,14 @@ class WeightDecompression(Cause):
         if switch.factor == "accuracy-level":
             return not kinds or _NBITS in kinds
         return switch.factor != "float-ops" or switch.level in kinds
+
+    def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
+        """The operators left in float are those that widen their weights."""
+        return factor not in LEAVING or leaves_only(factor, levels, self.count, arms)
+
+    def at(self, factor: str, level: str) -> Switch | None:
+        """Leaving operators in float removes it, whatever they are called."""
+        return super().at(factor, level) or leaving(self.slug, factor, level)
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """It executes such operators."""

@@ -104,6 +104,7 @@ class ArmScript:
     answer_noise: float = 0.0  # standard deviation of its outputs around the shared ones (whose own is 1)
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)
     census: dict[str, Maybe[float]] = field(default_factory=dict)
+    nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)  # behind some of the census, by name
     fails_in: int | None = None  # the replicate in which it crashes
     burdens: tuple[Burden, ...] = ()
     layers: tuple[ScriptedLayer, ...] = ()  # their parts of the amounts above; what they leave is the framework's
@@ -347,7 +348,7 @@ class ScriptedStage:
             forms=((10,),),
             input_forms=((1,),),
         )
-        return [Census(arm=arm.name, counts=dict(self._law(arm).census)), outputs]
+        return [Census(arm=arm.name, counts=dict(self._law(arm).census), nodes=self._law(arm).nodes), outputs]
 
     def measure_nothing(self, arm: Arm) -> list[Fact]:
         """Empty turns, where the script states what measuring costs."""

@@ -125,8 +125,14 @@ def _arm(arm: AttachedArm) -> _Arm:
         executed=code if isinstance(code, Missing) else code.executed,
         spent=spent_by(nodes),
     )
-    row = replace(row, executed=seen.executed)
+    row = replace(row, executed=seen.executed, computes_int8=_computes_int8(seen))
     return _Arm(name=arm.name, arm=arm, row=row, nodes=nodes, code=code, seen=seen)
+
+
+def _computes_int8(seen: Observed) -> Maybe[bool]:
+    if "int8_operators" in seen.census or seen.integer_share is not None:
+        return seen.computes_int8
+    return Missing("the file does not name what it multiplies")
 
 
 def _row(arm: AttachedArm) -> ArmSummary:

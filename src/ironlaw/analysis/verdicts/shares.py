@@ -12,7 +12,7 @@ from math import factorial
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, mean_of
 from ironlaw.cause import Cause
-from ironlaw.causes import cause_behind
+from ironlaw.causes import cause_between
 from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
@@ -120,7 +120,8 @@ def factor_contributions(
     under = f"with {' and '.join(map(str, switches))}" if switches else ""
     found = []
     for factor in factors:
-        cause = cause_behind(factor)
+        levels = first.variant.level(factor), last.variant.level(factor)
+        cause = cause_between(factor, levels, [on.seen[name] for name in plain.values() if name in on.seen])
         if cause is None:
             continue
         parts = _factor_part(on, corners, factor, factors)
@@ -131,7 +132,7 @@ def factor_contributions(
                 control=corners[frozenset()],
                 changed=corners[frozenset([factor])],
                 parts=parts,
-                sign=_factor_sign(cause, factor, first.variant.level(factor), last.variant.level(factor)),
+                sign=_factor_sign(cause, factor, *levels),
                 design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
                 note=", ".join(
                     part
@@ -171,9 +172,8 @@ def _factor_part(
 def _factor_sign(cause: Cause, factor: str, control: str, changed: str) -> int:
     """The sign predicted for ln(control/changed) by the changed level, or reversed, by the control's level."""
     for level, sign in ((changed, 1), (control, -1)):
-        for switch in cause.levels():
-            if (switch.factor, switch.level) == (factor, level):
-                return -sign if switch.slows() else sign
+        if (switch := cause.at(factor, level)) is not None:
+            return -sign if switch.slows() else sign
     return 1
 
 
