@@ -91,6 +91,7 @@ class Gate:
     is_single: bool  # one recording: arms against their control, not a new recording against an old one
     confidence: float  # of each interval, so that all of them together hold at 95 %
     judgements: tuple[Judgement, ...]
+    has_several_controls: bool = False  # one at each point that is varied, or in each phase; `control` is the first
 
     def has(self, ruling: Ruling) -> bool:
         """Whether any rule has this outcome."""

@@ -19,7 +19,9 @@ from ironlaw.gate import Gate, Quantity, Rule, Ruling
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Schedule
+from ironlaw.report.gate import broken_sentence
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, arms, recording
+from tests.analysis.test_points import varied_recording
 
 TIME = Rule.parse("time>+3%")
 NOT_COUNTED = Missing("this machine exposes no PMU")
@@ -296,3 +298,35 @@ def test_rule_about_a_cause_that_nothing_can_confirm_is_refused() -> None:
 def test_no_rule_is_refused() -> None:
     with pytest.raises(BadInput, match="there is no rule"):
         judge(None, side({"int8": FAST}), [])
+
+
+def test_each_arm_of_a_varied_recording_is_judged_against_the_control_of_its_own_point() -> None:
+    varied = varied_recording({"1": 0.5, "4": 1.5})
+    found = judge(None, side_of(varied, explain(varied)), [Rule.parse("time>+3%"), Rule.parse("instructions>+3%")])
+    assert found.has_several_controls
+    assert [(item.rule.text, item.arm, item.ruling) for item in found.judgements] == [
+        ("time>+3%", "int8 batch=1", Ruling.HELD),
+        ("time>+3%", "int8 batch=4", Ruling.BROKEN),
+        ("instructions>+3%", "int8 batch=1", Ruling.HELD),
+        ("instructions>+3%", "int8 batch=4", Ruling.BROKEN),
+    ]
+
+
+def test_varied_recordings_are_compared_point_by_point() -> None:
+    old, new = (varied_recording({"1": 0.5, "4": times}) for times in (0.5, 0.8))
+    found = judge(side_of(old, explain(old)), side_of(new, explain(new)), [Rule.parse("time>+3%")])
+    assert [item.ruling for item in found.judgements] == [Ruling.HELD, Ruling.BROKEN]
+    sentence = broken_sentence(found, found.judgements[1])
+    assert sentence.endswith("relative to its own control, against the old recording")
+
+
+def test_a_control_that_moved_at_one_point_widens_no_interval_of_another() -> None:
+    varied = varied_recording({"1": 0.5, "4": 0.5})
+    found = side_of(varied, explain(varied))
+    assert is_known(found.explanation.varied)
+    first, second = found.explanation.varied.points
+    moved = replace(first, explanation=replace(first.explanation, control_check=comparison([0.1, 0.1, 0.11], "again")))
+    points = replace(found.explanation.varied, points=(moved, second))
+    doubtful = replace(found, explanation=replace(found.explanation, varied=points))
+    assert doubtful.control_moved_by("int8 batch=1") > 0
+    assert doubtful.control_moved_by("int8 batch=4") == 0

@@ -52,8 +52,16 @@ class Side:
         """The arms that were requested, the control first."""
         return tuple(arm.name for arm in self.plan.asked())
 
+    def is_control(self, arm: str) -> bool:
+        """Whether others are compared with the arm, and it with none."""
+        return self.control_of(arm) == arm
+
+    def control_of(self, arm: str) -> str:
+        """The control at the arm's own point, in its own phase."""
+        return self.plan.control_of(self.plan.arm(arm)).name
+
     def comparison(self, arm: str) -> Comparison:
-        """The arm against the control."""
+        """The arm against its control."""
         return next(item for item in self.explanation.comparisons if item.changed == arm)
 
     def degrees(self, arm: str) -> int:
@@ -61,9 +69,11 @@ class Side:
         items = [item for item in self.explanation.comparisons if arm in (item.changed, item.control)]
         return max(1, min((len(item.replicates) for item in items), default=2) - 1)
 
-    def control_moved_by(self) -> float:
-        """How far the control differed from itself, in ln units; 0 if it did not."""
-        check = self.explanation.control_check
+    def control_moved_by(self, arm: str) -> float:
+        """How far the arm's control differed from itself, in ln units; 0 if it did not."""
+        varied = self.explanation.varied
+        own = self.explanation if isinstance(varied, Missing) else varied.explanation_of(arm, self.explanation)
+        check = own.control_check
         if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
             return 0.0
         return abs(check.ln_ratio.value)
@@ -138,6 +148,7 @@ def judge(
     ]
     return Gate(
         control=control,
+        has_several_controls=sum(map(new.is_control, new.arms())) > 1,
         is_raw_clock=raw_clock,
         is_single=old is None,
         confidence=confidence,
@@ -159,7 +170,8 @@ def _check_rules(rules: Sequence[Rule]) -> None:
 
 def _judged_arms(old: Side | None, new: Side, *, raw_clock: bool) -> tuple[str, ...]:
     names = dict.fromkeys((*(old.arms() if old else ()), *new.arms()))
-    return tuple(name for name in names if raw_clock or name != new.plan.control.name)
+    controls = {name for side in (old, new) if side for name in side.arms() if side.is_control(name)}
+    return tuple(name for name in names if raw_clock or name not in controls)
 
 
 def _judged(rule: Rule, arm: str, old: Side | None, new: Side, *, confidence: float, raw_clock: bool) -> Judgement:
@@ -202,12 +214,12 @@ def _ln_time(arm: str, side: Side, confidence: float, raw_clock: bool) -> Maybe[
         value = ratio if isinstance(ratio, Missing) else ratio.negated()
     if isinstance(value, Missing):
         return value
-    return _widened(value, side.degrees(arm), confidence, moved=side.control_moved_by())
+    return _widened(value, side.degrees(arm), confidence, moved=side.control_moved_by(arm))
 
 
 def _instruction_change(arm: str, old: Side | None, new: Side, confidence: float) -> Maybe[Estimate]:
     """The growth of the arm's instructions in ln units, against the old recording or against the control."""
-    before = new.ln_instructions.get(new.plan.control.name) if old is None else old.ln_instructions.get(arm)
+    before = new.ln_instructions.get(new.control_of(arm)) if old is None else old.ln_instructions.get(arm)
     never = Missing("instructions were not counted: no turn was read")
     sides = [(new.ln_instructions.get(arm, never), new), (before or never, old or new)]
     gap = first_missing(*(value for value, _ in sides))
@@ -263,7 +275,7 @@ def _effect(verdict: CauseVerdict | None, side: Side, arm: str, confidence: floa
         return Missing("was not suspected, so it was not tested")
     if isinstance(verdict.effect, Missing):
         return verdict.effect
-    return _widened(verdict.effect, side.degrees(arm), confidence, moved=side.control_moved_by())
+    return _widened(verdict.effect, side.degrees(arm), confidence, moved=side.control_moved_by(arm))
 
 
 def _cause_ruling(verdicts: Sequence[CauseVerdict | None], change: Maybe[Estimate]) -> Ruling:

@@ -47,10 +47,14 @@ def broken_sentence(gate: Gate, judgement: Judgement) -> str:
 
 def _basis(gate: Gate, judgement: Judgement) -> str:
     """What the growth is measured against."""
-    control = plain(gate.control)
+    control = _control(gate)
     if judgement.rule.quantity is Quantity.INSTRUCTIONS or gate.is_raw_clock:
         return f"against {control}" if gate.is_single else "against the old recording"
     return f"against {control}" if gate.is_single else f"relative to {control}, against the old recording"
+
+
+def _control(gate: Gate) -> str:
+    return "its own control" if gate.has_several_controls else plain(gate.control)
 
 
 def method_sentence(gate: Gate) -> str:
@@ -58,12 +62,12 @@ def method_sentence(gate: Gate) -> str:
     if gate.is_raw_clock:
         how = "Times are absolute; no interval covers drift between the two runs, so a failure may be the machine's."
     elif gate.is_single:
-        how = f"Each arm is judged against {plain(gate.control)} in the same rounds."
+        how = f"Each arm is judged against {_control(gate)} in the same rounds."
     else:
-        control = plain(gate.control)
+        control, shared = _control(gate), "the control" if gate.has_several_controls else plain(gate.control)
         how = (
             f"Each arm's time is judged relative to {control} of the same recording, old against new; "
-            f"a change that {control} shares is invisible."
+            f"a change that {shared} shares is invisible."
         )
     level = with_unit(decimal(gate.confidence / PERCENT.size, 2), PERCENT)
     rate = "" if gate.is_raw_clock else " Two recordings of the same program fail in 2.5 % of the cases at most."
