@@ -14,7 +14,7 @@ from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.factor import Direction
 from ironlaw.file_graph import GraphDiff
-from ironlaw.generation import NOT_GENERATING, GainByPhase, Generation
+from ironlaw.generation import NOT_GENERATING, GainByPhase, Generation, RateByThreads
 from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
@@ -327,6 +327,7 @@ class Explanation:
     run: Maybe[RunTime] = NOT_RECORDED
     next_run: Maybe[NextRun] = NOT_ATTACHED
     gains_by_phase: tuple[GainByPhase, ...] = ()
+    rates_by_threads: tuple[RateByThreads, ...] = ()
     source: str = ""  # what was explained, where it is no recording
     sensitivities: Mapping[str, Maybe[Sensitivity]] = field(default_factory=dict)  # by arm whose layers were replayed
     left_in_float: tuple[LeftInFloat, ...] = ()  # int8 arms with layers left in float by their names

@@ -10,6 +10,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import Phase
 
 NOT_GENERATING = Missing("it is not measured in a phase of generating text")
+_NOT_COMPARED = Missing("the answers were not compared")
 READING = "read bandwidth"  # the ceiling of reading memory, beside those of arithmetic by number format
 
 
@@ -32,6 +33,9 @@ class Generation:
     macs_per_token: Maybe[float]
     weight_bytes: Mapping[str, float] = field(default_factory=dict)  # by type of number
     reached: Mapping[str, Maybe[Estimate]] = field(default_factory=dict)
+    perplexity: Maybe[float] = _NOT_COMPARED  # of a text of `text_tokens` predicted tokens
+    text_tokens: Maybe[float] = _NOT_COMPARED
+    kl_nats: Maybe[float] = _NOT_COMPARED  # of its distribution over tokens from the control's, mean over positions
     own_clock: Maybe[float] = Missing("the engine reports no times")
 
     @property
@@ -42,6 +46,33 @@ class Generation:
         if isinstance(self.bytes_per_token, Missing):
             return self.bytes_per_token
         return self.macs_per_token / self.bytes_per_token if self.bytes_per_token else Missing("it reads no bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadStep:
+    """The rate with `second` threads over that with `first`."""
+
+    first: int
+    second: int
+    gain: Maybe[Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateByThreads:
+    """An arm in its phase at several numbers of threads, in their order."""
+
+    arm: str
+    steps: tuple[ThreadStep, ...]
+
+    @property
+    def stops_at(self) -> int | None:
+        """The number of threads from which the next is not shown to gain; None where each gains, or one is unknown."""
+        for step in self.steps:
+            if isinstance(step.gain, Missing):
+                return None
+            if step.gain.low <= 1:
+                return step.first
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,8 +41,9 @@ class Program:
     what the engine takes before the clock starts. `guard` is entered once around all turns (torch.inference_mode for
     torch arms). `before_each` runs between inferences and is not timed. `profile` runs inferences under the engine's
     own profiler, if it has one that distinguishes nodes. `census` counts what one inference executes, if the engine
-    exposes it. `work` gives what one inference processes and reads, if the engine knows that without counting.
-    `answers` gives the output by which arms are compared, if that is not the output of `infer`. `applied`
+    exposes it. `text` gives how well a language model predicts a text. `work` gives what one inference processes and
+    reads, if the engine knows that without counting. `answers` gives the output by which arms are compared, if that is
+    not the output of `infer`. `applied`
     states what is in effect for factors that the engine applied itself.
     """
 
@@ -56,6 +57,7 @@ class Program:
     census: Callable[[], OperatorCensus] | None = None
     work: Callable[[], dict[str, Maybe[float]]] = dict
     answers: Callable[..., Any] | None = None
+    text: Callable[[], dict[str, Maybe[float]]] = dict
     applied: dict[str, str] = field(default_factory=dict)
     boundary: str = "call with the input in memory until the output is in memory"
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ironlaw.analysis.agreement import Agreement, agreements
+from ironlaw.analysis.agreement import Agreement, agreements, divergence
 from ironlaw.fact import Outputs
 from ironlaw.missing import Missing
 
@@ -122,3 +122,25 @@ def test_an_arm_that_answered_other_inputs_or_was_cut_short_is_not_compared() ->
     for changed in (part(CONTROL[:1], (1,)), part(CONTROL[:1], (0,), following=1)):
         found = agreements([control, changed], control="fp32")["int8"]
         assert found["top1_agreement"] == Missing("the recording was cut before all of its answers")
+
+
+def classified(arm: str, rows: list[list[float]]) -> Outputs:
+    return replace(outputs(arm, rows), classes=2)
+
+
+def test_divergence_is_that_of_the_shares_which_logits_stand_for() -> None:
+    half, quarter = [0.0, 0.0], [0.0, math.log(3)]
+    found = divergence([classified("a", [half, half]), classified("b", [half, quarter])], control="a", changed="b")
+    assert found == pytest.approx((0 + 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)) / 2)
+
+
+def test_a_constant_added_to_all_logits_is_no_divergence() -> None:
+    one, other = classified("a", [[1.0, 2.0], [3.0, -1.0]]), classified("b", [[8.0, 9.0], [1.0, -3.0]])
+    assert divergence([one, other], control="a", changed="b") == pytest.approx(0, abs=1e-12)
+
+
+def test_without_answers_or_with_infinite_ones_there_is_no_divergence() -> None:
+    one = classified("a", [[1.0, 2.0]])
+    assert isinstance(divergence([one], control="a", changed="b"), Missing)
+    odd = classified("b", [[math.nan, 2.0]])
+    assert isinstance(divergence([one, odd], control="a", changed="b"), Missing)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from ironlaw.analysis.generation import generation
 from ironlaw.arm import Arm
+from ironlaw.circumstance import RandomTokens
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
 from ironlaw.fact import SCHEMA, Ceilings, Census, Header
@@ -36,6 +40,16 @@ def recorded(**more: Maybe[float]) -> Recording:
     return assemble(
         [HEADER, plan, ceilings, Census(arm=PREFILL, counts=none), Census(arm=DECODE, counts={**COUNTS, **more})]
     )
+
+
+def test_perplexity_is_the_exponential_of_the_loss_and_none_of_random_tokens() -> None:
+    whole = recorded(text_nats=2.0, text_tokens=255.0)
+    found = known(generation(row(DECODE, 10.0), whole))
+    assert found.perplexity == pytest.approx(math.exp(2.0))
+    assert found.text_tokens == 255.0
+    drawn = replace(whole, circumstances=(RandomTokens(source="a.gguf", reason="no tokenizer"),))
+    assert isinstance(known(generation(row(DECODE, 10.0), drawn)).perplexity, Missing)
+    assert isinstance(known(generation(row(DECODE, 10.0), recorded())).perplexity, Missing)
 
 
 def row(arm: str, ms: float) -> ArmSummary:

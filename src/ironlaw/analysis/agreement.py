@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 from collections.abc import Sequence
 from typing import TypedDict
@@ -37,6 +38,39 @@ def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreeme
     if control not in by_arm:
         return {arm: _nothing(f"{control} gave no outputs to compare with") for arm in by_arm}
     return {arm: _compare(by_arm[control], facts) for arm, facts in by_arm.items()}
+
+
+def divergence(outputs: Sequence[Outputs], *, control: str, changed: str) -> Maybe[float]:
+    """The mean over inputs of the Kullback-Leibler divergence KL(control || changed), in nats.
+
+    The first output holds unnormalised log-probabilities (logits) of classes, all of which were kept.
+    """
+    expected, given = ([fact for fact in outputs if fact.arm == arm] for arm in (control, changed))
+    if not expected or not given:
+        return Missing("its answers and the control's were not both recorded")
+    if expected[0].input_digest != given[0].input_digest:
+        return Missing("it was run on other inputs than the control")
+    matched = _matched(expected, given)
+    if isinstance(matched, Missing):
+        return matched
+    found: list[float] = []
+    for one, other in matched:
+        pair = _pair(one, other)
+        if isinstance(pair, Missing):
+            return pair
+        if isinstance(one.classes, Missing):
+            return one.classes
+        before, after = (_log_shares(rows[:, : one.classes]) for rows in (pair.expected, pair.given))
+        found += (np.exp(before) * (before - after)).sum(axis=1).tolist()
+    mean = float(np.mean(found)) if found else math.nan
+    return max(0.0, mean) if math.isfinite(mean) else Missing("an output is not finite")
+
+
+def _log_shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The natural logarithms of the shares that logits stand for: log-softmax of each row."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    found: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
 
 
 def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:

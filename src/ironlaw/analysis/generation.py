@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import combinations
 
+from ironlaw.analysis.agreement import divergence
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.arm import Arm
+from ironlaw.circumstance import RandomTokens
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
 from ironlaw.fact import Ceilings
 from ironlaw.generation import NOT_GENERATING, READING, GainByPhase, Generation
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.phase import WHOLE, Phase, PhaseKind
+from ironlaw.phase import TEXT_NATS, TEXT_TOKENS, WHOLE, Phase, PhaseKind
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.variant import PHASE
 
 _NO_CENSUS = Missing("the work of an inference was not recorded")
+_NO_TEXT = Missing("no text was predicted")
 _BY_TYPE = "weight_bytes_"
 
 
@@ -56,8 +60,26 @@ def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
             if name.startswith(_BY_TYPE) and is_known(count)
         },
         reached=_reached(per_s, read, macs, counts.get("threads", _NO_CENSUS), recording.ceilings),
+        perplexity=_perplexity(counts, recording),
+        text_tokens=counts.get(TEXT_TOKENS, _NO_TEXT),
+        kl_nats=_divergence(row.arm, recording),
         own_clock=counts.get("own_clock", _NO_CENSUS),
     )
+
+
+def _perplexity(counts: Mapping[str, Maybe[float]], recording: Recording) -> Maybe[float]:
+    """The exponential of the mean loss on a text; of random tokens there is none."""
+    if any(isinstance(fact, RandomTokens) for fact in recording.circumstances):
+        return Missing("its tokens are random, which no model predicts")
+    nats = counts.get(TEXT_NATS, _NO_TEXT)
+    return nats if isinstance(nats, Missing) else math.exp(nats)
+
+
+def _divergence(arm: str, recording: Recording) -> Maybe[float]:
+    control = recording.plan.control.name
+    if arm == control:
+        return Missing("it is the control")
+    return divergence(recording.outputs, control=control, changed=arm)
 
 
 def _rate(wall_ns: Maybe[Estimate], tokens: int) -> Maybe[Estimate]:

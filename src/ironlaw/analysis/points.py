@@ -9,6 +9,7 @@ from typing import Any
 
 from ironlaw.analysis.compare import has_moved
 from ironlaw.analysis.concerns.outputs import strays_among
+from ironlaw.analysis.saturation import rates_by_threads
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns
@@ -69,6 +70,8 @@ def explain_points(
         comparisons=tuple(comparison for one in explanations for comparison in one.comparisons),
         concerns=tuple(dict.fromkeys(concern for one in explanations for concern in one.concerns)),
         associations=tuple(found for one in explanations for found in one.associations if found.arm),
+        gains_by_phase=tuple(gain for one in explanations for gain in one.gains_by_phase),
+        rates_by_threads=rates_by_threads(plan, turns),
         recommendation=_BY_POINT,
         front=(),
         control_check=next((check for check in known if has_moved(check)), known[0] if known else checks[0]),

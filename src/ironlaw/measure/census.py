@@ -29,8 +29,10 @@ _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantize
 
 
 def census_of(arm: Arm, model: str, program: Program) -> Census:
-    """What one inference of an arm executes and, of a requested arm that runs a given file, the file's graph."""
+    """What one inference of an arm executes and, of a requested arm, the graph of its file and the loss on a text."""
     counted = take_census(program)
+    if not arm.serves and not arm.repeats:
+        counted = replace(counted, counts={**counted.counts, **program.text()})
     graph = NO_GRAPH if arm.serves or arm.repeats else read_graph(arm.factory or model)
     return Census(arm=arm.name, counts=counted.counts, nodes=counted.nodes, graph=graph)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ironlaw.concern import OTHER_ANSWERS, Concern
+from ironlaw.concern import OTHER_ANSWERS, Concern, Weight
 from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.generation import Generation
 from ironlaw.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
@@ -14,6 +15,7 @@ from ironlaw.text import plain
 
 # What is in the row of such an arm.
 ANSWERS_OTHERWISE = "gives different outputs"
+PREDICTS_OTHERWISE = "predicts other tokens"  # more often than was allowed, but not beyond rounding
 
 
 def answers_otherwise(explanation: Explanation, arm: str) -> tuple[Concern, ...]:
@@ -23,6 +25,15 @@ def answers_otherwise(explanation: Explanation, arm: str) -> tuple[Concern, ...]
         for concern in explanation.concerns
         if concern.arm == arm and concern.slug in (OTHER_ANSWERS, "not-finite")
     )
+
+
+def remark(explanation: Explanation, arm: ArmSummary) -> str:
+    """What an arm's row says of its answers; empty where they are the control's, or nothing is known of them."""
+    found = answers_otherwise(explanation, arm.arm)
+    if not found:
+        return ""
+    is_beyond_rounding = any(concern.weight is Weight.INVALIDATES for concern in found)
+    return ANSWERS_OTHERWISE if is_beyond_rounding or isinstance(arm.generation, Missing) else PREDICTS_OTHERWISE
 
 
 def answers_document(arm: ArmSummary, explanation: Explanation) -> dict[str, Any]:
@@ -71,7 +82,11 @@ def agreement(arm: ArmSummary, *, is_brief: bool = False) -> str:
         return "the same, bit for bit"
     parts = []
     if is_known(arm.top1_agreement):
-        parts.append(f"same top class on {percent(arm.top1_agreement, digits=3)} of the inputs")
+        what = "top class on" if isinstance(arm.generation, Missing) else "most likely next token at"
+        of = "inputs" if isinstance(arm.generation, Missing) else "positions"
+        parts.append(f"same {what} {percent(arm.top1_agreement, digits=3)} of the {of}")
+    if isinstance(arm.generation, Generation) and is_known(arm.generation.kl_nats):
+        parts.append(f"KL divergence {number(arm.generation.kl_nats, digits=2)} nats")
     if is_known(arm.sqnr_db):
         parts.append(f"SQNR {with_unit(number(arm.sqnr_db), DECIBEL)}")
     if isinstance(arm.top1_agreement, Missing) and is_known(arm.cosine):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_RECORDED, ArmSummary, Comparison, Explanation
 from ironlaw.missing import Maybe, Missing, Remedy, is_known
-from ironlaw.report.arms import ANSWERS_OTHERWISE, answers_otherwise
+from ironlaw.report.arms import remark
 from ironlaw.report.quantity import (
     COUNT,
     MEGABYTES,
@@ -94,7 +94,7 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
                 name=plain(arm.arm),
                 is_added=arm.arm in added,
                 failure=plain(arm.failure),
-                remark=ANSWERS_OTHERWISE if answers_otherwise(explanation, arm.arm) else "",
+                remark=remark(explanation, arm),
             )
             for arm in arms
         ),

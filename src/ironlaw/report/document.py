@@ -29,7 +29,7 @@ from ironlaw.report.arms import answers_document
 from ironlaw.report.attached import next_document, operators_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
-from ironlaw.report.generation import gains_document, generation_document
+from ironlaw.report.generation import gains_document, generation_document, threads_document
 from ironlaw.report.graph_diff import diff_document
 from ironlaw.report.guesses import guesses
 from ironlaw.report.json_values import (
@@ -81,6 +81,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "recommendation": _recommendation(explanation.recommendation),
         "next_run": next_document(explanation),
         "gains_by_phase": gains_document(explanation),
+        "rates_by_threads": threads_document(explanation),
         "front": [
             {
                 "arm": point.arm,

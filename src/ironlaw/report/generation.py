@@ -7,7 +7,7 @@ from typing import Any
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Explanation
-from ironlaw.generation import READING, GainByPhase, Generation
+from ironlaw.generation import READING, GainByPhase, Generation, RateByThreads, ThreadStep
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
 from ironlaw.report.columns import added_arms, ordered_arms, wall_time
@@ -39,6 +39,8 @@ PAGE_HEADINGS = (
     "MB read per token",
     "of them keys and values",
     "% of read bandwidth [95 %]",
+    "perplexity",
+    "KL divergence, nats",
 )
 _NOTHING = DASH
 _MOST_OFF = 0.05  # by which the engine's own clock may differ from the one around it
@@ -98,8 +100,46 @@ def _sentences(
     return (
         *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
         *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
+        *(_by_threads(rate) for rate in explanation.rates_by_threads),
+        *_perplexities(shown),
         *(sentence for arm, found in shown if (sentence := _own_clock(arm, found))),
     )
+
+
+def _by_threads(rate: RateByThreads) -> str:
+    """What each further number of threads adds to the tokens a second, and where that ends."""
+    parts = [f"{_gained(step)} with {step.second} threads instead of {step.first}" for step in rate.steps]
+    stops = rate.stops_at
+    ends = "" if stops is None else f" More than {stops} thread{'s' * (stops > 1)} are not shown to gain."
+    return f"{plain(rate.arm)}, tokens/s: {', '.join(parts)}.{ends}"
+
+
+def _gained(step: ThreadStep) -> str:
+    return "unknown" if isinstance(step.gain, Missing) else ratio(step.gain)
+
+
+def threads_document(explanation: Explanation) -> list[dict[str, Any]]:
+    """What more threads add to the tokens a second of every arm in a phase."""
+    return [
+        {
+            "arm": rate.arm,
+            "steps": [
+                {"first": step.first, "second": step.second, "gain": estimate_value(step.gain)} for step in rate.steps
+            ],
+            "stops_at": rate.stops_at,
+        }
+        for rate in explanation.rates_by_threads
+    ]
+
+
+def _perplexities(shown: list[tuple[ArmSummary, Generation]]) -> list[str]:
+    """The perplexity of every arm on the same text; nothing where no text was predicted."""
+    known = [(arm, found) for arm, found in shown if is_known(found.perplexity) and is_known(found.text_tokens)]
+    if not known:
+        return []
+    parts = [f"{plain(arm.arm)} {number(found.perplexity)}" for arm, found in known if is_known(found.perplexity)]
+    counts = sorted({f"{found.text_tokens:.0f}" for _, found in known if is_known(found.text_tokens)})
+    return [f"Perplexity on {' or '.join(counts)} tokens of text: {', '.join(parts)}."]
 
 
 def _page_row(arm: ArmSummary, found: Generation, footnotes: Footnotes) -> tuple[str, ...]:
@@ -108,8 +148,8 @@ def _page_row(arm: ArmSummary, found: Generation, footnotes: Footnotes) -> tuple
     if is_known(once) and isinstance(rate, Missing):  # read once: without an interval
         cells = [found.phase.processed / once * 1e9, once / found.phase.processed, first if found.phase.depth else once]
     share = found.reached.get(READING, Missing("no ceiling was measured"))
-    scales = (RATE, MILLISECONDS, MILLISECONDS, MEGABYTES, MEGABYTES, PERCENT)
-    cells += [found.bytes_per_token, found.cache_bytes_per_token, share]
+    scales = (RATE, MILLISECONDS, MILLISECONDS, MEGABYTES, MEGABYTES, PERCENT, RATE, RATE)
+    cells += [found.bytes_per_token, found.cache_bytes_per_token, share, found.perplexity, found.kl_nats]
     return plain(arm.arm), *(_cell(cell, scale, footnotes) for cell, scale in zip(cells, scales, strict=True))
 
 
@@ -228,6 +268,9 @@ def generation_document(found: Maybe[Generation]) -> dict[str, Any]:
             "macs_per_byte": number_value(found.macs_per_byte),
             "reached": {name: estimate_value(share) for name, share in found.reached.items()},
             "own_clock": number_value(found.own_clock),
+            "perplexity": number_value(found.perplexity),
+            "text_tokens": number_value(found.text_tokens),
+            "kl_divergence_nats": number_value(found.kl_nats),
         },
     }
 

@@ -9,8 +9,10 @@ import pytest
 from ironlaw.analysis.concerns.outputs import agreement_of, answer_doubts, gives_same_outputs
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import ArmSummary
+from ironlaw.generation import Generation
 from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Worst
 from ironlaw.missing import Maybe, Missing
+from ironlaw.phase import Phase, PhaseKind
 
 NO_CLASSES = Missing("the outputs are not classes")
 
@@ -48,6 +50,20 @@ def test_answers_below_the_threshold_are_marked_unless_weights_are_untrained() -
     assert slugs(row(top1=0.98)) == ["other-answers"]
     assert slugs(row(top1=0.98), trained=False) == []
     assert slugs(row(top1=0.99)) == []
+
+
+def test_language_models_are_judged_and_worded_by_their_most_likely_tokens() -> None:
+    gap = Missing("not needed")
+    found = Generation(
+        phase=Phase(kind=PhaseKind.DECODE, tokens=8), tokens_per_s=gap, ns_per_token=gap, first_token_ns=gap,
+        bytes_per_token=gap, cache_bytes_per_token=gap, macs_per_token=gap,
+    )  # fmt: skip
+    odd = Likeness(worst=Worst(output=0, axis=-1, column=7, agreement=0.2))
+    one = replace(row(top1=0.9), generation=found, likeness=odd)
+    assert agreement_of(one) == 0.9
+    (concern,) = answer_doubts([one], {"int8"}, 0.99, trained=True)
+    assert "most likely next token is the control's at 90.0 % of the positions" in concern.text
+    assert "perplexity" in concern.fix
 
 
 @pytest.mark.parametrize("asked", [set(), {"fp32"}])

@@ -77,6 +77,19 @@ def test_a_state_that_was_not_taken_back_gives_other_scores(tmp_path: Path) -> N
     assert sequence.context.logits().tobytes() != before
 
 
+def test_a_text_is_predicted_and_the_state_is_put_back(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "decode:8")
+    sequence: Any = program.infer.__self__  # type: ignore[attr-defined]  # of a bound method
+    one(program)
+    before = sequence.context.logits().tobytes()
+    found = program.text()
+    assert found["text_tokens"] == 127
+    assert is_known(found["text_nats"])
+    assert 4.0 < found["text_nats"] < 9.0  # ln(258) is 5.6: its weights are random
+    one(program)
+    assert sequence.context.logits().tobytes() == before
+
+
 def test_what_an_inference_reads_is_known(tmp_path: Path) -> None:
     program = loaded(tmp_path, "decode:8", Made(kind="Q8_0"), threads=2)
     assert program.census is not None

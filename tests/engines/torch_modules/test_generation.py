@@ -9,6 +9,7 @@ import pytest
 
 from ironlaw.engines.eager import execution
 from ironlaw.errors import ArmFailed
+from ironlaw.missing import is_known
 from ironlaw.models import open_model
 from ironlaw.program import Program
 from ironlaw.variant import Variant
@@ -51,6 +52,16 @@ def test_answers_of_both_phases_are_the_same_logits(tmp_path: Path) -> None:
     first, second = (program.compared(*program.inputs[0]) for program in (whole, behind))
     assert first.shape == (1, 128)
     assert float((first - second).abs().max()) < 1e-4
+
+
+def test_a_text_is_predicted_equally_in_both_phases_and_the_cache_stays_as_it_was(tmp_path: Path) -> None:
+    whole, behind = loaded(tmp_path, "fp32+phase=prefill:9"), loaded(tmp_path, "fp32+phase=decode:8")
+    first = run(behind)
+    nats = behind.text()["text_nats"]
+    assert is_known(nats)
+    assert nats == pytest.approx(whole.text()["text_nats"], rel=1e-4)
+    assert 4.0 < nats < 7.0  # ln(128) is 4.9: its weights are random
+    assert bool((run(behind) == first).all())
 
 
 def test_an_inference_reads_the_weights_and_the_cache(tmp_path: Path) -> None:

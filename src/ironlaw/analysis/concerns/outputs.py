@@ -13,6 +13,8 @@ from ironlaw.missing import Maybe, Missing, is_known
 # format's rounding. Sound int8 networks gave 15 dB and more, int4 ones 18 (a matrix product of 64 rows).
 MOST_ERROR = 0.5
 _MOST_NAMED = 6
+_FIX = "quantize less of it, calibrate on more inputs, or lower --agreement"
+_FIX_OF_TOKENS = "take a type of more bits, or lower --agreement to what its perplexity and KL divergence justify"
 
 
 def agreement_of(row: ArmSummary) -> Maybe[float]:
@@ -20,10 +22,12 @@ def agreement_of(row: ArmSummary) -> Maybe[float]:
 
     For class scores, the share of inputs with the control's top class; for other outputs, the agreement of the worst
     output or column (in recordings without columns, the cosine of all outputs together). 0.99 is a signal-to-noise
-    ratio of 17 dB.
+    ratio of 17 dB. For language models, the share of positions with the control's most likely token.
     """
     if isinstance(row.not_finite, int) and row.not_finite:
         return Missing("an output is not finite")
+    if is_known(row.generation) and is_known(row.top1_agreement):
+        return row.top1_agreement
     if isinstance(row.likeness, Missing):
         return row.top1_agreement if is_known(row.top1_agreement) else row.cosine
     if row.likeness.constant:
@@ -105,7 +109,7 @@ def answer_doubts(
             yield Concern(
                 slug=OTHER_ANSWERS,
                 text=f"{said}, below {least:.4g}: it is never recommended",
-                fix="quantize less of it, calibrate on more inputs, or lower --agreement",
+                fix=_FIX if isinstance(row.generation, Missing) else _FIX_OF_TOKENS,
                 arm=row.arm,
             )
 
@@ -125,6 +129,8 @@ def _less_agreement(row: ArmSummary, least: float) -> str:
     agreement = agreement_of(row)
     if isinstance(agreement, Missing) or agreement >= least:
         return ""
+    if is_known(row.generation) and row.top1_agreement == agreement:
+        return f"its most likely next token is the control's at {100 * agreement:.1f} % of the positions"
     if is_known(row.top1_agreement) and row.top1_agreement == agreement:
         return f"{100 * agreement:.1f} % of the inputs have the control's top class"
     if is_known(row.likeness) and is_known(row.likeness.worst):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.border.text_losses import text_losses
 from ironlaw.engines.llamacpp import aliasing
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
@@ -130,10 +131,24 @@ class _Sequence:
             rows = self.context.scores(given)
         else:
             rows = numpy.concatenate([self.context.scores(given[place : place + 1]) for place in range(len(given))])
+        self._begin_again()
+        return rows
+
+    def losses(self, tokens: Any) -> dict[str, Maybe[float]]:
+        """How well it predicts a text."""
+        import numpy
+
+        given = numpy.ascontiguousarray(tokens, dtype=numpy.int32)
+        self.context.forget(0)
+        found = text_losses(given, lambda known: self.context.scores(numpy.ascontiguousarray(known)))
+        self._begin_again()
+        return found
+
+    def _begin_again(self) -> None:
+        """Take the state to where the phase begins, after other tokens went through it."""
         self.context.forget(0)
         if self._behind is not None:
             self._fill()
-        return rows
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
@@ -151,6 +166,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         inputs=model.inputs,
         before_each=[sequence.rewind],
         answers=sequence.scores,
+        text=lambda: sequence.losses(model.inputs[0][0]),
         census=lambda: _census(sequence, model.inputs[0]),
         work=lambda: _work(sequence, header),
         applied=applied,

@@ -10,6 +10,7 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
+from ironlaw.engines.border.text_losses import text_losses
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import Phase, PhaseKind
@@ -44,6 +45,7 @@ def in_phase(program: Program, phase: Phase) -> Program:
         feed=sequence.feed,
         before_each=[*program.before_each, *([sequence.rewind] if phase.depth else [])],
         answers=sequence.scores,
+        text=lambda: sequence.losses(program.inputs[0][0]),
         work=sequence.work,
         applied={**program.applied, "phase": str(phase)},
         boundary=BOUNDARY[phase.kind],
@@ -115,6 +117,20 @@ class _Sequence:
             for place in range(tokens.shape[1]):
                 logits = self._run(tokens[:, place : place + 1], cache)
         return logits[:, -1].float()
+
+    def losses(self, tokens: Any) -> dict[str, Maybe[float]]:
+        """How well it predicts the first of some texts."""
+        import torch
+
+        cache = self._new_cache()
+        given = {self._argument: cache}
+
+        def scores(known: Any) -> Any:
+            read = torch.as_tensor(known).reshape(1, -1)
+            return self.module(input_ids=read, use_cache=True, **given)[0][0].float().numpy()
+
+        with torch.no_grad():
+            return text_losses(torch.as_tensor(tokens)[0].numpy(), scores)
 
     def work(self) -> dict[str, Maybe[float]]:
         """What an inference processes and reads, by the names of ironlaw/phase.py."""

@@ -72,6 +72,7 @@ def _show_varied(
     show_series(varied, console, is_quiet=verbosity is Verbosity.QUIET)
     if verbosity is Verbosity.QUIET:
         return
+    show_generation(explanation, console, is_whole=False)
     for found in varied.points if verbosity is Verbosity.VERBOSE else ():
         console.print()
         say(console, f"At {plain(str(found.point))}:", style="bold")
