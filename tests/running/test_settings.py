@@ -131,12 +131,17 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert (type(settings.threads), type(settings.budget_s)) == (int, float)
 
 
-def test_a_search_and_a_protocol_choose_their_arms_themselves() -> None:
-    for asked in ({"search": True}, {"protocol": "post"}):
-        with pytest.raises(BadInput):
-            Settings.of(asked, arms=(Arm.of("fp32"),))
+def test_a_protocol_chooses_its_arms_itself() -> None:
+    with pytest.raises(BadInput):
+        Settings.of({"protocol": "post"}, arms=(Arm.of("fp32"),))
     with pytest.raises(BadInput):
         Settings.of({"search": True, "protocol": "post"})
+
+
+def test_a_search_begins_with_the_arms_that_are_requested_and_else_with_those_of_all_engines() -> None:
+    arms = (Arm.of("fp32@onnxruntime"), Arm.of("int8@onnxruntime"))
+    assert [arm for arm in plan_of(Settings.of({"search": True}, arms=arms)).arms if not arm.repeats] == list(arms)
+    assert len(plan_of(Settings.of({"search": True})).arms) > len(arms)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def arms_of(settings: Settings) -> tuple[Arm, ...]:
 
 def _arms_of_one_point(settings: Settings) -> tuple[Arm, ...]:
     """The arms requested; without any those that the model, the search or the protocol has of its own."""
-    if settings.search:
+    if settings.search and not settings.arms:
         return searched_arms()
     if settings.protocol is not None:
         return protocol.arms()

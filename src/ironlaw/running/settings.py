@@ -53,7 +53,7 @@ class Settings:
         bool,
         Option(
             flag="--search", kind=ValueKind.SWITCH, example="True",
-            help="Search engines, precisions and other factors for the best arm.",
+            help="Search engines, precisions and other factors for the best arm; with --arms, begin with these.",
         ),
     ] = False  # fmt: skip
     inferences: Annotated[
@@ -132,8 +132,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.arms and self.protocol is not None:
             raise BadInput("the protocol has arms of its own", hint="name no arms, or leave the protocol out")
-        if self.search and (self.arms or self.protocol is not None):
-            raise BadInput("a search chooses the arms itself", hint="name neither arms nor a protocol with it")
+        if self.search and self.protocol is not None:
+            raise BadInput("a protocol's arms are fixed, and a search adds arms", hint="leave one of the two out")
         self._check_varied()
 
     def _check_varied(self) -> None:

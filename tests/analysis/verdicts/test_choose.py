@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.sensitivity.leaving import leaves_some
-from ironlaw.analysis.verdicts.choose import chosen, given_up_ns, order, sets_to_try
+from ironlaw.analysis.verdicts.choose import WITHIN_S, chosen, given_up_ns, order, sets_to_try, with_choices
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
-from ironlaw.missing import Maybe, Missing
-from ironlaw.replay import Use
+from ironlaw.fact import Fact, Outputs
+from ironlaw.factors import FACTORS
+from ironlaw.measure.scripted import ArmScript, Script
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.plan import Plan, Replays, Schedule, with_control
+from ironlaw.recording import Recording, assemble
+from ironlaw.replay import Given, Mixture, Replay, ReplayedLayer, Use
+from ironlaw.running.advice import advise_by
 from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
+from tests.scripted import run_script
 
 
 def agreeing(agreement: float, *, lost: float = 0.01) -> AnswerAgreement:
@@ -115,3 +126,111 @@ def test_time_given_up_adds_up() -> None:
 )
 def test_an_arm_leaves_layers_in_float_by_the_factor_of_its_engine(text: str, leaves: bool) -> None:
     assert leaves_some(Arm.of(text)) is leaves
+
+
+INT8 = "int8@onnxruntime"
+MIXED = Arm.of(f"{INT8}+float-nodes={FACTORS['float-nodes'].leaving(['node_loud'])}").name
+
+
+def given(same_top: int, inputs: int, *, noise: float) -> Given:
+    return Given(inputs=inputs, signal=1.0, noise=noise, same_top=same_top)
+
+
+def replayed_layer(name: str, noise: float) -> ReplayedLayer:
+    alone = {use: given(60, 64, noise=noise) for use in (Use.CHOOSING, Use.HELD_OUT)}
+    return ReplayedLayer(name=name, path=name, operator="Conv", nodes=(f"node_{name}",), alone=alone)
+
+
+LAYERS = (replayed_layer("loud", 0.1), replayed_layer("calm", 0.001))
+SETS = ((), ("loud",), ("loud", "calm"))
+
+
+def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0) -> Recording:
+    """A search in which int8 alone answers otherwise, and the script states what replays give."""
+    mixtures = tuple(
+        Mixture(floats=floats, given={Use.CHOOSING: given(chosen_agree if floats else 50, 64, noise=0.1)})
+        for floats in SETS
+    )
+    answered = {
+        Use.CHOOSING: given(64, 64, noise=0.01),
+        Use.HELD_OUT: given(held_out_agree, 256, noise=0.01),
+    }
+    apart = Missing("not of layers")
+    replays: dict[Replays, tuple[Fact, ...]] = {
+        Replays(arm=INT8, within_s=WITHIN_S): (Replay(arm=INT8, layers=LAYERS, arm_itself=answered),),
+        Replays(arm=INT8, within_s=WITHIN_S, sets=SETS): (Replay(arm=INT8, layers=apart, mixtures=mixtures),),
+        Replays(arm=MIXED, within_s=WITHIN_S, only_answers=True): (
+            Replay(arm=MIXED, layers=apart, only_answers=True, arm_itself=answered),
+        ),
+    }
+    script = Script(
+        arms={
+            "fp32@onnxruntime": ArmScript(user_instructions=4e8),
+            INT8: ArmScript(user_instructions=1e8, answer_noise=2.0),
+            MIXED: ArmScript(user_instructions=1.2e8, answer_noise=mixed_noise),
+        },
+        replays=replays,
+    )
+    plan = Plan(
+        model="scripted",
+        arms=with_control((Arm.of("fp32@onnxruntime"), Arm.of(INT8))),
+        schedule=Schedule(replicates=8, rounds=4, inferences=320, budget_s=None),
+    )
+    return assemble(run_script(plan, script, advise_by(lambda recording: with_choices(recording, recording.plan))))
+
+
+def test_a_search_replays_layers_then_sets_then_measures_the_smallest_set_that_agrees() -> None:
+    recording = searched(chosen_agree=64, held_out_agree=256)
+    assert [(bool(one.mixtures), one.only_answers, one.arm) for one in recording.replays] == [
+        (False, False, INT8),
+        (True, False, INT8),
+        (False, True, MIXED),
+    ]
+    assert MIXED in {reading.arm for reading in recording.readings}
+    [left] = [one for one in explain(recording).left_in_float if one.arm == MIXED]
+    assert left.layers == ("loud",)
+    assert left.base == INT8
+
+
+def test_a_mixed_arm_that_agrees_on_held_out_inputs_is_recommended() -> None:
+    found = explain(searched(chosen_agree=64, held_out_agree=256)).recommendation
+    assert is_known(found)
+    assert found.arm == MIXED
+
+
+def test_a_mixed_arm_that_agrees_less_on_held_out_inputs_is_not_recommended() -> None:
+    found = explain(searched(chosen_agree=64, held_out_agree=240)).recommendation
+    assert isinstance(found, Missing) or found.arm != MIXED
+    assert isinstance(found, Missing) or MIXED in found.unlike
+
+
+def test_no_mixed_arm_is_measured_where_no_set_agrees() -> None:
+    recording = searched(chosen_agree=60, held_out_agree=256)
+    assert MIXED not in {arm.name for arm in recording.plan.arms}
+    assert not any(one.only_answers for one in recording.replays)
+
+
+def test_an_arm_with_a_dead_column_is_replayed_although_its_cosine_is_high() -> None:
+    """Large boxes and small scores in one tensor: without its scores the cosine is 1.0000."""
+    recording = searched(chosen_agree=64, held_out_agree=256)
+    boxes = [[300.0, 200.0 + row, 0.1 * (row + 1)] for row in range(8)]
+    dead = [[300.0, 200.0 + row, 0.0] for row in range(8)]
+    answers = [detections("fp32@onnxruntime", boxes), detections(INT8, dead)]
+    fresh = replace(recording, outputs=answers, replays=[])
+    plan = replace(recording.plan, replays=())
+    assert [one.arm for one in with_choices(fresh, plan).replays if not one.only_answers] == [INT8]
+    same = replace(fresh, outputs=[answers[0], detections(INT8, boxes)])
+    assert not [one for one in with_choices(same, plan).replays if not one.only_answers]
+
+
+def detections(arm: str, rows: list[list[float]]) -> Outputs:
+    table = np.asarray(rows, dtype="<f4")
+    return Outputs(
+        arm=arm,
+        shape=(len(rows), len(rows[0])),
+        data=base64.b64encode(zlib.compress(table.tobytes())).decode(),
+        input_digest="same",
+        classes=Missing("not classes"),
+        probes=tuple(range(len(rows))),
+        forms=((len(rows[0]),),),
+    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
+from ironlaw.analysis.agreement import agreements
 from ironlaw.concern import OTHER_ANSWERS, Concern, Weight
 from ironlaw.explanation import ArmSummary
 from ironlaw.likeness import Constant, Likeness, Worst, words_of
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.recording import Recording
 
 # Relative to the control's. An error of half the size of the answers is 6 dB: they hold one bit, which is no number
 # format's rounding. Sound int8 networks gave 15 dB and more, int4 ones 18 (a matrix product of 64 rows).
@@ -35,6 +38,16 @@ def agreement_of(row: ArmSummary) -> Maybe[float]:
     parts = [row.top1_agreement] if is_known(row.top1_agreement) else []
     parts += [row.likeness.worst.agreement] if is_known(row.likeness.worst) else []
     return min(parts) if parts else row.top1_agreement
+
+
+def agreements_by_arm(recording: Recording) -> dict[str, Maybe[float]]:
+    """The agreement with the control of each arm that gave outputs."""
+    found = agreements(recording.outputs, control=recording.plan.control.name)
+    unused = Missing("only its agreement is requested")
+    return {
+        arm: agreement_of(replace(ArmSummary(arm=arm, inferences=0, wall_ns=unused), **columns))
+        for arm, columns in found.items()
+    }
 
 
 def gives_same_outputs(row: ArmSummary, least: float) -> bool:

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.compare import compare
 from ironlaw.analysis.concerns.circumstances import is_trained
+from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.layers.ledger import ledger
 from ironlaw.analysis.sensitivity.layers import float_form, sensitivity
 from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
@@ -135,7 +135,7 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
 def _unfit(recording: Recording) -> list[Arm]:
     """Of each engine the fastest int8 arm with layers that can be left, if it answers otherwise than is requested."""
     on, plan = bench(recording), recording.plan
-    answers = agreements(recording.outputs, control=plan.control.name)
+    answers = agreements_by_arm(recording)
     failed = {failure.arm for failure in recording.failures}
     by_engine: dict[str, list[tuple[float, Arm]]] = {}
     for arm in plan.asked():
@@ -146,14 +146,9 @@ def _unfit(recording: Recording) -> list[Arm]:
     for entries in by_engine.values():
         arm = min(entries, key=lambda entry: entry[0])[1]
         agreement = answers.get(arm.name)
-        if agreement is not None and not _is_fit(agreement["top1_agreement"], agreement["cosine"], plan.agreement):
+        if agreement is not None and not (is_known(agreement) and agreement >= plan.agreement):
             found.append(arm)
     return found
-
-
-def _is_fit(top1: Maybe[float], cosine: Maybe[float], least: float) -> bool:
-    value = top1 if is_known(top1) else cosine
-    return is_known(value) and value >= least
 
 
 def _times(recording: Recording, arm: str) -> Maybe[Ledger]:

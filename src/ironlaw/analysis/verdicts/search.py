@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.concerns.circumstances import is_trained
-from ironlaw.analysis.concerns.outputs import agreement_of
+from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.choose import with_choices
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
-from ironlaw.explanation import ArmSummary
 from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -117,7 +115,7 @@ def _unfit(recording: Recording, one: Standing) -> bool:
 def _standings(recording: Recording) -> list[Standing]:
     """The standings of arms that are still requested and have run."""
     on = bench(recording)
-    answers = agreements(recording.outputs, control=recording.plan.control.name)
+    answers = agreements_by_arm(recording)
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
     failed = {failure.arm for failure in recording.failures}
     found = []
@@ -125,8 +123,7 @@ def _standings(recording: Recording) -> list[Standing]:
         table = on.ln_wall.get(arm.name)
         if not table or arm.name in failed or arm.name in recording.plan.retired:
             continue
-        row = ArmSummary(arm=arm.name, inferences=0, wall_ns=_NOT_ASKED)
-        agreement = agreement_of(replace(row, **answers[arm.name]) if arm.name in answers else row)
+        agreement = answers.get(arm.name, _NO_OUTPUTS)
         found.append(
             Standing(
                 name=arm.name,
@@ -138,4 +135,4 @@ def _standings(recording: Recording) -> list[Standing]:
     return found
 
 
-_NOT_ASKED = Missing("not requested here")
+_NO_OUTPUTS = Missing("it gave no outputs")
