@@ -129,6 +129,7 @@ def test_an_arm_leaves_layers_in_float_by_the_factor_of_its_engine(text: str, le
 
 
 INT8 = "int8@onnxruntime"
+SLOWER = f"{INT8}+threads=2"
 MIXED = Arm.of(f"{INT8}+float-nodes={FACTORS['float-nodes'].leaving(['node_loud'])}").name
 
 
@@ -167,13 +168,14 @@ def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0
         arms={
             "fp32@onnxruntime": ArmScript(user_instructions=4e8),
             INT8: ArmScript(user_instructions=1e8, answer_noise=2.0),
+            SLOWER: ArmScript(user_instructions=1.1e8, answer_noise=2.0),
             MIXED: ArmScript(user_instructions=1.2e8, answer_noise=mixed_noise),
         },
         replays=replays,
     )
     plan = Plan(
         model="scripted",
-        arms=with_control((Arm.of("fp32@onnxruntime"), Arm.of(INT8))),
+        arms=with_control((Arm.of("fp32@onnxruntime"), Arm.of(INT8), Arm.of(SLOWER))),
         schedule=Schedule(replicates=8, rounds=4, inferences=320, budget_s=None),
     )
     return assemble(run_script(plan, script, advise_by(lambda recording: with_choices(recording, recording.plan))))
@@ -202,6 +204,13 @@ def test_a_mixed_arm_that_agrees_less_on_held_out_inputs_is_not_recommended() ->
     found = explain(searched(chosen_agree=64, held_out_agree=240)).recommendation
     assert isinstance(found, Missing) or found.arm != MIXED
     assert isinstance(found, Missing) or MIXED in found.unlike
+
+
+def test_the_arm_whose_layers_were_replayed_remains_the_one_that_is_mixed() -> None:
+    recording = searched(chosen_agree=64, held_out_agree=256)
+    readings = [replace(one, wall_ns=3 * one.wall_ns) if one.arm == INT8 else one for one in recording.readings]
+    turned = replace(recording, readings=readings)
+    assert SLOWER not in {one.arm for one in with_choices(turned, recording.plan).replays}
 
 
 def test_no_mixed_arm_is_measured_where_no_set_agrees() -> None:

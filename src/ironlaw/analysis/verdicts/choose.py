@@ -133,7 +133,11 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
 
 
 def _unfit(recording: Recording) -> list[Arm]:
-    """Of each engine the fastest int8 arm with layers that can be left, if it answers otherwise than is requested."""
+    """Of each engine the fastest int8 arm with layers that can be left, if it answers otherwise than is requested.
+
+    An arm whose layers were replayed remains the one, although another one may read faster later: a replay takes as
+    long as several replicates.
+    """
     on, plan = bench(recording), recording.plan
     answers = agreements_by_arm(recording)
     failed = {failure.arm for failure in recording.failures}
@@ -142,9 +146,13 @@ def _unfit(recording: Recording) -> list[Arm]:
         series = on.series((1.0, arm.name), (-1.0, plan.control.name))
         if leaving_factor(arm) and not leaves_some(arm) and series and arm.name not in failed:
             by_engine.setdefault(arm.variant.level(ENGINE), []).append((mean_of(series), arm))
+    was_replayed = {
+        one.arm: is_known(one.layers) for one in recording.replays if not (one.mixtures or one.only_answers)
+    }
+    rank = {True: 0, None: 1, False: 2}
     found = []
     for entries in by_engine.values():
-        arm = min(entries, key=lambda entry: entry[0])[1]
+        arm = min(entries, key=lambda entry: (rank[was_replayed.get(entry[1].name)], entry[0]))[1]
         agreement = answers.get(arm.name)
         if agreement is not None and not (is_known(agreement) and agreement >= plan.agreement):
             found.append(arm)
