@@ -1,7 +1,7 @@
 """Published guesses about a quantized network, each answered by name for the widest comparison of float with int8.
 
-They are those of the blog post that this project grew from; the causes that answer each name it. The post asks why int8
-is faster than float: about two arms in the same number format it claims nothing.
+They are those of the blog post that this project grew from; the causes that answer each name it. The blog post
+asks why int8 is faster than float and makes no claim about two arms in the same number format.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
 
 
 def headline(found: Sensitivity) -> str:
-    """The whole network in int8, and the layer that costs most."""
+    """The agreement of the whole network in int8, and the layer that lowers it most."""
     parts = [f"{agreement_words(one)} on {used(use)}" for use, one in _known_uses(found.whole)]
     whole = f"{plain(found.arm)}, every layer in int8: {'; '.join(parts)}."
     first = f"Alone in int8, {plain(found.layers[0].name)} costs the answers most."
@@ -65,7 +65,7 @@ def headline(found: Sensitivity) -> str:
 
 
 def footing(found: Sensitivity) -> list[str]:
-    """What the columns are of, and what is not known."""
+    """The notes below the table: inputs, method, and gaps."""
     counts = ", ".join(f"{one.inputs} {used(use)}" for use, one in found.whole.items())
     lines = [
         f"Inputs: {counts}; the columns are of held-out ones, the order of those to choose by. "
@@ -124,7 +124,7 @@ def agreement_cell(one: AnswerAgreement | None) -> str:
 
 
 def cells(layer: LayerAnswers) -> tuple[str, ...]:
-    """A layer's row."""
+    """A layer's row, one text per column of `headings`."""
     alone = _shown(layer.alone)
     left = None if isinstance(layer.left_float, Missing) else _shown(layer.left_float)
     return (

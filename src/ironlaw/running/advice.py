@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def advice_for(settings: Settings) -> Advice:
-    """What the settings call for between replicates."""
+    """Return the advice between replicates that the settings require."""
     return advise_search() if settings.search else advise(experiments_of(settings))
 
 
 def advise(experiments: tuple[str, ...] = ()) -> Advice:
-    """Experiments on these causes join as the readings call for them, and time goes to what is open."""
+    """Add experiments on these causes where the readings suggest them, and spend time on open verdicts."""
     from ironlaw.analysis.verdicts.planner import Wanted
     from ironlaw.factors import FACTORS
 
@@ -33,7 +33,7 @@ def advise(experiments: tuple[str, ...] = ()) -> Advice:
 
 
 def advise_wanted(wanted: Wanted) -> Advice:
-    """The same, of the experiments that may run."""
+    """The same as `advise`, restricted to the experiments that may run."""
     from ironlaw.analysis.scheduling.dimension import dimension
     from ironlaw.analysis.scheduling.next_replicate import next_replicate
     from ironlaw.measure.recorder import Advice
@@ -43,7 +43,7 @@ def advise_wanted(wanted: Wanted) -> Advice:
 
 
 def advise_by(adapt: Callable[[Recording], Plan]) -> Advice:
-    """Behind each replicate the plan becomes what `adapt` makes of the recording so far; no experiments join."""
+    """After each replicate, replace the plan by what `adapt` returns for the recording so far; add no experiments."""
     from dataclasses import replace
 
     from ironlaw.analysis.scheduling.dimension import dimension
@@ -61,7 +61,7 @@ def advise_by(adapt: Callable[[Recording], Plan]) -> Advice:
 
 
 def advise_search() -> Advice:
-    """Between the replicates of a search: whom to retire, and what else to try."""
+    """Between the replicates of a search, choose the arms to retire and the arms to add."""
     import os
 
     cpus = len(os.sched_getaffinity(0))

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 def judge_recordings(
     old: Recording | None, new: Recording, rules: Sequence[Rule], *, arm: str | None = None, raw_clock: bool = False
 ) -> Gate:
-    """Every rule on every arm of the new recording, against the old one or, without it, against its control.
+    """Judge every rule on every arm of the new recording, against the old one or, without it, against its control.
 
     Raises:
-        BadInput: the recordings cannot be set against each other, or the arm is in neither.
+        BadInput: the recordings cannot be compared, or the arm is in neither.
     """
     from ironlaw import explain
     from ironlaw.analysis.gate import check_comparable, judge, side_of

@@ -23,7 +23,7 @@ _MOST_BYTES_OF_STEM = 120  # a file's name has 255 bytes at most, on every usual
 
 
 def check(settings: Settings) -> None:
-    """See before anything starts that the programs, images and labels that the settings name are there.
+    """Check before anything starts that the programs, images and labels named by the settings exist.
 
     Raises:
         BadInput: what is wrong, and what to do.
@@ -46,7 +46,7 @@ def check(settings: Settings) -> None:
 
 
 def measure(settings: Settings, out: Path, *, force: bool = False, watcher: Watcher | None = None) -> Recording:
-    """Measure what the settings ask for into a recording at `out`, with their experiments; it may be cut short.
+    """Measure the arms and experiments of the settings into a recording at `out`, which may be incomplete.
 
     Raises:
         BadInput: something cannot be used, or `out` exists (without force); nothing was measured.

@@ -24,7 +24,7 @@ MOST_REPLICATES = 200
 
 
 def plan_of(settings: Settings) -> Plan:
-    """What to run.
+    """Return the plan of a run from its settings.
 
     Raises:
         BadInput: a number is out of range, or two arms have one name.
@@ -48,7 +48,7 @@ def plan_of(settings: Settings) -> Plan:
 
 
 def _needs_ceilings(settings: Settings) -> bool:
-    """Whether anything is held against them: bounds of causes, or the rates of generating text."""
+    """Whether the plan uses the machine's ceilings: for bounds of causes, or for rates of generating text."""
     return bool(experiments_of(settings)) or any(arm.variant.level(PHASE) != WHOLE for arm in arms_of(settings))
 
 
@@ -66,7 +66,7 @@ def model_of(settings: Settings) -> str:
 
 
 def _source(arm: Arm) -> str:
-    """Where a program comes from; one that Python code handed over lies in a folder that is deleted afterwards."""
+    """Where a program comes from; one given from Python is in a folder that is deleted afterwards."""
     return arm.base if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
 
 

@@ -1,5 +1,5 @@
 """Many recordings from one plan file: models x threads x batch sizes x hosts, here or on a Ray cluster.
 
-A cell is one recording. Cells are measured by a `Runner`, which is given from outside: this package neither measures
-nor explains, it sees to it that each cell is measured once, whatever dies meanwhile.
+A cell is one recording. Cells are measured by a `Runner`, which the caller provides: this package neither measures
+nor explains. It ensures that each cell is measured once, also where processes or nodes fail.
 """

@@ -1,4 +1,4 @@
-"""What the dispatcher needs of the places that measure; one machine and a Ray cluster both are this."""
+"""The interface between the dispatcher and the nodes that measure: one machine, or a Ray cluster."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Runner(Protocol):
     """Measures one cell where it is called. Travels to Ray's workers, so it must pickle."""
 
     def inspect(self) -> Machine:
-        """The machine it is on."""
+        """Return the facts about the machine it runs on."""
 
     def measure(self, cell: Cell, out: Path, watcher: Watcher) -> None:
         """Write the cell's whole recording to `out`, paths of users' files relative to the working folder.
 
         Raises:
             IronlawError: the cell cannot be measured.
-            KeyboardInterrupt: it was stopped; what is in `out` is not whole.
+            KeyboardInterrupt: it was stopped; the recording in `out` is incomplete.
         """
 
 
@@ -38,7 +38,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The cell itself failed, and would elsewhere."""
+    """The cell itself failed, and would fail on any node."""
 
     cell: Cell
     reason: str
@@ -60,13 +60,13 @@ class Cluster(Protocol):
     """Nodes that measure one cell each at a time."""
 
     def nodes(self) -> Sequence[Node]:
-        """Those alive now."""
+        """The nodes that are alive."""
 
     def submit(self, cell: Cell, node: Node, out: Path) -> None:
-        """Begin to measure on that node; the recording is to arrive at `out`."""
+        """Start to measure a cell on that node; its recording is written to `out`."""
 
     def wait(self) -> Sequence[Outcome]:
-        """Cells that ended since; empty when none did for a while, so that the nodes can be looked at again."""
+        """Return the cells that ended since the last call, none after a timeout, so that nodes can be checked again."""
 
     def cancel(self) -> None:
         """Stop everything that runs."""

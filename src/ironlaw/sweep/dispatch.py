@@ -26,7 +26,7 @@ class SweepWatcher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What became of the cells of this call."""
+    """The outcomes of the cells of this call."""
 
     measured: int = 0
     failed: int = 0
@@ -135,7 +135,7 @@ class _Dispatcher:
             self.watcher.ended(cell, node, reason)
 
     def _give_up(self) -> None:
-        """Nothing runs and no node takes what is left."""
+        """Report the remaining cells: nothing runs, and no node matches them."""
         for cell in [*self.again, *(cell for cells in self.waiting.values() for cell in cells)]:
             self._fail(cell, None, f"no node is {cell.host}", "run the sweep again when such a node exists")
 
@@ -143,7 +143,7 @@ class _Dispatcher:
 def dispatch(cells: Mapping[Host, Iterable[Cell]], cluster: Cluster, store: Store, watcher: SweepWatcher) -> Tally:
     """Measure every cell that the store does not have.
 
-    Takes cells one at a time, so that memory does not grow with their number. Interrupted, it stops what runs and
+    Takes cells one at a time, so that memory does not grow with their number. When interrupted, it stops and
     raises; a later call continues from the store.
     """
     waiting: dict[Host, Iterator[Cell]] = {
@@ -156,7 +156,7 @@ def dispatch(cells: Mapping[Host, Iterable[Cell]], cluster: Cluster, store: Stor
 
 
 def _hosts_of(node: Node) -> Iterator[Host]:
-    """The hosts that this node is, particular ones first."""
+    """The hosts of the plan that this node matches, specific ones first."""
     for key, values in node.labels.items():
         for value in values:
             yield Host(key=key, value=value)

@@ -16,8 +16,8 @@ LOCK_NAME = "ironlaw-measuring.lock"
 def machine_to_itself(folder: Path | None = None) -> Iterator[None]:
     """Waits until no other cell is measured on this machine, and keeps others out.
 
-    Two Ray nodes on one machine, or two sweeps, meet here. The kernel opens the lock when its holder dies, however it
-    dies. Containers that do not share a temporary folder do not see each other.
+    Two Ray nodes on one machine, or two sweeps, use the same lock. The kernel releases it when its holder ends, in
+    whatever way. Containers that do not share a temporary folder do not see each other.
     """
     path = (folder or Path(tempfile.gettempdir())) / LOCK_NAME
     # Others' users must be able to open it too; flock needs no right to write.

@@ -1,4 +1,4 @@
-"""Hosts: what a plan asks for, what a node says of itself, and whether the two fit."""
+"""Hosts: what a plan requires, what a node reports, and whether the two match."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Host:
         return f"{self.key}:{self.value}" if self.key else ANY_TEXT
 
     def fits(self, labels: Labels) -> bool:
-        """Whether a node with these labels is such a host."""
+        """Whether a node with these labels matches this host."""
         return not self.key or self.value.lower() in labels.get(self.key, frozenset())
 
 

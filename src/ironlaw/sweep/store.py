@@ -1,4 +1,4 @@
-"""The folder of a sweep: each cell's recording is there whole, or not at all."""
+"""The folder of a sweep: each cell's recording is complete, or absent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAILED = ".failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFailure:
-    """Why a cell has no recording, and where that was seen."""
+    """The reason why a cell has no recording, and the node that reported it."""
 
     cell: str
     reason: str
@@ -27,12 +27,12 @@ class CellFailure:
 
 
 class Store:
-    """Recordings are written aside and renamed when they are whole; a later sweep starts from what is here."""
+    """Recordings are written to temporary files and renamed when complete; a later sweep continues from them."""
 
     def __init__(self, folder: Path, *, only_look: bool = False) -> None:
-        """Take the folder, make it if need be, and clear away what a killed sweep left unfinished.
+        """Lock the folder, create it if absent, and delete the unfinished files of a killed sweep.
 
-        With `only_look` nothing is taken or cleared: a sweep may be at work in it.
+        With `only_look` nothing is locked or deleted, since a sweep may be running in it.
 
         Raises:
             BadInput: the folder cannot be read or written, or another sweep works in it.
@@ -68,7 +68,7 @@ class Store:
             (folder / name).mkdir(exist_ok=True)
 
     def close(self) -> None:
-        """Give the folder back."""
+        """Release the folder's lock."""
         if self._lock is not None:
             shutil.rmtree(self.folder / _ASIDE, ignore_errors=True)
             os.close(self._lock)

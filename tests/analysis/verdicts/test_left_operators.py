@@ -30,8 +30,8 @@ def found(head: str, level: str, shown: tuple[str, tuple[str, ...]], *, reverse:
     if head.startswith("given"):
         whole, left = (replace(arm, factory="net.xml") for arm in (whole, left))
     arms = (left, whole) if reverse else (whole, left)
-    told = law(level, *shown)
-    explanation = explained(arms, Script(arms={arm.name: told for arm in arms}, turn_noise=0.002))
+    stated = law(level, *shown)
+    explanation = explained(arms, Script(arms={arm.name: stated for arm in arms}, turn_noise=0.002))
     return confirmed(explanation.comparisons[0])
 
 

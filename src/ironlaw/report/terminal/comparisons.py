@@ -62,7 +62,7 @@ class Comparisons:
     def show(self, comparisons: Sequence[Comparison]) -> None:
         """The first at length and the others in a paragraph each; all of them at length where everything is shown.
 
-        Of tables and outputs of other people, which have no plan, every comparison is short.
+        Comparisons of published tables and attached files, which have no plan, are always short.
         """
         for place, comparison in enumerate(comparisons):
             is_brief = place > 0 and self.verbosity is Verbosity.NORMAL and is_known(self.explanation.plan)
