@@ -6,9 +6,10 @@ import functools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from ironlaw.arm import Arm
 from ironlaw.circumstance import Circumstance
 from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
@@ -87,6 +88,11 @@ class ArmPrepared:
 
     arm: str
     prepared: PreparedModel
+    graph: FileGraph = NO_GRAPH  # of a given model file, as it was given; kept of requested arms alone
+
+    def shared_with(self, arm: Arm) -> ArmPrepared:
+        """The same model as that of another arm."""
+        return replace(self, arm=arm.name, graph=NO_GRAPH if arm.serves or arm.repeats else self.graph)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +226,7 @@ class Census:
     arm: str
     counts: dict[str, Maybe[NotNegative]]
     nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    graph: FileGraph = NO_GRAPH  # of a given model file, as it was given
+    graph: FileGraph = NO_GRAPH  # as in ArmPrepared, in recordings that have it here
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 
 from ironlaw.errors import BadInput
-from ironlaw.fact import Census, Fact
+from ironlaw.fact import ArmPrepared, Census, Fact
 from ironlaw.factors import FACTORS
 from ironlaw.file_graph import FileGraph
 from ironlaw.layer import LayerCall, LayerCode, LayerGraph, LayerReading
@@ -23,7 +23,7 @@ def check_references(fact: Fact) -> None:
     """
     if isinstance(fact, Plan):
         _check_plan(fact)
-    elif isinstance(fact, Census):
+    elif isinstance(fact, ArmPrepared | Census):
         _check_graph(fact.graph)
     elif isinstance(fact, LayerGraph) and is_known(fact.calls):
         _check_calls(fact.calls)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from rich.console import Console
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.fact import Census
+from ironlaw.fact import ArmPrepared, Census
 from ironlaw.measure.scripted import Script
+from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording
 from ironlaw.report.document import to_json
 from ironlaw.report.html import render
@@ -54,6 +55,24 @@ def test_markdown_html_and_json_show_them_as_well() -> None:
     (comparison,) = json.loads(to_json(explanation))["comparisons"]
     assert comparison["graph"]["same"] == 2
     assert {change["fate"] for change in comparison["graph"]["changes"]} == {"changed type", "appeared"}
+
+
+def test_files_differ_visibly_although_nothing_was_counted_in_an_inference() -> None:
+    recording = two_files()
+    graphs = {fact.arm: fact.graph for fact in recording.censuses}
+    model = PreparedModel(path="", size_bytes=1, phases_ns={}, weights="")
+    prepared = tuple(ArmPrepared(arm=name, prepared=model, graph=found) for name, found in graphs.items())
+    counted = explain(recording).comparisons[0].graph
+    assert explain(replace(recording, censuses=(), prepared=prepared)).comparisons[0].graph == counted
+
+
+def test_a_file_is_recorded_once_for_the_arms_that_share_it() -> None:
+    model = PreparedModel(path="", size_bytes=1, phases_ns={}, weights="")
+    made = ArmPrepared(arm="a", prepared=model, graph=FLOAT)
+    arm = own("a")
+    assert made.shared_with(replace(arm, name="b")).graph == FLOAT
+    assert not made.shared_with(arm.again()).graph.nodes
+    assert not made.shared_with(replace(arm, serves=("fusion",))).graph.nodes
 
 
 def test_arms_that_run_no_files_have_no_such_part() -> None:

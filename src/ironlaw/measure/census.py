@@ -14,7 +14,7 @@ from ironlaw.fact import Census
 from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.casts import WeightCasts
 from ironlaw.factors.convolution import sparse_convolutions
-from ironlaw.file_graph import NO_GRAPH
+from ironlaw.file_graph import NO_GRAPH, FileGraph
 from ironlaw.measure.answers import leaves
 from ironlaw.measure.compilations import graph_breaks
 from ironlaw.missing import Maybe, Missing
@@ -28,13 +28,17 @@ MOST_VALUES = 1 << 18
 _DYNAMIC = ("linear_dynamic", "linear_relu_dynamic", "quantized_lstm", "quantized_gru", "conv2d_dynamic")
 
 
-def census_of(arm: Arm, model: str, program: Program) -> Census:
-    """What one inference of an arm executes and, of a requested arm, the graph of its file and the loss on a text."""
+def graph_of(arm: Arm, model: str) -> FileGraph:
+    """The graph of the file that an arm runs; empty of another program, and of experiments."""
+    return NO_GRAPH if arm.serves else read_graph(arm.factory or model)
+
+
+def census_of(arm: Arm, program: Program) -> Census:
+    """What one inference of an arm executes and, of a requested arm, the loss on a text."""
     counted = take_census(program)
     if not arm.serves and not arm.repeats:
         counted = replace(counted, counts={**counted.counts, **program.text()})
-    graph = NO_GRAPH if arm.serves or arm.repeats else read_graph(arm.factory or model)
-    return Census(arm=arm.name, counts=counted.counts, nodes=counted.nodes, graph=graph)
+    return Census(arm=arm.name, counts=counted.counts, nodes=counted.nodes)
 
 
 def take_census(program: Program) -> OperatorCensus:

@@ -122,7 +122,7 @@ class ProcessStage:
         for arm in arms:
             fact = self._made[arm.prepared_as()]
             assert isinstance(fact, ArmPrepared | Failure)
-            yield replace(fact, arm=arm.name)
+            yield fact.shared_with(arm) if isinstance(fact, ArmPrepared) else replace(fact, arm=arm.name)
 
     def _makers(self, arms: tuple[Arm, ...]) -> dict[str, Arm]:
         """What is left to be made, each by one of the arms that share it."""

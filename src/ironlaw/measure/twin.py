@@ -22,7 +22,7 @@ from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.machine.inspection import steal_ns
 from ironlaw.machine.process_clock import list_threads, waited_ns
 from ironlaw.measure.answers import answer_probes
-from ironlaw.measure.census import census_of
+from ironlaw.measure.census import census_of, graph_of
 from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import UNCHECKED, check
 from ironlaw.measure.compilations import compilations, since
@@ -219,7 +219,8 @@ class Twin:
                 *late,
             ),
         )
-        return [*model.circumstances, ArmPrepared(arm=setup.arm.name, prepared=prepared)]
+        graph = graph_of(setup.arm, setup.model)
+        return [*model.circumstances, ArmPrepared(arm=setup.arm.name, prepared=prepared, graph=graph)]
 
     def _enter_process(self, settings: Settings) -> None:
         """Make the process the arm's: torch as the run, the model's own code and the factors want it, in this order."""
@@ -382,7 +383,7 @@ class Twin:
 
     def _take_census(self) -> Census:
         assert self._program is not None, "a census is ordered after a start"
-        return census_of(self._setup.arm, self._setup.model, self._program)
+        return census_of(self._setup.arm, self._program)
 
     def _judge(self) -> list[Fact]:
         if self._setup.labels is None:
