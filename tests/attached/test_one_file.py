@@ -44,5 +44,5 @@ def test_a_format_that_is_added_as_one_file_is_recognised_and_explained(tmp_path
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "80"}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
-    assert "b.txt against a.txt reads 2.0" in " ".join(ran.stdout.split())
+    assert "b.txt against a.txt is 2.0" in " ".join(ran.stdout.split())
     assert "times of a stopwatch holds times only" in " ".join(ran.stdout.split())

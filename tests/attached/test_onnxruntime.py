@@ -165,10 +165,11 @@ def test_a_damaged_profile_is_refused_with_its_place(change: Any, message: str) 
     assert message in caught.value.message
 
 
-def test_the_place_of_an_error_is_that_of_the_event() -> None:
+def test_the_place_of_an_error_is_that_of_the_field() -> None:
     lines = (DATA / FLOAT).read_text().splitlines()
     lines[4] = lines[4].replace('"cat": "Node"', '"cat": 7')
-    with pytest.raises(BadInput, match=r"^a.json, line 5, column 1: not as this format has it: .*\$\.cat"):
+    column = lines[4].index('"cat": 7') + len('"cat": ') + 1
+    with pytest.raises(BadInput, match=rf"^a.json, line 5, column {column}: not as this format has it: .*\$\.cat"):
         file_of("\n".join(lines), named="a.json")
 
 

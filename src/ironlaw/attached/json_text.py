@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
 
+from ironlaw.attached.json_places import Step, offset_of, stated_path
 from ironlaw.attached.text import AttachedText
 
 LONGEST_ELEMENT = 2**24  # letters of one element of the long array
@@ -24,11 +25,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A decoded value and where it begins."""
+    """A decoded value, where it begins, and the text that it was decoded from: from `at` in `source` on."""
 
     value: Any
     line: int
     column: int
+    source: str
+    at: int = 0
+    within: tuple[Step, ...] = ()  # the path of the value in the one that begins there
+
+    def field(self, name: Step, value: Any) -> Element:
+        """A field of the value, as an element of its own."""
+        return replace(self, value=value, within=(*self.within, name))
+
+    def place(self, *path: Step) -> tuple[int, int]:
+        """The line and column of a field."""
+        begin = offset_of(self.source, self.at, ())
+        found = offset_of(self.source, begin, (*self.within, *path))
+        if lines := self.source.count("\n", begin, found):
+            return self.line + lines, found - self.source.rindex("\n", begin, found)
+        return self.line, self.column + found - begin
 
 
 class JsonText:
@@ -124,7 +140,7 @@ class JsonText:
             # A number, or a word, may continue in the next piece.
             if end == len(self._buffer) and not isinstance(value, dict | list | str) and self._more():
                 continue
-            found = Element(value, *self._place(self._at))
+            found = Element(value, *self._place(self._at), self._buffer, self._at)
             self._at = end
             return found
 
@@ -186,7 +202,8 @@ def typed(element: Element, kind: type[T], text: AttachedText) -> T:
     try:
         return msgspec.convert(element.value, kind, strict=False)
     except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-        raise text.refused(element.line, element.column, f"not as this format has it: {error}") from None
+        place = element.place(*stated_path(str(error)))
+        raise text.refused(*place, f"not as this format has it: {error}") from None
 
 
 def _refuse_constant(name: str) -> float:

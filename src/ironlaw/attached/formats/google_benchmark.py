@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ironlaw.attached.format import AttachedFormat
-from ironlaw.attached.json_text import JsonText, typed
+from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import Attachment, RepeatTimes, TimedWhole
 from ironlaw.missing import Maybe, Missing
@@ -40,7 +40,8 @@ def _recognises(head: str) -> bool:
 
 
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
-    results = typed(JsonText(text).whole(), _Results, text)
+    whole = JsonText(text).whole()
+    results = typed(whole, _Results, text)
     stated = {
         title: str(results.context[key])
         for key, title in (
@@ -51,11 +52,12 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     }
     rows: dict[str, list[_Row]] = {}
     failed = [row.name for row in results.benchmarks if row.error_occurred]
-    for row in results.benchmarks:
+    for place, row in enumerate(results.benchmarks):
         if not row.error_occurred:
+            _check(row, whole.field("benchmarks", results.benchmarks).field(place, row), text)
             rows.setdefault(row.run_name or _AGGREGATE.sub("", row.name), []).append(row)
     if not rows:
-        raise text.refused(1, 1, "every benchmark in it failed, or there is none")
+        raise text.refused(*whole.place("benchmarks"), "every benchmark in it failed, or there is none")
     note = (f"failed, and left out: {', '.join(failed[:5])}",) if failed else ()
     return tuple(
         Attachment(
@@ -63,7 +65,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             title=GOOGLE.title,
             timed=TimedWhole.ITERATION,
             label=name,
-            times=_times(name, members, text),
+            times=_times(name, members),
             stated=stated,
             notes=note,
         )
@@ -79,14 +81,14 @@ def _kind(row: _Row) -> str:
     return found[1] if found else ""
 
 
-def _times(name: str, rows: list[_Row], text: AttachedText) -> Maybe[RepeatTimes]:
-    each = [_ns(row, text) for row in rows if not _kind(row)]
+def _times(name: str, rows: list[_Row]) -> Maybe[RepeatTimes]:
+    each = [_ns(row) for row in rows if not _kind(row)]
     if each:
         return RepeatTimes(each_ns=tuple(each))
     by_kind = {_kind(row): row for row in rows}
     if "mean" not in by_kind:
         return Missing(f"{name} has aggregates and no mean")
-    mean_ns, count = _ns(by_kind["mean"], text), by_kind["mean"].repetitions
+    mean_ns, count = _ns(by_kind["mean"]), by_kind["mean"].repetitions
     error: Maybe[float] = Missing("the results hold no spread")
     if "stddev" in by_kind and count > 1 and math.isfinite(by_kind["stddev"].real_time):
         spread = by_kind["stddev"]
@@ -95,13 +97,18 @@ def _times(name: str, rows: list[_Row], text: AttachedText) -> Maybe[RepeatTimes
     return RepeatTimes(mean_ns=mean_ns, error=error, count=max(1, count))
 
 
-def _ns(row: _Row, text: AttachedText) -> float:
+def _ns(row: _Row) -> float:
+    return row.real_time * _NS_PER[row.time_unit]
+
+
+def _check(row: _Row, element: Element, text: AttachedText) -> None:
+    """Refuse a repetition, or a mean, whose time is none."""
+    if _kind(row) not in ("", "mean"):
+        return
     if row.time_unit not in _NS_PER:
-        raise text.refused(1, 1, f"the time of {row.name!r} is in {row.time_unit!r}")
-    value = row.real_time * _NS_PER[row.time_unit]
-    if not 1e-6 < value < 1e18:
-        raise text.refused(1, 1, f"the time of {row.name!r} is none: {value:g} ns")
-    return value
+        raise text.refused(*element.place("time_unit"), f"the time of {row.name!r} is in {row.time_unit!r}")
+    if not 1e-6 < _ns(row) < 1e18:
+        raise text.refused(*element.place("real_time"), f"the time of {row.name!r} is none: {_ns(row):g} ns")
 
 
 GOOGLE = AttachedFormat(

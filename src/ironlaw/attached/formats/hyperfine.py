@@ -28,14 +28,18 @@ def _recognises(head: str) -> bool:
 
 
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
-    results = typed(JsonText(text).whole(), _Results, text)
-    return tuple(_attachment(one, text) for one in results.results)
+    whole = JsonText(text).whole()
+    results = typed(whole, _Results, text)
+    for place, one in enumerate(results.results):
+        field = "times" if one.times else "mean"
+        for index, seconds in enumerate(one.times or [one.mean]):
+            if not 1e-9 < seconds < 1e9:
+                where = whole.place("results", place, field, index)
+                raise text.refused(*where, f"a time of {one.command!r} is none: {seconds:g} s")
+    return tuple(_attachment(one) for one in results.results)
 
 
-def _attachment(one: _Result, text: AttachedText) -> Attachment:
-    each = one.times or [one.mean]
-    if not all(1e-9 < seconds < 1e9 for seconds in each):
-        raise text.refused(1, 1, f"a time of {one.command!r} is none: {min(each):g} s")
+def _attachment(one: _Result) -> Attachment:
     settings = ", ".join(f"{name}={value}" for name, value in one.parameters.items())
     times = (
         RepeatTimes(each_ns=tuple(seconds * 1e9 for seconds in one.times), repeated=Repeated.PROCESSES)

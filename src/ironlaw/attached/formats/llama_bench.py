@@ -57,14 +57,16 @@ def _of_line(number: int, line: str, text: AttachedText) -> Attachment:
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError) as error:
         raise text.refused(number, 1, f"this line is not JSON: {error}") from None
-    return _of_row(Element(value, number, 1), text)
+    return _of_row(Element(value, number, len(line) - len(line.lstrip()) + 1, line), text)
 
 
 def _of_row(element: Element, text: AttachedText) -> Attachment:
     row = typed(element, _Row, text)
     each = row.samples_ns or [row.avg_ns]
-    if not all(1 < ns < 1e17 for ns in each):
-        raise text.refused(element.line, element.column, f"a time is none: {min(each):g} ns")
+    for index, ns in enumerate(each):
+        if not 1 < ns < 1e17:
+            where = element.place("samples_ns", index) if row.samples_ns else element.place("avg_ns")
+            raise text.refused(*where, f"a time is none: {ns:g} ns")
     names = [f"pp{row.n_prompt}" if row.n_prompt else "", f"tg{row.n_gen}" if row.n_gen else ""]
     depth = f" @ d{row.n_depth}" if row.n_depth else ""
     stated = {

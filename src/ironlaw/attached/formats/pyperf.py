@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ironlaw.attached.format import AttachedFormat
-from ironlaw.attached.json_text import JsonText, typed
+from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import Attachment, Repeated, RepeatTimes, TimedWhole
 
@@ -38,19 +38,27 @@ def _recognises(head: str) -> bool:
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
     whole = JsonText(text).whole()
     suite = typed(whole, _Suite, text)
-    return tuple(_attachment(one, suite, text) for one in suite.benchmarks)
+    return tuple(
+        _attachment(one, suite, text, whole.field("benchmarks", suite.benchmarks).field(place, one))
+        for place, one in enumerate(suite.benchmarks)
+    )
 
 
-def _attachment(one: _Benchmark, suite: _Suite, text: AttachedText) -> Attachment:
+def _attachment(one: _Benchmark, suite: _Suite, text: AttachedText, element: Element) -> Attachment:
     metadata = {**suite.metadata, **one.metadata}
     name, unit = str(metadata.get("name", "")), str(metadata.get("unit", "second"))
     if unit != "second":
-        raise text.refused(1, 1, f"the benchmark {name!r} is in {unit}s, and not a time")
-    processes = [math.fsum(run.values) / len(run.values) for run in one.runs if run.values]
+        raise text.refused(*element.place("metadata", "unit"), f"the benchmark {name!r} is in {unit}s, and not a time")
+    processes = []
+    for place, run in enumerate(one.runs):
+        for index, seconds in enumerate(run.values):
+            if not 1e-12 < seconds < 1e9:
+                where = element.place("runs", place, "values", index)
+                raise text.refused(*where, f"a value of the benchmark {name!r} is no time: {seconds:g} s")
+        if run.values:
+            processes.append(math.fsum(run.values) / len(run.values))
     if not processes:
-        raise text.refused(1, 1, f"the benchmark {name!r} has no value")
-    if not all(1e-12 < seconds < 1e9 for seconds in processes):
-        raise text.refused(1, 1, f"a value of the benchmark {name!r} is no time: {min(processes):g} s")
+        raise text.refused(*element.place("runs"), f"the benchmark {name!r} has no value")
     return Attachment(
         format=PYPERF.slug,
         title=PYPERF.title,

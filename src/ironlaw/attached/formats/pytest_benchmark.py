@@ -40,7 +40,14 @@ def _recognises(head: str) -> bool:
 
 
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
-    results = typed(JsonText(text).whole(), _Results, text)
+    whole = JsonText(text).whole()
+    results = typed(whole, _Results, text)
+    for place, one in enumerate(results.benchmarks):
+        field = "data" if one.stats.data else "mean"
+        for index, seconds in enumerate(one.stats.data or [one.stats.mean]):
+            if not 1e-12 < seconds < 1e9:
+                where = whole.place("benchmarks", place, "stats", field, index)
+                raise text.refused(*where, f"a time of the benchmark {one.name!r} is none: {seconds:g} s")
     stated = {"version of Python": str(results.machine_info.get("python_version", ""))}
     cpu = results.machine_info.get("cpu")
     if isinstance(cpu, dict) and cpu.get("brand_raw"):
@@ -52,18 +59,14 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             title=PYTEST.title,
             timed=TimedWhole.ITERATION,
             label=one.fullname or one.name,
-            times=_times(one, text),
+            times=_times(one.stats),
             stated=stated,
         )
         for one in results.benchmarks
     )
 
 
-def _times(one: _Benchmark, text: AttachedText) -> RepeatTimes:
-    stats = one.stats
-    each = stats.data or [stats.mean]
-    if not all(1e-12 < seconds < 1e9 for seconds in each):
-        raise text.refused(1, 1, f"a time of the benchmark {one.name!r} is none: {min(each):g} s")
+def _times(stats: _Stats) -> RepeatTimes:
     if stats.data:
         return RepeatTimes(each_ns=tuple(seconds * 1e9 for seconds in stats.data))
     error: Maybe[float] = Missing("the results hold no spread")

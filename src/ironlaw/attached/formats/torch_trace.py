@@ -63,7 +63,7 @@ class _Trace:
         if event.ph != "X":
             return
         if not (0 <= event.dur < _MOST_US and math.isfinite(event.ts)):
-            raise text.refused(element.line, element.column, f"an event takes {event.dur:g} us")
+            raise text.refused(*element.place("dur"), f"an event takes {event.dur:g} us")
         name, cat = str(event.name), event.cat or ""
         if (step := _STEP.match(name)) and not cat.startswith("gpu"):
             self.steps.setdefault(int(step[1][:15]), (event.ts, event.dur))

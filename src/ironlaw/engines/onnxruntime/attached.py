@@ -87,7 +87,7 @@ class _Profile:
     def add(self, element: Element, text: AttachedText) -> None:
         event = typed(element, _Event, text)
         if not 0 <= event.dur < 1e15:
-            raise text.refused(element.line, element.column, f"an event takes {event.dur:g} us")
+            raise text.refused(*element.place("dur"), f"an event takes {event.dur:g} us")
         if event.cat == "Session" and event.name == "model_run":
             self.overlaps |= bool(self.ends_us) and event.ts < self.ends_us[-1]
             self.runs_us.append(event.dur)
@@ -97,7 +97,7 @@ class _Profile:
 
     def _ran(self, event: _Event, element: Element, text: AttachedText) -> None:
         name, run = event.name.removesuffix(_ENDED), len(self.runs_us)
-        ran = typed(Element(event.args, element.line, element.column), _Ran, text)
+        ran = typed(element.field("args", event.args), _Ran, text)
         if name not in self.nodes:
             self.nodes[name] = _Node(ran)
         node = self.nodes[name]
