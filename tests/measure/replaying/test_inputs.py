@@ -45,3 +45,9 @@ def test_further_crops_of_photographs_are_none_of_those_that_calibrated_or_are_p
     known = {one[0].tobytes() for one in (*examples.calibration, *examples.probes)}
     assert len(crops) == 32
     assert not known & {one[0].tobytes() for one in crops}
+
+
+def test_crops_of_photographs_are_said_to_depend_on_each_other() -> None:
+    image = [(np.zeros((1, 3, 8, 8), np.float32),)]
+    found = inputs_of(model(image, image, Preprocessing(crop=8, resize=8)), None, seed=0)
+    assert any("depend on each other" in note for note in found.notes)

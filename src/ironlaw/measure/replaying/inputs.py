@@ -41,7 +41,11 @@ def inputs_of(model: LoadedModel, images: str | None, *, seed: int) -> Inputs:
                 Use.CALIBRATING: model.calibration,
                 Use.CHOOSING: model.probes,
                 Use.HELD_OUT: further_crops(model, images, seed=seed),
-            }
+            },
+            notes=(
+                f"crops of {len(check_folder(images))} photographs depend on each other: over further photographs the "
+                "intervals would be wider",
+            ),
         )
     known = {_digest(one) for one in model.calibration}
     fresh = [one for one in model.probes if _digest(one) not in known]
