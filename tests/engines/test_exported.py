@@ -110,7 +110,7 @@ def test_the_script_sets_torch_as_the_program_does_and_calls_it_as_the_arm_does(
 
 
 def test_settings_of_torch_are_left_out_of_a_script_without_torch_and_named_in_it() -> None:
-    values = {"optimization": "ORT_ENABLE_ALL", "arena": True, "entries": (), "places": {}}
+    values = {"optimization": "ORT_ENABLE_ALL", "arena": True, "entries": (), "disabled": (), "places": {}}
     for engine in ("onnxruntime", "torchscript"):
         named = exported.Named(
             arm="a", model="m", variant=Variant.parse(f"fp32@{engine}"), threads=1, settings={"threads": 3}

@@ -17,8 +17,10 @@ from ironlaw.missing import Missing
 from . import small
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # exporters and compilers warn of their own ways
-PREPARING = [name for name, declared in ENGINES.items() if not declared.shows_module]  # make a program of their own
-GIVEN_FILES = [name for name, declared in ENGINES.items() if declared.files]
+PREPARING = [
+    name for name, declared in ENGINES.items() if not declared.shows_module and "fp32" in declared.offers
+]  # make a program of their own
+GIVEN_FILES = [name for name, declared in ENGINES.items() if declared.files and "fp32" in declared.offers]
 
 
 def execution(name: str) -> ModuleType:

@@ -20,7 +20,8 @@ _NO_TIME = Missing("no layer of these names was timed")
 def with_graph_diff(comparison: Comparison, recording: Recording) -> Comparison:
     """The comparison with what differs between its files; as it is where the arms do not run two of them."""
     factories = {arm.name: arm.factory for arm in recording.plan.arms}
-    graphs = {fact.arm: fact.graph for fact in (*recording.censuses, *recording.prepared) if fact.graph.nodes}
+    counted = {fact.arm: fact.graph for fact in recording.censuses if fact.graph.nodes}  # where older versions have it
+    graphs = counted | {fact.arm: fact.graph for fact in recording.prepared if fact.graph.nodes}
     names = comparison.control, comparison.changed
     if not all(name in graphs for name in names) or factories[names[0]] == factories[names[1]]:
         return comparison
