@@ -208,7 +208,7 @@ def test_a_mixed_arm_that_agrees_less_on_held_out_inputs_is_not_recommended() ->
 
 def test_the_arm_whose_layers_were_replayed_remains_the_one_that_is_mixed() -> None:
     recording = searched(chosen_agree=64, held_out_agree=256)
-    readings = [replace(one, wall_ns=3 * one.wall_ns) if one.arm == INT8 else one for one in recording.readings]
+    readings = tuple(replace(one, wall_ns=3 * one.wall_ns) if one.arm == INT8 else one for one in recording.readings)
     turned = replace(recording, readings=readings)
     assert SLOWER not in {one.arm for one in with_choices(turned, recording.plan).replays}
 
@@ -224,11 +224,11 @@ def test_an_arm_with_a_dead_column_is_replayed_although_its_cosine_is_high() -> 
     recording = searched(chosen_agree=64, held_out_agree=256)
     boxes = [[300.0, 200.0 + row, 0.1 * (row + 1)] for row in range(8)]
     dead = [[300.0, 200.0 + row, 0.0] for row in range(8)]
-    answers = [detections("fp32@onnxruntime", boxes), detections(INT8, dead)]
-    fresh = replace(recording, outputs=answers, replays=[])
+    answers = (detections("fp32@onnxruntime", boxes), detections(INT8, dead))
+    fresh = replace(recording, outputs=answers, replays=())
     plan = replace(recording.plan, replays=())
     assert [one.arm for one in with_choices(fresh, plan).replays if not one.only_answers] == [INT8]
-    same = replace(fresh, outputs=[answers[0], detections(INT8, boxes)])
+    same = replace(fresh, outputs=(answers[0], detections(INT8, boxes)))
     assert not [one for one in with_choices(same, plan).replays if not one.only_answers]
 
 

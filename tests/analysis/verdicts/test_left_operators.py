@@ -8,6 +8,7 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.measure.scripted import ArmScript, Burden, Script
+from ironlaw.missing import Missing
 
 from ...scripted import COMPUTES_INT8, SOUND_CENSUS, burdened, confirmed, explained
 
@@ -21,7 +22,7 @@ def law(level: str, count: str, nodes: tuple[str, ...]) -> ArmScript:
     """An arm with such operators, from which the level takes a quarter of the time."""
     factor, _, value = level.partition("=")
     burden = Burden(factor=factor, level=value, user_instructions=30e6)
-    census = {**SOUND_CENSUS, "int8_operators": 20.0, count: float(len(nodes))}
+    census: dict[str, float | Missing] = {**SOUND_CENSUS, "int8_operators": 20.0, count: float(len(nodes))}
     return replace(burdened(burden, law=COMPUTES_INT8), census=census, nodes={count: nodes})
 
 
