@@ -253,8 +253,9 @@ class Recommendation:
     """What to change next, by measured gain."""
 
     arm: str
-    gain: Maybe[Estimate]  # speed-up over the plan's control
+    gain: Maybe[Estimate]  # speed-up over its control
     how: str  # the command or code line
+    over: str = ""  # its control, where that is not the plan's: the one of its phase or point
     tried: tuple[str, ...] = ()  # what was tried and did not help
     unlike: tuple[str, ...] = ()  # what was tried, is faster, and does not give the same answers
     next_best: tuple[Recommendation, ...] = ()

@@ -21,8 +21,9 @@ def left_sentences(one: LeftInFloat) -> list[str]:
     names = [plain(name) for name in one.layers]
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     count = f"{len(names)} layer{'s' if len(names) != 1 else ''}"
+    reason = "" if isinstance(one.chosen_by, Missing) else ", which cost the answers most for what int8 saves in them"
     return [
-        f"{plain(one.arm)} leaves {count} in float, which cost the answers most for what int8 saves in them: {shown}.",
+        f"{plain(one.arm)} leaves {count} in float{reason}: {shown}.",
         f"{_cost(one)}; {_gain(one)}.",
         _answers(one),
     ]

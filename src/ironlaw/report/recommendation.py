@@ -19,7 +19,7 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     if isinstance(gain, Missing):
         said = f"Use {arm}; its gain is not known: {ended(plain(gain.reason))}"
     else:
-        said = f"Use {arm}: {ratio(gain)} the speed of the control."
+        said = f"Use {arm}: {ratio(gain)} the speed of {plain(recommendation.over) or 'the control'}."
     if recommendation.tried:
         said += f" Tried without gain: {', '.join(plain(name) for name in recommendation.tried)}."
     if recommendation.unlike:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ironlaw.analysis.verdicts.bench import Bench
+from ironlaw.analysis.verdicts.recommend import recommend
+from ironlaw.arm import Arm
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary
 from ironlaw.measure.scripted import Script
 from ironlaw.missing import Missing
+from ironlaw.plan import Plan, Schedule
+from ironlaw.report.recommendation import recommendation_sentence
 from tests.scripted import SOUND, explained, own
 
 
@@ -32,3 +39,18 @@ def test_no_gain_over_an_unfair_control_is_recommended() -> None:
     assert explained(tuple(map(own, laws)), Script(arms=laws, turn_noise=0.002, seed=2)).recommendation == Missing(
         "slow is not a fair control, so no gain over it counts"
     )
+
+
+def test_a_gain_within_a_phase_of_generation_names_the_control_of_that_phase() -> None:
+    names = [
+        f"given@llamacpp+phase={phase}{more}" for phase in ("prefill:8", "decode:4") for more in ("", "+threads=2")
+    ]
+    plan = Plan(model="a.gguf", arms=tuple(map(Arm.of, names)), schedule=Schedule())
+    # Only decoding is faster with two threads.
+    walls = dict(zip(names, (9.0, 9.0, 8.0, 7.0), strict=True))
+    ln_wall = {name: {number: wall + 0.001 * (number % 3) for number in range(6)} for name, wall in walls.items()}
+    rows = [ArmSummary(arm=name, inferences=10, wall_ns=Estimate(value=1e6, low=1e6, high=1e6)) for name in names]
+    found = recommend(Bench(plan=plan, ln_wall=ln_wall), rows, trusted=True, trained=False, invalid=())
+    assert not isinstance(found, Missing)
+    assert (found.arm, found.over) == (names[3], names[2])
+    assert f" the speed of {names[2]}." in recommendation_sentence(found)

@@ -67,6 +67,7 @@ def recommend(
         arm=best.arm,
         gain=best.gain,
         how=best.how,
+        over=best.over,
         tried=tuple(tried),
         unlike=tuple(unlike),
         next_best=tuple(others[:MOST_NEXT]),
@@ -115,4 +116,5 @@ def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
         how = f"ironlaw export {name} -o DIR writes the model and the script that runs it"
     if arm.factory and arm.factory != control.factory:
         how = "; ".join(part for part in (_program(on, arm), how) if part)
-    return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how)
+    over = "" if control is on.plan.control else control.name
+    return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how, over=over)
