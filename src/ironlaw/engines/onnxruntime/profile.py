@@ -22,6 +22,7 @@ OpenSession = Callable[[Any], Any]
 _DTYPES = {"float": "float32", "double": "float64"}
 _SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
 _ENDED = "_kernel_time"
+_ADDED = re.compile(r"(_token_\d+|_nchwc|/\w+Fusion/?)$")  # to names, by optimizers
 _MULTIPLYING = {
     "Conv", "FusedConv", "ConvInteger", "QLinearConv", "ConvTranspose", "Gemm", "QGemm", "MatMul", "FusedMatMul",
     "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul", "MatMulNBits",
@@ -118,10 +119,10 @@ class Origins:
 
     def of_node(self, node: Any) -> Any:
         """The node that an optimised one was made from; None if unknown."""
-        bare = re.sub(r"(_token_\d+|_nchwc)$", "", node.name)
-        found = self.by_name.get(bare)
+        bare_name = _ADDED.sub("", node.name)
+        found = self.by_name.get(bare_name)
         if found is None:
-            found = self.by_output.get(bare) or next(
+            found = self.by_output.get(bare_name) or next(
                 (self.by_output[output] for output in node.output if output in self.by_output), None
             )
         wanted = node.op_type.removeprefix("QLinear").removeprefix("Fused")
@@ -201,7 +202,7 @@ def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
     activation = next((a.s.decode() for a in node.attribute if a.name in ("activation", "activation_type")), "")
     origin = origins.of_node(node)
     # A reorder behind a convolution writes what the convolution wrote, and is not it.
-    is_same = origin is not None and origin.op_type in operator
+    is_same = origin is not None and _computes(operator, origin.op_type)
     weight = origins.weight_of(origin) if is_same else None
     if weight is None and is_same and operator in _MULTIPLYING and not scope_of(origin):
         weight = origins.named_matrix_of(origin)
@@ -225,6 +226,13 @@ def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
         parameters=(form,),
         kernels=(operator,),
     )
+
+
+def _computes(operator: str, origin: str) -> bool:
+    """Whether an optimised operator still does what the one in the file did, by their names: FusedConv, QLinearConv."""
+    if origin == "MatMul" and operator in ("Gemm", "FusedGemm"):
+        return True  # with the addition behind it
+    return origin.removesuffix("Integer") in operator  # DynamicQuantizeMatMul, of MatMulInteger and what is around it
 
 
 def _unpadded(outputs: tuple[Form, ...], weight: Form) -> tuple[Form, ...]:
