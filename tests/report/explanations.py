@@ -58,6 +58,7 @@ def arm(name: str, time_ms: float, **known: object) -> ArmSummary:
         "size_bytes": 14_260_500,
         "top1_agreement": 1.0,
         "phases_ns": {"load": 2.1e8},
+        "computes_int8": "int8" in name,
     }
     return ArmSummary(**{**defaults, **known})  # type: ignore[arg-type] # a table of keywords, checked by the tests
 
