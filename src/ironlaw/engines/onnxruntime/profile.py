@@ -23,6 +23,7 @@ _DTYPES = {"float": "float32", "double": "float64"}
 _SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
 _ENDED = "_kernel_time"
 _ADDED = re.compile(r"(_token_\d+|_nchwc|/\w+Fusion/?)$")  # to names, by optimizers
+_BY_QUANTIZER = re.compile(r"(_Transposed)?(_quantized)?")  # appended to the names of weights
 _MULTIPLYING = {
     "Conv", "FusedConv", "ConvInteger", "QLinearConv", "ConvTranspose", "Gemm", "QGemm", "MatMul", "FusedMatMul",
     "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul", "MatMulNBits",
@@ -140,7 +141,7 @@ class Origins:
             maker = self.by_output.get(name)
             stored = maker.input[0] if maker is not None and maker.op_type == "DequantizeLinear" else name
             path, dot, rest = stored.rpartition(".weight")
-            if dot and stored in self.weights and rest in ("", "_quantized"):
+            if dot and stored in self.weights and _BY_QUANTIZER.fullmatch(rest):
                 return path, self.weights[stored]
         return None
 
