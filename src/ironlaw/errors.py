@@ -41,10 +41,6 @@ class CounterRefused(IronlawError):
     """The kernel did not open a counter."""
 
 
-class CounterMissing(IronlawError):
-    """A computation needs an event that was not counted for one of its arms."""
-
-
 class ArmFailed(IronlawError):
     """An arm could not be prepared or run. The failure is recorded, and the other arms continue."""
 

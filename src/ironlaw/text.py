@@ -12,11 +12,6 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in _KEPT else _escape(letter) for letter in text)
 
 
-def plain_lines(text: str) -> str:
-    """Escape a document; its newlines and tabs stay."""
-    return "\n".join("\t".join(map(plain, line.split("\t"))) for line in text.split("\n"))
-
-
 def plain_json(text: str) -> str:
     """Escape a JSON document without changing its meaning: unprintable characters occur in strings only."""
     if text.replace("\n", "").isprintable():

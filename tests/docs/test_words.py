@@ -14,8 +14,6 @@ FOLDERS = ("src", "docs", "news", "tests", "benchmarks")
 
 # Where a word stands for good reason: the file, the word, why.
 EXCEPTIONS = {
-    ("src/ironlaw/causes/exception_unwinding.py", "thrown"): "what C++ calls it",
-    ("docs/catalogue.md", "thrown"): "what C++ calls it",
     ("tests/test_experiment.py", "thrown"): "a field's name in recordings",
     ("tests/test_experiment.py", "spared"): "a field's name in recordings",
     ("src/ironlaw/experiment.py", "thrown"): "a field's name in recordings",

@@ -7,7 +7,6 @@ import pkgutil
 from collections.abc import Sequence
 
 from ironlaw.cause import Cause
-from ironlaw.experiment import Switch
 from ironlaw.observed import Observed
 
 
@@ -43,9 +42,3 @@ def cause_between(factor: str, levels: tuple[str, str], arms: Sequence[Observed]
     """
     known = (cause for cause in CAUSES.values() if factor in cause.factors)
     return next((cause for cause in known if cause.is_between(factor, levels, arms)), None)
-
-
-def switch_at(factor: str, level: str) -> Switch | None:
-    """What the level of a factor is known to test; None where it tests nothing."""
-    known = (switch for cause in CAUSES.values() for switch in cause.levels())
-    return next((one for one in known if (one.factor, one.level) == (factor, level)), None)

@@ -1,4 +1,4 @@
-"""exception-unwinding: C++ exceptions are thrown and caught at each call."""
+"""exception-unwinding: C++ exceptions unwind the stack in each call."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LEAST_SHARE = 0.02  # of the time: less is no reason for a difference that anybo
 
 
 class ExceptionUnwinding(Cause):
-    """C++ exceptions are thrown and caught at each call."""
+    """C++ exceptions unwind the stack in each call."""
 
     slug = "exception-unwinding"
     title = "C++ exceptions"
-    mechanism = "C++ exceptions are thrown and caught at each call"
+    mechanism = "C++ exceptions unwind the stack in each call"
     part = Part.SLOWER
     order = 405
     example = (
