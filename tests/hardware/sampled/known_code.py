@@ -312,7 +312,8 @@ def sampled(
         command,
         capture_output=True,
         cwd=folder,
-        env={**os.environ, **(environment or {}), "PYTHONPATH": search},
+        # OpenBLAS, which numpy loads, starts threads that spin for their first 30 ms: code the programs do not know of.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **(environment or {}), "PYTHONPATH": search},
         check=False,
     )
     assert ended.returncode == 0, ended.stderr.decode()
