@@ -74,12 +74,12 @@ class Program:
 class PreparedModel:
     """The result of preparing an arm: a file to load, and facts about how it was made.
 
-    `size_bytes` is the size of the saved state_dict (or, if there is none, of the model file); `phases_ns` are the
-    one-time costs by name (fuse, calibrate, convert, export, compile); `weights` is where the weights came from.
-    `imports` are the modules that define this model's classes or that its program loads: a replicate's interpreter
-    imports them once, before its twins are forked. `settings` are torch settings that the model's code changed while it
-    was made (models/torch_settings.py); every replicate applies them. `applied` holds the effect of each factor that
-    was applied while the model was made.
+    `size_bytes` is the size of the saved state_dict (or of the model file: of a program as given, of the file that it
+    was saved in); `phases_ns` are the one-time costs by name (fuse, calibrate, convert, export, compile); `weights` is
+    where the weights came from. `imports` are the modules that define this model's classes or that its program loads: a
+    replicate's interpreter imports them once, before its twins are forked. `settings` are torch settings that the
+    model's code changed while it was made (models/torch_settings.py); every replicate applies them. `applied` holds the
+    effect of each factor that was applied while the model was made.
     """
 
     path: str

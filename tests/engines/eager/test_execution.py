@@ -272,6 +272,14 @@ def test_a_given_program_is_run_as_it_is_training_mode_included(tmp_path: Path) 
     assert program.module.training
 
 
+def test_a_given_programs_size_is_that_of_its_file(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(256, 256)).eval()
+    prepared, _, _ = run("given", model_of(net, 1, 256), tmp_path)
+    weights = 4 * (256 + 1) * 256
+    assert prepared.size_bytes == Path(prepared.path).stat().st_size
+    assert weights < prepared.size_bytes < 1.1 * weights
+
+
 def test_a_given_module_is_called_under_inference_mode_and_a_callable_as_it_is(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Linear(4, 4))
     for program, requires_grad in ((module, False), (module.forward, True)):
