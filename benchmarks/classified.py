@@ -18,10 +18,10 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.executed import code_of
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.engines import ENGINES, engine
+from ironlaw.explanation.account import Category
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.resolver import Resolver
 from ironlaw.measure.sampling.symbols import perf_map_path

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.account import Category
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation import Comparison, Explanation, Outcome
+from ironlaw.explanation.account import Category
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule, with_control

@@ -13,8 +13,8 @@ import ironlaw
 import ironlaw.event
 from ironlaw.causes import CAUSES
 from ironlaw.engines import ENGINES
+from ironlaw.explanation.split import Term
 from ironlaw.factors import FACTORS
-from ironlaw.split import Term
 
 ROOT = Path(ironlaw.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))

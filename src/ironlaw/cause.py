@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.account import Category
 from ironlaw.concern import Concern, Weight
 from ironlaw.experiment import Switch
 from ironlaw.explanation import (
     ArmSummary,
     CauseVerdict,
 )
+from ironlaw.explanation.account import Category
+from ironlaw.explanation.split import Term
 from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
-from ironlaw.split import Term
 
 # Relative difference below which two arms have equally much of a cause: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05

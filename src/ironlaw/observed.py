@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ironlaw.account import Category, Executed
 from ironlaw.arm import Arm
+from ironlaw.explanation.account import Category, Executed
 from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.missing import Maybe, Missing
 from ironlaw.variant import PRECISION

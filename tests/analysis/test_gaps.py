@@ -17,10 +17,10 @@ from ironlaw.errors import RecordingUnreadable
 from ironlaw.explanation import (
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording, load
 from ironlaw.report.document import to_document
-from ironlaw.split import Term
 from tests.golden.make import FOLDER
 
 from .stated import CACHE_GROUP, SPLIT_GROUP, Law, Noise, recording

@@ -12,8 +12,8 @@ from ironlaw.arm import Arm
 from ironlaw.circumstance import RandomTokens
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
+from ironlaw.explanation.generation import READING, GainByPhase, Generation
 from ironlaw.fact import SCHEMA, Ceilings, Census, Header
-from ironlaw.generation import READING, GainByPhase, Generation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.plan import Plan, Schedule

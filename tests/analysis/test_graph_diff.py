@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.analysis.graph_diff import graph_diff
+from ironlaw.explanation.split import Ledger, LedgerRow
 from ironlaw.file_graph import FileGraph, FileNode, GraphDiff, NodeFate, bare
 from ironlaw.missing import Missing
-from ironlaw.split import Ledger, LedgerRow
 
 UNTIMED = Missing("layers were not read")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ironlaw.analysis.agreement import agreements
+from ironlaw.explanation.likeness import Likeness
 from ironlaw.fact import Outputs, kept_places
-from ironlaw.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 
 RNG = np.random.default_rng(3)

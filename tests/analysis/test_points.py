@@ -13,12 +13,12 @@ from ironlaw.analysis.brief import briefly
 from ironlaw.analysis.points import at_point
 from ironlaw.arm import Arm
 from ironlaw.explanation import Difference, Explanation, Outcome
+from ironlaw.explanation.varied import GainSeries, Varied
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.point import NOWHERE, points_of
 from ironlaw.recording import Recording, assemble
-from ironlaw.varied import GainSeries, Varied
 from tests.scripted import run_script
 
 BATCHES = ("1", "4", "16")

@@ -7,7 +7,7 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
-from ironlaw.generation import RateByThreads, ThreadStep
+from ironlaw.explanation.generation import RateByThreads, ThreadStep
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan, Schedule, with_control

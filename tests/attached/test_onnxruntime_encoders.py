@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from ironlaw.analysis.attached.explain import explain_attached
+from ironlaw.explanation.split import LedgerRow
 from ironlaw.missing import is_known
-from ironlaw.split import LedgerRow
 
 from .files import file_of
 

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from ironlaw.account import Category
 from ironlaw.analysis.attached.explain import explain_attached
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Explanation
+from ironlaw.explanation.account import Category
 from ironlaw.missing import Missing, is_known
 
 from .files import DATA, explained, file_of, one

@@ -24,6 +24,7 @@ from ironlaw.explanation import (
     Difference,
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.fact import ArmPrepared, Fact, Outputs
 from ironlaw.lines import encode
 from ironlaw.machine import Machine
@@ -33,7 +34,6 @@ from ironlaw.recording import Recording, load
 from ironlaw.report.columns import arms_table, cell_text
 from ironlaw.report.quantity import TIME, Footnotes, quantity, ratio
 from ironlaw.report.splitting import split_rows
-from ironlaw.split import Term
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 
 FOLDER = Path(__file__).parent

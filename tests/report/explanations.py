@@ -19,11 +19,11 @@ from ironlaw.explanation import (
     Outcome,
     Recommendation,
 )
+from ironlaw.explanation.split import Ledger, LedgerRow, Split, SplitTerm, Term
 from ironlaw.factor import Direction
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing
 from ironlaw.plan import Plan, Schedule
-from ironlaw.split import Ledger, LedgerRow, Split, SplitTerm, Term
 from ironlaw.variant import Variant
 
 MS = 1e6

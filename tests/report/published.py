@@ -12,8 +12,8 @@ from ironlaw.explanation import (
     OnceTerm,
     ReadOnce,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing
-from ironlaw.split import Term
 
 
 def published_table() -> Explanation:

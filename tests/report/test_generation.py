@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Explanation
-from ironlaw.generation import READING, Generation
+from ironlaw.explanation.generation import READING, Generation
 from ironlaw.missing import Missing
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.report.html import render

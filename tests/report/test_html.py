@@ -16,13 +16,13 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     Explanation,
 )
+from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import load
 from ironlaw.report.figures import split_steps
 from ironlaw.report.html import render
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.raw import packed
-from ironlaw.split import SplitTerm, Term
 from tests.report import explanations
 from tests.report.recordings import recording
 from tests.report.test_terminal import ALL

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from ironlaw.explanation.split import REPLACED, LedgerRow, Term
 from ironlaw.missing import Missing
 from ironlaw.report.layers import show_ledger
-from ironlaw.split import REPLACED, LedgerRow, Term
 from tests.report import explanations
 
 

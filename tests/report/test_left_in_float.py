@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat
 from ironlaw.missing import Missing
 from ironlaw.report.left_in_float import left_sentences, left_value
-from ironlaw.sensitivity import AnswerAgreement, LeftInFloat
 
 
 def agreeing(value: float, low: float, inputs: int) -> AnswerAgreement:

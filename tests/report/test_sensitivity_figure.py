@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
 from ironlaw.replay import Use
 from ironlaw.report.sensitivity_figure import answers_over_time
-from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 
 NOT_COMPARED = Missing("not compared")
 

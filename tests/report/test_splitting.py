@@ -9,11 +9,11 @@ from ironlaw.explanation import (
     OnceTerm,
     ReadOnce,
 )
+from ironlaw.explanation.split import Split, SplitTerm, Term
 from ironlaw.missing import Missing
 from ironlaw.report import splitting
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.quantity import MINUS
-from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
 from tests.report.published import published_table
 

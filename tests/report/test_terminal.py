@@ -16,12 +16,12 @@ from ironlaw.explanation import (
     Outcome,
     ReadOnce,
 )
+from ironlaw.explanation.split import Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.arms import boundaries
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess
 from ironlaw.report.terminal import Verbosity, show
-from ironlaw.split import Split, SplitTerm, Term
 from tests.report import explanations
 from tests.report.published import published_table
 

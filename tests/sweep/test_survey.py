@@ -15,9 +15,9 @@ from ironlaw.explanation import (
     Difference,
     Outcome,
 )
+from ironlaw.explanation.split import Split, SplitTerm
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing, is_known
-from ironlaw.split import Split, SplitTerm
 from ironlaw.sweep.cluster import Done
 from ironlaw.sweep.embedded import measure_alone
 from ironlaw.sweep.store import Store

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironlaw.analysis.likeness import Pair, likeness, other_shapes
+from ironlaw.explanation.likeness import Likeness, words_of
 from ironlaw.fact import Outputs
-from ironlaw.likeness import Likeness, words_of
 from ironlaw.missing import Maybe, Missing, is_known
 
 

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ironlaw.account import Executed
 from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
@@ -45,11 +44,12 @@ from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
+from ironlaw.explanation.account import Executed
+from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.recording import Recording
-from ironlaw.sensitivity import Sensitivity
 from ironlaw.variant import GIVEN, PRECISION
 
 

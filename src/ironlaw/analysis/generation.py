@@ -13,8 +13,8 @@ from ironlaw.arm import Arm
 from ironlaw.circumstance import RandomTokens
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
+from ironlaw.explanation.generation import NOT_GENERATING, READING, GainByPhase, Generation
 from ironlaw.fact import Ceilings
-from ironlaw.generation import NOT_GENERATING, READING, GainByPhase, Generation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import TEXT_NATS, TEXT_TOKENS, WHOLE, Phase, PhaseKind
 from ironlaw.plan import Plan

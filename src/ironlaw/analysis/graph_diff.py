@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from ironlaw.analysis.layers.operators import roles
 from ironlaw.explanation import Comparison
+from ironlaw.explanation.split import Ledger
 from ironlaw.file_graph import FileGraph, FileNode, GraphChange, GraphDiff, NodeFate, bare
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
-from ironlaw.split import Ledger
 
 _NO_TIME = Missing("no layer of these names was timed")
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironlaw.analysis.turns import Floats
+from ironlaw.explanation.likeness import ByShape, Constant, Likeness, OtherShape, Shape, Worst
 from ironlaw.fact import Outputs
-from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Shape, Worst
 from ironlaw.missing import Maybe, Missing
 
 # Fewer values of a column can be equal by rounding alone: as many as the inputs that are few to compare answers on.

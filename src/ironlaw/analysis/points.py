@@ -17,11 +17,11 @@ from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison, Difference, Explanation, Outcome
+from ironlaw.explanation.varied import GainSeries, PointFound, PointGain, TurningPoint, Varied
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.point import Point
 from ironlaw.recording import FILED_IN, Recording
-from ironlaw.varied import GainSeries, PointFound, PointGain, TurningPoint, Varied
 
 # What is judged per point among all points of a recording.
 MOST_ERROR = 0.05

@@ -11,7 +11,7 @@ from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
-from ironlaw.generation import RateByThreads, ThreadStep
+from ironlaw.explanation.generation import RateByThreads, ThreadStep
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
 from ironlaw.plan import Plan

@@ -18,8 +18,8 @@ from ironlaw.explanation import (
     Difference,
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, first_missing
-from ironlaw.split import Term
 
 ONCE = Missing("it was read once")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.cause import Cause, Guess, Part
-from ironlaw.split import Term
+from ironlaw.explanation.split import Term
 
 
 class MisleadingMetric(Cause):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
+from ironlaw.explanation.account import Category
 from ironlaw.missing import Maybe, Missing
 from ironlaw.observed import Observed
 

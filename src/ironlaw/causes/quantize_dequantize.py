@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
+from ironlaw.explanation.account import Category
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ironlaw.account import Category
 from ironlaw.cause import Cause, Part
 from ironlaw.concern import Concern
 from ironlaw.experiment import Switch
+from ironlaw.explanation.account import Category
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.observed import Observed

@@ -10,8 +10,8 @@ import click
 from ironlaw.commands.consent import require_consent
 from ironlaw.commands.showing import keeping_measured, say, say_json
 from ironlaw.errors import BadInput
+from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.missing import Maybe, Missing
-from ironlaw.sensitivity import Sensitivity
 from ironlaw.variant import PRECISION
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
+    from ironlaw.explanation.split import Ledger, LedgerRow
     from ironlaw.recording import Recording
-    from ironlaw.split import Ledger, LedgerRow
 
 TOP = 20
 FLIP_BUDGET_S = 180.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.account import Account, AccountRow, CategoryRow, Code, Executed
 from ironlaw.causes import cause_of
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Outcome
+from ironlaw.explanation.account import Account, AccountRow, CategoryRow, Code, Executed
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.quantity import MILLISECONDS, PERCENT, TIME, number, percent, scale_for, shown, with_unit
 from ironlaw.text import plain

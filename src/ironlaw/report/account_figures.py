@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ironlaw.account import Account, Category, Executed
 from ironlaw.explanation import ArmSummary, Comparison
+from ironlaw.explanation.account import Account, Category, Executed
 from ironlaw.report.account import code_name, named_rows, share_cell
 from ironlaw.report.drawing import (
     HATCHES,

@@ -7,8 +7,8 @@ from typing import Any
 
 from ironlaw.concern import OTHER_ANSWERS, Concern, Weight
 from ironlaw.explanation import ArmSummary, Explanation
-from ironlaw.generation import Generation
-from ironlaw.likeness import Likeness
+from ironlaw.explanation.generation import Generation
+from ironlaw.explanation.likeness import Likeness
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import DECIBEL, number, percent, with_unit
 from ironlaw.text import plain

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.explanation import Comparison, Explanation
+from ironlaw.explanation.split import OperatorRow
 from ironlaw.missing import Missing
 from ironlaw.report.json_values import gap
 from ironlaw.report.quantity import MILLISECONDS, TIME, number, scale_for
-from ironlaw.split import OperatorRow
 from ironlaw.text import plain
 
 SHOWN_OPERATORS = 6  # on a terminal

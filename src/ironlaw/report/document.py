@@ -23,6 +23,7 @@ from ironlaw.explanation import (
     OnceTerm,
     Recommendation,
 )
+from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import account_document, executed_document
 from ironlaw.report.arms import answers_document
@@ -51,7 +52,6 @@ from ironlaw.report.run_time import run_document
 from ironlaw.report.sensitivity import sensitivity_value
 from ironlaw.report.vary import explanation_at, point_document, varied_document
 from ironlaw.report.verdicts import cause_sentence
-from ironlaw.split import SplitTerm, Term
 from ironlaw.text import plain_json
 
 

@@ -16,6 +16,7 @@ from ironlaw.explanation import (
     OnceTerm,
     Outcome,
 )
+from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
@@ -23,7 +24,6 @@ from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_line
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
 from ironlaw.report.verdicts import share_text
-from ironlaw.split import SplitTerm, Term
 from ironlaw.text import plain
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.split import Flips
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.doubts import together
 from ironlaw.report.quantity import MILLISECONDS, decimal, shown
-from ironlaw.split import Flips
 from ironlaw.text import plain
 
 

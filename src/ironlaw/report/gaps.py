@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from ironlaw.explanation import (
     Comparison,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, Remedy
 from ironlaw.report import words
 from ironlaw.report.columns import LostColumns
 from ironlaw.report.splitting import lost_terms, split_of
-from ironlaw.split import Term
 from ironlaw.text import plain
 
 _NO_PMU = "run on bare metal, or on an instance type that exposes its PMU; see `ironlaw doctor`"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Explanation
-from ironlaw.generation import READING, GainByPhase, Generation, RateByThreads, ThreadStep
+from ironlaw.explanation.generation import READING, GainByPhase, Generation, RateByThreads, ThreadStep
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
 from ironlaw.report.columns import added_arms, ordered_arms, wall_time

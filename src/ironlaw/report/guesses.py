@@ -23,12 +23,12 @@ from ironlaw.explanation import (
     Explanation,
     Outcome,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.quantity import BYTES, TIME, amount, percent, quantity, ratio, scale_for
 from ironlaw.report.verdicts import brief_sentence
 from ironlaw.report.words import OUTCOME_WORDS, TERM_TITLES
-from ironlaw.split import Term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

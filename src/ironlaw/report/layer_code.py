@@ -10,12 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.account import Code
 from ironlaw.explanation import Comparison
+from ironlaw.explanation.account import Code
+from ironlaw.explanation.split import LayerExecuted, LedgerRow
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.account import code_kind, code_of_document
 from ironlaw.report.quantity import MILLISECONDS, decimal, percent
-from ironlaw.split import LayerExecuted, LedgerRow
 from ironlaw.text import plain
 
 SHOWN = 2  # pieces of code in a cell

@@ -12,12 +12,12 @@ from ironlaw.explanation import (
     Comparison,
     Explanation,
 )
+from ironlaw.explanation.split import REPLACED, Ledger, LedgerRow, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
-from ironlaw.split import REPLACED, Ledger, LedgerRow, Term
 from ironlaw.text import plain
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye

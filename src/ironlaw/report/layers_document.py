@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ironlaw.explanation.split import Flips, Ledger, LedgerRow
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
 from ironlaw.report.layer_code import layer_code_value
 from ironlaw.report.quantity import MILLISECONDS
-from ironlaw.split import Flips, Ledger, LedgerRow
 
 
 def flips_document(found: Flips) -> dict[str, Any]:

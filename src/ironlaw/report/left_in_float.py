@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import estimate_value, gap, number_value
 from ironlaw.report.quantity import ratio
 from ironlaw.report.sensitivity import agreement_value, agreement_words
-from ironlaw.sensitivity import AnswerAgreement, LeftInFloat
 from ironlaw.text import plain
 
 WIDE = 0.05  # of an interval of agreement, from which on it is said that few inputs make it wide

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ironlaw.account import Account, AccountRow
 from ironlaw.explanation import NOT_RECORDED, NOT_SAMPLED, Comparison, Explanation
+from ironlaw.explanation.account import Account, AccountRow
+from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import figures, layer_figures, words
 from ironlaw.report.account import account_sentences, named_rows
@@ -16,7 +17,6 @@ from ironlaw.report.drawing import Drawing
 from ironlaw.report.layer_code import has_layer_code, layer_code_cell
 from ironlaw.report.layers import ledger_notes
 from ironlaw.report.quantity import TIME, number, scale_for, shown
-from ironlaw.split import Ledger, LedgerRow, Term
 from ironlaw.text import plain
 
 

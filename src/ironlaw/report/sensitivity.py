@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.replay import Use
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
 from ironlaw.report.quantity import MILLISECONDS, decimal, percent
-from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 from ironlaw.text import plain
 
 _COLUMNS = {

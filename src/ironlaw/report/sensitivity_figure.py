@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 from ironlaw.explanation import Explanation
+from ironlaw.explanation.sensitivity import LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
 from ironlaw.report.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.sensitivity import cells, footing, headings, headline
-from ironlaw.sensitivity import LayerAnswers, Sensitivity
 from ironlaw.text import plain
 
 _NAMED = 6

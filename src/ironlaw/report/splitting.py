@@ -11,6 +11,7 @@ from ironlaw.explanation import (
     OnceTerm,
     ReadOnce,
 )
+from ironlaw.explanation.split import Split, SplitTerm, Term
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.report.quantity import (
@@ -25,7 +26,6 @@ from ironlaw.report.quantity import (
     with_unit,
 )
 from ironlaw.report.words import TERM_TITLES, unit_of_work
-from ironlaw.split import Split, SplitTerm, Term
 from ironlaw.text import plain
 
 MODES_APART = (

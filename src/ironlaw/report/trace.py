@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ironlaw.explanation import Comparison
+from ironlaw.explanation.split import Span
 from ironlaw.missing import Missing
 from ironlaw.report.quantity import MILLISECONDS, TIME
-from ironlaw.split import Span
 
 _MICROSECONDS = TIME[1]
 

@@ -9,6 +9,7 @@ from typing import Any
 from ironlaw.causes.regime import CAUSE as REGIME
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison, Difference, Explanation, Outcome
+from ironlaw.explanation.varied import GainSeries, PointGain, TurningPoint, Varied
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.point import BATCH, THREADS
 from ironlaw.report.columns import comparison_speedup, wall_time
@@ -17,7 +18,6 @@ from ironlaw.report.json_values import estimate_value, gap
 from ironlaw.report.quantity import TIME, Scale, measured, number, ratio, scale_for
 from ironlaw.report.words import OUTCOME_SIGNS, OUTCOME_WORDS, joined
 from ironlaw.text import plain
-from ironlaw.varied import GainSeries, PointGain, TurningPoint, Varied
 
 HEADING = "Where it turns"
 _WORDS = {

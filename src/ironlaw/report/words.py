@@ -8,10 +8,10 @@ from ironlaw.explanation import (
     Difference,
     Outcome,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import WHOLE
 from ironlaw.plan import Plan
-from ironlaw.split import Term
 from ironlaw.text import plain
 from ironlaw.variant import PHASE
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.account import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.explanation.account import Category
 from ironlaw.missing import Maybe, Missing
 from tests.analysis.stated import Law, Noise, recording
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.categories import RULES, CategoryRule, category_of
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+from ironlaw.explanation.account import Category
 
 
 def example(rule: CategoryRule) -> CodeSite:

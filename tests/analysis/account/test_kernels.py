@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+from ironlaw.explanation.account import Category
 
 GENERATED = "[generated]"
 ORT = "onnxruntime_pybind11_state.cpython-311-x86_64-linux-gnu.so"

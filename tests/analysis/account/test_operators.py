@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of_operator
 from ironlaw.analysis.account.operators import functions_by_operator, judged
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
+from ironlaw.explanation.account import Category
 from ironlaw.layer import LayerCall, LayerCode, LayerGraph
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording

@@ -9,8 +9,8 @@ import pytest
 from ironlaw.analysis.concerns.outputs import agreement_of, answer_doubts, gives_same_outputs
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import ArmSummary
-from ironlaw.generation import Generation
-from ironlaw.likeness import ByShape, Constant, Likeness, OtherShape, Worst
+from ironlaw.explanation.generation import Generation
+from ironlaw.explanation.likeness import ByShape, Constant, Likeness, OtherShape, Worst
 from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import Phase, PhaseKind
 

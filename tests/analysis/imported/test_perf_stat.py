@@ -14,9 +14,9 @@ from ironlaw.explanation import (
     Difference,
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.perf_output import Output
-from ironlaw.split import Term
 
 DATA = Path(__file__).parent.parent / "data"
 

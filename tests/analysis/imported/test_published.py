@@ -13,8 +13,8 @@ from ironlaw.explanation import (
     Difference,
     ReadOnce,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, is_known
-from ironlaw.split import Term
 
 POST = """arm,time_s,cache_miss_percent,ipc,size_mb
 MobileNetV2,89.8063,20.774,0.58,14.2605

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ironlaw.analysis.iron_law.lmdi import Classes, Decomposition, State, decompose, log_mean
 from ironlaw.analysis.iron_law.split import counterfactuals, read_once, split_with_intervals
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, is_known
-from ironlaw.split import Term
 
 ABSENT = Missing("refused")
 amounts = st.floats(1e-3, 1e9)

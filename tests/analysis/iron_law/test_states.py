@@ -9,9 +9,9 @@ import pytest
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.iron_law.states import BY_TICK, KERNEL_BY_TIME, KERNEL_IN_FREQUENCY, TOGETHER
+from ironlaw.explanation.split import Split, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.split import Split, Term
 from tests.analysis.stated import BOTH_GROUPS, CACHE_GROUP, Law, Noise, recording
 
 FP32 = Law(instructions=20e6, cpi=0.5, kernel_instructions=4e6, kernel_cpi=1.5, page_faults=3500)

@@ -8,9 +8,9 @@ import pytest
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.iron_law.topdown import APPROXIMATE, BOTH_MODES
+from ironlaw.explanation.split import Split, Term
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing, is_known
-from ironlaw.split import Split, Term
 from tests.analysis.stated import Law, recording
 
 USER = ("instructions:u", "cycles:u", "instructions:k", "cycles:k")

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.account import Category, Code
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.layers.code import FEWEST_SAMPLES, executed_in, executed_together
 from ironlaw.analysis.layers.views import By, viewed
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+from ironlaw.explanation.account import Category, Code
+from ironlaw.explanation.split import LayerExecuted, Ledger
 from ironlaw.layer import Probe
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.split import LayerExecuted, Ledger
 from tests.analysis.scripted_layers import FLOAT, FLOAT_ARM, INT8, INT8_ARM, recorded
 
 

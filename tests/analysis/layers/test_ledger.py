@@ -15,12 +15,12 @@ from ironlaw.analysis.concerns.ledger import precision_doubts
 from ironlaw.explanation import (
     Comparison,
 )
+from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.fact import Ceilings
 from ironlaw.layer import NO_PLAIN, LayerGraph, LayerReading, Probe
 from ironlaw.measure.scripted import ArmScript
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.split import Ledger, LedgerRow, Term
 from tests.analysis.scripted_layers import FLOAT, FLOAT_ARM, INT8, INT8_ARM, layer, reading_costs, recorded
 
 MS = 1e6

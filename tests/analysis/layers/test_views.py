@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironlaw.analysis.layers.views import OUTSIDE, By, Order, block_of, cut, timeline, total, viewed
+from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.missing import Missing
-from ironlaw.split import Ledger, LedgerRow, Term
 
 GAP = Missing("stated")
 

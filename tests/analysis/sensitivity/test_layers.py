@@ -9,12 +9,12 @@ import pytest
 
 from ironlaw.analysis.sensitivity.agreement import NOISELESS, answer_agreement, sqnr_db
 from ironlaw.analysis.sensitivity.layers import NOT_REPLAYED, sensitivity
+from ironlaw.explanation.sensitivity import Sensitivity
+from ironlaw.explanation.split import Ledger, LedgerRow
 from ironlaw.fact import SCHEMA, Header
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, Replay, Use
-from ironlaw.sensitivity import Sensitivity
-from ironlaw.split import Ledger, LedgerRow
 
 from .replays import INPUTS, answers, given, kept, layer, replay, uses
 

@@ -14,6 +14,7 @@ from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.choose import WITHIN_S, chosen, given_up_ns, order, sets_to_try, with_choices
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.fact import Fact, Outputs
 from ironlaw.factors import FACTORS
 from ironlaw.measure.scripted import ArmScript, Script
@@ -22,7 +23,6 @@ from ironlaw.plan import Plan, Replays, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.replay import Given, Mixture, Replay, ReplayedLayer, Use
 from ironlaw.running.advice import advise_by
-from ironlaw.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from tests.scripted import run_script
 
 

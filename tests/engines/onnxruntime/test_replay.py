@@ -9,12 +9,12 @@ import pytest
 
 from ironlaw.analysis.sensitivity.layers import sensitivity
 from ironlaw.engines.onnxruntime.replay import OnnxReplayer
+from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import SCHEMA, Header
 from ironlaw.measure.replaying.inputs import Inputs
 from ironlaw.measure.replaying.replays import mixtures, replay
 from ironlaw.recording import Recording
 from ironlaw.replay import Replay, Use
-from ironlaw.sensitivity import Sensitivity
 
 from .planted import SIZED, images, replayer
 

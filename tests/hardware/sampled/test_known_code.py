@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 from ironlaw.engines.onednn import PERF_MAP
+from ironlaw.explanation.account import Category
 from ironlaw.factors.isa import caps
 from ironlaw.measure.sampling.address_space import GENERATED
 from ironlaw.missing import Missing, is_known

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ironlaw.account import Account, AccountRow, Category, CategoryRow
 from ironlaw.analysis.account.executed import Cell, Sampled
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.turns import Floats
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.account import Account, AccountRow, Category, CategoryRow
 from ironlaw.missing import Maybe, Missing
 
 SHOWN_UNMATCHED = 5

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ironlaw.account import Category
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
+from ironlaw.explanation.account import Category
 
 _GENERATED = r"^\[generated\]$"
 _ANY = ""

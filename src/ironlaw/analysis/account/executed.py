@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.account import KERNEL_CATEGORIES, Category, Code, Executed
 from ironlaw.analysis.account.categories import is_nameless
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.account.operators import Functions, functions_by_operator, judged
@@ -18,6 +17,7 @@ from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.account import KERNEL_CATEGORIES, Category, Code, Executed
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 

@@ -7,9 +7,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of, is_unnamed
 from ironlaw.code import CodeSite, InstructionClass, LoopWork
+from ironlaw.explanation.account import Category
 
 # Generated kernels of oneDNN and FBGEMM take some thousand bytes, and lie on pages of their own or densely.
 _REACH_BYTES = 8192

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from ironlaw.account import Category
 from ironlaw.analysis.account.categories import category_of_operator
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import CodeSite
+from ironlaw.explanation.account import Category
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
 

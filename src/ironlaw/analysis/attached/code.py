@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ironlaw.account import Category, Code, Executed
 from ironlaw.analysis.account.categories import category_of
 from ironlaw.analysis.account.executed import FEWEST_SAMPLES, Sampled
 from ironlaw.attachment import AttachedCode
 from ironlaw.code import CodeSite, InstructionClass, LoopWork
+from ironlaw.explanation.account import Category, Code, Executed
 from ironlaw.missing import Maybe, Missing
 
 # Rules that ask for what a loop does are tried as if it computed: the name decides alone.

@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ironlaw.account import Category
 from ironlaw.analysis.layers.ledger import APPEARED, BOTH, FRAMEWORK, UNATTRIBUTED, VANISHED
 from ironlaw.analysis.layers.matching import Match, match
 from ironlaw.analysis.layers.operators import is_multiplying_kind, kind_of, multiplies, roles
 from ironlaw.analysis.layers.work import bytes_of, executed, macs
 from ironlaw.attachment import AttachedNode, Attachment
+from ironlaw.explanation.account import Category
+from ironlaw.explanation.split import Ledger, LedgerRow, OperatorRow
 from ironlaw.layer import LayerCall, Origin
 from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.role import Role
-from ironlaw.split import Ledger, LedgerRow, OperatorRow
 
 _PROFILED = Missing("the files were made with profiling on: what it adds is not in them")
 _NODES_OVERLAP = (

@@ -10,12 +10,12 @@ from ironlaw.analysis.layers.work import arithmetic
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison
+from ironlaw.explanation.split import Ledger
 from ironlaw.factors.int8_blocks import FACTOR as INT8_BLOCKS
 from ironlaw.factors.int8_blocks import paths_of
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
-from ironlaw.split import Ledger
 from ironlaw.variant import PRECISION
 
 MOST_DISTURBED = math.log(1.03)  # ln of the speed-up with layer reading over that without

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ironlaw.analysis.agreement import agreements
 from ironlaw.concern import OTHER_ANSWERS, Concern, Weight
 from ironlaw.explanation import ArmSummary
-from ironlaw.likeness import Constant, Likeness, Worst, words_of
+from ironlaw.explanation.likeness import Constant, Likeness, Worst, words_of
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 

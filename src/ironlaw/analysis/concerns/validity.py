@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ironlaw.account import KERNEL_CATEGORIES
 from ironlaw.causes import CAUSES
 from ironlaw.causes.thread_oversubscription import CAUSE as THREAD_OVERSUBSCRIPTION
 from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
@@ -16,6 +15,7 @@ from ironlaw.causes.unequal_work import CAUSE as UNEQUAL_WORK
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary
+from ironlaw.explanation.account import KERNEL_CATEGORIES
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import ENOUGH_MULTIPLYING, Observed

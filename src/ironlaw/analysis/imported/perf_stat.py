@@ -28,9 +28,9 @@ from ironlaw.explanation import (
     Difference,
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.perf_output import Counted, Output
-from ironlaw.split import Term
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")

@@ -18,8 +18,8 @@ from ironlaw.explanation import (
     ArmSummary,
     Explanation,
 )
+from ironlaw.explanation.split import Term
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.split import Term
 
 REQUIRED = ("arm", "time_s", "ipc")
 OPTIONAL = ("cache_miss_percent", "size_mb")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ironlaw.analysis.turns import Floats
+from ironlaw.explanation.split import REPLACED, Term
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.split import REPLACED, Term
 
 NO_CYCLES = Missing("cycles and instructions were not counted")
 

@@ -14,8 +14,8 @@ from ironlaw.explanation import (
     OnceTerm,
     ReadOnce,
 )
+from ironlaw.explanation.split import Split, SplitTerm
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.split import Split, SplitTerm
 
 
 def split_with_intervals(decomposition: Decomposition, assumptions: tuple[str, ...]) -> Maybe[Split]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ironlaw.account import Code
 from ironlaw.analysis.account.executed import code_of
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.account.operators import functions_by_operator, judged
+from ironlaw.explanation.account import Code
+from ironlaw.explanation.split import LayerExecuted
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
-from ironlaw.split import LayerExecuted
 
 FEWEST_SAMPLES = 10  # of a row, below which its largest piece of code may not be its largest
 ByCall = dict[int, Counter[Code]]

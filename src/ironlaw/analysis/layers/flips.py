@@ -15,10 +15,10 @@ from ironlaw.causes.precision_islands import CAUSE as PRECISION_ISLANDS
 from ironlaw.concern import LOST_COUNTER, Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.split import Flip, Flips, Ledger
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import Recording
-from ironlaw.split import Flip, Flips, Ledger
 from ironlaw.variant import Variant
 
 FACTOR = "int8-blocks"

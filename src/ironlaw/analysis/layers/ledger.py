@@ -26,11 +26,11 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     Comparison,
 )
+from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.fact import Ceilings
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.split import Ledger, LedgerRow, Term
 
 FRAMEWORK, UNATTRIBUTED = "framework", "unattributed"
 BOTH, APPEARED, VANISHED = "both", "appeared", "vanished"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from enum import Enum
 
 from ironlaw.analysis.layers.code import executed_together
+from ironlaw.explanation.split import Ledger, LedgerRow, Span, Term
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.split import Ledger, LedgerRow, Span, Term
 
 LAYER_FATES = ("both", "appeared", "vanished")
 OUTSIDE = "(outside of blocks)"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from ironlaw.analysis.agreement import agreements
 from ironlaw.analysis.statistics.interval import share_interval, t_interval
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.sensitivity import AnswerAgreement
 from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.replay import Given, KeptAnswers
-from ironlaw.sensitivity import AnswerAgreement
 
 if TYPE_CHECKING:
-    from ironlaw.likeness import Likeness
+    from ironlaw.explanation.likeness import Likeness
 
 NOISELESS = Missing("the outputs are equal: there is no noise")
 _NO_COLUMNS = Missing("scores of classes are compared by the top one")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ironlaw.analysis.sensitivity.agreement import answer_agreement, sqnr_db
+from ironlaw.explanation.sensitivity import NO_TIME, AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.explanation.split import Ledger, LedgerRow
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, KeptAnswers, Replay, ReplayedLayer, ReplayedTensor, Use
-from ironlaw.sensitivity import NO_TIME, AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
-from ironlaw.split import Ledger, LedgerRow
 from ironlaw.variant import PRECISION
 
 # What an arm and its float form differ in, that are otherwise the same arm.

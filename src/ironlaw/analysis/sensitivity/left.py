@@ -11,11 +11,11 @@ from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison
+from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat, Sensitivity
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
-from ironlaw.sensitivity import AnswerAgreement, LeftInFloat, Sensitivity
 
 NOT_COMPARED = Missing("its answers on further inputs were not compared")
 Compare = Callable[[str, str], Comparison]

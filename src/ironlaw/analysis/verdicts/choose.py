@@ -20,13 +20,13 @@ from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
 from ironlaw.analysis.turns import turns_of
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.arm import Arm
+from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
-from ironlaw.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
-from ironlaw.split import Ledger
 from ironlaw.variant import ENGINE
 
 WITHIN_S = 90.0  # of one arm's replay

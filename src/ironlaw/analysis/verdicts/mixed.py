@@ -19,11 +19,11 @@ from ironlaw.analysis.turns import turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench, mean_of
 from ironlaw.arm import Arm
 from ironlaw.explanation import NOT_SEARCHED, Mixed
+from ironlaw.explanation.split import Ledger
 from ironlaw.factors.int8_blocks import ALL, BUT, FACTOR, leaving_float, paths_of
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.split import Ledger
 from ironlaw.variant import PRECISION
 
 DEPTH = 2  # of a block's path, as ironlaw layers --flip cuts them

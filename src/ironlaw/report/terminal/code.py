@@ -7,8 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.account import Account, Executed
 from ironlaw.explanation import ArmSummary, Comparison
+from ironlaw.explanation.account import Account, Executed
 from ironlaw.report.account import (
     account_sentences,
     code_kind,

@@ -17,6 +17,7 @@ from ironlaw.explanation import (
     Explanation,
     Outcome,
 )
+from ironlaw.explanation.split import Ledger
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
 from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
@@ -27,7 +28,6 @@ from ironlaw.report.terminal.graph_diff import show_graph_diff, show_graph_diff_
 from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import Room, Verbosity
 from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
-from ironlaw.split import Ledger
 from ironlaw.text import plain
 
 _LEDGER_TOP = 3

@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Difference, Explanation
+from ironlaw.explanation.varied import Varied
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES
 from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 from ironlaw.report.vary import next_sentence, point_rows, series_sentences, time_scale, verdict_text, word_of
 from ironlaw.text import plain
-from ironlaw.varied import Varied
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Comparison, Explanation
+from ironlaw.explanation.varied import Varied
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.arms import agreement, boundaries
@@ -38,7 +39,6 @@ from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Ve
 from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
-from ironlaw.varied import Varied
 
 _ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in OUTCOME_STYLES.items()}
 

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ironlaw.account import Code
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.account import Code
 from ironlaw.missing import Maybe, Missing
 
 

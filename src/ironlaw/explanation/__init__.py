@@ -9,20 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ironlaw.account import Account, Executed
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.account import Account, Executed
+from ironlaw.explanation.generation import NOT_GENERATING, GainByPhase, Generation, RateByThreads
+from ironlaw.explanation.likeness import Likeness
+from ironlaw.explanation.sensitivity import LeftInFloat, Sensitivity
+from ironlaw.explanation.split import Ledger, OperatorRow, Split, Term
+from ironlaw.explanation.varied import Varied
 from ironlaw.factor import Direction
 from ironlaw.file_graph import GraphDiff
-from ironlaw.generation import NOT_GENERATING, GainByPhase, Generation, RateByThreads
-from ironlaw.likeness import Likeness
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
 from ironlaw.run_time import RunTime
-from ironlaw.sensitivity import LeftInFloat, Sensitivity
-from ironlaw.split import Ledger, OperatorRow, Split, Term
-from ironlaw.varied import Varied
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
