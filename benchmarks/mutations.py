@@ -123,7 +123,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("Term.INSTRUCTIONS: user * np.log", "Term.INSTRUCTIONS: kernel * np.log"),
     ),
     *_of(
-        f"{_L}/misleading.py", "tests/test_bounds.py tests/analysis/test_assemble.py",
+        f"{_L}/misleading.py", "tests/test_event.py tests/analysis/test_assemble.py",
         ("ipc < -VISIBLE_MOVE and ln_ratio > VISIBLE_MOVE", "ipc < -VISIBLE_MOVE"),
         ("control <= 0 or changed <= 0", "control < 0 or changed < 0"),
     ),
@@ -140,12 +140,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("low=-self.high, high=-self.low", "low=-self.low, high=-self.high"),
     ),
     *_of(
-        "event.py", "tests/test_bounds.py tests/analysis/test_gaps.py",
+        "event.py", "tests/test_event.py tests/analysis/test_gaps.py",
         ("if self.running_ns < self.enabled_ns:", "if False:"),
         ("if self.enabled_ns == 0:", "if False:"),
     ),
     *_of(
-        "bounds.py", "tests/test_bounds.py",
+        "event.py", "tests/test_event.py",
         ("MOST_CYCLES_PER_NS = 10.0", "MOST_CYCLES_PER_NS = 1000.0"),
         ("MOST_INSTRUCTIONS_PER_CYCLE = 20.0", "MOST_INSTRUCTIONS_PER_CYCLE = 2000.0"),
     ),

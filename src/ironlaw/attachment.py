@@ -12,7 +12,6 @@ from enum import Enum
 from ironlaw.code import CodeSite
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
-from ironlaw.perf_output import Output
 
 LEAST_NS, MOST_NS = 1e-6, 1e18  # of one time: what no clock resolves, and 31 years; their ratio is a finite factor
 NO_NODES = Missing("the file holds no times of operators")
@@ -77,6 +76,35 @@ class AttachedCode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerfCount:
+    """One line of a saved output of `perf stat`. Times are in ns; `share` is the fraction of the time it counted for.
+
+    `event` is written with its mode (instructions:u); `pmu` names the PMU where the line does, for hybrid CPUs.
+    `spread` is the standard error over the runs, relative to the value.
+    """
+
+    event: str
+    value: Maybe[float]
+    pmu: str = ""
+    share: float = 1.0
+    spread: Maybe[float] = Missing("the output is of one run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerfOutput:
+    """What one saved output of `perf stat` counted, and how long it took; times in ns."""
+
+    counted: tuple[PerfCount, ...]
+    elapsed_ns: Maybe[float]
+    elapsed_spread: Maybe[float] = Missing("the output is of one run")
+    user_ns: Maybe[float] = Missing("the output does not report user time")
+    kernel_ns: Maybe[float] = Missing("the output does not report system time")
+    runs: Maybe[int] = Missing("the output does not report its number of runs")
+    unread: tuple[str, ...] = field(default_factory=tuple)  # lines that look like counts and are not understood
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
     """Something that the file cannot show, why, and what would show it."""
 
@@ -103,7 +131,7 @@ class Attachment:
     times: Maybe[RepeatTimes]
     nodes: Maybe[tuple[AttachedNode, ...]] = NO_NODES
     code: Maybe[AttachedCode] = NO_CODE
-    counts: Maybe[Output] = NO_COUNTS
+    counts: Maybe[PerfOutput] = NO_COUNTS
     census: dict[str, float] = field(default_factory=dict)
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stated: dict[str, str] = field(default_factory=dict)

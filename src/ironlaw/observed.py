@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ironlaw.arm import Arm
+from ironlaw.experiment import Switch
 from ironlaw.explanation.account import Category, Executed
+from ironlaw.factors import FACTORS
 from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.missing import Maybe, Missing
 from ironlaw.variant import PRECISION
@@ -19,6 +21,9 @@ SUSPECTED_BYTES = FRAME_BYTES + 1
 ENOUGH_MULTIPLYING = 200
 _KIND = re.compile(r"\((\w+)(?: by [^()]*)?\)$")  # behind a node's name, which an engine need not give
 FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an image has some in integers
+# The factors that leave operators of a quantized model in float.
+_BY_TYPE, _BY_NAME = "float-ops", "float-nodes"
+LEAVING = (_BY_TYPE, _BY_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,3 +111,34 @@ class Observed:
     def level(self, factor: str) -> str:
         """The requested level of a factor."""
         return self.arm.variant.level(factor)
+
+
+def leaves_only(factor: str, levels: tuple[str, str], count: str, arms: Sequence[Observed]) -> bool:
+    """Whether all operators in which two levels of a factor differ are among those that `count` is of, in one of the
+    arms; False if the readings name none.
+    """
+    moved = frozenset.symmetric_difference(*(_names(factor, level) for level in levels))
+    found = frozenset[str]().union(*(_counted(factor, count, arm) for arm in arms))
+    return bool(moved) and moved <= found
+
+
+def leaving(cause: str, factor: str, level: str) -> Switch | None:
+    """The switch that a level which leaves operators in float is; None for any other level."""
+    if factor not in LEAVING or level == FACTORS[factor].plain:
+        return None
+    return Switch(cause=cause, factor=factor, level=level)
+
+
+def _names(factor: str, level: str) -> frozenset[str]:
+    if level == FACTORS[factor].plain:
+        return frozenset()
+    return frozenset(level.split(":") if factor == _BY_TYPE else map(_as_in_float, FACTORS[factor].left_by(level)))
+
+
+def _counted(factor: str, count: str, arm: Observed) -> frozenset[str]:
+    return arm.kinds(count) if factor == _BY_TYPE else frozenset(map(_as_in_float, arm.without_kinds(count)))
+
+
+def _as_in_float(name: str) -> str:
+    """The name that a node has in the float file: ONNX Runtime's tools append _quant to what they quantize."""
+    return name.removesuffix("_quant")

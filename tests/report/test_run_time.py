@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ironlaw.explanation import RunTime
 from ironlaw.fact import Activity
 from ironlaw.missing import Missing
 from ironlaw.report.run_time import run_bar, run_document, run_sentence
-from ironlaw.run_time import RunTime
 
 SPENT = {
     Activity.PREPARING: 20.0,

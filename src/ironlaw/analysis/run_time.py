@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from ironlaw.explanation import RunTime
 from ironlaw.fact import Activity
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.run_time import RunTime
 
 
 def run_time(recording: Recording) -> RunTime:

@@ -10,8 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ironlaw.bounds import MOST_CYCLES_PER_NS, MOST_INSTRUCTIONS_PER_CYCLE
-from ironlaw.event import Count
+from ironlaw.event import MOST_CYCLES_PER_NS, MOST_INSTRUCTIONS_PER_CYCLE, Count
 from ironlaw.fact import Reading
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording

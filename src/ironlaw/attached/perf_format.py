@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ironlaw.attachment import PerfCount, PerfOutput
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
-from ironlaw.perf_output import Counted, Output
 
 NS_PER = {"ns": 1.0, "us": 1e3, "usec": 1e3, "msec": 1e6, "ms": 1e6, "sec": 1e9, "s": 1e9}
 TIMED_IN_MSEC = ("task-clock", "cpu-clock")  # perf before 3.16 prints them without a unit
@@ -35,7 +35,7 @@ TEXT_MARKS = ("Performance counter stats for", "seconds time elapsed")
 SEPARATORS = (";", "\t", "|", "@", ",")
 
 
-def parse(text: str, *, named: str) -> Output:
+def parse(text: str, *, named: str) -> PerfOutput:
     """Read one output of `perf stat`, in whichever of the two formats it is.
 
     Raises:
@@ -91,7 +91,7 @@ def event_name(written: str) -> tuple[str, str]:
     return ALIASES.get(name, name) + mode, pmu
 
 
-def _parse_text(text: str, named: str) -> Output:
+def _parse_text(text: str, named: str) -> PerfOutput:
     lines = text.splitlines()
     starts = [place for place, line in enumerate(lines) if TEXT_MARKS[0] in line]
     if len(starts) > 1:
@@ -99,7 +99,7 @@ def _parse_text(text: str, named: str) -> Output:
     lines = lines[starts[0] :] if starts else lines
     _refuse_other_rows(lines, named)
     decimal = _decimal_mark(lines)
-    counted: list[Counted] = []
+    counted: list[PerfCount] = []
     unread: list[str] = []
     times: dict[str, tuple[float, Maybe[float]]] = {}
     for line in (raw.strip() for raw in lines):
@@ -110,7 +110,7 @@ def _parse_text(text: str, named: str) -> Output:
                 read = _text_count(match["value"], line, decimal)
             except NotANumber:
                 read = None
-            if isinstance(read, Counted):
+            if isinstance(read, PerfCount):
                 counted.append(read)
             else:
                 unread.append(line)
@@ -118,7 +118,7 @@ def _parse_text(text: str, named: str) -> Output:
         raise BadInput(f"{named} holds no counter of perf stat", hint="save it with: perf stat -o FILE COMMAND")
     runs = re.search(r"\((\d+) runs?\)", lines[0]) if starts else None
     gap = Missing("the output has no such line")
-    return Output(
+    return PerfOutput(
         counted=tuple(counted),
         elapsed_ns=times["time elapsed"][0] if "time elapsed" in times else gap,
         elapsed_spread=times["time elapsed"][1] if "time elapsed" in times else gap,
@@ -159,7 +159,7 @@ def _text_spread(line: str, decimal: str) -> Maybe[float]:
     return number(match["percent"], decimal) / 100 if match else Missing("the output is of one run")
 
 
-def _text_count(value: str, line: str, decimal: str) -> Counted | None:
+def _text_count(value: str, line: str, decimal: str) -> PerfCount | None:
     """A counter's line; None when it is not understood."""
     spread = _text_spread(line, decimal)
     without = _SPREAD.sub("", line)
@@ -179,17 +179,17 @@ def _text_count(value: str, line: str, decimal: str) -> Counted | None:
     )
 
 
-def counted_line(*, written: str, value: str | float, unit: str, share: float, spread: Maybe[float]) -> Counted:
+def counted_line(*, written: str, value: str | float, unit: str, share: float, spread: Maybe[float]) -> PerfCount:
     """One counter; <not supported> and <not counted> become gaps with that reason."""
     event, pmu = event_name(written)
     if isinstance(value, str):
         gap = Missing(f"perf printed {value}")
-        return Counted(event=event, value=gap, pmu=pmu, share=share, spread=gap)
+        return PerfCount(event=event, value=gap, pmu=pmu, share=share, spread=gap)
     unit = unit or ("msec" if event.partition(":")[0] in TIMED_IN_MSEC else "")
-    return Counted(event=event, value=value * NS_PER.get(unit, 1.0), pmu=pmu, share=share, spread=spread)
+    return PerfCount(event=event, value=value * NS_PER.get(unit, 1.0), pmu=pmu, share=share, spread=spread)
 
 
-def _parse_separated(text: str, named: str) -> Output:
+def _parse_separated(text: str, named: str) -> PerfOutput:
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     _refuse_other_rows(lines, named)
     separator = next((mark for mark in SEPARATORS if lines and all(_is_row(line, mark) for line in lines)), None)
@@ -218,17 +218,17 @@ def _parse_separated(text: str, named: str) -> Output:
 
 
 def output_of_rows(
-    counted: Sequence[Counted],
+    counted: Sequence[PerfCount],
     elapsed_ns: Maybe[float],
     spread: Maybe[float],
     *,
     assumptions: tuple[str, ...],
     kind: str,
-) -> Output:
+) -> PerfOutput:
     """What rows of events are as an output: user and system time are events like others there."""
     by_event = {one.event: one.value for one in counted}
     gap = Missing(f"{kind} output has none; add -e user_time,system_time")
-    return Output(
+    return PerfOutput(
         counted=tuple(counted),
         elapsed_ns=elapsed_ns,
         elapsed_spread=spread,
@@ -255,7 +255,7 @@ def _fields(line: str, separator: str) -> list[str]:
     return fields
 
 
-def _separated_count(fields: list[str]) -> tuple[Counted, Maybe[float]]:
+def _separated_count(fields: list[str]) -> tuple[PerfCount, Maybe[float]]:
     """value, unit, event[, spread %], run time, share %[, metric, its unit]; also gives CPUs utilized."""
     value, unit, written, *rest = fields
     spread: Maybe[float] = Missing("the output is of one run")

@@ -9,8 +9,7 @@ from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.observed import Observed
-from ironlaw.operators_left import LEAVING, leaves_only, leaving
+from ironlaw.observed import LEAVING, Observed, leaves_only, leaving
 
 LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
 _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}

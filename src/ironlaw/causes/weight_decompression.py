@@ -8,8 +8,7 @@ from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
-from ironlaw.observed import Observed
-from ironlaw.operators_left import LEAVING, leaves_only, leaving
+from ironlaw.observed import LEAVING, Observed, leaves_only, leaving
 
 _NBITS = "MatMulNBits"
 

@@ -17,12 +17,12 @@ from ironlaw.explanation.likeness import Likeness
 from ironlaw.explanation.sensitivity import LeftInFloat, Sensitivity
 from ironlaw.explanation.split import Ledger, OperatorRow, Split, Term
 from ironlaw.explanation.varied import Varied
+from ironlaw.fact import Activity
 from ironlaw.factor import Direction
 from ironlaw.file_graph import GraphDiff
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
-from ironlaw.run_time import RunTime
 
 NOT_RECORDED = Missing("was not recorded")
 NOT_SAMPLED = Missing("code was not sampled")
@@ -306,6 +306,19 @@ class NextRun:
     command: str
     why: str
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTime:
+    """How long a run took, the part spent on counted inferences, and all activities, in seconds.
+
+    `spent` adds up to the time that the recording covers: the whole run unless it was cut short.
+    """
+
+    wall_s: Maybe[float]
+    counted_s: float
+    replicates: int
+    spent: Maybe[Mapping[Activity, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ironlaw.explanation import RunTime
 from ironlaw.fact import Activity
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, margins
 from ironlaw.report.quantity import TIME, amount, percent
-from ironlaw.run_time import RunTime
 
 _SAID = 3  # activities besides counted inferences that the sentence names
 _LEAST_SHARE = 0.01

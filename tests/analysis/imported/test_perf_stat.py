@@ -9,6 +9,7 @@ import pytest
 
 from ironlaw.analysis.imported.perf_stat import explain_perf_stat
 from ironlaw.attached.perf_format import event_name, parse
+from ironlaw.attachment import PerfOutput
 from ironlaw.errors import BadInput
 from ironlaw.explanation import (
     Difference,
@@ -16,7 +17,6 @@ from ironlaw.explanation import (
 )
 from ironlaw.explanation.split import Term
 from ironlaw.missing import Missing, is_known
-from ironlaw.perf_output import Output
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -25,7 +25,7 @@ def text(name: str) -> str:
     return (DATA / name).read_text(encoding="utf-8")
 
 
-def output(name: str) -> Output:
+def output(name: str) -> PerfOutput:
     return parse(text(name), named=name)
 
 

@@ -17,10 +17,11 @@ from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.summaries import measured_row
 from ironlaw.analysis.turns import ArmTurns, PerInference
 from ironlaw.attached.perf_format import parse
-from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
+from ironlaw.attachment import PerfCount, PerfOutput
 from ironlaw.concern import Concern
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
+from ironlaw.event import MOST_INSTRUCTIONS_PER_CYCLE, most_per_ns
 from ironlaw.explanation import (
     HAS_INTERVAL,
     ArmSummary,
@@ -30,7 +31,6 @@ from ironlaw.explanation import (
 )
 from ironlaw.explanation.split import Term
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.perf_output import Counted, Output
 
 SOURCE = "perf stat"
 NO_CPU_TIME = Missing("the output has no task-clock: assumed equal in both arms, inside the frequency term")
@@ -43,7 +43,7 @@ class PerfArm:
     """One saved output as an arm with a single turn."""
 
     name: str
-    output: Output
+    output: PerfOutput
     turns: ArmTurns
     row: ArmSummary
     has_cpu_time: bool
@@ -58,7 +58,7 @@ def explain_perf_stat(texts: list[tuple[str, str]]) -> Explanation:
     return explain_outputs([(name, parse(text, named=name)) for name, text in texts])
 
 
-def explain_outputs(outputs: list[tuple[str, Output]]) -> Explanation:
+def explain_outputs(outputs: list[tuple[str, PerfOutput]]) -> Explanation:
     """Compare outputs of `perf stat` that were read, each given as (name, output): every one with the one before it.
 
     Raises:
@@ -79,7 +79,7 @@ def explain_outputs(outputs: list[tuple[str, Output]]) -> Explanation:
     )
 
 
-def _arm(name: str, output: Output) -> PerfArm:
+def _arm(name: str, output: PerfOutput) -> PerfArm:
     if isinstance(output.elapsed_ns, Missing):
         raise BadInput(
             f"{name} has no time elapsed: {output.elapsed_ns.reason}",
@@ -106,7 +106,7 @@ def _arm(name: str, output: Output) -> PerfArm:
     )
 
 
-def _cpu_ns(output: Output) -> Maybe[float]:
+def _cpu_ns(output: PerfOutput) -> Maybe[float]:
     for wanted in ("task-clock", "cpu-clock"):
         for counted in output.counted:
             if counted.event.partition(":")[0] == wanted and is_known(counted.value) and counted.value > 0:
@@ -116,7 +116,7 @@ def _cpu_ns(output: Output) -> Maybe[float]:
     return Missing("the output has neither task-clock nor user and sys time")
 
 
-def _turns(name: str, output: Output, wall_ns: float, cpu_ns: Maybe[float]) -> ArmTurns:
+def _turns(name: str, output: PerfOutput, wall_ns: float, cpu_ns: Maybe[float]) -> ArmTurns:
     """The output as one turn of one inference, the whole process being that inference."""
     busy_ns = cpu_ns if is_known(cpu_ns) else wall_ns
     values: dict[str, float] = {}
@@ -145,7 +145,7 @@ def _turns(name: str, output: Output, wall_ns: float, cpu_ns: Maybe[float]) -> A
     )
 
 
-def _by_event(output: Output, busy_ns: float) -> dict[str, Maybe[float]]:
+def _by_event(output: PerfOutput, busy_ns: float) -> dict[str, Maybe[float]]:
     """Each event's count; Missing if two PMUs of a hybrid CPU share it, or if it is physically impossible."""
     found: dict[str, Maybe[float]] = {}
     for counted in output.counted:
@@ -171,7 +171,7 @@ def _is_count(event: str) -> bool:
     return not event.partition(":")[0].endswith(("-clock", "_time"))
 
 
-def _interval(wall_ns: float, output: Output) -> Maybe[Estimate]:
+def _interval(wall_ns: float, output: PerfOutput) -> Maybe[Estimate]:
     """Mean of the runs with Student's t interval; perf prints the standard error of the mean in percent."""
     if isinstance(output.elapsed_spread, Missing):
         return ONCE
@@ -206,7 +206,7 @@ def _compare(control: PerfArm, changed: PerfArm) -> Comparison:
     return replace(made, difference=judge(made) if is_known(ln_ratio) else Difference.UNPROVEN)
 
 
-def _ln_ratio(value: float, control: Output, changed: Output) -> Maybe[Estimate]:
+def _ln_ratio(value: float, control: PerfOutput, changed: PerfOutput) -> Maybe[Estimate]:
     """Welch's interval on ln(control/changed) from both relative standard errors (-r), to first order."""
     errors = (control.elapsed_spread, changed.elapsed_spread)
     runs = (control.runs, changed.runs)
@@ -230,7 +230,7 @@ def _doubts(arm: PerfArm) -> Iterator[Concern]:
     return output_doubts(arm.name, lost=_lost(arm), scaled=scaled, unread=arm.output.unread)
 
 
-def _gap(arm: PerfArm, counted: Counted) -> Missing | None:
+def _gap(arm: PerfArm, counted: PerfCount) -> Missing | None:
     return counted.value if isinstance(counted.value, Missing) else arm.turns.absent.get(counted.event)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from ironlaw.analysis.concerns.tables import table_doubts
 from ironlaw.analysis.iron_law.lmdi import Classes, State
 from ironlaw.analysis.single import ONCE, SingleArm, explain_singles
-from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.errors import BadInput, offer_closest
+from ironlaw.event import MOST_INSTRUCTIONS_PER_CYCLE
 from ironlaw.explanation import (
     ArmSummary,
     Explanation,

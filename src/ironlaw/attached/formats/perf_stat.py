@@ -9,9 +9,8 @@ from typing import Any
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, output_of_rows, parse
 from ironlaw.attached.text import AttachedText
-from ironlaw.attachment import LEAST_NS, Attachment, Repeated, RepeatTimes, TimedWhole
+from ironlaw.attachment import LEAST_NS, Attachment, PerfCount, PerfOutput, Repeated, RepeatTimes, TimedWhole
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.perf_output import Counted, Output
 
 _JSON_ROW = re.compile(r'^\s*\{.*"counter-value"', re.MULTILINE)
 _SEPARATED = re.compile(
@@ -39,7 +38,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     )
 
 
-def _times(output: Output) -> Maybe[RepeatTimes]:
+def _times(output: PerfOutput) -> Maybe[RepeatTimes]:
     elapsed_ns = output.elapsed_ns
     if isinstance(elapsed_ns, Missing):
         return elapsed_ns
@@ -48,9 +47,9 @@ def _times(output: Output) -> Maybe[RepeatTimes]:
     return RepeatTimes(mean_ns=elapsed_ns, error=output.elapsed_spread, count=output.runs, repeated=Repeated.PROCESSES)
 
 
-def _of_json(whole: str, text: AttachedText) -> Output:
+def _of_json(whole: str, text: AttachedText) -> PerfOutput:
     """The rows of -j, each a JSON object; lines of other kinds (the program's own output) are left alone."""
-    counted: list[Counted] = []
+    counted: list[PerfCount] = []
     elapsed: Maybe[float] = Missing("JSON output has no time elapsed; add -e duration_time")
     spread: Maybe[float] = Missing("the output is of one run")
     utilised: Maybe[float] = Missing("the output does not report how many CPUs were utilized")
@@ -83,7 +82,7 @@ def _of_json(whole: str, text: AttachedText) -> Output:
     return output_of_rows(counted, elapsed, spread, assumptions=assumptions, kind="JSON")
 
 
-def _row(row: dict[str, Any], line: int, text: AttachedText) -> Counted:
+def _row(row: dict[str, Any], line: int, text: AttachedText) -> PerfCount:
     value = row["counter-value"]
     spread: Maybe[float] = Missing("the output is of one run")
     if "variance" in row:  # its name; it is the standard error of the mean in percent

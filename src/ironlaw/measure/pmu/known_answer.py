@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ironlaw.bounds import MOST_INSTRUCTIONS_PER_CYCLE
-from ironlaw.event import CYCLES, INSTRUCTIONS, Event, EventGroup, Mode, plan_groups
+from ironlaw.event import CYCLES, INSTRUCTIONS, MOST_INSTRUCTIONS_PER_CYCLE, Event, EventGroup, Mode, plan_groups
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.kernel_counts import lost_kernel_counts

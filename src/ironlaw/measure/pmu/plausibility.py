@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.bounds import most_per_ns
-from ironlaw.event import Count
+from ironlaw.event import Count, most_per_ns
 from ironlaw.missing import Missing
 
 # The counted window is longer than the CPU time read around it by system calls at most, the shortest turn far longer.

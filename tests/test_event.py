@@ -7,8 +7,7 @@ import math
 import pytest
 
 from ironlaw.analysis.iron_law.misleading import _rise
-from ironlaw.bounds import most_per_ns
-from ironlaw.event import Count
+from ironlaw.event import Count, most_per_ns
 from ironlaw.missing import Missing
 
 
