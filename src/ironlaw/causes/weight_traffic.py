@@ -12,6 +12,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
 UPPER_BOUND = "its packed int8 weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
+FEW_BITS = "its weights of few bits cannot be aliased; their cost is not deducted, so the part is an upper bound"
 
 
 class WeightTraffic(Cause):
@@ -24,7 +25,8 @@ class WeightTraffic(Cause):
     order = 230
     example = (
         "`ironlaw run --experiments weight-traffic`: all weights in one small buffer, same arithmetic; 1.049× [1.015,"
-        " 1.083] here"
+        " 1.083] here. In ONNX Runtime (`weights=aliased` of float files) the optimised graph is opened again with its "
+        "packed weights in a mapped file, whose pages become the same 256 KiB"
     )
     counted_in = "bytes of the model"
     switches = (Switch(cause=slug, factor="weights", level="aliased"),)
@@ -47,6 +49,8 @@ class WeightTraffic(Cause):
         """Its weights are packed, or few."""
         if arm.computes_int8 and not arm.census.get(ALIASABLE):
             return UPPER_BOUND
+        if arm.census.get("widening_operators") and not arm.census.get(ALIASABLE):
+            return FEW_BITS
         few = "its weights are no larger than what aliasing leaves"
         return few if arm.size_bytes <= FRAME_BYTES else ""
 

@@ -7,19 +7,17 @@ bytes of a matrix that share a page with its neighbours, keep their own memory.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import mmap
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ironlaw.engines.border.frames import mappings, over_one_frame
 from ironlaw.errors import ArmFailed
 from ironlaw.factors.weights import FRAME_BYTES
 from ironlaw.models.gguf import TYPES, Gguf, Tensor
 
-_MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 _BLOCKS = {name: size for name, _, size in TYPES.values()}
 
 
@@ -65,17 +63,6 @@ def frame_bytes(kind: str, frames: int) -> int:
     return max(1, FRAME_BYTES // frames // period) * period
 
 
-def mappings(path: Path) -> list[tuple[int, int, int]]:
-    """Where a file is mapped in this process: offset in the file, address, length."""
-    wanted, found = str(path.resolve()), []
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
-        fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5] == wanted:
-            start, end = (int(text, 16) for text in fields[0].split("-"))
-            found.append((int(fields[2], 16), start, end - start))
-    return found
-
-
 def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | None:
     """The whole pages of a tensor within one mapping; None where there is none."""
     page = mmap.PAGESIZE
@@ -94,21 +81,4 @@ def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | No
 
 def _over_one_frame(pieces: list[Piece], size: int) -> int:
     """Map pieces of equal layout over one frame with the first bytes of the largest; return its size."""
-    largest = max(pieces, key=lambda piece: piece.bytes)
-    size = min(size, largest.bytes)
-    fd = os.memfd_create("ironlaw-weights")
-    os.ftruncate(fd, size)
-    os.pwrite(fd, ctypes.string_at(largest.address, size), 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    for piece in pieces:
-        for offset in range(0, piece.bytes, size):
-            length, at = min(size, piece.bytes - offset), piece.address + offset
-            if libc.mmap(at, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, 0) != at:
-                raise ArmFailed(
-                    f"mmap failed: {os.strerror(ctypes.get_errno())}; the kernel allows no more mappings",
-                    hint="sudo sysctl vm.max_map_count=1000000",
-                )
-    os.close(fd)
-    return size
+    return over_one_frame([(piece.address, piece.bytes) for piece in pieces], size)

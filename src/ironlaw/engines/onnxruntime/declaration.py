@@ -14,7 +14,7 @@ DECLARATION = Declaration(
     extra="onnxruntime",
     loads=("onnxruntime",),
     offers={
-        "fp32": Offer(),
+        "fp32": Offer(reads=("weights",)),
         "int8": Offer(
             reads=(
                 "quantization.calibration",
@@ -27,7 +27,7 @@ DECLARATION = Declaration(
             extra="onnx",
         ),
         "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
-        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half")),
+        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "weights")),
     },
     options=_SESSION,
     scripted=("denormals", *_SESSION),

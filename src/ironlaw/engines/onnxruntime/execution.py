@@ -17,6 +17,7 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
+from ironlaw.engines.onnxruntime.mapped import open_mapped
 from ironlaw.engines.onnxruntime.replay import REQUANTIZING, OnnxReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
@@ -29,6 +30,7 @@ from ironlaw.variant import GIVEN, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
+WEIGHTS = "weights"
 # The levels of session.optimization as GraphOptimizationLevel calls them.
 _OPTIMIZATION = {
     "all": "ORT_ENABLE_ALL",
@@ -175,6 +177,16 @@ def _options(variant: Variant, threads: int) -> Any:
     return options
 
 
+def _weights_mapped(variant: Variant, path: Path, threads: int, feed: dict[str, Any]) -> tuple[Any, str]:
+    """A session whose weights lie in a mapped file, as a level of weights= asks for."""
+
+    def opening(other: Path | None, options: Any) -> Any:
+        return _open(other or path, options, variant)
+
+    aliased = variant.level(WEIGHTS) == "aliased"
+    return open_mapped(opening, lambda: _options(variant, threads), feed, aliased=aliased)
+
+
 def _open(path: Path, options: Any, variant: Variant) -> Any:
     import onnxruntime
 
@@ -196,6 +208,9 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         session = _open(path, _options(variant, threads), variant)
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
+    applied = dict(prepared.applied)
+    if variant.level(WEIGHTS) != FACTORS[WEIGHTS].plain:
+        session, applied[WEIGHTS] = _weights_mapped(variant, path, threads, onnx_files.feed(places, model.inputs[0]))
 
     def opening(options: Any) -> Any:
         return _open(path, options, variant)
@@ -227,7 +242,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         boundary=BOUNDARY,
         profile=profiled,
         census=counted,
-        applied=dict(prepared.applied),
+        applied=applied,
     )
 
 
