@@ -1,7 +1,8 @@
 """What scheduling costs and buys, by simulation: `python -m benchmarks.schedule spending` and `... dimension`.
 
 spending: experiments of a recording that leave when they are settled, against as many replicates of all of them in the
-same time. Printed are false confirmations a recording, coverage of what is reported, and the share that is decided.
+same time, for arms whose times are --speed-up apart. Printed are false confirmations a recording, coverage of what is
+reported, and the share that is decided. An effect within 5 % of the difference counts as none.
 
 dimension: replicates as long as the run's own figures make them, against every fixed length in the same time. The host
 flips between two speeds within seconds, to which the arms respond unequally; turns have heavy tails; processes have
@@ -33,6 +34,7 @@ from ironlaw.analysis.statistics.sequential import (
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
 from ironlaw.analysis.verdicts.family import adjusted, p_value
+from ironlaw.analysis.verdicts.judgement import NEGLIGIBLE_SHARE
 from ironlaw.estimate import Estimate
 
 Rng = np.random.Generator
@@ -70,8 +72,13 @@ def noise(rng: Rng, kind: str, spread: float) -> float:
             return float(spread * (1 if rng.random() < 0.5 else -1))
 
 
-def run_once(rng: Rng, effects: tuple[float, ...], kind: str, spread: float, *, adaptive: bool) -> list[Experiment]:
-    """A recording's experiments, in the time there is; those that are settled leave where `adaptive`."""
+def run_once(
+    rng: Rng, effects: tuple[float, ...], kind: str, spread: float, *, adaptive: bool, negligible: float
+) -> list[Experiment]:
+    """A recording's experiments, in the time there is; those that are settled leave where `adaptive`.
+
+    An effect within ±`negligible` (of ln time) explains nothing.
+    """
     experiments = [Experiment(truth) for truth in effects]
     left_s, count, looks = LEFT_S, 0, 0
     while True:
@@ -87,25 +94,26 @@ def run_once(rng: Rng, effects: tuple[float, ...], kind: str, spread: float, *, 
             looks += 1
             typical = float(np.median([np.std(one.values, ddof=1) for one in experiments]))
             for one in running:
-                look(one, hypotheses=len(effects), left_s=left_s, typical=typical)
-    judge_finally(experiments, looks)
+                look(one, hypotheses=len(effects), left_s=left_s, typical=typical, negligible=negligible)
+    judge_finally(experiments, looks, negligible)
     return experiments
 
 
-def look(one: Experiment, *, hypotheses: int, left_s: float, typical: float) -> None:
+def look(one: Experiment, *, hypotheses: int, left_s: float, typical: float, negligible: float) -> None:
     """An interim look, as scheduling takes it."""
     strict = t_interval(one.values, confidence=INTERIM_CONFIDENCE)
-    more = replicates_to_decide(one.values, hypotheses=hypotheses, smallest=SMALLEST_EFFECT) - len(one.values)
+    more = replicates_to_decide(one.values, hypotheses=hypotheses, smallest=negligible) - len(one.values)
     is_confirmed = guarded_p_value(one.values, typical) * hypotheses < INTERIM_ERROR
-    if is_confirmed or (isinstance(strict, Estimate) and strict.lies_within(SMALLEST_EFFECT)):
+    if is_confirmed or (isinstance(strict, Estimate) and strict.lies_within(negligible)):
         one.state = "settled"
     elif more > HOPELESS_TIMES * left_s / (START_S + ARM_S * (ASKED + ARMS_EACH)):
         one.state = "hopeless"
 
 
-def judge_finally(experiments: list[Experiment], looks: int) -> None:
+def judge_finally(experiments: list[Experiment], looks: int, negligible: float) -> None:
     """What explaining says at the end."""
-    family = adjusted({place: p_value(one.values) for place, one in enumerate(experiments)})
+    typical = float(np.median([np.std(one.values, ddof=1) for one in experiments if len(one.values) > 1]))
+    family = adjusted({place: guarded_p_value(one.values, typical) for place, one in enumerate(experiments)})
     for place, one in enumerate(experiments):
         estimate = t_interval(one.values)
         one.state = "undecided"
@@ -113,29 +121,35 @@ def judge_finally(experiments: list[Experiment], looks: int) -> None:
             one.state = "refuted"
         elif isinstance(estimate, Estimate) and estimate.low > 0 and family[place] < final_rule(looks).error:
             one.state = "confirmed"
+        elif isinstance(estimate, Estimate) and estimate.lies_within(negligible):
+            one.state = "refuted"
 
 
-def spending(runs: int) -> None:
+def spending(runs: int, speed_up: float) -> None:
     """Print the table."""
-    print(f"{runs} recordings each, {LEFT_S:.0f} s, eight experiments")
+    negligible = max(SMALLEST_EFFECT, NEGLIGIBLE_SHARE * abs(math.log(speed_up)))
+    print(f"{runs} recordings each, {LEFT_S:.0f} s, eight experiments; negligible: ±{negligible:.1%}")
     print("effects    noise     spread  rule      false confirmations  coverage  confirmed of real  decided")
     for name, effects in EFFECTS.items():
         for kind in ("normal", "t(3)", "two modes"):
             for spread in (0.01, 0.02, 0.04):
                 for adaptive in (False, True):
                     rng = np.random.default_rng(5)
-                    found = [run_once(rng, effects, kind, spread, adaptive=adaptive) for _ in range(runs)]
+                    found = [
+                        run_once(rng, effects, kind, spread, adaptive=adaptive, negligible=negligible)
+                        for _ in range(runs)
+                    ]
                     print(f"{name:10} {kind:9} {spread:5.0%}  {'adaptive' if adaptive else 'fixed':8}", end="  ")
-                    print(summary(found))
+                    print(summary(found, negligible))
 
 
-def summary(found: list[list[Experiment]]) -> str:
+def summary(found: list[list[Experiment]], negligible: float) -> str:
     """The figures of one row."""
     false = sum(any(one.state == "confirmed" and one.truth == 0 for one in run) for run in found) / len(found)
     every = [one for run in found for one in run]
     intervals = [(t_interval(one.values), one.truth) for one in every]
     covered = [one.low <= truth <= one.high for one, truth in intervals if isinstance(one, Estimate)]
-    real = [one.state == "confirmed" for one in every if one.truth > SMALLEST_EFFECT]
+    real = [one.state == "confirmed" for one in every if one.truth > negligible]
     decided = sum(one.state in ("confirmed", "refuted") for one in every) / len(every)
     power = f"{np.mean(real):17.1%}" if real else f"{'-':>17}"
     return f"{false:19.1%}  {np.mean(covered):8.1%}  {power}  {decided:7.1%}"
@@ -250,8 +264,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("which", choices=("spending", "dimension"))
     parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--speed-up", type=float, default=3.0, help="of the arms whose difference is explained")
     given = parser.parse_args()
-    {"spending": spending, "dimension": dimension}[given.which](given.runs)
+    if given.which == "spending":
+        spending(given.runs, given.speed_up)
+    else:
+        dimension(given.runs)
 
 
 if __name__ == "__main__":

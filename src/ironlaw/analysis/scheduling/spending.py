@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median, stdev
 
 from ironlaw.analysis.scheduling.costs import Costs
 from ironlaw.analysis.statistics.sequential import (
     FEWEST_TO_SETTLE,
     INTERIM,
     INTERIM_ERROR,
-    guarded_p_value,
     is_due,
     replicates_to_decide,
 )
@@ -139,11 +137,7 @@ class _Spending:
         hypotheses: int,
     ) -> CauseStanding:
         states, seconds = [], []
-        typical = _typical_spread(on, self.situation.plan)
         among = {key: min(1.0, hypotheses * value) for key, value in raw.items()}
-        for arms, item in items:
-            guarded = guarded_p_value(signed_parts(item), typical)
-            among[(*arms, item.key)] = max(among.get((*arms, item.key), 0.0), min(1.0, hypotheses * guarded))
         for arms, item in items:
             values = signed_parts(item)
             if len(values) < FEWEST_TO_SETTLE:
@@ -243,12 +237,6 @@ def _sides(waiting: Iterable[Experiment], slug: str) -> int:
     be tested on.
     """
     return max(1, len({entry.arm for entry in waiting if entry.switches[-1].cause == slug}) - 1)
-
-
-def _typical_spread(on: Bench, plan: Plan) -> float:
-    """The median over experiments of the standard deviation of their replicates."""
-    items = [item for found in _found(on, plan).values() for _, item in found if len(item.parts) > 1]
-    return median(stdev(item.parts.values()) for item in items) if items else 0.0
 
 
 def _replicates_with_experiments(on: Bench) -> int:

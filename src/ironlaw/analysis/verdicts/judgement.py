@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median, stdev
 
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
-from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule
+from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of
 from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
@@ -52,14 +53,21 @@ def family(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
 
 
 def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
-    """The uncorrected p-values of a recording's experiments."""
+    """The uncorrected p-values of a recording's experiments, each with a spread of at least half the typical one.
+
+    An experiment that left early has few replicates, and they may agree at random; see `guarded_p_value`.
+    """
     raw: dict[tuple[str, str, Key], float] = {}
+    values: dict[tuple[str, str, Key], list[float]] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
         likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
         through, _ = factor_contributions(on, control, changed, likely)
         raw |= {(control, changed, item.key): _p_value(item) for item in (*found, *through)}
-    return raw
+        values |= {(control, changed, item.key): list(item.parts.values()) for item in (*found, *through)}
+    spreads = [stdev(parts) for parts in values.values() if len(parts) > 1]
+    typical = median(spreads) if spreads else 0.0
+    return {key: max(value, guarded_p_value(values[key], typical)) for key, value in raw.items()}
 
 
 def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Attribution:
