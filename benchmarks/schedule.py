@@ -33,7 +33,7 @@ from ironlaw.analysis.statistics.sequential import (
 )
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
-from ironlaw.analysis.verdicts.family import adjusted, p_value
+from ironlaw.analysis.verdicts.family import adjusted
 from ironlaw.analysis.verdicts.judgement import NEGLIGIBLE_SHARE
 from ironlaw.estimate import Estimate
 

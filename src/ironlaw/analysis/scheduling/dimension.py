@@ -247,8 +247,7 @@ class _Sizing:
     def _filled(self, length: Length, *, extras: bool, answers: bool) -> Dimension:
         counted_s = length.rounds * self.round_s()
         so_far = len(self.situation.spent) - 1
-        # A first interval comes before layers, code and answers, if they still come before experiments are chosen.
-        is_early = self._has_budget() and so_far < FIRST_INTERVAL and so_far + length.replicates >= 2 * ALONE
+        is_early = self._is_early(length)
         return Dimension(
             turns={name: (count,) * length.rounds for name, count in self.turns.items()},
             layers_s=_layers_s(self.situation, counted_s) if extras and not is_early else 0.0,
@@ -258,8 +257,16 @@ class _Sizing:
             circumstances=self._left_out(extras=extras, answers=answers),
         )
 
-    def _has_budget(self) -> bool:
-        return self.situation.plan.schedule.budget_s is not None
+    def _is_early(self, length: Length) -> bool:
+        """Whether layers, code and answers wait: a first interval comes before them, if they still come before
+        experiments are chosen, and if there is time for answers behind it.
+        """
+        so_far = len(self.situation.spent) - 1
+        if self.situation.plan.schedule.budget_s is None or so_far >= FIRST_INTERVAL:
+            return False
+        replicate_s = self.costs.start_s + length.rounds * self.round_s()
+        later_s = self.situation.left_s - (FIRST_INTERVAL - so_far) * replicate_s
+        return so_far + length.replicates >= 2 * ALONE and self._answers_s() <= ANSWERS_SHARE * later_s
 
     def _left_out(self, *, extras: bool, answers: bool) -> tuple[ShortBudget, ...]:
         plan = self.situation.plan
