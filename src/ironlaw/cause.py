@@ -117,6 +117,10 @@ class Cause:
         """Whether the switch, at its level, would change what the arm shows."""
         return True
 
+    def fitted(self, switch: Switch, arm: Observed) -> Switch:
+        """The switch at the level that suits an arm which shows the cause."""
+        return switch
+
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
         """Whether two levels of one of its factors differ in this cause, by the readings of the arms that have them."""
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
 from ironlaw.experiment import Switch
@@ -24,6 +24,8 @@ FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an imag
 # The factors that leave operators of a quantized model in float.
 _BY_TYPE, _BY_NAME = "float-ops", "float-nodes"
 LEAVING = (_BY_TYPE, _BY_NAME)
+_BY_KERNEL = re.compile(r"^(?P<name>[^+,=]+) \((?P<kind>\w+) by [^()]*\)$")  # without what separates parts of an arm
+_MOST_NAMED = 8  # nodes in an arm's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,19 @@ def leaving(cause: str, factor: str, level: str) -> Switch | None:
     if factor not in LEAVING or level == FACTORS[factor].plain:
         return None
     return Switch(cause=cause, factor=factor, level=level)
+
+
+def narrowed(switch: Switch, count: str, arm: Observed) -> Switch:
+    """A switch that leaves a type of operators in float, narrowed to the nodes that `count` is of.
+
+    Only where these are named with their kernels, since others of the type may then run by another one, and where they
+    are few enough to be named.
+    """
+    kernels = [found for node in arm.nodes.get(count, ()) if (found := _BY_KERNEL.match(node))]
+    names = [found["name"] for found in kernels if found["kind"] == switch.level]
+    if switch.factor != _BY_TYPE or not 0 < len(names) <= _MOST_NAMED or not arm.arm.variant.takes(_BY_NAME):
+        return switch
+    return replace(switch, factor=_BY_NAME, level=FACTORS[_BY_NAME].leaving(names))
 
 
 def _names(factor: str, level: str) -> frozenset[str]:

@@ -39,3 +39,19 @@ def test_accuracy_levels_are_for_products_that_have_them() -> None:
     assert found == {"float-ops=MatMul", "plugin.dynamic-quantization=own"}
     found = suiting(DECOMPRESSION, executing("widening_operators", "q (MatMulNBits)"))
     assert {"accuracy-level=4", "float-ops=MatMulNBits"} <= found
+
+
+def test_of_a_type_that_also_runs_by_another_kernel_the_slow_nodes_are_left_in_float_by_name() -> None:
+    arm = executing("reference_operators", *RISES, "up2/Rise::x (ConvolutionBackpropData by jit_gemm_f32)")
+    (switch,) = [one for one in REFERENCE.switches if one.level == "ConvolutionBackpropData"]
+    assert str(REFERENCE.fitted(switch, arm)) == "float-nodes=up/ConvTranspose:up2/Rise::x"
+    assert REFERENCE.at("float-nodes", "up/ConvTranspose") is not None
+
+
+def test_types_stay_where_all_operators_of_them_run_so_or_too_many_do() -> None:
+    (switch,) = [one for one in REFERENCE.switches if one.level == "ConvInteger"]
+    assert REFERENCE.fitted(switch, executing("reference_operators", "stem (ConvInteger)")) == switch
+    many = (f"n{place} (ConvInteger by ref)" for place in range(9))
+    assert REFERENCE.fitted(switch, executing("reference_operators", *many)) == switch
+    odd = executing("reference_operators", "a+b (ConvInteger by ref)")
+    assert REFERENCE.fitted(switch, odd) == switch

@@ -9,7 +9,7 @@ from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.observed import LEAVING, Observed, leaves_only, leaving
+from ironlaw.observed import LEAVING, Observed, leaves_only, leaving, narrowed
 
 LEAST_SHARE = 0.05  # of the time: the last columns of a fast kernel are narrow too
 _WIDER = {InstructionClass.AVX2, InstructionClass.AVX512, InstructionClass.VNNI, InstructionClass.AMX}
@@ -63,6 +63,10 @@ class ReferenceKernel(Cause):
         if switch.factor != "float-ops":
             return arm.census.get("sparse_convolutions", 0.0) > 0
         return arm.census.get(_OPERATORS, 0.0) > 0 and switch.level in arm.kinds(_OPERATORS)
+
+    def fitted(self, switch: Switch, arm: Observed) -> Switch:
+        """Of a type whose other operators may run by another kernel, those that do not are left in float by name."""
+        return narrowed(switch, _OPERATORS, arm)
 
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
         """The operators left in float are those that have no fast kernel."""

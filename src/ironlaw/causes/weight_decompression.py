@@ -8,7 +8,7 @@ from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
-from ironlaw.observed import LEAVING, Observed, leaves_only, leaving
+from ironlaw.observed import LEAVING, Observed, leaves_only, leaving, narrowed
 
 _NBITS = "MatMulNBits"
 
@@ -46,6 +46,10 @@ class WeightDecompression(Cause):
         if switch.factor == "accuracy-level":
             return not kinds or _NBITS in kinds
         return switch.factor != "float-ops" or switch.level in kinds
+
+    def fitted(self, switch: Switch, arm: Observed) -> Switch:
+        """Of a type whose other operators may run by another kernel, those that do not are left in float by name."""
+        return narrowed(switch, self.count, arm)
 
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
         """The operators left in float are those that widen their weights."""

@@ -204,11 +204,13 @@ class _Scene:
         if cause.reach is Reach.WIDEST:
             return self._suspected(cause, switch)
         showing = [
-            arm for arm in self.asked if cause.shows(arm) and cause.suits(switch, arm) and self._fits(arm, switch)
+            arm
+            for arm in self.asked
+            if cause.shows(arm) and cause.suits(switch, arm) and self._fits(arm, cause.fitted(switch, arm))
         ]
         rest = [arm for arm in self.asked if arm not in showing and cause.excludes(arm)] if showing else []
         return [
-            *(self._on(arm, switch) for arm in showing),
+            *(self._on(arm, cause.fitted(switch, arm)) for arm in showing),
             *(_excluded(arm, switch, cause.excludes(arm)) for arm in rest),
         ]
 
