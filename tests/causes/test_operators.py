@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ironlaw.arm import Arm
 from ironlaw.cause import Cause
+from ironlaw.causes.prepacking import CAUSE as PREPACKING
 from ironlaw.causes.reference_kernel import CAUSE as REFERENCE
 from ironlaw.causes.weight_decompression import CAUSE as DECOMPRESSION
 from ironlaw.observed import Observed
@@ -36,7 +37,7 @@ def test_a_verdict_names_the_operators() -> None:
 
 def test_accuracy_levels_are_for_products_that_have_them() -> None:
     found = suiting(DECOMPRESSION, executing("widening_operators", "p (MatMul by brgemm_f32)"))
-    assert found == {"float-ops=MatMul", "plugin.dynamic-quantization=own"}
+    assert found == {"float-ops=MatMul", "plugin.dynamic-quantization=own", "inductor.freezing=on"}
     found = suiting(DECOMPRESSION, executing("widening_operators", "q (MatMulNBits)"))
     assert {"accuracy-level=4", "float-ops=MatMulNBits"} <= found
 
@@ -55,3 +56,12 @@ def test_types_stay_where_all_operators_of_them_run_so_or_too_many_do() -> None:
     assert REFERENCE.fitted(switch, executing("reference_operators", *many)) == switch
     odd = executing("reference_operators", "a+b (ConvInteger by ref)")
     assert REFERENCE.fitted(switch, odd) == switch
+
+
+def test_freezing_is_about_widened_weights_where_there_are_some_and_about_packing_elsewhere() -> None:
+    levels = ("off", "on")
+    widening, packing = executing("widening_operators", "product"), executing("packed_products", "product")
+    assert DECOMPRESSION.is_between("inductor.freezing", levels, [widening])
+    assert not PREPACKING.is_between("inductor.freezing", levels, [widening])
+    assert not DECOMPRESSION.is_between("inductor.freezing", levels, [packing])
+    assert PREPACKING.is_between("inductor.freezing", levels, [packing])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ironlaw.cause import Cause, Part
 from ironlaw.experiment import Switch
 from ironlaw.observed import Observed
 
 _COMPILER = "inductor.prepacking"
+_FREEZING = "inductor.freezing"
 
 
 class Prepacking(Cause):
@@ -24,13 +27,17 @@ class Prepacking(Cause):
     switches = (Switch(cause=slug, factor=_COMPILER, level="off", adds=True),)
     other_levels = (
         Switch(cause=slug, factor="session.prepacking", level="off", adds=True),
-        Switch(cause=slug, factor="inductor.freezing", level="off", adds=True),
+        Switch(cause=slug, factor=_FREEZING, level="off", adds=True),
     )
-    factors = ("session.prepacking", _COMPILER, "inductor.freezing")
+    factors = ("session.prepacking", _COMPILER, _FREEZING)
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Float products that a compiler gave packed weights can be given them as they are stored."""
         return arm.census.get("packed_products", 0.0) > 0 and not arm.computes_int8
+
+    def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
+        """Freezing also widens weights of few bits, where there are some."""
+        return factor != _FREEZING or not any(arm.census.get("widening_operators") for arm in arms)
 
     def exempt(self, switch: Switch, arm: Observed) -> str:
         """Operators that Python calls take weights as they are stored."""

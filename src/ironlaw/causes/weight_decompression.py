@@ -11,6 +11,7 @@ from ironlaw.missing import Maybe
 from ironlaw.observed import LEAVING, Observed, leaves_only, leaving, narrowed
 
 _NBITS = "MatMulNBits"
+_FREEZING = "inductor.freezing"
 
 
 class WeightDecompression(Cause):
@@ -25,7 +26,8 @@ class WeightDecompression(Cause):
         "`ironlaw run --arm float=net.onnx --arm int4=net_int4.onnx`: MatMulNBits with products in int8 "
         "(`accuracy-level=4`), and with its weights widened once (`float-ops=MatMulNBits`), which then takes as many "
         "bytes as the float file. In OpenVINO `float-ops=MatMul` widens them once, and "
-        "`plugin.dynamic-quantization=off` multiplies in float where the plugin would multiply in int8"
+        "`plugin.dynamic-quantization=off` multiplies in float where the plugin would multiply in int8. Inductor "
+        "widens the weights of `int8-weights@compiled` once, and in every call with `inductor.freezing=off`"
     )
     count = "widening_operators"
     if_none = "it widens no weights in its calls"
@@ -36,9 +38,11 @@ class WeightDecompression(Cause):
         Switch(cause=slug, factor="float-ops", level="MatMul"),
         # Of an arm that was asked for with it off: others multiply in int8 where the plugin can.
         Switch(cause=slug, factor="plugin.dynamic-quantization", level="own"),
+        # As above: a compiler that folds constants widens them once.
+        Switch(cause=slug, factor=_FREEZING, level="on"),
     )
     other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
-    factors = ("accuracy-level", "plugin.dynamic-quantization", *LEAVING)
+    factors = ("accuracy-level", "plugin.dynamic-quantization", _FREEZING, *LEAVING)
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""
@@ -53,6 +57,8 @@ class WeightDecompression(Cause):
 
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
         """The operators left in float are those that widen their weights."""
+        if factor == _FREEZING:
+            return any(map(self.shows, arms))
         return factor not in LEAVING or leaves_only(factor, levels, self.count, arms)
 
     def at(self, factor: str, level: str) -> Switch | None:

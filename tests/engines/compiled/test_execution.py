@@ -39,10 +39,19 @@ def test_int8_gives_same_outputs_and_calls_int8_kernels(tmp_path: Path) -> None:
     assert {"prepare", "calibrate", "convert", "compile"} <= set(prepared.phases_ns)
 
 
-@pytest.mark.parametrize("precision", ["int8-weights"])
-def test_what_it_does_not_offer_is_refused(tmp_path: Path, precision: str) -> None:
-    with pytest.raises(ArmFailed, match=f"compiled cannot run {precision}"):
-        small.run(engine, f"{precision}@compiled", small.seeing(), tmp_path)
+def test_weights_in_int8_are_widened_in_every_call_where_constants_are_not_folded(tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    model = small.two()
+    prepared, program, answers = small.run(engine, "int8-weights@compiled+inductor.freezing=off", model, tmp_path)
+    assert 20 < small.sqnr_db(answers, small.expected(model)) < 70
+    assert program.census is not None
+    assert program.census().counts["widening_operators"] == 2
+    assert "weights of 2 layers stored in int8; products computed in float" in prepared.notes
+
+
+def test_what_it_does_not_offer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="compiled cannot run a user's own program"):
+        small.run(engine, "given@compiled", small.seeing(), tmp_path)
 
 
 def test_a_callable_is_refused(tmp_path: Path) -> None:

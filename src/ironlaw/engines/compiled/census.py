@@ -9,17 +9,20 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import OperatorCensus
 
 # Products of float activations with weights of eight or four bits, which they widen.
-_WIDENING = ("aten._weight_int8pack_mm", "aten._weight_int4pack_mm", "quantized.int4mm_packed_weight_cpu")
+_WIDENING = ("_weight_int8pack_mm", "_weight_int4pack_mm", "int4mm_packed_weight_cpu")
 _NORMS = ("batch_norm",)
 _NO_NUMBERS = Missing("Inductor does not show the numbers that its loops compute")
 
 
-def census(lowered: Maybe[Lowered]) -> OperatorCensus:
-    """Counts by the names of measure/census.py; an operator is a generated loop or a library call."""
+def census(lowered: Maybe[Lowered], widened: int = 0) -> OperatorCensus:
+    """Counts by the names of measure/census.py; an operator is a generated loop or a library call.
+
+    `widened` is how many weights of eight bits the graph takes, which generated loops widen where no library call does.
+    """
     if isinstance(lowered, Missing):
         return OperatorCensus.without(lowered.reason)
     int8 = [call for call in lowered.calls if any(kernel in call for kernel in INT8_KERNELS)]
-    widening = [call for call in lowered.calls if call.startswith(_WIDENING)]
+    widening = [call for call in lowered.calls if any(kernel in call for kernel in _WIDENING)]
     counts: dict[str, Maybe[float]] = {
         "operators": float(len(lowered.loops) + len(lowered.calls)),
         "library_calls": float(len(lowered.calls)),
@@ -27,7 +30,7 @@ def census(lowered: Maybe[Lowered]) -> OperatorCensus:
         "fused_operators": float(lowered.fused),
         "packed_products": float(len([call for call in lowered.calls if call.startswith(PACKED_PRODUCTS)])),
         "int8_operators": float(len(int8)),
-        "widening_operators": float(len(widening)),
+        "widening_operators": float(max(len(widening), widened)),
         "norm_operators": float(sum(any(norm in call for norm in _NORMS) for call in lowered.calls)),
         "subnormal_share": _NO_NUMBERS,
     }

@@ -19,6 +19,7 @@ DECLARATION = Declaration(
         "fp32": Offer(reads=_COMPILED_IN),
         "bf16": Offer(reads=_COMPILED_IN),
         "int8": Offer(reads=(*_COMPILED_IN, "int8-blocks"), makes=("torchao",)),
+        "int8-weights": Offer(reads=_COMPILED_IN, makes=("torchao",)),
         "int8-dynamic": Offer(reads=(*_COMPILED_IN, "activation-ranges"), makes=("torchao",)),
     },
     options=("isa",),

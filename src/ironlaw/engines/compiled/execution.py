@@ -1,4 +1,4 @@
-"""Inductor, torch's compiler, ahead of time: float, bfloat16, and static int8 by PT2E with torchao's x86 quantizer.
+"""Inductor, torch's compiler, ahead of time: float, bfloat16, int8 by PT2E with torchao's x86 quantizer, int8 weights.
 
 The model is exported, optimised with its weights frozen as constants, and compiled into a package that replicates load
 in milliseconds. It holds the kernels that torch.compile would make; the call into them costs less, since no guards are
@@ -26,6 +26,7 @@ from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
+from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_int8
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing
@@ -39,6 +40,10 @@ _PACKAGE = "prepared.pt2"
 _EXPORTED = "exported.pt2"
 _PROFILED, _CALLS = "profiled.pt2", "profiled.json"
 _ABOUT = "compiled.json"
+_FOLDED = (
+    "Inductor widened them once, as it folds constants: the package holds float weights; "
+    "with +inductor.freezing=off they stay in int8 and are widened in every call"
+)
 Stated = TypeVar("Stated")
 
 
@@ -56,6 +61,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
     made: quantizing.QuantizedGraph | None = None
+    widened, notes = 0, ["size is that of the package: machine code and weights"]
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
         arguments = shapes.example(model)
@@ -63,13 +69,20 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         if precision == "bf16":
             refuse_emulated()
             module, arguments = in_bfloat16(module), in_bfloat16(arguments)
+            notes.append(NOTE)
+        if precision == "int8-weights":
+            stored = quantize_weights(module, phases)
+            module = stored.module
+            widened = stored_in_int8(module) if variant.level(options.FREEZING) == "off" else 0
+            notes += stored.notes if widened else (*stored.notes, _FOLDED)
         with phases.timed("export"):
             exported: Any = _exported(module, arguments, model)
-        if precision.startswith("int8"):
+        if precision in quantizing.PRECISIONS:
             quantizing.refuse_no_such_module(module, variant.level(quantizing.BLOCKS))
             seen = [as_tensors(one) for one in model.inputs]
             made = quantizing.quantized(exported.module(), variant, model.calibration, phases, seen=seen)
             module = made.module
+            notes.append(made.said)
             exported = _exported(module, arguments, model)
         with phases.timed("compile"):
             lowered = compile_package(exported, package, options.configuration(variant))
@@ -78,8 +91,9 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         applied |= made.applied(variant) if made is not None else {}
     _keep(exported, folder)
     finders = made.finders if made is not None else 0
-    _write(folder / _ABOUT, _About.of(lowered, options.configuration(variant), finders))
-    if precision.startswith("int8") and not _holds_int8(package):
+    about = _About.of(lowered, options.configuration(variant))
+    _write(folder / _ABOUT, replace(about, finders=finders, widened=widened))
+    if precision in quantizing.PRECISIONS and not _holds_int8(package):
         raise ArmFailed(
             "nothing in this model was compiled to int8: Inductor generated only float kernels",
             hint="compare precisions of a model with convolutions or linear layers",
@@ -89,12 +103,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         size_bytes=package.stat().st_size,
         phases_ns=phases.ns,
         weights=model.weights,
-        notes=(
-            "size is that of the package: machine code and weights",
-            *((NOTE,) if precision == "bf16" else ()),
-            *((made.said,) if made is not None else ()),
-            *(f"{name}: {did}" for name, did in applied.items()),
-        ),
+        notes=(*notes, *(f"{name}: {did}" for name, did in applied.items())),
         applied=applied,
     )
 
@@ -107,12 +116,13 @@ class _About:
     shown: Lowered | None = None
     reason: str = ""
     finders: int = 0  # of ranges, in every call
+    widened: int = 0  # weights of eight bits, in every call
 
     @classmethod
-    def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any], finders: int) -> _About:
+    def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any]) -> _About:
         if isinstance(lowered, Missing):
-            return cls(configuration=configuration, finders=finders, reason=lowered.reason)
-        return cls(configuration=configuration, finders=finders, shown=lowered)
+            return cls(configuration=configuration, reason=lowered.reason)
+        return cls(configuration=configuration, shown=lowered)
 
     @property
     def lowered(self) -> Maybe[Lowered]:
@@ -262,7 +272,7 @@ def _counted(folder: Path, program: Program) -> OperatorCensus:
     import torch
 
     about = _read(folder / _ABOUT, _About)
-    found, finders = census(about.lowered), float(about.finders)
+    found, finders = census(about.lowered, about.widened), float(about.finders)
     first = next((value for value in program.inputs[0] if isinstance(value, torch.Tensor)), None)
     rank = {} if first is None else {"input_rank": float(first.dim())}
     process = {"threads": float(torch.get_num_threads()), **rank}

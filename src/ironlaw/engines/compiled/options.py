@@ -11,9 +11,9 @@ from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing
 from ironlaw.variant import Variant
 
-_FREEZING, _FUSION = "inductor.freezing", "inductor.fusion"
+FREEZING, _FUSION = "inductor.freezing", "inductor.fusion"
 _PREPACKING, _VECTORS = "inductor.prepacking", "inductor.vectors"
-OPTIONS = (_FREEZING, _FUSION, _PREPACKING, _VECTORS)
+OPTIONS = (FREEZING, _FUSION, _PREPACKING, _VECTORS)
 # The first limits the operators in one loop of the scheduler. Before it, an operator is written into the one that
 # reads it, unless it exceeds one of the other limits (operations, reads, accumulated reads).
 _UNFUSED = {
@@ -31,7 +31,7 @@ _ABOVE = {"avx2": ("avx512", "amx")}
 
 def configuration(variant: Variant) -> dict[str, Any]:
     """Inductor's settings for an arm."""
-    found: dict[str, Any] = {"freezing": variant.level(_FREEZING) == "on"}
+    found: dict[str, Any] = {"freezing": variant.level(FREEZING) == "on"}
     if variant.level(_FUSION) == "off":
         found |= _UNFUSED
     if variant.level(_PREPACKING) == "off":

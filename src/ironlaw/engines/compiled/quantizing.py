@@ -12,6 +12,7 @@ from ironlaw.errors import ArmFailed
 from ironlaw.factors.int8_blocks import BUT, ONLY, paths_of
 from ironlaw.variant import PRECISION, Variant
 
+PRECISIONS = ("int8", "int8-dynamic")  # whose products are of integers
 BLOCKS, RANGES = "int8-blocks", "activation-ranges"
 _FINDS = "quantized_decomposed.choose_qparams.tensor"  # the range of what is quantized, in a call
 _DEQUANTIZE = "dequantize_per_channel"  # of weights: one for each layer that is quantized

@@ -12,12 +12,12 @@ from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained
 from ironlaw.engines.border.phases import Phases
-from ironlaw.engines.eager import weight_only
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.generation import in_phase
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.replay import TorchReplayer
+from ironlaw.engines.torch_modules.weight_only import quantize_weights
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
@@ -91,7 +91,7 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
             return _in_bfloat16(made, phases)
         case "int8-weights":
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
-            return weight_only.quantize_weights(made.module, phases)
+            return quantize_weights(made.module, phases)
         case other:
             raise AssertionError(f"{other} is declared but was not made")
 
