@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,26 @@ def test_two_files_are_compared_within_each_phase() -> None:
 def test_a_phase_that_is_named_stays_alone() -> None:
     arms = in_phases((own_arm("a", "a.gguf+phase=decode:7"),))
     assert [str(arm.variant) for arm in arms] == ["given@llamacpp+phase=decode:7"]
+
+
+def test_an_arm_without_a_phase_runs_in_those_that_others_name() -> None:
+    arms = in_phases(tuple(own_arm(name, f"{name}.gguf{level}") for name, level in _NAMED_BY_TWO))
+    assert [arm.name for arm in arms] == ["a", "c+phase=decode:7", "b", "c+phase=prefill:9"]
+    plan = Plan(model="a, b, c", arms=arms, schedule=Schedule())
+    assert [(one.name, other.name) for one, other in plan.pairs()] == [
+        ("a", "c+phase=decode:7"),
+        ("b", "c+phase=prefill:9"),
+    ]
+
+
+_NAMED_BY_TWO = (("a", "+phase=decode:7"), ("b", "+phase=prefill:9"), ("c", ""))
+
+
+def test_arms_of_graphs_that_generate_no_text_have_no_phases(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no graph")
+    for name in ("broken.onnx", "missing.onnx"):
+        arms = in_phases((own_arm("a", str(tmp_path / name)),))
+        assert [str(arm.variant) for arm in arms] == ["given@onnxruntime"]
 
 
 def test_arms_without_phases_are_all_compared_with_the_first() -> None:

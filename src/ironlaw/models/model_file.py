@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from ironlaw.circumstance import Circumstance, GivenExamples, RandomNumbers
 from ironlaw.errors import BadInput
-from ironlaw.models import LoadedModel, given_arrays, inputs
+from ironlaw.models import LoadedModel, decoder_graph, given_arrays, inputs
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
 from ironlaw.models.graph_vocabulary import rows_of_tables
 from ironlaw.models.images import Preprocessing
@@ -47,6 +47,8 @@ def open_file(
         BadInput: the file is damaged or no model.
     """
     graph_inputs = [_sized(one, _sizes(source, keywords or {})) for one in read_inputs(source)]
+    if decoder_graph.is_decoder(source):
+        return _open_decoder(source, batch=batch, seed=seed, given=given)
     _check_batch(source, graph_inputs, batch)
     how = _as_image(graph_inputs)
     if given is not None:
@@ -63,6 +65,23 @@ def open_file(
         examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, circumstances=circumstances)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
     return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)
+
+
+def _open_decoder(source: str, *, batch: int, seed: int, given: str | None) -> LoadedModel:
+    """A graph that generates text: its inputs are tokens alone, since the engine makes the rest for the phase."""
+    if batch > 1:
+        raise BadInput(f"{source} is measured for one sequence at a time, not {batch}", hint="leave --batch out")
+    if given is not None:
+        raise BadInput(f"{source} generates text, of tokens that are the same for every arm", hint="leave --inputs out")
+    vocabulary = _rows(source).get(decoder_graph.TOKENS)
+    if vocabulary is None:
+        raise BadInput(f"{source} does not show how many tokens it knows", hint=_EMBEDDING)
+    module = ModelFile(path=str(Path(source).resolve()), input_names=(decoder_graph.TOKENS,))
+    examples = decoder_graph.examples(source, vocabulary, seed)
+    return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)
+
+
+_EMBEDDING = "export it with the table of its tokens inside the graph"
 
 
 def _sizes(source: str, keywords: Mapping[str, object]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ironlaw.arm import HANDED_OVER
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.models import gguf, graph_inputs, neighbours, packaged
+from ironlaw.models import decoder_graph, gguf, graph_inputs, neighbours, packaged
 from ironlaw.models.user_files import MOST_BYTES_OF_SOURCE, read_bounded, require_regular
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ def file_of(source: str) -> str | None:
             return packaged.file_of(source) or source
         case _:
             return None
+
+
+def generates(source: str) -> bool:
+    """Whether a source is a file of a language model, which is measured in phases of generating text."""
+    kind = kind_of(source)
+    return kind is Kind.GGUF or (kind is Kind.MODEL_FILE and decoder_graph.is_decoder(source))
 
 
 def files_of(plan: Plan) -> list[Path]:

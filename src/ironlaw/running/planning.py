@@ -90,12 +90,12 @@ def _arms_of_one_point(settings: Settings) -> tuple[Arm, ...]:
     if settings.protocol is not None:
         return protocol.arms()
     if settings.arms:
-        return in_phases(settings.arms)
+        return in_phases(settings.arms, settings.model)
     of_file = _engines_of(settings.model)
     if not of_file:
         return tuple(Arm.of(name) for name in DEFAULT_ARMS)
     installed = [name for name in of_file if is_known(ENGINES[name].installed())]
-    return in_phases(tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file))
+    return in_phases(tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file), settings.model)
 
 
 def _engines_of(source: str) -> tuple[str, ...]:
@@ -105,19 +105,34 @@ def _engines_of(source: str) -> tuple[str, ...]:
     return engines_of_file(file_of(source) or source)
 
 
-def in_phases(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
-    """Each arm of a language model's file once in every phase, where no phase is named; those of one phase together."""
-    if any(_phases(arm) and arm.variant.level(PHASE) != WHOLE for arm in arms):
+def in_phases(arms: tuple[Arm, ...], model: str = "") -> tuple[Arm, ...]:
+    """Each arm that runs a language model's file, in the phase that it names.
+
+    An arm that names none runs in every phase that others name or, if none does, in those of its engine; the arms of
+    one phase follow each other. `model` is what arms without a program of their own run.
+    """
+    own = {arm.name: _phases(arm, model) for arm in arms}
+    open_ones = [arm for arm in arms if own[arm.name] and arm.variant.level(PHASE) == WHOLE]
+    if not open_ones:
         return arms
-    levels = list(dict.fromkeys(level for arm in arms for level in _phases(arm)))
-    if not levels:
-        return arms
-    others = tuple(arm for arm in arms if not _phases(arm))
-    return (*(_in_phase(arm, level) for level in levels for arm in arms if level in _phases(arm)), *others)
+    named = [arm.variant.level(PHASE) for arm in arms if own[arm.name] and arm not in open_ones]
+    levels = list(dict.fromkeys(named or [level for arm in open_ones for level in own[arm.name]]))
+    placed = [
+        _in_phase(arm, level) if arm in open_ones else arm
+        for level in levels
+        for arm in arms
+        if own[arm.name] and arm.variant.level(PHASE) in (WHOLE, level) and (named or level in own[arm.name])
+    ]
+    return (*placed, *(arm for arm in arms if not own[arm.name]))
 
 
-def _phases(arm: Arm) -> tuple[str, ...]:
-    return ENGINES[arm.variant.level(ENGINE)].phases if arm.variant.level(PRECISION) == GIVEN else ()
+def _phases(arm: Arm, model: str) -> tuple[str, ...]:
+    """The phases of the engine, where the arm runs a file that generates text."""
+    from ironlaw.models.sources import generates
+
+    if arm.variant.level(PRECISION) != GIVEN or not generates(arm.factory or model):
+        return ()
+    return ENGINES[arm.variant.level(ENGINE)].phases
 
 
 def _in_phase(arm: Arm, level: str) -> Arm:

@@ -27,11 +27,14 @@ DECLARATION = Declaration(
             extra="onnx",
         ),
         "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
-        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "weights")),
+        "given": Offer(
+            reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase", "weights")
+        ),
     },
     options=_SESSION,
     scripted=("denormals", *_SESSION),
     files=(".onnx",),
+    phases=("prefill:128", "decode:32"),
     recorded=("onnx", "onnxscript"),
     # Read while the library is loaded; before disable_telemetry_events can be called, it has made files in ~/.cache.
     telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),

@@ -13,24 +13,28 @@ from ironlaw.engines.border.change import Changed
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import census as onnx_census
+from ironlaw.engines.onnxruntime import decoding, surgery
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
-from ironlaw.engines.onnxruntime import surgery
 from ironlaw.engines.onnxruntime.files import Int8
 from ironlaw.engines.onnxruntime.mapped import open_mapped
 from ironlaw.engines.onnxruntime.replay import REQUANTIZING, OnnxReplayer
-from ironlaw.errors import ArmFailed
+from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.layer import NodeProfile
+from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
+from ironlaw.models.decoder_graph import read_decoder
 from ironlaw.models.model_file import ModelFile
+from ironlaw.phase import Phase
 from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.replayer import Replayer
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
 WEIGHTS = "weights"
+_CHECKED_IN = "prefill:16"  # what surgery on a decoder compares outputs in, whatever phase its arm is measured in
 # The levels of session.optimization as GraphOptimizationLevel calls them.
 _OPTIMIZATION = {
     "all": "ORT_ENABLE_ALL",
@@ -53,6 +57,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     phases, notes, applied = Phases(), list[str](), dict[str, str]()
     float_file, final = folder / _FLOAT, folder / _FINAL
     _take(model, precision, float_file, phases)
+    generating = decoding.phase_of(variant.level(PHASE), decoding.kept(float_file))
     if precision.startswith("int8"):
         onnx_files.refuse_quantized(float_file)
     if precision == "int8":
@@ -70,7 +75,9 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         applied = {"float-nodes": f"{len(_floats(variant))} nodes excluded from quantization"}
     changed = _changed(by_surgery, final, float_file, model, phases)
     with explained("loading"), phases.timed("optimize"):
-        _open(final, _options(variant, threads), variant)
+        session = _open(final, _options(variant, threads), variant)
+        if generating is not None:
+            _decoding(session, final, generating).feed(*model.inputs[0])
     return PreparedModel(
         path=str(final),
         size_bytes=sum(part.stat().st_size for part in onnx_files.parts_of(final)),
@@ -85,8 +92,14 @@ def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel
     """Change the file by surgery if the variant requires it; surgery runs the file on the model's inputs."""
     if not any(True for _ in surgery.operating(variant)):
         return Changed()
-    places = onnx_files.read_places(float_file)
-    feeds = [onnx_files.feed(places, arguments) for arguments in model.inputs]
+    graph, places = decoding.kept(float_file), onnx_files.read_places(float_file)
+    if graph is None:
+        feeds = [onnx_files.feed(places, arguments) for arguments in model.inputs]
+    else:
+        few = decoding.phase_of(_CHECKED_IN, graph)
+        assert few is not None
+        opened = _decoding(_open(final, _options(variant, 1), variant), final, few)
+        feeds = [opened.arrays(*arguments) for arguments in model.inputs]
     with phases.timed("change"):
         return surgery.operate(variant, final, feeds)
 
@@ -96,6 +109,9 @@ def _take(model: LoadedModel, precision: str, to: Path, phases: Phases) -> None:
     if isinstance(model.module, ModelFile):
         onnx_files.copy_model(Path(model.module.path), to)
         onnx_files.write_places(to, {name: place for place, name in enumerate(model.module.input_names)})
+        graph = read_decoder(model.module.path)
+        if not isinstance(graph, Missing):
+            decoding.keep(graph, to)
     elif precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@onnxruntime to export it")
     else:
@@ -208,24 +224,32 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         session = _open(path, _options(variant, threads), variant)
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
-    applied = dict(prepared.applied)
-    if variant.level(WEIGHTS) != FACTORS[WEIGHTS].plain:
-        session, applied[WEIGHTS] = _weights_mapped(variant, path, threads, onnx_files.feed(places, model.inputs[0]))
+    graph = decoding.kept(path)
+    generating = decoding.phase_of(variant.level(PHASE), graph)
+    sequence = None if generating is None else _decoding(session, path, generating)
 
     def opening(options: Any) -> Any:
         return _open(path, options, variant)
 
+    def arrays(*arguments: Any) -> dict[str, Any]:
+        return onnx_files.feed(places, arguments) if sequence is None else sequence.arrays(*arguments)
+
+    applied = dict(prepared.applied)
+    if variant.level(WEIGHTS) != FACTORS[WEIGHTS].plain:
+        session, applied[WEIGHTS] = _weights_mapped(variant, path, threads, arrays(*model.inputs[0]))
+        sequence = None if generating is None else _decoding(session, path, generating)
+
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
-        runs = [onnx_files.feed(places, arguments) for arguments in inputs]
+        runs = [arrays(*arguments) for arguments in inputs]
         return onnx_profile.profile(opening, _options(variant, threads), path, runs)
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
-        return None, onnx_files.feed(places, arguments)
+        return None, arrays(*arguments)
 
     def counted() -> OperatorCensus:
         if importlib.util.find_spec("onnx") is None:
             return OperatorCensus.without("its optimized graph is read by onnx, not installed here")
-        first = onnx_files.feed(places, model.inputs[0])
+        first = arrays(*model.inputs[0])
         try:
             ran = onnx_profile.execute(opening, _options(variant, threads), [first])
         except Exception as error:  # noqa: BLE001  # the border to an engine: a graph that cannot be written is no failure
@@ -235,7 +259,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         rank = len(next(iter(first.values())).shape) if first else 0
         return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
 
-    return Program(
+    program = Program(
         infer=session.run,
         feed=feed,
         inputs=model.inputs,
@@ -244,10 +268,37 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         census=counted,
         applied=applied,
     )
+    if sequence is None or generating is None or graph is None:
+        return program
+    return replace(
+        program,
+        infer=session.run_with_ort_values,
+        feed=sequence.feed,
+        answers=sequence.scores,
+        text=lambda: sequence.losses(model.inputs[0][0]),
+        work=lambda: decoding.work(graph, generating, path, threads),
+        applied={**program.applied, PHASE: f"{generating}, {threads} threads"},
+        boundary=decoding.BOUNDARY[generating.kind],
+    )
+
+
+def _decoding(session: Any, path: Path, phase: Phase) -> decoding.Decoding:
+    graph = decoding.kept(path)
+    assert graph is not None
+    return decoding.Decoding(session, graph, phase)
 
 
 def export(variant: Variant, prepared: Path) -> Export:
-    """Export the file, the files of its weights, and the session's options."""
+    """Export the file, the files of its weights, and the session's options.
+
+    Raises:
+        BadInput: it is a decoder, whose loop over tokens the script does not have.
+    """
+    if decoding.kept(prepared / _FINAL) is not None:
+        raise BadInput(
+            "the script calls a graph once, and a decoder is called token by token",
+            hint="run the file of the arm in your own loop",
+        )
     level = variant.level("session.optimization")
     return Export(
         files=tuple(str(part.relative_to(prepared)) for part in onnx_files.parts_of(prepared / _FINAL)),

@@ -1,0 +1,189 @@
+"""Graphs of language models in .onnx files: the input of the tokens, and the keys and values of the tokens before them.
+
+transformers' exporters and ONNX Runtime GenAI's builder name them alike: `past_key_values.0.key` is an input, and
+`present.0.key` the output that holds the new token's as well. OpenVINO keeps keys and values as a state inside the
+graph, which an .xml file shows as ReadValue.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from ironlaw.circumstance import Circumstance, RandomTokens
+from ironlaw.errors import BadInput
+from ironlaw.missing import Maybe, Missing
+from ironlaw.models import texts
+from ironlaw.models.graph_inputs import GraphInput, read_inputs
+from ironlaw.models.inputs import Examples
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TOKENS, MASK, POSITIONS, BEAM = "input_ids", "attention_mask", "position_ids", "beam_idx"
+BRANCH = "use_cache_branch"  # of a file that holds one graph for each phase: whether there are tokens before
+_PAST, _PRESENT = "past_key_values", "present"
+_KNOWN = (TOKENS, MASK, POSITIONS, BEAM, BRANCH)
+_HEADS, _SIZE, _DIMENSIONS = 1, 3, 4  # of keys and values: batch, heads, tokens, size of a head
+WINDOW = 512  # tokens of an input; phases that take more go round in it
+_INPUTS, _PROBES, _SCORED = 10, 2, 16
+_ENOUGH_TOKENS = 20  # different ones in a passage; a vocabulary that gives fewer knows no word of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """Keys or values of the earlier tokens in one layer: the input, the output that continues it, type and sizes."""
+
+    takes: str
+    gives: str
+    dtype: str
+    heads: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderGraph:
+    """What a graph takes besides the tokens, by name; `past` is empty where keys and values are its own state."""
+
+    others: tuple[str, ...]
+    past: tuple[Past, ...] = ()
+
+    @property
+    def cached_numbers(self) -> int:
+        """Numbers that one token adds to the keys and values of all layers."""
+        return sum(one.heads * one.size for one in self.past)
+
+
+NOT_A_DECODER = Missing("it takes no keys and values of earlier tokens")
+
+
+def is_decoder(source: str) -> bool:
+    """Whether a model file generates text token by token, as its inputs or its state show; False for a damaged one."""
+    try:
+        names = [one.name for one in read_inputs(source)]
+        if source.endswith(".xml"):
+            return TOKENS in names and _has_state(source)
+        return TOKENS in names and any(name.startswith(_PAST) for name in names)
+    except BadInput:
+        return False
+
+
+def _has_state(source: str) -> bool:
+    try:
+        return ElementTree.parse(source).getroot().find("./layers/layer[@type='ReadValue']") is not None
+    except (OSError, ElementTree.ParseError):
+        return False
+
+
+def read_decoder(source: str) -> Maybe[DecoderGraph]:
+    """What the graph in a file takes; of a file that generates no text why not.
+
+    Raises:
+        BadInput: it does, but takes something that is not known, or has a size that nothing tells.
+    """
+    if not is_decoder(source):
+        return NOT_A_DECODER
+    inputs = read_inputs(source)
+    past = [one for one in inputs if one.name.startswith(_PAST)]
+    others = [one.name for one in inputs if one not in past and one.name != TOKENS]
+    for name in others:
+        if name not in _KNOWN:
+            raise BadInput(
+                f"{source} takes {name}, which a decoder alone does not", hint="export the decoder by itself"
+            )
+    return DecoderGraph(others=tuple(others), past=tuple(_past(source, one) for one in past))
+
+
+def _past(source: str, one: GraphInput) -> Past:
+    if len(one.shape) != _DIMENSIONS:
+        raise BadInput(
+            f"{source} takes {one.name} with {len(one.shape)} dimensions, not batch, heads, tokens and size of a head",
+            hint="export it with a key and a value for each layer",
+        )
+    return Past(
+        takes=one.name,
+        gives=one.name.replace(_PAST, _PRESENT, 1),
+        dtype=one.dtype,
+        heads=_size(source, one, _HEADS),
+        size=_size(source, one, _SIZE),
+    )
+
+
+# Where the sizes that a graph leaves open are in the configurations that lie beside it.
+_CONFIGURED = {
+    _HEADS: (("model", "decoder", "num_key_value_heads"), ("num_key_value_heads",), ("num_attention_heads",)),
+    _SIZE: (("model", "decoder", "head_size"), ("head_dim",)),
+}
+
+
+def _size(source: str, one: GraphInput, place: int) -> int:
+    """A size of keys and values: the graph's own, or what a configuration in the same folder says."""
+    if (fixed := one.shape[place]) is not None:
+        return fixed
+    for name in ("genai_config.json", "config.json"):
+        try:
+            said = json.loads((Path(source).parent / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for keys in _CONFIGURED[place]:
+            if isinstance(found := _at(said, keys), int) and found > 0:
+                return found
+        width, heads = _at(said, ("hidden_size",)), _at(said, ("num_attention_heads",))
+        if place == _SIZE and isinstance(width, int) and isinstance(heads, int) and heads > 0:
+            return width // heads
+    raise BadInput(
+        f"{source} leaves size {place} of {one.name} open, and no configuration beside it says what it is",
+        hint="keep genai_config.json or config.json in its folder",
+    )
+
+
+def _at(said: Any, keys: Iterable[str]) -> Any:
+    for key in keys:
+        said = said.get(key) if isinstance(said, dict) else None
+    return said
+
+
+def examples(source: str, vocabulary: int, seed: int) -> Examples:
+    """Windows of a passage as tokens, by the tokenizer.json beside the file; without one, of random tokens."""
+    import numpy
+
+    tokens, circumstances = _passage(source, vocabulary), tuple[Circumstance, ...]()
+    if isinstance(tokens, Missing):
+        circumstances = (RandomTokens(source=source, reason=tokens.reason),)
+        tokens = numpy.random.default_rng(seed).integers(0, vocabulary, WINDOW).tolist()
+    turns = [(_window(tokens, number * len(tokens) // _INPUTS, WINDOW),) for number in range(_INPUTS)]
+    probes = [(_window(tokens, (2 * at + 1) * len(tokens) // (2 * _INPUTS), _SCORED),) for at in range(_PROBES)]
+    return Examples(turns=turns, calibration=turns, probes=probes, circumstances=circumstances)
+
+
+def _passage(source: str, vocabulary: int) -> Maybe[list[int]]:
+    """The tokens of the shipped passage, or why they cannot be had."""
+    file = Path(source).parent / "tokenizer.json"
+    if not file.is_file():
+        return Missing("no tokenizer.json lies beside it")
+    if importlib.util.find_spec("tokenizers") is None:
+        return Missing("the package tokenizers is not installed, which reads its tokenizer.json")
+    import tokenizers
+
+    try:
+        read = tokenizers.Tokenizer.from_file(str(file))
+        found: list[int] = read.encode(" ".join(texts.words()), add_special_tokens=False).ids
+    except Exception as error:  # noqa: BLE001  # the border to tokenizers, which raises bare Exception
+        return Missing(f"its tokenizer.json cannot be read: {error}")
+    if len(set(found)) < _ENOUGH_TOKENS or max(found) >= vocabulary:
+        return Missing("its tokenizer.json is another model's: the tokens of a passage are not in its vocabulary")
+    return found
+
+
+def _window(tokens: list[int], first: int, length: int) -> NDArray[np.int64]:
+    """Tokens from one on, round and round, as a batch of one."""
+    import numpy
+
+    found: Any = numpy.resize(numpy.roll(numpy.array(tokens, dtype=numpy.int64), -first), (1, length))
+    return found  # type: ignore[no-any-return]  # numpy types what resize gives as Any
