@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tests.analysis.stated import Law, Noise, recording
 
-from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import sampled
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 

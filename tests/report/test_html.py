@@ -19,7 +19,7 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import load
-from ironlaw.report.figures import split_steps
+from ironlaw.report.figures.comparisons import split_steps
 from ironlaw.report.html import render
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.raw import packed

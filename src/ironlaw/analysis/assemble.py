@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
 from ironlaw.analysis.concerns.circumstances import is_trained

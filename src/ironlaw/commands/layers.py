@@ -128,7 +128,7 @@ def show_by_code(explanation: Explanation, options: dict[str, object]) -> None:
     from ironlaw.report.account import account_comparison_document
     from ironlaw.report.delimited import account_csv
     from ironlaw.report.json_values import SCHEMA
-    from ironlaw.report.layer_code import layer_code_records, show_layer_code
+    from ironlaw.report.layers.code import layer_code_records, show_layer_code
     from ironlaw.report.paragraph import headline
     from ironlaw.report.terminal.code import show_account
 
@@ -156,8 +156,8 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
     from ironlaw.analysis.layers.flips import blocks_to_flip, flip_plan, flips, is_of_flips
     from ironlaw.commands.run import exit_code
     from ironlaw.plan import Schedule
-    from ironlaw.report.flips import show_flips
-    from ironlaw.report.layers_document import flips_document
+    from ironlaw.report.layers.document import flips_document
+    from ironlaw.report.layers.flips import show_flips
     from ironlaw.report.progress import ProgressBar
     from ironlaw.running import default_out
 
@@ -207,7 +207,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
         BadInput: the file cannot be written.
     """
     from ironlaw.analysis.layers.views import timeline
-    from ironlaw.report.trace import to_trace
+    from ironlaw.report.layers.trace import to_trace
 
     assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
     spans = [timeline(comparison.ledger, is_changed=is_changed) for is_changed in (False, True)]
@@ -236,7 +236,7 @@ def _show(explanation: Explanation, comparison: Comparison, options: dict[str, o
     from rich.console import Console
 
     from ironlaw.analysis.layers.views import total
-    from ironlaw.report.layers import show_ledger, show_work
+    from ironlaw.report.layers.table import show_ledger, show_work
 
     assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
     rows = _chosen_rows(comparison.ledger, options)

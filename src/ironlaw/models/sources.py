@@ -200,7 +200,7 @@ _OPENERS = {
     Kind.GGUF: ("gguf_file", "open_gguf"),
     Kind.HANDED_OVER: ("factories", "open_factory"),
     Kind.HUGGING_FACE: ("huggingface", "open_hugging_face"),
-    Kind.TIMM: ("timm_models", "open_timm"),
+    Kind.TIMM: ("timm", "open_timm"),
     Kind.TORCHVISION: ("published", "open_published"),
 }
 

@@ -11,7 +11,7 @@ from ironlaw.explanation.split import LayerExecuted
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.account import code_records
 from ironlaw.report.document import to_document
-from ironlaw.report.layer_code import layer_code_cell
+from ironlaw.report.layers.code import layer_code_cell
 from ironlaw.text import plain
 
 # What a spreadsheet would run as a formula when a name begins with it.

@@ -43,7 +43,7 @@ from ironlaw.report.json_values import (
     plain_value,
     value_and_interval,
 )
-from ironlaw.report.layers_document import ledger_check, ledger_value
+from ironlaw.report.layers.document import ledger_check, ledger_value
 from ironlaw.report.left_in_float import left_value
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.quantity import MILLISECONDS

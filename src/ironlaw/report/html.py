@@ -18,8 +18,7 @@ from ironlaw.explanation import (
 )
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
-from ironlaw.report import figures, splitting, words
-from ironlaw.report.account_figures import icicle
+from ironlaw.report import splitting, words
 from ironlaw.report.associations import counter_title, covariance_text
 from ironlaw.report.attached import OPERATORS_HEADING, next_command, next_sentence
 from ironlaw.report.columns import (
@@ -33,9 +32,13 @@ from ironlaw.report.columns import (
 )
 from ironlaw.report.document import to_document
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
-from ironlaw.report.drawing import Drawing
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
+from ironlaw.report.figures.account import icicle
+from ironlaw.report.figures.comparisons import association_map, rounds_strip, time_bars
+from ironlaw.report.figures.drawing import Drawing
+from ironlaw.report.figures.sensitivity import answers_views
+from ironlaw.report.figures.vary import varied_view
 from ironlaw.report.gaps import gap_sentence, gaps
 from ironlaw.report.generation import HEADING as GENERATION_HEADING
 from ironlaw.report.generation import PAGE_HEADINGS, generation_page
@@ -55,9 +58,7 @@ from ironlaw.report.recommendation import (
     recommendation_sentence,
 )
 from ironlaw.report.run_time import run_bar
-from ironlaw.report.sensitivity_figure import answers_views
 from ironlaw.report.vary import explanation_at
-from ironlaw.report.vary_figures import varied_view
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain, plain_json
@@ -160,8 +161,8 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "summary": summary(explanation, asked),
         "table": table,
         **_rows(table, document),
-        "bars": figures.time_bars(explanation, name=f"{prefix}bars"),
-        "more_bars": figures.time_bars(explanation, name=f"{prefix}more-bars", of_experiments=True),
+        "bars": time_bars(explanation, name=f"{prefix}bars"),
+        "more_bars": time_bars(explanation, name=f"{prefix}more-bars", of_experiments=True),
         "sections": [
             section(comparison, explanation, document, explanation.comparisons.index(comparison), prefix=prefix)
             for comparison in widest_first(asked)
@@ -171,7 +172,7 @@ def fragment_content(explanation: Explanation, recording: Recording | None, *, p
         "answers": answers_views(explanation, prefix=prefix),
         "icicles": _icicles(explanation, prefix),
         "strips": _strips(recording, explanation, prefix) if recording else [],
-        "map": figures.association_map(_asked_associations(explanation), name=f"{prefix}associations"),
+        "map": association_map(_asked_associations(explanation), name=f"{prefix}associations"),
         "associations": [item for item in explanation.associations if is_known(item.correlation)],
         "varied": varied_view(explanation, prefix=prefix),
         "waterfall": waterfall_rows(explanation),
@@ -200,9 +201,9 @@ def _rows(table: ArmsTable, document: dict[str, Any]) -> dict[str, Any]:
 
 def _strips(recording: Recording, explanation: Explanation, prefix: str) -> list[Drawing]:
     """Every turn of the arms requested and, when experiments added some, of those."""
-    drawn = [figures.rounds_strip(recording, explanation, name=f"{prefix}rounds")]
+    drawn = [rounds_strip(recording, explanation, name=f"{prefix}rounds")]
     if added_arms(explanation):
-        drawn.append(figures.rounds_strip(recording, explanation, name=f"{prefix}more-rounds", of_experiments=True))
+        drawn.append(rounds_strip(recording, explanation, name=f"{prefix}more-rounds", of_experiments=True))
     return [drawing for drawing in drawn if drawing is not None]
 
 

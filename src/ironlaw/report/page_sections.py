@@ -9,13 +9,15 @@ from ironlaw.explanation import NOT_RECORDED, NOT_SAMPLED, Comparison, Explanati
 from ironlaw.explanation.account import Account, AccountRow
 from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.missing import Missing, is_known
-from ironlaw.report import figures, layer_figures, words
+from ironlaw.report import words
 from ironlaw.report.account import account_sentences, named_rows
-from ironlaw.report.account_figures import account_bars
 from ironlaw.report.attached import operator_lines
-from ironlaw.report.drawing import Drawing
-from ironlaw.report.layer_code import has_layer_code, layer_code_cell
-from ironlaw.report.layers import ledger_notes
+from ironlaw.report.figures.account import account_bars
+from ironlaw.report.figures.comparisons import cause_waterfall, split_waterfall
+from ironlaw.report.figures.drawing import Drawing
+from ironlaw.report.figures.layers import ledger_over_depth, roofline
+from ironlaw.report.layers.code import has_layer_code, layer_code_cell
+from ironlaw.report.layers.table import ledger_notes
 from ironlaw.report.quantity import TIME, number, scale_for, shown
 from ironlaw.text import plain
 
@@ -109,13 +111,13 @@ def _why_not(part: object) -> str:
 
 def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
     drawn = [
-        figures.cause_waterfall(comparison, name=f"{name}causes"),
-        figures.split_waterfall(comparison, explanation, name=f"{name}split"),
+        cause_waterfall(comparison, name=f"{name}causes"),
+        split_waterfall(comparison, explanation, name=f"{name}split"),
     ]
     ledger = comparison.ledger
     if not isinstance(ledger, Missing):
-        drawn.append(layer_figures.ledger_over_depth(comparison, ledger, name=f"{name}depth"))
-        drawn.append(layer_figures.roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
+        drawn.append(ledger_over_depth(comparison, ledger, name=f"{name}depth"))
+        drawn.append(roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
     return [drawing for drawing in drawn if drawing is not None]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ironlaw.explanation import RunTime
 from ironlaw.fact import Activity
 from ironlaw.missing import Maybe, Missing
-from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, margins
+from ironlaw.report.figures.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, margins
 from ironlaw.report.quantity import TIME, amount, percent
 
 _SAID = 3  # activities besides counted inferences that the sentence names

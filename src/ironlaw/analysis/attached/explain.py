@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled
 from ironlaw.analysis.attached.arms import AttachedArm, AttachedPairs, arms_of
 from ironlaw.analysis.attached.code import sampled_of

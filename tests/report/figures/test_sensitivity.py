@@ -7,7 +7,7 @@ import re
 from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
 from ironlaw.replay import Use
-from ironlaw.report.sensitivity_figure import answers_over_time
+from ironlaw.report.figures.sensitivity import answers_over_time
 
 NOT_COMPARED = Missing("not compared")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ironlaw.explanation.split import REPLACED, LedgerRow, Term
 from ironlaw.missing import Missing
-from ironlaw.report.layers import show_ledger
+from ironlaw.report.layers.table import show_ledger
 from tests.report import explanations
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ironlaw.explanation import Explanation
 from ironlaw.explanation.sensitivity import LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
-from ironlaw.report.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.figures.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.sensitivity import cells, footing, headings, headline
 from ironlaw.text import plain

@@ -13,7 +13,18 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import Ledger, LedgerRow, Term
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report import words
-from ironlaw.report.drawing import HATCHES, SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened, stairs
+from ironlaw.report.figures.drawing import (
+    HATCHES,
+    SERIES,
+    Drawing,
+    Ink,
+    canvas,
+    finish,
+    grid_lines,
+    margins,
+    shortened,
+    stairs,
+)
 from ironlaw.report.quantity import TIME, Scale, scale_for
 from ironlaw.text import plain
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ironlaw.analysis.account.account import account
+from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 from ironlaw.explanation.account import Category

@@ -7,7 +7,7 @@ from typing import Any
 from ironlaw.explanation.split import Flips, Ledger, LedgerRow
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
-from ironlaw.report.layer_code import layer_code_value
+from ironlaw.report.layers.code import layer_code_value
 from ironlaw.report.quantity import MILLISECONDS
 
 

@@ -20,7 +20,17 @@ from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
-from ironlaw.report.drawing import Drawing, Ink, canvas, dots, finish, grid_lines, label_width, margins, shortened
+from ironlaw.report.figures.drawing import (
+    Drawing,
+    Ink,
+    canvas,
+    dots,
+    finish,
+    grid_lines,
+    label_width,
+    margins,
+    shortened,
+)
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
 from ironlaw.report.verdicts import share_text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ironlaw.explanation import ArmSummary, Comparison
 from ironlaw.explanation.account import Account, Category, Executed
 from ironlaw.report.account import code_name, named_rows, share_cell
-from ironlaw.report.drawing import (
+from ironlaw.report.figures.drawing import (
     HATCHES,
     SERIES,
     Drawing,

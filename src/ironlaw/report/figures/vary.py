@@ -11,7 +11,7 @@ from ironlaw.explanation import Explanation
 from ironlaw.explanation.varied import GainSeries, Varied
 from ironlaw.missing import Missing
 from ironlaw.point import Point
-from ironlaw.report.drawing import SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.figures.drawing import SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import TIMES, number
 from ironlaw.report.vary import HEADING, headings, next_sentence, series_sentences, table_rows, varied_of, verdict_text
 from ironlaw.text import plain
