@@ -25,6 +25,7 @@ from ironlaw.observed import Observed
 
 # Relative difference below which two arms have equally much of a cause: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05
+_SMALL_SHARE = 0.1  # of the time: percentages below are given with one decimal
 
 
 class Part(Enum):
@@ -88,6 +89,10 @@ class Cause:
     guesses: tuple[Guess, ...] = ()
     # The code that does what the cause consists of and little else; empty where it is in code that does more.
     located_in: tuple[Category, ...] = ()
+    # Where the share of an arm's time in that code is all that readings can show: what such an arm does, as the
+    # predicate of a sentence, and the share from which on this is consistent with the cause.
+    does: str = ""
+    least_share: float = 1.0
     # Where one entry of the readings decides: the count of the census that is its burden, or the check that finds it,
     # and why an arm with none is excluded, as a clause.
     count: str = ""
@@ -145,7 +150,11 @@ class Cause:
         """The readings of the slower arm that are consistent with the cause, for a cause without a switch; empty if
         there are none.
         """
-        return ""
+        share = arm.share_of(*self.located_in)
+        if not self.does or share < self.least_share:
+            return ""
+        digits = 1 if self.least_share < _SMALL_SHARE else 0
+        return f"{arm.arm.name} {self.does} for {share:.{digits}%} of its time"
 
     def nodes(self, arm: Observed) -> str:
         """The nodes of an arm that show the cause, by name in parentheses; empty if none is known."""

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.explanation.account import Category
-from ironlaw.machine import Machine
-from ironlaw.missing import Maybe
-from ironlaw.observed import Observed
-
-LEAST_SHARE = 0.02  # of the time: less is no reason for a difference that anybody looks into
 
 
 class ExceptionUnwinding(Cause):
@@ -24,11 +19,8 @@ class ExceptionUnwinding(Cause):
         "quantized convolutions look for a method that is not there"
     )
     located_in = (Category.EXCEPTIONS,)
-
-    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
-        """Samples fall into the unwinder."""
-        share = arm.share_of(Category.EXCEPTIONS)
-        return f"{arm.arm.name} unwinds C++ exceptions for {share:.1%} of its time" if share >= LEAST_SHARE else ""
+    does = "unwinds C++ exceptions"
+    least_share = 0.02  # less is no reason for a difference that matters
 
 
 CAUSE = ExceptionUnwinding()

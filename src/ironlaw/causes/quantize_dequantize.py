@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
 from ironlaw.explanation.account import Category
-from ironlaw.machine import Machine
-from ironlaw.missing import Maybe
-from ironlaw.observed import Observed
-
-LEAST_SHARE = 0.15  # of the time
 
 
 class QuantizeDequantize(Cause):
@@ -21,11 +16,8 @@ class QuantizeDequantize(Cause):
     order = 350
     example = "the census counts quantize and dequantize operators; their rows are in the ledger"
     located_in = (Category.QUANTIZE,)
-
-    def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
-        """Samples fall into code that quantizes and dequantizes."""
-        share = arm.share_of(Category.QUANTIZE)
-        return f"{arm.arm.name} quantizes and dequantizes for {share:.0%} of its time" if share >= LEAST_SHARE else ""
+    does = "quantizes and dequantizes"
+    least_share = 0.15
 
 
 CAUSE = QuantizeDequantize()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ironlaw.machine.cpu_list import parse_cpu_list
+
 
 def neighbours(cpus: Iterable[int], root: Path = Path("/")) -> tuple[int, ...]:
     """All CPUs of the NUMA node that holds these CPUs; only these CPUs if there is none or it is unknown.
@@ -14,18 +16,9 @@ def neighbours(cpus: Iterable[int], root: Path = Path("/")) -> tuple[int, ...]:
     own = set(cpus)
     for path in (root / "sys/devices/system/node").glob("node[0-9]*/cpulist"):
         try:
-            node = _cpus(path.read_text())
+            node = parse_cpu_list(path.read_text())
         except (OSError, ValueError):
             continue
         if own <= node:
             return tuple(sorted(node))
     return tuple(sorted(own))
-
-
-def _cpus(listed: str) -> set[int]:
-    """The CPUs of a list such as 0-3,8."""
-    found: set[int] = set()
-    for part in filter(None, listed.strip().split(",")):
-        first, _, last = part.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
-    return found

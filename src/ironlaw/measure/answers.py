@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ironlaw.errors import ArmFailed
 from ironlaw.fact import Outputs, kept_places
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.inputs import leaves
 from ironlaw.program import Program
 
 # Numbers kept of an arm's answers: 4 MiB. A classifier's are 64 thousand; the whole outputs of a detector may be 45
@@ -79,15 +79,6 @@ def _kept(arm: str, answered: list[_Answered], probes: tuple[int, ...], *, diges
         input_forms=first.input_forms,
         digest=seen.hexdigest(),
     )
-
-
-def leaves(output: Any) -> list[Any]:
-    """The tensors or arrays inside an output, in order: itself, or those of a tuple, list, mapping or record."""
-    if isinstance(output, Mapping):
-        return [leaf for value in output.values() for leaf in leaves(value)]
-    if isinstance(output, list | tuple):
-        return [leaf for value in output for leaf in leaves(value)]
-    return [output] if hasattr(output, "shape") else []
 
 
 def _answered(probe: tuple[Any, ...], output: Any) -> _Answered:

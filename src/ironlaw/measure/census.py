@@ -15,10 +15,10 @@ from ironlaw.factors.activation_ranges import range_finders
 from ironlaw.factors.casts import WeightCasts
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.file_graph import NO_GRAPH, FileGraph
-from ironlaw.measure.answers import leaves
 from ironlaw.measure.compilations import graph_breaks
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models.file_graphs import read_graph
+from ironlaw.models.inputs import leaves
 from ironlaw.program import OperatorCensus, Program
 
 # Operators that convert or simulate, by the last part of their name.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ironlaw.measure.answers import leaves
 from ironlaw.measure.pool import working_threads
 from ironlaw.measure.train_mode import layers_as_in_training
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.inputs import leaves
 from ironlaw.program import Program
 
 NOT_CHECKED = Missing("is looked at in the first replicate of an arm")

@@ -8,8 +8,8 @@ from typing import Any
 
 from ironlaw.errors import ArmFailed
 from ironlaw.fact import Labelled
-from ironlaw.measure.answers import leaves
 from ironlaw.models import LoadedModel, torch_use
+from ironlaw.models.inputs import leaves
 from ironlaw.models.labels import Label
 from ironlaw.program import Program
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from ironlaw.measure.answers import leaves
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.inputs import leaves
 from ironlaw.program import Program
 
 _FLAGS = ("training", "train")  # what torch's operators call the argument that says so

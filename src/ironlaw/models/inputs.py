@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Arguments = tuple[Any, ...]
+
+
+def leaves(given: Any) -> list[Any]:
+    """The tensors or arrays inside arguments or an output, in order; numbers, texts and None are left out.
+
+    `given` is one of them, or a tuple, list, mapping or record of any depth that holds them.
+    """
+    if isinstance(given, Mapping):
+        return [leaf for value in given.values() for leaf in leaves(value)]
+    if isinstance(given, list | tuple):
+        return [leaf for value in given for leaf in leaves(value)]
+    return [given] if hasattr(given, "shape") else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,16 +16,10 @@ from ironlaw.report.columns import comparison_speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.json_values import estimate_value, gap
 from ironlaw.report.quantity import TIME, Scale, measured, number, ratio, scale_for
-from ironlaw.report.words import OUTCOME_SIGNS, OUTCOME_WORDS, joined
+from ironlaw.report.words import DIFFERENCE_WORDS, OUTCOME_SIGNS, OUTCOME_WORDS, joined
 from ironlaw.text import plain
 
 HEADING = "Where it turns"
-_WORDS = {
-    Difference.FASTER: "faster",
-    Difference.SLOWER: "slower",
-    Difference.NONE_SHOWN: "none shown",
-    Difference.UNPROVEN: "unproven",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +34,12 @@ class PointRow:
 
 
 def varied_of(explanation: Explanation) -> Varied | None:
-    """What varies; None of an explanation at one point."""
+    """What was varied; None if nothing was."""
     return None if isinstance(explanation.varied, Missing) else explanation.varied
 
 
 def explanation_at(explanation: Explanation, arm: str) -> Explanation:
-    """What the point of an arm says by itself; the explanation where nothing is varied."""
+    """The explanation of the point that an arm is at; the whole one if nothing is varied."""
     varied = varied_of(explanation)
     return explanation if varied is None else varied.explanation_of(arm, explanation)
 
@@ -92,7 +86,7 @@ def _speedup(comparison: Comparison) -> str:
 
 def word_of(difference: Difference | None) -> str:
     """What the table calls a difference; empty for a control."""
-    return "" if difference is None else _WORDS[difference]
+    return "" if difference is None else DIFFERENCE_WORDS[difference]
 
 
 def where(setting: str, value: str) -> str:
@@ -121,7 +115,9 @@ def _turning(series: GainSeries) -> str:
     changed, control = plain(series.changed), plain(series.control)
     ends = [_strongest(series, Difference.FASTER), _strongest(series, Difference.SLOWER)]
     ends.sort(key=series.gains.index)
-    first, second = ((_factor(gain), _WORDS[gain.difference], where(series.setting, gain.value)) for gain in ends)
+    first, second = (
+        (_factor(gain), DIFFERENCE_WORDS[gain.difference], where(series.setting, gain.value)) for gain in ends
+    )
     return (
         f"{changed} is {first[0]} {first[1]} than {control} at {first[2]} and {second[0]} {second[1]} at {second[2]}; "
         f"it turns {joined([_between(series, turn) for turn in series.turns])}."
@@ -137,7 +133,7 @@ def _between(series: GainSeries, turn: TurningPoint) -> str:
 
 def _steady(series: GainSeries) -> str:
     first, last = series.gains[0], series.gains[-1]
-    word = _WORDS[first.difference]
+    word = DIFFERENCE_WORDS[first.difference]
     return (
         f"{plain(series.changed)} is {word} than {plain(series.control)} at every point: {_factor(first)} at "
         f"{where(series.setting, first.value)}, {_factor(last)} at {where(series.setting, last.value)}. "
@@ -151,7 +147,7 @@ def _open(series: GainSeries) -> str:
     reasons = [f"at {where(series.setting, gain.value)} {_why_open(gain)}" for gain in others]
     known = (
         [
-            f"{_factor(gain)} {_WORDS[gain.difference]} at {where(series.setting, gain.value)}"
+            f"{_factor(gain)} {DIFFERENCE_WORDS[gain.difference]} at {where(series.setting, gain.value)}"
             for gain in dict.fromkeys((shown[0], shown[-1]))
         ]
         if shown
@@ -205,7 +201,7 @@ def verdict_text(series: GainSeries) -> str:
 
 
 def control_sentences(varied: Varied) -> list[str]:
-    """What the controls of all points say; in one sentence where none of them moved."""
+    """The results of the controls at all points; one sentence if none of them moved."""
     explanations = [found.explanation for found in varied.points]
     checks = [one.control_check for one in explanations]
     still = [check for check in checks if not isinstance(check, Missing) and check.difference is Difference.NONE_SHOWN]

@@ -24,6 +24,13 @@ TERM_TITLES: dict[Term, str] = {
     Term.CPU_TIME: "CPU time",
 }
 
+DIFFERENCE_WORDS: dict[Difference, str] = {
+    Difference.FASTER: "faster",
+    Difference.SLOWER: "slower",
+    Difference.NONE_SHOWN: "none shown",
+    Difference.UNPROVEN: "unproven",
+}
+
 OUTCOME_WORDS: dict[Outcome, str] = {
     Outcome.CONFIRMED: "confirmed",
     Outcome.REFUTED: "refuted",
@@ -81,4 +88,5 @@ def sentence(text: str) -> str:
 
 
 def ended(text: str) -> str:
+    """A text with a full stop, unless it ends in punctuation that closes a sentence."""
     return text if text.endswith((".", "!", "?")) else text + "."

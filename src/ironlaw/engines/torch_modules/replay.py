@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.models.inputs import leaves
 from ironlaw.replayer import Begun, Flipped, ReplaySite, Rounding
 
 HOW = "torch.fx, the network run from the layer on, with torch's fake quantization of what is int8"
@@ -107,7 +108,7 @@ class TorchReplayer:
         )
 
     def open(self, places: Sequence[int]) -> None:
-        """Nothing: one traced module serves them all."""
+        """Do nothing: one traced module serves all sites."""
 
     def begin(self, arguments: tuple[Any, ...]) -> Begun:
         """Run both networks, and keep all values."""
@@ -132,7 +133,7 @@ class TorchReplayer:
         )
 
     def value_of(self, step: Rounding) -> Any:
-        """What a tensor was in the float network."""
+        """The values of a tensor in the float network."""
         return next(_array(value) for node, value in self._in_float.items() if node.name == step.name)
 
     def mixed(self, floats: frozenset[int]) -> Callable[[tuple[Any, ...]], list[Any]]:
@@ -147,7 +148,7 @@ class TorchReplayer:
         return run
 
     def _without(self, layers: Collection[_Layer]) -> _Mix:
-        """All in int8 but these, whose outputs stay float where nothing that is int8 reads them."""
+        """The mix with all layers in int8 but these, whose outputs stay float where no int8 layer reads them."""
         left = {layer.node for layer in layers}
         loose = {
             layer.gives
@@ -167,7 +168,7 @@ class TorchReplayer:
         running = _interpreter(self, mix, keep)
         with torch.inference_mode():
             given = running.run(*self._arguments, initial_env=start)
-        return [_array(one) for one in _leaves(given)]
+        return [_array(one) for one in leaves(given)]
 
     def step_of(self, node: Any) -> Rounding | None:
         """The rounding of an observer's tensor."""
@@ -210,7 +211,7 @@ def _interpreter(of: TorchReplayer, mix: _Mix, keep: dict[Any, Any] | None) -> A
 
 
 def rounded(value: Any, step: Rounding | None) -> Any:
-    """A tensor as int8 has it."""
+    """A tensor rounded to int8 and back."""
     import torch
 
     if step is None:
@@ -232,14 +233,6 @@ def _rounded_weight(module: Any) -> Any:
     return torch.fake_quantize_per_channel_affine(
         weight, scale.float(), zero.to(torch.int32), int(observer.ch_axis), least, most
     )
-
-
-def _leaves(given: Any) -> list[Any]:
-    if isinstance(given, dict):
-        return [leaf for value in given.values() for leaf in _leaves(value)]
-    if isinstance(given, list | tuple):
-        return [leaf for value in given for leaf in _leaves(value)]
-    return [given] if hasattr(given, "shape") else []
 
 
 def _array(value: Any) -> Any:

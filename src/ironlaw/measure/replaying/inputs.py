@@ -1,4 +1,4 @@
-"""The inputs of a replay, by what they are there for; no input is there for two things."""
+"""The inputs of a replay by use: to calibrate, to choose by, held out; no input has two uses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ironlaw.measure.answers import leaves
 from ironlaw.models import LoadedModel
 from ironlaw.models.images import check_folder, crops, decode
+from ironlaw.models.inputs import leaves
 from ironlaw.replay import Use
 
 Arguments = tuple[Any, ...]
@@ -19,13 +19,13 @@ _SEED = 7919  # apart from the seeds of the probes and of the crops that calibra
 
 @dataclass(slots=True, kw_only=True)
 class Inputs:
-    """By use; `notes` say what could not be kept apart."""
+    """Inputs by use; `notes` state where uses could not be kept apart."""
 
     by_use: dict[Use, list[Arguments]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def first(self, counts: dict[Use, int]) -> Inputs:
-        """That many of each."""
+        """The first inputs of each use, this number of them."""
         return Inputs(by_use={use: one[: counts.get(use, 0)] for use, one in self.by_use.items()}, notes=self.notes)
 
 
@@ -82,5 +82,5 @@ def _digest(arguments: Arguments) -> str:
 
 
 def count(inputs: Iterable[Arguments]) -> int:
-    """How many rows inputs have together."""
+    """The total number of rows of some inputs."""
     return sum(int(leaves(one)[0].shape[0]) if leaves(one) and leaves(one)[0].shape else 1 for one in inputs)

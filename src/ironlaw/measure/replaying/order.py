@@ -1,4 +1,4 @@
-"""What a twin does that is ordered to replay layers: opens the model, and asks its engine for a replayer."""
+"""The order to replay layers, as a twin executes it: open the model, and replay by the engine's replayer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ironlaw.engines import ENGINES, Execution, Replaying, engine
 from ironlaw.errors import ArmFailed
-from ironlaw.measure.answers import leaves
 from ironlaw.measure.replaying.inputs import Inputs, inputs_of
 from ironlaw.measure.replaying.replays import compared, mixtures, replay
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, open_model
+from ironlaw.models.inputs import leaves
 from ironlaw.replay import Replay
 from ironlaw.replayer import Replayer
 from ironlaw.variant import ENGINE
@@ -26,7 +26,7 @@ CHOSEN = (
 
 
 def replay_layers(setup: TwinSetup, order: ReplayLayers, *, threads: int) -> Replay:
-    """The replay of an arm; where it has no layers that can be replayed, why."""
+    """The replay of an arm, or why its layers cannot be replayed."""
     arm, variant = setup.arm, setup.arm.variant
     by = engine(variant.level(ENGINE))
     if not isinstance(by, Replaying):

@@ -10,6 +10,7 @@ from ironlaw.explanation import Difference
 from ironlaw.report.break_even import sentences
 from ironlaw.report.html import template_environment
 from ironlaw.report.palette import page_palette
+from ironlaw.report.words import DIFFERENCE_WORDS
 from ironlaw.text import plain
 
 _CLASSES = {
@@ -93,6 +94,6 @@ def _cell(gain: Gain) -> GridCell:
     return GridCell(
         kind=_CLASSES[gain.difference],
         gain=sentences.gain_text(gain),
-        word=sentences.DIFFERENCE_WORDS[gain.difference],
+        word=DIFFERENCE_WORDS[gain.difference],
         repaid=sentences.repaid_sentence(gain),
     )

@@ -1,4 +1,4 @@
-"""What a break-even map says, in words."""
+"""A break-even map in words."""
 
 from __future__ import annotations
 
@@ -11,20 +11,15 @@ from ironlaw.explanation import Difference
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.quantity import COUNT, TIME, TIMES, amount, decimal, significant_decimals
 from ironlaw.report.quantity import ratio as ratio_text
+from ironlaw.report.words import DIFFERENCE_WORDS
 from ironlaw.text import plain
 
 _MOST_FACTS = 4
 _AXIS_WORDS = {Axis.BATCH: "batch", Axis.THREADS: "threads", Axis.SHAPE: "shape"}
-DIFFERENCE_WORDS = {
-    Difference.FASTER: "faster",
-    Difference.SLOWER: "slower",
-    Difference.NONE_SHOWN: "none shown",
-    Difference.UNPROVEN: "unproven",
-}
 
 
 def progress_sentence(drawn: BreakEvenMap) -> str:
-    """How much of the sweep is there."""
+    """How many cells of the sweep have a result."""
     return f"{drawn.measured} of {drawn.cells} cells are measured."
 
 
@@ -89,7 +84,7 @@ def turn_sentence(turn: SignTurn) -> str:
 
 
 def no_turn_sentence(drawn: BreakEvenMap) -> str:
-    """What is to be said where no sign turns."""
+    """The sentence for a map on which no sign turns."""
     if any(gain.difference in (Difference.FASTER, Difference.SLOWER) for gain in drawn.gains):
         return "No gain turns into a loss, or a loss into a gain, in any measured cell."
     return "No cell shows a faster or slower arm, so no sign can change; a larger budget may show one."

@@ -13,6 +13,7 @@ from ironlaw.explanation import Difference
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.doubts import concern_sentence
+from ironlaw.report.words import DIFFERENCE_WORDS
 from ironlaw.text import plain
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
@@ -69,7 +70,7 @@ def _table(gains: list[Gain]) -> Table:
             str(place.threads),
             str(place.batch),
             Text(sentences.gain_text(gain)),
-            Text(sentences.DIFFERENCE_WORDS[gain.difference]),
+            Text(DIFFERENCE_WORDS[gain.difference]),
             Text(sentences.repaid_text(gain.inputs_to_repay)),
             style=_STYLES.get(gain.difference, ""),
         )

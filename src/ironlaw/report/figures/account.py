@@ -1,4 +1,4 @@
-"""The pictures of what executed: a comparison's account as mirrored bars, and an arm's code as an icicle."""
+"""Pictures of executed code: a comparison's account as mirrored bars, and an arm's code as an icicle."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ironlaw.explanation.account import Account, Category, Executed
 from ironlaw.report.account import code_name, named_rows, share_cell
 from ironlaw.report.figures.drawing import (
     HATCHES,
+    ROW_IN,
     SERIES,
     Drawing,
     Ink,
@@ -25,7 +26,6 @@ from ironlaw.text import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROW_IN = 0.32
 _ROWS = 10  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
@@ -66,7 +66,7 @@ def account_bars(comparison: Comparison, account: Account, *, name: str) -> Draw
     scale = scale_for(TIME, times)
     labels = [one.name for one in rows]
     longest = max(time.high for one in rows for time in (one.row.control_ns, one.row.changed_ns)) / scale.size
-    with canvas(0.75 + _ROW_IN * len(rows)) as (figure, [ax]):
+    with canvas(0.75 + ROW_IN * len(rows)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.9, top=0.3)
         places = range(len(rows))
         control = [-one.row.control_ns.value / scale.size for one in rows]

@@ -1,4 +1,4 @@
-"""The pictures of a report that show arms, comparisons, rounds and associations."""
+"""Pictures of arms, comparisons, rounds and associations."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
 from ironlaw.report.figures.drawing import (
+    ROW_IN,
     Drawing,
     Ink,
     canvas,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from ironlaw.fact import Reading
     from ironlaw.recording import Recording
 
-_ROW_IN = 0.32
 _BREAK = float("nan")  # where a line of matplotlib's is interrupted
 _NEGLIGIBLE = 0.005  # of the difference: less is rounding, not a remainder
 
@@ -60,7 +60,7 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
     scale = scale_for(TIME, values)
     added, control = added_arms(explanation), control_name(explanation)
     labels = [shortened(arm.arm) for arm in arms]
-    with canvas(0.6 + _ROW_IN * len(arms)) as (figure, [ax]):
+    with canvas(0.6 + ROW_IN * len(arms)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.6)
         inks = [Ink.CONTROL if arm.arm == control else Ink.CHANGED for arm in arms]
         hatches = ["////" if arm.arm in added else "" for arm in arms]
@@ -215,7 +215,7 @@ def cause_steps(comparison: Comparison) -> list[BarStep]:
 
 def _waterfall(steps: list[BarStep], scale: Scale, *, name: str, title: str, caption: str, axis: str) -> Drawing:
     labels = [step.label for step in steps]
-    with canvas(0.6 + _ROW_IN * len(steps)) as (figure, [ax]):
+    with canvas(0.6 + ROW_IN * len(steps)) as (figure, [ax]):
         margins(figure, left=label_width(labels), right=1.7)
         lows, highs = zip(*(sorted((step.start / scale.size, step.end / scale.size)) for step in steps), strict=True)
         lengths = [high - low for low, high in zip(lows, highs, strict=True)]
@@ -290,7 +290,7 @@ def association_map(associations: Sequence[Association], *, name: str = "associa
     counters = list(dict.fromkeys(item.counter for item in known))
     groups = list(dict.fromkeys((item.over, item.arm) for item in known))
     labels = [shortened(f"{over}: {arm}" if arm else over) for over, arm in groups]
-    with canvas(0.75 + _ROW_IN * len(groups)) as (figure, [ax]):
+    with canvas(0.75 + ROW_IN * len(groups)) as (figure, [ax]):
         margins(figure, left=label_width(labels), top=0.55, bottom=0.1)
         for item in known:
             _association_cell(ax, counters.index(item.counter), groups.index((item.over, item.arm)), item)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 WIDTH_IN = 9.0
+ROW_IN = 0.32  # height of a row of bars
 
 
 class Ink(Enum):
@@ -61,7 +62,7 @@ class Drawing:
 
 @contextmanager
 def canvas(height_in: float, *, rows: int = 1, columns: int = 1, **grid: Any) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure and its axes in the house style; lengths in inches, `grid` as for subplots."""
+    """A figure and its axes in the style of all reports; lengths in inches, `grid` as for subplots."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -96,12 +97,12 @@ def margins(figure: Figure, *, left: float, right: float = 0.15, top: float = 0.
 
 
 def label_width(labels: Sequence[str]) -> float:
-    """The inches that the longest of the labels needs at the house's size, up to a third of the figure."""
+    """The width in inches of the longest label at the default font size, at most a third of the figure."""
     return min(WIDTH_IN / 3, 0.25 + 0.075 * max((len(label) for label in labels), default=0))
 
 
 def shortened(text: str, *, longest: int = 36) -> str:
-    """A name from outside as it fits beside an axis, its middle left out."""
+    """A name shortened in the middle to fit beside an axis."""
     name = plain(text)
     if len(name) <= longest:
         return name
