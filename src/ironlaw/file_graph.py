@@ -59,7 +59,7 @@ class NodeFate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphChange:
-    """Nodes with one fate and of the same types: their names in the changed file, of vanished ones in the control's.
+    """Nodes with one fate and the same types: their names in the changed file, or in the control's if they vanished.
 
     `control_ns` and `changed_ns` are the times of the layers that are known by these names, per inference.
     """
@@ -74,7 +74,7 @@ class GraphChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphDiff:
-    """Two files: how many nodes are the same in both, and what differs, what takes most time first."""
+    """The difference of two files: the number of nodes that are the same, and what differs, most time first."""
 
     same: int
     changes: tuple[GraphChange, ...]

@@ -36,7 +36,7 @@ class Phase:
 
     @classmethod
     def read(cls, level: str) -> Maybe[Phase]:
-        """The phase that a level of the factor stands for: `prefill:128`, `decode:32`; of others why there is none."""
+        """Read a level of the factor: `prefill:128`, `decode:32`; a gap for any other level."""
         written = _WRITTEN.fullmatch(level)
         return cls(kind=PhaseKind(written[1]), tokens=int(written[2])) if written else NO_PHASE
 
@@ -45,10 +45,10 @@ class Phase:
 
     @property
     def depth(self) -> int:
-        """How many tokens are in the key-value cache when an inference begins."""
+        """The number of tokens in the key-value cache when an inference begins."""
         return self.tokens if self.kind is PhaseKind.DECODE else 0
 
     @property
     def processed(self) -> int:
-        """How many tokens one inference processes."""
+        """The number of tokens that one inference processes."""
         return self.tokens if self.kind is PhaseKind.PREFILL else 1

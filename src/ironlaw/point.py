@@ -1,4 +1,4 @@
-"""A point: where an arm is in what a recording varies, as batch=4, threads=2 or a keyword of the model's factory."""
+"""A point: the values of varied settings for an arm, as batch=4, threads=2 or a keyword of the model's factory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Point:
         return int(self.value(BATCH) or otherwise)
 
     def keywords(self) -> dict[str, object]:
-        """What a factory is called with."""
+        """The keyword arguments for a factory."""
         return {name: read_value(value) for name, value in self.settings if name not in (BATCH, THREADS)}
 
 
@@ -48,7 +48,7 @@ NOWHERE = Point()
 
 
 def read_value(text: str) -> object:
-    """A number, a truth value or None where the text is one in Python, else the text."""
+    """Convert a text to a number, a boolean or None if Python reads it as one; otherwise return the text."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -64,7 +64,7 @@ def points_of(varied: Mapping[str, tuple[str, ...]]) -> tuple[Point, ...]:
 
 
 def read_varied(texts: object, *, name: str) -> dict[str, tuple[str, ...]]:
-    """What is varied, by setting: from batch=1,4,16, from several of these, or from a mapping of lists.
+    """Read the values to vary, by setting: from batch=1,4,16, from several of these, or from a mapping of lists.
 
     Raises:
         BadInput: it is not that, or a value does not fit its setting.

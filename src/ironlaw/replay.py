@@ -15,7 +15,7 @@ from ironlaw.missing import Maybe, Missing
 
 
 class Use(Enum):
-    """What inputs are there for."""
+    """The use of inputs."""
 
     CALIBRATING = "calibrating"
     CHOOSING = "choosing"
@@ -116,7 +116,7 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """Layers of an arm, each replayed; or why they cannot be.
+    """The replayed layers of an arm, or why they cannot be replayed.
 
     `whole` is the replayed network with every layer in int8, `arm_itself` what the arm's own program answers: where the
     two differ, the replay is not of that program. `how` says by what the layers were replayed.

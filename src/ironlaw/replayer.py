@@ -1,4 +1,4 @@
-"""What an engine offers to replay an arm's layers: a network whose layers are in int8 or in float as requested."""
+"""The interface by which an engine replays layers: a network whose layers are in int8 or in float as requested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Rounding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaySite:
-    """A layer that can be replayed; what its fields mean is said in `ironlaw.replay.ReplayedLayer`."""
+    """A layer that can be replayed; `ironlaw.replay.ReplayedLayer` describes its fields."""
 
     name: str
     path: str
@@ -49,7 +49,7 @@ class Flipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """What one input gave in the float network and in the int8 one."""
+    """The results of one input in the float network and in the int8 one."""
 
     in_float: list[Any]
     in_int8: list[Any]
@@ -63,16 +63,16 @@ class Replayer(Protocol):
     at_once: int  # sites for which there is memory together
 
     def open(self, places: Sequence[int]) -> None:
-        """Make ready to flip these sites, and forget others."""
+        """Prepare to flip these sites, and release others."""
 
     def begin(self, arguments: tuple[Any, ...]) -> Begun:
-        """Run both networks on an input; what follows is of that input."""
+        """Run both networks on an input; the calls that follow refer to it."""
 
     def flip(self, place: int) -> Flipped:
-        """Replay one site on what it received."""
+        """Replay one site on the values that it received."""
 
     def value_of(self, step: Rounding) -> Any:
-        """What a tensor was in the float network."""
+        """The values of a tensor in the float network."""
 
     def mixed(self, floats: frozenset[int]) -> Callable[[tuple[Any, ...]], list[Any]]:
         """The int8 network with some sites left in float."""

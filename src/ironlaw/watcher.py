@@ -1,4 +1,4 @@
-"""Who is shown how far a run is: a bar in a terminal, the line of a sweep's cell, or nothing."""
+"""The interface to what shows the progress of a run: a bar on a terminal, a line of a sweep, or nothing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class Watcher(Protocol):
     """Receives the progress of a run, or of one cell of a sweep."""
 
     def progressed(self, done: float, doing: str) -> None:
-        """`done` is the share of the run behind us, 0 to 1; `doing` says what happens now."""
+        """Take the progress: `done` is the share of the run that is over, 0 to 1; `doing` names the current step."""
 
 
 class Unwatched:
-    """A watcher that does not look."""
+    """A watcher that shows nothing."""
 
     def progressed(self, done: float, doing: str) -> None:
-        """Nothing."""
+        """Ignore the progress."""

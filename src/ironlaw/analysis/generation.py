@@ -1,4 +1,4 @@
-"""From readings to the figures of generating text: tokens a second, bytes a token, shares of the ceilings."""
+"""From readings to the figures of text generation: tokens per second, bytes per token, shares of the ceilings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BY_TYPE = "weight_bytes_"
 
 
 def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
-    """The figures of an arm that was measured in a phase; of others why there are none."""
+    """The figures of an arm that was measured in a phase; for any other arm, why there are none."""
     phase = Phase.read(recording.plan.arm(row.arm).variant.level(PHASE))
     if isinstance(phase, Missing):
         return NOT_GENERATING
@@ -68,7 +68,7 @@ def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
 
 
 def _perplexity(counts: Mapping[str, Maybe[float]], recording: Recording) -> Maybe[float]:
-    """The exponential of the mean loss on a text; of random tokens there is none."""
+    """The exponential of the mean loss on a text; a gap for random tokens."""
     if any(isinstance(fact, RandomTokens) for fact in recording.circumstances):
         return Missing("its tokens are random, which no model predicts")
     nats = counts.get(TEXT_NATS, _NO_TEXT)
@@ -83,7 +83,7 @@ def _divergence(arm: str, recording: Recording) -> Maybe[float]:
 
 
 def _rate(wall_ns: Maybe[Estimate], tokens: int) -> Maybe[Estimate]:
-    """Tokens a second; the ends of the interval change places."""
+    """Tokens per second from ns per inference; the ends of the interval swap."""
     if isinstance(wall_ns, Missing):
         return wall_ns
     value, low, high = (tokens / ns * 1e9 for ns in (wall_ns.value, wall_ns.high, wall_ns.low))
@@ -97,7 +97,7 @@ def _reached(
     threads: Maybe[float],
     ceilings: Maybe[Ceilings],
 ) -> dict[str, Maybe[Estimate]]:
-    """The share of each ceiling, which was measured by as many threads as the arm has."""
+    """The share of each ceiling that was measured with the arm's number of threads."""
     if isinstance(ceilings, Missing):
         return {READING: Missing("the machine's ceilings were not measured")}
     if is_known(threads) and threads != ceilings.threads:
@@ -120,7 +120,7 @@ def _share(per_s: Maybe[Estimate], each: Maybe[float], ceiling: Maybe[float]) ->
 
 
 def gains_by_phase(on: Bench) -> tuple[GainByPhase, ...]:
-    """Every program that was compared in two phases: does its gain differ between them, does it turn?"""
+    """For every program compared in two phases: whether its gain differs between them, and whether it turns."""
     found = []
     for one, other in combinations(on.plan.pairs(), 2):
         phases = tuple(Phase.read(pair[1].variant.level(PHASE)) for pair in (one, other))
@@ -149,5 +149,5 @@ def _ratio(on: Bench, *terms: tuple[float, str]) -> Maybe[Estimate]:
 
 
 def _without_phase(arm: Arm, plan: Plan) -> tuple[str | None, str]:
-    """What an arm is but for its phase: its file, or the model, and its other levels."""
+    """What identifies an arm apart from its phase: its file or the model, and its other levels."""
     return arm.factory, str(arm.variant.with_level(PHASE, WHOLE))

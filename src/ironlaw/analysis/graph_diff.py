@@ -18,7 +18,7 @@ _NO_TIME = Missing("no layer of these names was timed")
 
 
 def with_graph_diff(comparison: Comparison, recording: Recording) -> Comparison:
-    """The comparison with what differs between its files; as it is where the arms do not run two of them."""
+    """The comparison with the difference between its files; unchanged unless the arms run two files."""
     factories = {arm.name: arm.factory for arm in recording.plan.arms}
     counted = {fact.arm: fact.graph for fact in recording.censuses if fact.graph.nodes}  # where older versions have it
     graphs = counted | {fact.arm: fact.graph for fact in recording.prepared if fact.graph.nodes}
@@ -71,7 +71,7 @@ def graph_diff(control: FileGraph, changed: FileGraph, ledger: Maybe[Ledger]) ->
 
 
 def _weight(change: GraphChange) -> tuple[float, int]:
-    """What takes most time in either file first; without times the most nodes."""
+    """Sort key: the most time in either file first; without times, the most nodes."""
     known = [time for time in (change.control_ns, change.changed_ns) if not isinstance(time, Missing)]
     return max(known, default=0.0), len(change.names)
 
@@ -102,7 +102,7 @@ def _are_of_a_sort(one: FileNode, other: FileNode) -> bool:
 
 
 def _have_a_role_in_common(one: FileNode, other: FileNode) -> bool:
-    """Whether both types have a role in common: Conv and QLinearConv."""
+    """Whether two operator types share a role, as Conv and QLinearConv do."""
     return one.kind == other.kind or (_are_of_a_sort(one, other) and bool(roles(one.kind) & roles(other.kind)))
 
 

@@ -91,7 +91,7 @@ def _all_series(plan: Plan, points: tuple[PointFound, ...], turns: Mapping[str, 
 
 
 def _ordered(points: list[PointFound], setting: str) -> list[PointFound]:
-    """Numbers by their size; where a value is no number, as they were given."""
+    """Values in ascending order if all are numbers, else in the given order."""
     values = {one.point: one.point.value(setting) or "" for one in points}
     try:
         return sorted(points, key=lambda one: float(values[one.point]))
@@ -100,7 +100,7 @@ def _ordered(points: list[PointFound], setting: str) -> list[PointFound]:
 
 
 def _proven(points: tuple[PointFound, ...]) -> dict[tuple[str, str], bool]:
-    """Of each comparison whether its sign holds among all of the recording, by Holm's rule."""
+    """For each comparison, whether its sign holds among all comparisons of the recording (Holm)."""
     values = {
         (comparison.control, comparison.changed): p_value(comparison.replicates)
         for one in points

@@ -1,4 +1,4 @@
-"""What more threads add to the rate of a phase of generating text, from one number of threads to the next."""
+"""How the rate of a phase of text generation grows from one number of threads to the next."""
 
 from __future__ import annotations
 

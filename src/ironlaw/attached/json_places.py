@@ -1,4 +1,4 @@
-"""Where a field of a JSON value stands in its text."""
+"""The position of a field of a JSON value in its text."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class CastPerCall(Cause):
     factors = ("casts",)
 
     def shows(self, arm: Observed) -> bool:
-        """It converts a part of its weights in each call that is worth looking at."""
+        """It converts a considerable part of its weights in each call."""
         return arm.census.get(self.count, 0.0) > LEAST_SHARE * arm.size_bytes
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:

@@ -32,7 +32,7 @@ class Recompilation(Cause):
         return not isinstance(arm.compilations, Missing) and arm.compilations > 0
 
     def burden(self, arm: Observed) -> Maybe[float]:
-        """How often, in the mean."""
+        """Compilations per counted inference."""
         return arm.compilations
 
     def excludes(self, arm: Observed) -> str:

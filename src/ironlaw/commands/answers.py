@@ -1,4 +1,4 @@
-"""ironlaw layers --answers: what each layer does to the answers, beside what int8 gains in it."""
+"""ironlaw layers --answers: the effect of each layer on the answers, beside the time int8 saves in it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _LADDER = (
 
 
 def built_engines() -> tuple[str, ...]:
-    """The installed engines that say what they were compiled for."""
+    """The installed engines that report what they were compiled for."""
     return tuple(
         name
         for name, declared in ENGINES.items()

@@ -1,4 +1,4 @@
-"""How an arm's answers depend on its layers, as an explanation has it: each alone in int8, and alone left in float."""
+"""The sensitivity of an arm's answers to its layers: each alone in int8, and each alone left in float."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AnswerAgreement:
 
     @property
     def least(self) -> Maybe[float]:
-        """The number that a demanded agreement is held against."""
+        """The number that is compared with the agreement requested."""
         if isinstance(self.agreement, Missing):
             return self.agreement
         return self.agreement.value if isinstance(self.column, Missing) else min(self.agreement.value, self.column)
@@ -60,7 +60,7 @@ class LayerAnswers:
 
     @property
     def lost(self) -> float:
-        """What the answers lose by it alone in int8, on the inputs that layers are chosen by."""
+        """The share of the answer lost with this layer alone in int8, on the inputs to choose by."""
         found = self.alone.get(Use.CHOOSING) or next(iter(self.alone.values()))
         return found.lost
 
@@ -114,7 +114,7 @@ class LeftInFloat:
 
     @property
     def optimism(self) -> Maybe[float]:
-        """By how much the agreement on the inputs that it was chosen by is above that on held-out ones."""
+        """The agreement on the inputs it was chosen by minus that on held-out inputs."""
         if isinstance(self.chosen_by, Missing):
             return self.chosen_by
         if isinstance(self.held_out, Missing):

@@ -1,4 +1,4 @@
-"""What a recording that varies a setting says: the difference at each point, and where it turns."""
+"""The results of a recording that varies a setting: the difference at each point, and where it turns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointFound:
-    """A point, and what the arms at it alone say: their comparisons, and nothing carried over from another point."""
+    """A point and the explanation of its arms alone; nothing is carried over from another point."""
 
     point: Point
     explanation: Explanation

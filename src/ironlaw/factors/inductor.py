@@ -1,4 +1,4 @@
-"""inductor.*: what torch.compile's Inductor is asked to do when it compiles a model; not part of the model."""
+"""inductor.*: settings of torch.compile's Inductor while it compiles a model; they are no part of the model."""
 
 from __future__ import annotations
 

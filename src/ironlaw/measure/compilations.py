@@ -1,4 +1,4 @@
-"""How often torch.compile compiled something in this process, as torch._dynamo counts it."""
+"""The number of compilations by torch.compile in this process, as torch._dynamo counts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COUNTERS = "torch._dynamo.utils"
 
 
 def compilations() -> Maybe[int]:
-    """How many frames of Python have been given to the compiler so far; none where it was never loaded.
+    """The number of Python frames compiled so far; 0 if the compiler was never loaded.
 
     A frame counts once for each time that it is compiled: again for a shape, or a value, that it was not compiled for.
     """
@@ -24,7 +24,7 @@ def compilations() -> Maybe[int]:
 
 
 def graph_breaks() -> Maybe[int]:
-    """How often the compiler found something that it left to Python, so that what it compiled is in parts."""
+    """The number of graph breaks: places where the compiler fell back to Python and compiled the rest in parts."""
     utils = sys.modules.get(_COUNTERS)
     if utils is None:
         return 0

@@ -1,4 +1,4 @@
-"""How far a run is, for the progress display."""
+"""The progress of a run, for its display."""
 
 from __future__ import annotations
 

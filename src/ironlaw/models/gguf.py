@@ -1,4 +1,4 @@
-"""What a GGUF file says before its weights begin: architecture, shapes, and which tensors have which type.
+"""The header of a GGUF file: architecture, shapes, and the type of each tensor.
 
 Read without an engine, in milliseconds: lists of the vocabulary are skipped, and weights are not touched.
 
@@ -56,7 +56,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gguf:
-    """What a file says of its model; `values` are its key-value pairs but for lists."""
+    """The header of a file; `values` are its key-value pairs without lists."""
 
     values: Mapping[str, Value]
     tensors: tuple[Tensor, ...]
@@ -64,7 +64,7 @@ class Gguf:
 
     @property
     def architecture(self) -> str:
-        """The name by which llama.cpp knows how to run it."""
+        """The name of its architecture in llama.cpp."""
         return str(self.values.get("general.architecture", ""))
 
     def of_architecture(self, key: str) -> int | None:
@@ -74,12 +74,12 @@ class Gguf:
 
     @property
     def context_length(self) -> int | None:
-        """How many tokens it was trained to see at once."""
+        """The number of tokens of the context it was trained with."""
         return self.of_architecture("context_length")
 
     @property
     def vocabulary(self) -> int | None:
-        """How many tokens there are."""
+        """The number of tokens of its vocabulary."""
         return self.of_architecture("vocab_size") or self.lists.get("tokenizer.ggml.tokens")
 
     def bytes_by_type(self) -> dict[str, int]:
@@ -124,7 +124,7 @@ class Gguf:
 
 
 def read_gguf(source: str) -> Gguf:
-    """What is in a file's header, checked against the file's length.
+    """Read a file's header, and check it against the file's length.
 
     Raises:
         BadInput: it is another file, damaged, or cut short.
@@ -138,7 +138,7 @@ def read_gguf(source: str) -> Gguf:
 
 @dataclass(slots=True)
 class _Reader:
-    """A place in a file, which moves on with what is read."""
+    """A position in a file, which advances with every read."""
 
     file: mmap.mmap
     at: int = 0
@@ -161,11 +161,11 @@ class _Reader:
         return value
 
     def text(self) -> str:
-        """A text behind its length."""
+        """Read a text, which is preceded by its length."""
         return self.skip(self.count()).decode(errors="replace")
 
     def skip(self, size: int) -> bytes:
-        """As many bytes."""
+        """Skip this number of bytes."""
         if self.at + size > len(self.file):
             raise ValueError("it ends within its header")
         taken = self.file[self.at : self.at + size]

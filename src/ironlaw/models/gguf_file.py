@@ -30,14 +30,14 @@ _ENOUGH_TOKENS = 20  # different ones in a passage; a vocabulary that gives fewe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GgufFile:
-    """A file and what its header says."""
+    """A file and its header."""
 
     path: str
     header: Gguf
 
 
 def open_gguf(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
-    """The model in a file, or that a package brings under its name, with windows of a passage as tokens.
+    """Open the model in a file, or in a package that has it under a name, with windows of a passage as tokens.
 
     Raises:
         BadInput: the file is damaged or no GGUF file; or more than one input at a time is asked for.
@@ -60,7 +60,7 @@ def open_gguf(source: str, *, images: str | None, batch: int, seed: int) -> Load
 
 
 def _passage(path: str) -> Maybe[list[int]]:
-    """The tokens of the shipped passage in the file's own vocabulary, or why they cannot be had."""
+    """The tokens of the shipped passage in the file's own vocabulary, or why there are none."""
     try:
         context = Context(path, ContextSize(tokens=1, batch=1, threads=1))
     except ArmFailed as error:

@@ -13,7 +13,7 @@ _EXAMPLE = "numpy.savez('inputs.npz', NAME=array), one array for each input of t
 
 
 def check(path: str) -> None:
-    """See before anything starts that the file is there and is one; what fits is seen with the model.
+    """Check before anything starts that the file exists and is an .npz; shapes are checked with the model.
 
     Raises:
         BadInput: it is not.
@@ -22,7 +22,7 @@ def check(path: str) -> None:
 
 
 def read(path: str, graph_inputs: list[GraphInput]) -> list[tuple[Any, ...]]:
-    """The inputs of as many inferences as the file holds.
+    """Read the inputs of all inferences that the file holds.
 
     An array has the sizes of its input, for one inference, or one dimension more in front, that of the inferences.
 

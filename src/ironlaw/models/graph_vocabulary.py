@@ -1,4 +1,4 @@
-"""Which whole numbers a graph takes at an input: those that a Gather of a constant table finds in it.
+"""The range of integers that a graph takes at an input: the rows of the constant table that a Gather looks up.
 
 An embedding is a table with one row for each token; a number beyond it ends the run, or reads what is not the table's.
 Read from the file itself, without an engine.
@@ -49,7 +49,7 @@ def rows_of_tables(source: str) -> Mapping[str, int]:
     makers = {name: operator for operator in read.operators for name in operator[2]}
 
     def origin(name: str) -> str:
-        """The value that another one is, by operators that only give it on."""
+        """The value that another one is a copy of, through operators that only pass it on."""
         seen: set[str] = set()
         while name in makers and makers[name][0] in _PASSING and makers[name][1] and name not in seen:
             seen.add(name)

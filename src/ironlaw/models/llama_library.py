@@ -1,8 +1,8 @@
 """llama.cpp's C interface, in the shared library that an installed Python package brings along.
 
-Called by its exported functions, whichever package it is: with tokens of one's own, states taken back, and no server
-between. Of the two structures that versions lay out differently only what can be checked is used: a default has to be
-where it is expected, and what was set is read back.
+Its exported functions are called directly, from whichever package is installed: with given tokens, rewound states and
+no server in between. Of the two structures whose layout depends on the version, only what can be checked is used: a
+default has to be where it is expected, and what was set is read back.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def load_library() -> Library:
 
 
 class Library:
-    """The functions, with their types."""
+    """The functions of the shared library with their types, and what it has logged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -169,7 +169,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextSize:
-    """What a context is made for: how many tokens it holds and takes at once, by how many threads."""
+    """The size of a context: the tokens it holds, the tokens of a batch, and its threads."""
 
     tokens: int
     batch: int
@@ -177,7 +177,7 @@ class ContextSize:
 
 
 class Context:
-    """A model with a key-value cache: one sequence of tokens, that is read on or taken back."""
+    """A model with a key-value cache that holds one sequence of tokens, which is extended or rewound."""
 
     def __init__(self, path: str, size: ContextSize) -> None:
         self._library = library = load_library()
@@ -229,7 +229,7 @@ class Context:
         return self._library.one_batch(tokens.ctypes.data, len(tokens))
 
     def scores(self, tokens: Any) -> Any:
-        """The logits behind each of some tokens, which are processed at once: a row for each.
+        """Process tokens at once and return the logits behind each: float32, a row per token.
 
         Raises:
             ArmFailed: the library cannot.
@@ -255,7 +255,11 @@ class Context:
             )
 
     def forget(self, behind: int) -> None:
-        """Take the state back to its first `behind` tokens."""
+        """Rewind the state to its first `behind` tokens.
+
+        Raises:
+            ArmFailed: the architecture's state cannot be rewound to a token.
+        """
         if not behind:
             self._library.clear(self._memory, False)
         elif not self._library.remove(self._memory, 0, behind, -1):
@@ -273,20 +277,20 @@ class Context:
         return numpy.ctypeslib.as_array(found, (self.vocabulary_size,))
 
     def threads(self) -> int:
-        """How many threads it computes with."""
+        """The number of threads it computes with."""
         return int(self._library.threads(self.handle))
 
     def own_ns(self) -> tuple[float, int]:
-        """What its own clock says of the tokens since it was reset: nanoseconds, and how many tokens."""
+        """The time in ns by its own clock since the last reset, and the number of tokens processed in it."""
         taken = self._library.timings(self.handle)
         return (taken.prefill_ms + taken.decode_ms) * 1e6, taken.prefilled + taken.decoded
 
     def reset_own(self) -> None:
-        """Start its own clock at 0."""
+        """Reset its own clock to 0."""
         self._library.reset_timings(self.handle)
 
     def close(self) -> None:
-        """Give its memory back."""
+        """Free its memory."""
         self._library.free_context(self.handle)
         self._library.free_model(self.model)
 

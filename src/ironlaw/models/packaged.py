@@ -1,4 +1,4 @@
-"""Language models that an installed Python package brings along, by the names that people know them by."""
+"""Language models in installed Python packages, by their usual names."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def file_of(source: str) -> str | None:
 
 
 def distribution(source: str) -> str:
-    """What pip installs it by."""
+    """The name of the distribution that pip installs."""
     return PACKAGES[source].replace("_", "-")

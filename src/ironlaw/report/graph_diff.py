@@ -34,7 +34,7 @@ def diff_of(comparison: Comparison) -> GraphDiff | None:
 
 
 def same_sentence(diff: GraphDiff) -> str:
-    """How much is equal, and whether anything differs."""
+    """How many nodes are the same in both files, and whether anything differs."""
     nodes = f"{diff.same} node{'s are' if diff.same != 1 else ' is'} the same in both files"
     rest = "; nothing differs" if not diff.changes else ""
     left_out = f"; {diff.left_out} nodes of very large graphs are left out" if diff.left_out else ""
@@ -42,7 +42,7 @@ def same_sentence(diff: GraphDiff) -> str:
 
 
 def diff_rows(diff: GraphDiff, *, most: int | None = None) -> tuple[str, list[DiffRow]]:
-    """The unit of the times, and what differs, what takes most time first."""
+    """The unit of the times, and the rows to show, those that take most time first: `most` of them, or all."""
     shown = diff.changes if most is None else diff.changes[:most]
     scale = scale_for(TIME, [time for change in shown for time in (change.control_ns, change.changed_ns)])
 

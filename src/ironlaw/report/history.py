@@ -1,4 +1,4 @@
-"""What a history says, on a terminal and for programs."""
+"""A history of recordings: lists and trends on a terminal, and a trend as JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def show_list(answer: QueryResult, console: Console) -> None:
 
 
 def show_answer(answer: QueryResult, console: Console) -> None:
-    """Rows of any columns."""
+    """Print the rows of a query, whatever its columns."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in answer.columns:
         table.add_column(Text(plain(column)), overflow="fold")
@@ -58,7 +58,7 @@ def show_answer(answer: QueryResult, console: Console) -> None:
 
 
 def show_trend(trend: Trend, console: Console) -> None:
-    """Where one comparison stands, and each point at which it changed."""
+    """Print the level of one comparison over time, and each change of it."""
     points = trend.series.points
     _say(console, plain(str(trend.series)), style="bold")
     span = f"{_moment(points[0]['started'])} to {_moment(points[-1]['started'])}"
@@ -91,7 +91,7 @@ def change_sentence(change: Change) -> str:
 
 
 def trend_document(trend: Trend) -> dict[str, Any]:
-    """A trend for programs."""
+    """A trend as JSON-ready values; gains are ratios of times, control over changed."""
     series = trend.series
     return {
         "model": series.model,

@@ -118,7 +118,7 @@ def render(explanation: Explanation, recording: Recording | None) -> str:
 
 
 def template_environment() -> jinja2.Environment:
-    """Templates that escape every string and refuse to print what is not there."""
+    """The templates' environment: every string is escaped, and an undefined name is an error."""
     import jinja2
     from markupsafe import Markup
 
@@ -152,7 +152,7 @@ def template_environment() -> jinja2.Environment:
 
 
 def fragment_content(explanation: Explanation, recording: Recording | None, *, prefix: str) -> dict[str, Any]:
-    """What the page and a notebook both show. `prefix` begins every id."""
+    """What the page and a notebook both show, under the names that the templates use; `prefix` begins every id."""
     document = to_document(explanation)
     table = arms_table(explanation)
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
@@ -213,14 +213,14 @@ def _asked_associations(explanation: Explanation) -> list[Association]:
 
 
 def _breakable(name: str) -> Any:
-    """A name that may be broken before a plus or behind a dot."""
+    """A name that may wrap before a plus or after a dot."""
     from markupsafe import Markup, escape
 
     return Markup(str(escape(plain(name))).replace("+", "<wbr>+").replace(".", ".<wbr>"))
 
 
 def _with_code(text: str) -> Any:
-    """A sentence in which what is between backticks is code."""
+    """A sentence whose parts between backticks are set as code."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
@@ -274,7 +274,7 @@ def _data_value(value: Any) -> str:
 
 
 def _icicles(explanation: Explanation, prefix: str) -> list[Drawing]:
-    """What each arm that was requested executed, where it is known."""
+    """A picture of what each requested arm executed, where that is known."""
     added = added_arms(explanation)
     return [
         icicle(arm, arm.executed, name=f"{prefix}icicle-{place}")

@@ -16,22 +16,27 @@ _NO_INTERVAL = {"missing": "read once, so there is no interval"}
 
 
 def plain_value(value: Any) -> Any:
+    """A dataclass, or a structure of them, as dicts, lists, strings, numbers and booleans."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def gap(missing: Missing) -> dict[str, str]:
+    """A gap: its reason under the key "missing"."""
     return {"missing": missing.reason}
 
 
 def number_value(value: Maybe[float], *, unit: float = 1.0) -> Any:
+    """A number divided by `unit`, or its gap."""
     return gap(value) if isinstance(value, Missing) else finite(value / unit)
 
 
 def finite(value: float) -> Any:
+    """A number, or a gap where it is infinite or NaN, which JSON cannot hold."""
     return value if math.isfinite(value) else {"missing": "unbounded: too few replicates for an interval"}
 
 
 def estimate_value(estimate: Estimate | float | Missing, *, unit: float = 1.0) -> Any:
+    """An estimate as value, low and high, each divided by `unit`; a plain number has gaps for both ends."""
     if isinstance(estimate, Missing):
         return gap(estimate)
     if not isinstance(estimate, Estimate):
@@ -44,6 +49,7 @@ def estimate_value(estimate: Estimate | float | Missing, *, unit: float = 1.0) -
 
 
 def value_and_interval(name: str, estimate: Estimate | float | Missing, *, unit: float = 1.0) -> dict[str, Any]:
+    """An estimate as two fields: `name` for the value, and `name`_interval for its ends, each divided by `unit`."""
     if isinstance(estimate, Missing):
         return {name: gap(estimate)}
     if not isinstance(estimate, Estimate):

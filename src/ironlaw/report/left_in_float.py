@@ -17,7 +17,7 @@ _NAMED = 6
 
 
 def left_sentences(one: LeftInFloat) -> list[str]:
-    """What is left in float and why, what that costs and gains, and how far the arm agrees on held-out inputs."""
+    """Which layers are in float and why, what that costs and gains, and the agreement on held-out inputs."""
     names = [plain(name) for name in one.layers]
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     count = f"{len(names)} layer{'s' if len(names) != 1 else ''}"
@@ -63,7 +63,7 @@ def _points(optimism: float) -> str:
 
 
 def left_value(one: LeftInFloat) -> dict[str, Any]:
-    """As the JSON document has it."""
+    """The arm as a value of the JSON document."""
     return {
         "arm": one.arm,
         "layers": list(one.layers),

@@ -1,4 +1,4 @@
-"""One comparison's part of the page: its pictures, its ledger and its account, as the templates take them."""
+"""One comparison's part of the page: its pictures, its ledger and its account, as the templates use them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _operators_view(comparison: Comparison) -> OperatorsView | None:
 
 
 def _why_not(part: object) -> str:
-    """Why a part is not there; empty when it is, or when it was not requested."""
+    """Why a part is missing; empty if it exists or was not requested."""
     return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 

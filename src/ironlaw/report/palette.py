@@ -1,4 +1,4 @@
-"""The colours of pages and notebooks: a light and a dark set, each where the surroundings are so."""
+"""The colours of pages and notebooks: a light and a dark set, chosen by the reader's system or the notebook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SAYS_NOTHING = "html:not([theme]) body:not([data-jp-theme-light], [data-vscode-
 
 
 def page_palette() -> str:
-    """Of a page of its own: as the reader's system is; printed, light."""
+    """The style of a page of its own: light or dark as the reader's system asks for, light in print."""
     return (
         f":root {{ color-scheme: light dark; {_colours('light')} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {_colours('dark')} }} }}\n"
@@ -18,7 +18,7 @@ def page_palette() -> str:
 
 
 def notebook_palette(scope: str) -> str:
-    """Of what `scope` selects inside a notebook: as the notebook is, where it says so; else as the reader's system."""
+    """The style of what the selector `scope` matches in a notebook: its theme if stated, else the reader's system's."""
     dark = f"color-scheme: dark; {_colours('dark')}"
     return (
         f"{scope} {{ color-scheme: light; {_colours('light')} }}\n"

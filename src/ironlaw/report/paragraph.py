@@ -97,7 +97,7 @@ def precision_sentence(comparison: Comparison, explanation: Explanation) -> str:
 
 
 def rank_sentence(comparison: Comparison) -> str:
-    """The check beside the interval, and the replicates behind both; empty where there is no interval to check."""
+    """The rank interval beside the interval, and the replicates of both; empty if there is no interval."""
     if isinstance(comparison.ln_ratio, Missing):
         return ""
     each = ", ".join(number(math.exp(value)) for value in comparison.replicates)
@@ -107,7 +107,7 @@ def rank_sentence(comparison: Comparison) -> str:
 
 
 def misleading_sentence(slug: str, comparison: Comparison, explanation: Explanation) -> str:
-    """Which metric points the wrong way, with its numbers, and what to look at instead."""
+    """Which metric moves against the time, with its numbers, and what to look at instead."""
     rows = {arm.arm: arm for arm in explanation.arms}
     old, new = rows.get(comparison.control), rows.get(comparison.changed)
     changed = plain(comparison.changed)
@@ -181,7 +181,7 @@ def brief_paragraph(comparison: Comparison, explanation: Explanation) -> str:
 
 
 def summary(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> str:
-    """The report in a few words: the paragraph of the comparison that moved most; where it turns, if it varies."""
+    """The summary: the paragraph of the largest difference; where it turns, if a setting is varied."""
     varied = varied_of(explanation)
     if varied is not None:
         return answer(varied)

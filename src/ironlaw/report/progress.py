@@ -1,4 +1,4 @@
-"""How far a run is, on the terminal or, without one, as a line now and then."""
+"""The progress of a run: a bar on a terminal, else a line per stage."""
 
 from __future__ import annotations
 

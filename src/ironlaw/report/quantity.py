@@ -195,7 +195,7 @@ def _decimals(cell: str) -> str:
 
 @dataclass(slots=True)
 class Footnotes:
-    """The reasons behind the dashes of one table, numbered in the order in which they are met."""
+    """The reasons for the dashes of one table, numbered in order of appearance."""
 
     reasons: list[str] = field(default_factory=list)
 

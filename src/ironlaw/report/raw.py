@@ -1,4 +1,4 @@
-"""A recording back as lines, to be carried inside a report."""
+"""A recording as lines again, to be embedded in a report."""
 
 from __future__ import annotations
 

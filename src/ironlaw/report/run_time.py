@@ -1,4 +1,4 @@
-"""What a run's wall time went into: as a sentence, as JSON and as a bar."""
+"""How a run spent its wall time: as a sentence, as JSON and as a bar."""
 
 from __future__ import annotations
 

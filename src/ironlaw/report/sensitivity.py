@@ -1,4 +1,4 @@
-"""What each layer does to the answers: as a table in a terminal, as Markdown, as JSON."""
+"""The effect of each layer on the answers: as a table on a terminal, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _known_uses(by_use: dict[Use, AnswerAgreement]) -> Sequence[tuple[Use, Answe
 
 
 def used(use: Use) -> str:
-    """What inputs are there for, in words."""
+    """The use of a set of inputs, in words."""
     return {
         Use.CALIBRATING: "calibrating inputs",
         Use.CHOOSING: "inputs to choose by",

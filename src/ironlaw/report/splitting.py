@@ -126,7 +126,7 @@ def lost_terms(split: Split | ReadOnce) -> dict[Term, Missing]:
 
 
 def split_remarks(split: Split | ReadOnce) -> list[str]:
-    """What is behind the terms that are known: whose they are, and what had to be assumed."""
+    """What qualifies the known terms: which counts they are of, and what was assumed."""
     has_modes = {Term.INSTRUCTIONS, Term.KERNEL} <= _sizes(split).keys()
     modes = [f"{MODES_APART}."] if has_modes else []
     return modes + [f"Assumed: {plain(assumption)}." for assumption in split.assumptions]

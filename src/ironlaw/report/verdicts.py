@@ -1,4 +1,4 @@
-"""What is reported about causes: their outcomes, experiments and shares, and the unexplained part."""
+"""Verdicts in words: outcomes, experiments and shares of causes, and the unexplained part."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def share_text(share: Maybe[Estimate]) -> str:
 
 
 def unexplained_sentence(comparison: Comparison) -> str:
-    """What the confirmed causes leave over; empty when that was not computed, or can be nothing by its definition."""
+    """The part that the confirmed causes do not explain; empty if it was not computed, or is 0 by definition."""
     rest = comparison.unexplained
     if isinstance(rest, Missing):
         if rest in (NOT_RECORDED, ITSELF):  # the comparison itself is the experiment: it leaves nothing over

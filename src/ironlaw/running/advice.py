@@ -1,4 +1,4 @@
-"""What the recorder is advised before and in each replicate: which arms are measured, and how much."""
+"""Advice for the recorder, before and within each replicate: which arms to measure, and for how long."""
 
 from __future__ import annotations
 

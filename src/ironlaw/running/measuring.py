@@ -1,4 +1,4 @@
-"""Settings -> recording."""
+"""Measure what settings request, into a recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a setting is called, on the command line and in Python, and which values it takes."""
+"""Options: the names of a setting on the command line and in Python, and the values it takes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Option:
         return self.flag.startswith("--no-")
 
     def read(self, value: object, *, typed: bool) -> object:
-        """The setting that a value stands for; `typed` on a command line, otherwise passed in Python.
+        """Convert a value to the setting's type; `typed` if it comes from a command line, else from Python.
 
         Raises:
             BadInput: it does not take that value.
@@ -93,7 +93,7 @@ class Option:
         return f"{self.keyword}={value if _is_literal(value) else repr(value)}"
 
     def _share(self, value: object, *, typed: bool) -> float:
-        """A share of one from 0.02, "0.02" or "2%"."""
+        """A fraction between 0 and 1, from 0.02, "0.02" or "2%"."""
         name, text = self.flag if typed else self.keyword, str(value).strip()
         hint = f"for example {self._spelled(self.example, typed=typed)}"
         try:

@@ -66,7 +66,7 @@ def model_of(settings: Settings) -> str:
 
 
 def _source(arm: Arm) -> str:
-    """Where a program comes from; one given from Python is in a folder that is deleted afterwards."""
+    """The source of a program; one given from Python is in a folder that is deleted afterwards."""
     return arm.base if arm.factory is None or arm.factory.endswith(HANDED_OVER) else arm.factory
 
 
@@ -84,7 +84,7 @@ def arms_of(settings: Settings) -> tuple[Arm, ...]:
 
 
 def _arms_of_one_point(settings: Settings) -> tuple[Arm, ...]:
-    """The arms requested; without any those that the model, the search or the protocol has of its own."""
+    """The arms requested; if none are, the defaults of the model, the search or the protocol."""
     if settings.search and not settings.arms:
         return searched_arms()
     if settings.protocol is not None:

@@ -1,4 +1,4 @@
-"""This machine as the only node: cells one after the other, in this process, no service to start."""
+"""This machine as the only node: it measures cells one after the other in this process, without a service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Here:
     """A cluster of one node."""
 
     def __init__(self, runner: Runner, folder: Path, watcher: Watcher) -> None:
-        """`folder` is what paths of users' files are relative to."""
+        """Paths of the user's files are relative to `folder`."""
         self._runner = runner
         self._folder = folder
         self._watcher = watcher
@@ -32,7 +32,7 @@ class Here:
         return self._nodes
 
     def submit(self, cell: Cell, node: Node, out: Path) -> None:
-        """Remember what `wait` is to do."""
+        """Keep the cell for `wait`, which measures it."""
         self._next = (cell, out.absolute())
 
     def wait(self) -> Sequence[Outcome]:
@@ -46,7 +46,7 @@ class Here:
 
 
 def measure_alone(runner: Runner, cell: Cell, out: Path, folder: Path, watcher: Watcher) -> Outcome:
-    """Measure a cell while no other process on this machine does; what it raises is its failure."""
+    """Measure a cell while no other process on this machine measures; an exception is the cell's failure."""
     try:
         watcher.progressed(0.0, "waiting for the machine")
         with machine_to_itself(), contextlib.chdir(folder):

@@ -27,7 +27,7 @@ KEYS = ("models", "arms", "programs", "threads", "batch", "hosts", *SETTINGS, "i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPlan:
-    """A plan file, understood. Paths of users' files are relative to `folder`, where the plan file lies."""
+    """The content of a plan file. Paths of the user's files are relative to `folder`, which holds the plan file."""
 
     file: Path
     folder: Path
@@ -80,7 +80,7 @@ def read(path: Path) -> SweepPlan:
 
 
 class _Reader:
-    """Takes values out of the file, each checked for its type, errors named by line."""
+    """Reads values from the file, checks the type of each, and names the line in errors."""
 
     def __init__(self, file: TomlFile, folder: Path) -> None:
         self._file = file

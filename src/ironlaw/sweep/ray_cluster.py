@@ -55,11 +55,11 @@ class RayCluster:
 
     @property
     def machines(self) -> dict[str, Machine]:
-        """What every node said of itself, by the node's name."""
+        """The machine of every node, by the node's name."""
         return {node.name: self._machines[node.id] for node in self._nodes}
 
     def nodes(self) -> Sequence[Node]:
-        """Those alive that have said what they are; new ones are asked."""
+        """The nodes that are alive and whose machine is known; new ones are asked."""
         self._ask_nodes(0.0)
         return self._nodes
 
@@ -69,18 +69,18 @@ class RayCluster:
         self._running[task] = (cell, out)
 
     def wait(self) -> Sequence[Outcome]:
-        """Whatever ended; recordings are written where they are to be."""
+        """Return what has ended; its recordings are written to their places."""
         ended, _ = self._ray.wait(list(self._running), num_returns=1, timeout=WAIT_S)
         return [self._outcome(task) for task in ended]
 
     def cancel(self) -> None:
-        """Kill the workers of everything that runs: what they measure ends with them."""
+        """Kill the workers of all running tasks, and with them what they measure."""
         for task in self._running:
             self._ray.cancel(task, force=True)
         self._running.clear()
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
         self._ray.shutdown()
 
     def _connect(self, address: str, plan: SweepPlan) -> None:
@@ -167,7 +167,7 @@ class RayCluster:
 
 
 def _measure(runner: Runner, cell: Cell) -> bytes | Failed:
-    """On a worker: the bytes of the cell's recording, or why there is none."""
+    """Run on a worker: return the bytes of the cell's recording, or why there is none."""
     with tempfile.TemporaryDirectory(prefix="ironlaw-cell-") as folder:
         outcome = measure_alone(runner, cell, Path(folder) / "recording.jsonl", Path.cwd(), Unwatched())
         if isinstance(outcome, Done):
@@ -177,7 +177,7 @@ def _measure(runner: Runner, cell: Cell) -> bytes | Failed:
 
 
 def _inspect(runner: Runner) -> Machine:
-    """On a worker: what machine it is on."""
+    """Run on a worker: return the machine it is on."""
     return runner.inspect()
 
 

@@ -32,7 +32,7 @@ NOT_YET = "not measured yet"
 
 @dataclass(slots=True)
 class _Seen:
-    """What is kept of each recording; the recording itself is let go."""
+    """What is kept of each recording, so that one recording at a time is in memory."""
 
     gains: list[tuple[Gain, Maybe[Machine]]] = field(default_factory=list)
     absent: list[Absent] = field(default_factory=list)
@@ -74,7 +74,7 @@ def add_cell(seen: _Seen, cell: Cell, explanation: Explanation) -> None:
 
 
 def finish(seen: _Seen, *, cells: int) -> BreakEvenMap:
-    """The map of what was taken."""
+    """The map of everything added so far."""
     gains, machines = _distinguished(seen)
     return BreakEvenMap(
         gains=tuple(gains),
@@ -111,7 +111,7 @@ def place_of(cell: Cell) -> Place:
 
 
 def gain_of(place: Place, comparison: Comparison, rows: dict[str, ArmSummary], *, batch: int) -> Gain:
-    """What a comparison says at a place."""
+    """The result of a comparison at a place."""
     ln_ratio = comparison.ln_ratio
     once_ns = _once_ns(rows[comparison.control], rows[comparison.changed])
     return Gain(
@@ -187,7 +187,7 @@ def _without(axis: Axis, place: Place) -> Place:
 
 
 def holdings_of(gains: list[Gain], machines: dict[str, Machine]) -> Iterator[Holding]:
-    """The gain and each cause that is confirmed somewhere, host by host; nothing where there is one host only."""
+    """The gain and each cause confirmed on any host, host by host; nothing if there is only one host."""
     if len({gain.place.host for gain in gains}) < 2:
         return
     compared: dict[tuple[str, str, str], list[Gain]] = {}
@@ -265,7 +265,7 @@ def larger_hosts(gains: list[Gain]) -> tuple[str, ...]:
 
 
 def goes_with(with_it: Iterable[str], without: Iterable[str], machines: dict[str, Machine]) -> tuple[str, ...]:
-    """Facts that all hosts `with_it` have, and none of those `without`.
+    """Facts that all hosts `with_it` share, and no host `without` has.
 
     Empty when one side is, or when a host's machine is not known.
     """
@@ -277,7 +277,7 @@ def goes_with(with_it: Iterable[str], without: Iterable[str], machines: dict[str
 
 
 def facts_of(machine: Machine) -> set[str]:
-    """What kernels and allocators choose by."""
+    """The facts by which libraries choose kernels and allocators."""
     facts = {f"isa:{flag}" for flag in machine.isa} | {f"arch:{machine.architecture}"}
     for name, value in (("vendor", machine.vendor), ("libc", machine.libc), ("allocator", machine.allocator)):
         if is_known(value):

@@ -1,4 +1,4 @@
-"""Code that no rule takes, judged by the operators it ran in: functions of stripped libraries have no name."""
+"""Categories of code that no rule matches, by the operators it ran in: functions of stripped libraries have no name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Functions = dict[tuple[str, int], Category]  # by object, and where the function
 
 
 def functions_by_operator(recording: Recording, arm: str) -> Functions:
-    """What unclassified functions of an arm are for, where nearly all of their samples fell into one kind of layer."""
+    """The categories of an arm's unclassified functions whose samples nearly all fell into one kind of layer."""
     graph = next((one for one in reversed(recording.layer_graphs) if one.arm == arm), None)
     if graph is None or isinstance(graph.calls, Missing):
         return {}
@@ -40,7 +40,7 @@ def functions_by_operator(recording: Recording, arm: str) -> Functions:
 
 
 def judged(pieces: list[tuple[CodeSite, Category]], functions: Functions) -> list[tuple[CodeSite, Category]]:
-    """Sites with their categories, unclassified ones with those of their functions."""
+    """Sites with their categories; an unclassified one gets that of its function, if it is known."""
     return [
         (site, functions.get((site.object, site.function), own) if own is Category.OTHER and site.function else own)
         for site, own in pieces

@@ -36,7 +36,7 @@ def code_by_call(recording: Recording, arm: str, calls: int) -> Maybe[ByCall]:
 
 
 def executed_in(found: Maybe[ByCall], calls: Sequence[int]) -> Maybe[LayerExecuted]:
-    """What ran in some calls together."""
+    """The code that ran in several calls together."""
     if isinstance(found, Missing):
         return found
     if not calls:
@@ -50,7 +50,7 @@ def executed_in(found: Maybe[ByCall], calls: Sequence[int]) -> Maybe[LayerExecut
 
 
 def executed_together(parts: Sequence[Maybe[LayerExecuted]]) -> Maybe[LayerExecuted]:
-    """What ran in several rows, where it is known of one at least: rows of few samples have no part in it."""
+    """The code that ran in several rows; rows with too few samples are left out, and a gap if all are."""
     known = [part for part in parts if not isinstance(part, Missing)]
     if not known:
         return next((part for part in parts if isinstance(part, Missing)), NO_CODE)

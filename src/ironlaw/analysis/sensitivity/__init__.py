@@ -1,1 +1,1 @@
-"""What each layer does to the answers, and which to leave in float."""
+"""The effect of each layer on the answers, and which layers to leave in float."""

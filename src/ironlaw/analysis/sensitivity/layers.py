@@ -99,7 +99,7 @@ def _by_use(given: Mapping[Use, Given], references: Mapping[Use, KeptAnswers]) -
 
 
 def _gained(layers: tuple[ReplayedLayer, ...], ledger: Maybe[Ledger]) -> dict[str, float]:
-    """What int8 saves in each layer, ns, by the name of the layer; only of layers that the ledger has."""
+    """The time in ns that int8 saves in each layer, by the layer's name; only for layers in the ledger."""
     if isinstance(ledger, Missing):
         return {}
     by_call = {call: row for row in ledger.rows for call in row.changed_layers}

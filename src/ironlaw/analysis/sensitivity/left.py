@@ -24,7 +24,7 @@ Compare = Callable[[str, str], Comparison]
 def left_in_float(
     recording: Recording, sensitivities: dict[str, Maybe[Sensitivity]], compare: Compare
 ) -> tuple[LeftInFloat, ...]:
-    """Of each arm that leaves layers in float by their names, and whose arm with all of them in int8 ran as well."""
+    """One entry per arm that leaves layers in float by name, if the arm with all of them in int8 ran as well."""
     found = []
     for arm in recording.plan.asked():
         if not leaves_some(arm):
@@ -53,7 +53,7 @@ def left_in_float(
 
 
 def own_answers(recording: Recording, arm: str, use: Use) -> Maybe[AnswerAgreement]:
-    """What an arm's own program answered beside the float network, on the most inputs of a use that were asked."""
+    """An arm's own answers against the float network's, from the replay with the most inputs of that use."""
     replays = [one for one in recording.replays if one.arm == arm and use in one.arm_itself]
     if not replays:
         return NOT_COMPARED

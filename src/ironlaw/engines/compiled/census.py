@@ -1,4 +1,4 @@
-"""A census of a package: the loops that Inductor generated for it, and the libraries that it calls."""
+"""The census of a compiled package: the loops that Inductor generated, and the library calls beside them."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Lowered:
 
 
 def compile_package(exported: Any, package: Path, config: Mapping[str, Any]) -> Maybe[Lowered]:
-    """Compile an exported graph into a package, and say what became of it."""
+    """Compile an exported graph into a package, and return what Inductor made of it."""
     seen = _Seen()
     options = {**config, **seen.config}
     try:
@@ -54,7 +54,7 @@ def compile_package(exported: Any, package: Path, config: Mapping[str, Any]) -> 
 
 
 def lower(exported: Any, package: Path, config: Mapping[str, Any]) -> Maybe[Lowered]:
-    """What would become of an exported graph; no C++ compiler runs."""
+    """What Inductor would make of an exported graph; no C++ compiler runs."""
     seen = _Seen()
     _compile(exported, package, {**config, **seen.config, **_UNTRIED, **_SOURCE_ALONE})
     found = seen.lowered(_instructions(package))
@@ -88,7 +88,7 @@ def _instructions(package: Path) -> str:
 
 
 class _Seen:
-    """What the scheduler had after it fused, looked at by its own hook."""
+    """The scheduler's nodes after fusion, collected by its own hook."""
 
     def __init__(self) -> None:
         self._loops: list[int] = []
@@ -122,7 +122,7 @@ class _Seen:
 
 
 def _called(kernel: Any) -> Iterable[str]:
-    """The operator of a library call; none of what only takes its outputs apart."""
+    """The operator of a library call; None for nodes that only unpack its outputs."""
     if type(kernel).__name__ == "MultiOutput":
         return ()
     named = getattr(kernel, "op_overload", None) or getattr(kernel, "cpp_kernel_name", None)

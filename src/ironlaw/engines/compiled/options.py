@@ -1,4 +1,4 @@
-"""What Inductor is asked for when it compiles an arm, and whether a level that was asked for changed anything."""
+"""The settings of Inductor for an arm, and whether a requested level changed anything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def configuration(variant: Variant) -> dict[str, Any]:
 def in_effect(
     variant: Variant, lowered: Maybe[Lowered], lower_for: Callable[[Variant], Maybe[Lowered]]
 ) -> dict[str, str]:
-    """What each level of Inductor's changed, by factor; `lower_for` lowers the arm's graph for another variant.
+    """The effect of each of Inductor's levels, by factor; `lower_for` lowers the arm's graph for another variant.
 
     Raises:
         ArmFailed: a level changes nothing; or the loops are written for more than a cap of instructions allows.
@@ -92,7 +92,7 @@ def _moved(said: str, lowered: Lowered, without: Lowered) -> str:
 
 
 def _unpacked(said: str, lowered: Lowered) -> str:
-    """Which products take their weights as they are stored.
+    """The products that take their weights as they are stored.
 
     Patterns of packed kernels are registered once a process, by the first graph that is compiled there: the graph
     cannot be lowered with them in a process that compiled it without.

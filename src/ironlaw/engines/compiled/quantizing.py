@@ -34,11 +34,11 @@ class QuantizedGraph:
 
     @property
     def said(self) -> str:
-        """As a note of the arm."""
+        """A sentence about the graph, for the arm's notes."""
         return f"{self.layers} of {self.of} convolutions and linear layers are quantized"
 
     def applied(self, variant: Variant) -> dict[str, str]:
-        """What the variant's levels did to the graph, by factor."""
+        """The effect of the variant's levels on the graph, by factor."""
         done = {BLOCKS: self.said, RANGES: f"{self.fixed} ranges given, {self.finders} found in every call"}
         return {name: done[name] for name, _ in variant.changed if name in done}
 

@@ -33,12 +33,12 @@ class Piece:
 
 
 def matrices(header: Gguf) -> tuple[Tensor, ...]:
-    """The tensors that aliasing moves."""
+    """The tensors that aliasing maps onto the frames."""
     return tuple(tensor for tensor in header.tensors if len(tensor.sizes) > 1)
 
 
 def alias(path: Path, header: Gguf) -> str:
-    """Put all matrices of a file that is mapped in this process over a few frames; what was done.
+    """Map all matrices of a file over a few frames of memory, and return what was done, in words.
 
     Raises:
         ArmFailed: the file is not mapped, or the kernel refuses the mappings.

@@ -84,7 +84,7 @@ def _refuse_short_context(phase: Phase, header: Gguf) -> None:
 
 
 class _Sequence:
-    """One phase as a program: what is fed to it, what it infers, and how its state is taken back."""
+    """One phase as a program: feeding it, inferring, and rewinding its state."""
 
     def __init__(self, path: Path, phase: Phase, threads: int) -> None:
         self.phase = phase
@@ -114,7 +114,7 @@ class _Sequence:
             self.context.read(self.context.batch(self._behind[first : first + most]))
 
     def rewind(self) -> None:
-        """Take the state back to where every inference of the phase begins."""
+        """Rewind the state to where every inference of the phase begins."""
         self.context.forget(self.phase.depth if self._behind is not None else 0)
 
     def infer(self, batch: Any) -> None:
@@ -135,7 +135,7 @@ class _Sequence:
         return rows
 
     def losses(self, tokens: Any) -> dict[str, Maybe[float]]:
-        """How well it predicts a text."""
+        """The mean loss on a text, in nats per token, and the number of tokens."""
         import numpy
 
         given = numpy.ascontiguousarray(tokens, dtype=numpy.int32)
@@ -145,7 +145,7 @@ class _Sequence:
         return found
 
     def _begin_again(self) -> None:
-        """Take the state to where the phase begins, after other tokens went through it."""
+        """Restore the state at the beginning of the phase, after other tokens were processed."""
         self.context.forget(0)
         if self._behind is not None:
             self._fill()

@@ -13,7 +13,7 @@ from ironlaw.errors import ArmFailed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subgraph:
-    """A graph to run: what it is fed and what it gives, by names of tensors of the float file."""
+    """A graph to run, and its inputs and outputs by names of tensors of the float file."""
 
     model: Any
     feeds: tuple[str, ...]
@@ -49,7 +49,7 @@ class Mixing:
         return found
 
     def border(self, nodes: Iterable[Any]) -> list[str]:
-        """What nodes read that none of them makes, constants apart."""
+        """The tensors that nodes read and none of them writes, without constants."""
         nodes = list(nodes)
         made = {name for node in nodes for name in node.output}
         read = dict.fromkeys(name for node in nodes for name in node.input if name)
@@ -58,7 +58,7 @@ class Mixing:
     def part(
         self, int8: frozenset[str], nodes: Sequence[Any], wanted: Sequence[str], raw: Sequence[str] = ()
     ) -> Subgraph:
-        """Some nodes as a graph of their own: gives the tensors that are wanted, as int8 leaves them, and those `raw`.
+        """Some nodes as a graph of their own, with the wanted tensors as outputs: as int8 leaves them, or `raw`.
 
         Raises:
             ArmFailed: the number format of what it is fed is not known.

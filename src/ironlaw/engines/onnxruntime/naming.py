@@ -1,4 +1,4 @@
-"""What a ledger calls the nodes of an exported file, before a session has optimised them."""
+"""The names under which a ledger lists the nodes of an exported file, before a session optimises them."""
 
 from __future__ import annotations
 

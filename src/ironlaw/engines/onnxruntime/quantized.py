@@ -1,4 +1,4 @@
-"""What the quantization tools decided, node by node, read from the file that they wrote."""
+"""The decisions of the quantization tools, node by node, read from the file that they wrote."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class OnnxReplayer:
         )
 
     def value_of(self, step: Rounding) -> Any:
-        """What a tensor was in the float network."""
+        """The values of a tensor in the float network."""
         return self._in_float[step.name]
 
     def mixed(self, floats: frozenset[int]) -> Callable[[tuple[Any, ...]], list[Any]]:
@@ -157,7 +157,7 @@ class _Opened:
         self.part = Subgraph(model=None, feeds=part.feeds, gives=part.gives)
 
     def run(self, values: dict[str, Any]) -> list[Any]:
-        """What the part gives, in the order that was wanted; a tensor that was wanted twice is given twice."""
+        """The outputs of the part in the order requested; a tensor requested twice is returned twice."""
         distinct = list(dict.fromkeys(self.part.gives))
         found = dict(zip(distinct, self._session.run(distinct, {n: values[n] for n in self.part.feeds}), strict=True))
         return [found[name] for name in self.part.gives]

@@ -53,13 +53,13 @@ def in_phase(program: Program, phase: Phase) -> Program:
 
 
 def _cache_argument(module: Any) -> str | None:
-    """What a module calls the cache among its arguments, by the version of transformers; None where it takes none."""
+    """The name of the module's argument for the cache, by version of transformers; None if it takes none."""
     named = inspect.signature(module.forward).parameters if hasattr(module, "forward") else {}
     return next((name for name in _CACHE_ARGUMENTS if name in named and "input_ids" in named), None)
 
 
 class _Sequence:
-    """A module with the keys and values of the tokens before the one that is decoded."""
+    """A module with the keys and values of the tokens before the one to decode."""
 
     def __init__(self, module: Any, phase: Phase) -> None:
         self.module, self.phase = module, phase
@@ -119,7 +119,7 @@ class _Sequence:
         return logits[:, -1].float()
 
     def losses(self, tokens: Any) -> dict[str, Maybe[float]]:
-        """How well it predicts the first of some texts."""
+        """The mean loss on the first of some texts, in nats per token, and the number of tokens."""
         import torch
 
         cache = self._new_cache()

@@ -1,4 +1,4 @@
-"""Replaying the layers of an arm of a recording that was made before: a copy of it, with what was replayed."""
+"""Replay the layers of an arm of an existing recording, and write a copy of the recording with the replay."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replay_of(plan: Plan, arm: Arm, within_s: float) -> Replay:
 
 
 def write_with(source: Path, out: Path, replayed: Replay) -> Recording:
-    """Write the lines of a recording to a new file, and what was replayed before its end; the whole as a recording.
+    """Write a recording's lines and the replay, before the last line, to a new file; return it as a recording.
 
     Raises:
         OSError: a file cannot be read or written.

@@ -1,4 +1,4 @@
-"""Replaying: every layer of an arm on stored values, alone in int8 and alone in float, within a time."""
+"""Replay every layer of an arm on stored values, alone in int8 and alone in float, within a time limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPENING_SHARE = 0.5  # of the time, that is given up to opening where that take
 
 @dataclass(slots=True)
 class _SiteTally:
-    """What one site's replays summed up to, by use."""
+    """The sums of one site's replays, by use."""
 
     most: int
     own: dict[Use, OwnTally] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def compared(arm: str, replayer: Replayer, inputs: Inputs, answer: Callable[...,
 
 
 def mixtures(replayer: Replayer, inputs: Inputs, sets: Sequence[Sequence[str]], *, within_s: float) -> Mixed:
-    """The int8 network with each of the sets of layers in float; those for which there is time."""
+    """The int8 network with each set of layers in float, as many sets as the time allows."""
     places = {site.name: place for place, site in enumerate(replayer.sites)}
     began_s, made = time.monotonic(), list[Mixture]()
     in_float = replayer.mixed(frozenset(places.values()))
@@ -121,7 +121,7 @@ def _kept(references: dict[Use, list[list[Any]]], inputs: Inputs, most: int) -> 
 
 
 def run_of(run: Callable[[Arguments], list[Any]]) -> Callable[..., list[Any]]:
-    """A network of one tuple of arguments as one of several arguments."""
+    """Call a network that takes one tuple of arguments with several arguments."""
     return lambda *arguments: run(arguments)
 
 
@@ -175,7 +175,7 @@ def _layer(replayer: Replayer, place: int, state: _SiteTally) -> ReplayedLayer:
 def _counts(
     replayer: Replayer, group: Sequence[int], inputs: Inputs, within_s: float, opening_s: float
 ) -> dict[Use, int]:
-    """How many inputs of each use fit: one is tried, on the first sites."""
+    """The number of inputs of each use for which there is time, from a trial of one on the first sites."""
     first = next(some[0] for some in inputs.by_use.values() if some)
     began_s = time.monotonic()
     replayer.begin(first)

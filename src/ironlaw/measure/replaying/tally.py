@@ -1,4 +1,4 @@
-"""What a changed network answered beside the float one, summed over inputs."""
+"""The answers of a changed network against the float one's, summed over inputs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class AnswerTally:
 
 @dataclass(slots=True)
 class OwnTally:
-    """Sums of squares of one tensor, and of what int8 changes of it."""
+    """Sums of squares of one tensor, and of the error that int8 adds to it."""
 
     signal: float = 0.0
     noise: float = 0.0
@@ -86,7 +86,7 @@ class OwnTally:
 
 
 def flat(outputs: list[Any], rows: int) -> Any:
-    """The outputs as one row for each input; all of them as one, where one output has other rows."""
+    """The outputs as one row per input; as a single row if one output has another number of rows."""
     import numpy as np
 
     arrays = [np.asarray(one, dtype=np.float64) for one in outputs]
@@ -106,7 +106,7 @@ def some(table: Any, most: int) -> Any:
 
 
 def packed(tables: list[Any]) -> str:
-    """Rows as text; those of other lengths than the first are left out."""
+    """Rows of float32 as text; rows whose length differs from the first one's are left out."""
     import numpy as np
 
     same_width = [one for one in tables if one.shape[1] == tables[0].shape[1]]

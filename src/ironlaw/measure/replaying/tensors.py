@@ -1,4 +1,4 @@
-"""The values of a quantized tensor against the range that it was given: clipping, outliers, channels that die."""
+"""The values of a quantized tensor against its calibrated range: clipping, outliers, dead channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_SPREAD = 1e-5
 
 @dataclass(slots=True)
 class Watch:
-    """One tensor, over all inputs."""
+    """Statistics of one tensor over all inputs."""
 
     step: Rounding
     counted: dict[Use, int] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Watch:
     most_of: Any = None
 
     def add(self, value: Any, use: Use) -> None:
-        """What the tensor was for one input of the float network."""
+        """Add the tensor's values for one input of the float network."""
         import numpy as np
 
         array = np.asarray(value, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Code by layer: the threads of an arm sampled while its layers are timed, and each sample put into its layer.
+"""Code by layer: an arm's threads are sampled while its layers are timed, and each sample is assigned to a layer.
 
 In turns of their own: neither the times of layers nor an arm's account come from them, so that a higher rate may be
 used than where samples are an arm's time.
@@ -42,7 +42,7 @@ class LayerSampler:
     sampler: Maybe[tuple[Sampler, SampledBy]] | None = None  # None: was not tried yet
 
     def turn(self, order: LayerTurn, inputs: list[tuple[Any, ...]]) -> LayerCode:
-        """One turn; without samples, and with the reason, where layers or samples cannot be had."""
+        """Run one turn; a gap with the reason if layers or samples are not available."""
         try:
             return self._turn(order, inputs)
         except Exception as error:  # noqa: BLE001  # the border to a user's code: the reason why there is no code
@@ -125,7 +125,7 @@ def spans_of(noted: Trace, calls: int) -> Spans:
 
 
 def calls_at(samples: Sequence[Sample], spans: Spans) -> list[int]:
-    """For each sample the call that ran at its time; -1 where none did."""
+    """For each sample, the place of the call that ran at its time; -1 if none did."""
     import numpy as np
 
     if not len(spans):

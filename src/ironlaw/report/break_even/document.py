@@ -35,7 +35,7 @@ def to_document(drawn: BreakEvenMap) -> dict[str, Any]:
 
 
 def to_json(drawn: BreakEvenMap) -> str:
-    """The document as text."""
+    """The JSON document as text."""
     return plain_json(json.dumps(to_document(drawn), ensure_ascii=False, indent=2, allow_nan=False))
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a report that go layer by layer: the ledger over depth, and the roofline."""
+"""Pictures by layer: the ledger over depth, and the roofline."""
 
 from __future__ import annotations
 

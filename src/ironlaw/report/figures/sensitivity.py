@@ -1,4 +1,4 @@
-"""A scatter of what each layer costs the answers in int8, and what it gains in time."""
+"""Pictures of sensitivity: a scatter of what each layer costs the answers in int8 over the time it saves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AnswersView:
 
 
 def answers_views(explanation: Explanation, *, prefix: str) -> list[AnswersView]:
-    """Of each arm whose layers were replayed; where that was not possible, the reason as the sentence."""
+    """One view per arm whose layers were replayed; if they could not be, the sentence is the reason."""
     views = []
     for place, (arm, found) in enumerate(explanation.sensitivities.items()):
         if isinstance(found, Missing):

@@ -1,4 +1,4 @@
-"""The part of a page about what a recording varies: the speed-up along each setting as a picture, and the verdicts."""
+"""The part of a page about a varied setting: the speed-up along it as a picture, and the verdicts."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _untemplated(name: str) -> str:
 
 
 def layer_code_value(executed: Maybe[LayerExecuted]) -> dict[str, Any]:
-    """As JSON: how many samples, and the largest pieces of code with their shares; or the reason why not."""
+    """The JSON value of a layer's code: the number of samples and the largest pieces with their shares, or the gap."""
     if isinstance(executed, Missing):
         return {"missing": executed.reason}
     return {
@@ -68,7 +68,7 @@ def layer_code_value(executed: Maybe[LayerExecuted]) -> dict[str, Any]:
 
 
 def layer_code_records(rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
-    """By layer what it saves, and what ran in it in either arm."""
+    """One record per layer: what it saves, and the code that ran in it in either arm."""
     return [
         {
             "layer": row.layer,
@@ -81,7 +81,7 @@ def layer_code_records(rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
 
 
 def show_layer_code(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
-    """Below a heading the rows with what ran in them; where no layer was sampled, the reason."""
+    """Print a heading and, per row, the code that ran in it; if no layer was sampled, the reason."""
     console.print(Padding(Text("By layer, the code that ran in it:"), (1, 0, 0, 2)))
     if not has_layer_code(rows):
         console.print(Padding(Text(f"not known: {plain(_why_not(rows))}.", style="dim"), (0, 0, 0, 4)))

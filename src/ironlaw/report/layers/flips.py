@@ -1,4 +1,4 @@
-"""Measured flips in a terminal: what each block is worth in int8, and how far that is from adding up."""
+"""Measured flips on a terminal: what int8 saves in each block, and whether the blocks add up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ironlaw.text import plain
 
 
 def show_flips(found: Flips, console: Console) -> None:
-    """A row for each block: saved by it alone in int8, and lost by it alone left in float."""
+    """Print a row per block: the time saved with it alone in int8, and lost with it alone in float."""
     console.print(Text("Milliseconds per inference that int8 saves, including the conversions at the border:"))
     console.print()
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")

@@ -1,4 +1,4 @@
-"""The ledger in a terminal: which layers won and lost, adding up; and with what work, speed and kernels."""
+"""The ledger on a terminal: time by layer, adding up to the difference; and the work, speed and kernels of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ABOUT = ("layer-reading-disturbs", "layers-unattributed", "asked-int8-ran-float
 def show_ledger(
     explanation: Explanation, comparison: Comparison, rows: Sequence[LedgerRow], total: LedgerRow, console: Console
 ) -> None:
-    """The rows, their total, and what is known about how far to trust them."""
+    """Print the rows, their total, and what qualifies them."""
     ledger = comparison.ledger
     if isinstance(ledger, Missing):
         console.print(Text(f"No ledger: {plain(ledger.reason)}."), soft_wrap=False)
@@ -91,7 +91,7 @@ def _factor(row: LedgerRow) -> str:
 
 
 def disturbance_sentence(ledger: Ledger) -> str:
-    """What reading the layers did to the speed-up."""
+    """How reading the layers changed the speed-up."""
     read, alone = ledger.disturbed_speedup, ledger.undisturbed_speedup
     if isinstance(read, Missing):
         return f"Whether reading layers changes the speed-up is not known: {plain(read.reason)}."
@@ -101,12 +101,12 @@ def disturbance_sentence(ledger: Ledger) -> str:
 
 
 def ledger_notes(ledger: Ledger) -> list[str]:
-    """What is below a ledger wherever it is shown: reading's own effect, and what is not known."""
+    """The notes below a ledger in every output: the effect of reading it, and what is not known."""
     return [disturbance_sentence(ledger), *(f"Note: {plain(note)}." for note in ledger.notes)]
 
 
 def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, total: LedgerRow) -> list[str]:
-    """How far the ledger goes: reading's own effect, terms that are lost, what is not known."""
+    """What qualifies the ledger: the effect of reading it, terms without a value, notes and concerns."""
     said = ["", disturbance_sentence(ledger)]
     lost: dict[str, list[str]] = {}
     for term, value in total.terms.items():
@@ -122,7 +122,7 @@ def _remarks(explanation: Explanation, comparison: Comparison, ledger: Ledger, t
 
 
 def show_work(comparison: Comparison, rows: Sequence[LedgerRow], console: Console) -> None:
-    """What each row had to do in the changed arm, how fast, by what, and how far it is from this machine's ceiling."""
+    """Print each row's work in the changed arm, its speed, its kernel, and its distance from the machine's ceiling."""
     console.print()
     console.print(Text(f"Work of {plain(comparison.changed)} (of the control, where a layer was removed):"))
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")

@@ -1,4 +1,4 @@
-"""A ledger as a trace for Perfetto and chrome://tracing: both arms as two rows, one layer behind the other.
+"""A ledger as a trace for Perfetto and chrome://tracing: both arms as two rows, one layer after the other.
 
 Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (complete events, "ph": "X").
 """

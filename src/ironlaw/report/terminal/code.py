@@ -1,4 +1,4 @@
-"""Code that executed, in the terminal: a comparison's account, and the pieces of code of one arm."""
+"""Executed code on a terminal: a comparison's account, and the pieces of code of one arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concerns on a console: what invalidates in full, doubts a line each, notes by name; or everything in full."""
+"""Concerns on a terminal: invalidating ones in full, doubts a line each, notes by name; or all of them in full."""
 
 from __future__ import annotations
 

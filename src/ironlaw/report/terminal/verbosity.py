@@ -20,7 +20,7 @@ BELOW = 1  # of these that a command adds: where the recording lies
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How many lines the parts of an output take, and whether those are there that other parts say as well."""
+    """How many lines each part of an output may take, and which parts that repeat others are included."""
 
     code_rows: int  # 0: the paragraph alone reports where the time went
     open_rows: int  # causes that are not confirmed, of the widest comparison

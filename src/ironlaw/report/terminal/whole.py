@@ -64,7 +64,7 @@ def show(
 def _show_varied(
     explanation: Explanation, varied: Varied, console: Console, *, n: int | None, verbosity: Verbosity
 ) -> None:
-    """Where it turns; with everything, then each point as a recording of its own."""
+    """Print where the difference turns; with everything shown, then each point as a recording of its own."""
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
     show_points(explanation, varied, console)
@@ -89,7 +89,7 @@ def _show_varied(
 
 
 def _lines(explanation: Explanation, console: Console, n: int | None, room: Room) -> int:
-    """How many lines the default output takes with that room."""
+    """The number of lines that the default output takes within `room`."""
     with console.capture() as printed:
         _show(explanation, console, n=n, verbosity=Verbosity.NORMAL, room=room)
     return len(printed.get().splitlines())
