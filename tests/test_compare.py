@@ -32,9 +32,9 @@ def test_a_lambda_and_its_inputs_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_handed_over_program_is_a_source_of_its_own_kind(tmp_path: Path) -> None:
     path = tmp_path / f"mine{HANDED_OVER}"
     with pytest.raises(BadInput, match="cannot read"):
-        sources.check(str(path))
+        sources.check_source(str(path))
     handed_over.keep(doubled, torch.ones(2), path, name="mine")
-    sources.check(str(path))
+    sources.check_source(str(path))
 
 
 def test_what_cannot_be_called_is_refused_before_anything_starts(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ironlaw.causes import CAUSES
 from ironlaw.engines import ENGINES
 from ironlaw.explanation.split import Term
 from ironlaw.factors import FACTORS
+from tests.test_architecture import SOURCES
 
 ROOT = Path(ironlaw.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
@@ -109,6 +110,57 @@ def test_a_class_name_of_two_meanings_would_be_seen() -> None:
     assert ambiguous(class_homes(pair)) == {}
     assert ambiguous(class_homes({**pair, "layer.py": source})) == {"Layout": [*pair, "layer.py"]}
     assert ambiguous(class_homes({"factors/a.py": source, "factors/b.py": source}))
+
+
+def functions_by_bare_name(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """The homes of each public function that another module imports by its name alone.
+
+    What a reader meets without its module has to mean one thing. `module.function` may repeat: every engine has prepare
+    and load, and several have a census.py. A package may wrap a function of its own modules.
+    """
+    trees = {module: ast.parse(source) for module, source in sources.items()}
+    public = {
+        module: {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}
+        for module, tree in trees.items()
+    }
+    homes: dict[str, set[str]] = {}
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module in public:
+                for alias in node.names:
+                    if alias.asname is None and alias.name in public[node.module]:
+                        homes.setdefault(alias.name, set()).add(re.sub(r"engines\.\w+\.", "engines.*.", node.module))
+    return homes
+
+
+def unclear(homes: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The names with several homes, without packages that wrap one of these."""
+    inner = {
+        name: {home for home in found if not any(other.startswith(f"{home}.") for other in found)}
+        for name, found in homes.items()
+    }
+    return {name: found for name, found in inner.items() if len(found) > 1}
+
+
+def test_a_function_that_is_imported_by_its_bare_name_means_one_thing() -> None:
+    assert unclear(functions_by_bare_name(SOURCES)) == {}
+
+
+@pytest.mark.parametrize(
+    ("importer", "names"),
+    [
+        ("from p.a import read\nfrom p.b import read", {"read"}),
+        ("from p.a import read\nfrom p import b\nb.read()", set()),
+        ("from p.a import read\nfrom p.b import read as read_b", set()),
+        ("from p import read\nfrom p.a import read", set()),
+        ("from p.engines.x.c import read\nfrom p.engines.y.c import read", set()),
+        ("from p.engines.x.c import read\nfrom p.a import read", {"read"}),
+    ],
+)
+def test_a_function_of_two_meanings_would_be_seen(importer: str, names: set[str]) -> None:
+    source = "def read():\n    pass"
+    homes = dict.fromkeys(("p", "p.a", "p.b", "p.engines.x.c", "p.engines.y.c"), source)
+    assert unclear(functions_by_bare_name({**homes, "p.d": importer})).keys() == names
 
 
 def engines_named(source: str) -> set[str]:

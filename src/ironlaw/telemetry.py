@@ -19,7 +19,7 @@ class TelemetryOff:
     withheld: tuple[str, ...] = ()
 
 
-def together(switches: Iterable[TelemetryOff]) -> TelemetryOff:
+def merged(switches: Iterable[TelemetryOff]) -> TelemetryOff:
     """Merge several into one."""
     variables: dict[str, str] = {}
     withheld: list[str] = []

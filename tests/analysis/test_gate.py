@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.gate import Side, check_comparable, judge, side_of
+from ironlaw.analysis.gate import Side, check_comparable, judge_rules, side_of
 from ironlaw.analysis.statistics.interval import rank_interval, t_interval
 from ironlaw.errors import BadInput
 from ironlaw.estimate import Estimate
@@ -94,39 +94,39 @@ def test_what_is_no_rule_is_refused_with_an_example(text: str) -> None:
 
 
 def test_slower_arm_breaks_the_rule_on_time() -> None:
-    gate = judge(side({"int8": FAST}), side({"int8": SLOWER}), [TIME])
+    gate = judge_rules(side({"int8": FAST}), side({"int8": SLOWER}), [TIME])
     assert ruling(gate) is Ruling.BROKEN
     assert change(gate).value == pytest.approx(0.10)
 
 
 def test_faster_arm_holds_it() -> None:
-    assert ruling(judge(side({"int8": SLOWER}), side({"int8": FAST}), [TIME])) is Ruling.HELD
+    assert ruling(judge_rules(side({"int8": SLOWER}), side({"int8": FAST}), [TIME])) is Ruling.HELD
 
 
 def test_wide_interval_is_open_and_does_not_fail() -> None:
     wide = [value + offset for value, offset in zip(SLOWER, (0.3, -0.3) * 4, strict=True)]
-    gate = judge(side({"int8": FAST}), side({"int8": wide}), [TIME])
+    gate = judge_rules(side({"int8": FAST}), side({"int8": wide}), [TIME])
     assert ruling(gate) is Ruling.OPEN
     assert not gate.has(Ruling.BROKEN)
 
 
 def test_change_of_both_sides_is_the_same_with_the_sign_turned() -> None:
-    there = change(judge(side({"int8": FAST}), side({"int8": SLOWER}), [TIME]))
-    back = change(judge(side({"int8": SLOWER}), side({"int8": FAST}), [TIME]))
+    there = change(judge_rules(side({"int8": FAST}), side({"int8": SLOWER}), [TIME]))
+    back = change(judge_rules(side({"int8": SLOWER}), side({"int8": FAST}), [TIME]))
     assert (back.low, back.value, back.high) == pytest.approx((-there.high, -there.value, -there.low))
 
 
 def test_control_that_moved_widens_the_interval_by_as_much() -> None:
     moved = [0.05, 0.06, 0.05, 0.06, 0.05, 0.06, 0.05, 0.06]
-    still = change(judge(None, side({"int8": FAST}), [TIME]))
-    wider = change(judge(None, side({"int8": FAST}, check=moved), [TIME]))
+    still = change(judge_rules(None, side({"int8": FAST}), [TIME]))
+    wider = change(judge_rules(None, side({"int8": FAST}, check=moved), [TIME]))
     assert still.low - wider.low == pytest.approx(0.055)
     assert wider.high - still.high == pytest.approx(0.055)
 
 
 def test_more_judgements_make_each_more_cautious() -> None:
-    one = change(judge(None, side({"int8": FAST}), [TIME]))
-    gate = judge(None, side({"int8": FAST, "int8+fused": FAST}), [TIME, Rule.parse("time>+5%")])
+    one = change(judge_rules(None, side({"int8": FAST}), [TIME]))
+    gate = judge_rules(None, side({"int8": FAST, "int8+fused": FAST}), [TIME, Rule.parse("time>+5%")])
     widest = gate.judgements[0].change_ln
     assert is_known(widest)
     assert widest.half_width > one.half_width
@@ -134,27 +134,27 @@ def test_more_judgements_make_each_more_cautious() -> None:
 
 
 def test_without_an_old_recording_the_control_is_the_measure() -> None:
-    gate = judge(None, side({"int8": FAST}), [Rule.parse("time>-30%")])
+    gate = judge_rules(None, side({"int8": FAST}), [Rule.parse("time>-30%")])
     assert ruling(gate) is Ruling.HELD  # e^-0.7 is 50 % less time
-    assert ruling(judge(None, side({"int8": FAST}), [Rule.parse("time>-60%")])) is Ruling.BROKEN
+    assert ruling(judge_rules(None, side({"int8": FAST}), [Rule.parse("time>-60%")])) is Ruling.BROKEN
 
 
 def test_gap_is_not_a_pass() -> None:
     failed = side({"int8": [0.7]})
-    gate = judge(side({"int8": FAST}), failed, [TIME])
+    gate = judge_rules(side({"int8": FAST}), failed, [TIME])
     assert ruling(gate) is Ruling.UNKNOWN
     assert isinstance(gate.judgements[0].change_ln, Missing)
 
 
 def test_arm_that_has_ended_is_not_a_pass() -> None:
-    gate = judge(side({"int8": FAST, "int8+fused": FAST}), side({"int8": FAST}), [TIME])
+    gate = judge_rules(side({"int8": FAST, "int8+fused": FAST}), side({"int8": FAST}), [TIME])
     assert ruling(gate, "int8+fused") is Ruling.UNKNOWN
     assert "int8+fused is not in the new recording" in gate.judgements[1].reason
 
 
 def test_unknown_arm_is_refused_with_the_closest() -> None:
     with pytest.raises(BadInput) as caught:
-        judge(side({"int8": FAST}), side({"int8": FAST}), [TIME], arm="int9")
+        judge_rules(side({"int8": FAST}), side({"int8": FAST}), [TIME], arm="int9")
     assert "int8" in caught.value.hint
 
 
@@ -173,14 +173,14 @@ def test_two_recordings_of_the_same_thing_fail_at_no_more_than_the_stated_rate(l
             side({name: list(dice.normal(mean, noise, size)) for name, mean in zip(("a", "b"), truth, strict=True)})
             for noise, size in ((0.01, 8), (0.04, 6))
         )
-        failed += judge(old, new, rules).has(Ruling.BROKEN)
+        failed += judge_rules(old, new, rules).has(Ruling.BROKEN)
     assert failed / 2000 <= 0.025 + 0.0105
 
 
 def test_slow_down_well_beyond_the_noise_is_seen() -> None:
     dice = np.random.default_rng(8)
     seen = sum(
-        judge(
+        judge_rules(
             side({"int8": list(dice.normal(0.7, 0.02, 8))}), side({"int8": list(dice.normal(0.6, 0.02, 8))}), [TIME]
         ).has(Ruling.BROKEN)
         for _ in range(200)
@@ -200,16 +200,16 @@ def test_instructions_are_judged_by_their_own_count_and_not_by_the_clock() -> No
     rules = [Rule.parse("instructions>+1%")]
     more = replace(stated(seed=2), ln_instructions={"fp32": t_interval([16.0] * 3), "int8": t_interval([17.0] * 3)})
     less = replace(stated(seed=2), ln_instructions={"fp32": t_interval([16.0] * 3), "int8": t_interval([16.9] * 3)})
-    assert ruling(judge(less, more, rules)) is Ruling.BROKEN
-    assert change(judge(less, more, rules)).value == pytest.approx(0.1)
-    assert ruling(judge(more, less, rules)) is Ruling.HELD
+    assert ruling(judge_rules(less, more, rules)) is Ruling.BROKEN
+    assert change(judge_rules(less, more, rules)).value == pytest.approx(0.1)
+    assert ruling(judge_rules(more, less, rules)) is Ruling.HELD
     # Twice the cycles for the same work: the clock sees it, the count of instructions does not.
-    assert ruling(judge(stated(), stated(seed=2, cpi=1.0), rules)) is Ruling.HELD
-    assert ruling(judge(stated(), stated(seed=2, cpi=1.0), [TIME])) is Ruling.BROKEN
+    assert ruling(judge_rules(stated(), stated(seed=2, cpi=1.0), rules)) is Ruling.HELD
+    assert ruling(judge_rules(stated(), stated(seed=2, cpi=1.0), [TIME])) is Ruling.BROKEN
 
 
 def test_instructions_that_were_not_counted_are_unknown_and_say_why() -> None:
-    gate = judge(stated(), stated(groups=()), [Rule.parse("instructions>+1%")])
+    gate = judge_rules(stated(), stated(groups=()), [Rule.parse("instructions>+1%")])
     assert ruling(gate) is Ruling.UNKNOWN
     assert gate.judgements[0].reason == "instructions were not counted: this machine exposes no PMU"
 
@@ -218,8 +218,8 @@ def test_slow_down_of_everything_does_not_show_but_by_the_raw_clock() -> None:
     """The whole machine runs at half its clock: relative to the control nothing changed."""
     slow = recording({"fp32": Law(ghz=1.5), "int8": Law(instructions=10e6, ghz=1.5)}, NOISE, seed=2)
     new = side_of(slow, explain(slow))
-    assert not judge(stated(), new, [TIME]).has(Ruling.BROKEN)
-    by_clock = judge(stated(), new, [TIME], raw_clock=True)
+    assert not judge_rules(stated(), new, [TIME]).has(Ruling.BROKEN)
+    by_clock = judge_rules(stated(), new, [TIME], raw_clock=True)
     assert [item.ruling for item in by_clock.judgements] == [Ruling.BROKEN, Ruling.BROKEN]
 
 
@@ -241,7 +241,7 @@ def test_cause_breaks_its_rule_when_its_part_changed(
     old: tuple[CauseVerdict, ...], new: tuple[CauseVerdict, ...], expected: Ruling
 ) -> None:
     before, after = (side({"int8": FAST}, causes=causes) for causes in (old, new))
-    assert ruling(judge(before, after, [Rule.parse("cause:page-faults")])) is expected
+    assert ruling(judge_rules(before, after, [Rule.parse("cause:page-faults")])) is expected
 
 
 OTHER = CauseVerdict(cause="fusion", outcome=Outcome.REFUTED)
@@ -262,7 +262,7 @@ def test_cause_that_came_or_went_breaks_it_and_untested_ones_are_unknown(
     old: tuple[CauseVerdict, ...], new: tuple[CauseVerdict, ...], expected: Ruling
 ) -> None:
     before, after = (side({"int8": FAST}, causes=causes) for causes in (old, new))
-    assert ruling(judge(before, after, [Rule.parse("cause:page-faults")])) is expected
+    assert ruling(judge_rules(before, after, [Rule.parse("cause:page-faults")])) is expected
 
 
 def test_recordings_of_different_machines_are_refused() -> None:
@@ -292,17 +292,19 @@ def test_recordings_of_different_things_are_refused(changed: dict[str, Any], sai
 
 def test_rule_about_a_cause_that_nothing_can_confirm_is_refused() -> None:
     with pytest.raises(BadInput, match="no experiment can confirm the cause 'address-translation'"):
-        judge(None, side({"int8": FAST}), [Rule.parse("cause:address-translation")])
+        judge_rules(None, side({"int8": FAST}), [Rule.parse("cause:address-translation")])
 
 
 def test_no_rule_is_refused() -> None:
     with pytest.raises(BadInput, match="there is no rule"):
-        judge(None, side({"int8": FAST}), [])
+        judge_rules(None, side({"int8": FAST}), [])
 
 
 def test_each_arm_of_a_varied_recording_is_judged_against_the_control_of_its_own_point() -> None:
     varied = varied_recording({"1": 0.5, "4": 1.5})
-    found = judge(None, side_of(varied, explain(varied)), [Rule.parse("time>+3%"), Rule.parse("instructions>+3%")])
+    found = judge_rules(
+        None, side_of(varied, explain(varied)), [Rule.parse("time>+3%"), Rule.parse("instructions>+3%")]
+    )
     assert found.has_several_controls
     assert [(item.rule.text, item.arm, item.ruling) for item in found.judgements] == [
         ("time>+3%", "int8 batch=1", Ruling.HELD),
@@ -314,7 +316,7 @@ def test_each_arm_of_a_varied_recording_is_judged_against_the_control_of_its_own
 
 def test_varied_recordings_are_compared_point_by_point() -> None:
     old, new = (varied_recording({"1": 0.5, "4": times}) for times in (0.5, 0.8))
-    found = judge(side_of(old, explain(old)), side_of(new, explain(new)), [Rule.parse("time>+3%")])
+    found = judge_rules(side_of(old, explain(old)), side_of(new, explain(new)), [Rule.parse("time>+3%")])
     assert [item.ruling for item in found.judgements] == [Ruling.HELD, Ruling.BROKEN]
     sentence = broken_sentence(found, found.judgements[1])
     assert sentence.endswith("relative to its own control, against the old recording")

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from ironlaw.analysis.attached.explain import explain_attached
-from ironlaw.attached import read
+from ironlaw.attached import read_attached
 from ironlaw.attachment import AttachedFile, Attachment
 from ironlaw.explanation import Explanation
 
@@ -15,13 +15,13 @@ DATA = Path(__file__).parent / "data"
 
 def file_of(content: str | bytes, named: str = "file") -> AttachedFile:
     """A text as an attached file."""
-    return read(io.BytesIO(content.encode() if isinstance(content, str) else content), named=named)
+    return read_attached(io.BytesIO(content.encode() if isinstance(content, str) else content), named=named)
 
 
 def fixture(name: str) -> AttachedFile:
     """A fixture by its name."""
     with (DATA / name).open("rb") as stream:
-        return read(stream, named=name)
+        return read_attached(stream, named=name)
 
 
 def one(name: str) -> Attachment:

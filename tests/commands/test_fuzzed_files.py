@@ -12,7 +12,7 @@ from ironlaw.analysis.brief import briefly
 from ironlaw.cli import run
 from ironlaw.errors import BadInput, ExitCode, IronlawError
 from ironlaw.recording import read
-from ironlaw.sweep.plan_file import read as read_plan
+from ironlaw.sweep.plan_file import read_plan
 from tests.commands.test_bad_input import PIECES, _damaged
 from tests.fuzzing import fuzzed
 from tests.history.recordings import Stated, text_of

@@ -11,7 +11,7 @@ import pytest
 from check_jsonschema import main as check_schema
 from click.testing import CliRunner
 
-from ironlaw.sweep.plan_file import read
+from ironlaw.sweep.plan_file import read_plan
 from tests.docs.pages import FENCE, PAGES, SHELLS, Snippet, snippets
 
 pytest_plugins = ["pytester"]
@@ -39,7 +39,7 @@ def test_test_suite_of_the_docs_passes(pytester: pytest.Pytester, folder: Path, 
 def test_plan_of_the_docs_is_one(snippet: Snippet, folder: Path) -> None:
     whole = {**tomllib.loads(snippets("toml")[0].text), **tomllib.loads(snippet.text)}
     (folder / "plan.toml").write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in whole.items()))
-    plan = read(folder / "plan.toml")
+    plan = read_plan(folder / "plan.toml")
     assert [str(host) for host in plan.hosts] == whole.get("hosts", ["any"])
     assert plan.count == len(list(plan.cells()))
 

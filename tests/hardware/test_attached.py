@@ -13,7 +13,7 @@ import pytest
 
 from ironlaw.analysis.attached.explain import explain_attached
 from ironlaw.analysis.layers.matching import match
-from ironlaw.attached import read
+from ironlaw.attached import read_attached
 from ironlaw.attachment import AttachedFile
 from ironlaw.missing import is_known
 
@@ -25,7 +25,7 @@ LARGE_BYTES = 200_000_000
 
 def attached(path: Path) -> AttachedFile:
     with path.open("rb") as stream:
-        return read(stream, named=path.name)
+        return read_attached(stream, named=path.name)
 
 
 def net() -> Any:

@@ -56,7 +56,7 @@ def test_photographs_of_any_shape_fill_the_crop(width: int, height: int) -> None
 
 
 def test_probes_are_all_different() -> None:
-    photos = [images.decode(path) for path in images.check_folder(None)[:3]]
+    photos = [images.decode_photo(path) for path in images.check_folder(None)[:3]]
     crops = images.crops(photos, Preprocessing(resize=64, crop=56), count=images.PROBES, seed=0)
     assert len(crops) == 64
     assert len({crop.tobytes() for crop in crops}) == 64
@@ -137,4 +137,4 @@ def test_of_a_large_folder_evenly_spaced_photographs_are_taken(tmp_path: Path) -
 def test_grey_and_transparent_photographs_become_rgb(tmp_path: Path) -> None:
     Image.new("L", (9, 9), 7).save(tmp_path / "grey.png")
     Image.new("RGBA", (9, 9), (1, 2, 3, 4)).save(tmp_path / "clear.png")
-    assert [images.decode(path).mode for path in images.check_folder(str(tmp_path))] == ["RGB", "RGB"]
+    assert [images.decode_photo(path).mode for path in images.check_folder(str(tmp_path))] == ["RGB", "RGB"]

@@ -83,6 +83,6 @@ def test_pixels_are_those_of_torchvisions_own_transform() -> None:
     weights = get_model_weights("mobilenet_v2").DEFAULT
     how = published.preprocessing("mobilenet_v2", weights)
     for path in images.check_folder(None)[:4]:
-        photo = images.decode(path)
+        photo = images.decode_photo(path)
         ours = torch.from_numpy(images.see(photo, images.STANDARD, how))
         torch.testing.assert_close(ours, weights.transforms()(photo), atol=1e-5, rtol=0)

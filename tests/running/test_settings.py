@@ -17,7 +17,7 @@ from ironlaw.errors import BadInput
 from ironlaw.running import Options, Settings, plan_of
 from ironlaw.running.planning import parse_own_arm
 from ironlaw.running.settings import options
-from ironlaw.sweep.plan_file import read
+from ironlaw.sweep.plan_file import read_plan
 
 CASES: dict[str, tuple[list[str], str, dict[str, Any]]] = {
     "a budget": (["--budget", "60"], "budget = 60", {"budget": 60}),
@@ -56,7 +56,7 @@ def test_run_sweep_and_python_make_equal_plans_of_equal_settings(case: str, tmp_
     ran = Invocation.of(run.make_context("run", words).params).settings
     file = tmp_path / "plan.toml"
     file.write_text(f'models = ["resnet18"]\narms = ["fp32", "int8"]\nthreads = [2]\nbatch = [8]\n{written}\n')
-    [cell] = read(file).cells()
+    [cell] = read_plan(file).cells()
     given = {"experiments": "none", "no_layers": True, "no_code": True, "threads": 2, "batch": 8, **passed}
     called = Settings.of(given, model="resnet18", arms=(Arm.of("fp32"), Arm.of("int8")))
     assert ran == cell.settings() == called

@@ -9,7 +9,7 @@ import pytest
 from ironlaw.errors import BadInput
 from ironlaw.running import plan_of
 from ironlaw.sweep.hosts import Host
-from ironlaw.sweep.plan_file import SweepPlan, read
+from ironlaw.sweep.plan_file import SweepPlan, read_plan
 
 GOOD = """
 # two models
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 def understood(folder: Path, text: str) -> SweepPlan:
     (folder / "plan.toml").write_text(text)
-    return read(folder / "plan.toml")
+    return read_plan(folder / "plan.toml")
 
 
 def test_a_plan_is_the_product_of_its_lists(folder: Path) -> None:

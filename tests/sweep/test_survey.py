@@ -23,11 +23,11 @@ from ironlaw.sweep.embedded import measure_alone
 from ironlaw.sweep.store import Store
 from ironlaw.sweep.survey import (
     NOT_YET,
+    break_even_map,
     goes_with,
     holdings_of,
     inputs_to_repay,
     larger_hosts,
-    survey,
     turns_along,
     version_concerns,
 )
@@ -199,7 +199,7 @@ def test_the_map_of_scripted_cells_has_each_gain_and_each_gap(tmp_path: Path) ->
         outcome = measure_alone(runner, cell, store.aside(cell), tmp_path, Unwatched())
         assert isinstance(outcome, Done)
         store.keep(cell, outcome.written)
-    drawn = survey(wanted, store)
+    drawn = break_even_map(wanted, store)
     store.close()
     assert (drawn.cells, drawn.measured) == (4, 3)
     assert [item.reason for item in drawn.absent] == [NOT_YET]
@@ -218,6 +218,6 @@ def test_one_label_on_two_kinds_of_machine_is_two_hosts(tmp_path: Path) -> None:
         outcome = measure_alone(runner, cell, store.aside(cell), tmp_path, Unwatched())
         assert isinstance(outcome, Done)
         store.keep(cell, outcome.written)
-    drawn = survey(wanted, store)
+    drawn = break_even_map(wanted, store)
     store.close()
     assert [one.place.host for one in drawn.gains] == ["any, kind 1: scripted", "any, kind 2: scripted"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.compare import Goal, absent, has_moved, judge, settled
+from ironlaw.analysis.compare import Goal, absent, difference_of, has_moved, settled
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns, times_of
@@ -62,4 +62,4 @@ def _compared(turns: dict[str, ArmTurns], control: str, changed: str, goal: Goal
         rank=Missing("left out of a history"),
         replicates=tuple(float(ratio) for ratio in ratios),
     )
-    return replace(comparison, difference=judge(comparison))
+    return replace(comparison, difference=difference_of(comparison))

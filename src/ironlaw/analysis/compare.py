@@ -52,7 +52,7 @@ def compare(
     needed, seconds = goal.distance(ratios.tolist())
     return replace(
         comparison,
-        difference=judge(comparison),
+        difference=difference_of(comparison),
         split=split_with_intervals(decomposition, stand.assumptions),
         counterfactuals=counterfactuals(decomposition),
         adjusted=adjusted if isinstance(adjusted, Missing) else adjusted.adjusted,
@@ -128,7 +128,7 @@ def has_moved(check: Maybe[Comparison]) -> bool:
     return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
 
 
-def judge(comparison: Comparison) -> Difference:
+def difference_of(comparison: Comparison) -> Difference:
     """What the interval allows to claim, provided that the control did not move."""
     estimate = comparison.ln_ratio
     if not is_known(estimate):

@@ -125,7 +125,7 @@ def check_comparable(old: Recording, new: Recording) -> None:
             raise BadInput(f"the recordings {what}: {before} and {after}", hint=hint)
 
 
-def judge(
+def judge_rules(
     old: Side | None, new: Side, rules: Sequence[Rule], *, arm: str | None = None, raw_clock: bool = False
 ) -> Gate:
     """Apply every rule to every arm, or to the named one. Without `old`, arms are judged against their control.

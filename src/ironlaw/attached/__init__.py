@@ -39,7 +39,7 @@ def recognised(head: str) -> AttachedFormat | None:
     return next((one for one in known_formats().values() if one.recognises(head)), None)
 
 
-def read(stream: BinaryIO, *, named: str, shown: str = "", watch: Watch | None = None) -> AttachedFile:
+def read_attached(stream: BinaryIO, *, named: str, shown: str = "", watch: Watch | None = None) -> AttachedFile:
     """What a file holds; `shown` is what its arm is called, its name unless said.
 
     Raises:

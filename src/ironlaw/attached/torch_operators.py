@@ -41,7 +41,7 @@ def _form(shape: Any, kind: str) -> Form | None:
     return Form(tuple(shape), _DTYPES.get(kind, kind or "unknown"))
 
 
-def census_of(names: Sequence[str]) -> dict[str, Any]:
+def census_by_names(names: Sequence[str]) -> dict[str, Any]:
     """Counts over the outermost operators of one repeat, by the names of measure/census.py."""
     bare = [name.rpartition("::")[2] for name in names]
     int8 = [name for name in names if name.startswith(_INT8) or any(part in name for part in _INT8_PARTS)]

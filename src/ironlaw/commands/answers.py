@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ironlaw.commands.consent import require_consent
-from ironlaw.commands.showing import keeping_measured, say, say_json
+from ironlaw.commands.showing import echo, keeping_measured, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.missing import Maybe, Missing
@@ -45,7 +45,7 @@ def show_answers(recording: Recording, file: Path, changed: str | None, options:
         elif options["as_markdown"]:
             from ironlaw.report.sensitivity import sensitivity_markdown
 
-            click.echo(sensitivity_markdown(found))  # `say` would show line ends as characters
+            click.echo(sensitivity_markdown(found))  # `echo` would show line ends as characters
         else:
             show_sensitivity(found, Console(), top=top if isinstance(top, int) else None)
     return 0
@@ -80,7 +80,7 @@ def _replayed(recording: Recording, file: Path, arm: str, options: dict[str, obj
     if out.exists():
         raise BadInput(f"{out} exists already", hint="name another --out")
     budget_s = options["budget"] if isinstance(options["budget"], float) else ANSWERS_BUDGET_S
-    say(f"Replaying the layers of {arm}, some {budget_s:.0f} s ...", err=True)
+    echo(f"Replaying the layers of {arm}, some {budget_s:.0f} s ...", err=True)
     replayed = replay_of(plan, plan.arm(arm), budget_s)
     if isinstance(replayed.layers, Missing):
         raise BadInput(
@@ -90,5 +90,5 @@ def _replayed(recording: Recording, file: Path, arm: str, options: dict[str, obj
         made = write_with(file, out, replayed)
     except OSError as error:
         raise BadInput(f"cannot write {out}: {error.strerror}", hint="name another --out") from None
-    say(f"Recording: {out}", err=True)
+    echo(f"Recording: {out}", err=True)
     return made, out

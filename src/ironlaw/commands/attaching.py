@@ -36,13 +36,13 @@ def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ())
     Raises:
         BadInput: a file cannot be read, or has an unknown format.
     """
-    from ironlaw.attached import read
+    from ironlaw.attached import read_attached
 
     found = []
     for place, (file, shown) in enumerate(zip(files, shown_names(files), strict=True)):
         try:
             with streams[place] if streams else file.open("rb") as stream, _progress(file) as watch:
-                found.append(read(stream, named=str(file), shown=shown, watch=watch))
+                found.append(read_attached(stream, named=str(file), shown=shown, watch=watch))
         except (OSError, ValueError) as error:
             raise unreadable(file, error) from None
     return found

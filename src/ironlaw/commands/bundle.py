@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.commands.showing import check_writable, say, write_text
+from ironlaw.commands.showing import check_writable, echo, write_text
 from ironlaw.errors import BadInput
 
 
@@ -37,7 +37,7 @@ def bundle(files: tuple[Path, ...], out: Path | None) -> int:
     out = out or files[0].with_suffix(".bundle.md")
     check_writable(out, keeping=files)
     write_text(_of_files(files) if len(files) > 1 else _of_one(files[0]), out)
-    say(f"Bundle: {out}", err=True)
+    echo(f"Bundle: {out}", err=True)
     return 0
 
 

@@ -44,9 +44,9 @@ def doctor(as_json: bool, seconds: float) -> int:
         answer = {"schema": SCHEMA, "machine": machine, "findings": findings, "noise": noise}
         say_json(msgspec.to_builtins(answer))
     else:
-        from ironlaw.report.doctor import show
+        from ironlaw.report.doctor import show_findings
 
-        show(machine, findings, Console(highlight=False))
+        show_findings(machine, findings, Console(highlight=False))
     return ExitCode.DONE
 
 

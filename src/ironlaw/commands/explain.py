@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from ironlaw.commands.attaching import explain_files, shown_names, unreadable
-from ironlaw.commands.showing import Display, check_writable, say, say_json, show, write_text
+from ironlaw.commands.showing import Display, check_writable, echo, say_json, show_explanation, write_text
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.explanation import Explanation
 from ironlaw.missing import Missing
@@ -78,7 +78,7 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
     if isinstance(report, Path):
         _write_report(explanation, report)
     if code_of is None:
-        show(explanation, display=display)
+        show_explanation(explanation, display=display)
     else:
         show_code_of(explanation, str(code_of), display=display, as_csv=bool(options["as_csv"]))
     return 0
@@ -187,7 +187,7 @@ def _write_report(explanation: Explanation, path: Path) -> None:
         from ironlaw.report.html import render
 
         write_text(render(explanation, None), path)
-    say(f"Report: {path}", err=True)
+    echo(f"Report: {path}", err=True)
 
 
 def _explain_table(files: tuple[Path, ...]) -> Explanation:

@@ -13,7 +13,7 @@ import click
 from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.commands.consent import require_consent, run_its_code
-from ironlaw.commands.showing import say
+from ironlaw.commands.showing import echo
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
 from ironlaw.plan import Plan, Schedule
 
@@ -59,8 +59,8 @@ def export(arm: str, folder: Path, recording: str | None, model: str | None, **o
         raise BadInput(f"{folder} exists and is not empty", hint="name another folder, or add --force")
     written = write(Wish(plan=plan, folder=folder))
     for name in written:
-        say(str(folder / name))
-    say(f"Try it: python {folder / 'infer.py'}", err=True)
+        echo(str(folder / name))
+    echo(f"Try it: python {folder / 'infer.py'}", err=True)
     return 0
 
 
@@ -68,7 +68,7 @@ def of_model(text: str, model: str) -> Plan:
     """The plan of one variant of a model."""
     from ironlaw.models import sources
 
-    sources.check(model)
+    sources.check_source(model)
     return Plan(model=model, arms=(Arm.of(text),), schedule=Schedule())
 
 
@@ -148,7 +148,7 @@ def write(wish: Wish) -> list[str]:
             settings=fact.prepared.settings,
         )
         for setting in exported.left_out(named):
-            say(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
+            echo(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
         (wish.folder / "infer.py").write_text(exported.script(named, export, arguments), encoding="utf-8")
     finally:
         stage.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.commands.showing import say, say_json
+from ironlaw.commands.showing import echo, say_json
 from ironlaw.errors import BadInput
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
         raise BadInput("--sql excludes --trend and the filters", hint="write them into the SELECT")
     found = catalogue(folder, reading=_report_reading)
     if not found.is_kept:
-        say(f"ironlaw: {folder} cannot be written, so the catalogue is rebuilt each time", err=True)
+        echo(f"ironlaw: {folder} cannot be written, so the catalogue is rebuilt each time", err=True)
     questions = Questions(found)
     if sql is not None:
         _answer_sql(questions, sql, as_json=as_json)
@@ -54,7 +54,7 @@ def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: 
 
 
 def _report_reading(count: int) -> None:
-    say(f"reading {count:,} recordings that are new or changed", err=True)
+    echo(f"reading {count:,} recordings that are new or changed", err=True)
 
 
 def _answer_sql(questions: Questions, sql: str, *, as_json: bool) -> None:
@@ -105,11 +105,11 @@ def _show_list(questions: Questions, chosen: Filter, *, limit: int, as_json: boo
         return
     if newest.rows:
         show_list(newest, Console())
-    say(f"{comparisons:,} comparisons in {recordings:,} recordings; the newest {len(newest.rows)} are shown.")
+    echo(f"{comparisons:,} comparisons in {recordings:,} recordings; the newest {len(newest.rows)} are shown.")
     for problem in problems[:5]:
-        say(f"not a recording: {problem['file']}: {problem['problem']}", err=True)
+        echo(f"not a recording: {problem['file']}: {problem['problem']}", err=True)
     if len(problems) > 5:
-        say(f"and {len(problems) - 5} more files that cannot be read (--json lists all)", err=True)
+        echo(f"and {len(problems) - 5} more files that cannot be read (--json lists all)", err=True)
 
 
 def _print_json(document: dict[str, object]) -> None:

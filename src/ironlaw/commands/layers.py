@@ -12,7 +12,7 @@ import click
 
 from ironlaw.commands.answers import ANSWERS_BUDGET_S, show_answers
 from ironlaw.commands.consent import require_consent, run_its_code
-from ironlaw.commands.showing import check_writable, keeping_measured, say, say_json
+from ironlaw.commands.showing import check_writable, echo, keeping_measured, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Comparison, Explanation
 from ironlaw.missing import Maybe, Missing
@@ -177,7 +177,7 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
         out = options["out"] if isinstance(options["out"], Path) else default_out(f"{plan.model}-flips")
         with ProgressBar(Console(stderr=True), quiet=False) as bar:
             recording = ironlaw.record(plan, out, watcher=bar)
-        say(f"Recording: {out}", err=True)
+        echo(f"Recording: {out}", err=True)
         after = keeping_measured(out)
     with after:
         found = flips(recording)
@@ -215,7 +215,7 @@ def write_trace(comparison: Comparison, path: Path) -> None:
         path.write_text(json.dumps(to_trace(comparison, *spans), allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}", hint="name another file") from None
-    say(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
+    echo(f"Trace: {path} (open it in ui.perfetto.dev)", err=True)
 
 
 def _chosen_rows(ledger: Ledger, options: dict[str, object]) -> tuple[LedgerRow, ...]:

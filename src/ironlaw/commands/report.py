@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ironlaw.commands.showing import check_writable, say, write_report, write_text
+from ironlaw.commands.showing import check_writable, echo, write_report, write_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,5 +31,5 @@ def report(file: Path, out: Path, control: str | None) -> int:
             write_text(arms_csv(explanation), out)
         case _:
             write_report(explanation, recording, out)
-    say(f"Report: {out}", err=True)
+    echo(f"Report: {out}", err=True)
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ironlaw.arm import Arm
-from ironlaw.commands.showing import Display, check_writable, keeping_measured, say, show, write_report
+from ironlaw.commands.showing import Display, check_writable, echo, keeping_measured, show_explanation, write_report
 from ironlaw.engines import ENGINES
 from ironlaw.errors import ExitCode
 from ironlaw.running.option import Option, ValueKind
@@ -148,9 +148,9 @@ def execute(invocation: Invocation) -> int:
         explanation = ironlaw.explain(recording)
         if invocation.report is not None:
             write_report(explanation, recording, invocation.report)
-        show(explanation, display=display, n=recording.plan.schedule.inferences)
+        show_explanation(explanation, display=display, n=recording.plan.schedule.inferences)
         if not display.as_json:
-            say(f"Recording: {out}", err=True)
+            echo(f"Recording: {out}", err=True)
     return int(exit_code(recording, searched=invocation.settings.search))
 
 

@@ -31,7 +31,7 @@ class Display:
     correlate: bool = False
 
 
-def show(explanation: Explanation, *, display: Display, n: int | None = None) -> None:
+def show_explanation(explanation: Explanation, *, display: Display, n: int | None = None) -> None:
     """Print the explanation; `n` is the number of inferences that the table gives a time for besides one."""
     from rich.console import Console
 
@@ -51,7 +51,7 @@ def show(explanation: Explanation, *, display: Display, n: int | None = None) ->
     show_terminal(explanation, console, n=n, verbosity=verbosity)
 
 
-def say(text: str, *, err: bool = False) -> None:
+def echo(text: str, *, err: bool = False) -> None:
     """Print a line that may contain untrusted text, such as paths."""
     click.echo(plain(text), err=err)
 

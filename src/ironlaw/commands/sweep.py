@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ironlaw.commands.showing import say, say_json
+from ironlaw.commands.showing import echo, say_json
 from ironlaw.errors import BadInput, ExitCode, offer_closest
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> i
     Run it again to continue where it stopped. The recordings and the break-even map (HTML, CSV, JSON) are in the
     folder that the plan names as `out`.
     """
-    from ironlaw.sweep.plan_file import read
+    from ironlaw.sweep.plan_file import read_plan
     from ironlaw.sweep.store import Store
 
     as_json, quiet = options["as_json"], options["quiet"]
-    wanted = read(plan)
+    wanted = read_plan(plan)
     if not options["out_anywhere"]:
         _require_inside(wanted)
     store = Store(wanted.out, only_look=only_map)
@@ -54,8 +54,8 @@ def sweep(plan: Path, address: str | None, only_map: bool, **options: bool) -> i
     except KeyboardInterrupt:
         there = sum(store.has(cell) for cell in wanted.cells())
         ray = f" --ray {address}" if address else ""
-        say(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
-        say(f"   hint: to continue: ironlaw sweep {wanted.file}{ray}", err=True)
+        echo(f"ironlaw: stopped; {there} of {wanted.count} cells are measured and kept", err=True)
+        echo(f"   hint: to continue: ironlaw sweep {wanted.file}{ray}", err=True)
         return int(ExitCode.INCOMPLETE)
     finally:
         store.close()
@@ -123,8 +123,8 @@ def _cluster(wanted: SweepPlan, address: str | None, watcher: Watcher) -> Iterat
     cluster = RayCluster(address, CellRunner(), wanted)
     try:
         for concern in node_version_concerns(cluster.machines):
-            say(f"ironlaw: {concern.text}", err=True)
-            say(f"   hint: {concern.fix}", err=True)
+            echo(f"ironlaw: {concern.text}", err=True)
+            echo(f"   hint: {concern.fix}", err=True)
         yield cluster
     finally:
         cluster.close()
@@ -158,15 +158,15 @@ def _show(wanted: SweepPlan, store: Store, *, as_json: bool) -> ExitCode:
     from rich.console import Console
 
     from ironlaw.report.break_even import document, terminal
-    from ironlaw.sweep.survey import survey
+    from ironlaw.sweep.survey import break_even_map
 
-    drawn = survey(wanted, store)
+    drawn = break_even_map(wanted, store)
     written = _write(drawn, wanted)
     if as_json:
         say_json(document.to_document(drawn))
     else:
         terminal.show(drawn, Console())
-        say(f"Map: {written}", err=True)
+        echo(f"Map: {written}", err=True)
     return ExitCode.INCOMPLETE if drawn.absent else ExitCode.DONE
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ironlaw.engine import Declaration, Export
 from ironlaw.errors import BadInput, offer_closest
-from ironlaw.telemetry import TelemetryOff, together
+from ironlaw.telemetry import TelemetryOff, merged
 
 if TYPE_CHECKING:
     from ironlaw.models import LoadedModel
@@ -98,7 +98,7 @@ def telemetry_off() -> TelemetryOff:
     """What disables the telemetry of all engines, for every child process: user code may import any engine in any
     arm.
     """
-    return together(declared.telemetry_off for declared in ENGINES.values())
+    return merged(declared.telemetry_off for declared in ENGINES.values())
 
 
 def engine(name: str) -> Execution:

@@ -26,7 +26,7 @@ class Checked:
 UNCHECKED = Checked()
 
 
-def check(program: Program, infer_once: Callable[[], object]) -> Checked:
+def check_warm(program: Program, infer_once: Callable[[], object]) -> Checked:
     """Check a warm program; takes about as many inferences as the warm-up."""
     training = layers_as_in_training(program)
     in_training = training if isinstance(training, Missing) else bool(training)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ironlaw.event import Count, EventGroup
 from ironlaw.machine.process_clock import ProcessClock, list_threads, migrations_so_far
-from ironlaw.measure.measured import Measured, measured, migrations_since
+from ironlaw.measure.measured import Measured, measured_turn, migrations_since
 from ironlaw.measure.pmu.open_group import OpenGroup
 from ironlaw.measure.pmu.perf_event import EventRefused, GroupReading, Kernel, SyscallKernel
 from ironlaw.measure.pmu.plausibility import implausible
@@ -103,7 +103,9 @@ class HardwareMeter:
 
     def finish(self) -> Measured:
         """What was counted since `begin`."""
-        turn = measured(self._clock, migrations=migrations_since(self._migrations_before, self._threads), counts=())
+        turn = measured_turn(
+            self._clock, migrations=migrations_since(self._migrations_before, self._threads), counts=()
+        )
         return replace(turn, counts=self._counts())
 
     def _counts(self) -> tuple[Count, ...]:

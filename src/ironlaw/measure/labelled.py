@@ -77,12 +77,12 @@ def _batches(model: LoadedModel, labels: tuple[Label, ...]) -> Iterator[tuple[tu
     assert model.preprocessing is not None, "the labels fit the model"
     import numpy
 
-    from ironlaw.models.images import STANDARD, decode, see
+    from ironlaw.models.images import STANDARD, decode_photo, see
 
     wide = model.inputs[0][0].shape[0]
     for first in range(0, len(labels), wide):
         group = labels[first : first + wide]
-        squares = [see(decode(Path(str(one.image))), STANDARD, model.preprocessing) for one in group]
+        squares = [see(decode_photo(Path(str(one.image))), STANDARD, model.preprocessing) for one in group]
         squares += [squares[-1]] * (wide - len(squares))  # a batch is always full; what is repeated is not counted
         yield (numpy.stack(squares),), {row: one.number for row, one in enumerate(group)}
 

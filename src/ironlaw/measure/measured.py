@@ -39,7 +39,7 @@ def migrations_since(before: Maybe[int], threads: tuple[int, ...]) -> Maybe[int]
     return after - before
 
 
-def measured(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count, ...]) -> Measured:
+def measured_turn(clock: ProcessClock, *, migrations: Maybe[int], counts: tuple[Count, ...]) -> Measured:
     """One turn, from the process clock and the counts."""
     return Measured(
         cpu_ns=clock.cpu_ns,

@@ -8,7 +8,7 @@ from ironlaw.event import EventGroup
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine.process_clock import ProcessClock, list_threads, migrations_so_far
 from ironlaw.measure.hardware_meter import HardwareMeter
-from ironlaw.measure.measured import Measured, measured, migrations_since
+from ironlaw.measure.measured import Measured, measured_turn, migrations_since
 from ironlaw.missing import Maybe, Missing
 
 
@@ -61,7 +61,7 @@ class ClockMeter:
 
     def finish(self) -> Measured:
         """What the process cost between each start and stop since `begin`."""
-        return measured(
+        return measured_turn(
             self._clock,
             migrations=migrations_since(self._migrations_before, self._threads),
             counts=(),

@@ -43,7 +43,7 @@ from ironlaw.models import hub, libraries_for, may_import
 from ironlaw.plan import Plan, Replays
 from ironlaw.program import PreparedModel
 from ironlaw.replay import Replay
-from ironlaw.telemetry import together
+from ironlaw.telemetry import merged
 from ironlaw.variant import ENGINE, PRECISION
 
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
@@ -78,7 +78,7 @@ class ProcessStage:
         self._twins = Twins()
         self._arms = {arm.name: arm for arm in plan.arms}
         self._logs = 0
-        quiet = together((telemetry_off(), hub.TELEMETRY_OFF))
+        quiet = merged((telemetry_off(), hub.TELEMETRY_OFF))
         self._interpreters = Interpreters(
             variables={**quiet.variables, **threading_environment(plan.threads), **user_environment()},
             withheld=quiet.withheld,

@@ -24,7 +24,7 @@ from ironlaw.machine.process_clock import list_threads, waited_ns
 from ironlaw.measure.answers import answer_probes
 from ironlaw.measure.census import census_of, graph_of
 from ironlaw.measure.chain import clock_mhz
-from ironlaw.measure.checks import UNCHECKED, check
+from ironlaw.measure.checks import UNCHECKED, check_warm
 from ironlaw.measure.compilations import compilations, since
 from ironlaw.measure.hot_loop import nothing, run, run_paused
 from ironlaw.measure.labelled import check_fit, judge_labels
@@ -265,7 +265,7 @@ class Twin:
         series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns, inferences=order.inferences)
         between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
-        checked = check(program, self._one_inference_ns) if order.checks else UNCHECKED
+        checked = check_warm(program, self._one_inference_ns) if order.checks else UNCHECKED
         meter = meter_for(setup.check)
         meter.attach()
         self._meter = meter

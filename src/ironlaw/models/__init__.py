@@ -102,9 +102,9 @@ def check_source(source: str) -> None:
     Raises:
         BadInput: the file, function or name does not exist; offers the closest names.
     """
-    from ironlaw.models.sources import check
+    from ironlaw.models.sources import check_source
 
-    check(source)
+    check_source(source)
 
 
 def libraries_for(source: str) -> tuple[str, ...]:

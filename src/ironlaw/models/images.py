@@ -61,7 +61,7 @@ def check_folder(path: str | None) -> tuple[Path, ...]:
     """
     found = _listed(SHIPPED if path is None else Path(path))
     for photo in found:
-        decode(photo)
+        decode_photo(photo)
     return found
 
 
@@ -81,7 +81,7 @@ def _listed(folder: Path) -> tuple[Path, ...]:
     return tuple(images[i * len(images) // MAX_PHOTOS] for i in range(MAX_PHOTOS))
 
 
-def decode(path: Path) -> Image.Image:
+def decode_photo(path: Path) -> Image.Image:
     """The photograph as RGB pixels, turned as its EXIF data say.
 
     Raises:

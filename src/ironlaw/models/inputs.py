@@ -46,7 +46,7 @@ def from_photos(folder: str | None, how: Preprocessing, *, batch: int, seed: int
     Raises:
         BadInput: the folder's images cannot be used.
     """
-    photos = [images.decode(path) for path in images.check_folder(folder)]
+    photos = [images.decode_photo(path) for path in images.check_folder(folder)]
     turns = images.standard(photos, how)
     # Every input is full: with a batch above 1, the photographs go round.
     shown = [[turns[(first + i) % len(turns)] for i in range(batch)] for first in range(len(turns))]

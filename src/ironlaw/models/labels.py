@@ -59,11 +59,11 @@ def check_labels(path: str, *, images: str | None) -> None:
     Raises:
         BadInput: as `read_labels`; or an image is damaged.
     """
-    from ironlaw.models.images import decode
+    from ironlaw.models.images import decode_photo
 
     for label in read_labels(path, images=images):
         if label.image is not None:
-            decode(label.image)
+            decode_photo(label.image)
 
 
 def _label(line: str, folder: Path, where: str) -> Label:

@@ -90,7 +90,7 @@ def runs_own_code(source: str) -> bool:
     return kind_of(source) in (Kind.FILE, Kind.PACKAGE, Kind.HANDED_OVER)
 
 
-def check(source: str) -> None:
+def check_source(source: str) -> None:
     """Check that a source can exist, without importing torch and without running user code.
 
     Raises:
@@ -130,7 +130,7 @@ def open_source(
     """The model a source names; see `ironlaw.models.open_model`."""
     if batch < 1:
         raise BadInput(f"the batch is {batch}; it must be above 0", hint="for example a batch of 1")
-    check(source)
+    check_source(source)
     check_keywords(source, tuple(keywords))
     module, function = _OPENERS[kind_of(source)]
     check_inputs(source, inputs)

@@ -16,7 +16,7 @@ from ironlaw.machine import Machine
 _SIGNS = {Health.GOOD: ("✓", "green"), Health.COSTS: ("!", "yellow"), Health.UNKNOWN: ("?", "cyan")}
 
 
-def show(machine: Machine, findings: Sequence[Finding], console: Console) -> None:
+def show_findings(machine: Machine, findings: Sequence[Finding], console: Console) -> None:
     """Print the findings, those that cost something first with their fix, and one line that counts them."""
     cpus = len(machine.cpus_allowed)
     console.print(Text(f"{machine.cpu}, {cpus} {'CPU' if cpus == 1 else 'CPUs'} allowed", style="bold"))

@@ -77,7 +77,7 @@ def _names(change: GraphChange) -> str:
     return f"{names}, ..." if len(change.names) > _NAMED else names
 
 
-def brief_sentence(diff: GraphDiff) -> str:
+def diff_sentence(diff: GraphDiff) -> str:
     """How much is the same, and what differs without names."""
     listed = ", ".join(f"{_what(change)} ({len(change.names)})" for change in diff.changes[:_NAMED])
     more = f" and {len(diff.changes) - _NAMED} more" if len(diff.changes) > _NAMED else ""

@@ -32,9 +32,14 @@ from ironlaw.report.recommendation import (
     recommendation_sentence,
 )
 from ironlaw.report.vary import HEADING as VARIED_HEADING
-from ironlaw.report.vary import explanation_at, series_sentences, varied_of, verdict_text
-from ironlaw.report.vary import headings as varied_headings
-from ironlaw.report.vary import next_sentence as next_sentence_of_points
+from ironlaw.report.vary import (
+    explanation_at,
+    open_sentence,
+    series_sentences,
+    varied_headings,
+    varied_of,
+    verdict_text,
+)
 from ironlaw.report.vary import table_rows as varied_rows
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
@@ -80,7 +85,7 @@ def varied_blocks(explanation: Explanation) -> list[str]:
         f"### {VARIED_HEADING}",
         *said,
         table(varied_headings(explanation), varied_rows(explanation, varied), right_from=2),
-        escaped(next_sentence_of_points(varied)),
+        escaped(open_sentence(varied)),
     ]
 
 

@@ -30,14 +30,14 @@ _COLUMNS = {
 }
 
 
-def headings() -> tuple[str, ...]:
+def sensitivity_headings() -> tuple[str, ...]:
     """The columns of the table with their units."""
     return tuple(f"{title}, {unit}" if unit else title for title, unit in _COLUMNS.items())
 
 
 def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -> None:
     """A row for each layer, those that cost the answers most first."""
-    console.print(Text(headline(found)))
+    console.print(Text(answers_headline(found)))
     console.print()
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for place, (title, unit) in enumerate(_COLUMNS.items()):
@@ -56,7 +56,7 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
         console.print(Text(line), style="dim")
 
 
-def headline(found: Sensitivity) -> str:
+def answers_headline(found: Sensitivity) -> str:
     """The agreement of the whole network in int8, and the layer that lowers it most."""
     parts = [f"{agreement_words(one)} on {used(use)}" for use, one in _known_uses(found.whole)]
     whole = f"{plain(found.arm)}, every layer in int8: {'; '.join(parts)}."
@@ -155,14 +155,14 @@ def _decibels(value: Maybe[float]) -> str:
 
 def sensitivity_markdown(found: Sensitivity) -> str:
     """The whole table, for an issue or a pull request."""
-    titles = headings()
+    titles = sensitivity_headings()
     rows = [cells(layer) for layer in found.layers]
     lines = [
         "| " + " | ".join(titles) + " |",
         "|" + "|".join("---" if not place else "---:" for place in range(len(titles))) + "|",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows),
     ]
-    return "\n".join([headline(found), "", *lines, "", *footing(found)])
+    return "\n".join([answers_headline(found), "", *lines, "", *footing(found)])
 
 
 def sensitivity_document(found: Sensitivity) -> dict[str, Any]:

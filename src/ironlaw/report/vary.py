@@ -218,7 +218,7 @@ def _distance(estimate: Estimate) -> float:
     return abs(estimate.value)
 
 
-def next_sentence(varied: Varied) -> str:
+def open_sentence(varied: Varied) -> str:
     """What this recording leaves open, and which run answers it."""
     *_, (setting, value) = varied.points[-1].point.settings
     flag = f"--{setting} {value}" if setting in (BATCH, THREADS) else f"a factory at {setting}={plain(value)}"
@@ -244,7 +244,7 @@ def table_rows(explanation: Explanation, varied: Varied) -> list[list[str]]:
     ]
 
 
-def headings(explanation: Explanation) -> list[str]:
+def varied_headings(explanation: Explanation) -> list[str]:
     """The table's headings."""
     return [
         "point",

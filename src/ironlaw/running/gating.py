@@ -19,11 +19,11 @@ def judge_recordings(
         BadInput: the recordings cannot be compared, or the arm is in neither.
     """
     from ironlaw import explain
-    from ironlaw.analysis.gate import check_comparable, judge, side_of
+    from ironlaw.analysis.gate import check_comparable, judge_rules, side_of
 
     if old is not None:
         check_comparable(old, new)
     sides = [None if recording is None else side_of(recording, explain(recording)) for recording in (old, new)]
     before, after = sides
     assert after is not None
-    return judge(before, after, rules, arm=arm, raw_clock=raw_clock)
+    return judge_rules(before, after, rules, arm=arm, raw_clock=raw_clock)

@@ -33,7 +33,7 @@ def check(settings: Settings) -> None:
     from ironlaw.models.labels import check_labels
 
     for arm in arms_of(settings):
-        sources.check(arm.factory or settings.model)
+        sources.check_source(arm.factory or settings.model)
         sources.check_inputs(arm.factory or settings.model, settings.inputs)
         sources.check_keywords(arm.factory or settings.model, tuple(arm.point.keywords()))
         ENGINES[arm.variant.level(ENGINE)].refuse_absent(arm.variant.level(PRECISION))

@@ -70,7 +70,7 @@ class SweepPlan:
         return (*files, *([Path(self.shared.images)] if self.shared.images else []))
 
 
-def read(path: Path) -> SweepPlan:
+def read_plan(path: Path) -> SweepPlan:
     """Read a plan and check all of it: models, arms, hosts, numbers, files. Nothing is run or imported.
 
     Raises:

@@ -41,7 +41,7 @@ class _Seen:
     measured: int = 0
 
 
-def survey(plan: SweepPlan, store: Store) -> BreakEvenMap:
+def break_even_map(plan: SweepPlan, store: Store) -> BreakEvenMap:
     """Explain every recording that is there, one at a time, and put the answers side by side."""
     import ironlaw
 

@@ -26,7 +26,7 @@ class AttachedPairs:
     alone: tuple[str, ...] = ()
 
 
-def arms_of(files: Sequence[AttachedFile]) -> AttachedPairs:
+def attached_pairs(files: Sequence[AttachedFile]) -> AttachedPairs:
     """Find the arms. The first file is the control of the others; of several benchmarks in each, those with the same
     label are compared.
 

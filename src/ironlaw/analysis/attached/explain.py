@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled
-from ironlaw.analysis.attached.arms import AttachedArm, AttachedPairs, arms_of
+from ironlaw.analysis.attached.arms import AttachedArm, AttachedPairs, attached_pairs
 from ironlaw.analysis.attached.code import sampled_of
 from ironlaw.analysis.attached.next_run import next_run
 from ironlaw.analysis.attached.nodes import NodeTimes, ledger_of, operators_of, spent_by
 from ironlaw.analysis.attached.times import ONE_REPEAT, is_between_processes, ln_ratio, mean_ns, mean_time
-from ironlaw.analysis.compare import absent, judge
+from ironlaw.analysis.compare import absent, difference_of
 from ironlaw.analysis.concerns.attached import AttachedWhole, attached_doubts
 from ironlaw.analysis.imported.perf_stat import explain_outputs
 from ironlaw.analysis.verdicts.unswitched import consistent
@@ -50,7 +50,7 @@ def explain_attached(files: Sequence[AttachedFile]) -> Explanation:
     Raises:
         BadInput: there is nothing to compare, or the files time different things.
     """
-    found = arms_of(files)
+    found = attached_pairs(files)
     _require_one_kind(found)
     source = " and ".join(file.name for file in files)
     counts = [arm.attachment.counts for arm in found.arms]
@@ -188,7 +188,7 @@ def _compare(control: _Arm, changed: _Arm) -> Comparison:
     )
     # Repeats of one process do not show by how much another process would differ: they prove nothing.
     if is_between_processes(first) and is_between_processes(second):
-        made = replace(made, difference=judge(made))
+        made = replace(made, difference=difference_of(made))
     return replace(made, causes=consistent(_by_value(made), control.seen, changed.seen, _NO_MACHINE))
 
 

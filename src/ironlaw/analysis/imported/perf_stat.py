@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ironlaw.analysis.compare import compare, judge
+from ironlaw.analysis.compare import compare, difference_of
 from ironlaw.analysis.concerns.perf_outputs import output_doubts, outputs_doubts
 from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.single import ONCE, require_distinct
@@ -203,7 +203,7 @@ def _compare(control: PerfArm, changed: PerfArm) -> Comparison:
         misleading=misleading(control.row, changed.row, once.ln_ratio),
         once=once,
     )
-    return replace(made, difference=judge(made) if is_known(ln_ratio) else Difference.UNPROVEN)
+    return replace(made, difference=difference_of(made) if is_known(ln_ratio) else Difference.UNPROVEN)
 
 
 def _ln_ratio(value: float, control: PerfOutput, changed: PerfOutput) -> Maybe[Estimate]:

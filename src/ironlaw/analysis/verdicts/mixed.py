@@ -47,7 +47,7 @@ def is_mixing(arm: Arm) -> bool:
     return arm.variant.level(FACTOR.name) != FACTOR.plain
 
 
-def mixtures(recording: Recording) -> tuple[Arm, ...]:
+def mixed_arms(recording: Recording) -> tuple[Arm, ...]:
     """The arms to add: the best int8 arm with its losing blocks in float, and its reference; empty if no block loses.
 
     The mixed arm and its reference are traced; the int8 arm need not be. Without the reference, the effect of tracing

@@ -17,7 +17,7 @@ from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.choose import with_choices
-from ironlaw.analysis.verdicts.mixed import is_mixing, mixtures
+from ironlaw.analysis.verdicts.mixed import is_mixing, mixed_arms
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.missing import Missing, is_known
@@ -94,7 +94,7 @@ def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
     last = max(reading.replicate for reading in recording.readings)
     if last == 0:
         return variations(recording, cpus)
-    return mixtures(recording) if last < MIXED_BEFORE else ()
+    return mixed_arms(recording) if last < MIXED_BEFORE else ()
 
 
 def adapted(recording: Recording, cpus: int) -> Plan:

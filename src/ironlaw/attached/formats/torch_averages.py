@@ -8,7 +8,7 @@ from typing import Any
 
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.text import AttachedText
-from ironlaw.attached.torch_operators import census_of
+from ironlaw.attached.torch_operators import census_by_names
 from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.layer import LayerCall
 
@@ -72,7 +72,9 @@ def _attachment(rows: list[tuple[str, float, float]], total_ns: float, text: Att
     nodes = tuple(
         AttachedNode(call=_call(name), ns=own / per, times=calls / per) for name, own, calls in _merged(operators)
     )
-    counted: dict[str, Any] = census_of([name for name, _, calls in operators for _ in range(_calls(calls / per))])
+    counted: dict[str, Any] = census_by_names(
+        [name for name, _, calls in operators for _ in range(_calls(calls / per))]
+    )
     return Attachment(
         format=AVERAGES.slug,
         title=AVERAGES.title,

@@ -16,7 +16,7 @@ from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.repeats import repeats_of
 from ironlaw.attached.text import AttachedText
-from ironlaw.attached.torch_operators import census_of, forms_of
+from ironlaw.attached.torch_operators import census_by_names, forms_of
 from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
@@ -133,7 +133,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             timed=runs.timed,
             times=RepeatTimes(each_ns=tuple(took * 1e3 for took in each_us)),
             nodes=nodes,
-            **census_of(counted),
+            **census_by_names(counted),
             left_out=runs.left_out,
             included=runs.included,
             disturbs="the profiler takes time at each operator, and more with shapes and stacks recorded",

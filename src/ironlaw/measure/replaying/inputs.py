@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ironlaw.models import LoadedModel
-from ironlaw.models.images import check_folder, crops, decode
+from ironlaw.models.images import check_folder, crops, decode_photo
 from ironlaw.models.inputs import leaves
 from ironlaw.replay import Use
 
@@ -66,7 +66,7 @@ def further_crops(model: LoadedModel, images: str | None, *, seed: int, count: i
     import numpy
 
     assert model.preprocessing is not None, "only photographs have further crops"
-    photos = [decode(path) for path in check_folder(images)]
+    photos = [decode_photo(path) for path in check_folder(images)]
     wide = int(leaves(model.probes[0])[0].shape[0])
     found = crops(photos, model.preprocessing, count=-(-count // wide) * wide, seed=2 * (seed + _SEED))
     return [(numpy.stack(found[at : at + wide]),) for at in range(0, len(found), wide)]

@@ -10,7 +10,7 @@ from ironlaw.explanation.sensitivity import LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
 from ironlaw.report.figures.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import MILLISECONDS
-from ironlaw.report.sensitivity import cells, footing, headings, headline
+from ironlaw.report.sensitivity import answers_headline, cells, footing, sensitivity_headings
 from ironlaw.text import plain
 
 _NAMED = 6
@@ -42,9 +42,9 @@ def answers_views(explanation: Explanation, *, prefix: str) -> list[AnswersView]
         views.append(
             AnswersView(
                 arm=plain(arm),
-                headline=headline(found),
+                headline=answers_headline(found),
                 drawing=answers_over_time(found, name=f"{prefix}answers{place}"),
-                headings=headings(),
+                headings=sensitivity_headings(),
                 rows=tuple(cells(layer) for layer in found.layers),
                 notes=tuple(footing(found)),
             )

@@ -13,7 +13,15 @@ from ironlaw.missing import Missing
 from ironlaw.point import Point
 from ironlaw.report.figures.drawing import SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import TIMES, number
-from ironlaw.report.vary import HEADING, headings, next_sentence, series_sentences, table_rows, varied_of, verdict_text
+from ironlaw.report.vary import (
+    HEADING,
+    open_sentence,
+    series_sentences,
+    table_rows,
+    varied_headings,
+    varied_of,
+    verdict_text,
+)
 from ironlaw.text import plain
 
 
@@ -38,9 +46,9 @@ def varied_view(explanation: Explanation, *, prefix: str) -> VariedView | None:
         heading=HEADING,
         charts=charts(varied, prefix=prefix),
         verdicts=[(verdict_text(series), " ".join(series_sentences(series))) for series in varied.series],
-        headings=headings(explanation),
+        headings=varied_headings(explanation),
         rows=table_rows(explanation, varied),
-        remark=next_sentence(varied),
+        remark=open_sentence(varied),
     )
 
 

@@ -64,13 +64,13 @@ def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap:
         if row.is_added and not was_added:
             grid.add_row(Text("for experiments:", style="italic dim"))
             was_added = True
-        name = Text(folded(f"  {row.name}" if row.is_added else row.name))
+        name = Text(wrapped_name(f"  {row.name}" if row.is_added else row.name))
         name.append(f"\n  {row.remark}" if row.remark else "", style="red")
         grid.add_row(name, *(Text(column[place]) for column in texts), style="dim" if row.failure else "")
     return grid
 
 
-def folded(name: str) -> str:
+def wrapped_name(name: str) -> str:
     """A long variant's name broken before a plus, the rest indented."""
     lines = [""]
     for place, part in enumerate(name.split("+")):

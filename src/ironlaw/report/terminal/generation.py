@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ironlaw.explanation import Explanation
 from ironlaw.report.generation import HEADING, HEADINGS, generation_table
-from ironlaw.report.terminal.arms import folded
+from ironlaw.report.terminal.arms import wrapped_name
 from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 
 
@@ -22,7 +22,7 @@ def show_generation(explanation: Explanation, console: Console, *, is_whole: boo
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
     for name, *cells in table.rows:
-        grid.add_row(Text(folded(name)), *map(Text, cells))
+        grid.add_row(Text(wrapped_name(name)), *map(Text, cells))
     print_grid(console, grid, indent=2)
     for sentence in table.sentences:
         say(console, sentence, indent=2, hanging=2)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Comparison
-from ironlaw.report.graph_diff import HEADING, brief_sentence, diff_of, diff_rows, left_out_sentence, same_sentence
+from ironlaw.report.graph_diff import HEADING, diff_of, diff_rows, diff_sentence, left_out_sentence, same_sentence
 from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 from ironlaw.text import plain
 
@@ -18,7 +18,7 @@ def show_graph_diff_briefly(comparison: Comparison, console: Console) -> None:
     """The same in a sentence."""
     diff = diff_of(comparison)
     if diff is not None:
-        say(console, brief_sentence(diff), indent=2, hanging=2)
+        say(console, diff_sentence(diff), indent=2, hanging=2)
 
 
 def show_graph_diff(comparison: Comparison, console: Console, *, is_whole: bool) -> None:

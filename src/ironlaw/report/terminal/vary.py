@@ -9,7 +9,7 @@ from ironlaw.explanation import Difference, Explanation
 from ironlaw.explanation.varied import Varied
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES
 from ironlaw.report.terminal.lines import headed_grid, print_grid, say
-from ironlaw.report.vary import next_sentence, point_rows, series_sentences, time_scale, verdict_text, word_of
+from ironlaw.report.vary import open_sentence, point_rows, series_sentences, time_scale, verdict_text, word_of
 from ironlaw.text import plain
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
@@ -38,4 +38,4 @@ def show_series(varied: Varied, console: Console, *, is_quiet: bool) -> None:
         text = Text(f"{verdict_text(series)}. ", style=OUTCOME_STYLES[series.outcome])
         say(console, text.append(" ".join(said[:1] if is_quiet else said), style="none"))
     if not is_quiet:
-        say(console, next_sentence(varied), style="dim")
+        say(console, open_sentence(varied), style="dim")
