@@ -286,6 +286,15 @@ def test_a_circle_of_folders_would_be_seen() -> None:
     assert circle(by_folder({**sources, "p.q.two.c": "import p.q.e", "p.q.e": "import p.q.one.d"}, packages)) == []
 
 
+def test_the_page_for_contributors_names_every_folder_and_every_module_of_the_top_level() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    top = {f"{path.parts[0]}/" if len(path.parts) > 1 else path.name for path in MODULES} - {
+        "__init__.py",
+        "__main__.py",
+    }
+    assert {name for name in top if f"`{name}`" not in page} == set()
+
+
 @pytest.mark.parametrize(
     "statement",
     [

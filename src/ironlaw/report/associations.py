@@ -10,6 +10,7 @@ from ironlaw.causes import CAUSES, TESTED
 from ironlaw.explanation import Association, Explanation
 from ironlaw.missing import Missing
 from ironlaw.report.columns import added_arms, ordered_arms
+from ironlaw.report.console import say
 from ironlaw.report.quantity import COUNT, MILLISECONDS, MINUS, Footnotes, number, scale_for, with_unit
 from ironlaw.report.words import unit_of_work
 from ironlaw.text import plain
@@ -45,9 +46,7 @@ def show_associations(explanation: Explanation, console: Console, *, verbose: bo
         console.print(Text(f"{mark} {plain(reason)}", style="dim"))
     console.print()
     for sentence in caveats(explanation):
-        for line in Text(sentence).wrap(console, console.width):
-            line.rstrip()
-            console.print(line)
+        say(console, sentence)
 
 
 def _groups(explanation: Explanation, *, verbose: bool) -> list[str]:

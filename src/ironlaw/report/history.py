@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ironlaw.estimate import Estimate
 from ironlaw.missing import Missing
+from ironlaw.report.console import say
 from ironlaw.report.json_values import estimate_value
 from ironlaw.report.quantity import decimal, ratio, significant_decimals
 from ironlaw.text import plain
@@ -44,7 +45,7 @@ def show_list(answer: QueryResult, console: Console) -> None:
         )
     console.print(table)
     same = [f"{name} {records[0][name]}" for name in _SETTINGS if name not in varying]
-    _say(console, plain(f"all: {', '.join(same)}") if same else "", style="dim")
+    say(console, plain(f"all: {', '.join(same)}") if same else "", style="dim")
 
 
 def show_answer(answer: QueryResult, console: Console) -> None:
@@ -60,15 +61,15 @@ def show_answer(answer: QueryResult, console: Console) -> None:
 def show_trend(trend: Trend, console: Console) -> None:
     """Print the level of one comparison over time, and each change of it."""
     points = trend.series.points
-    _say(console, plain(str(trend.series)), style="bold")
+    say(console, plain(str(trend.series)), style="bold")
     span = f"{_moment(points[0]['started'])} to {_moment(points[-1]['started'])}"
-    _say(console, f"{len(points)} recordings, {span}. {level_sentence(trend)}", indent=2)
+    say(console, f"{len(points)} recordings, {span}. {level_sentence(trend)}", indent=2)
     for change in trend.changes:
-        _say(console, change_sentence(change), indent=2, style="yellow")
+        say(console, change_sentence(change), indent=2, style="yellow")
     if not trend.changes:
-        _say(console, "No change of level is detected.", indent=2)
+        say(console, "No change of level is detected.", indent=2)
     if trend.averaged > 1:
-        _say(console, f"Changes are placed to within {trend.averaged} recordings.", indent=2, style="dim")
+        say(console, f"Changes are placed to within {trend.averaged} recordings.", indent=2, style="dim")
 
 
 def level_sentence(trend: Trend) -> str:
@@ -143,9 +144,3 @@ def _cell(value: object) -> Text:
     if value is None:
         return Text("–")
     return Text(f"{value:.6g}" if isinstance(value, float) else plain(str(value)))
-
-
-def _say(console: Console, text: str, *, style: str = "", indent: int = 0) -> None:
-    for line in Text(text, style=style).wrap(console, max(20, console.width - indent)):
-        line.rstrip()
-        console.print(Text(" " * indent) + line, highlight=False)

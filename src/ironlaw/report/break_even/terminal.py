@@ -12,6 +12,7 @@ from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import sentences
+from ironlaw.report.console import say
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.words import DIFFERENCE_WORDS
 from ironlaw.text import plain
@@ -25,20 +26,20 @@ def show(drawn: BreakEvenMap, console: Console) -> None:
         console.print(Text(title, style="bold"))
         console.print(_table(gains))
         for reason in dict.fromkeys(gain.speedup.reason for gain in gains if isinstance(gain.speedup, Missing)):
-            _say(console, f"– {plain(reason)}", style="dim")
+            say(console, f"– {plain(reason)}", style="dim")
         console.print()
     for turn in drawn.turns:
-        _say(console, sentences.turn_sentence(turn), style="bold")
+        say(console, sentences.turn_sentence(turn), style="bold")
     if not drawn.turns:
-        _say(console, sentences.no_turn_sentence(drawn))
+        say(console, sentences.no_turn_sentence(drawn))
     for holding in drawn.holdings:
-        _say(console, sentences.holding_sentence(holding))
+        say(console, sentences.holding_sentence(holding))
     for concern in drawn.concerns:
-        _say(console, concern_sentence(concern), style="yellow")
-        _say(console, f"fix: {plain(concern.fix)}", indent=2)
+        say(console, concern_sentence(concern), style="yellow")
+        say(console, f"fix: {plain(concern.fix)}", indent=2)
     for absent in drawn.absent:
-        _say(console, sentences.absent_sentence(absent), style="red")
-    _say(console, sentences.progress_sentence(drawn))
+        say(console, sentences.absent_sentence(absent), style="red")
+    say(console, sentences.progress_sentence(drawn))
 
 
 def _by_change(gains: tuple[Gain, ...]) -> list[tuple[str, list[Gain]]]:
@@ -75,9 +76,3 @@ def _table(gains: list[Gain]) -> Table:
             style=_STYLES.get(gain.difference, ""),
         )
     return table
-
-
-def _say(console: Console, text: str, *, style: str = "", indent: int = 0) -> None:
-    for line in Text(text, style=style).wrap(console, max(20, console.width - indent)):
-        line.rstrip()
-        console.print(Text(" " * indent) + line, highlight=False)

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ironlaw.report.columns import ArmsTable, Column, cell_text
+from ironlaw.report.console import say
 from ironlaw.report.quantity import Footnotes, align_points
-from ironlaw.report.terminal.lines import say
 from ironlaw.text import plain
 
 _WIDEST_NAME = 24

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ironlaw.explanation import Comparison, Explanation
 from ironlaw.report.attached import OPERATORS_HEADING, SHOWN_OPERATORS, next_command, next_sentence, operator_lines
-from ironlaw.report.terminal.lines import headed_grid, print_grid, say
+from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.text import plain
 
 

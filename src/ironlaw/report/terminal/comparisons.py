@@ -20,12 +20,12 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import Ledger
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
+from ironlaw.report.console import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, number, scale_for
 from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.graph_diff import show_graph_diff, show_graph_diff_briefly
-from ironlaw.report.terminal.lines import bare_grid, headed_grid, print_grid, say
 from ironlaw.report.terminal.verbosity import Room, Verbosity
 from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
 from ironlaw.text import plain

@@ -9,9 +9,9 @@ from rich.console import Console
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Explanation
 from ironlaw.report import words
+from ironlaw.report.console import say, say_in_a_line
 from ironlaw.report.doubts import Doubt, brief_concern_sentence, doubts
 from ironlaw.report.gaps import Gap
-from ironlaw.report.terminal.lines import say, say_in_a_line
 from ironlaw.report.terminal.verbosity import Room
 from ironlaw.text import plain
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ironlaw.explanation import Explanation
 from ironlaw.missing import is_known
+from ironlaw.report.console import say
 from ironlaw.report.recommendation import (
     FRONT_HEADING,
     front_sentence,
@@ -13,7 +14,6 @@ from ironlaw.report.recommendation import (
     next_best_sentences,
     recommendation_sentence,
 )
-from ironlaw.report.terminal.lines import say
 from ironlaw.text import plain
 
 

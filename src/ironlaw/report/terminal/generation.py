@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Explanation
+from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.generation import HEADING, HEADINGS, generation_table
 from ironlaw.report.terminal.arms import wrapped_name
-from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 
 
 def show_generation(explanation: Explanation, console: Console, *, is_whole: bool) -> None:

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Comparison
+from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.graph_diff import HEADING, diff_of, diff_rows, diff_sentence, left_out_sentence, same_sentence
-from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 from ironlaw.text import plain
 
 _MOST = 6  # kinds of changes in the default output

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from ironlaw.explanation import Difference, Explanation
 from ironlaw.explanation.varied import Varied
+from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES
-from ironlaw.report.terminal.lines import headed_grid, print_grid, say
 from ironlaw.report.vary import open_sentence, point_rows, series_sentences, time_scale, verdict_text, word_of
 from ironlaw.text import plain
 

@@ -21,6 +21,7 @@ from ironlaw.report.columns import (
     ordered_arms,
     widest_first,
 )
+from ironlaw.report.console import bare_grid, print_grid, say
 from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_sentence
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
@@ -33,7 +34,6 @@ from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, sho
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.generation import show_generation
-from ironlaw.report.terminal.lines import bare_grid, print_grid, say
 from ironlaw.report.terminal.vary import show_points, show_series
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
 from ironlaw.report.vary import control_sentences, varied_of
