@@ -73,13 +73,22 @@ def test_an_engine_that_is_added_as_one_folder_is_offered_run_reported_and_expor
 
 
 NAMED = """
-from ironlaw.engine import Declaration
+from ironlaw.engine import Declaration, Offer
 from ironlaw.role import Role
 
 DECLARATION = Declaration(
-    title="identity", remedy="", extra="torch", offers={}, operators={Role.CONV: ("slidingdot",), Role.RELU: ("ramp",)}
+    title="identity", remedy="", extra="torch", offers={"fp32": Offer(reads=("isa",))},
+    operators={Role.CONV: ("slidingdot",), Role.RELU: ("ramp",)},
 )
 """
+
+
+def test_an_engine_that_is_added_as_one_folder_is_in_the_catalogue_by_what_it_can_switch(copied: Path) -> None:
+    (copied / "ironlaw" / "engines" / "identity" / "declaration.py").write_text(NAMED)
+    environment = {**os.environ, "PYTHONPATH": str(copied)}
+    command = [sys.executable, "-m", "ironlaw.report.catalogue"]
+    page = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert [line.split("`")[1] for line in page.splitlines() if "identity" in line] == ["simd-density"]
 
 
 def test_an_engine_that_is_added_as_one_folder_names_its_own_operators(copied: Path) -> None:

@@ -69,7 +69,7 @@ def tested_by(cause: Cause) -> str:
         said.append("a check of every arm")
     if _overrides(cause, "bound"):
         said.append("a bound, no experiment")
-    if _overrides(cause, "consistent"):
+    if _overrides(cause, "consistent") or cause.does:
         said.append("what else shows it is consistent with it" if cause.is_tested else "readings consistent with it")
     return "; ".join(said) or ("a check of the recording" if cause.part is Part.FALSE_CONCLUSION else "no experiment")
 
