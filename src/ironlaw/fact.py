@@ -100,7 +100,7 @@ class FreeMemory:
     """Free memory before the arms of a replicate started. Small blocks are given to the arms that start first.
 
     `compacted`: whether the kernel compacted memory, or why not. `scattered_bytes` were then in blocks below 64 KiB;
-    `held_bytes` of these were withheld from the arms while they started.
+    `held_bytes` of these were withheld from the arms.
     """
 
     compacted: Maybe[bool] = Missing("was not tried")

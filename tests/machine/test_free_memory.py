@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ironlaw.machine import free_memory
-from ironlaw.machine.free_memory import compact, half_is_left, held, scattered_bytes, settle
+from ironlaw.machine.free_memory import Hold, compact, half_is_left, scattered_bytes, settle
 from ironlaw.missing import Missing, is_known
 
 
@@ -48,10 +48,23 @@ def test_held_memory_is_resident_until_it_is_given_back() -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
-    before = resident()
-    with held(64 << 20):
-        assert resident() - before >= 60 << 20
+    before, hold = resident(), Hold()
+    for size in (32 << 20, 64 << 20, 16 << 20):
+        hold.grow(size)
+    assert hold.bytes == 64 << 20
+    assert 60 << 20 <= resident() - before < 90 << 20
+    hold.release()
     assert resident() - before < 30 << 20
+
+
+def test_what_is_held_counts_as_scattered_and_is_never_taken_twice(tmp_path: Path) -> None:
+    put(tmp_path, "proc/buddyinfo", "Node 0, zone   Normal  100  0  0  0  50\n")
+    put(tmp_path, "proc/meminfo", "MemAvailable: 8000000 kB\n")
+    page = resource.getpagesize()
+    memory = settle(tmp_path, compacting=False, held_bytes=1000 * page)
+    assert (memory.scattered_bytes, memory.held_bytes) == (1100 * page, 1100 * page)
+    put(tmp_path, "proc/meminfo", "MemAvailable: 8 kB\n")
+    assert settle(tmp_path, compacting=False, held_bytes=1000 * page).held_bytes == 1000 * page
 
 
 def test_compacting_writes_one_to_the_kernel_s_switch(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.run_time import run_time
+from ironlaw.analysis.scheduling.dimension import FIRST_AT_LAST_S, FIRST_ROUNDS
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSamples
@@ -17,6 +20,7 @@ from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise_wanted
+from ironlaw.situation import FIRST_INTERVAL, NextReplicate, Situation
 from tests.scripted import SOUND, burdened, own, run_script
 
 FAULTS = Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0)
@@ -134,6 +138,23 @@ def test_a_first_interval_comes_before_code_and_answers_and_these_before_experim
     before = {fact.replicate for fact in kept[: places[0]] if isinstance(fact, Reading)}
     assert before == {0, 1, 2}
     assert ran_in(assemble(kept), serving=True)[0] == 3
+
+
+@pytest.mark.parametrize(("start_s", "is_hastened"), [(0.5, True), (1.5, True), (4.0, False)])
+def test_a_first_interval_is_known_early_where_replicates_start_quickly(start_s: float, is_hastened: bool) -> None:
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=120.0))
+    advice, begins_s = advise_wanted(Wanted()), list[float]()
+
+    def next_replicate(situation: Situation) -> NextReplicate:
+        begins_s.append(situation.elapsed_s)
+        return advice.next_replicate(situation)
+
+    kept = run_script(plan, Script(arms=TWO, start_s=start_s), replace(advice, next_replicate=next_replicate))
+    assert (begins_s[FIRST_INTERVAL] < FIRST_AT_LAST_S) is is_hastened
+    for number in range(FIRST_INTERVAL):
+        assert (
+            len({fact.round for fact in kept if isinstance(fact, Reading) and fact.replicate == number}) >= FIRST_ROUNDS
+        )
 
 
 def test_where_few_replicates_fit_answers_come_with_the_first() -> None:

@@ -3,7 +3,7 @@
 Linux allocates the smallest free blocks first. With many of them, an arm that starts early gets scattered physical
 pages, and one that starts later gets contiguous ones. Of six equal arms (fp32 MobileNetV2, malloc=retain, a Zen 4 guest
 with 2.3 GB in small blocks) the first was 4.8 % slower than the last. Memory is therefore compacted, and small blocks
-that remain are held while the arms start.
+that remain are held from the first replicate to the end of the run.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ironlaw.fact import FreeMemory
@@ -29,33 +29,54 @@ MOST_HELD_BYTES = 512 * 1024 * 1024
 COMPACTION_LIMIT_S = 10.0  # a first compaction of 24 GB took 3.2 s, later ones 0.07 s at most
 
 
-def settle(root: Path = Path("/"), *, compacting: bool = True) -> FreeMemory:
-    """Compact memory unless that was done before, and return how much of the remaining small blocks to hold."""
+def settle(root: Path = Path("/"), *, compacting: bool = True, held_bytes: int = 0) -> FreeMemory:
+    """Compact memory unless that was done before, and return how much of the small blocks to hold in all.
+
+    `held_bytes` are held already; they count as scattered.
+    """
     began_ns = time.monotonic_ns()
     compacted = compact(root) if compacting else Missing("was done before the first replicate, or tried")
     took_ns = time.monotonic_ns() - began_ns if compacting else Missing("was not repeated")
-    scattered = scattered_bytes(root)
+    free = scattered_bytes(root)
     available = available_bytes(root)
-    if not is_known(scattered) or not is_known(available):
-        return FreeMemory(compacted=compacted, compaction_ns=took_ns, scattered_bytes=scattered, held_bytes=0)
-    page = resource.getpagesize()
-    hold = min(scattered, int(available * MOST_HELD), MOST_HELD_BYTES) // page * page
-    return FreeMemory(compacted=compacted, compaction_ns=took_ns, scattered_bytes=scattered, held_bytes=hold)
+    if not is_known(free) or not is_known(available):
+        return FreeMemory(compacted=compacted, compaction_ns=took_ns, scattered_bytes=free, held_bytes=held_bytes)
+    page, scattered = resource.getpagesize(), free + held_bytes
+    hold = min(scattered, int((available + held_bytes) * MOST_HELD), MOST_HELD_BYTES) // page * page
+    return FreeMemory(
+        compacted=compacted, compaction_ns=took_ns, scattered_bytes=scattered, held_bytes=max(hold, held_bytes)
+    )
 
 
-@contextmanager
-def held(size: int) -> Iterator[None]:
-    """Allocate that many bytes (a multiple of the page size) in single pages, which come from the smallest free
-    blocks.
-    """
-    if not size:
-        yield
-        return
-    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+class Hold:
+    """Memory held for the length of a run, so that no replicate spends time on what an earlier one has taken."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self._parts: list[mmap.mmap] = []
+        self.bytes = 0
+
+    def grow(self, size: int) -> None:
+        """Hold that many bytes in all, a multiple of the page size; never less than before.
+
+        They are allocated in single pages, which come from the smallest free blocks.
+        """
+        more = size - self.bytes
+        if more <= 0:
+            return
+        part = mmap.mmap(-1, more, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with suppress(OSError):  # a kernel without huge pages does not know the advice, and needs none
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-        memory[:: resource.getpagesize()] = bytes(size // resource.getpagesize())
-        yield
+            part.madvise(mmap.MADV_NOHUGEPAGE)
+        part[:: resource.getpagesize()] = bytes(more // resource.getpagesize())
+        self._parts.append(part)
+        self.bytes = size
+
+    def release(self) -> None:
+        """Give everything back."""
+        for part in self._parts:
+            part.close()
+        self._parts.clear()
+        self.bytes = 0
 
 
 def scattered_bytes(root: Path = Path("/")) -> Maybe[int]:

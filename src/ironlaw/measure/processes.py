@@ -16,7 +16,7 @@ from ironlaw.errors import BadInput
 from ironlaw.fact import ArmPrepared, Ceilings, CounterCheck, Fact, Failure, FreeMemory, InterpreterStarted
 from ironlaw.machine import Machine
 from ironlaw.machine.ceilings import measure_ceilings
-from ironlaw.machine.free_memory import half_is_left, held, settle
+from ironlaw.machine.free_memory import Hold, half_is_left, settle
 from ironlaw.machine.inspection import inspect_machine
 from ironlaw.machine.numa import neighbours
 from ironlaw.measure.interpreters import Environment, Interpreters, Launched, Request
@@ -72,6 +72,7 @@ class ProcessStage:
         self._plan = plan
         self._folder = _temporary_folder()
         self._check: CounterCheck | None = None
+        self._hold = Hold()
         self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._has_settled = False  # memory was compacted, once a run: it moves what every program of the machine uses
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
@@ -180,15 +181,16 @@ class ProcessStage:
         is_last = replicate + 1 >= self._plan.schedule.most_replicates()
         needs = [] if is_last else self._needs(arms, imports)
         self._interpreters.start_ahead(needs, room=len(self._allowed) - max(1, fresh))
-        self._memory = memory = settle(compacting=not self._has_settled)  # while they import
+        # While they import.
+        self._memory = settle(compacting=not self._has_settled, held_bytes=self._hold.bytes)
+        self._hold.grow(self._memory.held_bytes)
         self._has_settled = True
-        with held(memory.held_bytes):
-            yield from self._opened(requests, launched)
-            taken = {cpu for arm in arms for cpu in self._cpus(arm.variant.threads(self._plan.threads))}
-            idle = [cpu for cpu in self._allowed if cpu not in taken]
-            self._interpreters.start_ahead(needs, room=len(idle))
-            self._interpreters.keep_to(idle)
-            yield from self._warmed_up(arms, models, warm_up)
+        yield from self._opened(requests, launched)
+        taken = {cpu for arm in arms for cpu in self._cpus(arm.variant.threads(self._plan.threads))}
+        idle = [cpu for cpu in self._allowed if cpu not in taken]
+        self._interpreters.start_ahead(needs, room=len(idle))
+        self._interpreters.keep_to(idle)
+        yield from self._warmed_up(arms, models, warm_up)
         self._interpreters.pause()
 
     def _warmed_up(self, arms: tuple[Arm, ...], models: dict[str, PreparedModel], warm_up: WarmUp) -> Iterator[Fact]:
@@ -272,6 +274,7 @@ class ProcessStage:
         """Stop, and remove the prepared models."""
         self.stop()
         self._interpreters.discard_ahead()
+        self._hold.release()
         self._folder.cleanup()
 
     def _cpus(self, threads: int) -> Cpus:

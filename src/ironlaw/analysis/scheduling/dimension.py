@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironlaw.analysis.scheduling.components import Components, components
 from ironlaw.analysis.scheduling.costs import Costs, costs_of
@@ -52,6 +52,10 @@ ASSUMED_PROBES = 64
 # Replicates of the arms requested alone, before experiments join, and the share of the time that these may take.
 ALONE = 3
 ALONE_SHARE = 0.4
+# A first interval should be known by then, in seconds of the run: replicates before it have as few rounds as that
+# takes, but these at least, if it is known by the later time then.
+FIRST_BY_S, FIRST_AT_LAST_S = 4.0, 6.0
+FIRST_ROUNDS = 2
 # Rounds that a replicate should have at least, where a third of the budget is counted.
 LEAST_ROUNDS = 4
 COUNTED_SHARE = 1 / 3
@@ -157,7 +161,19 @@ class _Sizing:
             and (so_far + rich.replicates >= FEWEST_WITH_EXTRAS or plain is None or plain.replicates <= rich.replicates)
         )
         length = (rich if extras else plain) or Length(replicates=1, rounds=1)
-        return self._filled(length, extras=extras, answers=answers)
+        return self._filled(self._hastened(length), extras=extras, answers=answers)
+
+    def _hastened(self, length: Length) -> Length:
+        """A length that lets a first interval be known in time, where that is possible."""
+        before = FIRST_INTERVAL - (len(self.situation.spent) - 1)  # replicates up to it, with this one
+        if before <= 0:
+            return length
+        started_s = self.situation.elapsed_s + (before - 1) * self.costs.start_s
+        shortest_s = before * FIRST_ROUNDS * self.round_s()
+        if started_s + shortest_s > FIRST_AT_LAST_S:
+            return length
+        rounds = max(FIRST_ROUNDS, math.floor((FIRST_BY_S - started_s) / before / self.round_s()))
+        return replace(length, rounds=min(length.rounds, rounds))
 
     def _length(self, left_s: float, *, extras: bool) -> Length | None:
         """The best length; while experiments are still to join, for a part of the time, if three replicates fit into
