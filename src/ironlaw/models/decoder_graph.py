@@ -1,6 +1,6 @@
 """Graphs of language models in .onnx files: the input of the tokens, and the keys and values of the tokens before them.
 
-transformers' exporters and ONNX Runtime GenAI's builder name them alike: `past_key_values.0.key` is an input, and
+transformers' exporters and ONNX Runtime GenAI's builder use the same names: `past_key_values.0.key` is an input, and
 `present.0.key` the output that holds the new token's as well. OpenVINO keeps keys and values as a state inside the
 graph, which an .xml file shows as ReadValue.
 """
@@ -85,7 +85,7 @@ def read_decoder(source: str) -> Maybe[DecoderGraph]:
     """What the graph in a file takes; of a file that generates no text why not.
 
     Raises:
-        BadInput: it does, but takes something that is not known, or has a size that nothing tells.
+        BadInput: it does, but takes something that is not known, or has an unknown size.
     """
     if not is_decoder(source):
         return NOT_A_DECODER

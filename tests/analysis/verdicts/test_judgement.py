@@ -130,14 +130,14 @@ def test_noise_is_judged_on_the_scale_on_which_it_is_likelier() -> None:
     assert judgement._p_value(item(CLEAR, around(0.02, 0.05))) == pytest.approx(0.33, abs=0.01)
 
 
-def test_few_replicates_that_agree_by_chance_are_judged_by_what_others_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_replicates_that_agree_at_random_are_judged_by_what_others_spread(monkeypatch: pytest.MonkeyPatch) -> None:
     # One mode of two, in five processes: no spread of its own. Others of the recording spread by 0.02.
-    alike = item(dict.fromkeys(range(5), 0.02))
+    close = item(dict.fromkeys(range(5), 0.02))
     levels = [replace(SWITCH, level=level) for level in ("one", "other")]
     others = [replace(item(around(0.0, 0.02)), switches=(level,)) for level in levels]
-    monkeypatch.setattr(judgement, "contributions", lambda *_: [alike, *others])
+    monkeypatch.setattr(judgement, "contributions", lambda *_: [close, *others])
     monkeypatch.setattr(judgement, "factor_contributions", lambda *_: ((), {}))
-    assert judgement._p_value(alike) == 0.0
+    assert judgement._p_value(close) == 0.0
     assert judgement.p_values(bench(), [ARMS])[KEY] == pytest.approx(0.0139, abs=0.0002)
 
 
