@@ -12,28 +12,21 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
-from ironlaw.circumstance import Circumstance, RandomTokens
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import texts
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
-from ironlaw.models.inputs import Examples
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from ironlaw.models.inputs import Arguments, Examples
 
 TOKENS, MASK, POSITIONS, BEAM = "input_ids", "attention_mask", "position_ids", "beam_idx"
 BRANCH = "use_cache_branch"  # of a file that holds one graph for each phase: whether there are tokens before
 _PAST, _PRESENT = "past_key_values", "present"
 _KNOWN = (TOKENS, MASK, POSITIONS, BEAM, BRANCH)
 _HEADS, _SIZE, _DIMENSIONS = 1, 3, 4  # of keys and values: batch, heads, tokens, size of a head
-WINDOW = 512  # tokens of an input; phases that take more go round in it
-_INPUTS, _PROBES, _SCORED = 10, 2, 16
-_ENOUGH_TOKENS = 20  # different ones in a passage; a vocabulary that gives fewer knows no word of it
+_SCORED = 16  # tokens of an input on which answers are compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,17 +146,23 @@ def examples(source: str, vocabulary: int, seed: int) -> Examples:
     """Windows of a passage as tokens, by the tokenizer.json beside the file; without one, of random tokens."""
     import numpy
 
-    tokens, circumstances = _passage(source, vocabulary), tuple[Circumstance, ...]()
-    if isinstance(tokens, Missing):
-        circumstances = (RandomTokens(source=source, reason=tokens.reason),)
-        tokens = numpy.random.default_rng(seed).integers(0, vocabulary, WINDOW).tolist()
-    turns = [(_window(tokens, number * len(tokens) // _INPUTS, WINDOW),) for number in range(_INPUTS)]
-    probes = [(_window(tokens, (2 * at + 1) * len(tokens) // (2 * _INPUTS), _SCORED),) for at in range(_PROBES)]
-    return Examples(turns=turns, calibration=turns, probes=probes, circumstances=circumstances)
+    windows = texts.token_windows(
+        source, _passage(source, vocabulary), vocabulary=vocabulary, scored=_SCORED, seed=seed
+    )
+
+    def arrays(some: list[list[int]]) -> list[Arguments]:
+        return [(numpy.array([window], dtype=numpy.int64),) for window in some]
+
+    return Examples(
+        turns=arrays(windows.turns),
+        calibration=arrays(windows.turns),
+        probes=arrays(windows.probes),
+        circumstances=windows.circumstances,
+    )
 
 
 def _passage(source: str, vocabulary: int) -> Maybe[list[int]]:
-    """The tokens of the shipped passage, or why they cannot be had."""
+    """The tokens of the shipped passage, or why there are none."""
     file = Path(source).parent / "tokenizer.json"
     if not file.is_file():
         return Missing("no tokenizer.json lies beside it")
@@ -176,14 +175,6 @@ def _passage(source: str, vocabulary: int) -> Maybe[list[int]]:
         found: list[int] = read.encode(" ".join(texts.words()), add_special_tokens=False).ids
     except Exception as error:  # noqa: BLE001  # the border to tokenizers, which raises bare Exception
         return Missing(f"its tokenizer.json cannot be read: {error}")
-    if len(set(found)) < _ENOUGH_TOKENS or max(found) >= vocabulary:
+    if len(set(found)) < texts.ENOUGH_TOKENS or max(found) >= vocabulary:
         return Missing("its tokenizer.json is another model's: the tokens of a passage are not in its vocabulary")
     return found
-
-
-def _window(tokens: list[int], first: int, length: int) -> NDArray[np.int64]:
-    """Tokens from one on, round and round, as a batch of one."""
-    import numpy
-
-    found: Any = numpy.resize(numpy.roll(numpy.array(tokens, dtype=numpy.int64), -first), (1, length))
-    return found  # type: ignore[no-any-return]  # numpy types what resize gives as Any

@@ -15,8 +15,9 @@ from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
 from ironlaw.models.gguf import Gguf, read_gguf
-from ironlaw.models.gguf_file import WINDOW, GgufFile
+from ironlaw.models.gguf_file import GgufFile
 from ironlaw.models.llama_library import Context, ContextSize, load_library
+from ironlaw.models.texts import WINDOW
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.variant import Variant
