@@ -123,18 +123,20 @@ def test_a_pair_of_onnx_files_is_measured_in_the_engines_it_names(tmp_path: Path
     assert not any("failure" in fact for fact in known)
 
 
-def test_a_pair_of_xml_files_is_measured_in_openvino_without_onnx_runtime(tmp_path: Path) -> None:
+def test_xml_and_onnx_files_are_measured_in_openvino_without_onnx_runtime(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
     absent = (*ABSENT, "onnxruntime", "nncf")
     xml_file(tmp_path / "short.xml", 2)
     xml_file(tmp_path / "long.xml", 3)
-    arms = ("--arm", "short=short.xml", "--arm", "long=long.xml")
+    onnx_file(tmp_path / "same.onnx", 2)
+    arms = ("--arm", "short=short.xml", "--arm", "long=long.xml", "--arm", "same=same.onnx@openvino")
     done = ironlaw_("run", *arms, *SHORT, "--out", "pair.jsonl", folder=tmp_path, absent=absent)
     assert done.returncode == 0, done.stderr
     known = facts(tmp_path / "pair.jsonl")
     assert not any("failure" in fact for fact in known)
-    assert {fact["reading"]["arm"] for fact in known if "reading" in fact} >= {"short", "long"}
-    assert {fact["outputs"]["arm"] for fact in known if "outputs" in fact} >= {"short", "long"}
+    assert {fact["reading"]["arm"] for fact in known if "reading" in fact} >= {"short", "long", "same"}
+    assert {fact["outputs"]["arm"] for fact in known if "outputs" in fact} >= {"short", "long", "same"}
     shown = ironlaw_("explain", "pair.jsonl", folder=tmp_path, absent=absent)
     assert "long" in shown.stdout
     refused = ironlaw_("run", "--arm", "a=short.xml@onnxruntime", *SHORT, folder=tmp_path, absent=absent)
