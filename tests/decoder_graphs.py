@@ -12,7 +12,7 @@ _MOST_POSITIONS = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """What a graph is made of."""
+    """The sizes that a graph is made with."""
 
     width: int = 64
     heads: int = 4

@@ -11,7 +11,7 @@ WIDTH, LAYERS, HEADS, HIDDEN = 64, 2, 4, 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a file is made of."""
+    """The sizes and types that a file is made with."""
 
     kind: str = "F32"  # of its matrices
     architecture: str = "llama"

@@ -1,4 +1,4 @@
-"""What a cause claims of itself: nothing, except where one entry of the readings decides."""
+"""The hooks of a cause by default: they claim nothing, unless one entry of the readings decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rates of generating text: by hand from times, bytes and ceilings."""
+"""Rates of text generation, by hand from times, bytes and ceilings."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def pipe(tmp_path: Path) -> Path:
 def importing(
     tmp_path: Path, pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Interpreters, Interpreter]]:
-    """One that was started ahead, and imports."""
+    """An interpreter that was started ahead and is importing."""
     made: list[Interpreter] = []
 
     def make(*given: Any) -> Interpreter:

@@ -20,7 +20,7 @@ from ironlaw.program import PreparedModel
 
 
 class _Silent:
-    """An interpreter that imports and forks at once, and what was asked of it in `seen`."""
+    """An interpreter that imports and forks at once, with every request in `seen`."""
 
     seen: ClassVar[list[str]] = []
     made: ClassVar[int] = 0
@@ -183,7 +183,7 @@ def test_one_that_imported_what_its_twins_do_not_need_is_not_taken(
 
 
 class _Orders:
-    """The orders that twins were given, in the order in which they were."""
+    """The orders given to twins, in sequence."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, given: list[str] | None = None) -> None:
         self.given: list[str] = [] if given is None else given

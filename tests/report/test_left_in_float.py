@@ -1,4 +1,4 @@
-"""What is said of layers left in float: what they cost and gain, held-out agreement, and the choice's optimism."""
+"""Sentences about layers left in float: cost and gain, held-out agreement, and the optimism of the choice."""
 
 from __future__ import annotations
 

@@ -20,12 +20,12 @@ def given(noise: float, *, same: int = INPUTS, inputs: int = INPUTS) -> Given:
 
 
 def uses(one: Given) -> dict[Use, Given]:
-    """The same on all inputs."""
+    """The same answers for every use of inputs."""
     return dict.fromkeys(Use, one)
 
 
 def layer(name: str, noise: float, **others: object) -> ReplayedLayer:
-    """A convolution of that name."""
+    """A replayed convolution of this name."""
     tensor = ReplayedTensor(
         name=f"{name}.out", low=-1, high=1, largest=1.0, usual=0.9, clipped={Use.HELD_OUT: 0.0}, channels=8
     )
@@ -43,7 +43,7 @@ def layer(name: str, noise: float, **others: object) -> ReplayedLayer:
 
 
 def replay(*layers: ReplayedLayer, arm: str = "int8@onnxruntime", whole: Given | None = None) -> Replay:
-    """Of an arm."""
+    """A replay of one arm with these layers."""
     return Replay(arm=arm, layers=layers, how="by hand", whole=uses(whole or given(100.0, same=29)))
 
 
@@ -53,5 +53,5 @@ def kept(table: np.ndarray) -> str:
 
 
 def answers(table: np.ndarray) -> KeptAnswers:
-    """Of the float network."""
+    """The kept answers of the float network."""
     return KeptAnswers(rows=len(table), kept=table.shape[1], forms=((table.shape[1],),), data=kept(table))

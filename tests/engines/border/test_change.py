@@ -1,4 +1,4 @@
-"""What surgery may do to a model is checked in one place for every engine."""
+"""The limits of surgery on a model are checked in one place for every engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs of a replay, by what they are there for."""
+"""Inputs of a replay, by their use."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def at(*times: int) -> list[Sample]:
 
 
 class Stated:
-    """A sampler that gives what it is given, at the times of the turn."""
+    """A sampler that returns stated samples at the times of the turn."""
 
     kernel, lost, period_ns, threads, inherits = True, 2, 1_000_003, frozenset[int](), True
 
@@ -73,7 +73,7 @@ def test_samples_of_an_inference_are_of_one_of_its_parts(lengths: list[int], mom
 
 
 def sampler_of(profile: NodeProfile | None = None, *, by: SampledBy = SampledBy.CPU_CLOCK) -> LayerSampler:
-    """Of a program of one layer that does nothing, or of one that its engine profiles."""
+    """A sampler of a program whose one layer does nothing, or of one that its engine profiles."""
     program = Program(infer=lambda: None, inputs=[()], profile=None if profile is None else lambda inputs: profile)
     setup = TwinSetup(
         arm=Arm.of("fp32"), model="m", images=None, inputs=None, labels=None, batch=1, seed=0, threads=1, cpus=(0,),
