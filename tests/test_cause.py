@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from ironlaw.arm import Arm
 from ironlaw.cause import Cause
+from ironlaw.explanation.account import Category
+from ironlaw.missing import Missing
 from ironlaw.observed import Observed
 
 
@@ -15,6 +21,16 @@ class Counted(Cause):
 class Checked(Cause):
     check = "training"
     if_none = "it does not train"
+
+
+class Located(Cause):
+    located_in = (Category.REORDER, Category.QUANTIZE)
+    does = "copies"
+    least_share = 0.15
+
+
+class Rare(Located):
+    least_share = 0.02
 
 
 def observed(*, census: dict[str, float] | None = None, checks: dict[str, bool] | None = None) -> Observed:
@@ -42,3 +58,19 @@ def test_a_check_shows_a_cause_or_excludes_it() -> None:
 def test_what_was_not_read_neither_shows_nor_excludes_a_cause() -> None:
     assert claims(Counted(), observed()) == (False, 0.0, "")
     assert claims(Checked(), observed()) == (False, 1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("cause", "copying", "said"),
+    [
+        (Located(), 0.05, "fp32 copies for 15% of its time"),
+        (Located(), 0.04, ""),
+        (Rare(), 0.04, "fp32 copies for 14.0% of its time"),
+        (Cause(), 0.9, ""),
+    ],
+)
+def test_the_share_of_time_in_its_code_is_consistent_with_a_cause_from_the_least_on(
+    cause: Cause, copying: float, said: str
+) -> None:
+    spent = {Category.REORDER: copying, Category.QUANTIZE: 0.1, Category.MATRIX: 0.5}
+    assert cause.consistent(replace(observed(), spent=spent), Missing("unknown")) == said
