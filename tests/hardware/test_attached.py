@@ -13,8 +13,11 @@ import pytest
 
 from ironlaw.analysis.attached.explain import explain_attached
 from ironlaw.analysis.layers.matching import match
+from ironlaw.analysis.layers.work import executed
 from ironlaw.attached import read_attached
 from ironlaw.attachment import AttachedFile
+from ironlaw.explanation import Comparison
+from ironlaw.layer import NodeProfile
 from ironlaw.missing import is_known
 
 pytestmark = pytest.mark.hardware
@@ -35,105 +38,139 @@ def net() -> Any:
     return torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(16 * 28 * 28, 10)).eval()
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A net in float32, and dynamically quantized."""
-    pytest.importorskip("onnxscript")
-    quantization = pytest.importorskip("onnxruntime.quantization")
+def encoder() -> Any:
     import torch
 
-    folder = tmp_path_factory.mktemp("models")
-    plain, quantized = folder / "fp32.onnx", folder / "int8.onnx"
-    torch.onnx.export(net(), (torch.zeros(1, 3, 32, 32),), plain, dynamo=True, external_data=False, verbose=False)
-    quantization.quantize_dynamic(plain, quantized, op_types_to_quantize=["Conv", "MatMul", "Gemm"])
-    return plain, quantized
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, activation="gelu")
+    return torch.nn.Sequential(layer, torch.nn.Linear(32, 8)).eval()
 
 
-def test_a_profile_and_the_engines_own_reading_of_the_same_run_agree(models: tuple[Path, Path], tmp_path: Path) -> None:
-    """The layers of a run of ironlaw and the attached file are made of the same events: to the last digit."""
+SHAPES = {"net": (1, 3, 32, 32), "encoder": (1, 16, 32)}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two models in float32, and quantized: dynamically, and with calibrated ranges in both formats."""
+    pytest.importorskip("onnxscript")
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    import numpy
+    import torch
+
+    class Once(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]  # no types are shipped
+        def __init__(self, shape: tuple[int, ...]) -> None:
+            self._each = iter([{"x": numpy.random.default_rng(0).random(shape, "float32")}])
+
+        def get_next(self) -> Any:
+            return next(self._each, None)
+
+    folder, found = tmp_path_factory.mktemp("models"), {}
+    for name, module in (("net", net()), ("encoder", encoder())):
+        for kind in ("fp32", "unoptimised", "dynamic", "qdq", "qoperator"):
+            found[f"{name}-{kind}"] = folder / f"{name}-{kind}.onnx"
+        plain, shape = found[f"{name}-fp32"], SHAPES[name]
+        given = (torch.zeros(shape),)
+        torch.onnx.export(
+            module, given, plain, dynamo=True, external_data=False, verbose=False, input_names=["x"], output_names=["y"]
+        )
+        found[f"{name}-unoptimised"].write_bytes(plain.read_bytes())
+        quantization.quantize_dynamic(plain, found[f"{name}-dynamic"], op_types_to_quantize=["Conv", "MatMul", "Gemm"])
+        for kind, form in (("qdq", quantization.QuantFormat.QDQ), ("qoperator", quantization.QuantFormat.QOperator)):
+            quantization.quantize_static(plain, found[f"{name}-{kind}"], Once(shape), quant_format=form)
+    return found
+
+
+def profiled(path: Path, shape: tuple[int, ...], folder: Path) -> tuple[NodeProfile, AttachedFile]:
+    """Four inferences as a run of ironlaw profiles them, and the file that the same session wrote, as attached."""
     import numpy
     import onnxruntime
 
-    from ironlaw.engines.onnxruntime import profile as engine
+    from ironlaw.engines.onnxruntime.profile import profile
 
-    kept: dict[str, list[Any]] = {}
-    files = []
-    for path in models:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    if "unoptimised" in path.name:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 
-        def open_session(options: Any, path: Path = path) -> Any:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            ends = session.end_profiling
+    def open_session(options: Any) -> Any:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        ends = session.end_profiling
 
-            def keeping() -> str:
-                written = Path(ends())
-                (tmp_path / f"{path.stem}.json").write_bytes(written.read_bytes())
-                return str(written)
+        def keeping() -> str:
+            written = Path(ends())
+            (folder / f"{path.stem}.json").write_bytes(written.read_bytes())
+            return str(written)
 
-            session.end_profiling = keeping
-            return session
+        session.end_profiling = keeping
+        return session
 
-        name = onnxruntime.InferenceSession(str(path)).get_inputs()[0].name
-        feeds = [{name: numpy.zeros((1, 3, 32, 32), "float32")}] * 4
-        ran = engine.execute(open_session, options, feeds)
-        kept[path.stem] = ran.events[ran.each :]
-        files.append(attached(tmp_path / f"{path.stem}.json"))
-    explanation = explain_attached(files)
-    (comparison,) = explanation.comparisons
-    for file in files:
-        (found,) = file.found
-        assert is_known(found.nodes)
-        events = kept[file.name.removesuffix(".json")]
-        each = len(found.nodes)
-        assert len(events) == 4 * each  # the run before them is left out by both
-        assert [node.call.operator for node in found.nodes] == [event["args"]["op_name"] for event in events[:each]]
-        spent = [sum(event["dur"] for event in events[place::each]) * 1e3 / 4 for place in range(each)]
-        assert [node.ns for node in found.nodes] == pytest.approx(spent)
-    assert {"reference-kernel", "dynamic-quantization"} & {verdict.cause for verdict in comparison.causes}
+    read_here = profile(open_session, options, path, [{"x": numpy.ones(shape, "float32")}] * 4)
+    return read_here, attached(folder / f"{path.stem}.json")
 
 
-def test_the_ledger_of_profiles_matches_the_layers_that_a_run_of_ironlaw_matches(
-    models: tuple[Path, Path], tmp_path: Path
+@pytest.mark.parametrize("name", sorted(SHAPES))
+@pytest.mark.parametrize("kind", ["unoptimised", "dynamic", "qdq", "qoperator"])
+def test_the_ledger_of_profiles_is_the_one_of_the_run_that_wrote_them(
+    name: str, kind: str, models: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Which convolution and which linear layer stands beside which does not hang on where the ledger comes from."""
+    """Row by row: which nodes are beside which, and their times to the last digit."""
+    pairs = [profiled(models[f"{name}-{one}"], SHAPES[name], tmp_path) for one in ("fp32", kind)]
+    (before, first), (after, second) = pairs
+    (comparison,) = explain_attached([first, second]).comparisons
+    assert is_known(comparison.ledger)
+    rows = [row for row in comparison.ledger.rows if row.fate != "framework"]
+    own = match(before.calls, after.calls)
+    assert len(rows) == len(own)
+    scales = [_scale(comparison, file, which) for which, file in enumerate((first, second))]
+    for row, one in zip(rows, own, strict=True):
+        ours, theirs = [before.calls[at] for at in one.control], [after.calls[at] for at in one.changed]
+        assert row.executed == (executed(ours), executed(theirs))
+        assert (len(row.control_layers), len(row.changed_layers)) == (len(ours), len(theirs))
+        assert row.fate == ("both" if ours and theirs else "vanished" if ours else "appeared")
+        spent = [
+            scale * sum(read_here.calls_ns[at] for at in places) / 4
+            for scale, read_here, places in zip(scales, (before, after), (one.control, one.changed), strict=True)
+        ]
+        assert [row.control_ns, row.changed_ns] == pytest.approx(spent)
+
+
+def _scale(comparison: Comparison, file: AttachedFile, which: int) -> float:
+    """From times in the file, whose means are arithmetic, to those of the comparison, which are geometric."""
+    (found,) = file.found
+    assert is_known(found.times)
+    assert is_known(comparison.once)
+    whole_ns = (comparison.once.control_ns, comparison.once.changed_ns)[which]
+    return whole_ns / (sum(found.times.each_ns) / len(found.times.each_ns))
+
+
+def test_the_ledger_of_profiles_has_the_rows_of_a_recorded_run(models: dict[str, Path], tmp_path: Path) -> None:
+    """The same from the command line: two files are run by ironlaw, and profiled by their user."""
     import numpy
     import onnxruntime
 
-    files = []
-    for path in models:
+    given, files = [models["encoder-fp32"], models["encoder-dynamic"]], []
+    for path in given:
         options = onnxruntime.SessionOptions()
         options.enable_profiling = True
         options.profile_file_prefix = str(tmp_path / path.stem)
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        feed = {session.get_inputs()[0].name: numpy.zeros((1, 3, 32, 32), "float32")}
         for _ in range(4):
-            session.run(None, feed)
+            session.run(None, {"x": numpy.zeros(SHAPES["encoder"], "float32")})
         files.append(attached(Path(session.end_profiling())))
     (comparison,) = explain_attached(files).comparisons
     assert is_known(comparison.ledger)
     out = tmp_path / "run.jsonl"
-    words = ["run", "--arm", f"a={models[0]}", "--arm", f"b={models[1]}", "--replicates", "2", "--n", "20"]
+    words = ["run", "--arm", f"a={given[0]}", "--arm", f"b={given[1]}", "--replicates", "2", "--n", "20"]
     command = [sys.executable, "-m", "ironlaw", *words, "--experiments", "none", "--no-counters", "--out", str(out)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ})
     shown = subprocess.run(
         [sys.executable, "-m", "ironlaw", "explain", str(out), "--json"], check=True, capture_output=True, text=True
     )
-    ledger = json.loads(shown.stdout)["comparisons"][0]["ledger"]
-    measured = [_kernels(tuple(row["executed"])) for row in ledger if row["fate"] == "both"]
-    read_here = [_kernels(row.executed) for row in comparison.ledger.rows if row.fate == "both"]
-    for pair in (("Conv", "ConvInteger"), ("Gemm", "MatMulInteger")):
-        assert read_here.count(pair) == measured.count(pair), (pair, read_here, measured)
-
-
-def _kernels(executed: tuple[str, ...]) -> tuple[str, str]:
-    """The operators that multiply, of both arms, by what executed them."""
-    known = (
-        "ConvInteger", "MatMulIntegerToFloat", "MatMulInteger", "DynamicQuantizeMatMul", "FusedConv", "Conv", "Gemm",
-    )  # fmt: skip
-    found = [next((one for one in known if f", {one}" in side or side == one), "") for side in executed]
-    renamed = {"FusedConv": "Conv", "MatMulIntegerToFloat": "MatMulInteger", "DynamicQuantizeMatMul": "MatMulInteger"}
-    return renamed.get(found[0], found[0]), renamed.get(found[1], found[1])
+    recorded = json.loads(shown.stdout)["comparisons"][0]["ledger"]
+    fates = ("both", "appeared", "vanished")
+    measured = [tuple(row["executed"]) for row in recorded if row["fate"] in fates]
+    assert [row.executed for row in comparison.ledger.rows if row.fate in fates] == measured
 
 
 def test_counters_of_openvino_and_the_engines_own_reading_of_the_same_run_agree(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ironlaw.analysis.layers.ledger import APPEARED, BOTH, FRAMEWORK, UNATTRIBUTED, VANISHED
 from ironlaw.analysis.layers.matching import Match, match
@@ -14,7 +14,7 @@ from ironlaw.analysis.layers.work import bytes_of, executed, macs
 from ironlaw.attachment import AttachedNode, Attachment
 from ironlaw.explanation.account import Category
 from ironlaw.explanation.split import Ledger, LedgerRow, OperatorRow
-from ironlaw.layer import LayerCall, Origin
+from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, first_missing
 from ironlaw.role import Role
 
@@ -62,7 +62,7 @@ def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Led
         return control
     if isinstance(changed, Missing):
         return changed
-    rows = [_row(place, one, control, changed) for place, one in enumerate(_matched(control, changed))]
+    rows = [_row(place, one, control, changed) for place, one in enumerate(match(_calls(control), _calls(changed)))]
     overlapping = [times.name for times in (control, changed) if times.rest_ns < -_ROUNDING * times.wall_ns]
     rest = UNATTRIBUTED if overlapping else FRAMEWORK
     rows.append(
@@ -85,47 +85,6 @@ def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Led
 
 
 _ROUNDING = 1e-6
-
-
-def _matched(control: NodeTimes, changed: NodeTimes) -> tuple[Match, ...]:
-    """Match operators: those that multiply are matched in order, if both arms have the same sequence of them.
-
-    Quantizing renames operators, but does not change which operators multiply, nor their order.
-    """
-    ours, theirs = _calls(control), _calls(changed)
-    first, second = _multiplying(ours), _multiplying(theirs)
-    is_same = [_role(ours[at]) for at in first] == [_role(theirs[at]) for at in second]
-    named = {theirs[at].path: place for place, at in enumerate(second) if theirs[at].path}
-    agrees = all(named.get(ours[at].path, place) == place for place, at in enumerate(first))
-    if not (first and is_same and agrees):
-        return match(ours, theirs)
-    return match(_renamed(ours, first), _renamed(theirs, second))
-
-
-def _multiplying(calls: Sequence[LayerCall]) -> list[int]:
-    return [place for place, call in enumerate(calls) if multiplies(call)]
-
-
-def _role(call: LayerCall) -> bool:
-    """Whether it is a convolution. Linear layers are not distinguished further, since files name them differently."""
-    return Role.CONV in roles(call.operator)
-
-
-def _renamed(calls: Sequence[LayerCall], places: Sequence[int]) -> tuple[LayerCall, ...]:
-    """The calls with those at these places renamed to their number, so that equal numbers match."""
-    numbers = {at: f"\0{number}" for number, at in enumerate(places)}
-    named = {(calls[at].path, calls[at].repeat): number for at, number in numbers.items()}
-    return tuple(
-        replace(call, path=numbers[at], is_functional=False, repeat=0)
-        if at in numbers
-        else replace(call, origins=tuple(_origin(one, named) for one in call.origins))
-        for at, call in enumerate(calls)
-    )
-
-
-def _origin(origin: Origin, named: Mapping[tuple[str, int], str]) -> Origin:
-    number = named.get((origin.path, origin.repeat))
-    return origin if number is None else replace(origin, path=number, repeat=0)
 
 
 def _calls(times: NodeTimes) -> tuple[LayerCall, ...]:

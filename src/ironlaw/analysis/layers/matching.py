@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ironlaw.analysis.layers.numbering import numbered
 from ironlaw.analysis.layers.operators import converts, roles
 from ironlaw.analysis.layers.origins import related
 from ironlaw.layer import LayerCall
@@ -33,6 +34,7 @@ def match(control: Calls, changed: Calls) -> tuple[Match, ...]:
     """Match two arms. Every call is in exactly one match, in order of execution; swapping the arms gives the same
     matches.
     """
+    control, changed = numbered(control, changed)
     # Where two ways to match are equally good, the same one has to be taken whichever arm is named first.
     if _rank(control) < _rank(changed):
         found = [Match(one.changed, one.control) for one in _matched(changed, control)]

@@ -6,7 +6,7 @@ import math
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
 from ironlaw.engines.onnxruntime.census import census_of_profile
-from ironlaw.layer import Form, LayerCall, Origin
+from ironlaw.engines.onnxruntime.gemm_reshapes import BEFORE_GEMM, BEHIND_GEMM, origins_of_reshapes
+from ironlaw.layer import Form, LayerCall
 from ironlaw.missing import Maybe, Missing
 
 _ENDED = "_kernel_time"
@@ -25,8 +26,9 @@ _DTYPES = {"float": "float32", "double": "float64"}
 _CPU = "CPUExecutionProvider"
 # What the session's optimizer and the quantizing tools add to the name of the node that they made another one from.
 _ADDED = re.compile(r"(_token_\d+|_nchwc|_quant|_Q|_MatMul|_Gemm|/\w+Fusion/?)+$")
-# Names of nodes that the optimizer inserts around a MatMul of three dimensions to compute it as a Gemm.
-_BEFORE_GEMM, _BEHIND_GEMM = "gemm_input_reshape", "gemm_output_reshape"
+# Activations that the optimizer fuses into the Conv or Gemm in front of them, which then has the activation's name.
+_ACTIVATIONS = ("Relu", "Sigmoid", "Tanh", "Clip", "LeakyRelu", "HardSigmoid")
+_TAKES_ACTIVATION = ("Conv", "FusedConv", "Gemm", "FusedGemm")
 # Operators that multiply by a weight, and which of their inputs it is.
 _WEIGHT_AT = {
     "Conv": 1, "FusedConv": 1, "ConvTranspose": 1, "Gemm": 1, "FusedGemm": 1, "MatMul": 1, "FusedMatMul": 1,
@@ -82,6 +84,7 @@ class _Profile:
     ends_us: list[float] = field(default_factory=list)
     overlaps: bool = False
     grew: set[int] = field(default_factory=set)
+    timeless: dict[int, tuple[int, int]] = field(default_factory=dict)  # runs of 0 us: the place of their time
     threads: int = 1
 
     def add(self, element: Element, text: AttachedText) -> None:
@@ -89,6 +92,8 @@ class _Profile:
         if not 0 <= event.dur < 1e15:
             raise text.refused(*element.place("dur"), f"an event takes {event.dur:g} us")
         if event.cat == "Session" and event.name == "model_run":
+            if not event.dur > 0:
+                self.timeless[len(self.runs_us)] = element.place("dur")
             self.overlaps |= bool(self.ends_us) and event.ts < self.ends_us[-1]
             self.runs_us.append(event.dur)
             self.ends_us.append(event.ts + event.dur)
@@ -126,11 +131,11 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     for element in JsonText(text).elements("traceEvents"):
         profile.add(element, text)
     if not profile.runs_us:
-        raise text.refused(1, 1, "no run of the session ended in it (there is no event model_run)")
+        raise text.refused(*text.end, "it ends here, before any run of the session ended (with an event model_run)")
     first = _first_counted(profile)
     counted = profile.runs_us[first:]
-    if not all(took > 0 for took in counted):
-        raise text.refused(1, 1, "a run took less than a microsecond, which is all that the profiler distinguishes")
+    if found := next((place for run, place in profile.timeless.items() if run >= first), None):
+        raise text.refused(*found, "a run took less than a microsecond, which is all that the profiler distinguishes")
     nodes = _nodes(profile, first)
     return (
         Attachment(
@@ -194,12 +199,14 @@ def _nodes(profile: _Profile, first: int) -> Maybe[tuple[AttachedNode, ...]]:
     runs = len(profile.runs_us) - first
     made: list[AttachedNode] = []
     names: list[str] = []
+    written: list[tuple[Form, ...]] = []
     repeats: dict[tuple[str, str], int] = defaultdict(int)
     for name, node in profile.nodes.items():
         took = [us for run, us in zip(node.runs, node.took_us, strict=True) if first <= run < len(profile.runs_us)]
         if not took:
             continue
-        call = _call(name, node.ran, len(made) - 1)
+        call = _call(name, node.ran, _feeders(node.ran, written))
+        written.append(_forms(node.ran.output_type_shape))
         key = (call.path, call.operator)
         call = replace(call, repeat=repeats[key])
         repeats[key] += 1
@@ -207,46 +214,54 @@ def _nodes(profile: _Profile, first: int) -> Maybe[tuple[AttachedNode, ...]]:
         names.append(_ADDED.sub("", name))
     if not made:
         return Missing("the profile holds no node that ran in a run that counts")
-    origins = _origins([node.call for node in made], names)
+    origins = origins_of_reshapes([node.call for node in made], names)
     return tuple(
         replace(node, call=replace(node.call, origins=origin)) for node, origin in zip(made, origins, strict=True)
     )
 
 
-def _origins(calls: Sequence[LayerCall], names: Sequence[str]) -> Iterator[tuple[Origin, ...]]:
-    """The layers that calls belong to, of those that the optimizer inserted: the Gemm that they reshape for.
+def _feeders(ran: _Ran, written: Sequence[tuple[Form, ...]]) -> tuple[int, ...]:
+    """The nodes that a node reads, by what all nodes before it wrote: the previous one, since the profile lacks the
+    graph.
 
-    Only next to it, and of its form: without the graph, nothing else shows what they read.
+    An operator of two tensors that are both computed reads another one as well: the latest that wrote such a tensor.
     """
-    for place, (call, name) in enumerate(zip(calls, names, strict=True)):
-        step = {_BEFORE_GEMM: 1, _BEHIND_GEMM: -1}.get(name, 0)
-        gemm = calls[place + step] if step and 0 <= place + step < len(calls) else None
-        if gemm is None or gemm.is_functional or gemm.operator not in _WEIGHT_AT:
-            yield ()
-            continue
-        reads = call.outputs == gemm.inputs if step > 0 else call.inputs == gemm.outputs
-        origin = Origin(path=gemm.path, operator=gemm.operator, repeat=gemm.repeat)
-        yield (origin,) if reads else ()
+    before = len(written) - 1
+    inputs = _forms(ran.input_type_shape)
+    if ran.op_name not in _TWO_INPUTS or ran.parameter_size > 0 or len(inputs) < 2 or before < 0:
+        return (before,)
+    other = inputs[1] if inputs[0] in written[before] else inputs[0]
+    return (before, next((place for place in reversed(range(before)) if other in written[place]), -1))
 
 
-def _call(name: str, ran: _Ran, before: int) -> LayerCall:
-    """A node as a call, fed by the previous node, since the profile lacks the graph."""
+def _call(name: str, ran: _Ran, feeders: tuple[int, ...]) -> LayerCall:
+    """A node as a call that reads the outputs of others."""
     inputs, outputs = _forms(ran.input_type_shape), _forms(ran.output_type_shape)
     bare = _ADDED.sub("", name).removeprefix("node_").removeprefix("/")
     kernel = ran.op_name if ran.provider == _CPU else f"{ran.op_name} ({ran.provider})"
     weight = _weight(ran, inputs, outputs)
     data = 2 if ran.op_name in _TWO_INPUTS and weight is None else 1
-    is_generic = bare in ("", ran.op_name, _BEFORE_GEMM, _BEHIND_GEMM)
+    # Several Gathers of one tensor are fused into a Split, which has the name of the last of them.
+    was_gathers = ran.op_name == "Split" and "split" not in bare.lower()
+    is_generic = bare in ("", ran.op_name, BEFORE_GEMM, BEHIND_GEMM) or was_gathers
     return LayerCall(
         path="" if is_generic else bare,
-        operator=ran.op_name,
+        operator=ran.op_name + _activation(bare, ran.op_name),
         is_functional=is_generic,
         inputs=inputs[:data],
         outputs=outputs[:1],
         parameters=() if weight is None else (weight,),
-        fed_by=(before,),
+        fed_by=feeders,
         kernels=(kernel,),
     )
+
+
+def _activation(name: str, operator: str) -> str:
+    """The activation that a node includes, by its name."""
+    last = re.sub(r"[\d_]", "", name.rpartition("/")[2]).lower()
+    if operator not in _TAKES_ACTIVATION:
+        return ""
+    return next((one for one in _ACTIVATIONS if one.lower() == last), "")
 
 
 def _weight(ran: _Ran, inputs: Sequence[Form], outputs: Sequence[Form]) -> Form | None:

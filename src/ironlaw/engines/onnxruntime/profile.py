@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ironlaw.engines.onnxruntime.gemm_reshapes import origins_of_reshapes
 from ironlaw.errors import ArmFailed
 from ironlaw.file_graph import bare
 from ironlaw.layer import Form, LayerCall, NodeProfile
@@ -106,16 +107,11 @@ class Origins:
 
     @classmethod
     def of(cls, model: Any) -> Origins:
-        import onnx
 
-        names = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
         return cls(
             by_name={node.name: node for node in model.graph.node if node.name},
             by_output={output: node for node in model.graph.node for output in node.output},
-            weights={
-                tensor.name: Form(tuple(tensor.dims), _dtype(names[tensor.data_type]))
-                for tensor in model.graph.initializer
-            },
+            weights=stored_forms(model),
         )
 
     def of_node(self, node: Any) -> Any:
@@ -159,14 +155,25 @@ class Origins:
         return None
 
 
+def stored_forms(model: Any) -> dict[str, Form]:
+    """The constants of a graph by name."""
+    import onnx
+
+    names = {value: name.lower() for name, value in onnx.TensorProto.DataType.items()}
+    return {
+        tensor.name: Form(tuple(tensor.dims), _dtype(names[tensor.data_type])) for tensor in model.graph.initializer
+    }
+
+
 def _calls(events: list[Any], optimized: Any, origins: Origins) -> tuple[LayerCall, ...]:
     """The nodes of one inference in the order in which they ran."""
     nodes = nodes_of(events, optimized)
+    stored = stored_forms(optimized)
     made_by: dict[str, int] = {}
     repeats: dict[tuple[str, str], int] = defaultdict(int)
     calls = []
     for place, (event, node) in enumerate(zip(events, nodes, strict=True)):
-        call = _call(event, node, origins)
+        call = _call(event, node, origins, stored)
         feeders = [made_by[name] for name in node.input if name in made_by] if node is not None else []
         inputs = (
             [name for name in node.input if name in {value.name for value in optimized.graph.input}] if node else []
@@ -176,7 +183,9 @@ def _calls(events: list[Any], optimized: Any, origins: Origins) -> tuple[LayerCa
         calls.append(replace(call, fed_by=fed_by, repeat=repeats[key]))
         repeats[key] += 1
         made_by.update(dict.fromkeys(node.output if node is not None else (), place))
-    return tuple(calls)
+    names = [_ADDED.sub("", event["name"].removesuffix(_ENDED)) for event in events]
+    origins_of_calls = origins_of_reshapes(calls, names)
+    return tuple(replace(call, origins=origin) for call, origin in zip(calls, origins_of_calls, strict=True))
 
 
 def nodes_of(events: list[Any], optimized: Any) -> list[Any]:
@@ -194,7 +203,7 @@ def nodes_of(events: list[Any], optimized: Any) -> list[Any]:
     return found
 
 
-def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
+def _call(event: Any, node: Any, origins: Origins, stored: dict[str, Form]) -> LayerCall:
     stated = event["args"]
     operator = stated["op_name"]
     inputs, outputs = _forms(stated["input_type_shape"]), _forms(stated["output_type_shape"])
@@ -216,6 +225,7 @@ def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
             is_functional=True,
             inputs=data,
             outputs=outputs,
+            parameters=_matrices(node, stored) if operator in _MULTIPLYING else (),
             kernels=(operator,),
         )
     path, form = weight
@@ -227,6 +237,11 @@ def _call(event: Any, node: Any, origins: Origins) -> LayerCall:
         parameters=(form,),
         kernels=(operator,),
     )
+
+
+def _matrices(node: Any, stored: dict[str, Form]) -> tuple[Form, ...]:
+    """The constants that a node multiplies by, also where a quantizer has renamed them beyond recognition."""
+    return tuple(stored[name] for name in node.input[1:] if name in stored and len(stored[name].shape) > 1)
 
 
 def _computes(operator: str, origin: str) -> bool:
