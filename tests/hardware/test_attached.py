@@ -57,14 +57,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     import numpy
     import torch
 
-    class Once(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]  # no types are shipped
+    class Once:
         def __init__(self, shape: tuple[int, ...]) -> None:
             self._each = iter([{"x": numpy.random.default_rng(0).random(shape, "float32")}])
 
         def get_next(self) -> Any:
             return next(self._each, None)
 
-    folder, found = tmp_path_factory.mktemp("models"), {}
+    folder, found = tmp_path_factory.mktemp("models"), dict[str, Path]()
     for name, module in (("net", net()), ("encoder", encoder())):
         for kind in ("fp32", "unoptimised", "dynamic", "qdq", "qoperator"):
             found[f"{name}-{kind}"] = folder / f"{name}-{kind}.onnx"
