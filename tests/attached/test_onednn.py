@@ -137,5 +137,5 @@ def test_lines_of_the_program_between_and_cut_lines_are_left_out_and_counted() -
 
 
 def test_a_log_without_a_primitive_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"^a\.txt, line 1, column 1: no primitive ran"):
+    with pytest.raises(BadInput, match=r"^a\.txt, line 2, column 1: no primitive ran"):
         file_of("onednn_verbose,info,oneDNN v2.6.0\n", "a.txt")

@@ -85,7 +85,7 @@ def test_the_run_that_is_offered_names_the_engine_and_its_kind_of_file() -> None
     [
         ("0.024;0.024", "x;0.024", r"^a, line 4, column \d+: 'x' is not a time in ms"),
         ("Total;;;;0.411;0.411", "Total;;;;;", "the row of the total holds no time"),
-        ("Total;", "Sum;", "have no total"),
+        ("Total;", "Sum;", "before the row of their total"),
         ("node_relu;Status.NOT_RUN;Relu;undef;0.000;0.000", "node_relu", "^a, line 5, column 1: 1 cells"),
     ],
 )
@@ -98,5 +98,5 @@ def test_damaged_counters_are_refused_with_their_place(old: str, new: str, messa
 
 def test_a_log_that_ended_before_its_latency_is_refused() -> None:
     text = (DATA / LOG).read_text()
-    with pytest.raises(BadInput, match="has no latency"):
+    with pytest.raises(BadInput, match="ends here without a latency"):
         file_of(text[: text.index("[Step 11")], "a")

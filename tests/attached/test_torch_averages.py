@@ -51,7 +51,7 @@ def test_without_steps_the_number_of_inferences_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("528.837us", "fast", r"^a, line 8, column 1: 'fast' is no time"),
+        ("528.837us", "fast", r"^a, line 8, column 52: 'fast' is no time"),
         ("             9  \n", "     nine  \n", "no number of calls"),
     ],
 )

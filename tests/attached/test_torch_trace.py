@@ -118,7 +118,7 @@ def test_a_compressed_trace_is_read_as_it_is() -> None:
 
 
 def test_a_damaged_compressed_trace_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"^t\.json\.gz is compressed, and damaged behind byte"):
+    with pytest.raises(BadInput, match=r"^t\.json\.gz, line 1, column 1: the compression is damaged there"):
         file_of(gzip.compress((DATA / PLAIN).read_bytes())[:900], "t.json.gz")
 
 

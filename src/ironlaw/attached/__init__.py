@@ -51,7 +51,7 @@ def read_attached(stream: BinaryIO, *, named: str, shown: str = "", watch: Watch
         raise _unknown(text)
     found = tuple(replace(one, engine=known.engine) for one in known.read(text))
     if not found:
-        raise text.refused(1, 1, f"{known.title} without a single measurement in it")
+        raise text.refused(*text.end, f"{known.title}, which ends here without a single measurement")
     return AttachedFile(name=shown or named, found=found)
 
 

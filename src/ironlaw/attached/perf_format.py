@@ -43,16 +43,22 @@ def parse(text: str, *, named: str) -> PerfOutput:
     """
     text = _ANSI.sub("", text.lstrip("\ufeff"))
     if not text.strip():
-        raise BadInput(f"{named} is empty", hint="save it with: perf stat -o FILE COMMAND")
-    try:
-        if any(mark in text for mark in TEXT_MARKS):
-            return _parse_text(text, named)
-        return _parse_separated(text, named)
-    except NotANumber as error:
-        raise BadInput(
-            f"{named} has {str(error)[:40]!r} where perf stat prints a number",
-            hint="save it again, unedited",
-        ) from None
+        raise _refused(named, 1, 1, "the file is empty", hint="save it with: perf stat -o FILE COMMAND")
+    if any(mark in text for mark in TEXT_MARKS):
+        return _parse_text(text, named)
+    return _parse_separated(text, named)
+
+
+def _refused(named: str, line: int, column: int, why: str, *, hint: str) -> BadInput:
+    return BadInput(f"{named}, line {line}, column {column}: {why}", hint=hint)
+
+
+def _no_number(named: str, number: int, line: str, error: NotANumber) -> BadInput:
+    """The error of a line with something else where perf stat prints a number."""
+    written = str(error)
+    column = line.find(written) + 1 or len(line) - len(line.lstrip()) + 1
+    why = f"{written[:40]!r} stands where perf stat prints a number"
+    return _refused(named, number, column, why, hint="save it again, unedited")
 
 
 def number(text: str, decimal: str) -> float:
@@ -95,16 +101,21 @@ def _parse_text(text: str, named: str) -> PerfOutput:
     lines = text.splitlines()
     starts = [place for place, line in enumerate(lines) if TEXT_MARKS[0] in line]
     if len(starts) > 1:
-        raise BadInput(f"{named} holds {len(starts)} outputs of perf stat", hint="save each one in its own file")
-    lines = lines[starts[0] :] if starts else lines
-    _refuse_other_rows(lines, named)
+        why = f"a second output of perf stat; the file holds {len(starts)} outputs"
+        raise _refused(named, starts[1] + 1, 1, why, hint="save each one in its own file")
+    above = starts[0] if starts else 0
+    lines = lines[above:]
+    _refuse_other_rows(list(enumerate(lines, start=above + 1)), named)
     decimal = _decimal_mark(lines)
     counted: list[PerfCount] = []
     unread: list[str] = []
     times: dict[str, tuple[float, Maybe[float]]] = {}
-    for line in (raw.strip() for raw in lines):
+    for place, line in enumerate((raw.strip() for raw in lines), start=above + 1):
         if match := _ELAPSED.match(line):
-            times[match["what"]] = (number(match["value"], decimal) * 1e9, _text_spread(line, decimal))
+            try:
+                times[match["what"]] = (number(match["value"], decimal) * 1e9, _text_spread(line, decimal))
+            except NotANumber as error:
+                raise _no_number(named, place, lines[place - above - 1], error) from None
         elif match := _TEXT_HEAD.match(line):
             try:
                 read = _text_count(match["value"], line, decimal)
@@ -115,7 +126,9 @@ def _parse_text(text: str, named: str) -> PerfOutput:
             else:
                 unread.append(line)
     if not counted and "time elapsed" not in times:
-        raise BadInput(f"{named} holds no counter of perf stat", hint="save it with: perf stat -o FILE COMMAND")
+        last = above + len(lines)
+        why = "it ends here without a counter of perf stat"
+        raise _refused(named, last, len(lines[-1]) + 1, why, hint="save it with: perf stat -o FILE COMMAND")
     runs = re.search(r"\((\d+) runs?\)", lines[0]) if starts else None
     gap = Missing("the output has no such line")
     return PerfOutput(
@@ -129,16 +142,16 @@ def _parse_text(text: str, named: str) -> PerfOutput:
     )
 
 
-def _refuse_other_rows(lines: list[str], named: str) -> None:
+def _refuse_other_rows(lines: Sequence[tuple[int, str]], named: str) -> None:
     """Outputs whose rows are not totals of the run."""
     hint = "save it without -I, -A, --per-core, --per-socket and -j"
-    for line in lines:
+    for number, line in lines:
         if line.lstrip().startswith("{"):
-            raise BadInput(f"{named} is JSON (perf stat -j), which is not read", hint=hint)
-        if _AGGREGATED.match(line):
-            raise BadInput(f"{named} counts by core or socket: {line.split()[0]}", hint=hint)
+            raise _refused(named, number, 1, "this line is JSON (perf stat -j), which is not read", hint=hint)
+        if match := _AGGREGATED.match(line):
+            raise _refused(named, number, match.start(1) + 1, f"it counts by core or socket: {match[1]}", hint=hint)
         if re.match(r"^\s*#\s+time\s+counts", line):
-            raise BadInput(f"{named} counts in intervals (perf stat -I)", hint=hint)
+            raise _refused(named, number, 1, "it counts in intervals (perf stat -I)", hint=hint)
 
 
 def _decimal_mark(lines: list[str]) -> str:
@@ -190,22 +203,32 @@ def counted_line(*, written: str, value: str | float, unit: str, share: float, s
 
 
 def _parse_separated(text: str, named: str) -> PerfOutput:
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
     _refuse_other_rows(lines, named)
-    separator = next((mark for mark in SEPARATORS if lines and all(_is_row(line, mark) for line in lines)), None)
+    separator = next((mark for mark in SEPARATORS if lines and all(_is_row(line, mark) for _, line in lines)), None)
     if separator is None:
-        worst = next((line for line in lines if not any(_is_row(line, mark) for mark in SEPARATORS)), "")
-        raise BadInput(
-            f"{named} is not an output of perf stat" + (f": {worst.strip()[:60]!r}" if worst else ""),
+        found = ((number, line) for number, line in lines if not any(_is_row(line, mark) for mark in SEPARATORS))
+        place, worst = next(found, (1, ""))
+        raise _refused(
+            named,
+            place,
+            len(worst) - len(worst.lstrip()) + 1,
+            "this is not an output of perf stat" + (f": {worst.strip()[:60]!r}" if worst else ""),
             hint="save it with: perf stat -o FILE COMMAND, or with -x, for separated values",
         )
     counted = []
     elapsed: Maybe[float] = Missing("separated output has no time elapsed; add -e duration_time")
     spread: Maybe[float] = Missing("the output is of one run")
     assumptions: tuple[str, ...] = ()
-    for line in lines:
-        fields = _fields(line, separator)
-        row, utilised = _separated_count(fields)
+    for place, line in lines:
+        try:
+            row, utilised = _separated_count(_fields(line, separator))
+        except NotANumber as error:
+            raise _no_number(named, place, line, error) from None
         counted.append(row)
         if row.event == "duration_time":
             elapsed, spread, assumptions = row.value, row.spread, ()

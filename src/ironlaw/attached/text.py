@@ -24,6 +24,7 @@ class AttachedText:
 
     def __init__(self, stream: BinaryIO, *, named: str, watch: Watch | None = None) -> None:
         self.named = named
+        self._line, self._column = 1, 1  # behind the last letter that was decoded
         self._watched = _Watched(stream, watch)
         first = self._watched.read(4)
         self._watched.give_back(first)
@@ -76,8 +77,13 @@ class AttachedText:
             parts.append(chunk)
             length += len(chunk)
             if length > most:
-                raise BadInput(f"{self.named} is larger than any file of its kind", hint="name a smaller file")
+                raise self.refused(*self.end, "the file goes on beyond the length of any of its kind")
         return "".join(parts)
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """The line and column behind the last letter that was read: where something is missing that never came."""
+        return self._line, self._column
 
     def refused(self, line: int, column: int, why: str) -> BadInput:
         """The error of a place in the file that cannot be used."""
@@ -95,18 +101,29 @@ class AttachedText:
         while True:
             data = self._inflated(CHUNK_BYTES)
             if not data:
-                return self._decoder.decode(b"", final=True)
+                return self._passed(self._decoder.decode(b"", final=True))
             data, self._skip = data[self._skip :], max(0, self._skip - len(data))
             if text := self._decoder.decode(data):
-                return text
+                return self._passed(text)
+
+    def _passed(self, text: str) -> str:
+        """The text, after its letters have been counted."""
+        if lines := text.count("\n"):
+            self._line += lines
+            self._column = len(text) - text.rindex("\n")
+        else:
+            self._column += len(text)
+        return text
 
     def _inflated(self, size: int) -> bytes:
         kept, self._kept = getattr(self, "_kept", b""), b""
         try:
             return kept + self._bytes.read(size - len(kept))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            line, column = self.end
             raise BadInput(
-                f"{self.named} is compressed, and damaged behind byte {self._watched.read_bytes}: {error}",
+                f"{self.named}, line {line}, column {column}: the compression is damaged there, before byte "
+                f"{self._watched.read_bytes} of the file: {error}",
                 hint="compress it again, or attach the file itself",
             ) from None
 

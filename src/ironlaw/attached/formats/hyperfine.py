@@ -36,6 +36,8 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             if not 1e-9 < seconds < 1e9:
                 where = whole.place("results", place, field, index)
                 raise text.refused(*where, f"a time of {one.command!r} is none: {seconds:g} s")
+    if not results.results:
+        raise text.refused(*whole.place("results"), "results of hyperfine without a command")
     return tuple(_attachment(one) for one in results.results)
 
 

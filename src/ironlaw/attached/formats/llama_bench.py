@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -54,9 +55,11 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
 
 def _of_line(number: int, line: str, text: AttachedText) -> Attachment:
     try:
-        value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise text.refused(number, 1, f"this line is not JSON: {error}") from None
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise text.refused(number, error.colno, f"this line is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:  # a number that is too long, or nested too deep
+        raise text.refused(number, 1, f"this line is not JSON: {str(error)[:60]}") from None
     return _of_row(Element(value, number, len(line) - len(line.lstrip()) + 1, line), text)
 
 
@@ -97,17 +100,17 @@ def _of_table(text: AttachedText) -> list[Attachment]:
         if "t/s" in cells and "model" in cells:
             headings = cells
         elif headings and len(cells) == len(headings) and not set(line) <= set("|-: "):
-            found.append(_of_cells(dict(zip(headings, cells, strict=True)), number, text))
+            found.append(_of_cells(dict(zip(headings, cells, strict=True)), number, line, text))
     return found
 
 
-def _of_cells(cells: dict[str, str], number: int, text: AttachedText) -> Attachment:
+def _of_cells(cells: dict[str, str], number: int, line: str, text: AttachedText) -> Attachment:
     rate, test = _RATE.match(cells["t/s"]), cells.get("test", "")
     tokens = sum(int(count) for _, count in _TEST.findall(test))
     if rate is None or not 0 < float(rate[1]) < 1e12:
-        raise text.refused(number, 1, f"{cells['t/s'][:40]!r} is no rate of tokens")
+        raise text.refused(number, line.rindex(cells["t/s"]) + 1, f"{cells['t/s'][:40]!r} is no rate of tokens")
     if not tokens:
-        raise text.refused(number, 1, f"{test[:40]!r} names no number of tokens")
+        raise text.refused(number, line.rindex(test) + 1, f"{test[:40]!r} names no number of tokens")
     mean_ns = tokens / float(rate[1]) * 1e9
     return Attachment(
         format=LLAMA.slug,

@@ -52,6 +52,7 @@ class _Log:
     created_ms: array[float] = field(default_factory=lambda: array("d"))
     missed: int = 0
     unread: list[int] = field(default_factory=list)  # numbers of lines that are not understood
+    first: tuple[int, int] = (1, 1)  # where the time of the first primitive that ran is written
     graphs: int = 0
     stated: dict[str, str] = field(default_factory=dict)
 
@@ -59,21 +60,22 @@ class _Log:
         match = _MARKER.search(line)
         if match is None:
             return
-        fields = line[match.start() :].rstrip().split(",")
+        line = line.rstrip()
+        fields = line[match.start() :].split(",")
         if "info" in fields[1:4]:
             self._state(fields)
         elif "graph" in fields[1:4]:
             self.graphs += 1
         else:
-            self._primitive(number, fields)
+            self._primitive((number, len(line) - len(fields[-1]) + 1), fields)
 
-    def _primitive(self, number: int, fields: list[str]) -> None:
+    def _primitive(self, place: tuple[int, int], fields: list[str]) -> None:
         at = next((place for place, part in enumerate(fields[:6]) if part == "exec" or part.startswith("create")), 0)
         if not at:
             return  # an error, a warning, or why an implementation was not taken
         took_ms = _time(fields[-1])
         if len(fields) < at + 9 or took_ms is None:
-            self.unread.append(number)
+            self.unread.append(place[0])
             return
         if fields[at] != "exec":
             self.created_at.append(len(self.ran))
@@ -87,6 +89,8 @@ class _Log:
             problem=fields[-2],
             engine=fields[at + 1],
         )
+        if not self.ran:
+            self.first = place
         self.ran.append(self.kinds.setdefault(kind, len(self.kinds)))
         self.took_ms.append(took_ms)
 
@@ -120,12 +124,12 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     for number, line in text.lines():
         log.add(number, line)
     if not log.ran:
-        number = log.unread[0] if log.unread else 1
-        raise text.refused(number, 1, "no primitive ran in this log (no whole line of exec in it)")
+        where = (log.unread[0], 1) if log.unread else text.end
+        raise text.refused(*where, "no primitive ran in this log (no whole line of exec in it)")
     found = repeats_of(log.ran)
     each_ms = [math.fsum(log.took_ms[at : at + found.length]) for at in range(found.before, len(log.ran), found.length)]
     if not all(value > _SMALLEST_MS for value in each_ms):
-        raise text.refused(1, 1, "the primitives of this log took no time")
+        raise text.refused(*log.first, "the primitives of this log took no time, from the first one on")
     kinds = list(log.kinds)
     nodes = _nodes(log, kinds, found)
     is_whole = found.count == 1

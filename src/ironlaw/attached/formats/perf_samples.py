@@ -73,18 +73,18 @@ def _read_script(text: AttachedText) -> tuple[Attachment, ...]:
     counts: Counter[CodeSite] = Counter()
     events: Counter[str] = Counter()
     samples, periods, times = 0, 0, [0.0, 0.0]
-    first_line = 1
+    other = 1  # the line of the first sample of another event
     for number, period, event, time, frame in _samples(text):
-        first_line = first_line if samples else number
+        other = number if events and event not in events else other
         samples += 1
         events[event] += 1
         periods += period
         times = [min(times[0], time) if samples > 1 else time, max(times[1], time)]
         counts[frame] += max(1, period)
     if not samples:
-        raise text.refused(1, 1, "no sample of perf script is in it")
+        raise text.refused(*text.end, "it ends here, and no sample of perf script is in it")
     if len(events) > 1:
-        raise text.refused(first_line, 1, f"it holds samples of {len(events)} events: {', '.join(sorted(events))[:60]}")
+        raise text.refused(other, 1, f"it holds samples of {len(events)} events: {', '.join(sorted(events))[:60]}")
     (event,) = events
     code = _code(dict(counts), samples, event)
     notes = [f"between the first sample and the last lie {times[1] - times[0]:.4g} s"] if times[1] > times[0] else []
@@ -100,7 +100,7 @@ def _samples(text: AttachedText) -> Iterator[tuple[int, int, str, float, CodeSit
             if waiting is not None:
                 yield (*waiting, _site("[unknown]", "", 0, SampleMode.USER))
             if len(header["period"] or "") > 15:
-                raise text.refused(number, 1, "the period of a sample is longer than any")
+                raise text.refused(number, header.start("period") + 1, "the period of a sample is longer than any")
             waiting = (number, int(header["period"] or 0), header["event"].partition(":")[0], float(header["time"]))
             frame = _FRAME.match(header["rest"]) if header["rest"] else None
         else:
@@ -135,10 +135,15 @@ def _recognises_report(head: str) -> bool:
 def _read_report(text: AttachedText) -> tuple[Attachment, ...]:
     weights: dict[CodeSite, float] = {}
     samples, event, count, has_children = 0, "", 0, False
+    first = (1, 1)  # the place of the first row
     for number, line in text.lines():
         if found := _EVENT.match(line):
             if event and found["event"].partition(":")[0] != event:
-                raise text.refused(number, 1, "it is of several events; save one: perf report --stdio --sort dso,sym")
+                raise text.refused(
+                    number,
+                    found.start("event") + 1,
+                    "it is of several events; save one: perf report --stdio --sort dso,sym",
+                )
             event, samples = found["event"].partition(":")[0], _counted(found, number, text)
         elif (found := _COUNT.match(line)) and len(found[1]) < 20:
             count = int(found[1])
@@ -148,11 +153,13 @@ def _read_report(text: AttachedText) -> tuple[Attachment, ...]:
             share = float(row["second"] if has_children and row["second"] else row["first"])
             words = re.split(r"\s{2,}", row["rest"].strip())
             site = _site(words[-1], row["symbol"], 0, _mode(row["mode"]))
+            first = first if weights else (number, row.start("first") + 1)
             weights[site] = weights.get(site, 0.0) + share
     if not weights or not samples:
-        raise text.refused(1, 1, "no row of perf report is in it, or it does not say how many samples it is of")
+        what = "without a row of perf report" if not weights else "and does not say how many samples it is of"
+        raise text.refused(*text.end, f"it ends here, {what}")
     if not sum(weights.values()) > 0:
-        raise text.refused(1, 1, "all its shares are 0 %")
+        raise text.refused(*first, "all its shares are 0 %, from this one on")
     unlisted = 100.0 - sum(weights.values())
     if unlisted > _LISTED_WITHIN:
         weights[_site("[not listed]", "", 0, SampleMode.USER)] = unlisted
@@ -164,7 +171,7 @@ def _counted(found: re.Match[str], number: int, text: AttachedText) -> int:
     try:
         samples = float(found["samples"]) * _UNITS[found["unit"]]
     except ValueError:
-        raise text.refused(number, 1, f"{found['samples'][:40]!r} is not a number") from None
+        raise text.refused(number, found.start("samples") + 1, f"{found['samples'][:40]!r} is not a number") from None
     return int(min(samples, 1e15))
 
 

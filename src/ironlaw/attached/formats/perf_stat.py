@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from ironlaw.attached.format import AttachedFormat
+from ironlaw.attached.json_text import Element
 from ironlaw.attached.perf_format import MOST, SEPARATORS, TEXT_MARKS, counted_line, output_of_rows, parse
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import LEAST_NS, Attachment, PerfCount, PerfOutput, Repeated, RepeatTimes, TimedWhole
@@ -64,14 +64,19 @@ def _of_json(whole: str, text: AttachedText) -> PerfOutput:
         if not isinstance(row, dict) or "event" not in row:
             continue  # a row of metrics alone
         if aggregated := [name for name in ("cpu", "core", "socket", "die", "node", "interval") if name in row]:
-            raise text.refused(number, 1, f"it counts by {aggregated[0]}: save it without -A, --per-core and -I")
-        one = _row(row, number, text)
+            raise text.refused(
+                number,
+                line.index(f'"{aggregated[0]}"') + 1,
+                f"it counts by {aggregated[0]}: save it without -A, --per-core and -I",
+            )
+        element = Element(row, number, len(line) - len(line.lstrip()) + 1, line)
+        one = _row(element, text)
         counted.append(one)
         event = one.event.partition(":")[0]
         if event == "duration_time":
             elapsed, spread = one.value, one.spread
         if event == "task-clock" and str(row.get("metric-unit")) == "CPUs utilized":
-            utilised = _number(row.get("metric-value"), number, text)
+            utilised = _number(element, "metric-value", text)
     assumptions: tuple[str, ...] = ()
     by_name = {one.event.partition(":")[0]: one.value for one in counted}
     clock = by_name.get("task-clock", Missing("it has no task-clock"))
@@ -82,27 +87,29 @@ def _of_json(whole: str, text: AttachedText) -> PerfOutput:
     return output_of_rows(counted, elapsed, spread, assumptions=assumptions, kind="JSON")
 
 
-def _row(row: dict[str, Any], line: int, text: AttachedText) -> PerfCount:
+def _row(element: Element, text: AttachedText) -> PerfCount:
+    row = element.value
     value = row["counter-value"]
     spread: Maybe[float] = Missing("the output is of one run")
     if "variance" in row:  # its name; it is the standard error of the mean in percent
-        spread = _number(row["variance"], line, text) / 100
+        spread = _number(element, "variance", text) / 100
     return counted_line(
         written=str(row["event"]),
-        value=value if isinstance(value, str) and value.startswith("<") else _number(value, line, text),
+        value=value if isinstance(value, str) and value.startswith("<") else _number(element, "counter-value", text),
         unit=str(row.get("unit", "")),
-        share=_number(row.get("pcnt-running", 100.0), line, text) / 100,
+        share=_number(element, "pcnt-running", text) / 100 if "pcnt-running" in row else 1.0,
         spread=spread,
     )
 
 
-def _number(value: Any, line: int, text: AttachedText) -> float:
+def _number(element: Element, name: str, text: AttachedText) -> float:
+    value = element.value.get(name)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise text.refused(line, 1, f"{str(value)[:40]!r} is not a number") from None
+        raise text.refused(*element.place(name), f"{str(value)[:40]!r} is not a number") from None
     if not 0 <= number <= MOST:
-        raise text.refused(line, 1, f"{str(value)[:40]!r} is more than a counter holds")
+        raise text.refused(*element.place(name), f"{str(value)[:40]!r} is more than a counter holds")
     return number
 
 

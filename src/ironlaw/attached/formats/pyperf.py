@@ -38,6 +38,8 @@ def _recognises(head: str) -> bool:
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
     whole = JsonText(text).whole()
     suite = typed(whole, _Suite, text)
+    if not suite.benchmarks:
+        raise text.refused(*whole.place("benchmarks"), "results of pyperf without a benchmark")
     return tuple(
         _attachment(one, suite, text, whole.field("benchmarks", suite.benchmarks).field(place, one))
         for place, one in enumerate(suite.benchmarks)

@@ -42,6 +42,8 @@ def _recognises(head: str) -> bool:
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
     whole = JsonText(text).whole()
     results = typed(whole, _Results, text)
+    if not results.benchmarks:
+        raise text.refused(*whole.place("benchmarks"), "results of pytest-benchmark without a benchmark")
     for place, one in enumerate(results.benchmarks):
         field = "data" if one.stats.data else "mean"
         for index, seconds in enumerate(one.stats.data or [one.stats.mean]):

@@ -27,46 +27,48 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     headings: list[str] = []
     rows: list[tuple[str, float, float]] = []  # name, ns of its own, calls
     total_ns, width = 0.0, 0
+    heading = (1, 1)  # the place of the headings
     for number, raw in text.lines():
         line = re.sub(r"^[\s>|]+", "", raw).rstrip(" |")
         if _HEADER.match(line):
             if headings:
                 raise text.refused(number, 1, "a second table of key_averages: attach one table a file")
             headings = re.split(r"\s{2,}", line)
-            width = len(headings)
+            width, heading = len(headings), (number, raw.index("Name") + 1)
         elif found := _TOTAL.search(line):
-            total_ns = _ns(found[1], found[2], number, text)
+            total_ns = _ns(found[1], found[2], (number, line.index(found[1]) + 1), text)
         elif headings and line and not set(line) <= set("- "):
             cells = re.split(r"\s{2,}", line)
             if len(cells) >= width - 1 and len(cells) > headings.index("Self CPU"):
-                rows.append(_row(dict(zip(headings, cells, strict=False)), number, text))
+                rows.append(_row(dict(zip(headings, cells, strict=False)), number, raw, text))
     if not rows:
-        raise text.refused(1, 1, "the table of key_averages has no row")
-    return (_attachment(rows, total_ns, text),)
+        raise text.refused(*heading, "the table of key_averages has no row below these headings")
+    if not max(total_ns, math.fsum(ns for _, ns, _ in rows)) >= LEAST_NS:
+        raise text.refused(*heading, "the operators below these headings took no time")
+    return (_attachment(rows, total_ns),)
 
 
-def _row(cells: dict[str, str], number: int, text: AttachedText) -> tuple[str, float, float]:
+def _row(cells: dict[str, str], number: int, raw: str, text: AttachedText) -> tuple[str, float, float]:
     own, calls = _TIME.match(cells["Self CPU"]), cells.get("# of Calls", "")
+    place = (number, raw.find(cells["Self CPU"], raw.index(cells["Name"]) + len(cells["Name"])) + 1)
     if own is None:
-        raise text.refused(number, 1, f"{cells['Self CPU'][:40]!r} is no time of a table of key_averages")
+        raise text.refused(*place, f"{cells['Self CPU'][:40]!r} is no time of a table of key_averages")
     if not calls.isascii() or not calls.isdigit() or len(calls) > 15:
-        raise text.refused(number, 1, f"{calls[:40]!r} is no number of calls")
-    return cells["Name"], _ns(own[1], own[2], number, text), float(calls)
+        raise text.refused(number, raw.rindex(calls) + 1, f"{calls[:40]!r} is no number of calls")
+    return cells["Name"], _ns(own[1], own[2], place, text), float(calls)
 
 
-def _ns(value: str, unit: str, number: int, text: AttachedText) -> float:
+def _ns(value: str, unit: str, place: tuple[int, int], text: AttachedText) -> float:
     found = float(value) * _NS_PER[unit]
     if not 0 <= found < 1e18:
-        raise text.refused(number, 1, f"{value[:40]} {unit} is longer than any run")
+        raise text.refused(*place, f"{value[:40]} {unit} is longer than any run")
     return found
 
 
-def _attachment(rows: list[tuple[str, float, float]], total_ns: float, text: AttachedText) -> Attachment:
+def _attachment(rows: list[tuple[str, float, float]], total_ns: float) -> Attachment:
     steps = next((calls for name, _, calls in rows if name.startswith(_STEP)), 0.0)
     whole = math.fsum(ns for _, ns, _ in rows)
     total_ns = max(total_ns, whole)
-    if not total_ns >= LEAST_NS:
-        raise text.refused(1, 1, "the operators of the table took no time")
     per = max(1.0, steps)
     operators = [row for row in rows if not row[0].startswith(_STEP)]
     nodes = tuple(

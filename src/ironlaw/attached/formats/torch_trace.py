@@ -24,6 +24,7 @@ from ironlaw.missing import Maybe, Missing
 _STEP = re.compile(r"ProfilerStep#(\d+)$")
 _OPERATORS = ("cpu_op", "Operator")  # the second in torch before 1.9
 _MOST_US = 1e15
+_FIRST = -1  # in places: the first operator
 
 
 class _Event(msgspec.Struct):
@@ -57,6 +58,7 @@ class _Trace:
     took_us: array[float] = field(default_factory=lambda: array("d"))
     steps: dict[int, tuple[float, float]] = field(default_factory=dict)  # start and length
     devices: set[str] = field(default_factory=set)
+    places: dict[int, tuple[int, int]] = field(default_factory=dict)  # where the time of each step is written
 
     def add(self, element: Element, text: AttachedText) -> None:
         event = typed(element, _Event, text)
@@ -66,8 +68,12 @@ class _Trace:
             raise text.refused(*element.place("dur"), f"an event takes {event.dur:g} us")
         name, cat = str(event.name), event.cat or ""
         if (step := _STEP.match(name)) and not cat.startswith("gpu"):
-            self.steps.setdefault(int(step[1][:15]), (event.ts, event.dur))
+            number = int(step[1][:15])
+            self.steps.setdefault(number, (event.ts, event.dur))
+            self.places.setdefault(number, element.place("dur"))
         elif cat in _OPERATORS and _is_operator(name):
+            if not self.kind:
+                self.places[_FIRST] = element.place("dur")
             kind = _Kind(name, _frozen(event.args.get("Input Dims")), _types(event.args))
             self.kind.append(self.kinds.setdefault(kind, len(self.kinds)))
             self.thread.append(self.threads.setdefault(str(event.tid), len(self.threads)))
@@ -116,14 +122,16 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     for element in JsonText(text).elements("traceEvents"):
         trace.add(element, text)
     if not trace.kind:
-        raise text.refused(1, 1, "no operator of torch ran in this trace (no event of the category cpu_op)")
+        raise text.refused(*text.end, "it ends here, and no operator of torch ran in it (no event of category cpu_op)")
     thread = _busiest(trace)
     outers = _outermost(trace, thread)
     kinds = list(trace.kinds)
     runs = _runs(trace, outers)
     each_us = [run.took_us for run in runs.each]
     if not all(LEAST_NS / 1e3 <= took < _MOST_US for took in each_us):
-        raise text.refused(1, 1, "a repeat took no time, or longer than 31 years")
+        short = [number for number, (_, took) in trace.steps.items() if not took >= LEAST_NS / 1e3]
+        where = trace.places[short[0] if short else _FIRST]
+        raise text.refused(*where, "a repeat took no time, or longer than 31 years")
     nodes = _nodes(runs, outers, kinds)
     counted = [kinds[outers.kind[place]].name for place in runs.each[-1].outers]
     return (

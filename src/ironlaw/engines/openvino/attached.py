@@ -110,14 +110,17 @@ def _read_counters(text: AttachedText) -> tuple[Attachment, ...]:
             filled = [cell for cell in cells[1:] if cell.strip()]
             if not filled:
                 raise text.refused(number, 1, "the row of the total holds no time")
-            totals_ms.append(_ms(filled[0], number, line.index(filled[0]) + 1, text))
+            column = line.index(filled[0]) + 1
+            totals_ms.append(_ms(filled[0], number, column, text))
+            if not totals_ms[-1] * 1e6 >= LEAST_NS:
+                raise text.refused(number, column, "the total of the counters is not above 0 ms")
         elif len(cells) >= 5:
             column = sum(len(cell) + 1 for cell in cells[:4]) + 1
             counters.add(cells[0], cells[1], (cells[2], cells[3]), _ms(cells[4], number, column, text))
         else:
             raise text.refused(number, 1, f"{len(cells)} cells, where a row of the counters has at least 5")
-    if not totals_ms or not all(total * 1e6 >= LEAST_NS for total in totals_ms):
-        raise text.refused(1, 1, "the counters have no total above 0 ms")
+    if not totals_ms:
+        raise text.refused(*text.end, "the counters end here, before the row of their total")
     return (
         Attachment(
             format=COUNTERS.slug,
@@ -149,11 +152,13 @@ class _Log:
     stated: dict[str, str] = field(default_factory=dict)
     count: int = 0
     has_first: bool = False
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the latencies
 
-    def add(self, line: str) -> None:
+    def add(self, number: int, line: str) -> None:
         if found := _LATENCY.match(line):
             value = float(found[2]) if found[2].count(".") <= 1 and found[2] != "." else 0.0
             self.latency_ns.setdefault(found[1], value * _NS_PER[found[3]])
+            self.places.setdefault(found[1], (number, found.start(2) + 1))
         elif found := _LISTED.match(line):
             ms = float(found["ms"]) if found["ms"].count(".") <= 1 and found["ms"] != "." else 0.0
             self.counters.add(found["name"], found["status"], (found["type"], found["kernel"]), min(ms, _MOST_MS))
@@ -175,11 +180,14 @@ def _recognises_log(head: str) -> bool:
 
 def _read_log(text: AttachedText) -> tuple[Attachment, ...]:
     log = _Log()
-    for _, line in text.lines():
-        log.add(line.rstrip())
-    latency_ns = log.latency_ns.get("Average", log.latency_ns.get("Median", 0.0))
+    for number, line in text.lines():
+        log.add(number, line.rstrip())
+    stated = next((name for name in ("Average", "Median") if name in log.latency_ns), None)
+    if stated is None:
+        raise text.refused(*text.end, "the log of benchmark_app ends here without a latency, or counts throughput")
+    latency_ns = log.latency_ns[stated]
     if not LEAST_NS <= latency_ns < 1e18:
-        raise text.refused(1, 1, "the log of benchmark_app has no latency: it ended before that, or counts throughput")
+        raise text.refused(*log.places[stated], "this latency is none")
     return (
         Attachment(
             format=LOG.slug,
