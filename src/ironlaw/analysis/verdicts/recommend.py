@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from ironlaw.analysis.compare import NO_GAIN
 from ironlaw.analysis.concerns.outputs import gives_same_outputs
@@ -44,15 +44,7 @@ def recommend(
     by_name = {row.arm: row for row in rows}
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
-    for arm in on.plan.arms[1:]:
-        base, against = _base(on, arm), on.plan.control_of(arm)
-        if arm.repeats or arm is against or (base in invalid and base not in strays):
-            continue
-        if against.name in invalid or not _deployable(arm.variant):
-            continue
-        ln_gain = t_interval(list(on.series((1.0, against.name), (-1.0, arm.name)).values()))
-        if isinstance(ln_gain, Missing):
-            continue
+    for arm, base, ln_gain in _candidates(on, invalid, strays):
         if ln_gain.low <= 0:
             tried.append(arm.name)
         elif base in strays or not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
@@ -72,6 +64,19 @@ def recommend(
         unlike=tuple(unlike),
         next_best=tuple(others[:MOST_NEXT]),
     )
+
+
+def _candidates(on: Bench, invalid: Collection[str], strays: Collection[str]) -> Iterator[tuple[Arm, str, Estimate]]:
+    """The arms that can be deployed and compared fairly, with the requested arm behind each and its ln gain."""
+    for arm in on.plan.arms[1:]:
+        base, against = _base(on, arm), on.plan.control_of(arm)
+        if arm.repeats or arm is against or (base in invalid and base not in strays):
+            continue
+        if against.name in invalid or not _deployable(arm.variant):
+            continue
+        ln_gain = t_interval(list(on.series((1.0, against.name), (-1.0, arm.name)).values()))
+        if not isinstance(ln_gain, Missing):
+            yield arm, base, ln_gain
 
 
 def _base(on: Bench, arm: Arm) -> str:

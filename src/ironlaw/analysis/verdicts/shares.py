@@ -104,19 +104,7 @@ def factor_contributions(
     plain = _corners(on, control, changed)
     if plain is None:
         return [], {}
-    # All corners under the same switches: only causes whose switch was applied (or excluded) at every corner are away.
-    held = on.held(control, changed)
-    away = [
-        item
-        for item in confirmed
-        if item.facing is None and all(on.stand_in(arm, item.switches) for arm in plain.values())
-    ]
-    applied = dict.fromkeys([*held, *(switch for item in away for switch in item.switches)])
-    switches = [switch for switch in applied if switch.factor not in factors]  # what differs cannot be held
-    moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
-    corners = {corner: arm for corner, arm in moved.items() if arm is not None}
-    if len(corners) < len(plain):
-        switches, corners = [], plain
+    switches, corners = _held_at_all(on, plain, held=on.held(control, changed), confirmed=confirmed, factors=factors)
     under = f"with {' and '.join(map(str, switches))}" if switches else ""
     found = []
     for factor in factors:
@@ -142,6 +130,31 @@ def factor_contributions(
             )
         )
     return found, _interaction(on, corners, factors)
+
+
+def _held_at_all(
+    on: Bench,
+    plain: dict[frozenset[str], str],
+    *,
+    held: Sequence[Switch],
+    confirmed: Sequence[Contribution],
+    factors: Sequence[str],
+) -> tuple[list[Switch], dict[frozenset[str], str]]:
+    """The switches that are applied at every corner, and the arms there; without any, the `plain` arms.
+
+    All corners are under the same switches: a confirmed cause is removed only if its switch was applied, or excluded,
+    at every corner.
+    """
+    away = [
+        item
+        for item in confirmed
+        if item.facing is None and all(on.stand_in(arm, item.switches) for arm in plain.values())
+    ]
+    applied = dict.fromkeys([*held, *(switch for item in away for switch in item.switches)])
+    switches = [switch for switch in applied if switch.factor not in factors]  # what differs cannot be held
+    moved = {corner: on.stand_in(arm, switches) for corner, arm in plain.items()}
+    corners = {corner: arm for corner, arm in moved.items() if arm is not None}
+    return (switches, corners) if len(corners) == len(plain) else ([], plain)
 
 
 def _corners(on: Bench, control: str, changed: str) -> dict[frozenset[str], str] | None:
