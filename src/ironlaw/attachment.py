@@ -130,6 +130,7 @@ class Attachment:
     variant: str = ""
     times: Maybe[RepeatTimes]
     nodes: Maybe[tuple[AttachedNode, ...]] = NO_NODES
+    nodes_are_types: bool = False  # each is the sum of all operators of a type, in no order
     code: Maybe[AttachedCode] = NO_CODE
     counts: Maybe[PerfOutput] = NO_COUNTS
     census: dict[str, float] = field(default_factory=dict)

@@ -91,6 +91,15 @@ def test_convolutions_are_matched_across_formats() -> None:
     assert any("Conv" in before and "ConvInteger" in after for before, after in kernels)
 
 
+def test_a_convolution_with_its_activation_is_named_after_the_convolution_that_the_other_arm_names() -> None:
+    for names in ((FLOAT, DYNAMIC), (DYNAMIC, FLOAT)):
+        (comparison,) = explained(*names).comparisons
+        assert is_known(comparison.ledger)
+        multiplying = [row for row in comparison.ledger.rows if any("ConvInteger" in one for one in row.executed)]
+        assert multiplying
+        assert all("relu" not in row.layer.lower() for row in multiplying)
+
+
 def test_dynamic_quantization_is_suspected_and_its_experiment_is_what_to_run_next() -> None:
     explanation = explained(FLOAT, DYNAMIC)
     (comparison,) = explanation.comparisons

@@ -8,7 +8,7 @@ import pytest
 
 from ironlaw.attachment import TimedWhole
 from ironlaw.errors import BadInput
-from ironlaw.missing import is_known
+from ironlaw.missing import Missing, is_known
 
 from .files import DATA, explained, file_of, one
 
@@ -25,13 +25,25 @@ def test_times_are_per_step_of_the_profiler() -> None:
     assert "ProfilerStep*" not in by_name
 
 
-def test_operators_and_the_rest_are_the_total() -> None:
+def test_rows_of_types_are_no_layers() -> None:
     (comparison,) = explained(FIRST, SECOND).comparisons
-    assert is_known(comparison.ledger)
+    assert isinstance(comparison.ledger, Missing)
+    assert "does not show single layers" in comparison.ledger.reason
+    assert is_known(comparison.operators)
     assert is_known(comparison.once)
-    assert math.fsum(row.control_ns for row in comparison.ledger.rows) == pytest.approx(comparison.once.control_ns)
-    operators = comparison.ledger.rows[:-1]
-    assert all(row.fate == "both" or 0 in (row.control_ns, row.changed_ns) for row in operators)
+    # What the profiler spent in its steps is no operator's.
+    listed = math.fsum(row.control_ns for row in comparison.operators)
+    assert 0 < listed < comparison.once.control_ns
+    between = 1 - listed / comparison.once.control_ns
+    assert f"{100 * between:.0f} % of the time is between operators" in one(FIRST).notes[0]
+
+
+def test_a_table_that_was_cut_by_its_limit_of_rows_is_said_to_be() -> None:
+    whole = (DATA / FIRST).read_text()
+    cut = "\n".join(line for line in whole.splitlines() if "mkldnn_convolution" not in line)
+    assert not any("row_limit" in note for note in one(FIRST).notes)
+    (read,) = file_of(cut).found
+    assert any("row_limit" in note and " % of the time" in note for note in read.notes)
 
 
 def test_a_table_quoted_in_an_issue_is_read() -> None:

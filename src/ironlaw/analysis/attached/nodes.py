@@ -16,9 +16,10 @@ from ironlaw.explanation.account import Category
 from ironlaw.explanation.split import Ledger, LedgerRow, OperatorRow
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing, first_missing
-from ironlaw.role import Role
+from ironlaw.role import MULTIPLYING, Role
 
 _PROFILED = Missing("the files were made with profiling on: what it adds is not in them")
+_NO_LAYERS = Missing("the file sums the operators of each type: it does not show single layers")
 _NODES_OVERLAP = (
     "the operators of {name} take longer together than the whole: they ran beside each other, so that their times do "
     "not divide it"
@@ -32,6 +33,7 @@ class NodeTimes:
     name: str
     nodes: tuple[AttachedNode, ...]
     wall_ns: float
+    are_types: bool = False
 
     @property
     def rest_ns(self) -> float:
@@ -45,7 +47,7 @@ class NodeTimes:
             return attachment.nodes
         scale = _scale(attachment, wall_ns)
         nodes = tuple(AttachedNode(call=node.call, ns=node.ns * scale, times=node.times) for node in attachment.nodes)
-        return cls(name=arm, nodes=nodes, wall_ns=wall_ns)
+        return cls(name=arm, nodes=nodes, wall_ns=wall_ns, are_types=attachment.nodes_are_types)
 
 
 def _scale(attachment: Attachment, wall_ns: float) -> float:
@@ -62,6 +64,8 @@ def ledger_of(control: Maybe[NodeTimes], changed: Maybe[NodeTimes]) -> Maybe[Led
         return control
     if isinstance(changed, Missing):
         return changed
+    if control.are_types or changed.are_types:
+        return _NO_LAYERS
     rows = [_row(place, one, control, changed) for place, one in enumerate(match(_calls(control), _calls(changed)))]
     overlapping = [times.name for times in (control, changed) if times.rest_ns < -_ROUNDING * times.wall_ns]
     rest = UNATTRIBUTED if overlapping else FRAMEWORK
@@ -95,7 +99,7 @@ def _row(place: int, one: Match, control: NodeTimes, changed: NodeTimes) -> Ledg
     ours = [control.nodes[at] for at in one.control]
     theirs = [changed.nodes[at] for at in one.changed]
     calls = [node.call for node in ours or theirs]
-    leading = max(ours or theirs, key=lambda node: (multiplies(node.call), node.ns)).call
+    leading = _leading(ours, theirs)
     return LedgerRow(
         layer=leading.name,
         kind=kind_of(calls),
@@ -111,6 +115,24 @@ def _row(place: int, one: Match, control: NodeTimes, changed: NodeTimes) -> Ledg
         control_layers=tuple(node.call.name for node in ours),
         changed_layers=tuple(node.call.name for node in theirs),
     )
+
+
+def _leading(ours: Sequence[AttachedNode], theirs: Sequence[AttachedNode]) -> LayerCall:
+    """The call that a row is named after: the control's, unless the changed arm alone names what multiplies.
+
+    A convolution with an activation fused into it has the name of the activation.
+    """
+    first, *others = (
+        max(nodes, key=lambda node: (multiplies(node.call), node.ns)).call for nodes in (ours, theirs) if nodes
+    )
+    other = next(iter(others), first)
+    return other if multiplies(other) and not _names_its_role(first) and _names_its_role(other) else first
+
+
+def _names_its_role(call: LayerCall) -> bool:
+    """Whether the name of a call says what it does: conv2d_1 of a convolution, relu_1 not."""
+    named = roles(call.path.rpartition("/")[2]) & {*map(str, Role)}
+    return not named or bool(named & roles(call.operator) & {*map(str, MULTIPLYING)})
 
 
 def _work(nodes: Sequence[AttachedNode]) -> dict[str, Maybe[float]]:

@@ -83,12 +83,29 @@ def _attachment(rows: list[tuple[str, float, float]], total_ns: float) -> Attach
         timed=TimedWhole.INFERENCE if steps else TimedWhole.UNKNOWN,
         times=RepeatTimes(mean_ns=total_ns / per, count=1, is_cpu_time=True),
         nodes=nodes,
+        nodes_are_types=True,
         **counted,
         included="" if steps else "everything that was profiled, warming up as well: the table has no steps",
         disturbs="the profiler takes time at each operator, and more with shapes and stacks recorded",
-        notes=("the time is that of operators alone, each without what it calls: the table has no time by the clock",),
+        notes=_notes(rows, total_ns),
         lacks=_LACKS if steps else (*_LACKS, _NO_COUNT),
     )
+
+
+_ALONE = "the time is that of operators alone, each without what it calls: the table has no time by the clock"
+_BETWEEN = "{share:.0f} % of the time is between operators, in Python and in the profiler (ProfilerStep*)"
+_UNLISTED = "rows with {share:.0f} % of the time are not in the table: it was printed with a row_limit"
+_LISTED = 0.995  # of the total, since each row is rounded
+
+
+def _notes(rows: list[tuple[str, float, float]], total_ns: float) -> tuple[str, ...]:
+    between_ns = math.fsum(own for name, own, _ in rows if name.startswith(_STEP))
+    whole_ns = math.fsum(own for _, own, _ in rows)
+    has_steps = any(name.startswith(_STEP) for name, _, _ in rows)
+    notes = [_BETWEEN.format(share=100 * between_ns / total_ns) if has_steps else _ALONE]
+    if whole_ns < _LISTED * total_ns:
+        notes.append(_UNLISTED.format(share=100 * (1 - whole_ns / total_ns)))
+    return tuple(notes)
 
 
 _MOST_COUNTED = 10_000
