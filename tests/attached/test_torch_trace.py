@@ -94,6 +94,15 @@ def test_a_trace_in_which_nothing_repeats_is_of_an_unknown_number_of_inferences(
     assert "warming up as well" in read.included
 
 
+def test_a_conversion_that_copies_nothing_is_no_operator() -> None:
+    read = made(("aten::to", 0, 2), ("aten::linear", 4, 10), ("aten::to", 20, 5), ("aten::_to_copy", 21, 3))
+    assert is_known(read.nodes)
+    assert [node.call.operator for node in read.nodes] == ["to", "linear", "to"]  # one of them copies
+    read = made(("aten::to", 0, 2), ("aten::linear", 4, 10))
+    assert is_known(read.nodes)
+    assert [node.call.operator for node in read.nodes] == ["linear"]
+
+
 def test_regions_that_the_user_named_are_no_operators() -> None:
     read = made(("my model", 0, 100), ("aten::relu", 10, 20))
     assert is_known(read.nodes)

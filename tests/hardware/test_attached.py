@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import pytest
 
 from ironlaw.analysis.attached.explain import explain_attached
 from ironlaw.analysis.layers.matching import match
+from ironlaw.analysis.layers.operators import roles
 from ironlaw.analysis.layers.work import executed
 from ironlaw.attached import read_attached
 from ironlaw.attachment import AttachedFile
 from ironlaw.explanation import Comparison
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import is_known
+from ironlaw.program import Program
 
 pytestmark = pytest.mark.hardware
 
@@ -226,6 +229,72 @@ def test_counters_of_openvino_and_the_engines_own_reading_of_the_same_run_agree(
         for shown, ran in zip(row.executed, (before, after), strict=True):
             # What a ledger shows as executed leaves reorders in front of a kernel out.
             assert all(kernel in shown for kernels in ran for kernel in kernels if not kernel.startswith("reorder"))
+
+
+def traced(module: Any, path: Path) -> list[tuple[str, float]]:
+    """Write a trace of three steps; the operators of a step as torch's profiler itself reads them, with mean ns."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile, schedule
+
+    outer: list[Any] = []
+
+    def keep(done: Any) -> None:
+        done.export_chrome_trace(str(path))
+        for event in done.events():
+            parent = event.cpu_parent
+            if event.name == "aten::to" and not event.cpu_children:
+                continue  # it converts nothing
+            if "::" in event.name and (parent is None or parent.name.startswith("ProfilerStep")):
+                outer.append(event)
+
+    inputs, steps = torch.zeros(1, 3, 32, 32), schedule(wait=1, warmup=1, active=3)
+    recorded = {"schedule": steps, "on_trace_ready": keep, "record_shapes": True}
+    with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU], **recorded) as running:
+        for _ in range(5):
+            module(inputs)
+            running.step()
+    outer.sort(key=lambda event: event.time_range.start)
+    each = len(outer) // 3
+    assert len(outer) == 3 * each
+    return [
+        (outer[place].name, sum(event.time_range.elapsed_us() for event in outer[place::each]) * 1e3 / 3)
+        for place in range(each)
+    ]
+
+
+def test_the_ledger_of_traces_is_that_of_the_layers_a_run_surveys_and_the_profiler_times(tmp_path: Path) -> None:
+    """Row by row: the layers as a run of ironlaw finds and matches them, and the times of torch's own profiler."""
+    torch = pytest.importorskip("torch")
+    from ironlaw.measure.layers.survey import survey
+
+    with warnings.catch_warnings(action="ignore"):  # it is deprecated, and what users have
+        arms = [net(), torch.ao.quantization.quantize_dynamic(net(), {torch.nn.Linear}, dtype=torch.qint8)]
+    inputs, files, timed, surveyed = torch.zeros(1, 3, 32, 32), [], [], []
+    for name, module in zip(("fp32", "int8"), arms, strict=True):
+        with torch.inference_mode():
+            graph = survey(Program(infer=module, inputs=[(inputs,)], module=module), name).graph
+        assert is_known(graph.calls)
+        surveyed.append(graph.calls)
+        timed.append(traced(module, tmp_path / f"{name}.json"))
+        files.append(attached(tmp_path / f"{name}.json"))
+    (comparison,) = explain_attached(files).comparisons
+    assert is_known(comparison.ledger)
+    rows = [row for row in comparison.ledger.rows if row.fate in ("both", "appeared", "vanished")]
+    own = match(surveyed[0], surveyed[1])
+    assert len(rows) == len(own)
+    scales = [_scale(comparison, file, which) for which, file in enumerate(files)]
+    for row, one in zip(rows, own, strict=True):
+        places = (one.control, one.changed)
+        assert row.fate == ("both" if all(places) else "vanished" if one.control else "appeared")
+        for shown, calls, at in zip((row.control_layers, row.changed_layers), surveyed, places, strict=True):
+            assert [roles(layer.partition(" #")[0]) for layer in shown] == [
+                roles(calls[place].operator) for place in at
+            ]
+        spent = [
+            scale * sum(of_profiler[place][1] for place in at)
+            for scale, of_profiler, at in zip(scales, timed, places, strict=True)
+        ]
+        assert [row.control_ns, row.changed_ns] == pytest.approx(spent, rel=1e-3)  # a trace has thousandths of a us
 
 
 def test_a_trace_of_torch_has_the_operators_that_its_table_has(tmp_path: Path) -> None:

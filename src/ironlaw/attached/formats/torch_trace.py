@@ -24,6 +24,7 @@ from ironlaw.missing import Maybe, Missing
 _STEP = re.compile(r"ProfilerStep#(\d+)$")
 _OPERATORS = ("cpu_op", "Operator")  # the second in torch before 1.9
 _MOST_US = 1e15
+_CONVERTS = "aten::to"  # modules call it in front of their operator; where it copies nothing, it has no operator inside
 _FIRST = -1  # in places: the first operator
 
 
@@ -240,6 +241,8 @@ def _nodes(runs: _Runs, outers: _Outers, kinds: list[_Kind]) -> Maybe[tuple[Atta
         seen: Counter[int] = Counter()
         for place in run.outers:
             kind = outers.kind[place]
+            if kinds[kind].name == _CONVERTS and set(outers.inside_us[kind]) == {kind}:
+                continue  # it had nothing to convert: framework time
             cell = took[kind, seen[kind]]
             seen[kind] += 1
             cell[0] += outers.took_us[place]
