@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 WIDTH, LAYERS, HEADS, HIDDEN = 64, 2, 4, 128
 
 
@@ -17,6 +19,10 @@ class Made:
     architecture: str = "llama"
     context: int = 1024
     seed: int = 0
+    width: int = WIDTH
+    layers: int = LAYERS
+    heads: int = HEADS
+    hidden: int = HIDDEN
 
 
 def byte_tokens() -> list[str]:
@@ -27,55 +33,67 @@ def byte_tokens() -> list[str]:
 
 
 def gguf_file(path: Path, made: Made | None = None) -> Path:
-    """Write a decoder of two layers."""
+    """Write a decoder; all layers have the same weights, each in bytes of its own."""
     import gguf
-    import numpy
 
     made = made or Made()
-    drawn, kind = numpy.random.default_rng(made.seed), getattr(gguf.GGMLQuantizationType, made.kind)
     writer: Any = gguf.GGUFWriter(str(path), made.architecture)
-    writer.add_block_count(LAYERS)
-    writer.add_context_length(made.context)
-    writer.add_embedding_length(WIDTH)
-    writer.add_feed_forward_length(HIDDEN)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(HEADS // 2)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
-    tokens = [*byte_tokens(), "th", "the"]
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([1] * len(tokens))
-    writer.add_token_merges(["t h", "th e"])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(0)
+    _describe(writer, made)
+    kind, kept = getattr(gguf.GGMLQuantizationType, made.kind), dict[tuple[str, int, int], Any]()
+    drawn = numpy.random.default_rng(made.seed)
 
     def add(name: str, rows: int, columns: int) -> None:
-        matrix = (drawn.standard_normal((rows, columns)) / columns**0.5).astype("float32")
-        writer.add_tensor(name, gguf.quants.quantize(matrix, kind), raw_dtype=kind)
+        key = name.split(".")[-2], rows, columns
+        if key not in kept:
+            matrix = drawn.standard_normal((rows, columns), dtype="float32") / columns**0.5
+            kept[key] = gguf.quants.quantize(matrix, kind)
+        writer.add_tensor(name, kept[key], raw_dtype=kind)
 
-    add("token_embd.weight", len(tokens), WIDTH)
-    for layer in range(LAYERS):
+    width, hidden = made.width, made.hidden
+    add("token_embd.weight", len(_tokens()), width)
+    for layer in range(made.layers):
         for norm in ("attn_norm", "ffn_norm"):
-            writer.add_tensor(f"blk.{layer}.{norm}.weight", numpy.ones(WIDTH, dtype="float32"))
+            writer.add_tensor(f"blk.{layer}.{norm}.weight", numpy.ones(width, dtype="float32"))
         for name, rows, columns in (
-            ("attn_q", WIDTH, WIDTH),
-            ("attn_k", WIDTH // 2, WIDTH),
-            ("attn_v", WIDTH // 2, WIDTH),
-            ("attn_output", WIDTH, WIDTH),
-            ("ffn_gate", HIDDEN, WIDTH),
-            ("ffn_up", HIDDEN, WIDTH),
-            ("ffn_down", WIDTH, HIDDEN),
+            ("attn_q", width, width),
+            ("attn_k", width // 2, width),
+            ("attn_v", width // 2, width),
+            ("attn_output", width, width),
+            ("ffn_gate", hidden, width),
+            ("ffn_up", hidden, width),
+            ("ffn_down", width, hidden),
         ):
             add(f"blk.{layer}.{name}.weight", rows, columns)
-    writer.add_tensor("output_norm.weight", numpy.ones(WIDTH, dtype="float32"))
+    writer.add_tensor("output_norm.weight", numpy.ones(width, dtype="float32"))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _tokens() -> list[str]:
+    return [*byte_tokens(), "th", "the"]
+
+
+def _describe(writer: Any, made: Made) -> None:
+    """The key-value pairs: sizes, and a vocabulary of bytes."""
+    writer.add_block_count(made.layers)
+    writer.add_context_length(made.context)
+    writer.add_embedding_length(made.width)
+    writer.add_feed_forward_length(made.hidden)
+    writer.add_head_count(made.heads)
+    writer.add_head_count_kv(made.heads // 2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(made.width // made.heads)
+    writer.add_vocab_size(len(_tokens()))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(_tokens())
+    writer.add_token_types([1] * len(_tokens()))
+    writer.add_token_merges(["t h", "th e"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(0)
 
 
 def decoder_folder(folder: Path, **changed: Any) -> Path:

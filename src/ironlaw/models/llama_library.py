@@ -11,12 +11,14 @@ import ctypes
 import functools
 import importlib.util
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.llama import LOCKED, MAPPED, READ
 from ironlaw.missing import Maybe, Missing
 
 # Packages that bring the library, the one with the steadier interface first, and where it lies in each.
@@ -30,6 +32,16 @@ _FLAGS, _NO_PERF = b"\0\1\1\1\1\0", 2
 _ERROR_LEVEL, _CONTINUED = 4, 5  # ggml_log_level
 _MOST_LINES = 200
 _BUFFER = re.compile(rb"(\w+) model buffer size = +([\d.]+) MiB")
+_CACHE = re.compile(rb"K \((\w+)\): .*V \((\w+)\): ")
+# ggml_type by the names that llama.cpp's tools take, where its context names types of keys and values.
+_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30}
+# In llama_context_params: two null pointers, both types as float16, two null pointers.
+_CACHE_AT, _CACHE_DEFAULT = 16, b"\0" * 16 + struct.pack("<2I", 1, 1) + b"\0" * 16
+# In llama_model_params: layers on a GPU, how they are split, then llama_load_mode (automatic, or mapped).
+_LOAD_AT, _BEFORE_LOAD, _LOAD_DEFAULTS = 24, struct.pack("<2i", -1, 1), (-1, 1)
+_LOADS = {READ: 0, LOCKED: 3}
+# Older ones have flags instead: vocabulary alone, mapped, in some direct, locked, checked, repacked.
+_SWITCHES_AT, _SWITCHES = 64, (b"\0\1\0\0\1", b"\0\1\0\0\0\1")
 
 
 class _Params(ctypes.Structure):
@@ -106,6 +118,7 @@ class Library:
         self.path = path
         self._lib = ctypes.CDLL(str(path))
         self._said: list[tuple[int, str]] = []
+        self.cached: tuple[str, str] | None = None  # types of keys and of values, of the context made last
         self.buffers: dict[str, float] = {}  # MiB of weights by the kind of their memory, of the model loaded last
         pointer, number = ctypes.c_void_p, ctypes.c_int32
         call = self._declare
@@ -146,6 +159,8 @@ class Library:
     def _hear(self, level: int, text: bytes, _: Any) -> None:
         if (found := _BUFFER.search(text)) is not None:
             self.buffers[found[1].decode()] = float(found[2])
+        if (kinds := _CACHE.search(text)) is not None:
+            self.cached = kinds[1].decode(), kinds[2].decode()
         if level == _CONTINUED and self._said:
             level, before = self._said.pop()
             self._said.append((level, before + text.decode(errors="replace")))
@@ -169,11 +184,15 @@ class Library:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextSize:
-    """The size of a context: the tokens it holds, the tokens of a batch, and its threads."""
+    """The size of a context (the tokens it holds, the tokens of a batch, its threads), the type of its keys and values,
+    and how the weights come into memory: levels of factors/llama.py.
+    """
 
     tokens: int
     batch: int
     threads: int
+    cache_type: str = "f16"
+    load: str = MAPPED
 
 
 class Context:
@@ -183,10 +202,14 @@ class Context:
         self._library = library = load_library()
         library.said()
         library.buffers.clear()
-        self.model = library.load_model(path.encode(), library.model_defaults())
+        params = library.model_defaults()
+        if size.load != MAPPED:
+            set_load(params, size.load, library.path.name)
+        self.model = library.load_model(path.encode(), params)
         if not self.model:
             raise ArmFailed(_failed("llama.cpp cannot load the file", library.said()), hint=_OTHER_FILE)
         self.buffers = dict(library.buffers)
+        self.loaded = _loaded(self.buffers, size.load)
         self.handle, self.has_timings = self._open(size)
         library.set_threads(self.handle, size.threads, size.threads)
         self._memory = library.memory(self.handle)
@@ -199,10 +222,10 @@ class Context:
         library, params = self._library, self._library.context_defaults()
         words = (ctypes.c_uint32 * len(_FIRST)).from_buffer(params)
         if tuple(words) != _FIRST:
-            raise ArmFailed(
-                f"{library.path.name} lays out its parameters in a way that is not known",
-                hint="install another version of its package",
-            )
+            raise _unknown_layout(library.path.name)
+        library.cached = None
+        if size.cache_type != "f16":
+            set_cache_type(params, size.cache_type, library.path.name)
         words[0], words[1], words[2] = size.tokens, max(size.batch, 1), max(size.batch, 1)
         raw = bytes(params)
         has_timings = raw.count(_FLAGS) == 1
@@ -214,6 +237,12 @@ class Context:
         if library.context_size(handle) < size.tokens or library.batch_size(handle) < size.batch:
             raise ArmFailed(
                 f"the context holds {library.context_size(handle)} tokens instead of {size.tokens}", hint=_LESS_CONTEXT
+            )
+        self.cached = library.cached
+        if size.cache_type != "f16" and self.cached != (size.cache_type, size.cache_type):
+            raise ArmFailed(
+                f"keys and values were to be kept in {size.cache_type}, and llama.cpp reports {self.cached}",
+                hint="leave llama.cache-type= out for this arm",
             )
         return handle, has_timings
 
@@ -297,6 +326,67 @@ class Context:
 
 _OTHER_FILE = "check that llama.cpp knows this architecture and type, and that the file is whole"
 _LESS_CONTEXT = "name fewer tokens in its phase, or give it more memory"
+
+
+def _unknown_layout(name: str) -> ArmFailed:
+    return ArmFailed(
+        f"{name} lays out its parameters in a way that is not known", hint="install another version of its package"
+    )
+
+
+def set_cache_type(params: ctypes.Structure, level: str, name: str) -> None:
+    """Set both types of keys and values, where their defaults are found in the parameters of a context.
+
+    Raises:
+        ArmFailed: they are not, or in several places.
+    """
+    raw = bytes(params)
+    if raw.count(_CACHE_DEFAULT) != 1:
+        raise _unknown_layout(name)
+    at = raw.index(_CACHE_DEFAULT) + _CACHE_AT
+    ctypes.memmove(ctypes.addressof(params) + at, struct.pack("<2I", _TYPES[level], _TYPES[level]), 8)
+
+
+def set_load(params: ctypes.Structure, level: str, name: str) -> None:
+    """Set how weights come into memory in the parameters of a model, by its mode or, in older versions, by flags.
+
+    Raises:
+        ArmFailed: neither is where it is known to be.
+    """
+    raw, start = bytes(params), ctypes.addressof(params)
+    if raw[_LOAD_AT - 8 : _LOAD_AT] == _BEFORE_LOAD and struct.unpack_from("<i", raw, _LOAD_AT)[0] in _LOAD_DEFAULTS:
+        ctypes.memmove(start + _LOAD_AT, struct.pack("<i", _LOADS[level]), 4)
+        return
+    flags = next((one for one in _SWITCHES if raw[_SWITCHES_AT:].startswith(one)), None)
+    if flags is None:
+        raise _unknown_layout(name)
+    ctypes.memset(start + _SWITCHES_AT + 1, int(level == LOCKED), 1)
+    ctypes.memset(start + _SWITCHES_AT + len(flags) - 3, int(level == LOCKED), 1)
+
+
+def _loaded(buffers: dict[str, float], level: str) -> str:
+    """How the weights came into memory, as read from the process.
+
+    Raises:
+        ArmFailed: not as they were to.
+    """
+    mapped = sum(size for kind, size in buffers.items() if kind.endswith("Mapped"))
+    held = sum(buffers.values())
+    locked = _locked_mib()
+    said = f"{mapped:.0f} of {held:.0f} MiB of weights mapped, {locked:.0f} MiB locked"
+    if level == READ and mapped:
+        raise ArmFailed(f"the weights were to be read, and llama.cpp maps them: {said}", hint=_NO_LOAD)
+    if level == LOCKED and locked < mapped:
+        raise ArmFailed(f"the kernel does not lock the weights: {said}", hint="ulimit -l unlimited")
+    return said
+
+
+_NO_LOAD = "leave llama.load= out for this arm"
+
+
+def _locked_mib() -> float:
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmLck:")), 0.0)
 
 
 def _failed(what: str, said: str) -> str:

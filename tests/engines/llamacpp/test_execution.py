@@ -178,3 +178,29 @@ def test_a_frame_repeats_after_whole_pages_and_whole_blocks(kind: str, block: in
         assert size % 4096 == 0
         assert size % block == 0
         assert size <= 256 << 10
+
+
+@pytest.mark.parametrize(("level", "bytes_of_a_block"), [("q8_0", 34), ("q4_0", 18), ("f32", 128)])
+def test_keys_and_values_are_kept_in_the_type_that_is_named(tmp_path: Path, level: str, bytes_of_a_block: int) -> None:
+    wide = Made(width=128, heads=4)  # heads of 32, a block of each type
+    plain = loaded(tmp_path, "decode:64", wide)
+    program = loaded(tmp_path, f"decode:64+llama.cache-type={level}", wide)
+    assert program.applied["llama.cache-type"] == f"keys in {level}, values in {level}"
+    half, other = plain.work()["cache_bytes"], program.work()["cache_bytes"]
+    assert is_known(half)
+    assert other == half * bytes_of_a_block / 64
+    one(program)
+
+
+@pytest.mark.parametrize(
+    ("level", "kind", "locked"), [("read", "0 of 1 MiB", " 0 MiB"), ("locked", "1 of 1", " 1 MiB")]
+)
+def test_weights_are_read_or_locked_as_the_process_shows(tmp_path: Path, level: str, kind: str, locked: str) -> None:
+    said = loaded(tmp_path, f"decode:8+llama.load={level}", Made(width=128)).applied["llama.load"]
+    assert said.startswith(kind)
+    assert said.endswith(f"{locked} locked")
+
+
+def test_weights_that_are_read_cannot_be_aliased(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="memory of their own"):
+        loaded(tmp_path, "decode:8+llama.load=read+weights=aliased")

@@ -12,7 +12,7 @@ DECLARATION = Declaration(
     loads=("numpy",),
     one_of=("llama_cpp", "xllamacpp"),
     tools_hint="build it for this CPU: CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary :all: llama-cpp-python",
-    options=("phase", "weights"),
+    options=("phase", "weights", "llama.cache-type", "llama.load"),
     files=(".gguf",),
     phases=("prefill:128", "decode:32"),
 )

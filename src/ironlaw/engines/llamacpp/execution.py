@@ -14,7 +14,7 @@ from ironlaw.factors import FACTORS
 from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel
-from ironlaw.models.gguf import Gguf, read_gguf
+from ironlaw.models.gguf import TYPES, Gguf, read_gguf
 from ironlaw.models.gguf_file import GgufFile
 from ironlaw.models.llama_library import Context, ContextSize, load_library
 from ironlaw.models.texts import WINDOW
@@ -34,7 +34,7 @@ BOUNDARY = {
 }
 _FILE = "prepared.gguf"
 _OWN_CLOCK_FOR = 4  # inferences that the library's own clock is compared over
-_CACHED_BYTES = 2  # of a number in the key-value cache: float16, unless asked otherwise
+CACHE_TYPE, LOAD = "llama.cache-type", "llama.load"
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -53,7 +53,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     path, phases = folder / _FILE, Phases()
     path.symlink_to(model.module.path)
     with phases.timed("check"):
-        sequence = _Sequence(path, phase, threads)
+        sequence = _Sequence(path, phase, variant, threads)
         sequence.rewind()
         sequence.infer(*sequence.feed(*model.inputs[0]))
         sequence.context.close()
@@ -87,11 +87,14 @@ def _refuse_short_context(phase: Phase, header: Gguf) -> None:
 class _Sequence:
     """One phase as a program: feeding it, inferring, and rewinding its state."""
 
-    def __init__(self, path: Path, phase: Phase, threads: int) -> None:
-        self.phase = phase
+    def __init__(self, path: Path, phase: Phase, variant: Variant, threads: int) -> None:
+        self.phase, self.cache_type = phase, variant.level(CACHE_TYPE)
         tokens = max(phase.depth + phase.processed, WINDOW)
         batch = max(phase.processed, min(WINDOW, tokens))
-        self.context = Context(str(path), ContextSize(tokens=tokens, batch=batch, threads=threads))
+        size = ContextSize(
+            tokens=tokens, batch=batch, threads=threads, cache_type=self.cache_type, load=variant.level(LOAD)
+        )
+        self.context = Context(str(path), size)
         self._behind: Any = None  # the tokens in the cache, behind which one is decoded
         self._kept: list[Any] = []  # arrays that batches point into
 
@@ -156,9 +159,13 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     """A context on the file, in the state that its phase begins with."""
     refuse_idle(variant)
     phase = _phase(variant)
-    sequence = _Sequence(Path(prepared.path), phase, threads)
+    sequence = _Sequence(Path(prepared.path), phase, variant, threads)
     header = read_gguf(prepared.path)
     applied = {"phase": f"{phase}, {sequence.context.threads()} threads"}
+    if variant.level(CACHE_TYPE) != FACTORS[CACHE_TYPE].plain and sequence.context.cached is not None:
+        applied[CACHE_TYPE] = "keys in {}, values in {}".format(*sequence.context.cached)
+    if variant.level(LOAD) != FACTORS[LOAD].plain:
+        applied[LOAD] = sequence.context.loaded
     if variant.level("weights") != FACTORS["weights"].plain:
         applied["weights"] = _aliased(variant.level("weights"), sequence, prepared, header)
     return Program(
@@ -221,9 +228,15 @@ def _work(sequence: _Sequence, header: Gguf) -> dict[str, Maybe[float]]:
     work["cache_bytes"] = (
         Missing("the file does not say how large its keys and values are")
         if kept is None
-        else float(kept * _CACHED_BYTES * phase.depth)
+        else kept * _bytes_of_a_number(sequence.cache_type) * phase.depth
     )
     return work
+
+
+def _bytes_of_a_number(cache_type: str) -> float:
+    """Of one in a type of numbers, with its part of the scales of a block."""
+    elements, size = next((elements, size) for name, elements, size in TYPES.values() if name == cache_type.upper())
+    return size / elements
 
 
 def _census(sequence: _Sequence, first: tuple[Any, ...]) -> OperatorCensus:

@@ -1,0 +1,43 @@
+"""llama.*: options of llama.cpp; not part of the file."""
+
+from __future__ import annotations
+
+from ironlaw.factor import ActsOn, Factor
+
+CACHE_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
+MAPPED, READ, LOCKED = "mapped", "read", "locked"
+
+
+class CacheType(Factor):
+    """The type of number in which keys and values of earlier tokens are kept; fewer bits are fewer bytes a token."""
+
+    name = "llama.cache-type"
+    summary = "type of number in which keys and values are kept"
+    plain = "f16"
+    levels = CACHE_TYPES
+    acts_on = ActsOn.ENGINE
+    may_move = "the answers by rounding; the kernels of attention; conversions of keys and values"
+
+    def remedy(self, level: str) -> str:
+        """The options of llama.cpp's own tools."""
+        return "" if level == self.plain else f"--cache-type-k {level} --cache-type-v {level}"
+
+
+class Load(Factor):
+    """mapped: the file's pages are the weights; read: the weights are copied into memory of the process, which
+    pages=huge can back with huge pages; locked: mapped, and kept from being paged out.
+    """
+
+    name = "llama.load"
+    summary = "whether weights are the file's own pages, a copy, or locked"
+    plain = MAPPED
+    levels = (MAPPED, READ, LOCKED)
+    acts_on = ActsOn.ENGINE
+    may_move = "page faults, the time to load, memory held, the size of pages behind the weights"
+
+    def remedy(self, level: str) -> str:
+        """The options of llama.cpp's own tools."""
+        return {READ: "--load-mode none, or --no-mmap in older versions", LOCKED: "--mlock"}.get(level, "")
+
+
+FACTORS = (CacheType(), Load())

@@ -1,0 +1,42 @@
+"""GGUF files of seeded decoders, in pairs of equal products and doubled bytes; each function writes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.language_models import Made, gguf_file
+
+# 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
+_BEYOND = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
+# 0.2 million: 0.9 MB in float32, inside every last-level cache and most of level 2.
+_WITHIN = {"width": 96, "heads": 4, "hidden": 256, "layers": 2}
+
+
+def beyond_in_32(to: Path) -> None:
+    """A decoder several times beyond the last-level cache, in float32."""
+    gguf_file(to, Made(kind="F32", **_BEYOND))
+
+
+def beyond_in_16(to: Path) -> None:
+    """The same products in float16: half of the bytes."""
+    gguf_file(to, Made(kind="F16", **_BEYOND))
+
+
+def beyond_in_8(to: Path) -> None:
+    """The same products in Q8_0: 27 % of the bytes."""
+    gguf_file(to, Made(kind="Q8_0", **_BEYOND))
+
+
+def within_in_32(to: Path) -> None:
+    """A decoder inside the last-level cache, in float32."""
+    gguf_file(to, Made(kind="F32", **_WITHIN))
+
+
+def within_in_16(to: Path) -> None:
+    """The same products in float16."""
+    gguf_file(to, Made(kind="F16", **_WITHIN))
+
+
+def within_in_8(to: Path) -> None:
+    """The same products in Q8_0."""
+    gguf_file(to, Made(kind="Q8_0", **_WITHIN))
