@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ironlaw.errors import BadInput
+from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import texts
 from ironlaw.models.graph_inputs import GraphInput, read_inputs
 from ironlaw.models.inputs import Arguments, Examples
+from ironlaw.phase import Phase
 
 TOKENS, MASK, POSITIONS, BEAM = "input_ids", "attention_mask", "position_ids", "beam_idx"
 BRANCH = "use_cache_branch"  # of a file that holds one graph for each phase: whether there are tokens before
@@ -140,6 +141,26 @@ def _at(said: Any, keys: Iterable[str]) -> Any:
     for key in keys:
         said = said.get(key) if isinstance(said, dict) else None
     return said
+
+
+def in_a_phase(level: str, graph: DecoderGraph | None) -> Phase | None:
+    """The phase in which a graph is run; None for the whole of a graph that generates no text.
+
+    Raises:
+        ArmFailed: a decoder is to run without a phase, or something else in one.
+    """
+    phase = Phase.read(level)
+    if graph is None and isinstance(phase, Phase):
+        raise ArmFailed(
+            f"phase={phase} is for graphs that take keys and values of earlier tokens, and this takes none",
+            hint="leave phase= out for this arm, or export a decoder with its key-value cache",
+        )
+    if graph is not None and isinstance(phase, Missing):
+        raise ArmFailed(
+            "it takes keys and values of earlier tokens, and runs in one phase of generating text, which is not named",
+            hint="add +phase=prefill:128 or +phase=decode:32",
+        )
+    return None if isinstance(phase, Missing) else phase
 
 
 def examples(source: str, vocabulary: int, seed: int) -> Examples:

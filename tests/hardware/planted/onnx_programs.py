@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy
 
+from tests.decoder_graphs import Sizes, decoder_graph, in_four_bits
+
 
 def _drawn(seed: int, *shape: int) -> Any:
     return (numpy.random.default_rng(seed).standard_normal(shape) / shape[0] ** 0.5).astype(numpy.float32)
@@ -131,3 +133,19 @@ def widened_in_every_call(to: Path) -> None:
 def multiplied_in_int8(to: Path) -> None:
     """The same weights, multiplied in int8."""
     _few_bits(to, 4)
+
+
+def _decoder_of_four_bits(to: Path, *, block: int) -> None:
+    """A decoder of 25 million products a token, whose MatMulNBits widen their weights before they multiply in float."""
+    source = decoder_graph(to.with_suffix(".float.onnx"), Sizes(width=1024, heads=16, layers=2, hidden=4096))
+    in_four_bits(source, to, block=block)
+
+
+def four_bits_by_128(to: Path) -> None:
+    """A scale for 128 weights."""
+    _decoder_of_four_bits(to, block=128)
+
+
+def four_bits_by_32(to: Path) -> None:
+    """A scale for 32 weights."""
+    _decoder_of_four_bits(to, block=32)

@@ -2,47 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from .decoder_plants import DECODERS
+from .plant import FILES, PROGRAMS, Plant
 
-PROGRAMS = Path(__file__).with_name("programs.py")
-FILES = {
-    "compiled": Path(__file__).with_name("compiled_programs.py"),
-    "onnxruntime": Path(__file__).with_name("onnx_programs.py"),
-    "openvino": Path(__file__).with_name("openvino_programs.py"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
-    """Two programs that differ by one cause, which `control` has unless said otherwise.
-
-    `is_fault` marks a cause that makes the comparison invalid (catalogue, part A): it is named by a validity concern.
-    `also` holds causes that are truly there besides, each with the reason: confirming them is not false. They are
-    written down here and nowhere else, so that a surprising confirmation is a false one until it is shown in this
-    file why it is not.
-    """
-
-    name: str
-    control: tuple[str, str]  # the arm's name, and its factory in programs.py
-    changed: tuple[str, str]
-    cause: str = ""  # empty: a null
-    is_fault: bool = False
-    also: tuple[tuple[str, str], ...] = ()
-    engine: str = ""  # where the factories are those of FILES, which write files for an engine or give it modules
-    levels: tuple[str, str] = ("", "")  # behind given@ENGINE or fp32@ENGINE, of control and changed arm
-    budget_s: float = 30.0
-    file: str = ""  # of FILES, where the factories are in another one than the engine's
-
-    @property
-    def source(self) -> Path:
-        """The file of its factories."""
-        return FILES.get(self.file or self.engine, PROGRAMS)
-
-    def arms(self) -> tuple[tuple[str, str], ...]:
-        """Names and sources."""
-        return tuple((name, f"{self.source}:{factory}") for name, factory in (self.control, self.changed))
-
+__all__ = ["BY_NAME", "FILES", "PLANTS", "PROGRAMS", "Plant"]
 
 FBGEMM = ("quantized-engine", "both arms run by FBGEMM, which is not what torch prefers here and lacks the kernel")
 INT8_DENSITY = ("simd-density", "one arm computes in int8 and the other in float")
@@ -384,6 +347,7 @@ PLANTS = (
         engine="compiled",
         budget_s=COMPILING_S,
     ),
+    *DECODERS,
     Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
     Plant(name="null-renamed", control=("one", "small_linear"), changed=("two", "small_linear_again")),
     Plant(name="null-int8", control=("one", "int8_by_x86"), changed=("two", "int8_by_x86")),

@@ -29,11 +29,18 @@ def test_every_plant_names_programs_that_exist() -> None:
 def test_there_are_enough_plants_and_nulls_and_each_has_one_name() -> None:
     assert len(BY_NAME) == len(PLANTS)
     assert sum(bool(plant.cause) for plant in PLANTS) >= 15
-    assert sum(not plant.cause for plant in PLANTS if not plant.engine) == 5
-    for engine in FILES:
-        of_files = [plant for plant in PLANTS if plant.engine == engine]
-        assert len({plant.cause for plant in of_files if plant.cause}) >= 6
-        assert sum(not plant.cause for plant in of_files) == 2
+    nulls = [plant for plant in PLANTS if not plant.cause and not plant.absent]
+    assert sum(not plant.engine for plant in nulls) == 5
+    for engine in ("compiled", "onnxruntime", "openvino"):
+        assert len({plant.cause for plant in PLANTS if plant.cause and plant.engine == engine}) >= 6
+        assert sum(plant.engine == engine for plant in nulls) == 2
+
+
+def test_a_cause_that_is_absent_is_shown_with_its_verdict_and_false_where_it_is_confirmed() -> None:
+    plant = replace(BY_NAME["llamacpp-within-the-cache"], absent="page-faults")
+    finding = found(plant, said(FAULTING))
+    assert (finding.named, finding.outcome, finding.false) == (False, "confirmed", ("page-faults",))
+    assert found(plant, said(SOUND)).false == ()
 
 
 def test_a_confirmed_plant_is_named_and_nothing_is_false() -> None:

@@ -23,7 +23,7 @@ from ironlaw.report.verdicts import effect_text
 from ironlaw.running import advise
 from ironlaw.variant import GIVEN, Variant
 
-from . import onnx_programs, openvino_programs
+from . import llamacpp_programs, onnx_programs, openvino_programs
 from .plants import BY_NAME, PLANTS, Plant
 
 LEAST_NAMED = 0.9
@@ -72,7 +72,11 @@ def _files(plant: Plant, folder: Path) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-WRITERS = {"onnxruntime": (onnx_programs, ".onnx"), "openvino": (openvino_programs, ".xml")}
+WRITERS = {
+    "llamacpp": (llamacpp_programs, ".gguf"),
+    "onnxruntime": (onnx_programs, ".onnx"),
+    "openvino": (openvino_programs, ".xml"),
+}
 
 
 def found(plant: Plant, explanation: Explanation) -> Finding:
@@ -80,7 +84,7 @@ def found(plant: Plant, explanation: Explanation) -> Finding:
     (comparison,) = explanation.comparisons
     verdicts = comparison.foremost()
     faults = {concern.slug: concern for concern in explanation.concerns if concern.slug in FAULTS}
-    verdict = verdicts.get(plant.cause)
+    verdict = verdicts.get(plant.cause or plant.absent)
     declared = {plant.cause, *(cause for cause, _ in plant.also)}
     confirmed = {cause for cause, one in verdicts.items() if one.outcome is Outcome.CONFIRMED}
     return Finding(
@@ -99,7 +103,7 @@ FAULTS = {plant.cause for plant in PLANTS if plant.is_fault}
 def _is_named(plant: Plant, verdict: CauseVerdict | None, faults: set[str]) -> bool:
     if plant.is_fault:
         return plant.cause in faults
-    return verdict is not None and verdict.outcome is Outcome.CONFIRMED
+    return bool(plant.cause) and verdict is not None and verdict.outcome is Outcome.CONFIRMED
 
 
 def _outcome(plant: Plant, verdict: CauseVerdict | None, faults: set[str]) -> str:
@@ -113,11 +117,12 @@ def table(findings: list[Finding]) -> str:
     rows = ["| plant | planted | named | outcome | effect | false |", "|---|---|---|---|---|---|"]
     for one in findings:
         answer = ("yes" if one.named else "no") if one.plant.cause else "–"
-        cells = (one.plant.name, one.plant.cause or "nothing", answer, one.outcome, one.effect or "–",
+        planted = one.plant.cause or (f"no {one.plant.absent}" if one.plant.absent else "nothing")
+        cells = (one.plant.name, planted, answer, one.outcome, one.effect or "–",
                  ", ".join(one.false) or "–")  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
     planted = [one for one in findings if one.plant.cause]
-    nulls = [one for one in findings if not one.plant.cause]
+    nulls = [one for one in findings if not one.plant.cause and not one.plant.absent]
     named = sum(one.named for one in planted)
     false = sum(len(one.false) for one in findings)
     share = f"{named / len(planted):.0%}" if planted else "–"

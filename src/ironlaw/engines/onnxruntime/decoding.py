@@ -44,26 +44,6 @@ def kept(prepared: Path) -> DecoderGraph | None:
     return msgspec.json.decode(path.read_bytes(), type=DecoderGraph) if path.exists() else None
 
 
-def phase_of(level: str, graph: DecoderGraph | None) -> Phase | None:
-    """The phase in which a graph is run; None for the whole of a graph that generates no text.
-
-    Raises:
-        ArmFailed: a decoder is to run without a phase, or something else in one.
-    """
-    phase = Phase.read(level)
-    if graph is None and isinstance(phase, Phase):
-        raise ArmFailed(
-            f"phase={phase} is for graphs that take keys and values of earlier tokens, and this takes none",
-            hint="leave phase= out for this arm, or export a decoder with its key-value cache",
-        )
-    if graph is not None and isinstance(phase, Missing):
-        raise ArmFailed(
-            "it takes keys and values of earlier tokens, and runs in one phase of generating text, which is not named",
-            hint="add +phase=prefill:128 or +phase=decode:32",
-        )
-    return None if isinstance(phase, Missing) else phase
-
-
 class Decoding:
     """A session on a decoder graph in one phase: what it is fed, and what it answers."""
 

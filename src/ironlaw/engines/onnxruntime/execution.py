@@ -24,7 +24,7 @@ from ironlaw.factors import FACTORS
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
-from ironlaw.models.decoder_graph import read_decoder
+from ironlaw.models.decoder_graph import in_a_phase, read_decoder
 from ironlaw.models.model_file import ModelFile
 from ironlaw.phase import Phase
 from ironlaw.program import OperatorCensus, PreparedModel, Program
@@ -57,7 +57,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     phases, notes, applied = Phases(), list[str](), dict[str, str]()
     float_file, final = folder / _FLOAT, folder / _FINAL
     _take(model, precision, float_file, phases)
-    generating = decoding.phase_of(variant.level(PHASE), decoding.kept(float_file))
+    generating = in_a_phase(variant.level(PHASE), decoding.kept(float_file))
     if precision.startswith("int8"):
         onnx_files.refuse_quantized(float_file)
     if precision == "int8":
@@ -96,7 +96,7 @@ def _changed(variant: Variant, final: Path, float_file: Path, model: LoadedModel
     if graph is None:
         feeds = [onnx_files.feed(places, arguments) for arguments in model.inputs]
     else:
-        few = decoding.phase_of(_CHECKED_IN, graph)
+        few = in_a_phase(_CHECKED_IN, graph)
         assert few is not None
         opened = _decoding(_open(final, _options(variant, 1), variant), final, few)
         feeds = [opened.arrays(*arguments) for arguments in model.inputs]
@@ -225,7 +225,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
     graph = decoding.kept(path)
-    generating = decoding.phase_of(variant.level(PHASE), graph)
+    generating = in_a_phase(variant.level(PHASE), graph)
     sequence = None if generating is None else _decoding(session, path, generating)
 
     def opening(options: Any) -> Any:

@@ -21,9 +21,10 @@ DECLARATION = Declaration(
         "bf16": Offer(),
         "int8": Offer(reads=_SURGERY, makes=_NNCF),
         "int8-weights": Offer(reads=_SURGERY, makes=_NNCF),
-        "given": Offer(reads=_SURGERY),
+        "given": Offer(reads=(*_SURGERY, "phase")),
     },
     files=(".onnx", ".xml"),
+    phases=("prefill:128", "decode:32"),
     options=(*_PLUGIN, "isa"),
     scripted=("denormals", *_PLUGIN),
     # OpenVINO and NNCF report through this package, and use stubs where it is missing. Its opt_in_out --opt_out

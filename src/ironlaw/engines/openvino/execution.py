@@ -14,15 +14,18 @@ from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import census as openvino_census
+from ironlaw.engines.openvino import decoding, properties, surgery
 from ironlaw.engines.openvino import profile as openvino_profile
-from ironlaw.engines.openvino import properties, surgery
 from ironlaw.engines.openvino.model import SourceModel
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
+from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
+from ironlaw.models.decoder_graph import DecoderGraph, in_a_phase, read_decoder
 from ironlaw.models.model_file import ModelFile
+from ironlaw.phase import Phase
 from ironlaw.program import OperatorCensus, PreparedModel, Program
-from ironlaw.variant import GIVEN, PRECISION, Variant
+from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = (
     "infer() of one request with input arrays in memory (shared, not copied) until its output arrays are copied out"
@@ -45,10 +48,15 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
     phases, path = Phases(), folder / _MODEL
-    places = _places(model)
+    places, graph = _places(model), _decoder(model)
+    phase = in_a_phase(variant.level(PHASE), graph)
+    if phase is not None and surgery.is_operating(variant):
+        raise ArmFailed("operators of a decoder cannot be left in float in OpenVINO", hint="run it in ONNX Runtime")
     with quiet(), explained("openvino"):
         with phases.timed("export"):
             converted = _converted(model, precision)
+        if graph is not None:
+            decoding.keep_state(converted, graph)
         if precision == "int8":
             converted = _quantized(converted, places, model.calibration, phases)
         if precision == "int8-weights":
@@ -57,6 +65,8 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         openvino.save_model(converted, str(path), compress_to_fp16=False)
         with phases.timed("compile"):
             compiled = _compile(variant, path, threads)
+        if phase is not None:
+            decoding.Decoding(compiled, phase).feed(*model.inputs[0])
         _refuse_fixed_shape(compiled, places, model, precision)
     (folder / _PLACES).write_text(json.dumps(places))
     return PreparedModel(
@@ -67,6 +77,12 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         notes=changed.notes,
         applied=changed.done,
     )
+
+
+def _decoder(model: LoadedModel) -> DecoderGraph | None:
+    """What a file takes that generates text; None for other models."""
+    graph = read_decoder(model.module.path) if isinstance(model.module, ModelFile) else None
+    return None if isinstance(graph, Missing) else graph
 
 
 def _changed(
@@ -199,9 +215,12 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         loaded = _compile(variant, path, threads)
         request = loaded.create_infer_request()
     places: list[int] = json.loads(path.with_name(_PLACES).read_text())
-    run = request.infer
+    run, phase = request.infer, Phase.read(variant.level(PHASE))
+    sequence = None if isinstance(phase, Missing) else decoding.Decoding(loaded, phase, request)
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
+        if sequence is not None:
+            return sequence.feed(*arguments)
         return ([inputs.as_array(arguments[place]) for place in places],)
 
     def infer(arrays: list[Any]) -> Any:
@@ -219,8 +238,14 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         compiled = _compile(variant, path, threads, is_profiled=True)
         counted = compiled.create_infer_request()
 
+        again = None if sequence is None else decoding.Decoding(compiled, sequence.phase, counted)
+
         def one(*arguments: Any) -> Any:
-            return counted.infer(*feed(*arguments), share_inputs=True).to_tuple()
+            if again is None:
+                return counted.infer(*feed(*arguments), share_inputs=True).to_tuple()
+            fed = again.feed(*arguments)
+            again.rewind()
+            return counted.infer(*fed, share_inputs=True).to_tuple()
 
         return openvino_profile.profile(compiled, SourceModel.of(_read(path)), one, counted, inputs)
 
@@ -231,7 +256,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         rank = len(loaded.inputs[0].get_partial_shape())
         return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
 
-    return Program(
+    program = Program(
         infer=infer,
         feed=feed,
         inputs=model.inputs,
@@ -239,6 +264,17 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         profile=profiled,
         census=executed,
         applied={**prepared.applied, **did},
+    )
+    if sequence is None:
+        return program
+    return replace(
+        program,
+        before_each=[sequence.rewind],
+        answers=sequence.scores,
+        text=lambda: sequence.losses(model.inputs[0][0]),
+        work=lambda: decoding.work(_read(path), sequence, threads),
+        applied={**program.applied, PHASE: f"{sequence.phase}, {threads} threads"},
+        boundary=decoding.BOUNDARY[sequence.phase.kind],
     )
 
 

@@ -1,0 +1,92 @@
+"""OpenVINO runs decoders phase by phase: keys and values are a state, set back before each inference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy
+import pytest
+
+from ironlaw.engines.openvino import execution
+from ironlaw.errors import ArmFailed
+from ironlaw.missing import is_known
+from ironlaw.models import open_model
+from ironlaw.models.decoder_graph import is_decoder
+from ironlaw.program import Program
+from ironlaw.variant import Variant
+from tests.decoder_graphs import VOCABULARY, decoder_graph
+
+openvino = pytest.importorskip("openvino")
+pytest.importorskip("onnx")
+
+PRODUCTS = 2 * (4 * 64 * 64 + 2 * 64 * 128) + 64 * VOCABULARY
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return decoder_graph(tmp_path_factory.mktemp("decoder") / "decoder.onnx")
+
+
+def loaded(source: Path, levels: str, folder: Path) -> Program:
+    model, variant = open_model(str(source)), Variant.parse(f"given@openvino{levels}")
+    return execution.load(variant, execution.prepare(variant, model, folder), model)
+
+
+def once(program: Program, number: int = 0) -> numpy.ndarray:
+    fed = program.feed(*program.inputs[number])
+    for before in program.before_each:
+        before()
+    return numpy.array(program.infer(*fed)[0])
+
+
+def test_tokens_given_together_and_one_by_one_have_the_same_logits(graph: Path, tmp_path: Path) -> None:
+    together = loaded(graph, "+phase=prefill:16", tmp_path / "a")
+    apart = loaded(graph, "+phase=decode:16", tmp_path / "b")
+    tokens = together.inputs[0][0][:, :12]
+    first, second = numpy.asarray(together.compared(tokens)), numpy.asarray(apart.compared(tokens))
+    assert first.shape == (12, VOCABULARY)
+    assert float(numpy.abs(first - second).max()) < 1e-4
+
+
+def test_every_inference_of_a_phase_begins_with_the_same_state(graph: Path, tmp_path: Path) -> None:
+    one = loaded(graph, "+phase=decode:16", tmp_path / "a")
+    prompt = loaded(graph, "+phase=prefill:17", tmp_path / "b")
+    first = once(one)
+    assert numpy.array_equal(first, once(one))
+    assert float(numpy.abs(first[0, -1] - once(prompt)[0, -1]).max()) < 1e-4
+    one.compared(one.inputs[1][0][:, :5])  # other tokens go through the state
+    assert numpy.array_equal(first, once(one))
+
+
+def test_bytes_and_products_of_a_token_follow_from_the_sizes(graph: Path, tmp_path: Path) -> None:
+    program = loaded(graph, "+phase=decode:8", tmp_path / "a")
+    once(program)
+    work = program.work()
+    assert work["macs_per_token"] == PRODUCTS
+    assert work["weight_bytes_f32"] == pytest.approx(PRODUCTS * 4 + 2 * 64 * 4, abs=64)
+    assert work["cache_bytes"] == 2 * 2 * 64 * 4 * 8
+
+
+def test_a_stateful_model_of_its_own_format_runs_as_the_graph_that_it_was_made_of(graph: Path, tmp_path: Path) -> None:
+    made = loaded(graph, "+phase=decode:8", tmp_path / "a")
+    kept = tmp_path / "a" / "prepared.xml"
+    assert is_decoder(str(kept))
+    again = loaded(kept, "+phase=decode:8", tmp_path / "b")
+    tokens = made.inputs[0][0][:, :6]
+    assert numpy.allclose(made.compared(tokens), again.compared(tokens), atol=1e-5)
+
+
+def test_layers_are_read_and_a_text_is_predicted(graph: Path, tmp_path: Path) -> None:
+    program = loaded(graph, "+phase=decode:8", tmp_path / "a")
+    assert program.profile is not None
+    assert len(program.profile(program.inputs[:2]).calls) > 20
+    nats = program.text()["text_nats"]
+    assert is_known(nats)
+    assert 4 < nats < 12
+
+
+def test_a_decoder_without_a_phase_and_surgery_on_one_are_refused(graph: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="runs in one phase"):
+        loaded(graph, "", tmp_path / "a")
+    with pytest.raises(ArmFailed, match="cannot be left in float"):
+        loaded(graph, "+phase=decode:8+float-ops=MatMul", tmp_path / "b")

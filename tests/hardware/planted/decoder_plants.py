@@ -1,0 +1,76 @@
+"""Plants of language models in phases: bytes of weights within and beyond the caches, and weights widened in calls."""
+
+from __future__ import annotations
+
+from .plant import Plant
+
+IN_BFLOAT16 = ("simd-density", "one arm multiplies in bfloat16, by AMX where the CPU has it, and the other in float32")
+
+DECODERS = (
+    Plant(
+        name="llamacpp-weight-traffic",
+        control=("f32", "beyond_in_32"),
+        changed=("f16", "beyond_in_16"),
+        cause="weight-traffic",
+        engine="llamacpp",
+        levels=("+phase=decode:8", "+phase=decode:8"),
+        budget_s=70.0,
+    ),
+    Plant(
+        name="llamacpp-within-the-cache",
+        control=("f32", "within_in_32"),
+        changed=("f16", "within_in_16"),
+        absent="weight-traffic",
+        engine="llamacpp",
+        levels=("+phase=decode:8", "+phase=decode:8"),
+        budget_s=40.0,
+    ),
+    Plant(
+        name="decoder-weight-traffic",
+        control=("fp32", "beyond_in_32"),
+        changed=("bf16", "beyond_in_16"),
+        cause="weight-traffic",
+        file="decoders",
+        levels=("+phase=decode:8", "+phase=decode:8"),
+        also=(IN_BFLOAT16,),
+        budget_s=90.0,
+    ),
+    Plant(
+        name="decoder-prefill",
+        control=("fp32", "beyond_in_32"),
+        changed=("bf16", "beyond_in_16"),
+        absent="weight-traffic",
+        file="decoders",
+        levels=("+phase=prefill:128", "+phase=prefill:128"),
+        also=(IN_BFLOAT16,),
+        budget_s=120.0,
+    ),
+    Plant(
+        name="decoder-within-the-cache",
+        control=("fp32", "within_in_32"),
+        changed=("bf16", "within_in_16"),
+        absent="weight-traffic",
+        file="decoders",
+        levels=("+phase=decode:8", "+phase=decode:8"),
+        also=(IN_BFLOAT16,),
+        budget_s=40.0,
+    ),
+    Plant(
+        name="onnx-prefill-widened",
+        control=("level0", "four_bits_by_128"),
+        changed=("level4", "four_bits_by_128"),
+        cause="weight-decompression",
+        engine="onnxruntime",
+        levels=("+phase=prefill:128", "+phase=prefill:128+accuracy-level=4"),
+        budget_s=40.0,
+    ),
+    Plant(
+        name="onnx-prefill-widened-at-no-cost",
+        control=("level0", "four_bits_by_32"),
+        changed=("once", "four_bits_by_32"),
+        absent="weight-decompression",
+        engine="onnxruntime",
+        levels=("+phase=prefill:256", "+phase=prefill:256+float-ops=MatMulNBits"),
+        budget_s=60.0,
+    ),
+)

@@ -1,0 +1,51 @@
+"""Seeded decoders of transformers, in pairs of equal products and doubled bytes; `file.py:factory` of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+# 299 million weights: 1196 MB in float32, several times what last-level caches hold (300 MB here).
+_BEYOND = {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 5, "num_attention_heads": 16}
+# 0.4 million: 1.5 MB in float32, inside every last-level cache.
+_WITHIN = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
+_TOKENS = 128
+
+Made = tuple[Any, list[tuple[Any, ...]]]
+
+
+def _decoder(sizes: dict[str, int], kind: torch.dtype) -> Made:
+    import transformers
+
+    torch.manual_seed(7)
+    config = transformers.LlamaConfig(vocab_size=512, max_position_embeddings=512, tie_word_embeddings=False, **sizes)
+    config.architectures = ["LlamaForCausalLM"]
+    with torch.device("meta"):
+        module = transformers.LlamaForCausalLM(config)
+    module = module.to_empty(device="cpu").to(kind)
+    for parameter in module.parameters():  # a tenth of the time of transformers' own initialization
+        torch.nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5) if parameter.dim() > 1 else parameter.fill_(1)
+    module.model.rotary_emb = type(module.model.rotary_emb)(config)
+    tokens = torch.randint(0, 512, (1, _TOKENS), generator=torch.Generator().manual_seed(3))
+    return module.eval().requires_grad_(False), [(tokens,)]
+
+
+def beyond_in_32() -> Made:
+    """A decoder several times beyond the last-level cache, in float32."""
+    return _decoder(_BEYOND, torch.float32)
+
+
+def beyond_in_16() -> Made:
+    """The same products in bfloat16: half of the bytes."""
+    return _decoder(_BEYOND, torch.bfloat16)
+
+
+def within_in_32() -> Made:
+    """A decoder inside the last-level cache, in float32."""
+    return _decoder(_WITHIN, torch.float32)
+
+
+def within_in_16() -> Made:
+    """The same products in bfloat16."""
+    return _decoder(_WITHIN, torch.bfloat16)
