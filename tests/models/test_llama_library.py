@@ -8,8 +8,7 @@ import struct
 import pytest
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.llama import LOCKED, READ
-from ironlaw.models.llama_library import set_cache_type, set_load
+from ironlaw.models.llama_library import LOCKED, READ, set_cache_type, set_load
 
 # llama_model_default_params() of xllamacpp 2026.10, without its pointers to functions.
 WITH_MODE = bytes(16) + struct.pack("<5i", -1, 1, -1, 1, 0) + bytes(36) + bytes([0, 0, 1, 0, 0, 0, 0, 0])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.factor import ActsOn, Factor
-
-CACHE_TYPES = ("f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
-MAPPED, READ, LOCKED = "mapped", "read", "locked"
+from ironlaw.models.llama_library import CACHE_TYPES, LOCKED, MAPPED, READ
 
 
 class CacheType(Factor):
@@ -14,7 +12,7 @@ class CacheType(Factor):
     name = "llama.cache-type"
     summary = "type of number in which keys and values are kept"
     plain = "f16"
-    levels = CACHE_TYPES
+    levels = tuple(CACHE_TYPES)
     acts_on = ActsOn.ENGINE
     may_move = "the answers by rounding; the kernels of attention; conversions of keys and values"
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.llama import LOCKED, MAPPED, READ
 from ironlaw.missing import Maybe, Missing
 
 # Packages that bring the library, the one with the steadier interface first, and where it lies in each.
@@ -33,8 +32,10 @@ _ERROR_LEVEL, _CONTINUED = 4, 5  # ggml_log_level
 _MOST_LINES = 200
 _BUFFER = re.compile(rb"(\w+) model buffer size = +([\d.]+) MiB")
 _CACHE = re.compile(rb"K \((\w+)\): .*V \((\w+)\): ")
+# How weights come into memory.
+MAPPED, READ, LOCKED = "mapped", "read", "locked"
 # ggml_type by the names that llama.cpp's tools take, where its context names types of keys and values.
-_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30}
+CACHE_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30}
 # In llama_context_params: two null pointers, both types as float16, two null pointers.
 _CACHE_AT, _CACHE_DEFAULT = 16, b"\0" * 16 + struct.pack("<2I", 1, 1) + b"\0" * 16
 # In llama_model_params: layers on a GPU, how they are split, then llama_load_mode (automatic, or mapped).
@@ -185,7 +186,7 @@ class Library:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextSize:
     """The size of a context (the tokens it holds, the tokens of a batch, its threads), the type of its keys and values,
-    and how the weights come into memory: levels of factors/llama.py.
+    and how the weights come into memory: levels of the factors llama.*.
     """
 
     tokens: int
@@ -344,7 +345,7 @@ def set_cache_type(params: ctypes.Structure, level: str, name: str) -> None:
     if raw.count(_CACHE_DEFAULT) != 1:
         raise _unknown_layout(name)
     at = raw.index(_CACHE_DEFAULT) + _CACHE_AT
-    ctypes.memmove(ctypes.addressof(params) + at, struct.pack("<2I", _TYPES[level], _TYPES[level]), 8)
+    ctypes.memmove(ctypes.addressof(params) + at, struct.pack("<2I", CACHE_TYPES[level], CACHE_TYPES[level]), 8)
 
 
 def set_load(params: ctypes.Structure, level: str, name: str) -> None:
