@@ -65,8 +65,12 @@ def decoder_graph(path: Path, sizes: Sizes | None = None) -> Path:
     to.product("logits", flow, sizes.width, sizes.vocabulary)
     held = sizes.width // sizes.heads if sizes.head_size is None else sizes.head_size
     tokens, before, after = ["batch", "sequence"], ["batch", "past_sequence"], ["batch", "total_sequence"]
-    takes = [("input_ids", 7, tokens), ("attention_mask", 7, after), ("position_ids", 7, tokens)]
-    gives = [("logits", 1, [*tokens, sizes.vocabulary])]
+    takes: list[tuple[str, int, list[Any]]] = [
+        ("input_ids", 7, tokens),
+        ("attention_mask", 7, after),
+        ("position_ids", 7, tokens),
+    ]
+    gives: list[tuple[str, int, list[Any]]] = [("logits", 1, [*tokens, sizes.vocabulary])]
     for layer in range(sizes.layers):
         for part in ("key", "value"):
             shape = [sizes.heads, None, held]

@@ -248,7 +248,7 @@ def traced(module: Any, path: Path) -> list[tuple[str, float]]:
                 outer.append(event)
 
     inputs, steps = torch.zeros(1, 3, 32, 32), schedule(wait=1, warmup=1, active=3)
-    recorded = {"schedule": steps, "on_trace_ready": keep, "record_shapes": True}
+    recorded: dict[str, Any] = {"schedule": steps, "on_trace_ready": keep, "record_shapes": True}
     with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU], **recorded) as running:
         for _ in range(5):
             module(inputs)

@@ -7,22 +7,32 @@ from typing import Any
 import torch
 
 # 299 million weights: 1196 MB in float32, several times what last-level caches hold (300 MB here).
-_BEYOND = {"hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 5, "num_attention_heads": 16}
+_BEYOND: dict[str, Any] = {
+    "hidden_size": 2048,
+    "intermediate_size": 5632,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 16,
+}
 # 0.4 million: 1.5 MB in float32, inside every last-level cache.
-_WITHIN = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
+_WITHIN: dict[str, Any] = {
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 _TOKENS = 128
 
 Made = tuple[Any, list[tuple[Any, ...]]]
 
 
-def _decoder(sizes: dict[str, int], kind: torch.dtype) -> Made:
+def _decoder(sizes: dict[str, Any], kind: torch.dtype) -> Made:
     import transformers
 
     torch.manual_seed(7)
     config = transformers.LlamaConfig(vocab_size=512, max_position_embeddings=512, tie_word_embeddings=False, **sizes)
     config.architectures = ["LlamaForCausalLM"]
     with torch.device("meta"):
-        module = transformers.LlamaForCausalLM(config)
+        module: Any = transformers.LlamaForCausalLM(config)
     module = module.to_empty(device="cpu").to(kind)
     for parameter in module.parameters():  # a tenth of the time of transformers' own initialization
         torch.nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5) if parameter.dim() > 1 else parameter.fill_(1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.language_models import Made, gguf_file
 
 # 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
-_BEYOND = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
+_BEYOND: dict[str, Any] = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
 # 0.2 million: 0.9 MB in float32, inside every last-level cache and most of level 2.
-_WITHIN = {"width": 96, "heads": 4, "hidden": 256, "layers": 2}
+_WITHIN: dict[str, Any] = {"width": 96, "heads": 4, "hidden": 256, "layers": 2}
 
 
 def beyond_in_32(to: Path) -> None:

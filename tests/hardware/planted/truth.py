@@ -117,8 +117,8 @@ def table(findings: list[Finding]) -> str:
     rows = ["| plant | planted | named | outcome | effect | false |", "|---|---|---|---|---|---|"]
     for one in findings:
         answer = ("yes" if one.named else "no") if one.plant.cause else "–"
-        planted = one.plant.cause or (f"no {one.plant.absent}" if one.plant.absent else "nothing")
-        cells = (one.plant.name, planted, answer, one.outcome, one.effect or "–",
+        stated = one.plant.cause or (f"no {one.plant.absent}" if one.plant.absent else "nothing")
+        cells = (one.plant.name, stated, answer, one.outcome, one.effect or "–",
                  ", ".join(one.false) or "–")  # fmt: skip
         rows.append(f"| {' | '.join(cells)} |")
     planted = [one for one in findings if one.plant.cause]

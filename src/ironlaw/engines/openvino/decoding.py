@@ -190,7 +190,7 @@ def _read_of(node: Any) -> tuple[int, int]:
 
 def _uses(node: Any) -> list[str]:
     """The types of the operators that read a constant, behind those that only widen or turn it."""
-    found = []
+    found: list[str] = []
     for value in node.output(0).get_target_inputs():
         reader = value.get_node()
         through = reader.get_type_name() in _WIDENING and is_constant(reader)
@@ -208,4 +208,5 @@ def _is_scale(node: Any) -> bool:
 
 
 def _largest_input(node: Any) -> int:
-    return max(math.prod(list(value.get_partial_shape().get_min_shape())) for value in node.input_values())
+    sizes: list[int] = [math.prod(list(value.get_partial_shape().get_min_shape())) for value in node.input_values()]
+    return max(sizes)
