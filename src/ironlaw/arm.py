@@ -34,8 +34,12 @@ class Arm:
         Raises:
             BadInput: the text is not a variant.
         """
-        variant = Variant.parse(text)
-        return cls(name=str(variant), variant=variant)
+        return cls.running(Variant.parse(text))
+
+    @classmethod
+    def running(cls, variant: Variant) -> Arm:
+        """The arm of a variant; one that leaves many layers in float is named by their number and a digest."""
+        return cls(name=variant.short(), variant=variant)
 
     def again(self) -> Arm:
         """The control: the same program under a second name."""

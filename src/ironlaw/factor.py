@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
 from ironlaw.code import InstructionClass
@@ -15,6 +16,9 @@ from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
     from ironlaw.program import Program
+
+
+MOST_NAMED = 2  # layers in the name of an arm that leaves them in float; a table has 80 columns
 
 
 class Direction(Enum):
@@ -66,6 +70,13 @@ class Factor:
     def left_by(self, level: str) -> tuple[str, ...]:
         """The names of the layers that a level leaves in float."""
         return ()
+
+    def short(self, level: str) -> str:
+        """The level as names of arms have it; one that leaves more than a few layers is shortened."""
+        names = self.left_by(level)
+        if len(names) <= MOST_NAMED:
+            return level
+        return f"{len(names)}-{sha256(level.encode()).hexdigest()[:4]}"
 
     def environment(self, level: str) -> Mapping[str, str]:
         """Variables that must be set before the interpreter starts; arms with any get an interpreter of their own."""

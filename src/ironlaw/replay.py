@@ -27,12 +27,22 @@ NOT_KEPT = Missing("scores of classes are compared by the top one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Photograph:
+    """Crops of one photograph among the inputs: how many, with the same top class, and the mean of their cosines."""
+
+    inputs: Positive
+    same_top: Amount = 0
+    cosine: Real = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What a changed network answered on inputs of one use, beside what the float network did.
 
     `signal` and `noise` are sums of squares over all outputs, of the float ones and of the differences; `same_top`
     counts the inputs with the same top class, `cosines` are of all outputs together, an entry for each input. `kept`
     holds some of the numbers, as `KeptAnswers` of the float network does, where the outputs are not scores of classes.
+    `photographs` has an entry for each photograph that inputs are crops of, where that is known.
     """
 
     inputs: Amount
@@ -42,6 +52,7 @@ class Given:
     cosines: tuple[Real, ...] = ()
     not_finite: Amount = 0
     kept: Maybe[str] = NOT_KEPT
+    photographs: tuple[Photograph, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,11 @@ class Variant:
                 text += "+" + FACTORS[name].alone.get(level, f"{name}={level}")
         return text
 
+    def short(self) -> str:
+        """As `str`, but a level of many names by their number and a digest: what an arm is called."""
+        shortened = {name: FACTORS[name].short(level) for name, level in self.changed}
+        return str(Variant(tuple(shortened.items())))
+
     def level(self, factor: str) -> str:
         """The level of a factor, plain or not."""
         return dict(self.changed).get(factor, FACTORS[factor].plain)

@@ -21,6 +21,7 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.points import explain_points
 from ironlaw.analysis.run_time import run_time
+from ironlaw.analysis.sensitivity.frontier import frontiers
 from ironlaw.analysis.sensitivity.layers import float_form, replayed, sensitivity
 from ironlaw.analysis.sensitivity.left import left_in_float, unlike_held_out
 from ironlaw.analysis.statistics.association import associations
@@ -246,6 +247,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         gains_by_phase=gains_by_phase(on) if trusted else (),
         sensitivities=sensitivities,
         left_in_float=left,
+        frontiers=frontiers(recording, on, sensitivities, lambda one, other: ground.evidence.compare(one, other)[0]),
     )
 
 

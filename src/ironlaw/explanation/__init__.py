@@ -14,7 +14,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation.account import Account, Executed
 from ironlaw.explanation.generation import NOT_GENERATING, GainByPhase, Generation, RateByThreads
 from ironlaw.explanation.likeness import Likeness
-from ironlaw.explanation.sensitivity import LeftInFloat, Sensitivity
+from ironlaw.explanation.sensitivity import Frontier, LeftInFloat, Sensitivity
 from ironlaw.explanation.split import Ledger, OperatorRow, Split, Term
 from ironlaw.explanation.varied import Varied
 from ironlaw.fact import Activity
@@ -345,5 +345,6 @@ class Explanation:
     source: str = ""  # what was explained, where it is no recording
     sensitivities: Mapping[str, Maybe[Sensitivity]] = field(default_factory=dict)  # by arm whose layers were replayed
     left_in_float: tuple[LeftInFloat, ...] = ()  # int8 arms with layers left in float by their names
+    frontiers: tuple[Frontier, ...] = ()  # of each engine with such arms: speed against agreement
     mixed: Maybe[tuple[Mixed, ...]] = NOT_SEARCHED  # of a search: blocks left in float, and what that is worth
     varied: Maybe[Varied] = NOT_VARIED  # by point, where the arms are at several

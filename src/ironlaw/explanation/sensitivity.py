@@ -15,10 +15,11 @@ NO_TIME = Missing("its layer is not in the ledger")
 class AnswerAgreement:
     """How far a changed network's answers are the float network's, on inputs of one use.
 
-    `agreement` is the share of inputs with the same top class, with the Clopper-Pearson interval, or where outputs are
-    no classes their mean cosine, with Student's t interval over inputs. `column` is the agreement of the output or
-    column that agrees least, where outputs are no classes; a column that dies agrees by 0. `lost` is the share of the
-    answer that is noise, of the worst column where columns are compared: noise / (2 signal).
+    `agreement` is the share of inputs with the same top class, with the exact interval, or where outputs are no classes
+    their mean cosine, with Student's t interval over inputs; both over photographs, where inputs are crops of several.
+    `column` is the agreement of the output or column that agrees least, where outputs are no classes; a column that
+    dies agrees by 0. `lost` is the share of the answer that is noise, of the worst column where columns are compared:
+    noise / (2 signal).
     """
 
     inputs: int
@@ -123,3 +124,58 @@ class LeftInFloat:
         if isinstance(ours, Missing):
             return ours
         return theirs if isinstance(theirs, Missing) else ours - theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontierArm:
+    """An int8 arm of an engine, `left` of whose layers are in float: its speed over the fastest float arm, and how far
+    its own program agrees with float.
+    """
+
+    arm: str
+    left: int
+    gain: Maybe[Estimate]
+    chosen_by: Maybe[AnswerAgreement]
+    held_out: Maybe[AnswerAgreement]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOfLayers:
+    """Layers of an arm that were left in float in a replay, which times nothing; `given_up` is the share of int8's gain
+    that the ledger has in them.
+    """
+
+    arm: str
+    floats: tuple[str, ...]
+    agreement: dict[Use, AnswerAgreement]
+    given_up: Maybe[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """The int8 arms of an engine, the fastest first, and the sets of layers that were replayed but not measured.
+
+    `least` is the agreement that was requested, `in_float` the engine's fastest float arm.
+    """
+
+    engine: str
+    in_float: Maybe[str]
+    least: float
+    arms: tuple[FrontierArm, ...]
+    sets: tuple[SetOfLayers, ...] = ()
+
+    @property
+    def reaching(self) -> tuple[FrontierArm, ...]:
+        """The arms that agree as far as was requested on held-out inputs."""
+        return tuple(one for one in self.arms if _reaches(one.held_out, self.least))
+
+    @property
+    def sets_reaching(self) -> tuple[SetOfLayers, ...]:
+        """The sets that do."""
+        return tuple(one for one in self.sets if _reaches(one.agreement.get(Use.HELD_OUT), self.least))
+
+
+def _reaches(found: Maybe[AnswerAgreement] | None, least: float) -> bool:
+    if found is None or isinstance(found, Missing) or isinstance(found.least, Missing):
+        return False
+    return found.least >= least

@@ -76,6 +76,8 @@ class Interpreters:
             if launched.interpreter is not None:
                 launched.interpreter.discard()
             return None
+        if launched is not None and launched.interpreter is not None:
+            launched.interpreter.resume()  # it was stopped while arms took turns, and is waited for now
         return launched
 
     def resume(self, cpus: Iterable[int]) -> None:

@@ -99,8 +99,12 @@ class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
 
 
 class ReplayLayers(msgspec.Struct, tag="replay", frozen=True):
-    """Replay the layers of what was prepared within a time; what else is asked is said in `ironlaw.plan.Replays`."""
+    """Replay the layers of what was prepared within a time; what else is asked is said in `ironlaw.plan.Replays`.
 
+    `arm` is the one that it was prepared for; it may leave other layers in float than the twin's own.
+    """
+
+    arm: Arm
     prepared: PreparedModel
     within_s: float
     sets: tuple[tuple[str, ...], ...] = ()

@@ -27,7 +27,6 @@ from ironlaw.measure.messages import (
     Load,
     MeasureNothing,
     Prepare,
-    ReplayLayers,
     Start,
     SurveyLayers,
     Turn,
@@ -36,13 +35,12 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.process_start import threading_environment, user_environment, with_tail
+from ironlaw.measure.replaying.host import ReplayHosts
 from ironlaw.measure.twins import Cpus, Errand, Twins
 from ironlaw.measure.warm_up import WarmUp
-from ironlaw.missing import Missing
 from ironlaw.models import hub, libraries_for, may_import
 from ironlaw.plan import Plan, Replays
 from ironlaw.program import PreparedModel
-from ironlaw.replay import Replay
 from ironlaw.telemetry import merged
 from ironlaw.variant import ENGINE, PRECISION
 
@@ -85,6 +83,9 @@ class ProcessStage:
             withheld=quiet.withheld,
             rng=random.Random(plan.seed),
             new_log=self._new_log,
+        )
+        self._replaying = ReplayHosts(
+            self._interpreters, lambda arm: self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})[0]
         )
         self._allowed = sorted(os.sched_getaffinity(0))
 
@@ -250,16 +251,10 @@ class ProcessStage:
             yield by_name[name], facts
 
     def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
-        """In an interpreter of its own, as the arm was prepared."""
+        """In a process that stays for the next one."""
         self._twins.replicate = -1
-        requests = self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})
-        failed = [one for one in self._opened(requests, self._interpreters.take(requests)) if isinstance(one, Failure)]
-        order = ReplayLayers(
-            prepared=prepared, within_s=asked.within_s, sets=asked.sets, only_answers=asked.only_answers
-        )
-        answer = failed[0] if failed else self._twins.ask(arm.name, order, PREPARE_LIMIT_S + asked.within_s)[-1]
-        yield Replay(arm=arm.name, layers=Missing(answer.reason)) if isinstance(answer, Failure) else answer
-        yield from self.stop()
+        self._interpreters.resume(self._allowed)
+        yield self._replaying.replay(arm, prepared, asked)
 
     def stop(self) -> list[Fact]:
         """Hang up on every twin, and end what does not end by itself; what arms had left running."""
@@ -273,6 +268,7 @@ class ProcessStage:
     def close(self) -> None:
         """Stop, and remove the prepared models."""
         self.stop()
+        self._replaying.close()
         self._interpreters.discard_ahead()
         self._hold.release()
         self._folder.cleanup()

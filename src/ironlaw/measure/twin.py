@@ -49,7 +49,7 @@ from ironlaw.measure.messages import (
 from ironlaw.measure.meter import TurnMeter, meter_for
 from ironlaw.measure.pool import cpus_of, move_to
 from ironlaw.measure.raised import where
-from ironlaw.measure.replaying.order import replay_layers
+from ironlaw.measure.replaying.order import OpenedReplays
 from ironlaw.measure.sampling.layers import LayerSampler
 from ironlaw.measure.sampling.turns import CodeReader
 from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
@@ -100,6 +100,7 @@ class Twin:
         self._layers: LayerReader | None = None
         self._last: Turn | None = None
         self._code: CodeReader | None = None
+        self._replays = OpenedReplays(setup, threads=self._pool_size())
         self._load_ns = 0
         self._is_away = False  # from the arm's own CPUs
         self._unloaded: list[Fact] = []  # why it could not be loaded
@@ -161,7 +162,7 @@ class Twin:
                 return [self._code_reader().turn(order, [self._take_input() for _ in range(order.inferences)])]
             case ReplayLayers():
                 self._enter_process(order.prepared.settings)
-                return [replay_layers(self._setup, order, threads=self._pool_size())]
+                return [self._replays.replay(order)]
 
     def _move(self, cpus: tuple[int, ...]) -> None:
         """Go to these CPUs, or back to the arm's own. If it never left, threads stay where the engine pinned them."""
@@ -377,8 +378,7 @@ class Twin:
 
     def _code_reader(self) -> CodeReader:
         assert self._program is not None, "code is sampled after a start"
-        if self._code is None:
-            self._code = CodeReader(self._program, self._setup.arm.name, self._setup.replicate)
+        self._code = self._code or CodeReader(self._program, self._setup.arm.name, self._setup.replicate)
         return self._code
 
     def _take_census(self) -> Census:

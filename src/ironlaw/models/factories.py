@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -55,11 +56,43 @@ def open_factory(
         given, circumstances = made.examples, (GivenExamples(count=len(made.examples)),)
         examples = inputs.Examples(turns=given, calibration=given, probes=given, circumstances=circumstances)
     else:
-        examples = inputs.from_photos(images, Preprocessing(), batch=batch, seed=seed)
+        examples = inputs.from_photos(images, _preprocessing(made.program), batch=batch, seed=seed)
     examples = inputs.fitting(made.program, examples)
     _try_out(source, made, examples.turns[0])
     opened = LoadedModel.fed(source, made.program, Provenance(text="as the factory made them"), examples)
     return replace(opened, keywords=made.keywords)
+
+
+def _preprocessing(program: Any) -> Preprocessing:
+    """How photographs are shown: as the module's `default_cfg` says, timm's way of writing that down, where it has one.
+
+    Raises:
+        BadInput: its `default_cfg` is not of square RGB images, or has a value that is none.
+    """
+    said = getattr(program, "default_cfg", None)
+    if not isinstance(said, Mapping):
+        return Preprocessing()
+    plain = Preprocessing()
+    try:
+        channels, height, width = (int(one) for one in said.get("input_size", (3, plain.crop, plain.crop)))
+        how = Preprocessing(
+            resize=math.floor(height / float(said.get("crop_pct", plain.crop / plain.resize))),
+            crop=height,
+            mean=tuple(float(one) for one in said.get("mean", plain.mean)),
+            std=tuple(float(one) for one in said.get("std", plain.std)),
+            resampling=str(said.get("interpolation", plain.resampling)),
+        )
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise BadInput(f"the module's default_cfg cannot be used: {error}", hint=_CFG_HINT) from None
+    if channels != 3 or height != width or not len(how.mean) == len(how.std) == 3 or not all(how.std):
+        raise BadInput("the module's default_cfg is not of square RGB images", hint=_CFG_HINT)
+    if how.resampling not in _RESAMPLING:
+        raise BadInput(f"the module's default_cfg interpolates by {how.resampling!r}", hint=_CFG_HINT)
+    return how
+
+
+_RESAMPLING = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
+_CFG_HINT = "as timm's: {'input_size': (3, 224, 224), 'mean': (0.5,) * 3, 'std': (0.5,) * 3, 'crop_pct': 0.875}"
 
 
 def make(source: str, *, seed: int, keywords: Mapping[str, object] | None = None, batch: int = 1) -> Made:

@@ -136,20 +136,28 @@ def crops(photos: list[Image.Image], how: Preprocessing, *, count: int, seed: in
 
     A photograph of one single colour has only one crop; then equal ones are kept.
     """
+    return [crop for _, crop in crops_in_turn(photos, how, count=count, seed=seed)]
+
+
+def crops_in_turn(
+    photos: list[Image.Image], how: Preprocessing, *, count: int, seed: int
+) -> list[tuple[int, NDArray[np.float32]]]:
+    """The same, each with the number of its photograph."""
     seen: set[bytes] = set()
-    kept: list[NDArray[np.float32]] = []
+    kept: list[tuple[int, NDArray[np.float32]]] = []
     views = _views(seed)
     spare = 4 * count  # attempts that may come out equal before equal ones are taken
     turn = 0
     while len(kept) < count:
-        square = see(photos[turn % len(photos)], next(views), how)
+        number = turn % len(photos)
+        square = see(photos[number], next(views), how)
         turn += 1
         digest = square.tobytes()
         if digest in seen and spare > 0:
             spare -= 1
             continue
         seen.add(digest)
-        kept.append(square)
+        kept.append((number, square))
     return kept
 
 

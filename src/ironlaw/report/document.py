@@ -30,6 +30,7 @@ from ironlaw.report.arms import answers_document
 from ironlaw.report.attached import next_document, operators_document
 from ironlaw.report.columns import added_arms, comparison_speedup, ordered_arms, speedup, wall_time
 from ironlaw.report.doubts import control_sentence
+from ironlaw.report.frontier import frontier_value
 from ironlaw.report.generation import gains_document, generation_document, threads_document
 from ironlaw.report.graph_diff import diff_document
 from ironlaw.report.guesses import guesses
@@ -94,6 +95,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "mixed": _mixed(explanation.mixed),
         "varied": varied_document(explanation),
         "left_in_float": [left_value(one) for one in explanation.left_in_float],
+        "frontiers": [frontier_value(one) for one in explanation.frontiers],
         "sensitivities": {arm: sensitivity_value(found) for arm, found in explanation.sensitivities.items()},
         "waterfall": [
             {

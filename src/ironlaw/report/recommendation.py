@@ -6,6 +6,7 @@ from ironlaw.explanation import NOT_SEARCHED, Comparison, Explanation, FrontPoin
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
 from ironlaw.report.columns import moved_by
+from ironlaw.report.frontier import frontier_sentences
 from ironlaw.report.left_in_float import left_sentences
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
 from ironlaw.report.words import ended
@@ -77,6 +78,7 @@ def mixed_sentences(explanation: Explanation) -> list[str]:
     where nothing was searched.
     """
     left = [sentence for one in explanation.left_in_float for sentence in left_sentences(one)]
+    left += [sentence for one in explanation.frontiers for sentence in frontier_sentences(one)]
     mixed = explanation.mixed
     if isinstance(mixed, Missing):
         return left or ([] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"])

@@ -47,7 +47,7 @@ def advise_by(adapt: Callable[[Recording], Plan]) -> Advice:
     from dataclasses import replace
 
     from ironlaw.analysis.scheduling.dimension import dimension
-    from ironlaw.analysis.scheduling.next_replicate import next_replicate
+    from ironlaw.analysis.scheduling.next_replicate import affordable, next_replicate
     from ironlaw.measure.recorder import Advice
     from ironlaw.recording import assemble
 
@@ -55,7 +55,7 @@ def advise_by(adapt: Callable[[Recording], Plan]) -> Advice:
         found = next_replicate(situation, None)
         if found.ending is not None or not situation.spent:
             return found
-        return replace(found, plan=adapt(assemble(situation.facts)))
+        return replace(found, plan=affordable(adapt(assemble(situation.facts)), situation))
 
     return Advice(next_replicate=step, dimension=partial(dimension, tests=False))
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.choose import WITHIN_S, chosen, given_up_ns, order, sets_to_try, with_choices
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.fact import Fact, Outputs
 from ironlaw.factors import FACTORS
+from ironlaw.leaving import leaves_some
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays, Schedule, with_control
@@ -95,18 +95,29 @@ def test_a_layer_without_a_time_is_counted_with_the_mean() -> None:
 def test_sets_begin_with_none_and_grow_from_the_front_of_both_orders() -> None:
     sets = sets_to_try(found(LOUD, DEAR, SLOW))
     assert sets[0] == ()
-    assert {("slow",), ("loud",)} <= set(sets)
+    assert {("slow",), ("slow", "loud"), ("slow", "loud", "dear")} <= set(sets)
     assert len(set(sets)) == len(sets)
 
 
 def test_the_sets_that_agree_and_give_up_least_time_are_chosen() -> None:
-    mixtures = (mixture((), 0.9), mixture(("dear",), 1.0), mixture(("loud",), 1.0), mixture(("slow",), 0.9))
-    assert chosen(found(LOUD, DEAR, SLOW, mixtures=mixtures), 0.99) == (("loud",), ("dear",))
+    mixtures = (mixture((), 0.9), mixture(("dear",), 1.0), mixture(("loud",), 1.0), mixture(("calm",), 0.9))
+    calm = layer("calm", lost=0.01, gained_ns=600.0)
+    assert chosen(found(LOUD, DEAR, calm, mixtures=mixtures), 0.99) == (("loud",), ("dear",))
 
 
-def test_nothing_is_chosen_where_int8_agrees_by_itself_or_no_set_does() -> None:
+def test_with_them_goes_the_set_that_agrees_most_for_half_of_the_time_given_up() -> None:
+    half = mixture(("slow",), 0.95)
+    mixtures = (mixture((), 0.9), mixture(("dear",), 1.0), mixture(("loud", "slow"), 0.9), half)
+    assert chosen(found(LOUD, DEAR, SLOW, mixtures=mixtures), 0.99) == (("dear",), ("slow",))
+
+
+def test_where_no_set_agrees_the_one_that_agrees_most_is_measured() -> None:
+    mixtures = (mixture((), 0.9), mixture(("loud",), 0.95), mixture(("dear",), 0.92))
+    assert chosen(found(LOUD, DEAR, mixtures=mixtures), 0.99)[0] == ("loud",)
+
+
+def test_nothing_is_chosen_where_int8_agrees_by_itself() -> None:
     assert chosen(found(LOUD, mixtures=(mixture((), 1.0), mixture(("loud",), 1.0))), 0.99) == ()
-    assert chosen(found(LOUD, mixtures=(mixture((), 0.9), mixture(("loud",), 0.95))), 0.99) == ()
 
 
 def test_time_given_up_adds_up() -> None:
@@ -143,7 +154,7 @@ def replayed_layer(name: str, noise: float) -> ReplayedLayer:
 
 
 LAYERS = (replayed_layer("loud", 0.1), replayed_layer("calm", 0.001))
-SETS = ((), ("loud",), ("loud", "calm"))
+SETS = ((), ("loud", "calm"), ("loud",))
 
 
 def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0) -> Recording:
@@ -160,10 +171,14 @@ def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0
     replays: dict[Replays, tuple[Fact, ...]] = {
         Replays(arm=INT8, within_s=WITHIN_S): (Replay(arm=INT8, layers=LAYERS, arm_itself=answered),),
         Replays(arm=INT8, within_s=WITHIN_S, sets=SETS): (Replay(arm=INT8, layers=apart, mixtures=mixtures),),
-        Replays(arm=MIXED, within_s=WITHIN_S, only_answers=True): (
-            Replay(arm=MIXED, layers=apart, only_answers=True, arm_itself=answered),
-        ),
     }
+    for within_s in (
+        WITHIN_S,
+        WITHIN_S / 2,
+        WITHIN_S / 3,
+    ):  # arms share the time
+        own = Replay(arm=MIXED, layers=apart, only_answers=True, arm_itself=answered)
+        replays[Replays(arm=MIXED, within_s=within_s, only_answers=True)] = (own,)
     script = Script(
         arms={
             "fp32@onnxruntime": ArmScript(user_instructions=4e8),
@@ -188,6 +203,7 @@ def test_a_search_replays_layers_then_sets_then_measures_the_smallest_set_that_a
         (True, False, INT8),
         (False, True, MIXED),
     ]
+    assert (INT8, True) in {(one.arm, one.only_answers) for one in recording.plan.replays}  # beside it, on as many
     assert MIXED in {reading.arm for reading in recording.readings}
     [left] = [one for one in explain(recording).left_in_float if one.arm == MIXED]
     assert left.layers == ("loud",)
@@ -213,10 +229,12 @@ def test_the_arm_whose_layers_were_replayed_remains_the_one_that_is_mixed() -> N
     assert SLOWER not in {one.arm for one in with_choices(turned, recording.plan).replays}
 
 
-def test_no_mixed_arm_is_measured_where_no_set_agrees() -> None:
-    recording = searched(chosen_agree=60, held_out_agree=256)
-    assert MIXED not in {arm.name for arm in recording.plan.arms}
-    assert not any(one.only_answers for one in recording.replays)
+def test_where_no_set_agrees_the_measured_arm_is_not_recommended() -> None:
+    found = explain(searched(chosen_agree=60, held_out_agree=240))
+    assert isinstance(found.recommendation, Missing) or found.recommendation.arm != MIXED
+    [frontier] = found.frontiers
+    assert {INT8, MIXED} <= {one.arm for one in frontier.arms}
+    assert not frontier.reaching
 
 
 def test_an_arm_with_a_dead_column_is_replayed_although_its_cosine_is_high() -> None:

@@ -12,7 +12,7 @@ from ironlaw.engines.onnxruntime.replay import OnnxReplayer
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import SCHEMA, Header
 from ironlaw.measure.replaying.inputs import Inputs
-from ironlaw.measure.replaying.replays import mixtures, replay
+from ironlaw.measure.replaying.replays import InFloat, mixtures, replay
 from ironlaw.recording import Recording
 from ironlaw.replay import Replay, Use
 
@@ -102,6 +102,6 @@ def test_the_layer_that_clips_held_out_inputs_is_first_in_clipping(tmp_path: Pat
 
 def test_a_mixture_without_the_planted_layers_answers_as_float_does(tmp_path: Path) -> None:
     made = replayer(tmp_path, images(8, seed=1), outlier=2)
-    found, _ = mixtures(made, inputs(), [(), ("block2", "block3")], within_s=20)
-    worse, better = (one.given[Use.HELD_OUT] for one in found)
+    found = mixtures(ARM, made, inputs(), InFloat(made), [(), ("block2", "block3")], within_s=20)
+    worse, better = (one.given[Use.HELD_OUT] for one in found.mixtures)
     assert better.noise < worse.noise / 20

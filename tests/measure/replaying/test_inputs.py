@@ -41,10 +41,11 @@ def test_where_all_inputs_calibrated_that_is_noted_and_uses_are_still_apart() ->
 def test_further_crops_of_photographs_are_none_of_those_that_calibrated_or_are_probes() -> None:
     how = Preprocessing(resize=20, crop=16)
     examples = from_photos(None, how, batch=1, seed=0)
-    crops = further_crops(model(examples.calibration, examples.probes, how), None, seed=0, count=32)
+    crops, photographs = further_crops(model(examples.calibration, examples.probes, how), None, seed=7919, count=32)
     known = {one[0].tobytes() for one in (*examples.calibration, *examples.probes)}
     assert len(crops) == 32
     assert not known & {one[0].tobytes() for one in crops}
+    assert [one for row in photographs for one in row] == [place % 10 for place in range(32)]  # ten photographs ship
 
 
 def test_crops_of_photographs_are_said_to_depend_on_each_other() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ironlaw.analysis.scheduling.costs import costs_of
 from ironlaw.analysis.scheduling.dimension import ALONE
@@ -14,11 +15,13 @@ from ironlaw.analysis.turns import times_of
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.estimate import Estimate
 from ironlaw.fact import Ending
+from ironlaw.plan import Plan
 from ironlaw.recording import Recording, assemble
 from ironlaw.situation import NextReplicate, Situation
 
 # Another replicate has to measure for this share of the last one's time at least; a shorter one would not count.
 LEAST_SHARE = 0.5
+LEAST_REPLAY_S = 5.0  # less does not open a model
 
 
 def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate:
@@ -64,6 +67,20 @@ def _least_s(situation: Situation) -> float:
     """The shortest replicate that would count."""
     last = situation.spent[-1]
     return costs_of(situation).start_s + LEAST_SHARE * last.counting_s
+
+
+def affordable(plan: Plan, situation: Situation) -> Plan:
+    """The plan with only those new replays that leave time for another two replicates, each within that time."""
+    fresh = [one for one in plan.replays if one not in situation.plan.replays]
+    if not fresh or math.isinf(situation.left_s):
+        return plan
+    spare_s = situation.left_s - 2 * _least_s(situation)
+    kept, left_s = list(situation.plan.replays), spare_s
+    for one in fresh:
+        if left_s >= LEAST_REPLAY_S:
+            kept.append(replace(one, within_s=min(one.within_s, left_s)))
+            left_s -= kept[-1].within_s
+    return replace(plan, replays=tuple(kept))
 
 
 def known_so_far(recording: Recording) -> str:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ironlaw.analysis.agreement import agreements
-from ironlaw.analysis.statistics.interval import share_interval, t_interval
+from ironlaw.analysis.statistics.interval import clustered_share_interval, share_interval, t_interval
 from ironlaw.estimate import Estimate
 from ironlaw.explanation.sensitivity import AnswerAgreement
 from ironlaw.fact import Outputs
@@ -50,9 +50,12 @@ def sqnr_db(signal: float, noise: float) -> Maybe[float]:
 def _agreement(given: Given) -> Maybe[Estimate]:
     if given.not_finite:
         return Missing("an output is not finite")
+    clusters = given.photographs
     if is_known(given.same_top):
+        if len(clusters) > 1:
+            return clustered_share_interval([(one.same_top, one.inputs) for one in clusters])
         return share_interval(given.same_top, given.inputs)
-    found = t_interval(given.cosines)
+    found = t_interval([one.cosine for one in clusters] if len(clusters) > 1 else given.cosines)
     if isinstance(found, Missing):
         return Missing("one input gives no interval")
     return Estimate(value=found.value, low=found.low, high=min(1.0, found.high))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from ironlaw.analysis.sensitivity.agreement import answer_agreement
 from ironlaw.analysis.sensitivity.layers import float_form
-from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison
 from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat, Sensitivity
 from ironlaw.factors import FACTORS
+from ironlaw.leaving import leaves_some, leaving_factor, leaving_none
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
@@ -29,8 +29,7 @@ def left_in_float(
     for arm in recording.plan.asked():
         if not leaves_some(arm):
             continue
-        factor = leaving_factor(arm)
-        base = str(arm.variant.with_level(factor, FACTORS[factor].plain))
+        base = leaving_none(arm).name
         if base not in {one.name for one in recording.plan.arms}:
             continue
         in_float = float_form(recording, base)
@@ -42,8 +41,8 @@ def left_in_float(
                 nodes=nodes,
                 base=base,
                 in_float=in_float,
-                slowdown=_ratio(compare(arm.name, base)),
-                gain=in_float if isinstance(in_float, Missing) else _ratio(compare(in_float, arm.name)),
+                slowdown=ratio_of(compare(arm.name, base)),
+                gain=in_float if isinstance(in_float, Missing) else ratio_of(compare(in_float, arm.name)),
                 base_held_out=own_answers(recording, base, Use.HELD_OUT),
                 chosen_by=own_answers(recording, arm.name, Use.CHOOSING),
                 held_out=own_answers(recording, arm.name, Use.HELD_OUT),
@@ -71,7 +70,14 @@ def _layers(arm: Arm, found: Maybe[Sensitivity]) -> tuple[tuple[str, ...], tuple
     return tuple(one.name for one in left), tuple(node for one in left for node in one.nodes)
 
 
-def _ratio(comparison: Comparison) -> Maybe[Estimate]:
+def left_names(arm: Arm) -> tuple[str, ...]:
+    """The names by which an arm leaves layers in float."""
+    factor = leaving_factor(arm)
+    return FACTORS[factor].left_by(arm.variant.level(factor)) if factor else ()
+
+
+def ratio_of(comparison: Comparison) -> Maybe[Estimate]:
+    """How many times as long the first arm of a comparison takes as the second."""
     ln_ratio = comparison.ln_ratio
     return ln_ratio.through(math.exp) if is_known(ln_ratio) else ln_ratio
 
@@ -79,15 +85,10 @@ def _ratio(comparison: Comparison) -> Maybe[Estimate]:
 def unlike_held_out(recording: Recording, left: tuple[LeftInFloat, ...], least: float) -> set[str]:
     """The arms that agree less than is requested on inputs held out from their choice.
 
-    Where layers were chosen by the shared inputs, agreement on these proves nothing: such an arm without answers on
-    held-out ones is among them.
+    The shared inputs are those that layers are chosen by, in a search or by whoever names them; agreement on these
+    proves nothing: an arm without answers on held-out ones is among them.
     """
-    were_chosen = {one.arm for one in recording.replays if one.mixtures}
-    return {
-        one.arm
-        for one in left
-        if (one.base in were_chosen if isinstance(one.held_out, Missing) else not _agrees(one.held_out, least))
-    }
+    return {one.arm for one in left if isinstance(one.held_out, Missing) or not _agrees(one.held_out, least)}
 
 
 def _agrees(held_out: AnswerAgreement, least: float) -> bool:

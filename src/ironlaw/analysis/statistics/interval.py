@@ -85,3 +85,30 @@ def share_interval(count: int, total: int, *, confidence: float = CONFIDENCE) ->
     low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
     return Estimate(value=count / total, low=low, high=high)
+
+
+def clustered_share_interval(counts: Sequence[tuple[int, int]], *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
+    """A share over clusters, each (count, total), whose members depend on each other: the exact binomial interval of as
+    many independent inputs as would scatter like the clusters do, with Student's t for the few clusters there are.
+
+    Where every cluster has the same share of 0 or 1, its scatter is unknown and taken as that of independent inputs.
+
+    Source: Korn & Graubard, Survey Methodology 24 (1998) 193.
+    """
+    from scipy.special import betaincinv
+
+    clusters = len(counts)
+    total = sum(one for _, one in counts)
+    if clusters < 2:
+        return Missing("one cluster: the spread between clusters is unknown")
+    share = sum(count for count, _ in counts) / total
+    variance = clusters / (clusters - 1) * math.fsum((count - share * one) ** 2 for count, one in counts) / total**2
+    independent = share * (1 - share) / total
+    effective = total * independent / variance if variance > 0 and independent > 0 else float(total)
+    tail = (1 - confidence) / 2
+    few = t_quantile(total - 1, 1 - tail) / t_quantile(clusters - 1, 1 - tail)
+    effective = min(effective, total) * few**2
+    hits = share * effective
+    low = float(betaincinv(hits, effective - hits + 1, tail)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, effective - hits, 1 - tail)) if hits < effective else 1.0
+    return Estimate(value=share, low=min(low, share), high=max(high, share))

@@ -16,13 +16,13 @@ from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.layers.ledger import ledger
 from ironlaw.analysis.sensitivity.layers import float_form, sensitivity
-from ironlaw.analysis.sensitivity.leaving import leaves_some, leaving_factor
 from ironlaw.analysis.turns import turns_of
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.arm import Arm
 from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
+from ironlaw.leaving import leaves_some, leaving_factor
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
@@ -30,8 +30,12 @@ from ironlaw.replay import Use
 from ironlaw.variant import ENGINE
 
 WITHIN_S = 90.0  # of one arm's replay
-SHARE = 0.15  # of the budget, that a replay may take
-_SIZES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+SHARE = 0.4  # of the budget, that all replays may take together, starting their process included
+LEAST_S = 5.0  # what a replay is begun with: less does not open a model
+# Parts of an engine's time: its layers, which need sessions of their own; sets of them; the answers of mixed arms.
+_OF_LAYERS, _PARTS = 2, 4
+# Far apart first: where the time ends before all are replayed, those that were span the whole range.
+_SIZES = (0, 8, 24, 4, 16, 48, 2, 12, 32, 1, 3, 6, 64, 96)
 # Of the mean gain of a layer: what a layer that gains less is counted with, so that its ratio stays finite.
 _LEAST_GAIN = 0.05
 # Of all noise: the layers at the end of the order, which would change nothing.
@@ -43,34 +47,49 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     if not is_trained(recording):
         return plan
     arms: list[Arm] = []
+    bases: list[str] = []
     replays = list(plan.replays)
-    budget_s = plan.schedule.budget_s
-    within_s = WITHIN_S if budget_s is None else min(WITHIN_S, SHARE * budget_s)
-    for arm in _unfit(recording):
+    unfit = _unfit(recording)
+    each_s = _each_s(recording, plan, len(unfit))
+    if each_s < LEAST_S:
+        return plan
+    for arm in unfit:
         whole = [one for one in recording.replays if one.arm == arm.name and not one.mixtures]
         if not whole:  # of an arm that was only compared, nothing is chosen
-            replays.append(Replays(arm=arm.name, within_s=within_s))
+            replays.append(Replays(arm=arm.name, within_s=min(WITHIN_S, _OF_LAYERS * each_s)))
             continue
         found = sensitivity(recording, arm.name, _times(recording, arm.name))
         if isinstance(found, Missing):
             continue
         if not found.mixtures:
             sets = sets_to_try(found)
-            replays += [Replays(arm=arm.name, within_s=within_s, sets=sets)] if len(sets) > 1 else []
+            replays += [Replays(arm=arm.name, within_s=min(WITHIN_S, each_s), sets=sets)] if len(sets) > 1 else []
         else:
-            arms += [_mixed(arm, found, floats) for floats in chosen(found, plan.agreement)]
+            made = [_mixed(arm, found, floats) for floats in chosen(found, plan.agreement)]
+            arms += made
+            bases += [arm.name] if made else []
     known = {arm.name for arm in plan.arms}
     prepared = {fact.arm for fact in recording.prepared}
-    replays += [
-        Replays(arm=arm.name, within_s=within_s, only_answers=True)
-        for arm in plan.asked()
-        if leaves_some(arm) and arm.name in prepared and arm.name not in plan.retired
-    ]
+    apart = {*plan.retired, *(one.arm for one in plan.replays if one.only_answers)}
+    mixed = [arm.name for arm in plan.asked() if leaves_some(arm) and arm.name in prepared]
+    waiting = [name for name in (*bases, *mixed) if name not in apart]
+    within_s = min(WITHIN_S, each_s / max(1, len(waiting)))
+    replays += [Replays(arm=name, within_s=within_s, only_answers=True) for name in waiting]
     return replace(
         plan,
         arms=(*plan.arms, *(arm for arm in arms if arm.name not in known)),
         replays=tuple({(one.arm, one.sets, one.only_answers): one for one in (*replays, *plan.replays)}.values()),
     )
+
+
+def _each_s(recording: Recording, plan: Plan, engines: int) -> float:
+    """What a part of the steps that are left may take: layers are two parts, sets and answers one each."""
+    budget_s = plan.schedule.budget_s
+    if budget_s is None:
+        return WITHIN_S
+    left_s = SHARE * budget_s - math.fsum(one.took_s for one in recording.replays)
+    done = sum(_OF_LAYERS if is_known(one.layers) else bool(one.mixtures) for one in recording.replays)
+    return left_s / max(1, _PARTS * engines - done)
 
 
 def order(found: Sensitivity) -> tuple[LayerAnswers, ...]:
@@ -92,23 +111,35 @@ def order(found: Sensitivity) -> tuple[LayerAnswers, ...]:
 
 
 def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
-    """Sets of layers from the front of the order, none first; both by what a layer costs for what it gains, and by what
-    it costs alone."""
+    """Sets of layers from the front of two orders, none first: by what a layer costs for what it gains, and by what it
+    costs, behind the layers that int8 makes slower, which are free to leave.
+    """
     by_worth = [one.name for one in order(found)]
-    by_loss = [one.name for one in found.layers if one.name in set(by_worth)]
+    free = [one.name for one in order(found) if not isinstance(one.gained_ns, Missing) and one.gained_ns <= 0]
+    by_loss = list(dict.fromkeys((*free, *(one.name for one in found.layers if one.name in set(by_worth)))))
     sets = {tuple(names[:size]): None for size in _SIZES if size <= len(by_worth) for names in (by_worth, by_loss)}
     return tuple(sets)
 
 
 def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
-    """The sets to measure: of those that agree as far as is requested on choosing inputs the two that give up least
-    time. None where int8 agrees by itself, or no set does.
+    """The sets to measure; none where int8 agrees by itself.
+
+    Of those that agree as far as is requested on choosing inputs the two that give up least time; where none does, the
+    one that agrees most. With them goes the one that agrees most for half of the time that the first gives up: whether
+    the request is what costs the gain is then measured as well.
     """
-    fit = [one for one in found.mixtures if _agrees(one, least)]
-    if not fit or any(not one.floats for one in fit):
+    if any(not one.floats and _agrees(one, least) for one in found.mixtures):
         return ()
-    ranked = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))
-    return tuple(one.floats for one in ranked[:2])
+    some = [one for one in found.mixtures if one.floats]
+    if not some:
+        return ()
+    fit = [one for one in some if _agrees(one, least)]
+    ranked = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))[:2]
+    ranked = ranked or [max(some, key=lambda one: (_choosing(one), -given_up_ns(found, one.floats)))]
+    half_ns = given_up_ns(found, ranked[0].floats) / 2
+    cheaper = [one for one in some if given_up_ns(found, one.floats) <= half_ns]
+    ranked += [max(cheaper, key=_choosing)] if cheaper else []
+    return tuple(dict.fromkeys(one.floats for one in ranked))
 
 
 def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
@@ -120,8 +151,15 @@ def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
 
 
 def _agrees(one: MixedAnswers, least: float) -> bool:
+    return _choosing(one)[0] >= least
+
+
+def _choosing(one: MixedAnswers) -> tuple[float, float]:
+    """How far a set agrees on the inputs to choose by, and how little of the answers is noise."""
     found = one.agreement.get(Use.CHOOSING)
-    return found is not None and is_known(found.least) and found.least >= least
+    if found is None or isinstance(found.least, Missing):
+        return -math.inf, -math.inf
+    return found.least, -found.lost
 
 
 def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
@@ -129,7 +167,7 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
     factor = leaving_factor(arm)
     names = [node for name in floats for node in nodes[name]]
     variant = arm.variant.with_level(factor, FACTORS[factor].leaving(names))
-    return Arm(name=str(variant), variant=variant)
+    return Arm.running(variant)
 
 
 def _unfit(recording: Recording) -> list[Arm]:

@@ -60,7 +60,7 @@ def mixed_arms(recording: Recording) -> tuple[Arm, ...]:
     assert base is not None, "an int8 arm loses blocks"
     levels = (ALL, leaving_float(lost.blocks))
     variants = [base.variant.with_level(FACTOR.name, level) for level in levels]
-    return tuple(Arm(name=str(variant), variant=variant) for variant in variants)
+    return tuple(Arm.running(variant) for variant in variants)
 
 
 def losing(recording: Recording) -> Maybe[Losing]:

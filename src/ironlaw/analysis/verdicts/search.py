@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.outputs import agreements_by_arm
-from ironlaw.analysis.sensitivity.leaving import leaves_some
 from ironlaw.analysis.verdicts.bench import bench, mean_of
 from ironlaw.analysis.verdicts.choose import with_choices
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixed_arms
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
+from ironlaw.leaving import leaves_some
 from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -85,7 +85,7 @@ def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
             levels.append(("threads", str(cpus)))
         for factor, level in levels:
             varied = arm.variant.with_level(factor, level)
-            made.setdefault(str(varied), replace(arm, name=str(varied), variant=varied))
+            made.setdefault(varied.short(), replace(arm, name=varied.short(), variant=varied))
     return tuple(arm for name, arm in made.items() if name not in known)
 
 

@@ -78,6 +78,9 @@ class OnnxReplayer:
     def open(self, places: Sequence[int]) -> None:
         """Sessions of the parts behind these sites, and of the two whole networks with what the parts are fed."""
         self._parts = {}
+        self._states = None
+        if not places:
+            return
         fed: dict[str, None] = {}
         for place in places:
             one = self._quantized[place]

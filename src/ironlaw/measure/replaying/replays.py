@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ironlaw.measure.replaying.inputs import Arguments, Inputs, count
+from ironlaw.measure.replaying.inputs import Arguments, Inputs, OneInput, count
 from ironlaw.measure.replaying.tally import AnswerTally, OwnTally, kept_answers
 from ironlaw.measure.replaying.tensors import Watch
 from ironlaw.missing import Missing
 from ironlaw.replay import Given, KeptAnswers, Mixture, Replay, ReplayedLayer, Use
 from ironlaw.replayer import Replayer
 
-Mixed = tuple[tuple[Mixture, ...], dict[Use, KeptAnswers]]
 MOST_KEPT = 1 << 22  # numbers of all answers together, where they are no classes
 FEWEST = 8  # inputs of a use, whatever the time
 FEWEST_OF_ROW = 64  # numbers of a row that are kept at least
@@ -40,7 +39,6 @@ def replay(
 
     As many inputs are taken as the time allows, FEWEST of each use at least.
     """
-    began_s = time.monotonic()
     sites = replayer.sites
     groups = [range(at, min(at + replayer.at_once, len(sites))) for at in range(0, len(sites), replayer.at_once)]
     chosen: Inputs | None = None
@@ -57,21 +55,20 @@ def replay(
             most = max(FEWEST_OF_ROW, MOST_KEPT // (2 * len(sites) * sum(map(len, chosen.by_use.values()))))
         states = {place: _new(replayer, place, most) for place in group}
         is_first = group is groups[0]
-        for use, some in chosen.by_use.items():
-            for arguments in some:
-                begun, rows = replayer.begin(arguments), count([arguments])
-                if is_first:
-                    references.setdefault(use, []).append(begun.in_float)
-                    whole.setdefault(use, AnswerTally(most)).add(begun.in_float, begun.in_int8, rows)
-                for place in group:
-                    _add(replayer, place, states[place], use, begun.in_float, rows)
+        for use, one in chosen.each():
+            begun = replayer.begin(one.arguments)
+            if is_first:
+                references.setdefault(use, []).append(begun.in_float)
+                tally = whole.setdefault(use, AnswerTally(most))
+                tally.add(begun.in_float, begun.in_int8, one.rows, one.photographs)
+            for place in group:
+                _add(replayer, place, states[place], use, begun.in_float, one)
         found |= {place: _layer(replayer, place, state) for place, state in states.items()}
     assert chosen is not None, "an arm that is replayed has layers"
     return Replay(
         arm=arm,
         layers=tuple(found[place] for place in sorted(found)),
         how=replayer.how,
-        took_s=time.monotonic() - began_s,
         whole={use: tally.given() for use, tally in whole.items()},
         arm_itself={} if answer is None else _answers(answer, chosen, references, most),
         float_answers=_kept(references, chosen, most),
@@ -79,39 +76,91 @@ def replay(
     )
 
 
-def compared(arm: str, replayer: Replayer, inputs: Inputs, answer: Callable[..., list[Any]]) -> Replay:
-    """An arm's own answers against the float network's, on all inputs to choose by and all that are held out."""
+class InFloat:
+    """What the float network of an arm answers, each input once."""
+
+    def __init__(self, replayer: Replayer) -> None:
+        """Nothing is run yet."""
+        self._replayer = replayer
+        self._run: Callable[[Arguments], list[Any]] | None = None
+        self._known: dict[Use, list[list[Any]]] = {}
+
+    def of(self, inputs: Inputs) -> dict[Use, list[list[Any]]]:
+        """Of these, which are the first ones of their use."""
+        if self._run is None:
+            self._run = self._replayer.mixed(frozenset(range(len(self._replayer.sites))))
+        for use, some in inputs.by_use.items():
+            known = self._known.setdefault(use, [])
+            known += [self._run(one) for one in some[len(known) :]]
+        return {use: self._known[use][: len(some)] for use, some in inputs.by_use.items()}
+
+
+def compared(
+    arm: str, inputs: Inputs, in_float: InFloat, answer: Callable[..., list[Any]], *, within_s: float
+) -> Replay:
+    """An arm's own answers against the float network's, on inputs to choose by and on those that are held out.
+
+    As many as the time allows, by what the first ones take, FEWEST of each use at least.
+    """
+    asked = _asked(inputs)
+    few = asked.first(dict.fromkeys(asked.by_use, FEWEST // 2))
     began_s = time.monotonic()
-    asked = Inputs(by_use={use: inputs.by_use[use] for use in (Use.CHOOSING, Use.HELD_OUT)})
-    in_float = replayer.mixed(frozenset(range(len(replayer.sites))))
-    references = {use: [in_float(one) for one in some] for use, some in asked.by_use.items()}
+    for use, expected in in_float.of(few).items():
+        for arguments, _ in zip(few.by_use[use], expected, strict=True):
+            answer(*arguments)
+    each_s = (time.monotonic() - began_s) / max(1, sum(map(len, few.by_use.values())))
+    asked = asked.first(_shared_out(asked, int(within_s / max(each_s, 1e-6))))
+    references = in_float.of(asked)
     most = max(FEWEST_OF_ROW, MOST_KEPT // max(1, sum(map(len, asked.by_use.values()))))
     return Replay(
         arm=arm,
         layers=Missing("only its answers were compared"),
         only_answers=True,
-        how=replayer.how,
-        took_s=time.monotonic() - began_s,
         arm_itself=_answers(answer, asked, references, most),
         float_answers=_kept(references, asked, most),
         notes=inputs.notes,
     )
 
 
-def mixtures(replayer: Replayer, inputs: Inputs, sets: Sequence[Sequence[str]], *, within_s: float) -> Mixed:
-    """The int8 network with each set of layers in float, as many sets as the time allows."""
+def mixtures(
+    arm: str, replayer: Replayer, inputs: Inputs, in_float: InFloat, sets: Sequence[Sequence[str]], *, within_s: float
+) -> Replay:
+    """The int8 network with each of the sets of layers in float; those for which there is time, at least one."""
     places = {site.name: place for place, site in enumerate(replayer.sites)}
     began_s, made = time.monotonic(), list[Mixture]()
-    in_float = replayer.mixed(frozenset(places.values()))
-    asked = Inputs(by_use={use: inputs.by_use[use] for use in (Use.CHOOSING, Use.HELD_OUT)})
-    references = {use: [in_float(one) for one in some] for use, some in asked.by_use.items()}
+    asked = _asked(inputs)
+    references = in_float.of(asked)
     most = max(FEWEST_OF_ROW, MOST_KEPT // (max(1, len(sets)) * sum(map(len, asked.by_use.values()))))
+    longest_s = 0.0
     for floats in sets:
-        if made and time.monotonic() - began_s > within_s:
+        set_s = time.monotonic()
+        if made and set_s - began_s + longest_s > within_s:
             break
         run = replayer.mixed(frozenset(places[name] for name in floats))
         made.append(Mixture(floats=tuple(floats), given=_answers(run_of(run), asked, references, most)))
-    return tuple(made), _kept(references, asked, most)
+        longest_s = max(longest_s, time.monotonic() - set_s)
+    left = len(sets) - len(made)
+    late = (f"{left} of {len(sets)} sets of layers were not replayed: the time was over",) if left else ()
+    return Replay(
+        arm=arm,
+        layers=Missing("whole mixtures were replayed"),
+        how=replayer.how,
+        float_answers=_kept(references, asked, most),
+        mixtures=tuple(made),
+        notes=(*inputs.notes, *late),
+    )
+
+
+def _asked(inputs: Inputs) -> Inputs:
+    """Without those that calibrated."""
+    return inputs.first({use: len(some) for use, some in inputs.by_use.items() if use is not Use.CALIBRATING})
+
+
+def _shared_out(inputs: Inputs, total: int) -> dict[Use, int]:
+    """How many of each use are asked, of so many together: in proportion, FEWEST at least."""
+    there = sum(map(len, inputs.by_use.values()))
+    share = min(1.0, total / max(1, there))
+    return {use: max(min(FEWEST, len(some)), int(share * len(some))) for use, some in inputs.by_use.items()}
 
 
 def _kept(references: dict[Use, list[list[Any]]], inputs: Inputs, most: int) -> dict[Use, KeptAnswers]:
@@ -128,14 +177,11 @@ def run_of(run: Callable[[Arguments], list[Any]]) -> Callable[..., list[Any]]:
 def _answers(
     answer: Callable[..., list[Any]], inputs: Inputs, references: dict[Use, list[list[Any]]], most: int
 ) -> dict[Use, Given]:
-    found: dict[Use, Given] = {}
-    for use, some in inputs.by_use.items():
-        tally = AnswerTally(most)
-        for arguments, expected in zip(some, references.get(use, []), strict=False):
-            tally.add(expected, answer(*arguments), count([arguments]))
-        if tally.inputs:
-            found[use] = tally.given()
-    return found
+    tallies = {use: AnswerTally(most) for use, some in inputs.by_use.items() if some}
+    expected = {use: iter(outputs) for use, outputs in references.items()}
+    for use, one in inputs.each():
+        tallies[use].add(next(expected[use]), answer(*one.arguments), one.rows, one.photographs)
+    return {use: tally.given() for use, tally in tallies.items()}
 
 
 def _new(replayer: Replayer, place: int, most: int) -> _SiteTally:
@@ -147,11 +193,11 @@ def _new(replayer: Replayer, place: int, most: int) -> _SiteTally:
     )
 
 
-def _add(replayer: Replayer, place: int, state: _SiteTally, use: Use, expected: list[Any], rows: int) -> None:
+def _add(replayer: Replayer, place: int, state: _SiteTally, use: Use, expected: list[Any], one: OneInput) -> None:
     flipped = replayer.flip(place)
     state.own.setdefault(use, OwnTally()).add(flipped.own_float, flipped.own_int8)
-    state.alone.setdefault(use, AnswerTally(state.most)).add(expected, flipped.alone, rows)
-    state.left.setdefault(use, AnswerTally(state.most)).add(expected, flipped.left_float, rows)
+    state.alone.setdefault(use, AnswerTally(state.most)).add(expected, flipped.alone, one.rows, one.photographs)
+    state.left.setdefault(use, AnswerTally(state.most)).add(expected, flipped.left_float, one.rows, one.photographs)
     for watch in (*state.reads, *([state.gives] if state.gives is not None else [])):
         watch.add(replayer.value_of(watch.step), use)
 

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ironlaw.fact import kept_places
 from ironlaw.missing import Maybe
-from ironlaw.replay import NO_CLASSES, NOT_KEPT, Given, KeptAnswers, Own
+from ironlaw.replay import NO_CLASSES, NOT_KEPT, Given, KeptAnswers, Own, Photograph
 
 MOST = 1e18  # of a sum of squares that a recording holds
+
+
+@dataclass(slots=True)
+class _Photograph:
+    """Sums over crops of one photograph."""
+
+    inputs: int = 0
+    same_top: int = 0
+    cosines: float = 0.0
+
+    def add_top(self, *, is_same: bool) -> None:
+        self.inputs += 1
+        self.same_top += is_same
+
+    def add_cosine(self, cosine: float) -> None:
+        self.inputs += 1
+        self.cosines += cosine
+
+    def fact(self) -> Photograph:
+        return Photograph(inputs=self.inputs, same_top=self.same_top, cosine=round(self.cosines / self.inputs, 7))
 
 
 @dataclass(slots=True)
@@ -27,9 +48,10 @@ class AnswerTally:
     has_classes: bool = True
     cosines: list[float] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
+    by_photograph: dict[int, _Photograph] = field(default_factory=dict)
 
-    def add(self, expected: list[Any], given: list[Any], rows: int) -> None:
-        """One inference: the outputs of both networks, for `rows` inputs."""
+    def add(self, expected: list[Any], given: list[Any], rows: int, photographs: Sequence[int] = ()) -> None:
+        """One inference: the outputs of both networks, for `rows` inputs; the photographs that these are crops of."""
         import numpy as np
 
         one, other = flat(expected, rows), flat(given, rows)
@@ -42,6 +64,8 @@ class AnswerTally:
         if is_classes(expected, rows):
             is_same_top = finite.all(axis=1) & (one.argmax(axis=1) == other.argmax(axis=1))
             self.same_top += int(is_same_top.sum())
+            for number, is_same in zip(photographs, is_same_top, strict=False):
+                self.by_photograph.setdefault(number, _Photograph()).add_top(is_same=bool(is_same))
         else:
             self.has_classes = False
             self.kept.append(some(other, self.most).astype("<f4"))
@@ -49,7 +73,11 @@ class AnswerTally:
         products = (one * other).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.where(lengths > 0, products / lengths, 0.0)
-        self.cosines += [float(value) for value in np.nan_to_num(found.clip(-1, 1))]
+        cosines = [float(value) for value in np.nan_to_num(found.clip(-1, 1))]
+        self.cosines += cosines
+        if not self.has_classes:
+            for number, cosine in zip(photographs, cosines, strict=False):
+                self.by_photograph.setdefault(number, _Photograph()).add_cosine(cosine)
 
     def given(self) -> Given:
         """As a fact."""
@@ -60,6 +88,7 @@ class AnswerTally:
             noise=min(self.noise, MOST),
             same_top=same,
             cosines=() if self.has_classes else tuple(round(one, 7) for one in self.cosines),
+            photographs=tuple(one.fact() for _, one in sorted(self.by_photograph.items())),
             not_finite=self.not_finite,
             kept=NOT_KEPT if self.has_classes else packed(self.kept),
         )

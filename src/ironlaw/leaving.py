@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES
 from ironlaw.factors import FACTORS
@@ -20,3 +22,21 @@ def leaves_some(arm: Arm) -> bool:
     """Whether an arm leaves layers in float by their names."""
     factor = leaving_factor(arm)
     return bool(factor) and bool(FACTORS[factor].left_by(arm.variant.level(factor)))
+
+
+def leaving_none(arm: Arm) -> Arm:
+    """The same arm with every layer as its precision has it, named after its variant."""
+    if not leaves_some(arm):
+        return arm
+    factor = leaving_factor(arm)
+    variant = arm.variant.with_level(factor, FACTORS[factor].plain)
+    return replace(arm, name=variant.short(), variant=variant)
+
+
+def float_family(arm: Arm) -> Arm:
+    """An arm that has the same float network: without what the quantization tools decide."""
+    variant = leaving_none(arm).variant
+    for name, _ in variant.changed:
+        if name.startswith("quantization."):
+            variant = variant.with_level(name, FACTORS[name].plain)
+    return replace(arm, name=variant.short(), variant=variant)
