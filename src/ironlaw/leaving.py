@@ -7,7 +7,7 @@ from dataclasses import replace
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES
 from ironlaw.factors import FACTORS
-from ironlaw.variant import ENGINE, PRECISION
+from ironlaw.variant import ENGINE, PRECISION, Variant
 
 
 def leaving_factor(arm: Arm) -> str:
@@ -40,3 +40,15 @@ def float_family(arm: Arm) -> Arm:
         if name.startswith("quantization."):
             variant = variant.with_level(name, FACTORS[name].plain)
     return replace(arm, name=variant.short(), variant=variant)
+
+
+def in_float(arm: Arm) -> Arm | None:
+    """The arm in fp32 in the same engine, without the levels that have no effect there; None for a program of a user's
+    own, for an arm in fp32, and where the engine offers no fp32.
+    """
+    fp32 = "fp32"
+    if arm.factory or arm.variant.level(PRECISION) == fp32 or fp32 not in ENGINES[arm.variant.level(ENGINE)].offers:
+        return None
+    plain = Variant.of({ENGINE: arm.variant.level(ENGINE), PRECISION: fp32})
+    kept = {name: level for name, level in arm.variant.changed if name != PRECISION and plain.takes(name)}
+    return Arm.running(Variant.of({**dict(plain.changed), **kept}))

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from ironlaw import child
 from ironlaw.arm import Arm
 from ironlaw.commands.consent import require_consent, run_its_code
 from ironlaw.commands.showing import echo
 from ironlaw.errors import ArmFailed, BadInput, offer_closest
+from ironlaw.leaving import in_float
 from ironlaw.plan import Plan, Schedule
+
+if TYPE_CHECKING:
+    from ironlaw.fact import ArmPrepared, Failure
 
 RUNS = Path("ironlaw-runs")
 EXAMPLE_LIMIT_S = 120.0
+CHECK_LIMIT_S = 300.0  # as many inferences in float as there are held-out inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +56,15 @@ class Wish:
 @click.option("--force", is_flag=True, help="Write into DIR even if it is not empty.")
 @run_its_code
 def export(arm: str, folder: Path, recording: str | None, model: str | None, **options: object) -> int:
-    """Export ARM of a recording: the model file, an example input, and infer.py, which runs without ironlaw."""
+    """Export ARM of a recording: the model file, an example input, and infer.py, which runs without ironlaw.
+
+    infer.py also checks how far the arm agrees with float, on held-out inputs that are written beside it.
+    """
     threads, force = options["threads"], bool(options["force"])
     assert threads is None or isinstance(threads, int)
     plan = of_model(arm, model) if model else of_recording(arm, recording, trusted=bool(options["run_its_code"]))
     if threads is not None:
-        plan = Plan(model=plan.model, arms=plan.arms, schedule=plan.schedule, seed=plan.seed, threads=threads)
+        plan = replace(plan, threads=threads)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
         raise BadInput(f"{folder} exists and is not empty", hint="name another folder, or add --force")
     written = write(Wish(plan=plan, folder=folder))
@@ -93,6 +103,7 @@ def of_recording(name: str, path: str | None, *, trusted: bool = False) -> Plan:
         threads=plan.threads,
         batch=plan.batch,
         images=plan.images,
+        agreement=plan.agreement,
     )
     require_consent(chosen, file, given=trusted)
     return chosen
@@ -128,7 +139,10 @@ def write(wish: Wish) -> list[str]:
                               images=wish.plan.images))  # fmt: skip
     try:
         stage.check_counters()
-        (fact,) = [one for one in stage.prepare(wish.plan.arms) if isinstance(one, ArmPrepared | Failure)]
+        reference = in_float(wish.arm)
+        arms = wish.plan.arms if reference is None else (*wish.plan.arms, reference)
+        made = [one for one in stage.prepare(arms) if isinstance(one, ArmPrepared | Failure)]
+        fact = made[0]
         if isinstance(fact, Failure):
             kind = BadInput if fact.stage == "input" else ArmFailed
             raise kind(fact.reason, hint=fact.hint)
@@ -149,10 +163,51 @@ def write(wish: Wish) -> list[str]:
         )
         for setting in exported.left_out(named):
             echo(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
-        (wish.folder / "infer.py").write_text(exported.script(named, export, arguments), encoding="utf-8")
+        checked = reference is not None and _held_out(wish, reference, made[-1])
+        least = wish.plan.agreement if checked else None
+        text = exported.script(named, export, arguments, least=least)
+        (wish.folder / "infer.py").write_text(text, encoding="utf-8")
     finally:
         stage.close()
-    return [*names, exported.EXAMPLE, "infer.py"]
+    return [*names, exported.EXAMPLE, *([exported.CHECK] if checked else []), "infer.py"]
+
+
+def _held_out(wish: Wish, reference: Arm, made: ArmPrepared | Failure) -> bool:
+    """Write held-out inputs with the float arm's answers; False, and the reason is printed, where that cannot be."""
+    from ironlaw.engines.exported import CHECK
+    from ironlaw.fact import Failure
+
+    if isinstance(made, Failure):
+        echo(f"infer.py has no check: {reference.name} cannot be prepared: {made.reason}", err=True)
+        return False
+    order = {
+        "variant": str(reference.variant),
+        "prepared": msgspec.to_builtins(made.prepared),
+        "threads": wish.plan.threads,
+        "seed": wish.plan.seed,
+        "images": wish.plan.images,
+        "file": str(wish.folder / CHECK),
+    }
+    ran = _in_child("ironlaw.measure.replaying.held_out", json.dumps(order), limit_s=CHECK_LIMIT_S)
+    if ran.returncode:
+        echo(f"infer.py has no check: {_last_line(ran.stderr)}", err=True)
+    return not ran.returncode
+
+
+def _in_child(module: str, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        child.command(module, *arguments),
+        env=child.variables(),
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason given"
 
 
 def example(prepared: Path, folder: Path) -> list[object]:
@@ -161,18 +216,8 @@ def example(prepared: Path, folder: Path) -> list[object]:
     Raises:
         ArmFailed: that process failed.
     """
-    ran = subprocess.run(
-        child.command("ironlaw.engines.exported", str(prepared), str(folder)),
-        env=child.variables(),
-        capture_output=True,
-        text=True,
-        timeout=EXAMPLE_LIMIT_S,
-        check=False,
-    )
+    ran = _in_child("ironlaw.engines.exported", str(prepared), str(folder), limit_s=EXAMPLE_LIMIT_S)
     if ran.returncode:
-        said = ran.stderr.strip().splitlines()
-        raise ArmFailed(
-            f"the example could not be written: {said[-1] if said else 'no reason given'}", hint="see above"
-        )
+        raise ArmFailed(f"the example could not be written: {_last_line(ran.stderr)}", hint="see above")
     arguments: list[object] = json.loads(ran.stdout)
     return arguments

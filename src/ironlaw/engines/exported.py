@@ -25,6 +25,7 @@ from ironlaw.models.torch_settings import Settings, statements
 from ironlaw.variant import ENGINE, PRECISION, Variant
 
 EXAMPLE = "example.npz"
+CHECK = "check.npz"  # held-out inputs and what the float network answers
 _TEMPLATES = Path(__file__).parent
 _TEMPLATE = "infer.py.jinja"
 # Levels of these are in the model, or written into every engine's script.
@@ -96,8 +97,10 @@ def _kept(named: Named) -> Settings:
     return {name: value for name, value in named.settings.items() if not (asked and name == "threads")}
 
 
-def script(named: Named, export: Export, arguments: list[Any]) -> str:
-    """The text of infer.py for what an engine exports; `arguments` as `write_example` gave them."""
+def script(named: Named, export: Export, arguments: list[Any], *, least: float | None = None) -> str:
+    """The text of infer.py for what an engine exports; `arguments` as `write_example` gave them. With `least` it checks
+    that the arm agrees with float as far as that on the inputs of check.npz.
+    """
     import jinja2
 
     variant, name = named.variant, named.variant.level(ENGINE)
@@ -121,6 +124,7 @@ def script(named: Named, export: Export, arguments: list[Any]) -> str:
         threads=variant.threads(named.threads),
         file=export.files[0],
         arguments=repr(tuple(arguments)),
+        least=least,
         **levels,
         telemetry_off=declared.telemetry_off,
         **export.values,

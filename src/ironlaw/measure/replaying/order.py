@@ -13,6 +13,7 @@ from ironlaw.measure.replaying.replays import InFloat, compared, mixtures, repla
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, open_model
 from ironlaw.models.inputs import leaves
+from ironlaw.program import Program
 from ironlaw.replay import Replay, Use
 from ironlaw.replayer import Replayer
 from ironlaw.variant import ENGINE
@@ -20,6 +21,7 @@ from ironlaw.variant import ENGINE
 if TYPE_CHECKING:
     from ironlaw.measure.messages import ReplayLayers, TwinSetup
 
+Answer = Callable[..., list[Any]]
 # Inputs on which sets of layers are asked; those held out show how far the choice flatters itself.
 ASKED = {Use.CHOOSING: 128, Use.HELD_OUT: 64}
 
@@ -85,10 +87,14 @@ class OpenedReplays:
         return self._replayer, self._in_float
 
 
-def _answering(order: ReplayLayers, model: LoadedModel, threads: int) -> Callable[..., list[Any]]:
+def _answering(order: ReplayLayers, model: LoadedModel, threads: int) -> Answer:
     """The arm's own program, from arguments to arrays."""
     variant = order.arm.variant
-    program = engine(variant.level(ENGINE)).load(variant, order.prepared, model, threads=threads)
+    return answer_of(engine(variant.level(ENGINE)).load(variant, order.prepared, model, threads=threads))
+
+
+def answer_of(program: Program) -> Answer:
+    """A program as a function from arguments to arrays."""
 
     def answer(*arguments: Any) -> list[Any]:
         with program.guard():

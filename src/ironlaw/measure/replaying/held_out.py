@@ -1,0 +1,63 @@
+"""Inputs held out from calibration and choice, beside what a float arm answers on them, as a file for a script.
+
+Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `Order` in JSON, it writes the file and
+prints how many inputs are in it: loading the float arm may need torch, which the command line does not load.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ironlaw.engines import engine
+from ironlaw.measure.replaying.inputs import SEED, further_crops
+from ironlaw.measure.replaying.order import answer_of
+from ironlaw.models import saved
+from ironlaw.models.inputs import as_array, is_array
+from ironlaw.program import PreparedModel
+from ironlaw.variant import ENGINE, Variant
+
+MOST_BYTES = 64 << 20  # of inputs; 111 crops of 224 pixels
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A prepared float arm, and the file to write."""
+
+    variant: str
+    prepared: PreparedModel
+    threads: int
+    seed: int
+    images: str | None
+    file: str
+
+
+def write_held_out(order: Order) -> int:
+    """Write the inputs, an array for each argument, and the float arm's outputs; the number of inputs."""
+    import numpy
+
+    variant = Variant.parse(order.variant)
+    model = saved.load(Path(order.prepared.path).parent, probes=True)
+    inputs = model.probes
+    if model.preprocessing is not None:
+        inputs, _ = further_crops(model, order.images, seed=order.seed + SEED)
+    first = [as_array(one).shape for one in inputs[0] if is_array(one)]
+    alike = [one for one in inputs if [as_array(each).shape for each in one if is_array(each)] == first]
+    size = sum(as_array(one).nbytes for one in inputs[0] if is_array(one))
+    taken = alike[: max(1, MOST_BYTES // max(1, size))]
+    answer = answer_of(engine(variant.level(ENGINE)).load(variant, order.prepared, model, threads=order.threads))
+    answers = [answer(*one) for one in taken]
+    arrays: dict[str, Any] = {}
+    for place, argument in enumerate(taken[0]):
+        if is_array(argument):
+            arrays[f"input{place}"] = numpy.stack([as_array(one[place]) for one in taken])
+    for place in range(len(answers[0])):
+        arrays[f"output{place}"] = numpy.stack([one[place] for one in answers])
+    numpy.savez_compressed(order.file, **arrays)
+    return len(taken)
+
+
+if __name__ == "__main__":
+    print(write_held_out(msgspec.json.decode(sys.argv[1], type=Order)))
