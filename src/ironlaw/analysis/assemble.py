@@ -21,7 +21,6 @@ from ironlaw.analysis.iron_law.misleading import misleading
 from ironlaw.analysis.layers.ledger import ledger, reached
 from ironlaw.analysis.points import explain_points
 from ironlaw.analysis.run_time import run_time
-from ironlaw.analysis.sensitivity.frontier import frontiers
 from ironlaw.analysis.sensitivity.layers import float_form, replayed, sensitivity
 from ironlaw.analysis.sensitivity.left import left_in_float, unlike_held_out
 from ironlaw.analysis.statistics.association import associations
@@ -30,6 +29,7 @@ from ironlaw.analysis.statistics.stopping import seconds_a_replicate
 from ironlaw.analysis.summaries import summarise
 from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench, cost_of_fault
+from ironlaw.analysis.verdicts.frontier import frontiers
 from ironlaw.analysis.verdicts.in_time import in_time
 from ironlaw.analysis.verdicts.judgement import NOTHING_RAN, Family, family, judge
 from ironlaw.analysis.verdicts.mixed import mixed

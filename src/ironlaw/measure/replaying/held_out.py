@@ -1,6 +1,6 @@
 """Inputs held out from calibration and choice, beside what a float arm answers on them, as a file for a script.
 
-Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `Order` in JSON, it writes the file and
+Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `HeldOutOrder` in JSON, it writes the file and
 prints how many inputs are in it: loading the float arm may need torch, which the command line does not load.
 """
 
@@ -23,7 +23,7 @@ from ironlaw.variant import ENGINE, Variant
 MOST_BYTES = 64 << 20  # of inputs; 111 crops of 224 pixels
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class HeldOutOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A prepared float arm, and the file to write."""
 
     variant: str
@@ -34,7 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
-def write_held_out(order: Order) -> int:
+def write_held_out(order: HeldOutOrder) -> int:
     """Write the inputs, an array for each argument, and the float arm's outputs; the number of inputs."""
     import numpy
 
@@ -60,4 +60,4 @@ def write_held_out(order: Order) -> int:
 
 
 if __name__ == "__main__":
-    print(write_held_out(msgspec.json.decode(sys.argv[1], type=Order)))
+    print(write_held_out(msgspec.json.decode(sys.argv[1], type=HeldOutOrder)))
