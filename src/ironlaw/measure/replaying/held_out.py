@@ -1,7 +1,7 @@
 """Inputs held out from calibration and choice, beside what a float arm answers on them, as a file for a script.
 
-Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `HeldOutOrder` in JSON, it writes the file and
-prints how many inputs are in it: loading the float arm may need torch, which the command line does not load.
+Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `HeldOutOrder` in JSON, it writes the
+file and prints how many inputs are in it: loading the float arm may need torch, which the command line does not load.
 """
 
 from __future__ import annotations
