@@ -236,8 +236,14 @@ def _inside_script(text: str) -> str:
 
 
 def _title(explanation: Explanation) -> str:
-    model = plain(explanation.plan.model if is_known(explanation.plan) else explanation.source or "a published table")
+    named = explanation.plan.model if is_known(explanation.plan) else explanation.source or "a published table"
+    model = plain(", ".join(map(_without_folders, named.split(", "))))
     return f"{model} on {plain(explanation.machine.cpu)}" if is_known(explanation.machine) else model
+
+
+def _without_folders(model: str) -> str:
+    """A file without the folders in front of it; the plan below has them."""
+    return model.rpartition("/")[2] if model.startswith(("/", "./", "../", "~")) else model
 
 
 # The field of the JSON document that each column of the table of arms shows.

@@ -26,7 +26,7 @@ from ironlaw.text import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROWS = 10  # the rows that differ most; the table below has all of them
+_ROWS = 8  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
 _LETTER = 0.0068  # of the width that a letter takes
@@ -92,10 +92,8 @@ def account_bars(comparison: Comparison, account: Account, *, name: str) -> Draw
             ax.annotate(shortened(text), (x, 1.01), xycoords="axes fraction", ha="center", va="bottom")
         grid_lines(ax, axis="x")
         title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by executed code"
-        caption = (
-            "Left: the control; right (hatched): the changed arm. The number is how much longer the changed arm is "
-        )
-        caption += "in that code. Whiskers are 95 % intervals. It locates time; only an experiment explains it."
+        caption = "Left: the control; right (hatched): the changed arm. Brackets and whiskers are 95 % intervals. "
+        caption += "Code locates time; only an experiment explains it."
         return finish(figure, name=name, title=title, caption=caption)
 
 
