@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from typing import Any
 
 import pytest
@@ -131,6 +132,40 @@ def test_files_without_a_benchmark_in_common_are_refused_with_what_they_hold() -
 def test_times_of_different_things_are_refused() -> None:
     with pytest.raises(BadInput, match=r"times a whole process, and .* one iteration of a benchmark"):
         explain_attached([file_of(json.dumps({"results": document(HYPERFINE)["results"][:1]}), "a"), fixture(PYPERF)])
+
+
+@pytest.mark.parametrize(
+    ("name", "repeats"),
+    [("hyperfine-1.15.json", 8), ("google-benchmark-1.7.json", 5), ("pytest-benchmark-5.3.json", 12)],
+)
+def test_results_that_the_tools_wrote_are_compared_with_an_interval(name: str, repeats: int) -> None:
+    (comparison,) = explained(name).comparisons
+    assert is_known(comparison.ln_ratio)
+    assert comparison.ln_ratio.low < comparison.ln_ratio.value < comparison.ln_ratio.high
+    for found in fixture(name).found:
+        assert is_known(found.times)
+        assert len(found.times.each_ns) == repeats
+
+
+def test_the_run_line_names_its_arms_apart() -> None:
+    """The names of benchmarks in one file have their file, or their parameter, in common."""
+    for name in (HYPERFINE, GOOGLE, PYTEST, "google-benchmark-1.7.json", "pytest-benchmark-5.3.json", LLAMA_TABLE):
+        explanation = explained(name)
+        assert is_known(explanation.next_run)
+        words = shlex.split(explanation.next_run.command)
+        arms = [word.partition("=")[0] for place, word in enumerate(words) if words[place - 1] == "--arm"]
+        assert len(set(arms)) == 2
+        assert not any(arm.isdecimal() for arm in arms)
+
+
+def test_outputs_of_several_runs_without_their_number_are_not_said_to_be_of_one() -> None:
+    explanation = explained("perf-stat-6.1-separated-a.csv", "perf-stat-6.1-separated-b.csv")
+    (comparison,) = explanation.comparisons
+    assert isinstance(comparison.ln_ratio, Missing)
+    assert "does not report its number of runs" in comparison.ln_ratio.reason
+    assert not any("from one run" in concern.text for concern in explanation.concerns)
+    (comparison,) = explained("perf-stat-6.1-text-a.txt", "perf-stat-6.1-text-b.txt").comparisons
+    assert is_known(comparison.ln_ratio)
 
 
 @pytest.mark.parametrize(

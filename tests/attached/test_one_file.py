@@ -45,4 +45,4 @@ def test_a_format_that_is_added_as_one_file_is_recognised_and_explained(tmp_path
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "b.txt against a.txt is 2.0" in " ".join(ran.stdout.split())
-    assert "times of a stopwatch holds times only" in " ".join(ran.stdout.split())
+    assert "times of a stopwatch hold times only" in " ".join(ran.stdout.split())

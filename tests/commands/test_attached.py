@@ -26,7 +26,7 @@ def said(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
 
 def test_two_profiles_print_operators_suspicions_lacks_and_the_next_run(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "explain", FLOAT, DYNAMIC)
-    assert "By operator and kernel (6 of 11):" in text
+    assert "By operator and kernel (6 of 12):" in text
     assert "ConvInteger 0 → 3" in text
     assert "~ Consistent with a reference kernel: 3 operators of onnxruntime-1.32-dynamic.json" in text
     assert "Doubt: the files do not show - which file, settings and version the session had" in text

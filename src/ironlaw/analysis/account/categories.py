@@ -105,7 +105,7 @@ RULES = (
     ),
     CategoryRule(
         category=Category.WAITING,
-        symbol=r"SpinPause|WorkerLoop|futex|pthread_cond_(timed)?wait|sched_yield|nanosleep|ggml_barrier|spin_wait",
+        symbol=r"SpinPause|WorkerLoop|blas_thread_server|futex|pthread_cond_(timed)?wait|sched_yield|nanosleep|ggml_barrier|spin_wait",
         example=("libc.so.6", "pthread_cond_wait"),
     ),
     # C++ exceptions: the unwinder, and what searches its tables.

@@ -137,7 +137,7 @@ def _computes_int8(seen: Observed) -> Maybe[bool]:
 
 def _row(arm: AttachedArm) -> ArmSummary:
     """The arm's row: its time, and why nothing else is known."""
-    times, gap = arm.attachment.times, Missing(f"{arm.attachment.title} holds times only")
+    times, gap = arm.attachment.times, Missing(_times_only(arm.attachment.title))
     empty = ArmSummary(
         arm=arm.name,
         inferences=Missing("the file does not report their number"),
@@ -162,6 +162,11 @@ def _row(arm: AttachedArm) -> ArmSummary:
     if isinstance(mean, Missing):
         return replace(row, wall_ns=mean)
     return replace(row, inferences=mean.count, wall_ns=mean.interval, wall_ns_once=HAS_INTERVAL)
+
+
+def _times_only(title: str) -> str:
+    """The sentence that the file has nothing but times; titles of several things have no article."""
+    return f"{title} {'holds' if title.startswith(('a ', 'an ')) else 'hold'} times only"
 
 
 def _compare(control: _Arm, changed: _Arm) -> Comparison:

@@ -24,8 +24,8 @@ def next_run(arms: Sequence[AttachedArm], comparisons: Sequence[Comparison]) -> 
     verdicts = [verdict for comparison in comparisons for verdict in comparison.causes]
     suspect = next((verdict for verdict in verdicts if _is_testable(verdict, arms)), None)
     words = ["ironlaw", "run"]
-    for arm in arms[:2]:
-        words += ["--arm", f"{_short(arm.name)}={_program(arm, arms)}"]
+    for arm, name in zip(arms[:2], _short_names([arm.name for arm in arms[:2]]), strict=True):
+        words += ["--arm", f"{name}={_program(arm, arms)}"]
     stated = {arm.attachment.stated.get(_THREADS, "") for arm in arms[:2]}
     threads = stated.pop() if len(stated) == 1 else ""
     if threads.isdecimal():
@@ -62,13 +62,29 @@ def _program(arm: AttachedArm, arms: Sequence[AttachedArm]) -> str:
     return f"{place}{suffixes[-1]}" + ("" if is_first else f"@{engine}")
 
 
-def _short(name: str) -> str:
-    """An arm's name from a file name: without folder and suffix, and without characters special to a shell or a
-    plan.
+def _short_names(names: Sequence[str]) -> list[str]:
+    """Names of arms from those of files and benchmarks, without characters special to a shell or a plan.
+
+    Without folders and suffixes; with everything, or with a number, where that would give two arms one name.
     """
+    for parts in (_of_file, _of_benchmark, _whole):
+        found = [re.sub(r"[^\w.+-]+", "-", parts(name)).strip("-+.") or "arm" for name in names]
+        if len(set(found)) == len(found) and not any(name.isdecimal() for name in found):
+            return found
+    return [f"{name}-{number}" for number, name in enumerate(found, start=1)]
+
+
+def _of_file(name: str) -> str:
     stem = re.split(r"[/\\]", name)[-1].partition(":")[0]
-    stem = re.sub(r"\.\w{1,6}$", "", stem)
-    return re.sub(r"[^\w.+-]", "-", stem) or "arm"
+    return re.sub(r"\.\w{1,6}$", "", stem)
+
+
+def _of_benchmark(name: str) -> str:
+    return name.rpartition(":")[2].strip()
+
+
+def _whole(name: str) -> str:
+    return name
 
 
 def _command(words: Sequence[str]) -> str:

@@ -173,6 +173,8 @@ def _is_count(event: str) -> bool:
 
 def _interval(wall_ns: float, output: PerfOutput) -> Maybe[Estimate]:
     """Mean of the runs with Student's t interval; perf prints the standard error of the mean in percent."""
+    if _has_uncounted_runs(output):
+        return UNCOUNTED_RUNS
     if isinstance(output.elapsed_spread, Missing):
         return ONCE
     if isinstance(output.runs, Missing):
@@ -181,6 +183,11 @@ def _interval(wall_ns: float, output: PerfOutput) -> Maybe[Estimate]:
         return ONCE
     half = t_quantile(output.runs - 1, 0.975) * output.elapsed_spread * wall_ns
     return Estimate(value=wall_ns, low=wall_ns - half, high=wall_ns + half)
+
+
+def _has_uncounted_runs(output: PerfOutput) -> bool:
+    """Whether it is of several runs, since its counters have a spread, and does not report how many."""
+    return isinstance(output.runs, Missing) and any(is_known(one.spread) for one in output.counted)
 
 
 def _compare(control: PerfArm, changed: PerfArm) -> Comparison:
@@ -210,6 +217,8 @@ def _ln_ratio(value: float, control: PerfOutput, changed: PerfOutput) -> Maybe[E
     """Welch's interval on ln(control/changed) from both relative standard errors (-r), to first order."""
     errors = (control.elapsed_spread, changed.elapsed_spread)
     runs = (control.runs, changed.runs)
+    if _has_uncounted_runs(control) or _has_uncounted_runs(changed):
+        return UNCOUNTED_RUNS
     if not (is_known(errors[0]) and is_known(errors[1])):
         return ONCE
     if not (is_known(runs[0]) and is_known(runs[1])):
