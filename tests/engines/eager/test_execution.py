@@ -367,6 +367,22 @@ def test_int8_weights_are_a_quarter_and_their_census_can_be_taken(tmp_path: Path
     assert "torchao" in ENGINES["eager"].imports("int8-weights")  # which holds the classes of the saved tensors
 
 
+def test_int4_weights_are_an_eighth_and_close_to_those_in_float(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = model_of(nn.Sequential(nn.Linear(256, 512, bias=False), nn.ReLU(), nn.Linear(512, 64)).eval(), 4, 256)
+    _, _, wide = run("fp32", model, tmp_path / "wide")
+    prepared, program, answers = run("int4-weights", model, tmp_path / "few")
+    assert sqnr_db(answers, wide) > 15
+    assert 0.12 < prepared.size_bytes / eager.state_dict_bytes(model.module) < 0.25  # a scale and zero for 32 weights
+    assert prepared.notes == ("weights of 2 layers stored in int4; products computed in float",)
+    assert program.module is not None
+
+
+def test_int4_weights_need_a_linear_layer_of_whole_groups(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="multiple of 32"):
+        run("int4-weights", model_of(nn.Sequential(nn.Linear(20, 8)).eval(), 1, 20), tmp_path)
+
+
 def test_int8_weights_need_a_linear_layer(tmp_path: Path) -> None:
     pytest.importorskip("torchao")
     with pytest.raises(ArmFailed, match="torchao takes Linear layers only"):

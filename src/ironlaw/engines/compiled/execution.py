@@ -26,7 +26,7 @@ from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
-from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_int8
+from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_few_bits
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing
@@ -73,7 +73,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         if precision == "int8-weights":
             stored = quantize_weights(module, phases)
             module = stored.module
-            widened = stored_in_int8(module) if variant.level(options.FREEZING) == "off" else 0
+            widened = stored_in_few_bits(module) if variant.level(options.FREEZING) == "off" else 0
             notes += stored.notes if widened else (*stored.notes, _FOLDED)
         with phases.timed("export"):
             exported: Any = _exported(module, arguments, model)

@@ -18,6 +18,7 @@ DECLARATION = Declaration(
         "int8-dynamic": Offer(reads=("fusion", "quantized-engine"), loads=_TORCH),
         # torchao holds the classes of its tensors, which a saved module names.
         "int8-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
+        "int4-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
         "bf16": Offer(reads=("fusion",), loads=_TORCH),
         "given": Offer(reads=("fusion", "quantized-engine"), uses=_TORCH),
     },

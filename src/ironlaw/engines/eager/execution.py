@@ -17,7 +17,7 @@ from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfl
 from ironlaw.engines.torch_modules.generation import in_phase
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.replay import TorchReplayer
-from ironlaw.engines.torch_modules.weight_only import quantize_weights
+from ironlaw.engines.torch_modules.weight_only import quantize_to_four_bits, quantize_weights
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
@@ -92,6 +92,9 @@ def _make(variant: Variant, model: LoadedModel, phases: Phases) -> eager_int8.Qu
         case "int8-weights":
             made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
             return quantize_weights(made.module, phases)
+        case "int4-weights":
+            made = eager_int8.fuse(source, phases) if fused else eager_int8.Quantized(module=source)
+            return quantize_to_four_bits(made.module, phases)
         case other:
             raise AssertionError(f"{other} is declared but was not made")
 
