@@ -21,7 +21,7 @@ class CacheType(Factor):
         return "" if level == self.plain else f"--cache-type-k {level} --cache-type-v {level}"
 
 
-class Load(Factor):
+class WeightLoading(Factor):
     """mapped: the file's pages are the weights; read: the weights are copied into memory of the process, which
     pages=huge can back with huge pages; locked: mapped, and kept from being paged out.
     """
@@ -38,4 +38,4 @@ class Load(Factor):
         return {READ: "--load-mode none, or --no-mmap in older versions", LOCKED: "--mlock"}.get(level, "")
 
 
-FACTORS = (CacheType(), Load())
+FACTORS = (CacheType(), WeightLoading())

@@ -44,7 +44,7 @@ def kept(prepared: Path) -> DecoderGraph | None:
     return msgspec.json.decode(path.read_bytes(), type=DecoderGraph) if path.exists() else None
 
 
-class Decoding:
+class GraphDecoding:
     """A session on a decoder graph in one phase: what it is fed, and what it answers."""
 
     def __init__(self, session: Any, graph: DecoderGraph, phase: Phase) -> None:

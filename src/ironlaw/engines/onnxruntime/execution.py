@@ -282,10 +282,10 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     )
 
 
-def _decoding(session: Any, path: Path, phase: Phase) -> decoding.Decoding:
+def _decoding(session: Any, path: Path, phase: Phase) -> decoding.GraphDecoding:
     graph = decoding.kept(path)
     assert graph is not None
-    return decoding.Decoding(session, graph, phase)
+    return decoding.GraphDecoding(session, graph, phase)
 
 
 def export(variant: Variant, prepared: Path) -> Export:

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from ironlaw.engines.border.text_losses import text_losses
+from ironlaw.engines.openvino import runtime_graph
 from ironlaw.engines.openvino.model import is_constant
-from ironlaw.engines.openvino.runtime_graph import executed
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models.decoder_graph import BEAM, MASK, POSITIONS, TOKENS, DecoderGraph
@@ -54,7 +54,7 @@ def keep_state(model: Any, graph: DecoderGraph) -> None:
     apply_make_stateful_transformation(model, {one.takes: one.gives for one in graph.past})
 
 
-class Decoding:
+class StatefulDecoding:
     """A request on a stateful model in one phase: what it is fed, and what it answers."""
 
     def __init__(self, compiled: Any, phase: Phase, request: Any = None) -> None:
@@ -144,7 +144,7 @@ class Decoding:
 _ALONE = "export the decoder by itself"
 
 
-def work(model: Any, decoding: Decoding, threads: int) -> dict[str, Maybe[float]]:
+def work(model: Any, decoding: StatefulDecoding, threads: int) -> dict[str, Maybe[float]]:
     """What an inference processes and reads, by the names of ironlaw/phase.py; `model` is not compiled."""
     phase = decoding.phase
     decoding.rewind()
@@ -168,7 +168,7 @@ def work(model: Any, decoding: Decoding, threads: int) -> dict[str, Maybe[float]
 
 def _bits_of_a_number(compiled: Any, kept: list[Any]) -> int:
     """Of keys and values: in the plugin's own type where it fuses them into attention, else in the state's."""
-    fused = any("KVCache" in node.layer_type for node in executed(compiled))
+    fused = any("KVCache" in node.layer_type for node in runtime_graph.executed(compiled))
     kind = compiled.get_property("KV_CACHE_PRECISION") if fused else kept[0].element_type
     return int(kind.bitwidth)
 

@@ -66,7 +66,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         with phases.timed("compile"):
             compiled = _compile(variant, path, threads)
         if phase is not None:
-            decoding.Decoding(compiled, phase).feed(*model.inputs[0])
+            decoding.StatefulDecoding(compiled, phase).feed(*model.inputs[0])
         _refuse_fixed_shape(compiled, places, model, precision)
     (folder / _PLACES).write_text(json.dumps(places))
     return PreparedModel(
@@ -216,7 +216,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         request = loaded.create_infer_request()
     places: list[int] = json.loads(path.with_name(_PLACES).read_text())
     run, phase = request.infer, Phase.read(variant.level(PHASE))
-    sequence = None if isinstance(phase, Missing) else decoding.Decoding(loaded, phase, request)
+    sequence = None if isinstance(phase, Missing) else decoding.StatefulDecoding(loaded, phase, request)
 
     def feed(*arguments: Any) -> tuple[Any, ...]:
         if sequence is not None:
@@ -238,7 +238,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         compiled = _compile(variant, path, threads, is_profiled=True)
         counted = compiled.create_infer_request()
 
-        again = None if sequence is None else decoding.Decoding(compiled, sequence.phase, counted)
+        again = None if sequence is None else decoding.StatefulDecoding(compiled, sequence.phase, counted)
 
         def one(*arguments: Any) -> Any:
             if again is None:
