@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -38,7 +39,7 @@ from ironlaw.analysis.verdicts.pareto import front
 from ironlaw.analysis.verdicts.recommend import is_fit, recommend
 from ironlaw.analysis.verdicts.scope import counted_in_scope
 from ironlaw.analysis.verdicts.unswitched import consistent, with_bounds
-from ironlaw.analysis.verdicts.untested import why_untested
+from ironlaw.analysis.verdicts.untested import reasons_untested
 from ironlaw.analysis.verdicts.waterfall import waterfall
 from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
@@ -104,6 +105,7 @@ class Ground:
     samples: dict[str, Maybe[Sampled]]
     bench: Bench
     seen: dict[str, Observed]
+    why_untested: Callable[[Comparison], Missing]
 
     @property
     def recording(self) -> Recording:
@@ -182,6 +184,7 @@ def _ground(recording: Recording, control: str, controls: int) -> Ground:
         samples=samples,
         bench=bench(recording, turns),
         seen=seen,
+        why_untested=reasons_untested(recording),
     )
 
 
@@ -316,7 +319,7 @@ def _with_causes(comparison: Comparison, ground: Ground, among: Maybe[Family]) -
         return comparison
     judged = judge(ground.bench, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
     if judged.unexplained == NOTHING_RAN:
-        why = why_untested(comparison, ground.recording)
+        why = ground.why_untested(comparison)
         judged = replace(judged, unexplained=why, unexplained_share=why)
     return replace(
         comparison,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
+
 from ironlaw.analysis.verdicts.planner import Wanted, called_for
 from ironlaw.causes import cause_of
+from ironlaw.experiment import Experiment
 from ironlaw.explanation import Comparison
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
@@ -11,13 +15,22 @@ from ironlaw.recording import Recording
 _MOST_NAMED = 3
 
 
-def why_untested(comparison: Comparison, recording: Recording) -> Missing:
+def reasons_untested(recording: Recording) -> Callable[[Comparison], Missing]:
+    """Gives the reason for a comparison of the recording.
+
+    What the readings call for takes longer to find than everything else of a comparison: it is found once, if asked.
+    """
+    called: Callable[[], list[Experiment]] = cache(partial(called_for, recording, Wanted()))
+    return partial(_why_untested, recording=recording, called=called)
+
+
+def _why_untested(comparison: Comparison, *, recording: Recording, called: Callable[[], list[Experiment]]) -> Missing:
     """The reason, with what would test something: at one point, a longer run, or other arms."""
     if recording.plan.arm(comparison.changed).point:
         return Missing("no experiment runs where a setting is varied, since a cause is tested at one point")
     arms = {comparison.control, comparison.changed}
-    called = [entry for entry in called_for(recording, Wanted()) if entry.arm in arms and not entry.excluded]
-    wanted = dict.fromkeys(entry.switches[-1] for entry in called)
+    fitting = [entry for entry in called() if entry.arm in arms and not entry.excluded]
+    wanted = dict.fromkeys(entry.switches[-1] for entry in fitting)
     titles = [f"{cause_of(switch.cause).title} ({switch})" for switch in wanted]
     if not titles:
         return Missing("no experiment ran: no reading of these arms calls for one that their engines can apply")
