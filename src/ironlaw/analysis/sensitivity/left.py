@@ -85,7 +85,7 @@ def ratio_of(comparison: Comparison) -> Maybe[Estimate]:
 def unlike_held_out(recording: Recording, left: tuple[LeftInFloat, ...], least: float) -> set[str]:
     """The arms that agree less than is requested on inputs held out from their choice.
 
-    The shared inputs are those that layers are chosen by, in a search or by whoever names them; agreement on these
+    The shared inputs are those that layers are chosen by, in a search or by the user who names them; agreement on these
     proves nothing: an arm without answers on held-out ones is among them.
     """
     return {one.arm for one in left if isinstance(one.held_out, Missing) or not _agrees(one.held_out, least)}

@@ -44,9 +44,9 @@ def write_held_out(order: HeldOutOrder) -> int:
     if model.preprocessing is not None:
         inputs, _ = further_crops(model, order.images, seed=order.seed + SEED)
     first = [as_array(one).shape for one in inputs[0] if is_array(one)]
-    alike = [one for one in inputs if [as_array(each).shape for each in one if is_array(each)] == first]
+    equal = [one for one in inputs if [as_array(each).shape for each in one if is_array(each)] == first]
     size = sum(as_array(one).nbytes for one in inputs[0] if is_array(one))
-    taken = alike[: max(1, MOST_BYTES // max(1, size))]
+    taken = equal[: max(1, MOST_BYTES // max(1, size))]
     answer = answer_of(engine(variant.level(ENGINE)).load(variant, order.prepared, model, threads=order.threads))
     answers = [answer(*one) for one in taken]
     arrays: dict[str, Any] = {}

@@ -157,7 +157,7 @@ def _asked(inputs: Inputs) -> Inputs:
 
 
 def _shared_out(inputs: Inputs, total: int) -> dict[Use, int]:
-    """How many of each use are asked, of so many together: in proportion, FEWEST at least."""
+    """Divide a total number of inputs among the uses in proportion, with at least FEWEST of each."""
     there = sum(map(len, inputs.by_use.values()))
     share = min(1.0, total / max(1, there))
     return {use: max(min(FEWEST, len(some)), int(share * len(some))) for use, some in inputs.by_use.items()}
