@@ -41,7 +41,7 @@ class PrecisionIslands(Cause):
                 f"computes {100 * arm.census['float_share']:.0f} % of its output elements in floating point, "
                 f"with {arm.census['int8_operators']:.0f} int8 operators between"
             ),
-            fix="ironlaw layers FILE lists which layers stayed float",
+            fix="see the layers that stayed float: ironlaw layers FILE, or --verbose for files of other tools",
             arm=arm.arm.name,
             weight=Weight.NOTES,
         )
