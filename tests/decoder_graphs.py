@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ironlaw.program import Program
+
 VOCABULARY = 300
 _MOST_POSITIONS = 1024
 
@@ -145,3 +147,14 @@ def in_four_bits(source: Path, to: Path, *, block: int = 32, level: int = 0) -> 
     made.process()
     onnx.save(made.model.model, str(to))
     return to
+
+
+def logits_of_both(together: Program, apart: Program) -> Any:
+    """The logits behind twelve tokens, which a program in prefill and one that decodes have to share."""
+    import numpy
+
+    tokens = together.inputs[0][0][:, :12]
+    first, second = numpy.asarray(together.compared(tokens)), numpy.asarray(apart.compared(tokens))
+    assert first.shape == (12, VOCABULARY)
+    assert float(numpy.abs(first - second).max()) < 1e-4
+    return first
