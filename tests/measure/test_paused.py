@@ -16,7 +16,7 @@ import pytest
 
 from ironlaw import child
 from ironlaw.measure import interpreters
-from ironlaw.measure.interpreters import Interpreters
+from ironlaw.measure.interpreters import Interpreters, Request
 from ironlaw.measure.supervised import Interpreter
 from ironlaw.missing import is_known
 
@@ -75,6 +75,18 @@ def test_it_is_stopped_goes_on_and_does_not_count_the_time_between(
     assert 0 < one.paused_ns(imported_ns) < imported_ns
     assert one.paused_ns(0) == 0
     assert not every.is_importing()
+
+
+def test_one_that_is_stopped_goes_on_when_it_is_taken(importing: tuple[Interpreters, Interpreter], pipe: Path) -> None:
+    """Otherwise whoever takes it waits for as long as imports may take."""
+    every, one = importing
+    every.pause()
+    os.waitid(os.P_PID, one.process.pid, os.WSTOPPED | os.WNOWAIT)
+    (launched,) = every.take([Request(environment=(), imports=("slow",), setups=())])
+    assert launched.interpreter is one
+    pipe.write_text("go on")
+    assert is_known(one.imported(limit_s=60.0))
+    one.discard()
 
 
 def test_one_that_is_stopped_can_be_ended(importing: tuple[Interpreters, Interpreter]) -> None:
