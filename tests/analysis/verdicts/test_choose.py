@@ -99,6 +99,11 @@ def test_sets_begin_with_none_and_grow_from_the_front_of_both_orders() -> None:
     assert len(set(sets)) == len(sets)
 
 
+def test_all_layers_that_cost_anything_are_one_of_the_sets() -> None:
+    many = [layer(f"block{place}", lost=0.01, gained_ns=1000.0) for place in range(20)]
+    assert 20 in {len(one) for one in sets_to_try(found(*many))}
+
+
 def test_the_sets_that_agree_and_give_up_least_time_are_chosen() -> None:
     mixtures = (mixture((), 0.9), mixture(("dear",), 1.0), mixture(("loud",), 1.0), mixture(("calm",), 0.9))
     calm = layer("calm", lost=0.01, gained_ns=600.0)

@@ -117,8 +117,9 @@ def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
     by_worth = [one.name for one in order(found)]
     free = [one.name for one in order(found) if not isinstance(one.gained_ns, Missing) and one.gained_ns <= 0]
     by_loss = list(dict.fromkeys((*free, *(one.name for one in found.layers if one.name in set(by_worth)))))
-    sets = {tuple(names[:size]): None for size in _SIZES if size <= len(by_worth) for names in (by_worth, by_loss)}
-    return tuple(sets)
+    sizes = [size for size in _SIZES if size < len(by_worth)]
+    sizes.insert(2, len(by_worth))  # where several layers each kill an output, only all of them together bring it back
+    return tuple({tuple(names[:size]): None for size in sizes for names in (by_worth, by_loss)})
 
 
 def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
