@@ -159,7 +159,7 @@ def replayed_layer(name: str, noise: float) -> ReplayedLayer:
 
 
 LAYERS = (replayed_layer("loud", 0.1), replayed_layer("calm", 0.001))
-SETS = ((), ("loud", "calm"), ("loud",))
+SETS = ((), ("loud",), ("loud", "calm"))
 
 
 def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0) -> Recording:
