@@ -110,6 +110,7 @@ def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
 
 
 CLOCK_CYCLES = "clock-cycles"  # from a chain of instructions of known latency, not from a PMU
+CLOCK_CHANGE = "clock-change"  # how many more or fewer they would be at the clock after the turn than at that before it
 
 
 def _clock_cycles(reading: Reading) -> Maybe[int]:
@@ -118,6 +119,13 @@ def _clock_cycles(reading: Reading) -> Maybe[int]:
     if isinstance(before, Missing):
         return before
     return after if isinstance(after, Missing) else reading.cpu_ns * (before + after) // 2000
+
+
+def _clock_change(reading: Reading) -> Maybe[int]:
+    before, after = reading.clock_before_mhz, reading.clock_after_mhz
+    if isinstance(before, Missing):
+        return before
+    return after if isinstance(after, Missing) else reading.cpu_ns * abs(before - after) // 1000
 
 
 # What every reading has, or says why not; by name, since a recording can hold 100,000 readings.
@@ -132,6 +140,7 @@ _QUANTITIES: dict[str, Callable[[Reading], Maybe[int]]] = {
     "waited_ns": attrgetter("waited_ns"),
     "compilations": attrgetter("compilations"),
     CLOCK_CYCLES: _clock_cycles,
+    CLOCK_CHANGE: _clock_change,
 }
 
 

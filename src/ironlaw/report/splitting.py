@@ -61,7 +61,9 @@ def split_of(comparison: Comparison) -> Split | ReadOnce | Missing:
 def term_title(term: Term, known: Collection[Term]) -> str:
     """What a term is called among the terms that are known with it."""
     if term is Term.CPU_TIME and Term.KERNEL in known:
-        return "user time"
+        return "user cycles" if Term.FREQUENCY in known else "user time"
+    if term is Term.CPU_TIME and Term.FREQUENCY in known:
+        return "cycles"
     return TERM_TITLES[term]
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ironlaw.analysis.iron_law.lmdi import Classes, Decomposition, State, decompose, log_mean
 from ironlaw.analysis.iron_law.split import counterfactuals, read_once, split_with_intervals
+from ironlaw.analysis.turns import Floats
 from ironlaw.explanation.split import Term
-from ironlaw.missing import Missing, is_known
+from ironlaw.missing import Maybe, Missing, is_known
 
 ABSENT = Missing("refused")
 amounts = st.floats(1e-3, 1e9)
@@ -47,8 +48,37 @@ def known(split: Decomposition) -> list[np.ndarray[tuple[int], np.dtype[np.float
     return [term for term in split.terms.values() if not isinstance(term, Missing)]
 
 
-def without_pmu(state: State) -> State:
-    return State(wall_ns=state.wall_ns, cpu_ns=state.cpu_ns, classes=ABSENT, kernel_time_share=state.kernel_time_share)
+def without_pmu(state: State, clock: Maybe[Floats] = ABSENT) -> State:
+    return State(
+        wall_ns=state.wall_ns,
+        cpu_ns=state.cpu_ns,
+        classes=ABSENT,
+        kernel_time_share=state.kernel_time_share,
+        clock_per_ns=clock,
+    )
+
+
+clocks = st.lists(st.floats(0.1, 6.0), min_size=3, max_size=3).map(np.array)
+
+
+@given(states(), states(), clocks, clocks)
+def test_the_terms_add_up_with_a_clock_that_no_pmu_counted(
+    control: State, changed: State, first: Floats, second: Floats
+) -> None:
+    split = decompose(without_pmu(control, first), without_pmu(changed, second))
+    assert Term.FREQUENCY in {term for term, value in split.terms.items() if not isinstance(value, Missing)}
+    scale = sum(np.abs(term) for term in known(split))
+    assert np.all(np.abs(sum(known(split)) - split.ln_ratio) <= 1e-12 * (1 + scale))
+
+
+def test_a_faster_clock_without_a_pmu_is_all_frequency_where_both_clocks_are_known() -> None:
+    slow, fast = timed(user_ns=3e6, kernel_ns=1e6, ghz=2.0), timed(user_ns=2e6, kernel_ns=2e6 / 3, ghz=3.0)
+    terms = ns(slow, fast)
+    assert terms[Term.FREQUENCY] == pytest.approx(4e6 / 3, rel=1e-12)
+    assert math.fsum(abs(value) for value in terms.values()) == pytest.approx(4e6 / 3, rel=1e-9)
+    unclocked = ns(slow, timed(user_ns=2e6, kernel_ns=2e6 / 3))
+    assert Term.FREQUENCY not in unclocked
+    assert unclocked[Term.CPU_TIME] == pytest.approx(1e6, rel=1e-12)
 
 
 @given(states(), states(), st.booleans())
@@ -180,14 +210,15 @@ def test_missing_cpu_time_makes_every_term_missing_for_that_reason() -> None:
     assert set(decompose(control, broken).terms.values()) == {ABSENT}
 
 
-def timed(*, user_ns: float, kernel_ns: float, use: float = 1.0) -> State:
-    """One replicate of which only CPU times are known."""
+def timed(*, user_ns: float, kernel_ns: float, use: float = 1.0, ghz: float | None = None) -> State:
+    """One replicate of which only CPU times are known and, if it is given, the clock."""
     cpu_ns = user_ns + kernel_ns
     return State(
         wall_ns=np.array([cpu_ns / use]),
         cpu_ns=np.array([cpu_ns]),
         classes=ABSENT,
         kernel_time_share=np.array([kernel_ns / cpu_ns]),
+        clock_per_ns=ABSENT if ghz is None else np.array([ghz]),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.iron_law.states import BY_TICK, KERNEL_BY_TIME, KERNEL_IN_FREQUENCY, TOGETHER
+from ironlaw.analysis.iron_law.states import BY_CHAIN, BY_TICK, KERNEL_BY_TIME, KERNEL_IN_FREQUENCY, TOGETHER
 from ironlaw.explanation.split import Split, Term
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
@@ -199,3 +199,46 @@ def test_rows_hold_the_stated_counts_per_inference() -> None:
     for name, value in expected.items():
         assert getattr(row, name) == pytest.approx(value, rel=1e-6), name
     assert isinstance(row.branch_misses, Missing)
+
+
+def clocked(fact: Recording, *, after: float = 1.0) -> Recording:
+    """The recording of a machine without a PMU, with the clock by a chain: after a turn that many times that before."""
+    readings = tuple(
+        replace(
+            reading,
+            clock_before_mhz=round(1000 * ARMS.get(reading.arm, FP32).ghz),
+            clock_after_mhz=round(1000 * ARMS.get(reading.arm, FP32).ghz * after),
+        )
+        for reading in fact.readings
+    )
+    return replace(fact, readings=readings)
+
+
+def test_a_steady_clock_without_a_pmu_is_a_term_and_cpu_times_are_in_cycles() -> None:
+    split = split_of(clocked(recording(ARMS, groups=(), inferences=1000)))
+    expected, times = by_hand(), (FP32, INT8)
+    per_cycle = [1 / (law.ghz * law.utilisation) for law in times]
+    user = weight(FP32.user_cycles * per_cycle[0], INT8.user_cycles * per_cycle[1]) / weight(FP32.wall_ns, INT8.wall_ns)
+    assert ln(split, Term.FREQUENCY) == pytest.approx(expected[Term.FREQUENCY], rel=1e-4)
+    assert ln(split, Term.CPU_TIME) == pytest.approx(user * math.log(FP32.user_cycles / INT8.user_cycles), rel=1e-4)
+    assert ln(split, Term.KERNEL) == pytest.approx(expected[Term.KERNEL], rel=1e-4)
+    assert BY_CHAIN in split.assumptions
+
+
+@pytest.mark.parametrize(("after", "is_term"), [(1.04, True), (1.08, False)])
+def test_a_clock_that_changes_in_turns_is_no_term(after: float, is_term: bool) -> None:
+    split = split_of(clocked(recording(ARMS, groups=(), inferences=1000), after=after))
+    assert (Term.FREQUENCY in known(split)) is is_term
+    assert (BY_CHAIN in split.assumptions) is is_term
+
+
+def test_a_clock_that_is_not_known_is_no_term() -> None:
+    split = split_of(recording(ARMS, groups=(), inferences=1000))
+    assert Term.FREQUENCY not in known(split)
+    assert BY_CHAIN not in split.assumptions
+
+
+def test_a_pmus_own_frequency_is_taken_where_there_is_one() -> None:
+    split = split_of(clocked(recording(ARMS, inferences=1000), after=1.02))
+    assert ln(split, Term.FREQUENCY) == pytest.approx(by_hand()[Term.FREQUENCY], rel=1e-5)
+    assert BY_CHAIN not in split.assumptions

@@ -42,6 +42,7 @@ class State:
     cpu_ns: Maybe[Floats]
     classes: Maybe[Classes]
     kernel_time_share: Maybe[Floats] = Missing("user and kernel time were not distinguished")
+    clock_per_ns: Maybe[Floats] = Missing("the clock was not read")  # cycles per ns, without a PMU
 
     @property
     def ln_wall(self) -> Floats:
@@ -82,7 +83,8 @@ def decompose(control: State, changed: State) -> Decomposition:
     """Split ln(control/changed) into terms without remainder, replicate by replicate.
 
     Positive means that the term makes `changed` faster. A class that only one arm has is attributed whole. Without
-    cycles the terms are user CPU time, kernel CPU time and utilisation; without CPU time there are no terms.
+    cycles the terms are user CPU time, kernel CPU time and utilisation, and the frequency where the clock is known in
+    both arms: CPU times are then in cycles. Without CPU time there are no terms.
     """
     gap = first_missing(control.cpu_ns, changed.cpu_ns)
     if gap is not None:
@@ -96,7 +98,8 @@ def decompose(control: State, changed: State) -> Decomposition:
 def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
     """User and kernel CPU time over utilisation; one term if the modes are not distinguished."""
     unsplit = first_missing(control.kernel_time_share, changed.kernel_time_share)
-    law0, law1 = (_law_of_time(state, unsplit) for state in (control, changed))
+    unclocked = first_missing(control.clock_per_ns, changed.clock_per_ns)
+    law0, law1 = (_law_of_time(state, unsplit, unclocked) for state in (control, changed))
     per_ns = 1 / log_mean(control.wall_ns, changed.wall_ns)
     user = log_mean(law0.user_wall, law1.user_wall) * per_ns
     kernel = log_mean(law0.kernel_wall, law1.kernel_wall) * per_ns
@@ -108,6 +111,9 @@ def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
     terms[Term.KERNEL] = unsplit or _kernel_term(kernel, law0, law1, per_ns)
     swapped = _swapped(law0, law1, unsplit)
     kept = {Term.INSTRUCTIONS: Term.CPU_TIME, Term.UTILISATION: Term.UTILISATION, Term.KERNEL: Term.KERNEL}
+    if unclocked is None:
+        terms[Term.FREQUENCY] = -(user + kernel) * np.log(law0.frequency / law1.frequency)
+        kept[Term.FREQUENCY] = Term.FREQUENCY
     return Decomposition(
         control=control,
         changed=changed,
@@ -116,12 +122,21 @@ def _by_cpu_time(control: State, changed: State, gap: Missing) -> Decomposition:
     )
 
 
-def _law_of_time(state: State, unsplit: Missing | None) -> _Law:
-    """The factors of a time without counted cycles: CPU time in ns replaces instructions and cycles."""
+def _law_of_time(state: State, unsplit: Missing | None, unclocked: Missing | None) -> _Law:
+    """The factors of a time without counted cycles: CPU time replaces instructions and CPI, in cycles of the clock or,
+    if that is not known, in ns.
+    """
     cpu_ns = _known(state.cpu_ns)
-    kernel = np.zeros_like(cpu_ns) if unsplit else cpu_ns * _known(state.kernel_time_share)
     one = np.ones_like(cpu_ns)
-    return _Law(instructions=cpu_ns - kernel, cpi=one, kernel=kernel, frequency=one, utilisation=cpu_ns / state.wall_ns)
+    clock = one if unclocked else _known(state.clock_per_ns)
+    kernel = np.zeros_like(cpu_ns) if unsplit else cpu_ns * clock * _known(state.kernel_time_share)
+    return _Law(
+        instructions=cpu_ns * clock - kernel,
+        cpi=one,
+        kernel=kernel,
+        frequency=clock,
+        utilisation=cpu_ns / state.wall_ns,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from ironlaw.analysis.iron_law.lmdi import NO_CYCLES, Classes, State
 from ironlaw.analysis.iron_law.topdown import slot_shares
 from ironlaw.analysis.statistics.paired import Pairs, mean_by
-from ironlaw.analysis.turns import NEVER_READ, ArmTurns, Flags, Floats, Ints, PerInference
+from ironlaw.analysis.turns import CLOCK_CHANGE, CLOCK_CYCLES, NEVER_READ, ArmTurns, Flags, Floats, Ints, PerInference
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
@@ -21,6 +21,10 @@ KERNEL_IN_FREQUENCY = (
     "the kernel's cycles were refused and its CPU time is not known apart: its part is inside the frequency term"
 )
 BY_TICK = "user and kernel time are separated by the kernel's timer tick: unbiased, but coarse over one turn"
+BY_CHAIN = "the clock frequency is that before and after each turn, by a chain of instructions of known latency"
+# A clock that changes by more during a turn, relative to itself, is not known in it; one step of 100 MHz is less.
+STEADY = 0.05
+LEAST_STEADY = 0.9  # of an arm's turns
 # Of the replicates; with fewer counted ones, the mean that is in for the others would be mostly invention.
 LEAST_COUNTED = 0.5
 
@@ -114,13 +118,19 @@ def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
         classes, assumptions = _with_shares(found.classes, arms, machine)
         by_time = _of_time_shares(arms, machine) if KERNEL_BY_TIME in found.assumptions else ()
         assumptions = (*found.assumptions, *by_time, *assumptions, *_stand_ins(arms, found.event))
-    cpu = tuple(_cpu_ns(used) for used in arms)
-    share = tuple(_kernel_time_share(used) for used in arms)
-    return States(
-        control=State(wall_ns=np.exp(pairs.ln_control), cpu_ns=cpu[0], classes=classes[0], kernel_time_share=share[0]),
-        changed=State(wall_ns=np.exp(pairs.ln_changed), cpu_ns=cpu[1], classes=classes[1], kernel_time_share=share[1]),
-        assumptions=assumptions,
+    control, changed = (
+        State(
+            wall_ns=np.exp(ln_wall),
+            cpu_ns=_cpu_ns(used),
+            classes=own,
+            kernel_time_share=_kernel_time_share(used),
+            clock_per_ns=_clock_per_ns(used),
+        )
+        for used, own, ln_wall in zip(arms, classes, (pairs.ln_control, pairs.ln_changed), strict=True)
     )
+    if isinstance(found, Missing) and is_known(control.clock_per_ns) and is_known(changed.clock_per_ns):
+        assumptions = (*assumptions, BY_CHAIN)
+    return States(control=control, changed=changed, assumptions=assumptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +220,23 @@ def _cpu_ns(used: Used) -> Maybe[Floats]:
     per_round = np.bincount(place, weights=np.log(cpu_ns)) / np.bincount(place)
     result: Floats = np.exp(mean_by(replicate[first], per_round, used.replicates))
     return result
+
+
+def _clock_per_ns(used: Used) -> Maybe[Floats]:
+    """Per replicate, the cycles per ns of CPU time by the chains around each turn, if the clock is steady in turns."""
+    cycles, change = used.column(CLOCK_CYCLES), used.column(CLOCK_CHANGE)
+    if isinstance(cycles, Missing):
+        return cycles
+    if isinstance(change, Missing):
+        return change
+    steady = float((change.value <= STEADY * cycles.value).mean())
+    if steady < LEAST_STEADY:
+        return Missing(
+            f"the clock of {used.turns.arm} was steady within {STEADY:.0%} in {steady:.0%} of its turns: "
+            f"a term needs {LEAST_STEADY:.0%}"
+        )
+    found = used.per_cpu_ns(CLOCK_CYCLES)
+    return found if isinstance(found, Missing) or (found > 0).all() else Missing("the clock read 0")
 
 
 def _kernel_time_share(used: Used) -> Maybe[Floats]:
