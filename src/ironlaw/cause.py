@@ -156,6 +156,12 @@ class Cause:
         digits = 1 if self.least_share < _SMALL_SHARE else 0
         return f"{arm.arm.name} {self.does} for {share:.{digits}%} of its time"
 
+    def consistent_beside(self, slower: Observed, faster: Observed) -> str:
+        """The readings of the slower arm beside those of the faster one that are consistent with the cause; empty if
+        there are none.
+        """
+        return ""
+
     def nodes(self, arm: Observed) -> str:
         """The nodes of an arm that show the cause, by name in parentheses; empty if none is known."""
         return ""

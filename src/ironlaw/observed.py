@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ironlaw.arm import Arm
+from ironlaw.code import InstructionClass
 from ironlaw.experiment import Switch
 from ironlaw.explanation.account import Category, Executed
 from ironlaw.factors import FACTORS
@@ -45,6 +46,7 @@ class Observed:
     compilations: Maybe[float] = Missing("were not counted")  # by torch.compile, in a counted inference
     training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = SUSPECTED_BYTES  # of the model
+    shapes: tuple[tuple[int, ...], ...] = ()  # of its inputs and outputs; none where they were not recorded
     answers_as_control: bool = False  # bit for bit, as far as that was looked at
     executed: Maybe[Executed] = Missing("code was not sampled")
     spent: Mapping[Category, float] = field(default_factory=dict)  # shares of its time by operators, where attached
@@ -89,6 +91,17 @@ class Observed:
         if isinstance(self.executed, Missing):
             return sum(self.spent.get(category, 0.0) for category in categories)
         return sum(self.executed.categories.get(category, 0.0) for category in categories)
+
+    @property
+    def code_ns(self) -> dict[tuple[str, str, InstructionClass], float]:
+        """The time per inference in each piece of code, by object, name and class; empty if code was not sampled."""
+        if isinstance(self.executed, Missing):
+            return {}
+        times: dict[tuple[str, str, InstructionClass], float] = {}
+        for one, share in self.executed.code:
+            piece = one.object, one.name, one.instructions
+            times[piece] = times.get(piece, 0.0) + share * self.wall_ns
+        return times
 
     @property
     def convolves_in_int8(self) -> bool:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from ironlaw.cause import Cause, Part
+from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
+from ironlaw.missing import Missing
 from ironlaw.observed import Observed
 
 LEAST_SUBNORMAL_SHARE = 1e-4
+_VALUES = "input"  # the factor that changes nothing but values
+_ENOUGH_SAMPLES = 200
+_LEAST_RATIO = 1.5  # an assist takes some hundred cycles; noise of a few samples is less
+_COMPUTES = (LoopWork.MULTIPLY_ADD, LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.RUNNING_MEAN)
+_NO_NUMBERS = (InstructionClass.INTEGER, InstructionClass.UNKNOWN)
 
 
 class Denormals(Cause):
@@ -17,7 +24,10 @@ class Denormals(Cause):
     mechanism = "one arm computes on subnormal numbers, which take assists"
     part = Part.FASTER
     order = 180
-    example = "`ironlaw run --arms fp32,fp32+denormals=flushed`: a net with tiny activations runs much faster flushed"
+    example = (
+        "`ironlaw run --arms fp32,fp32+denormals=flushed`: a net with tiny activations runs much faster flushed. Where "
+        "the numbers cannot be looked at, a kernel that takes longer on other values is consistent with it"
+    )
     count = "subnormal_share"
     counted_in = "share of the values computed that are subnormal"
     switches = (Switch(cause=slug, factor="denormals", level="flushed"),)
@@ -30,6 +40,55 @@ class Denormals(Cause):
     def excludes(self, arm: Observed) -> str:
         """Nothing is."""
         return "it computes no subnormal numbers" if self.count in arm.census and not self.shows(arm) else ""
+
+    def consistent_beside(self, slower: Observed, faster: Observed) -> str:
+        """The same kernels take longer on other values: nothing else about the two arms differs."""
+        if self.excludes(slower) or not _differ_in_values_only(slower, faster):
+            return ""
+        slow = _most_delayed(slower, faster)
+        if slow is None:
+            return ""
+        name, times = slow
+        return (
+            f"{name} takes {times:.1f} times as long in {slower.arm.name} as in {faster.arm.name}, with the same "
+            "instructions on inputs of the same shapes: its time depends on the values"
+        )
+
+
+def _differ_in_values_only(one: Observed, other: Observed) -> bool:
+    """Whether two arms do the same work, as far as is recorded: levels, shapes, sizes and counted operators."""
+    levels = [{**dict(arm.arm.variant.changed), _VALUES: ""} for arm in (one, other)]
+    counted = [arm.census.get("operators") for arm in (one, other)]
+    return (
+        levels[0] == levels[1]
+        and bool(one.shapes)
+        and one.shapes == other.shapes
+        and one.size_bytes == other.size_bytes
+        and (counted[0] == counted[1] or None in counted)
+    )
+
+
+def _most_delayed(slower: Observed, faster: Observed) -> tuple[str, float] | None:
+    """The kernel with most of the difference, and how many times as long it takes; None if none explains it.
+
+    The kernels that both arms execute and that are slow in one must hold half of the difference.
+    """
+    if isinstance(slower.executed, Missing) or isinstance(faster.executed, Missing):
+        return None
+    if min(slower.executed.samples, faster.executed.samples) < _ENOUGH_SAMPLES:
+        return None
+    before = faster.code_ns
+    delayed: dict[str, tuple[float, float]] = {}
+    for code, share in slower.executed.code:
+        usual_ns = before.get((code.object, code.name, code.instructions), 0.0)
+        taken_ns = share * slower.wall_ns
+        computes = code.work in _COMPUTES and code.instructions not in _NO_NUMBERS
+        if computes and usual_ns > 0 and taken_ns >= _LEAST_RATIO * usual_ns:
+            delayed[code.name] = (taken_ns - usual_ns, taken_ns / usual_ns)
+    if sum(more_ns for more_ns, _ in delayed.values()) < (slower.wall_ns - faster.wall_ns) / 2:
+        return None
+    name, (_, times) = max(delayed.items(), key=lambda item: item[1][0], default=("", (0.0, 0.0)))
+    return (name, times) if name else None
 
 
 CAUSE = Denormals()

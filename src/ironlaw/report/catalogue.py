@@ -69,7 +69,7 @@ def tested_by(cause: Cause) -> str:
         said.append("a check of every arm")
     if _overrides(cause, "bound"):
         said.append("a bound, no experiment")
-    if _overrides(cause, "consistent") or cause.does:
+    if cause.does or any(_overrides(cause, hook) for hook in ("consistent", "consistent_beside")):
         said.append("what else shows it is consistent with it" if cause.is_tested else "readings consistent with it")
     return "; ".join(said) or ("a check of the recording" if cause.part is Part.FALSE_CONCLUSION else "no experiment")
 

@@ -18,6 +18,10 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
     censuses = {fact.arm: fact.counts for fact in recording.censuses}
     nodes = {fact.arm: fact.nodes for fact in recording.censuses}
     sizes = {fact.arm: fact.prepared.size_bytes for fact in recording.prepared}
+    shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+    for answer in recording.outputs:
+        if answer.input_forms and answer.forms:
+            shapes.setdefault(answer.arm, (*answer.input_forms, *answer.forms))
     seen = {}
     for arm in recording.plan.arms:
         table = turns.get(arm.name)
@@ -38,6 +42,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
             nodes=nodes.get(arm.name, {}),
             cpus=len(fact.cpus),
             training_layers=() if isinstance(fact.training_layers, Missing) else fact.training_layers,
+            shapes=shapes.get(arm.name, ()),
             size_bytes=sizes.get(arm.name, SUSPECTED_BYTES),
         )
     return seen

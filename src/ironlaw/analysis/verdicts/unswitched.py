@@ -34,14 +34,12 @@ def consistent(
 
     A signature of the faster arm does not explain the difference.
     """
-    slower = {
-        Difference.FASTER: (control,),
-        Difference.SLOWER: (changed,),
-    }.get(comparison.difference, (control, changed))
+    divided = {Difference.FASTER: (control, changed), Difference.SLOWER: (changed, control)}.get(comparison.difference)
     tested = {verdict.cause for verdict in comparison.causes}
     found: dict[str, str] = {}
-    for arm in slower:
+    for arm in divided[:1] if divided else (control, changed):
         for slug, cause in CAUSES.items():
-            if slug not in tested and (reason := cause.consistent(arm, machine)):
+            reason = cause.consistent(arm, machine) or (cause.consistent_beside(*divided) if divided else "")
+            if slug not in tested and reason:
                 found.setdefault(slug, reason)
     return tuple(CauseVerdict(cause=slug, outcome=Outcome.CONSISTENT, reason=reason) for slug, reason in found.items())
