@@ -1,6 +1,7 @@
 """How long putting samples into categories takes: figures, not a test. `python -m benchmarks.account_speed`.
 
 Two arms of eight replicates with 512 places each, 100,000 samples in all; the second time the rules' answers are known.
+What the intervals of every explanation import before any account is made, scipy.special, is a line of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from tests.analysis.stated import Law, Noise, recording
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import sampled
+from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 
 REPLICATES, PLACES, SAMPLES = 8, 512, 100_000
@@ -44,6 +46,9 @@ def main() -> None:
     arms = ("control", "changed")
     facts = tuple(turn(arm, replicate) for arm in arms for replicate in range(REPLICATES))
     fact = replace(recording({arm: Law() for arm in arms}, Noise()), code_samples=facts)
+    began_s = time.process_time()
+    t_quantile(len(facts) - 1, 0.975)
+    print(f"what intervals import: {time.process_time() - began_s:.3f} s")
     for name in ("first", "again"):
         began_s = time.process_time()
         control, changed = (sampled(fact, arm, None) for arm in arms)
