@@ -24,8 +24,9 @@ def emulated() -> Path:
     return Path(os.environ[FOLDER])
 
 
-def test_the_tests_of_the_pmu_pass_on_an_emulated_one(emulated: Path) -> None:
-    ended = machine.run(emulated, "python3 -m pytest -p no:cacheprovider tests/hardware/test_pmu.py", limit_s=LIMIT_S)
+@pytest.mark.parametrize("tests", ["test_pmu.py", "sampled/test_cycles.py"])
+def test_the_tests_of_the_pmu_pass_on_an_emulated_one(emulated: Path, tests: str) -> None:
+    ended = machine.run(emulated, f"python3 -m pytest -p no:cacheprovider tests/hardware/{tests}", limit_s=LIMIT_S)
     assert ended.status == 0, ended.printed
     assert "passed" in ended.printed
     assert "skipped" not in ended.printed, ended.printed

@@ -31,9 +31,9 @@ TOOLS = {
 SUITE, PYTHON = "bookworm", "3.11"  # their versions belong together
 PACKAGES = ("busybox-static", "libgomp1", "libstdc++6", "linux-image-arm64", "linux-perf", "python3")
 WHEELS = (
-    "attrs", "click", "cloudpickle", "hypothesis", "iniconfig", "jinja2", "markdown-it-py", "markupsafe", "mdurl",
-    "msgspec", "numpy", "packaging", "pillow", "pluggy", "psutil", "pygments", "pytest", "rich", "scipy",
-    "sortedcontainers", "typing_extensions",
+    "attrs", "capstone", "click", "cloudpickle", "cxxfilt", "hypothesis", "iniconfig", "jinja2", "markdown-it-py",
+    "markupsafe", "mdurl", "msgspec", "numpy", "packaging", "pillow", "pluggy", "psutil", "pyelftools", "pygments",
+    "pytest", "rich", "scipy", "sortedcontainers", "typing_extensions",
 )  # fmt: skip
 # The last torch on PyPI whose wheel for Arm needs no CUDA, with what it imports: pip would resolve for this machine.
 TORCH_WHEELS = (

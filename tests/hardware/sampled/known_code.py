@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from ironlaw.code import CodeSamples
+from ironlaw.code import CodeSamples, SampledBy
 from ironlaw.measure.layers.reading import run_plain
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.pmu.known_loop import map_executable
@@ -161,6 +161,34 @@ def interpreted(known: Known) -> Infer:
     return infer
 
 
+def squares(count: int) -> int:
+    """One function of Python."""
+    total = 0
+    for number in range(count):
+        total += number * number % 7
+    return total
+
+
+def remainders(count: int) -> int:
+    """Another one."""
+    rest = 1
+    for number in range(count):
+        rest = (31 * rest + number) % 1_000_003
+    return rest
+
+
+def two_functions(known: Known) -> Infer:
+    """Both, two thirds and one third of the time or so."""
+
+    def infer() -> None:
+        for function, count in ((squares, 60_000), (remainders, 30_000)):
+            began = time.thread_time()
+            function(count)
+            known[function.__name__] = known.get(function.__name__, 0.0) + time.thread_time() - began
+
+    return infer
+
+
 def compiled(source: str, function: str, *options: str) -> Callable[[Known], Infer]:
     """A function of C++ source, by g++ in the working folder."""
 
@@ -243,12 +271,16 @@ PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     "pool": pool(2, fresh=False),
     "fresh threads": pool(2, fresh=True),
     "interpreted": interpreted,
+    "two functions": two_functions,
     "throwing": compiled(THROWING, "throwing", "-O1"),
     "scalar kernel": compiled(SCALAR, "scalar_conv", "-O2", "-fno-tree-vectorize"),
     "copying": copying,
     "int8": int8,
     "convolution": convolution,
 }
+
+
+_LONGER = {"mixed": 8, "two functions": 4}  # turns, for shares that are compared with numbers
 
 
 def refuse(number: int) -> None:
@@ -279,6 +311,9 @@ TREATMENTS: dict[str, Callable[[], None]] = {
 }
 
 
+NO_CYCLES = "no cycles"  # by the CPU clock also where a PMU could count
+
+
 def main(name: str, *treatments: str) -> None:
     """Sample a program for CPU_S after the treatments, and print the fact."""
     known: Known = {}
@@ -287,16 +322,19 @@ def main(name: str, *treatments: str) -> None:
     run_plain(program, [()])
     began = time.process_time()
     run_plain(program, [()])
-    inferences = max(1, round((8 if name == "mixed" else 1) * CPU_S / (time.process_time() - began)))
+    inferences = max(1, round(_LONGER.get(name, 1) * CPU_S / (time.process_time() - began)))
     resolver = Resolver(perf_map_path())
     # What is imported on the way must be there before the process may read less.
     CodeReader(program, name, 0, resolver=resolver).turn(CodeTurn(round=0, inferences=1), [()])
     for needed in ("elftools.elf.elffile", "cxxfilt"):
         importlib.import_module(needed)
     for treatment in treatments:
-        TREATMENTS[treatment]()
+        if treatment != NO_CYCLES:
+            TREATMENTS[treatment]()
     known.clear()
-    reader = CodeReader(program, name, 0, resolver=resolver, sampler=open_sampler(period_ns=PERIOD_NS))
+    by_perf = (SampledBy.CPU_CLOCK,) if NO_CYCLES in treatments else (SampledBy.CYCLES, SampledBy.CPU_CLOCK)
+    sampler = open_sampler(period_ns=PERIOD_NS, by_perf=by_perf)
+    reader = CodeReader(program, name, 0, resolver=resolver, sampler=sampler)
     fact = reader.turn(CodeTurn(round=0, inferences=inferences), [()] * inferences)
     perf_map_path().unlink(missing_ok=True)
     sys.stdout.buffer.write(msgspec.json.encode(known) + b"\n" + msgspec.json.encode(fact) + b"\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,16 @@ def test_int8_runs_on_its_instructions_and_not_where_they_are_capped() -> None:
 
     assert dots(sampled("int8")[0]) > 0.3
     assert dots(sampled("int8", environment=caps("avx2"))[0]) == 0.0
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="Python before 3.12 names its functions for no profiler")
+def test_the_functions_of_python_have_the_interpreters_time_as_they_measured_it() -> None:
+    """Within 3 points and three standard errors: the stack of a sample names the function that ran."""
+    fact, known = sampled("two functions")
+    assert is_known(fact.functions)
+    counts = {one.name: one.count for one in fact.functions}
+    whole = sum(counts.values())
+    for name, spent_s in known.items():
+        share = spent_s / sum(known.values())
+        allowed = 0.03 + 3 * math.sqrt(share * (1 - share) / whole)
+        assert counts[name] / whole == pytest.approx(share, abs=allowed)
