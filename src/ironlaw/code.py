@@ -12,6 +12,8 @@ from ironlaw.missing import Maybe, Missing
 class InstructionClass(Enum):
     """The widest kind of arithmetic in the loop around a sample; the value is its name in machine-readable output."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum hashes its name in Python
+
     AMX = "amx"
     VNNI = "vnni"  # dot products of bytes or words: VPDPBUSD and its family, EVEX and VEX
     AVX512_BF16 = "avx512-bf16"
@@ -32,6 +34,8 @@ class InstructionClass(Enum):
 class LoopWork(Enum):
     """What the loop around a sample does, by its most specific instruction."""
 
+    __hash__ = object.__hash__  # each member is one object; Enum hashes its name in Python
+
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
     MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
     RUNNING_MEAN = "running-mean"  # divides by a counter: Welford's mean and variance
@@ -44,6 +48,8 @@ class LoopWork(Enum):
 
 class SampleMode(Enum):
     """The mode of the CPU when the sample was taken."""
+
+    __hash__ = object.__hash__  # each member is one object; Enum hashes its name in Python
 
     USER = "user"
     KERNEL = "kernel"
@@ -77,6 +83,15 @@ class CodeSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PythonFunction:
+    """Samples in the interpreter's own code while it ran one Python function, in inferences of their own."""
+
+    name: str  # qualified; empty where the stack showed none
+    file: str  # name without its folder
+    count: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSamples:
     """One sampling turn: the code that the threads of an arm executed during its inferences.
 
@@ -99,3 +114,4 @@ class CodeSamples:
     lost: Amount = 0
     unsampled_ns: Amount = 0  # part of `cpu_ns`: of threads that started while sampling, and could not be sampled
     sites: Maybe[tuple[CodeSite, ...]] = Missing("were not taken")
+    functions: Maybe[tuple[PythonFunction, ...]] = Missing("the interpreter's functions were not sampled")

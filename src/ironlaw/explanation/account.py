@@ -9,11 +9,13 @@ from enum import Enum
 
 from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.estimate import Estimate
-from ironlaw.missing import Maybe
+from ironlaw.missing import Maybe, Missing
 
 
 class Category(Enum):
     """What a piece of code is for. Every sample has exactly one category; reports list them in this order."""
+
+    __hash__ = object.__hash__  # each member is one object; Enum hashes its name in Python
 
     MATRIX = "matrix kernels"
     DEPTHWISE = "depth-wise kernels"
@@ -90,6 +92,18 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionShare:
+    """The share of an arm's time that the interpreter spent on one Python function, by samples of their own.
+
+    The shares of all functions add up to the share of the category. `name` is empty where the stack showed none.
+    """
+
+    name: str
+    file: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
     """What one arm executed: shares of its time by category, and by instruction class. Each of the two adds up to 1.
 
@@ -107,3 +121,4 @@ class Executed:
     float_samples: int
     adds: Maybe[Estimate]
     kernel_seen: bool
+    functions: Maybe[tuple[FunctionShare, ...]] = Missing("the interpreter's functions were not sampled")

@@ -9,7 +9,7 @@ from ironlaw.causes import cause_of
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Difference, Outcome
-from ironlaw.explanation.account import Account, AccountRow, CategoryRow, Code, Executed
+from ironlaw.explanation.account import Account, AccountRow, CategoryRow, Code, Executed, FunctionShare
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.quantity import MILLISECONDS, PERCENT, TIME, number, percent, scale_for, shown, with_unit
 from ironlaw.text import plain
@@ -128,6 +128,14 @@ def code_kind(code: Code) -> str:
     return f"{code.category.value}, {CLASS_NAMES[code.instructions]}"
 
 
+def function_name(function: FunctionShare) -> str:
+    """A Python function as it is listed: its qualified name, and its file where it is of one."""
+    if not function.name:
+        return "not known"
+    is_of_file = function.file and not function.file.startswith("<")
+    return plain(f"{function.name} ({function.file})" if is_of_file else function.name)
+
+
 def share_cell(share: float) -> str:
     """A share, for a column, to a tenth of a per cent."""
     return with_unit(f"{share / PERCENT.size:.1f}", PERCENT)
@@ -201,7 +209,17 @@ def executed_document(executed: Maybe[Executed]) -> Any:
         "replicates": executed.replicates,
         "kernel_sampled": executed.kernel_seen,
         "sampling_adds": {"missing": adds.reason} if isinstance(adds, Missing) else _ends(adds),
+        "python_functions": _functions_document(executed.functions),
     }
+
+
+def _functions_document(functions: Maybe[tuple[FunctionShare, ...]]) -> Any:
+    if isinstance(functions, Missing):
+        return {"missing": functions.reason}
+    return [
+        {"function": one.name or None, "file": one.file or None, "share": one.share}
+        for one in functions[:_CODE_OF_DOCUMENT]
+    ]
 
 
 def code_of_document(code: Code, share: float) -> dict[str, Any]:

@@ -163,6 +163,8 @@ RULES = (
     _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics|_mvn_", "jit_uni_mvn_kernel_f32"),
     _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
     _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
+    # CPython's perf trampolines, through which it calls each function where a program activated them.
+    _jit(Category.INTERPRETER, r"^py::", "py::Module.forward:module.py"),
     # OpenVINO compiles runs of elementwise operators into one kernel.
     _jit(Category.ELEMENTWISE, r"^jit_snippet", "jit_snippet"),
     # FBGEMM and ggml, whose kernels carry the names of formats and of what surrounds them.

@@ -13,6 +13,7 @@ import numpy as np
 from ironlaw.analysis.account.categories import is_nameless
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.analysis.account.operators import Functions, functions_by_operator, judged
+from ironlaw.analysis.account.python_functions import shares_of_functions
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.turns import ArmTurns, Floats
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork
@@ -180,6 +181,7 @@ def _executed(taken: Sequence[CodeSamples], kept: Sequence[_Replicate], *, kerne
         float_samples=works[LoopWork.MULTIPLY_ADD],
         adds=_added(taken),
         kernel_seen=kernel_seen,
+        functions=shares_of_functions(taken, categories.get(Category.INTERPRETER, 0.0)),
     )
 
 

@@ -54,6 +54,11 @@ class AddressSpace:
         """As it is now."""
         return cls(Path("/proc/self/maps").read_text(errors="replace"))
 
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The executable mappings, by address."""
+        return tuple(self._regions)
+
     def region(self, pointer: int) -> Region | None:
         """The mapping a pointer lies in; None where there is none any more."""
         place = bisect.bisect_right(self._starts, pointer) - 1

@@ -19,9 +19,10 @@ from ironlaw.measure.pmu.perf_event import PERF_SYSCALL_NUMBERS
 
 # linux/perf_event.h
 _EVENTS = {SampledBy.CPU_CLOCK: (1, 0), SampledBy.CYCLES: (0, 0)}  # type and config: SOFTWARE, HARDWARE
-_SAMPLE_IP, _SAMPLE_TID, _SAMPLE_TIME = 1 << 0, 1 << 1, 1 << 2
+_SAMPLE_IP, _SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_STACK_USER = 1 << 0, 1 << 1, 1 << 2, 1 << 13
 _DISABLED, _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HV, _USE_CLOCKID = 1 << 0, 1 << 1, 1 << 5, 1 << 6, 1 << 25
-_CLOCKID_AT, _CLOCK_MONOTONIC = 92, 1  # offset of perf_event_attr.clockid; linux/time.h
+_STACK_USER_AT = 88  # offset of perf_event_attr.sample_stack_user, with clockid behind it
+_CLOCK_MONOTONIC = 1  # linux/time.h
 _ENABLE, _DISABLE, _SET_OUTPUT = 0x2400, 0x2401, 0x2405
 _CLOSE_ON_EXEC = 1 << 3
 _ATTR_SIZE = 112
@@ -30,10 +31,12 @@ _CPUMODE_MASK, _CPUMODE_KERNEL = 7, 1
 _DATA_HEAD, _DATA_TAIL = 1024, 1032  # offsets in struct perf_event_mmap_page
 _HEADER = struct.Struct("=IHH")
 _BODY = struct.Struct("=QIIQ")
+_LENGTH = struct.Struct("=Q")
 _LOST = struct.Struct("=QQ")
 # A sample takes 32 bytes: 64 pages of 4 KiB hold 8191, 24 s of a CPU at 333 a second. Less where the memory that an
 # ordinary user may lock for this (kernel.perf_event_mlock_kb) is taken.
 _RING_PAGES = (64, 16, 4)
+_STACK_RING_PAGES = (1024, 64, 16)  # with 8 KiB of its stack, a sample takes two
 # File descriptors: one for each thread and CPU. With more, threads that start while sampling are not sampled.
 _MOST_EVENTS = 256
 _ANY_CPU = -1
@@ -56,6 +59,7 @@ class Sample:
     thread: int
     time_ns: int
     in_kernel: bool
+    stack: bytes = b""  # of the thread in user mode, from the word pushed last on, where it was requested
 
 
 @dataclass(slots=True)
@@ -72,11 +76,18 @@ class PerfSampler:
     """
 
     def __init__(
-        self, *, period_ns: int, kernel: bool = True, by: SampledBy = SampledBy.CPU_CLOCK, cycles: int = 0
+        self,
+        *,
+        period_ns: int,
+        kernel: bool = True,
+        by: SampledBy = SampledBy.CPU_CLOCK,
+        cycles: int = 0,
+        stack_bytes: int = 0,
     ) -> None:
         """`period_ns` of CPU time lie between two samples of a thread; `kernel`: the kernel's code is sampled too.
 
-        By CYCLES, `cycles` lie between two samples, which is about `period_ns`.
+        By CYCLES, `cycles` lie between two samples, which is about `period_ns`. Each sample has that much of its
+        thread's stack, a multiple of 8 bytes.
         """
         self.period_ns = period_ns
         self.kernel = kernel
@@ -85,6 +96,7 @@ class PerfSampler:
         self.threads: frozenset[int] = frozenset()
         self.inherits = True
         self._period = cycles if by is SampledBy.CYCLES else period_ns
+        self._stack_bytes = stack_bytes
         self._events: list[int] = []
         self._rings: dict[int, _Ring] = {}  # by CPU, or by thread where events are of any CPU
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
@@ -145,7 +157,13 @@ class PerfSampler:
         number = PERF_SYSCALL_NUMBERS.get(platform.machine())
         if number is None:
             raise _refusal(errno.ENOSYS, self.by)
-        packed = pack_sampling_attributes(period=self._period, kernel=self.kernel, by=self.by, inherit=cpu != _ANY_CPU)
+        packed = pack_sampling_attributes(
+            period=self._period,
+            kernel=self.kernel,
+            by=self.by,
+            inherit=cpu != _ANY_CPU,
+            stack_bytes=self._stack_bytes,
+        )
         event = self._syscall(
             ctypes.c_long(number),
             ctypes.create_string_buffer(packed, _ATTR_SIZE),
@@ -164,7 +182,7 @@ class PerfSampler:
             self._rings[shared] = _Ring(event, self._mapped(event))
 
     def _mapped(self, event: int) -> mmap.mmap:
-        for pages in _RING_PAGES:
+        for pages in _STACK_RING_PAGES if self._stack_bytes else _RING_PAGES:
             try:
                 return mmap.mmap(event, (1 + pages) * mmap.PAGESIZE, mmap.MAP_SHARED)
             except OSError as error:
@@ -214,13 +232,14 @@ def _threads() -> dict[int, set[int]]:
     return dict(sorted(found.items()))
 
 
-def pack_sampling_attributes(*, period: int, kernel: bool, by: SampledBy, inherit: bool) -> bytes:
+def pack_sampling_attributes(*, period: int, kernel: bool, by: SampledBy, inherit: bool, stack_bytes: int = 0) -> bytes:
     """struct perf_event_attr of linux/perf_event.h: one record every `period`, in ns of the CPU clock or in cycles."""
     kind, config = _EVENTS[by]
     bits = _DISABLED | _EXCLUDE_HV | _USE_CLOCKID | (0 if kernel else _EXCLUDE_KERNEL) | (_INHERIT if inherit else 0)
-    wanted = _SAMPLE_IP | _SAMPLE_TID | _SAMPLE_TIME
+    wanted = _SAMPLE_IP | _SAMPLE_TID | _SAMPLE_TIME | (_SAMPLE_STACK_USER if stack_bytes else 0)
     head = struct.pack("=IIQQQQQ", kind, _ATTR_SIZE, config, period, wanted, 0, bits)
-    return (head.ljust(_CLOCKID_AT, b"\0") + struct.pack("=i", _CLOCK_MONOTONIC)).ljust(_ATTR_SIZE, b"\0")
+    clock = head.ljust(_STACK_USER_AT, b"\0") + struct.pack("=Ii", stack_bytes, _CLOCK_MONOTONIC)
+    return clock.ljust(_ATTR_SIZE, b"\0")
 
 
 def decode_ring(data: bytes, *, tail: int, head: int, process: int) -> tuple[list[Sample], int]:
@@ -242,11 +261,22 @@ def decode_ring(data: bytes, *, tail: int, head: int, process: int) -> tuple[lis
         if kind == _RECORD_SAMPLE and extent >= _HEADER.size + _BODY.size:
             pointer, owner, thread, time_ns = _BODY.unpack_from(unrolled, at + _HEADER.size)
             if owner == process:  # events pass to processes that are forked, too
-                samples.append(Sample(pointer, thread, time_ns, (misc & _CPUMODE_MASK) == _CPUMODE_KERNEL))
+                stack = _stack(unrolled[at + _HEADER.size + _BODY.size : at + extent])
+                samples.append(Sample(pointer, thread, time_ns, (misc & _CPUMODE_MASK) == _CPUMODE_KERNEL, stack))
         elif kind == _RECORD_LOST and extent >= _HEADER.size + _LOST.size:
             lost += _LOST.unpack_from(unrolled, at + _HEADER.size)[1]
         at += extent
     return samples, lost
+
+
+def _stack(rest: bytes) -> bytes:
+    """The stack behind the body of a record: its size, as many bytes, and how many of them are valid."""
+    if len(rest) < _LENGTH.size:
+        return b""
+    size = _LENGTH.unpack_from(rest)[0]
+    if len(rest) < size + 2 * _LENGTH.size:
+        return b""
+    return rest[_LENGTH.size :][: min(size, _LENGTH.unpack_from(rest, _LENGTH.size + size)[0])]
 
 
 def _refusal(number: int, by: SampledBy) -> SamplingRefused:

@@ -47,6 +47,18 @@ class SymbolTable:
             return None
         return Found(demangled(self._names(place)), offset)
 
+    def first_inside(self, addresses: Any) -> Found | None:
+        """The symbol of the first of some addresses that lies in one, and not at its start."""
+        import numpy as np
+
+        if not len(self._starts) or not len(addresses):
+            return None
+        places = np.searchsorted(self._starts, addresses, side="left").astype(np.int64) - 1
+        offsets = addresses - self._starts[np.maximum(places, 0)]
+        is_inside = (places >= 0) & (offsets < self._sizes[np.maximum(places, 0)])
+        first = int(np.argmax(is_inside))
+        return self.at(int(addresses[first])) if is_inside[first] else None
+
     def before(self, address: int) -> str:
         """The name of the last symbol at or before the address, however far; empty where there is none."""
         import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from ironlaw.laws import MOST
 from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
+from ironlaw.measure.sampling.python_functions import sample_functions
 from ironlaw.measure.sampling.resolver import Resolver
 from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.measure.sampling.timer_signal import TimerSampler
@@ -25,6 +27,7 @@ PERIOD_NS = 4_000_037
 # as long for an inference as when they were warmed up, and a turn without an answer within a minute ends its arm.
 MOST_NS = 15_000_000_000
 _PARTS = 16  # of a turn, behind each of which the time is looked at
+_NAMED = 4  # inferences of a turn for one whose Python functions are sampled
 _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
 
 
@@ -93,6 +96,7 @@ class CodeReader:
             plain_ns = run_plain(self.program, inputs[:done])
         spent = {thread: after[thread] - before.get(thread, 0) for thread in after}
         reached = sum(spent.get(thread, 0) for thread in sampler.threads)
+        sites = self.resolver.resolve(samples, caller=os.getpid())
         return self._fact(
             CodeTurn(round=order.round, inferences=done, plain=order.plain),
             plain_ns=plain_ns,
@@ -100,7 +104,8 @@ class CodeReader:
             cpu_ns=cpu_ns,
             unsampled_ns=0 if sampler.inherits else max(0, cpu_ns - reached),
             threads=sum(1 for one in spent.values() if one > _WORKS_FROM * max(spent.values())) or 1,
-            sites=self.resolver.resolve(samples, caller=os.getpid()),
+            sites=sites,
+            functions=sample_functions(self.program, inputs[: -(-done // _NAMED)], sites, perf_map_path()),
             by=by,
             sampler=sampler,
         )
@@ -132,13 +137,18 @@ def run_within(program: Program, inputs: list[tuple[Any, ...]], most_ns: int) ->
     return wall_ns, done
 
 
-def open_sampler(period_ns: int = PERIOD_NS) -> Maybe[tuple[Sampler, SampledBy]]:
+_BY_PERF = (SampledBy.CYCLES, SampledBy.CPU_CLOCK)
+
+
+def open_sampler(
+    period_ns: int = PERIOD_NS, *, by_perf: Sequence[SampledBy] = _BY_PERF
+) -> Maybe[tuple[Sampler, SampledBy]]:
     """The best way to sample that this process is allowed, each with the kernel's code before the same without it.
 
     By the PMU's cycles, the kernel's CPU clock, and at last a CPU-time timer.
     """
     reasons = []
-    for by in (SampledBy.CYCLES, SampledBy.CPU_CLOCK):
+    for by in by_perf:
         for kernel in (True, False):
             try:
                 cycles = round(period_ns * cycles_per_ns(kernel=kernel)) | 1 if by is SampledBy.CYCLES else 0

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ironlaw.explanation import ArmSummary, Comparison
 from ironlaw.explanation.account import Account, Category, Executed
-from ironlaw.report.account import code_name, named_rows, share_cell
+from ironlaw.missing import Missing
+from ironlaw.report.account import code_name, function_name, named_rows, share_cell
 from ironlaw.report.figures.drawing import (
     HATCHES,
     ROW_IN,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _ROWS = 8  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
+_PYTHON = 3  # functions of Python in the caption
 _LETTER = 0.0068  # of the width that a letter takes
 # Related kinds of code share a colour; the name in the box and the table say which it is.
 _GROUPS = {
@@ -119,6 +121,9 @@ def icicle(arm: ArmSummary, executed: Executed, *, name: str) -> Drawing:
         caption = (
             f"Above: libraries; below: their functions. The width is the share of the arm's time. Largest: {largest}."
         )
+        if not isinstance(executed.functions, Missing):
+            named = ", ".join(f"{function_name(one)} ({share_cell(one.share)})" for one in executed.functions[:_PYTHON])
+            caption += f" The interpreter runs: {named}."
         return finish(figure, name=name, title=f"What {plain(arm.arm)} executed", caption=caption)
 
 

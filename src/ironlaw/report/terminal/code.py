@@ -8,12 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ironlaw.explanation import ArmSummary, Comparison
-from ironlaw.explanation.account import Account, Executed
+from ironlaw.explanation.account import Account, Category, Executed
+from ironlaw.missing import Missing
 from ironlaw.report.account import (
     account_sentences,
     code_kind,
     code_name,
     executed_sentence,
+    function_name,
     named_rows,
     share_cell,
 )
@@ -21,6 +23,7 @@ from ironlaw.report.quantity import TIME, number, quantity, scale_for
 from ironlaw.text import plain
 
 LISTED = 40  # pieces of code of an arm that are listed unless all are requested
+_FUNCTIONS = 10  # of Python, likewise
 
 
 def show_account(account: Account, comparison: Comparison, console: Console, *, most: int | None) -> None:
@@ -67,3 +70,27 @@ def show_code(arm: ArmSummary, executed: Executed, console: Console, *, is_whole
         console.print(
             Text(f"{share_cell(rest)} is {len(executed.code) - len(shown)} more; --verbose lists them.", style="dim")
         )
+    _show_functions(executed, console, most=None if is_whole else _FUNCTIONS)
+
+
+def _show_functions(executed: Executed, console: Console, *, most: int | None) -> None:
+    """The Python functions that the interpreter spent its time on, or why they are not known."""
+    share = executed.categories.get(Category.INTERPRETER, 0.0)
+    if not share:
+        return
+    functions = executed.functions
+    console.print()
+    if isinstance(functions, Missing):
+        console.print(Text(f"By Python function: {functions.reason}.", style="dim"))
+        return
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    grid.add_column("share", justify="right", no_wrap=True)
+    grid.add_column("function", overflow="fold")
+    for one in functions[:most]:
+        grid.add_row(share_cell(one.share), Text(function_name(one)))
+    console.print(Text(f"The interpreter's {share_cell(share)} by Python function:"))
+    console.print(grid)
+    rest = sum(one.share for one in functions[len(functions[:most]) :])
+    if rest:
+        left = len(functions) - len(functions[:most])
+        console.print(Text(f"{share_cell(rest)} is {left} more; --verbose lists them.", style="dim"))
