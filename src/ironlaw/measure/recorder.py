@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -344,10 +345,17 @@ def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
     sampled = {fact.replicate for fact in run.facts if isinstance(fact, CodeSamples)}
     for arm in arms:
-        wanted = round(size.code_s / len(arms) / max(inference_s(run.started[arm.name]), 1e-9))
+        wanted = round(size.code_s / len(arms) / max(_usual_s(run, arm, replicate), 1e-9))
         inferences = max(1, min(CODE_MOST_INFERENCES, wanted))
         order = CodeTurn(round=replicate, inferences=inferences, plain=len(sampled) < CODE_PLAIN_REPLICATES)
         run.keep(run.stage.code_turn(arm, order))
+
+
+def _usual_s(run: _Run, arm: Arm, replicate: int) -> float:
+    """One inference of an arm in this replicate, by its counted turns: eager took twice as long while it warmed up."""
+    mine = [one for one in run.facts if isinstance(one, Reading) and (one.arm, one.replicate) == (arm.name, replicate)]
+    counted_s = [one.wall_ns / one.inferences / 1e9 for one in mine]
+    return statistics.median(counted_s) if counted_s else inference_s(run.started[arm.name])
 
 
 def _run_round(run: _Run, replicate: int, number: int, arms: list[Arm], size: Dimension) -> None:
