@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from ironlaw.analysis.statistics.paired import mean_by
-from ironlaw.analysis.turns import ArmTurns, Floats
+from ironlaw.analysis.turns import CLOCK_CHANGE, ArmTurns, Floats
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Association
 from ironlaw.missing import Maybe, Missing, is_known
 
 ROUNDS, REPLICATES, ARMS = "rounds", "replicates", "arms"
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
-# Parts of the time itself: that they go with it says nothing.
-NOT_COUNTERS = ("user_ns", "kernel_ns")
+# Parts of the time itself, and how much the clock changed in it: that they go with it says nothing.
+NOT_COUNTERS = ("user_ns", "kernel_ns", CLOCK_CHANGE)
 SMALLEST_RELATIVE_SPREAD = 1e-12  # below, a quantity did not vary, up to rounding
 
 
