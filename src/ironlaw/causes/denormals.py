@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ironlaw.cause import Cause, Part
 from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.experiment import Switch
@@ -10,7 +12,7 @@ from ironlaw.observed import Observed
 
 LEAST_SUBNORMAL_SHARE = 1e-4
 _VALUES = "input"  # the factor that changes nothing but values
-_ENOUGH_SAMPLES = 200
+_NORMAL = 1.96  # the 97.5 % point of the normal distribution, for the counting error of a share
 _LEAST_RATIO = 1.5  # an assist takes some hundred cycles; noise of a few samples is less
 _COMPUTES = (LoopWork.MULTIPLY_ADD, LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.RUNNING_MEAN)
 _NO_NUMBERS = (InstructionClass.INTEGER, InstructionClass.UNKNOWN)
@@ -75,20 +77,26 @@ def _most_delayed(slower: Observed, faster: Observed) -> tuple[str, float] | Non
     """
     if isinstance(slower.executed, Missing) or isinstance(faster.executed, Missing):
         return None
-    if min(slower.executed.samples, faster.executed.samples) < _ENOUGH_SAMPLES:
-        return None
     before = faster.code_ns
     delayed: dict[str, tuple[float, float]] = {}
     for code, share in slower.executed.code:
         usual_ns = before.get((code.object, code.name, code.instructions), 0.0)
         taken_ns = share * slower.wall_ns
         computes = code.work in _COMPUTES and code.instructions not in _NO_NUMBERS
-        if computes and usual_ns > 0 and taken_ns >= _LEAST_RATIO * usual_ns:
+        least_ns = taken_ns - _error_ns(taken_ns, slower.wall_ns, slower.executed.samples)
+        most_ns = usual_ns + _error_ns(usual_ns, faster.wall_ns, faster.executed.samples)
+        if computes and usual_ns > 0 and least_ns >= _LEAST_RATIO * most_ns:
             delayed[code.name] = (taken_ns - usual_ns, taken_ns / usual_ns)
     if sum(more_ns for more_ns, _ in delayed.values()) < (slower.wall_ns - faster.wall_ns) / 2:
         return None
     name, (_, times) = max(delayed.items(), key=lambda item: item[1][0], default=("", (0.0, 0.0)))
     return (name, times) if name else None
+
+
+def _error_ns(time_ns: float, wall_ns: float, samples: int) -> float:
+    """Half of the 95 % interval of a time that is a share of the samples (binomial)."""
+    share = min(1.0, time_ns / wall_ns)
+    return _NORMAL * math.sqrt(share * (1 - share) / samples) * wall_ns
 
 
 CAUSE = Denormals()
