@@ -78,7 +78,7 @@ def test_it_is_stopped_goes_on_and_does_not_count_the_time_between(
 
 
 def test_one_that_is_stopped_goes_on_when_it_is_taken(importing: tuple[Interpreters, Interpreter], pipe: Path) -> None:
-    """Otherwise whoever takes it waits for as long as imports may take."""
+    """Otherwise what takes it waits for as long as imports may take."""
     every, one = importing
     every.pause()
     os.waitid(os.P_PID, one.process.pid, os.WSTOPPED | os.WNOWAIT)
