@@ -14,6 +14,9 @@ FILES = {
     "openvino": Path(__file__).with_name("openvino_programs.py"),
 }
 
+# Of a plant, by engine: two packages of Inductor at once take 20 s, and each of an experiment about 14.
+BUDGETS_S = {"compiled": 60.0, "onnxruntime": 45.0, "openvino": 45.0}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
@@ -34,8 +37,13 @@ class Plant:
     also: tuple[tuple[str, str], ...] = ()
     engine: str = ""  # where the factories are those of FILES, which write files for an engine or give it modules
     levels: tuple[str, str] = ("", "")  # behind given@ENGINE or fp32@ENGINE, of control and changed arm
-    budget_s: float = 30.0
+    budget_s: float = 0.0  # 0: as the engine needs
     file: str = ""  # of FILES, where the factories are in another one than the engine's
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take."""
+        return self.budget_s or BUDGETS_S.get(self.engine, 30.0)
 
     @property
     def source(self) -> Path:

@@ -26,7 +26,6 @@ UNFUSED_STORES = (
     "page-faults",
     "loops apart store results of 2 MB, which glibc gives back to the system and faults in again",
 )
-COMPILING_S = 100.0  # two packages and those of experiments take a C++ compiler 10 s each
 
 PLANTS = (
     Plant(
@@ -267,7 +266,7 @@ PLANTS = (
         changed=("one", "one_length"),
         cause="recompilation",
         file="compiled",
-        budget_s=COMPILING_S,
+        budget_s=60.0,
     ),
     Plant(
         name="cast-per-call",
@@ -285,7 +284,6 @@ PLANTS = (
         engine="compiled",
         levels=("+inductor.fusion=off", ""),
         also=(UNFUSED_STORES,),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="compiled-prepacking",
@@ -294,7 +292,6 @@ PLANTS = (
         cause="prepacking",
         engine="compiled",
         levels=("+inductor.prepacking=off", ""),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="compiled-simd-density",
@@ -303,7 +300,6 @@ PLANTS = (
         cause="simd-density",
         engine="compiled",
         levels=("+inductor.vectors=off", ""),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="compiled-page-faults",
@@ -312,7 +308,6 @@ PLANTS = (
         cause="page-faults",
         engine="compiled",
         levels=("", "+malloc=retain"),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="compiled-cache-fit",
@@ -321,7 +316,6 @@ PLANTS = (
         cause="cache-fit",
         engine="compiled",
         levels=("+cache=cold", ""),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="compiled-thread-oversubscription",
@@ -331,21 +325,18 @@ PLANTS = (
         is_fault=True,
         engine="compiled",
         levels=("+oversubscribe=yes", ""),
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="null-compiled-loops",
         control=("one", "squashed"),
         changed=("two", "squashed"),
         engine="compiled",
-        budget_s=COMPILING_S,
     ),
     Plant(
         name="null-compiled-products",
         control=("one", "few_rows"),
         changed=("two", "few_rows"),
         engine="compiled",
-        budget_s=COMPILING_S,
     ),
     *DECODERS,
     Plant(name="null-convolutions", control=("one", "float_convolutions"), changed=("two", "float_convolutions")),
