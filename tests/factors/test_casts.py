@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -77,3 +79,37 @@ def test_a_model_that_converts_nothing_is_refused() -> None:
 def test_a_callable_without_a_module_is_refused() -> None:
     with pytest.raises(ArmFailed, match="torch modules"):
         FACTOR.change("once", Program(infer=len, inputs=[([1],)]))
+
+
+class Pipeline:
+    """Not a module: holds one, and enters autocast around each call."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.layer = nn.Linear(16, 16)
+
+    def __call__(self, x: torch.Tensor) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.layer(x)
+
+
+def closure() -> Any:
+    pipeline = Pipeline()
+    return lambda x: pipeline(x) + 0
+
+
+@pytest.mark.parametrize("made", [Pipeline, closure, lambda: partial(Pipeline().__call__), lambda: Pipeline().__call__])
+def test_weights_of_a_callable_that_is_no_module_are_found_and_converted_once(made: Callable[[], Any]) -> None:
+    arm = Program(infer=made(), inputs=[(torch.ones(2, 16),)])
+    assert take_census(arm).counts["weight_casts"] == 2
+    before = arm.answer(*arm.inputs[0])
+    FACTOR.change("once", arm)
+    assert torch.equal(arm.answer(*arm.inputs[0]), before)
+    assert FACTOR.read_back("once", arm) == "0 weights converted in a call"
+
+
+def test_of_a_callable_without_modules_nothing_is_known() -> None:
+    arm = Program(infer=lambda x: x.to(torch.bfloat16), inputs=[(torch.ones(2, 16),)])
+    assert "weight_casts" not in take_census(arm).counts
+    with pytest.raises(ArmFailed, match="only the weights of torch modules"):
+        FACTOR.change("once", arm)

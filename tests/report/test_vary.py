@@ -64,7 +64,15 @@ def test_markdown_and_html_carry_the_verdict_and_the_page_a_chart() -> None:
     assert "it turns between 4 and 16" in to_markdown(explanation, recording)
     page = render(explanation, recording)
     assert 'id="varied"' in page
-    assert "Speed-up over fp32 by batch" in page
+    assert page.count("<b>Speed-up over fp32 by batch") == 1
+
+
+def test_a_page_begins_with_all_points_and_not_with_the_first_one_alone() -> None:
+    recording = turning()
+    header, _, sections = render(explain(recording), recording).partition("<nav")
+    assert header.count("<figure>") == 1
+    assert "Speed-up over fp32 by batch" in header
+    assert "<figure>" in sections
 
 
 def test_the_document_has_the_points_the_verdict_and_the_interaction() -> None:

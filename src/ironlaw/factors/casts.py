@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ironlaw.errors import ArmFailed
 from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.inner_modules import inner_modules
 from ironlaw.program import Program
 
 _COPY = "aten._to_copy"
@@ -39,7 +40,7 @@ class Casts(Factor):
         """
         import torch
 
-        if program.module is None:
+        if module_of(program) is None:
             raise ArmFailed("only the weights of torch modules can be converted", hint="leave casts=once out")
         watch = watched(program)
         found = list(watch.convertible())
@@ -61,7 +62,7 @@ class Casts(Factor):
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """How many weights are converted in a call now."""
-        if program.module is None:
+        if module_of(program) is None:
             return Missing("no torch module")
         return f"{watched(program).count} weights converted in a call"
 
@@ -101,12 +102,24 @@ class WeightCasts:
                 yield self._held[address], next(iter(formats))
 
 
+def module_of(program: Program) -> Any | None:
+    """The torch module of a program, or one that holds those its callable works with; None where there is none."""
+    if program.module is not None:
+        return program.module
+    inner = inner_modules(program.infer) if program.census is None else ()
+    if not inner:
+        return None
+    from torch import nn
+
+    return nn.ModuleList(inner)
+
+
 def watched(program: Program) -> WeightCasts:
-    """The conversions of weights in one inference of a program with a module."""
+    """The conversions of weights in one inference of a program with a module, its own or its callable's."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    watch = WeightCasts(program.module)
+    watch = WeightCasts(module_of(program))
 
     class Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
         @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 from ironlaw.arm import Arm
 from ironlaw.fact import Census
 from ironlaw.factors.activation_ranges import range_finders
-from ironlaw.factors.casts import WeightCasts
+from ironlaw.factors.casts import WeightCasts, module_of, watched
 from ironlaw.factors.convolution import sparse_convolutions
 from ironlaw.file_graph import NO_GRAPH, FileGraph
 from ironlaw.measure.compilations import graph_breaks
@@ -76,7 +76,7 @@ def _counted(program: Program) -> OperatorCensus:
     if program.module is None:
         if program.census is not None:
             return program.census()
-        return OperatorCensus.without("the engine does not show its operators")
+        return _of_callable(program)
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -103,6 +103,19 @@ def _counted(program: Program) -> OperatorCensus:
     except (RuntimeError, NotImplementedError, TypeError) as error:
         return OperatorCensus.without(f"the dispatcher could not be watched: {type(error).__name__}")
     return OperatorCensus(counts=_counts(program, tally, casts, answer))
+
+
+def _of_callable(program: Program) -> OperatorCensus:
+    """Of a callable, the conversions of weights of the modules that it works with: factors change no other part."""
+    found = OperatorCensus.without("the engine does not show its operators")
+    if module_of(program) is None:
+        return found
+    try:
+        casts = watched(program)
+    except (RuntimeError, NotImplementedError, TypeError):
+        return found
+    counts = {"weight_casts": float(casts.count), "weight_cast_bytes": float(casts.bytes)}
+    return replace(found, counts={**found.counts, **counts})
 
 
 def _counts(program: Program, tally: _Tally, casts: WeightCasts, answer: Any) -> dict[str, Maybe[float]]:

@@ -28,7 +28,7 @@ def names_library(classes: Iterable[type], libraries: frozenset[str]) -> bool:
             if any(name.partition(".")[0] in libraries for name in names):
                 return True
             waiting += (value.__globals__[name] for name in names if name in value.__globals__)
-            waiting += (cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell))
+            waiting += (cell.cell_contents for cell in value.__closure__ or () if is_filled(cell))
     return False
 
 
@@ -37,7 +37,8 @@ def _plain(value: Any) -> Any:
     return getattr(value, "__func__", None) or getattr(value, "fget", None) or value
 
 
-def _is_filled(cell: Any) -> bool:
+def is_filled(cell: Any) -> bool:
+    """Whether a closure's cell holds something already."""
     try:
         return cell.cell_contents is not None
     except ValueError:

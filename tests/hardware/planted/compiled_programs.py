@@ -77,6 +77,9 @@ def in_the_cache() -> Made:
 # compilations of torch.compile, and weights that are converted, in every call
 
 
+_FORGETS = 64  # calls
+
+
 class Growing:
     """Calls what torch.compile made on a part of its input that is never as long as before."""
 
@@ -92,13 +95,13 @@ class Growing:
             torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1 << 20
             self.compiled = torch.compile(_mixed, backend="eager", dynamic=False)
         self.calls += self.grows
+        if self.calls % _FORGETS == _FORGETS - 1:
+            torch._dynamo.reset()  # looking through all that was compiled before would make each call longer
         return self.compiled(x[: 512 + self.calls % 4096])
 
 
 def _mixed(x: Any) -> Any:
-    for _ in range(4):
-        x = torch.relu(x * 0.5 + 0.25) - x
-    return x.sum()
+    return (torch.relu(x * 0.5 + 0.25) - x).sum()
 
 
 def ever_longer() -> Made:
