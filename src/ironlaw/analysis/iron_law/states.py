@@ -118,19 +118,21 @@ def states(pairs: Pairs, machine: Maybe[Machine]) -> States:
         classes, assumptions = _with_shares(found.classes, arms, machine)
         by_time = _of_time_shares(arms, machine) if KERNEL_BY_TIME in found.assumptions else ()
         assumptions = (*found.assumptions, *by_time, *assumptions, *_stand_ins(arms, found.event))
-    control, changed = (
-        State(
-            wall_ns=np.exp(ln_wall),
-            cpu_ns=_cpu_ns(used),
-            classes=own,
-            kernel_time_share=_kernel_time_share(used),
-            clock_per_ns=_clock_per_ns(used),
-        )
-        for used, own, ln_wall in zip(arms, classes, (pairs.ln_control, pairs.ln_changed), strict=True)
-    )
+    control = _state(arms[0], classes[0], pairs.ln_control)
+    changed = _state(arms[1], classes[1], pairs.ln_changed)
     if isinstance(found, Missing) and is_known(control.clock_per_ns) and is_known(changed.clock_per_ns):
         assumptions = (*assumptions, BY_CHAIN)
     return States(control=control, changed=changed, assumptions=assumptions)
+
+
+def _state(used: Used, classes: Maybe[Classes], ln_wall: Floats) -> State:
+    return State(
+        wall_ns=np.exp(ln_wall),
+        cpu_ns=_cpu_ns(used),
+        classes=classes,
+        kernel_time_share=_kernel_time_share(used),
+        clock_per_ns=_clock_per_ns(used),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
