@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ironlaw.errors import BadInput
+from ironlaw.models.user_files import require_regular
 
 SUFFIXES = (".onnx", ".xml")
 # TensorProto.DataType and OpenVINO's element types, as numpy calls them.
@@ -62,9 +63,10 @@ def read_inputs(source: str) -> list[GraphInput]:
     """The inputs of the graph in an .onnx or .xml file, in order; those with a value of their own are left out.
 
     Raises:
-        BadInput: the file is damaged, or another one.
+        BadInput: the file is damaged, another one, or no regular file: opening a pipe would wait for its writer.
     """
     try:
+        require_regular(Path(source))
         found = _of_xml(source) if source.endswith(".xml") else _of_onnx(source)
     except (OSError, ValueError, LookupError, ElementTree.ParseError) as error:
         raise BadInput(f"{source} cannot be read as a model: {error}", hint=_HINT) from None
