@@ -92,7 +92,9 @@ def folder(recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for place in ("model.py", "other.py", "base/model.py", "head/model.py"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text(MODEL)
-    for name in ("net.onnx", "net_fp16.onnx", "net_int4.onnx"):
+    files = ("a.onnx", "b.onnx", "net.onnx", "net_fp16.onnx", "net_int4.onnx", "fp32/model.onnx", "int4/model.onnx")
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         save_relu(tmp_path / name)
     for name in ("model", "a-q8_0", "a-q4_0", "smollm2-q8_0", "smollm2-q4_1"):
         (tmp_path / f"{name}.gguf").write_bytes(b"GGUF")  # that it is there is all that is looked at beforehand
