@@ -48,11 +48,6 @@ class DecoderGraph:
     others: tuple[str, ...]
     past: tuple[Past, ...] = ()
 
-    @property
-    def cached_numbers(self) -> int:
-        """Numbers that one token adds to the keys and values of all layers."""
-        return sum(one.heads * one.size for one in self.past)
-
 
 NOT_A_DECODER = Missing("it takes no keys and values of earlier tokens")
 

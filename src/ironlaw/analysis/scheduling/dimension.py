@@ -143,7 +143,7 @@ class _Sizing:
 
     def dimension(self) -> Dimension:
         """Rounds, layers, code and answers."""
-        schedule, so_far = self.situation.plan.schedule, len(self.situation.spent) - 1
+        schedule, so_far = self.situation.plan.schedule, self._so_far()
         if schedule.budget_s is None:
             length = Length(replicates=schedule.most_replicates() - so_far, rounds=schedule.rounds)
             return self._filled(length, extras=True, answers=True)
@@ -163,9 +163,13 @@ class _Sizing:
         length = (rich if extras else plain) or Length(replicates=1, rounds=1)
         return self._filled(self._hastened(length), extras=extras, answers=answers)
 
+    def _so_far(self) -> int:
+        """The replicates before the one that has just started."""
+        return len(self.situation.spent) - 1
+
     def _hastened(self, length: Length) -> Length:
         """A length that lets a first interval be known in time, where that is possible."""
-        before = FIRST_INTERVAL - (len(self.situation.spent) - 1)  # replicates up to it, with this one
+        before = FIRST_INTERVAL - self._so_far()  # replicates up to it, with this one
         if before <= 0:
             return length
         started_s = self.situation.elapsed_s + (before - 1) * self.costs.start_s
@@ -180,7 +184,7 @@ class _Sizing:
         it.
         """
         prices = self._prices(extras=extras)
-        plan, so_far = self.situation.plan, len(self.situation.spent) - 1
+        plan, so_far = self.situation.plan, self._so_far()
         most = plan.schedule.most_replicates() - so_far
         if self.tests and not plan.standings and so_far < ALONE:
             rounds = alone_rounds(prices, self.known, left_s=left_s * ALONE_SHARE, replicates=ALONE - so_far)
@@ -262,7 +266,7 @@ class _Sizing:
 
     def _filled(self, length: Length, *, extras: bool, answers: bool) -> Dimension:
         counted_s = length.rounds * self.round_s()
-        so_far = len(self.situation.spent) - 1
+        so_far = self._so_far()
         is_early = self._is_early(length)
         return Dimension(
             turns={name: (count,) * length.rounds for name, count in self.turns.items()},
@@ -277,7 +281,7 @@ class _Sizing:
         """Whether layers, code and answers wait: a first interval comes before them, if they still come before
         experiments are chosen, and if there is time for answers behind it.
         """
-        so_far = len(self.situation.spent) - 1
+        so_far = self._so_far()
         if self.situation.plan.schedule.budget_s is None or so_far >= FIRST_INTERVAL:
             return False
         replicate_s = self.costs.start_s + length.rounds * self.round_s()
