@@ -89,3 +89,10 @@ def test_a_turn_of_short_inferences_holds_many_and_one_of_a_long_one_holds_one()
     assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=math.inf) == 5  # 0.1 s over 0.02
     assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=0.04) == 2
     assert inferences_a_turn([3.0], turn_s=0.001, longest_s=math.inf) == 1
+
+
+def test_a_start_as_long_as_forty_rounds_leaves_four_replicates_instead_of_three() -> None:
+    prices = Prices(start_s=20.0, round_s=0.5, counted_s=0.5)
+    length = best_length(prices, None, Outlook(left_s=70.0, most=200))
+    assert length is not None
+    assert length.replicates == 4
