@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import replace
 
 import pytest
@@ -10,10 +9,8 @@ from rich.console import Console
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
-    CauseVerdict,
     Comparison,
     Explanation,
-    Outcome,
     ReadOnce,
 )
 from ironlaw.explanation.split import Split, SplitTerm, Term
@@ -252,38 +249,6 @@ def test_a_number_is_not_torn_from_its_per_cent_sign() -> None:
     lines = text_of(replace(whole, concerns=concerns), verbosity=Verbosity.VERBOSE).splitlines()
     assert sum("12.5" in line for line in lines) >= len(concerns)
     assert not [line for line in lines if line.lstrip().startswith("%")]
-
-
-@pytest.mark.parametrize("name", ["with_pmu", "without_pmu", "with_moved_control"])
-def test_a_default_run_fits_on_60_lines(name: str) -> None:
-    assert len(text_of(ALL[name]()).splitlines()) <= 60
-
-
-def open_of(comparison: Comparison) -> tuple[CauseVerdict, ...]:
-    return tuple(verdict for verdict in comparison.causes if verdict.outcome is not Outcome.CONFIRMED)
-
-
-def test_where_room_is_short_what_there_is_besides_is_left_to_verbose_and_named() -> None:
-    whole = explanations.without_pmu()
-    crowded = tuple(replace(one, causes=one.causes * 6) for one in whole.comparisons)
-    said = flat(text_of(replace(whole, comparisons=crowded)))
-    assert "Published guesses" not in said
-    # It has no samples and no second-best arm: nothing is promised that --verbose does not have.
-    assert re.search(r"--verbose shows .* and published guesses\.", said)
-    assert "Published guesses" in flat(text_of(whole))
-
-
-def test_a_run_with_much_to_say_fits_on_60_lines_and_names_what_it_shortens() -> None:
-    whole = explanations.without_pmu()
-    many = tuple(
-        Concern(slug=f"doubt-{number}", text=f"doubt {number} is there", fix="wait", arm="int8") for number in range(14)
-    )
-    comparisons = tuple(replace(one, causes=(*one.causes, *open_of(one) * 6)) for one in whole.comparisons)
-    crowded = replace(whole, concerns=(*whole.concerns, *many), comparisons=comparisons)
-    said = text_of(crowded)
-    assert len(said.splitlines()) <= 60
-    assert all(f"doubt {number}" in flat(said) for number in range(14))
-    assert len(text_of(crowded, verbosity=Verbosity.VERBOSE).splitlines()) > 60
 
 
 def test_what_is_not_confirmed_is_a_table_with_what_would_decide_it() -> None:

@@ -23,14 +23,17 @@ _MALLOC = "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647 MALLOC_TOP_PAD_=
 
 
 def good(topic: str, text: str) -> Finding:
+    """A finding that costs nothing."""
     return Finding(topic=topic, state=Health.GOOD, text=text)
 
 
 def costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
+    """A finding that loses or blurs something: `cost` says what, `fix` what to do; neither may be empty."""
     return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
 def unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
+    """A check that this machine does not answer, for the reason of `gap`."""
     return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
 
 

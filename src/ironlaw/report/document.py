@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     ArmSummary,
@@ -19,9 +20,11 @@ from ironlaw.explanation import (
     Comparison,
     Design,
     Explanation,
+    FrontPoint,
     Mixed,
     OnceTerm,
     Recommendation,
+    WaterfallStep,
 )
 from ironlaw.explanation.split import SplitTerm, Term
 from ironlaw.missing import Maybe, Missing
@@ -68,49 +71,52 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "arms": [_arm(arm, explanation) for arm in ordered_arms(explanation)],
         "comparisons": [_comparison(comparison, explanation) for comparison in explanation.comparisons],
         "control_check": _control_check(explanation),
-        "concerns": [
-            {
-                "concern": concern.slug,
-                "arm": concern.arm or None,
-                "weight": concern.weight.value,
-                "text": concern.text,
-                "fix": concern.fix,
-            }
-            for concern in explanation.concerns
-        ],
+        "concerns": [_concern(concern) for concern in explanation.concerns],
         "associations": [_association(association) for association in explanation.associations],
         "recommendation": _recommendation(explanation.recommendation),
         "next_run": next_document(explanation),
         "gains_by_phase": gains_document(explanation),
         "rates_by_threads": threads_document(explanation),
-        "front": [
-            {
-                "arm": point.arm,
-                "speedup": estimate_value(point.speedup),
-                "size_mb": number_value(point.size_bytes, unit=1e6),
-                "agreement": number_value(point.agreement),
-            }
-            for point in explanation.front
-        ],
+        "front": [_front(point) for point in explanation.front],
         "mixed": _mixed(explanation.mixed),
         "varied": varied_document(explanation),
         "left_in_float": [left_value(one) for one in explanation.left_in_float],
         "frontiers": [frontier_value(one) for one in explanation.frontiers],
         "sensitivities": {arm: sensitivity_value(found) for arm, found in explanation.sensitivities.items()},
-        "waterfall": [
-            {
-                "step": step.name,
-                "is_whole": step.is_whole,
-                "arms": list(step.arms),
-                "factor": _effect(step.ln),
-                "ln": estimate_value(step.ln),
-            }
-            for step in explanation.waterfall
-        ],
+        "waterfall": [_step(step) for step in explanation.waterfall],
         "guesses": [
             {"guess": guess.guess, "answer": guess.answer, "evidence": list(guess.evidence)}
             for guess in guesses(explanation)
         ],
+    }
+
+
+def _concern(concern: Concern) -> dict[str, Any]:
+    return {
+        "concern": concern.slug,
+        "arm": concern.arm or None,
+        "weight": concern.weight.value,
+        "text": concern.text,
+        "fix": concern.fix,
+    }
+
+
+def _front(point: FrontPoint) -> dict[str, Any]:
+    return {
+        "arm": point.arm,
+        "speedup": estimate_value(point.speedup),
+        "size_mb": number_value(point.size_bytes, unit=1e6),
+        "agreement": number_value(point.agreement),
+    }
+
+
+def _step(step: WaterfallStep) -> dict[str, Any]:
+    return {
+        "step": step.name,
+        "is_whole": step.is_whole,
+        "arms": list(step.arms),
+        "factor": _effect(step.ln),
+        "ln": estimate_value(step.ln),
     }
 
 

@@ -73,10 +73,13 @@ def _with_term(gap: Gap, term: Term) -> Gap:
     return gap if title in gap.terms else replace(gap, terms=(*gap.terms, title))
 
 
-def gap_sentence(gap: Gap, *, is_brief: bool = False) -> str:
-    """What is unknown, the reason, and the fix; `is_brief` omits advice that is part of the reason."""
+def gap_sentence(gap: Gap, *, is_brief: bool = False, with_terms: bool = True) -> str:
+    """What is unknown, the reason, and the fix; `is_brief` omits advice that is part of the reason.
+
+    Without `with_terms`, terms of the splits are left out where columns are unknown as well.
+    """
     lost = words.joined(list(gap.columns))
-    terms = f"in the splits, {words.joined(list(gap.terms))}" if gap.terms else ""
+    terms = f"in the splits, {words.joined(list(gap.terms))}" if gap.terms and (with_terms or not lost) else ""
     what = "; ".join(part for part in (lost, terms) if part)
     step = gap.step()
     reason = gap.reason.partition("; ")[0] if is_brief and step else gap.reason

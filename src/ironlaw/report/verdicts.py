@@ -14,15 +14,15 @@ from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, sentence
 from ironlaw.text import plain
 
 
-def cause_sentence(verdict: CauseVerdict) -> str:
-    """The verdict on one suspected cause, in sentences."""
+def cause_sentence(verdict: CauseVerdict, *, with_remarks: bool = True) -> str:
+    """The verdict on one suspected cause, in sentences; `with_remarks`, also what limits a confirmed one."""
     title = cause_of(verdict.cause).title
     if verdict.outcome is Outcome.CONSISTENT:
         why = f": {plain(verdict.reason)}" if verdict.reason else ""
         return f"Consistent with {title}{why}. No experiment tested it."
     start = title[:1].upper() + title[1:] + f": {OUTCOME_WORDS[verdict.outcome]}."
     sentences = [start, _experiment_sentence(verdict)]
-    if verdict.reason:
+    if verdict.reason and (with_remarks or verdict.outcome is not Outcome.CONFIRMED):
         sentences.append(sentence(verdict.reason))
     return " ".join(sentence for sentence in sentences if sentence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,26 +247,13 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     def feed(*arguments: Any) -> tuple[Any, ...]:
         return None, arrays(*arguments)
 
-    def counted() -> OperatorCensus:
-        if importlib.util.find_spec("onnx") is None:
-            return OperatorCensus.without("its optimized graph is read by onnx, not installed here")
-        first = arrays(*model.inputs[0])
-        try:
-            ran = onnx_profile.execute(opening, _options(variant, threads), [first])
-        except Exception as error:  # noqa: BLE001  # the border to an engine: a graph that cannot be written is no failure
-            return OperatorCensus.without(f"its optimized graph could not be read: {innermost(error)}")
-        events = ran.events[: ran.each]
-        found = onnx_census.census(events, onnx_profile.nodes_of(events, ran.optimized), ran.optimized.graph)
-        rank = len(next(iter(first.values())).shape) if first else 0
-        return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
-
     program = Program(
         infer=session.run,
         feed=feed,
         inputs=model.inputs,
         boundary=BOUNDARY,
         profile=profiled,
-        census=counted,
+        census=lambda: _census(opening, _options(variant, threads), arrays(*model.inputs[0]), threads),
         applied=applied,
     )
     if sequence is None or generating is None or graph is None:
@@ -280,6 +268,20 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         applied={**program.applied, PHASE: f"{generating}, {threads} threads"},
         boundary=decoding.BOUNDARY[generating.kind],
     )
+
+
+def _census(opening: Callable[[Any], Any], options: Any, first: dict[str, Any], threads: int) -> OperatorCensus:
+    """What the nodes of the optimized graph are, read by running it once on `first`."""
+    if importlib.util.find_spec("onnx") is None:
+        return OperatorCensus.without("its optimized graph is read by onnx, not installed here")
+    try:
+        ran = onnx_profile.execute(opening, options, [first])
+    except Exception as error:  # noqa: BLE001  # the border to an engine: a graph that cannot be written is no failure
+        return OperatorCensus.without(f"its optimized graph could not be read: {innermost(error)}")
+    events = ran.events[: ran.each]
+    found = onnx_census.census(events, onnx_profile.nodes_of(events, ran.optimized), ran.optimized.graph)
+    rank = len(next(iter(first.values())).shape) if first else 0
+    return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
 
 
 def _decoding(session: Any, path: Path, phase: Phase) -> decoding.GraphDecoding:

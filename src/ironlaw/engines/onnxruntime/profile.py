@@ -107,7 +107,7 @@ class Origins:
 
     @classmethod
     def of(cls, model: Any) -> Origins:
-
+        """The origins in `model`, the ModelProto of the file that was opened."""
         return cls(
             by_name={node.name: node for node in model.graph.node if node.name},
             by_output={output: node for node in model.graph.node for output in node.output},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.engines.openvino.model import SourceModel
 from ironlaw.errors import ArmFailed
 from ironlaw.layer import NodeProfile
-from ironlaw.missing import Missing
+from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
 from ironlaw.models.decoder_graph import DecoderGraph, in_a_phase, read_decoder
 from ironlaw.models.model_file import ModelFile
@@ -234,21 +235,6 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     with explained("loading"):
         did = properties.in_effect(variant, loaded, compile_for, first)
 
-    def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
-        compiled = _compile(variant, path, threads, is_profiled=True)
-        counted = compiled.create_infer_request()
-
-        again = None if sequence is None else decoding.StatefulDecoding(compiled, sequence.phase, counted)
-
-        def one(*arguments: Any) -> Any:
-            if again is None:
-                return counted.infer(*feed(*arguments), share_inputs=True).to_tuple()
-            fed = again.feed(*arguments)
-            again.rewind()
-            return counted.infer(*fed, share_inputs=True).to_tuple()
-
-        return openvino_profile.profile(compiled, SourceModel.of(_read(path)), one, counted, inputs)
-
     def executed() -> OperatorCensus:
         found = openvino_census.census(
             loaded, _read(path), lambda: properties.quantizes_activations(variant, loaded, compile_for, first)
@@ -261,7 +247,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         feed=feed,
         inputs=model.inputs,
         boundary=BOUNDARY,
-        profile=profiled,
+        profile=lambda runs: _profiled(_compile(variant, path, threads, is_profiled=True), path, runs, feed, phase),
         census=executed,
         applied={**prepared.applied, **did},
     )
@@ -276,6 +262,27 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         applied={**program.applied, PHASE: f"{sequence.phase}, {threads} threads"},
         boundary=decoding.BOUNDARY[sequence.phase.kind],
     )
+
+
+def _profiled(
+    compiled: Any,
+    path: Path,
+    runs: list[tuple[Any, ...]],
+    feed: Callable[..., tuple[Any, ...]],
+    phase: Maybe[Phase],
+) -> NodeProfile:
+    """The times of the nodes of `compiled`, which was made from the model at `path` with counters, in `runs`."""
+    request = compiled.create_infer_request()
+    sequence = None if isinstance(phase, Missing) else decoding.StatefulDecoding(compiled, phase, request)
+
+    def infer(*arguments: Any) -> Any:
+        if sequence is None:
+            return request.infer(*feed(*arguments), share_inputs=True).to_tuple()
+        fed = sequence.feed(*arguments)
+        sequence.rewind()
+        return request.infer(*fed, share_inputs=True).to_tuple()
+
+    return openvino_profile.profile(compiled, SourceModel.of(_read(path)), infer, request, runs)
 
 
 def _read(path: Path) -> Any:

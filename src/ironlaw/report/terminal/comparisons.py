@@ -85,16 +85,14 @@ class Comparisons:
         """The answer, its confirmed causes, and the names of the others."""
         self._show_answer(comparison, brief_paragraph(comparison, self.explanation))
         show_graph_diff_briefly(comparison, self.console)
-        others: dict[Outcome, list[str]] = {}
-        for verdict in _in_order(comparison.causes):
-            if verdict.outcome is Outcome.CONFIRMED:
+        confirmed = [one for one in _in_order(comparison.causes) if one.outcome is Outcome.CONFIRMED]
+        if self.room.has_shares_of_others:
+            for verdict in confirmed:
                 self._show_cause(verdict)
-            else:
-                others.setdefault(verdict.outcome, []).append(name_of(verdict))
-        for outcome, names in others.items() if self.room.has_open_of_others else ():
-            text = Text(f"{words.OUTCOME_SIGNS[outcome]} ", style=OUTCOME_STYLES[outcome])
-            text.append(f"{words.OUTCOME_WORDS[outcome]}: {', '.join(names)}", style="none")
-            say(self.console, text, indent=2, hanging=2)
+        else:
+            self._show_names(confirmed)
+        if self.room.has_open_of_others:
+            self._show_names([one for one in comparison.causes if one not in confirmed])
 
     def _show_at_length(self, comparison: Comparison) -> None:
         is_verbose = self.verbosity is Verbosity.VERBOSE
@@ -127,7 +125,12 @@ class Comparisons:
         self.printed.add(key)
         text = Text()
         text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=OUTCOME_STYLES[verdict.outcome])
-        text.append(same_experiment_sentence(verdict) if is_repeated and not is_verbose else cause_sentence(verdict))
+        has_remarks = is_verbose or self.room.has_remarks
+        text.append(
+            same_experiment_sentence(verdict)
+            if is_repeated and not is_verbose
+            else cause_sentence(verdict, with_remarks=has_remarks)
+        )
         say(self.console, text, indent=2, hanging=2)
         for name, value in verdict.evidence.items() if is_verbose else ():
             said = plain(value.reason) if isinstance(value, Missing) else number(value)
@@ -136,7 +139,9 @@ class Comparisons:
     def _show_open(self, verdicts: Sequence[CauseVerdict]) -> None:
         """What is not confirmed, as a table: cause, outcome, effect, what would decide it."""
         rows = [one for one in _in_order(verdicts) if one.outcome is not Outcome.CONFIRMED]
-        if not rows:
+        if not self.room.open_rows:
+            self._show_names(rows)
+        if not rows or not self.room.open_rows:
             return
         grid = headed_grid()
         grid.add_column("not confirmed", overflow="fold")
@@ -156,6 +161,16 @@ class Comparisons:
         print_grid(self.console, grid, indent=2)
         if more := [name_of(verdict) for verdict in rows[self.room.open_rows :]]:
             say(self.console, f"nor confirmed: {', '.join(dict.fromkeys(more))}", indent=2, hanging=2)
+
+    def _show_names(self, verdicts: Sequence[CauseVerdict]) -> None:
+        """Causes by their names, on a line for each outcome."""
+        names: dict[Outcome, list[str]] = {}
+        for verdict in _in_order(verdicts):
+            names.setdefault(verdict.outcome, []).append(name_of(verdict))
+        for outcome, named in names.items():
+            text = Text(f"{words.OUTCOME_SIGNS[outcome]} ", style=OUTCOME_STYLES[outcome])
+            text.append(f"{words.OUTCOME_WORDS[outcome]}: {', '.join(dict.fromkeys(named))}", style="none")
+            say(self.console, text, indent=2, hanging=2)
 
     def _show_split(self, comparison: Comparison) -> None:
         split = splitting.split_of(comparison)

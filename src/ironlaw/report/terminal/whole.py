@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from ironlaw.explanation import Comparison, Explanation
+from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.explanation.varied import Varied
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
@@ -112,7 +112,7 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
         return
     show_generation(explanation, console, is_whole=is_verbose)
     _show_waterfall(explanation, console)
-    _show_gaps(lost, console, is_whole=is_verbose)
+    _show_gaps(lost, console, is_whole=is_verbose, with_terms=is_verbose or room.has_split)
     if is_verbose or room.has_guesses:
         _show_guesses(explanation, console, is_whole=is_verbose)
     has_answers = _show_agreement(explanation, console, all_arms=is_verbose)
@@ -130,7 +130,7 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     show_found(explanation, console, is_whole=is_verbose, has_next=is_verbose or room.has_guesses)
     show_next(explanation, console)
     if not is_verbose:
-        more = [] if room.has_guesses else _left_to_verbose(explanation, in_full)
+        more = _left_to_verbose(explanation, in_full, room)
         _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened, more)
 
 
@@ -141,15 +141,21 @@ def _show_stopped(explanation: Explanation, console: Console) -> None:
             say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
 
 
-def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison]) -> list[str]:
-    """What the smallest room leaves out, of what there is."""
+def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison], room: Room) -> list[str]:
+    """What the smallest rooms leave out, of what there is."""
     found = explanation.recommendation
+    is_next = is_known(found) and bool(next_best_sentences(found, explanation))
     parts = {
-        "published guesses": any(guess.answer != NOT_TESTED for guess in guesses(explanation)),
-        "the time by executed code": any(is_known(comparison.account) for comparison in in_full),
-        "the next best arms": is_known(found) and bool(next_best_sentences(found, explanation)),
+        "published guesses": not room.has_guesses and any(one.answer != NOT_TESTED for one in guesses(explanation)),
+        "the time by executed code": not room.code_rows and any(is_known(one.account) for one in in_full),
+        "the next best arms": not room.has_guesses and is_next,
+        "what limits the confirmed causes": not room.has_remarks and any(map(_has_remark, in_full)),
     }
     return [name for name, is_there in parts.items() if is_there]
+
+
+def _has_remark(comparison: Comparison) -> bool:
+    return any(one.outcome is Outcome.CONFIRMED and one.reason for one in comparison.causes)
 
 
 def _show_left_out(console: Console, arms: int, columns: int, concerns: int, more: list[str]) -> None:
@@ -168,9 +174,9 @@ def _show_left_out(console: Console, arms: int, columns: int, concerns: int, mor
         say(console, f"--verbose shows {words.joined(parts)}.", style="dim")
 
 
-def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool) -> None:
+def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms: bool) -> None:
     for gap in lost:
-        say(console, gap_sentence(gap, is_brief=not is_whole), style="dim")
+        say(console, gap_sentence(gap, is_brief=not is_whole, with_terms=with_terms), style="dim")
 
 
 def _show_waterfall(explanation: Explanation, console: Console) -> None:
