@@ -29,6 +29,7 @@ DECLARATION = Declaration(
     scripted=("denormals",),
     variations=(("malloc", "retain"),),
     operators=OPERATORS,
+    leaves_by={"int8": "int8-blocks"},
     names_code=PERF_MAP,
     moves=True,
 )

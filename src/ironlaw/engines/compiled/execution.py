@@ -24,6 +24,7 @@ from ironlaw.engines.compiled import profile as inductor_profile
 from ironlaw.engines.compiled.census import census
 from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
+from ironlaw.engines.compiled.replay import ExportedReplayer
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_few_bits
@@ -33,6 +34,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.inputs import as_tensors
 from ironlaw.program import OperatorCensus, PreparedModel, Program
+from ironlaw.replayer import Replayer
 from ironlaw.variant import PRECISION, Variant
 
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
@@ -282,3 +284,19 @@ def _counted(folder: Path, program: Program) -> OperatorCensus:
 def export(variant: Variant, prepared: Path) -> Export:
     """The compiled package."""
     return Export(files=(_PACKAGE,), values={"quantized_engine": "none"})
+
+
+def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
+    """The convolutions and linear layers of a static int8 arm, in the graph that torch exports.
+
+    Raises:
+        ArmFailed: the arm is none, or its model cannot be exported.
+    """
+    import torch
+
+    if variant.level(PRECISION) != "int8":
+        raise ArmFailed("only static int8 can be replayed", hint="int8@compiled")
+    torch_use.require_module(model.module, model.name)
+    with quiet(), explained("replay"), torch.no_grad():
+        exported = _exported(model.form.eval(), shapes.example(model), model)
+        return ExportedReplayer(quantizing.observed(exported.module(), variant, model.calibration, Phases()))

@@ -53,17 +53,11 @@ def quantized(
     Raises:
         ArmFailed: torchao is not installed, or a level is none for this engine, or changes nothing.
     """
-    if importlib.util.find_spec("torchao") is None:
-        raise ArmFailed("torchao is not installed", hint="pip install 'ironlaw[compiled]'")
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    made = observed(module, variant, calibration, phases)
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-    with phases.timed("prepare"):
-        observed = prepare_pt2e(module, _quantizer(variant))
-    with phases.timed("calibrate"):
-        for arguments in calibration:
-            observed(*arguments)
     with phases.timed("convert"):
-        made = convert_pt2e(observed)
+        made = convert_pt2e(made)
     fixed = _fix_ranges(made, seen) if variant.level(RANGES) == "fixed" else 0
     targets = [str(node.target) for node in made.graph.nodes]
     return QuantizedGraph(
@@ -73,6 +67,24 @@ def quantized(
         finders=targets.count(_FINDS),
         fixed=fixed,
     )
+
+
+def observed(module: Any, variant: Variant, calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
+    """The exported module with an observer wherever a number format would change, which saw the inputs.
+
+    Raises:
+        ArmFailed: torchao is not installed, or a level is none for this engine.
+    """
+    if importlib.util.find_spec("torchao") is None:
+        raise ArmFailed("torchao is not installed", hint="pip install 'ironlaw[compiled]'")
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+    with phases.timed("prepare"):
+        made = prepare_pt2e(module, _quantizer(variant))
+    with phases.timed("calibrate"):
+        for arguments in calibration:
+            made(*arguments)
+    return made
 
 
 def _quantizer(variant: Variant) -> Any:

@@ -9,6 +9,10 @@ from ironlaw.telemetry import TelemetryOff
 
 _NNCF = ("nncf",)
 _PLUGIN = ("plugin.dynamic-quantization", "plugin.low-precision", "plugin.precision", "plugin.snippets")
+_TOOLS = (
+    "nncf.accuracy-control", "nncf.bias-correction", "nncf.granularity", "nncf.preset", "nncf.ranges",
+    "nncf.smooth-quant",
+)  # fmt: skip
 _SURGERY = ("float-ops", "float-nodes")
 
 DECLARATION = Declaration(
@@ -19,7 +23,7 @@ DECLARATION = Declaration(
     offers={
         "fp32": Offer(),
         "bf16": Offer(),
-        "int8": Offer(reads=_SURGERY, makes=_NNCF),
+        "int8": Offer(reads=(*_SURGERY, *_TOOLS), makes=_NNCF),
         "int8-weights": Offer(reads=_SURGERY, makes=_NNCF),
         "given": Offer(reads=(*_SURGERY, "phase")),
     },
@@ -32,5 +36,6 @@ DECLARATION = Declaration(
     telemetry_off=TelemetryOff(withheld=("openvino_telemetry",)),
     candidates=("fp32", "bf16", "int8"),
     operators=OPERATORS,
+    leaves_by={"int8": "float-nodes"},
     names_code=PERF_MAP,
 )

@@ -15,10 +15,12 @@ from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import census as openvino_census
-from ironlaw.engines.openvino import decoding, properties, surgery
+from ironlaw.engines.openvino import decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import profile as openvino_profile
-from ironlaw.engines.openvino.model import SourceModel
+from ironlaw.engines.openvino.model import SourceModel, name_anew
+from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
@@ -26,6 +28,7 @@ from ironlaw.models.decoder_graph import DecoderGraph, in_a_phase, read_decoder
 from ironlaw.models.model_file import ModelFile
 from ironlaw.phase import Phase
 from ironlaw.program import OperatorCensus, PreparedModel, Program
+from ironlaw.replayer import Replayer
 from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = (
@@ -33,7 +36,7 @@ BOUNDARY = (
 )
 # By hint: what the plugin calls the capability, and the number format.
 _FORMATS = {"f32": ("FP32", "float32"), "bf16": ("BF16", "bfloat16"), "f16": ("FP16", "float16")}
-_MODEL, _PLACES = "prepared.xml", "places.json"
+_MODEL, _FLOAT, _PLACES = "prepared.xml", "float.xml", "places.json"
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -58,11 +61,17 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             converted = _converted(model, precision)
         if graph is not None:
             decoding.keep_state(converted, graph)
+        by_surgery, floats = variant, ()
         if precision == "int8":
-            converted = _quantized(converted, places, model.calibration, phases)
+            openvino.save_model(converted, str(folder / _FLOAT), compress_to_fp16=False)
+            floats = surgery.named(converted, variant)
+            converted = _quantized(converted, variant, model, floats, phases)
+            by_surgery = variant.with_level(surgery.BY_NAME, FACTORS[surgery.BY_NAME].plain)
         if precision == "int8-weights":
-            converted = _compressed(converted, phases)
-        changed = _changed(variant, converted, places, model, threads, phases)
+            converted = quantizing.compressed(converted, phases)
+        changed = _changed(by_surgery, converted, places, model, threads, phases)
+        if floats:
+            changed.done[surgery.BY_NAME] = f"{len(floats)} nodes in NNCF's ignored scope"
         openvino.save_model(converted, str(path), compress_to_fp16=False)
         with phases.timed("compile"):
             compiled = _compile(variant, path, threads)
@@ -123,6 +132,7 @@ def _converted(model: LoadedModel, precision: str) -> Any:
             arguments = shapes.example(model)
             open_sizes = shapes.dynamic_shapes(module, arguments, model)
             converted = openvino.convert_model(torch.export.export(module, arguments, dynamic_shapes=open_sizes))
+    name_anew(converted)
     return _in_fixed_shapes(converted, model)
 
 
@@ -160,39 +170,16 @@ def _in_fixed_shapes(converted: Any, model: LoadedModel) -> Any:
     return converted
 
 
-def _quantized(converted: Any, places: list[int], calibration: list[tuple[Any, ...]], phases: Phases) -> Any:
-    import nncf
+def _quantized(converted: Any, variant: Variant, model: LoadedModel, floats: tuple[str, ...], phases: Phases) -> Any:
+    """The model in int8 by NNCF, calibrated on the model's inputs for that."""
+    places = _places(model)
 
-    def arrays(arguments: tuple[Any, ...]) -> list[Any]:
-        return [inputs.as_array(arguments[place]) for place in places]
+    def arrays(some: list[tuple[Any, ...]]) -> list[list[Any]]:
+        return [[inputs.as_array(arguments[place]) for place in places] for arguments in some]
 
-    data = nncf.Dataset([arrays(arguments) for arguments in calibration])
-    with phases.timed("calibrate"):
-        kind = nncf.ModelType.TRANSFORMER if _has_attention(converted) else None
-        made = nncf.quantize(converted, data, subset_size=len(calibration), model_type=kind)
-    if not any(operator.get_type_name() == "FakeQuantize" for operator in made.get_ops()):
-        raise ArmFailed(
-            "nothing in this model could be quantized by NNCF",
-            hint="compare precisions of a model with convolutions or matrix products",
-        )
-    return made
-
-
-def _has_attention(converted: Any) -> bool:
-    """Whether this is a transformer, for which NNCF has a quantization recipe of its own."""
-    kinds = {operator.get_type_name() for operator in converted.get_ops()}
-    return "ScaledDotProductAttention" in kinds or {"Softmax", "MVN", "MatMul"} <= kinds
-
-
-def _compressed(converted: Any, phases: Phases) -> Any:
-    import nncf
-
-    before = {operator.get_friendly_name() for operator in converted.get_ops()}
-    with phases.timed("convert"):
-        made = nncf.compress_weights(converted, mode=nncf.CompressWeightsMode.INT8_ASYM)
-    if {operator.get_friendly_name() for operator in made.get_ops()} == before:
-        raise ArmFailed("no weight of this model could be compressed to int8", hint="leave this arm out")
-    return made
+    return quantizing.quantized(
+        converted, variant, arrays(model.calibration), phases, floats=floats, compared=arrays(model.probes)
+    )
 
 
 def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool = False) -> Any:
@@ -299,3 +286,17 @@ def export(variant: Variant, prepared: Path) -> Export:
     return Export(
         files=(path.name, path.with_suffix(".bin").name), values={"properties": list(made.items()), "places": places}
     )
+
+
+def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
+    """The layers of a static int8 arm that read what NNCF quantized.
+
+    Raises:
+        ArmFailed: the arm is none, or NNCF rebuilt its model.
+    """
+    path = Path(prepared.path)
+    if variant.level(PRECISION) != "int8":
+        raise ArmFailed("only static int8 by NNCF can be replayed", hint="int8@openvino")
+    places: list[int] = json.loads(path.with_name(_PLACES).read_text())
+    with quiet(), explained("replay"):
+        return OpenVinoReplayer(path.with_name(_FLOAT), path, places, lambda part: _compile(variant, part, threads))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +11,20 @@ from typing import Any
 from ironlaw.engines.openvino.runtime_graph import PluginNode
 
 # The model's words for what multiplies and adds, of which both inputs are quantized if any is.
-_PRODUCTS = {
+PRODUCTS = {
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul",
 }  # fmt: skip
 # What only moves or selects values: it may stand between a quantization and the operator that reads it.
-_MOVING = {
+MOVING = {
     "Reshape", "Transpose", "Unsqueeze", "Squeeze", "MaxPool", "Pad", "StridedSlice", "Slice", "Concat", "Split",
     "VariadicSplit", "Gather", "ShuffleChannels", "DepthToSpace", "SpaceToDepth",
 }  # fmt: skip
 # What turns the integers of a QuantizeLinear that was read from an ONNX file back into numbers.
 _DEQUANTIZING = {"Convert", "Subtract", "Multiply"}
+
+
+_COUNTED = re.compile(r"^[A-Za-z0-9]+_\d+$")
+_ENDS = ("Parameter", "Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,7 @@ class SourceModel:
         nodes = model.get_ordered_ops()
         return cls(
             types={node.get_friendly_name(): node.get_type_name() for node in nodes},
-            products=frozenset(node.get_friendly_name() for node in nodes if node.get_type_name() in _PRODUCTS),
+            products=frozenset(node.get_friendly_name() for node in nodes if node.get_type_name() in PRODUCTS),
             quantized=frozenset(node.get_friendly_name() for node in nodes if _is_meant_as_int8(node)),
             behind=dict(_behind(nodes)),
         )
@@ -56,17 +62,31 @@ class SourceModel:
         return self.product(node) in self.quantized
 
 
+def name_anew(model: Any) -> None:
+    """Name nodes whose names OpenVINO counted up, as Multiply_4077, by their type and place among those of that type.
+
+    It counts in all that a process has ever made: another process, or another conversion, names the same node
+    otherwise, and what leaves it in float would name another node or none.
+    """
+    counted: dict[str, int] = defaultdict(int)
+    for node in model.get_ordered_ops():
+        name, kind = node.get_friendly_name(), node.get_type_name()
+        if kind not in _ENDS and _COUNTED.search(name):
+            node.set_friendly_name(f"{kind}.{counted[kind]}")
+            counted[kind] += 1
+
+
 def _behind(nodes: list[Any]) -> Iterator[tuple[str, str]]:
     """A product's direct readers and the product: the plugin names some nodes after the bias that they add."""
     for node in nodes:
         for value in node.input_values():
-            if value.get_node().get_type_name() in _PRODUCTS:
+            if value.get_node().get_type_name() in PRODUCTS:
                 yield node.get_friendly_name(), value.get_node().get_friendly_name()
 
 
 def _is_meant_as_int8(node: Any) -> bool:
     """Whether a product reads a quantized activation and quantized weights, or two quantized activations."""
-    if node.get_type_name() not in _PRODUCTS:
+    if node.get_type_name() not in PRODUCTS:
         return False
     return all(
         is_quantized(value) if is_constant(value.get_node()) else before_quantization(value) is not None
@@ -82,7 +102,7 @@ def before_quantization(source: Any) -> Any:
         return node.input_value(0)
     if kind in _DEQUANTIZING and all(is_constant(value.get_node()) for value in node.input_values()[1:]):
         return _before_integers(node)
-    if kind in _MOVING:
+    if kind in MOVING:
         return _moved(source)
     return None
 
@@ -138,3 +158,15 @@ def is_quantized(source: Any) -> bool:
             return bool(output.get_element_type().bitwidth <= 8)
         waiting += node.input_values()[:1]
     return False
+
+
+def as_constant(source: Any) -> Any:
+    """The value of a constant expression, as one constant."""
+    import openvino
+    from openvino import opset13
+
+    core = openvino.Core()
+    computed = core.compile_model(openvino.Model([source], [], "constant"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    folded = opset13.constant(computed({})[0].copy())
+    folded.set_friendly_name(f"{source.get_node().get_friendly_name()}/float")
+    return folded.output(0)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ironlaw.engines.border.change import Changed, steps_of
-from ironlaw.engines.openvino.model import before_quantization, is_constant, is_quantized
+from ironlaw.engines.openvino.model import as_constant, before_quantization, is_constant, is_quantized
 from ironlaw.engines.openvino.properties import kernels
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
 Arrays = list[Any]
+BY_NAME = "float-nodes"
 _INPUTS = 8  # whose outputs are compared
 _BETWEEN = ":"  # names of torch's operators hold two in a row
 
@@ -53,6 +54,17 @@ def _float_nodes(model: Any, level: str) -> str:
     nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     chosen = [nodes[name] for name in _split_names(level, set(nodes))]
     return _leave_in_float(chosen, f"float-nodes={level}")
+
+
+def named(model: Any, variant: Variant) -> tuple[str, ...]:
+    """The nodes of a float model that a variant leaves in float by name.
+
+    Raises:
+        ArmFailed: there is no such node.
+    """
+    level = dict(variant.changed).get(BY_NAME)
+    known = {node.get_friendly_name() for node in model.get_ordered_ops()}
+    return tuple(_split_names(level, known)) if level else ()
 
 
 def _split_names(level: str, known: set[str]) -> list[str]:
@@ -99,7 +111,7 @@ def _widen(port: Any) -> bool:
     if is_constant(source.get_node()):
         if not is_quantized(source):
             return False
-        port.replace_source_output(_folded(source))
+        port.replace_source_output(as_constant(source))
         return True
     float_source = before_quantization(source)
     if float_source is None:
@@ -108,22 +120,10 @@ def _widen(port: Any) -> bool:
     return True
 
 
-def _folded(source: Any) -> Any:
-    """The value of a constant expression, as one constant."""
-    import openvino
-    from openvino import opset13
-
-    core = openvino.Core()
-    computed = core.compile_model(openvino.Model([source], [], "constant"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    folded = opset13.constant(computed({})[0].copy())
-    folded.set_friendly_name(f"{source.get_node().get_friendly_name()}/float")
-    return folded.output(0)
-
-
 # By factor, in the order in which several are done.
 _STEPS: dict[str, Callable[[Any, str], str]] = {
     "float-ops": _float_operators,
-    "float-nodes": _float_nodes,
+    BY_NAME: _float_nodes,
 }
 
 

@@ -18,8 +18,8 @@ HOW = "torch.fx, the network run from the layer on, with torch's fake quantizati
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """A module that would be int8: its node, its weights as int8 has them, and the observers around it."""
+class TracedLayer:
+    """A layer that would be int8: its node, its weights as int8 has them, and the observers around it."""
 
     node: Any
     weights: Any
@@ -28,7 +28,7 @@ class _Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Mix:
+class RoundedMix:
     """Which layers are int8 in a run, and the observers whose tensors are rounded."""
 
     layers: frozenset[Any] = frozenset()
@@ -49,24 +49,24 @@ class TorchReplayer:
         """
         self._module = observed
         self._nodes = list(observed.graph.nodes)
-        self._modules = dict(observed.named_modules(remove_duplicate=False))
-        self._steps = {node: step for node in self._nodes if (step := self._step_of(node)) is not None}
-        self._layers = [layer for node in self._nodes if (layer := self._layer_of(node)) is not None]
-        if not self._layers:
+        self.modules = dict(observed.named_modules(remove_duplicate=False))
+        self.steps = {node: step for node in self._nodes if (step := self._step_of(node)) is not None}
+        self.layers = [layer for node in self._nodes if (layer := self.found_layer(node)) is not None]
+        if not self.layers:
             raise ArmFailed("no module of it with weights would be int8", hint="see ironlaw layers FILE")
-        self._by_node = {layer.node: layer for layer in self._layers}
-        self.sites = tuple(self._site(layer) for layer in self._layers)
+        self._by_node = {layer.node: layer for layer in self.layers}
+        self.sites = tuple(self.site(layer) for layer in self.layers)
         self.at_once = len(self.sites)
-        self._whole = _Mix(layers=frozenset(self._by_node), rounded=frozenset(self._steps))
+        self.whole = RoundedMix(layers=frozenset(self._by_node), rounded=frozenset(self.steps))
         self._in_float: dict[Any, Any] = {}
         self._in_int8: dict[Any, Any] = {}
         self._arguments: tuple[Any, ...] = ()
 
     def _step_of(self, node: Any) -> Rounding | None:
         """The scale and zero point of an observer; None for any other node, and for one that saw nothing."""
-        if node.op != "call_module" or not hasattr(self._modules[str(node.target)], "calculate_qparams"):
+        if node.op != "call_module" or not hasattr(self.modules[str(node.target)], "calculate_qparams"):
             return None
-        observer = self._modules[str(node.target)]
+        observer = self.modules[str(node.target)]
         scale, zero = observer.calculate_qparams()
         if scale.numel() != 1:
             return None
@@ -78,33 +78,35 @@ class TorchReplayer:
             most=int(observer.quant_max),
         )
 
-    def _layer_of(self, node: Any) -> _Layer | None:
-        module = self._modules.get(str(node.target)) if node.op == "call_module" else None
+    def found_layer(self, node: Any) -> TracedLayer | None:
+        """The layer of a node; None where the node is none that would be int8."""
+        module = self.modules.get(str(node.target)) if node.op == "call_module" else None
         weight = getattr(module, "weight", None)
-        if module is None or node in self._steps or getattr(module, "qconfig", None) is None:
+        if module is None or node in self.steps or getattr(module, "qconfig", None) is None:
             return None
         if weight is None or weight.dim() < 2:  # a norm's is one number for each channel
             return None
-        reads = tuple(one for one in node.all_input_nodes if one in self._steps)
+        reads = tuple(one for one in node.all_input_nodes if one in self.steps)
         if not reads:
             return None
-        gives = next((one for one in node.users if one in self._steps), None)
-        return _Layer(
+        gives = next((one for one in node.users if one in self.steps), None)
+        return TracedLayer(
             node=node,
-            weights=_rounded_weight(module),
+            weights=rounded_weight(module.weight.detach(), module.qconfig.weight()),
             reads=reads,
             gives=gives,
         )
 
-    def _site(self, layer: _Layer) -> ReplaySite:
+    def site(self, layer: TracedLayer) -> ReplaySite:
+        """The layer as a ledger names it."""
         path = str(layer.node.target)
         return ReplaySite(
             name=path,
             path=path,
-            operator=type(self._modules[path]).__name__,
+            operator=type(self.modules[path]).__name__,
             nodes=(path,),
-            reads=tuple(self._steps[one] for one in layer.reads),
-            gives=None if layer.gives is None else self._steps[layer.gives],
+            reads=tuple(self.steps[one] for one in layer.reads),
+            gives=None if layer.gives is None else self.steps[layer.gives],
         )
 
     def open(self, places: Sequence[int]) -> None:
@@ -114,23 +116,27 @@ class TorchReplayer:
         """Run both networks, and keep all values."""
         self._arguments = arguments
         self._in_float, self._in_int8 = {}, {}
-        in_float = self._run(_Mix(), keep=self._in_float)
-        return Begun(in_float=in_float, in_int8=self._run(self._whole, keep=self._in_int8))
+        in_float = self._run(RoundedMix(), keep=self._in_float)
+        return Begun(in_float=in_float, in_int8=self._run(self.whole, keep=self._in_int8))
 
     def flip(self, place: int) -> Flipped:
         """Run the network from a layer on, twice."""
-        layer = self._layers[place]
+        layer = self.layers[place]
         own: dict[Any, Any] = {}
         rounded = frozenset((layer.gives,)) if layer.gives is not None else frozenset()
-        alone = _Mix(layers=frozenset((layer.node,)), rounded=rounded, at_inputs=True)
+        alone = RoundedMix(layers=frozenset((layer.node,)), rounded=rounded, at_inputs=True)
         answers = self._run(alone, since=layer.node, known=self._in_float, keep=own)
         given = layer.gives if layer.gives is not None else layer.node
         return Flipped(
             own_float=_array(self._in_float[layer.node]),
             own_int8=_array(own[given]),
             alone=answers,
-            left_float=self._run(self._without((layer,)), since=layer.node, known=self._in_int8),
+            left_float=self._run(self.without((layer,)), since=self.begins(layer), known=self._in_int8),
         )
+
+    def begins(self, layer: TracedLayer) -> Any:
+        """The first node whose value another format of a layer may change."""
+        return layer.node
 
     def value_of(self, step: Rounding) -> Any:
         """The values of a tensor in the float network."""
@@ -138,8 +144,8 @@ class TorchReplayer:
 
     def mixed(self, floats: frozenset[int]) -> Callable[[tuple[Any, ...]], list[Any]]:
         """The traced network with some modules in float."""
-        every = len(floats) == len(self._layers)
-        mix = _Mix() if every else self._without([self._layers[place] for place in floats])
+        every = len(floats) == len(self.layers)
+        mix = RoundedMix() if every else self.without([self.layers[place] for place in floats])
 
         def run(arguments: tuple[Any, ...]) -> list[Any]:
             self._arguments = arguments
@@ -147,7 +153,7 @@ class TorchReplayer:
 
         return run
 
-    def _without(self, layers: Collection[_Layer]) -> _Mix:
+    def without(self, layers: Collection[TracedLayer]) -> RoundedMix:
         """The mix with all layers in int8 but these, whose outputs stay float where no int8 layer reads them."""
         left = {layer.node for layer in layers}
         loose = {
@@ -155,10 +161,15 @@ class TorchReplayer:
             for layer in layers
             if layer.gives is not None and all(one in left or one.op == "output" for one in layer.gives.users)
         }
-        return _Mix(layers=self._whole.layers - left, rounded=self._whole.rounded - loose)
+        return RoundedMix(layers=self.whole.layers - left, rounded=self.whole.rounded - loose)
 
     def _run(
-        self, mix: _Mix, *, since: Any = None, known: dict[Any, Any] | None = None, keep: dict[Any, Any] | None = None
+        self,
+        mix: RoundedMix,
+        *,
+        since: Any = None,
+        known: dict[Any, Any] | None = None,
+        keep: dict[Any, Any] | None = None,
     ) -> list[Any]:
         """The outputs; with `since` what is before that node comes from `known`, and with `keep` values stay there."""
         import torch
@@ -170,16 +181,23 @@ class TorchReplayer:
             given = running.run(*self._arguments, initial_env=start)
         return [_array(one) for one in leaves(given)]
 
+    def in_int8(self, running: Any, layer: TracedLayer, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """A layer's output with its weights as int8 has them."""
+        import torch
+
+        module: Any = running.fetch_attr(layer.node.target)
+        return torch.func.functional_call(module, {"weight": layer.weights}, arguments, named)
+
     def step_of(self, node: Any) -> Rounding | None:
         """The rounding of an observer's tensor."""
-        return self._steps.get(node)
+        return self.steps.get(node)
 
-    def layer_of(self, node: Any) -> _Layer | None:
+    def layer_of(self, node: Any) -> TracedLayer | None:
         """The layer of a module's node."""
         return self._by_node.get(node)
 
 
-def _interpreter(of: TorchReplayer, mix: _Mix, keep: dict[Any, Any] | None) -> Any:
+def _interpreter(of: TorchReplayer, mix: RoundedMix, keep: dict[Any, Any] | None) -> Any:
     import torch
 
     class Running(torch.fx.Interpreter):
@@ -204,8 +222,7 @@ def _interpreter(of: TorchReplayer, mix: _Mix, keep: dict[Any, Any] | None) -> A
                     rounded(value, of.step_of(one)) if one in layer.reads else value
                     for one, value in zip(n.args, arguments, strict=True)
                 )
-            module: Any = self.fetch_attr(n.target)
-            return torch.func.functional_call(module, {"weight": layer.weights}, arguments, named)
+            return of.in_int8(self, layer, arguments, named)
 
     return Running(of._module, garbage_collect_values=keep is None)
 
@@ -219,12 +236,10 @@ def rounded(value: Any, step: Rounding | None) -> Any:
     return torch.fake_quantize_per_tensor_affine(value, step.scale, step.zero, step.least, step.most)
 
 
-def _rounded_weight(module: Any) -> Any:
-    """A module's weights by its own observer of weights."""
+def rounded_weight(weight: Any, observer: Any) -> Any:
+    """Weights as int8 has them, by an observer of weights."""
     import torch
 
-    observer = module.qconfig.weight()
-    weight = module.weight.detach()
     observer(weight)
     scale, zero = observer.calculate_qparams()
     least, most = int(observer.quant_min), int(observer.quant_max)
