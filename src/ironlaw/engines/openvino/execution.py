@@ -61,7 +61,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             converted = _converted(model, precision)
         if graph is not None:
             decoding.keep_state(converted, graph)
-        by_surgery, floats = variant, ()
+        by_surgery, floats = variant, tuple[str, ...]()
         if precision == "int8":
             openvino.save_model(converted, str(folder / _FLOAT), compress_to_fp16=False)
             floats = surgery.named(converted, variant)
