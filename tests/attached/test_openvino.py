@@ -62,6 +62,34 @@ def test_a_log_has_the_latency_its_settings_and_the_layers() -> None:
     assert [node.call.operator for node in read.nodes][:2] == ["Reorder", "Convolution"]
 
 
+# As benchmark_app in Python lists the layers of two requests: it cuts names after 17 letters.
+CUT = """[Step 1/11] Parsing and validating input arguments
+[ INFO ] Parsing input parameters
+[ INFO ] Performance counts for 0-th infer request
+linear_1_MatMul_q... Status.EXECUTED layerType: Subgraph execType: jit_avx512_f32 realTime (ms): 0.010 cpuTime (ms): 0.010
+linear_1_MatMul_q... Status.EXECUTED layerType: FullyConnected execType: brgemm_avx512_f32 realTime (ms): 4.000 cpuTime (ms): 4.000
+linear_1_MatMul_q... Status.EXECUTED layerType: FullyConnected execType: brgemm_avx512_f32 realTime (ms): 1.000 cpuTime (ms): 1.000
+Total time:     5.010 milliseconds
+[ INFO ] Performance counts for 1-th infer request
+linear_1_MatMul_q... Status.EXECUTED layerType: Subgraph execType: jit_avx512_f32 realTime (ms): 0.030 cpuTime (ms): 0.030
+linear_1_MatMul_q... Status.EXECUTED layerType: FullyConnected execType: brgemm_avx512_f32 realTime (ms): 6.000 cpuTime (ms): 6.000
+linear_1_MatMul_q... Status.EXECUTED layerType: FullyConnected execType: brgemm_avx512_f32 realTime (ms): 3.000 cpuTime (ms): 3.000
+Total time:     9.030 milliseconds
+[ INFO ] Latency:
+[ INFO ]    Average:       8.00 ms
+"""  # noqa: E501  the lines of the log
+
+
+def test_layers_whose_names_the_log_cuts_to_one_stay_apart_and_requests_are_averaged() -> None:
+    (read,) = file_of(CUT).found
+    assert is_known(read.nodes)
+    assert [(node.call.operator, node.ns, node.times) for node in read.nodes] == [
+        ("Subgraph", pytest.approx(20e3), 1.0),
+        ("FullyConnected", pytest.approx(5e6), 1.0),
+        ("FullyConnected", pytest.approx(2e6), 1.0),
+    ]
+
+
 def test_a_log_has_no_interval_and_says_why() -> None:
     (comparison,) = explained(COUNTERS, LOG).comparisons
     assert isinstance(comparison.ln_ratio, Missing)

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.text import AttachedText
@@ -21,6 +22,7 @@ _LISTED = re.compile(
     r"^(?P<name>\S.*?)\s+(?:Status\.)?(?P<status>EXECUTED|NOT_RUN|OPTIMIZED_OUT)\s+layerType:\s*(?P<type>\S+)\s+"
     r"execType:\s*(?P<kernel>\S+)\s+real(?:Time)?\s*(?:\(ms\))?:\s*(?P<ms>[\d.]+)"
 )
+_TABLE = re.compile(r"Performance counts for \d+-th infer request")  # as both of them begin one
 _LATENCY = re.compile(r"^(?:\[ INFO \])?\s*(Median|Average|Min|Max):\s+([\d.]+)\s*(us|ms)\s*$")
 _NS_PER = {"us": 1e3, "ms": 1e6}
 _SETTING = re.compile(r"^\[ INFO \]\s+([A-Z][A-Z_]+):\s*(.+?)\s*$")
@@ -38,38 +40,50 @@ _UNLISTED = Lack(
 )
 
 
+class _Row(NamedTuple):
+    """A layer within a table; the log cuts long names, so that one name may stand for several layers of it."""
+
+    name: str
+    kind: str
+    kernel: str
+    occurrence: int
+
+
 @dataclass(slots=True)
 class _Counters:
-    """Layers of the tables: type, kernel and ms per table, by name."""
+    """Layers of the tables, one for each request, and their ms in those that list them."""
 
-    kinds: dict[str, tuple[str, str]] = field(default_factory=dict)
-    took_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    took_ms: dict[_Row, list[float]] = field(default_factory=lambda: defaultdict(list))
+    seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # in the table that is being read
+
+    def begin(self) -> None:
+        """Begin another table, whose rows are those of the tables before."""
+        self.seen.clear()
 
     def add(self, name: str, status: str, kind: tuple[str, str], ms: float) -> None:
         """Add one row. Rows that were optimised away or have no kernel are no layers that ran."""
-        ran = status.rpartition(".")[2] == "EXECUTED" or not kind[1].startswith(("undef", "unknown"))
-        if ran:
-            self.kinds.setdefault(name, kind)
-            self.took_ms[name].append(ms)
+        if status.rpartition(".")[2] == "EXECUTED" or not kind[1].startswith(("undef", "unknown")):
+            key = (name, *kind)
+            self.took_ms[_Row(*key, self.seen[key])].append(ms)
+            self.seen[key] += 1
 
     def nodes(self, tables: int) -> Maybe[tuple[AttachedNode, ...]]:
         """The layers that ran, each fed by the previous one, with mean times over the tables."""
         made: list[AttachedNode] = []
         repeats: Counter[tuple[str, str]] = Counter()
-        for name, (kind, kernel) in self.kinds.items():
-            path = re.sub(r"/(WithoutBiases|sink_port_\d+|fq_\w+)$", "", name)
-            call = LayerCall(path=path, operator=kind, fed_by=(len(made) - 1,), kernels=(kernel,))
-            call = replace(call, repeat=repeats[path, kind])
-            repeats[path, kind] += 1
-            times = self.took_ms[name]
+        for row, times in self.took_ms.items():
+            path = re.sub(r"/(WithoutBiases|sink_port_\d+|fq_\w+)$", "", row.name)
+            call = LayerCall(path=path, operator=row.kind, fed_by=(len(made) - 1,), kernels=(row.kernel,))
+            call = replace(call, repeat=repeats[path, row.kind])
+            repeats[path, row.kind] += 1
             made.append(AttachedNode(call=call, ns=math.fsum(times) / tables * 1e6, times=len(times) / tables))
         return tuple(made) or Missing("no layer ran by its counters")
 
     def census(self) -> dict[str, float]:
         """Counts by the names of kernels, which end in the number format of their arithmetic."""
-        kernels = [kernel for kind, kernel in self.kinds.values()]
-        kinds = [kind for kind, _ in self.kinds.values()]
-        computing = [kernel for kind, kernel in self.kinds.values() if kind in _MULTIPLIES]
+        kernels = [row.kernel for row in self.took_ms]
+        kinds = [row.kind for row in self.took_ms]
+        computing = [row.kernel for row in self.took_ms if row.kind in _MULTIPLIES]
         return {
             "operators": float(len(kernels)),
             "int8_operators": float(sum(kernel.endswith(("_i8", "_u8", "_I8", "_U8")) for kernel in computing)),
@@ -79,7 +93,7 @@ class _Counters:
 
     def named(self) -> dict[str, tuple[str, ...]]:
         """The layers behind some of the counts."""
-        slow = tuple(f"{name} ({kernel})" for name, (_, kernel) in self.kinds.items() if kernel.startswith("ref"))
+        slow = tuple(f"{row.name} ({row.kernel})" for row in self.took_ms if row.kernel.startswith("ref"))
         return {"reference_operators": slow} if slow else {}
 
 
@@ -114,6 +128,7 @@ def _read_counters(text: AttachedText) -> tuple[Attachment, ...]:
             totals_ms.append(_ms(filled[0], number, column, text))
             if not totals_ms[-1] * 1e6 >= LEAST_NS:
                 raise text.refused(number, column, "the total of the counters is not above 0 ms")
+            counters.begin()
         elif len(cells) >= 5:
             column = sum(len(cell) + 1 for cell in cells[:4]) + 1
             counters.add(cells[0], cells[1], (cells[2], cells[3]), _ms(cells[4], number, column, text))
@@ -149,6 +164,7 @@ _NO_WHOLE = Lack(
 class _Log:
     latency_ns: dict[str, float] = field(default_factory=dict)
     counters: _Counters = field(default_factory=_Counters)
+    tables: int = 0
     stated: dict[str, str] = field(default_factory=dict)
     count: int = 0
     has_first: bool = False
@@ -159,6 +175,9 @@ class _Log:
             value = float(found[2]) if found[2].count(".") <= 1 and found[2] != "." else 0.0
             self.latency_ns.setdefault(found[1], value * _NS_PER[found[3]])
             self.places.setdefault(found[1], (number, found.start(2) + 1))
+        elif _TABLE.search(line):
+            self.tables += 1
+            self.counters.begin()
         elif found := _LISTED.match(line):
             ms = float(found["ms"]) if found["ms"].count(".") <= 1 and found["ms"] != "." else 0.0
             self.counters.add(found["name"], found["status"], (found["type"], found["kernel"]), min(ms, _MOST_MS))
@@ -194,14 +213,14 @@ def _read_log(text: AttachedText) -> tuple[Attachment, ...]:
             title=LOG.title,
             timed=TimedWhole.INFERENCE,
             times=RepeatTimes(mean_ns=latency_ns, error=Missing(_NO_SPREAD), count=max(1, log.count)),
-            nodes=log.counters.nodes(1) if log.counters.kinds else Missing(_NO_COUNTERS),
-            census=log.counters.census() if log.counters.kinds else {},
+            nodes=log.counters.nodes(max(1, log.tables)) if log.counters.took_ms else Missing(_NO_COUNTERS),
+            census=log.counters.census() if log.counters.took_ms else {},
             named=log.counters.named(),
             stated=log.stated,
             left_out="the first inference, which benchmark_app times apart" if log.has_first else "",
-            disturbs="counting takes time at each layer" if log.counters.kinds else "",
-            notes=_notes(log.counters.kinds),
-            lacks=(_UNLISTED,) if log.counters.kinds else (),
+            disturbs="counting takes time at each layer" if log.counters.took_ms else "",
+            notes=_notes(log.counters.took_ms),
+            lacks=(_UNLISTED,) if log.counters.took_ms else (),
         ),
     )
 
@@ -210,12 +229,12 @@ _NO_SPREAD = "the log holds mean and extremes, and not how far inferences differ
 _NO_COUNTERS = "the log lists no layers: run benchmark_app with -pc"
 
 
-def _notes(kinds: Iterable[str]) -> tuple[str, ...]:
-    if not list(kinds):
+def _notes(rows: Iterable[_Row]) -> tuple[str, ...]:
+    if not list(rows):
         return ()
     return (
         *_NOTES,
-        "the layers listed in a log are of the last inference of one request, and the latency is the mean of all",
+        "the layers listed in a log are of the last inference of each request, and the latency is the mean of all",
     )
 
 
