@@ -79,8 +79,8 @@ def _of_row(element: Element, text: AttachedText) -> Attachment:
         "CPU": row.cpu_info,
     }
     return Attachment(
-        format=LLAMA.slug,
-        title=LLAMA.title,
+        format=BENCH.slug,
+        title=BENCH.title,
         timed=TimedWhole.ITERATION,
         label="+".join(filter(None, names)) + depth or "test",
         variant=row.model_filename.rpartition("/")[2] or row.model_type,
@@ -113,8 +113,8 @@ def _of_cells(cells: dict[str, str], number: int, line: str, text: AttachedText)
         raise text.refused(number, line.rindex(test) + 1, f"{test[:40]!r} names no number of tokens")
     mean_ns = tokens / float(rate[1]) * 1e9
     return Attachment(
-        format=LLAMA.slug,
-        title=LLAMA.title,
+        format=BENCH.slug,
+        title=BENCH.title,
         timed=TimedWhole.ITERATION,
         label=re.sub(r"(pp|tg)\s+", r"\1", test),
         variant=cells["model"],
@@ -130,11 +130,11 @@ def _spread(rate: re.Match[str]) -> Maybe[float]:
     return value if math.isfinite(value) else Missing("the table holds no spread")
 
 
-LLAMA = AttachedFormat(
+BENCH = AttachedFormat(
     slug="llama-bench",
     title="results of llama-bench",
     made_by="llama-bench -m MODEL.gguf -o json > FILE",
     recognises=_recognises,
     read=_read,
 )
-FORMATS = (LLAMA,)
+FORMATS = (BENCH,)
