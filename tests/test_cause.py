@@ -63,9 +63,9 @@ def test_what_was_not_read_neither_shows_nor_excludes_a_cause() -> None:
 @pytest.mark.parametrize(
     ("cause", "copying", "said"),
     [
-        (Located(), 0.05, "fp32 copies for 15% of its time"),
+        (Located(), 0.05, "fp32 copies for 15 % of its time"),
         (Located(), 0.04, ""),
-        (Rare(), 0.04, "fp32 copies for 14.0% of its time"),
+        (Rare(), 0.04, "fp32 copies for 14.0 % of its time"),
         (Cause(), 0.9, ""),
     ],
 )

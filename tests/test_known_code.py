@@ -94,12 +94,12 @@ def test_exceptions_of_the_slower_arm_are_a_signature() -> None:
         (
             code("libmine.so", "scalar_conv", 300, instructions=InstructionClass.SSE, work=LoopWork.MULTIPLY_ADD),
             "reference-kernel",
-            "b multiplies and adds in scalars or 128 bits for NN% of its time (most of it in scalar_conv)",
+            "b multiplies and adds in scalars or 128 bits for NN % of its time (most of it in scalar_conv)",
         ),
         (
             code("libgomp.so.1", "gomp_team_barrier_wait_end", 300),
             "thread-oversubscription",
-            "b spins in the thread pool of libgomp.so.1 for NN% of its threads' time",
+            "b spins in the thread pool of libgomp.so.1 for NN % of its threads' time",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_code_of_the_slower_arm_is_a_signature(site: CodeSite, cause: str, said:
     _, comparison = explained(script, own("a"), own("b"))
     verdicts = {verdict.cause: verdict for verdict in comparison.causes}
     assert verdicts[cause].outcome is Outcome.CONSISTENT
-    share = re.search(r"(\d+)%", verdicts[cause].reason)
+    share = re.search(r"(\d+) %", verdicts[cause].reason)
     assert share is not None
     assert verdicts[cause].reason == said.replace("NN", share[1])
     assert int(share[1]) == pytest.approx(100 / 3, abs=3)  # of some hundred samples

@@ -117,7 +117,9 @@ class Lack:
 class Attachment:
     """What a file holds about one arm.
 
-    `label` distinguishes several benchmarks in one file; `variant`, what each of them ran on. `stated` holds what the
+    `label` distinguishes several benchmarks in one file; `variant`, what each of them ran on; `phase` is the level of
+    the factor phase that measures the same, if any. `times_are` is the word for its times: CPU time, time in a library.
+    `stated` holds what the
     file states about its making, by name: versions, threads, shapes. `census` holds counts over one inference, under
     the names of measure/census.py, and `named` the operators behind them. `left_out` and `included` state which part of
     the warm-up is excluded from, or included in, the times; `disturbs`, how making the file changed them.
@@ -128,6 +130,8 @@ class Attachment:
     timed: TimedWhole
     label: str = ""
     variant: str = ""
+    phase: str = ""
+    times_are: str = "time"
     times: Maybe[RepeatTimes]
     nodes: Maybe[tuple[AttachedNode, ...]] = NO_NODES
     nodes_are_types: bool = False  # each is the sum of all operators of a type, in no order

@@ -154,7 +154,7 @@ class Cause:
         if not self.does or share < self.least_share:
             return ""
         digits = 1 if self.least_share < _SMALL_SHARE else 0
-        return f"{arm.arm.name} {self.does} for {share:.{digits}%} of its time"
+        return f"{arm.arm.name} {self.does} for {100 * share:.{digits}f} % of its time"
 
     def consistent_beside(self, slower: Observed, faster: Observed) -> str:
         """The readings of the slower arm beside those of the faster one that are consistent with the cause; empty if

@@ -14,6 +14,7 @@ from ironlaw.attachment import Repeated
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Difference
 from ironlaw.missing import Missing, is_known
+from ironlaw.report.columns import CONTROL_CELL, arms_table
 
 from .files import DATA, explained, file_of, fixture, one
 
@@ -101,6 +102,37 @@ def test_llama_bench_is_compared_test_by_test() -> None:
     ]
     assert is_known(comparisons[1].once)
     assert comparisons[1].once.control_ns == pytest.approx(6.05e9, rel=1e-4)
+
+
+def test_each_test_of_llama_bench_has_its_own_control_in_the_table_of_arms() -> None:
+    table = arms_table(explained(LLAMA_F16, LLAMA_Q4))
+    (speedups,) = (column.cells for column in table.columns if column.key == "speedup")
+    assert [str(cell).partition(" [")[0] for cell in speedups] == [CONTROL_CELL, CONTROL_CELL, "1.331×", "2.95×"]
+
+
+def test_the_run_behind_llama_bench_measures_gguf_files() -> None:
+    explanation = explained(LLAMA_F16, LLAMA_Q4)
+    assert is_known(explanation.next_run)
+    assert explanation.next_run.command == (
+        "ironlaw run --arm llama-bench-written-f16=CONTROL.gguf --arm llama-bench-written-q4=CHANGED.gguf --threads 2"
+    )
+
+
+@pytest.mark.parametrize(("place", "phase"), [(0, "prefill:512"), (1, "decode:64")])
+def test_the_run_behind_one_test_of_llama_bench_is_in_its_phase(place: int, phase: str) -> None:
+    made = (json.dumps([document(name)[place]]) for name in (LLAMA_F16, LLAMA_Q4))
+    explanation = explain_attached([file_of(text, named) for text, named in zip(made, "ab", strict=True)])
+    assert is_known(explanation.next_run)
+    assert f"--arm a=CONTROL.gguf+phase={phase} --arm b=CHANGED.gguf+phase={phase} " in explanation.next_run.command
+
+
+def test_text_behind_other_tokens_is_decoded_at_its_mean_depth_in_json_and_table() -> None:
+    row = {**document(LLAMA_F16)[1], "n_depth": 1000}
+    table = "| model | test | t/s |\n|---|---|---|\n| a | tg128 @ d1000 | 21.16 ± 0.10 |\n"
+    for text in (json.dumps([row]), table):
+        (found,) = file_of(text).found
+        assert found.phase == "decode:1064"
+        assert found.notes == ("21.16 tokens a second, by 128 in each test",)
 
 
 def test_models_of_one_table_are_compared_test_by_test() -> None:

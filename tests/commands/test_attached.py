@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ironlaw import cli
+from ironlaw.report.terminal.attached import broken_name
 
 DATA = Path(__file__).parents[1] / "attached" / "data"
 FLOAT, DYNAMIC = DATA / "onnxruntime-1.32-fp32.json", DATA / "onnxruntime-1.32-dynamic.json"
@@ -34,6 +37,69 @@ def test_two_profiles_print_operators_suspicions_lacks_and_the_next_run(capsys: 
         "ironlaw run --arm onnxruntime-1.32-fp32=CONTROL.onnx --arm onnxruntime-1.32-dynamic=CHANGED.onnx "
         "--experiments reference-kernel"
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (("perf-report-6.1-a.txt", "perf-report-6.1-b.txt"), "s of CPU time instead of"),
+        (("onednn-3.12-level-1.txt", "onednn-3.12-level-2.txt"), ", by time in oneDNN, but"),
+    ],
+)
+def test_the_answer_names_what_its_times_are(
+    names: tuple[str, str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert what in said(capsys, "explain", *(DATA / name for name in names))
+
+
+def test_an_invalid_file_is_named_before_the_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    files = []
+    for name in ("fp32.csv", "int8.csv"):
+        files.append(tmp_path / name)
+        shutil.copy(DATA / "openvino-2026.4-counters.csv", files[-1])
+    assert "Invalid comparison (int8.csv): is called int8 and executed" in said(capsys, "explain", *files)
+
+
+PAIRS = [
+    *(
+        (f"{stem}{first}", f"{stem}{second}")
+        for stem, first, second in (
+            ("onnxruntime-1.32-", "fp32.json", "qdq.json"),
+            ("torch-2.14-", "contiguous.json", "channels-last.json"),
+            ("torch-2.14-key-averages-", "a.txt", "b.txt"),
+            ("openvino-2026.4-", "counters.csv", "log.txt"),
+            ("onednn-3.12-level-", "1.txt", "2.txt"),
+            ("perf-stat-6.1-", "a.json", "b.json"),
+            ("perf-stat-6.1-separated-", "a.csv", "b.csv"),
+            ("perf-stat-6.1-text-", "a.txt", "b.txt"),
+            ("perf-script-6.1-", "a.txt", "b.txt"),
+            ("perf-report-6.1-", "a.txt", "b.txt"),
+            ("llama-bench-written-", "f16.json", "q4.json"),
+        )
+    ),
+    ("llama-bench-written-table.md",),
+    ("hyperfine-1.15.json",),
+    ("pytest-benchmark-5.3.json",),
+    ("google-benchmark-1.7.json",),
+]
+
+
+@pytest.mark.parametrize("names", PAIRS, ids=lambda names: names[0])
+def test_no_line_is_wider_than_80_columns_but_the_command_which_is_one(
+    names: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.run(["explain", *(str(DATA / name) for name in names)]) == 0
+    *lines, command = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(shlex.split(command)[1:]) == 2  # all is understood; the placeholders are no files
+    assert "cannot read CONTROL." in capsys.readouterr().err
+
+
+def test_a_file_s_name_is_broken_behind_its_separators() -> None:
+    assert broken_name("keyavg-shapes-fp32.txt", 16) == "keyavg-shapes-\nfp32.txt"
+    assert broken_name("short.txt", 16) == "short.txt"
+    assert broken_name("a" * 20, 16) == "a" * 20
 
 
 def test_the_document_has_operators_ledger_and_next_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ class DispatchOverhead(Cause):
         if breaks:
             return f"torch.compile left {breaks:.0f} places of {arm.arm.name} to Python, which runs between the parts"
         where = "runs the interpreter and the framework"
-        return f"{arm.arm.name} {where} for {share:.0%} of its time" if share >= LEAST_SHARE else ""
+        return f"{arm.arm.name} {where} for {100 * share:.0f} % of its time" if share >= LEAST_SHARE else ""
 
 
 CAUSE = DispatchOverhead()

@@ -119,7 +119,7 @@ def _narrow_loops(arm: Observed, machine: Maybe[Machine]) -> str:
     if share < LEAST_SHARE:
         return ""
     return (
-        f"{arm.arm.name} multiplies and adds in scalars or 128 bits for {share:.0%} of its time "
+        f"{arm.arm.name} multiplies and adds in scalars or 128 bits for {100 * share:.0f} % of its time "
         f"(most of it in {max(narrow)[1]})"
     )
 

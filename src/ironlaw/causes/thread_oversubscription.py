@@ -58,7 +58,7 @@ class ThreadOversubscription(Cause):
         spinning = [(code.object, share) for code, share in waits if code.object not in _OFF_CPU]
         share = sum(share for _, share in spinning)
         pools = " and ".join(dict.fromkeys(name for name, _ in sorted(spinning, key=lambda one: -one[1])))
-        spins = f"{arm.arm.name} spins in the thread pool of {pools} for {share:.0%} of its threads' time"
+        spins = f"{arm.arm.name} spins in the thread pool of {pools} for {100 * share:.0f} % of its threads' time"
         return spins if share >= LEAST_SHARE else ""
 
     def concern(self, arm: Observed, cost: str) -> Concern | None:

@@ -343,6 +343,7 @@ class Explanation:
     gains_by_phase: tuple[GainByPhase, ...] = ()
     rates_by_threads: tuple[RateByThreads, ...] = ()
     source: str = ""  # what was explained, where it is no recording
+    times_are: str = "time"  # what the times of its arms are: of attached files also CPU time, or time in a library
     sensitivities: Mapping[str, Maybe[Sensitivity]] = field(default_factory=dict)  # by arm whose layers were replayed
     left_in_float: tuple[LeftInFloat, ...] = ()  # int8 arms with layers left in float by their names
     frontiers: tuple[Frontier, ...] = ()  # of each engine with such arms: speed against agreement

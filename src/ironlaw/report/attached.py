@@ -35,7 +35,7 @@ def operator_lines(comparison: Comparison) -> tuple[str, list[OperatorLine]]:
     scale = scale_for(TIME, [time for row in rows for time in (row.control_ns, row.changed_ns)])
     lines = [
         OperatorLine(
-            name=plain(f"{row.operator}, {row.kernel}" if row.kernel else row.operator),
+            name=plain(f"{row.operator}, {row.kernel.rpartition('::')[2]}" if row.kernel else row.operator),
             times=_times(row),
             cells=(number(row.control_ns, scale), number(row.changed_ns, scale), number(row.saved_ns, scale)),
             row=row,

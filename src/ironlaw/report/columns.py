@@ -137,11 +137,16 @@ def control_name(explanation: Explanation) -> str:
 
 
 def _controls(explanation: Explanation) -> frozenset[str]:
-    """The arms that are compared with none, but others with them: one a phase of generation, and one a point."""
-    if isinstance(explanation.plan, Missing):
-        return frozenset()
+    """The arms that are compared with none, but others with them, if there are several.
+
+    There is one a phase of generation and one a point, and of attached files one a benchmark.
+    """
     plan = explanation.plan
-    found = frozenset(plan.control_of(arm).name for arm in plan.asked())
+    if isinstance(plan, Missing):
+        compared = {comparison.changed for comparison in explanation.comparisons}
+        found = frozenset(comparison.control for comparison in explanation.comparisons) - compared
+    else:
+        found = frozenset(plan.control_of(arm).name for arm in plan.asked())
     return found if len(found) > 1 else frozenset()
 
 
@@ -169,11 +174,13 @@ def widest_first(comparisons: tuple[Comparison, ...]) -> list[Comparison]:
 
 
 def comparison_with(explanation: Explanation, arm: str) -> Comparison | None:
-    """The comparison of an arm with the control of the recording."""
-    control = control_name(explanation)
+    """The comparison of an arm with the control of the recording; in attached files, with that of its benchmark."""
+    controls = {control_name(explanation)}
+    if isinstance(explanation.plan, Missing):
+        controls |= _controls(explanation)
     check = explanation.control_check
     candidates = (*explanation.comparisons, *((check,) if is_known(check) else ()))
-    return next((c for c in candidates if c.control == control and c.changed == arm), None)
+    return next((c for c in candidates if c.control in controls and c.changed == arm), None)
 
 
 def speedup(explanation: Explanation, arm: str) -> Estimate | float | Missing:
@@ -196,7 +203,7 @@ def comparison_speedup(comparison: Comparison) -> Estimate | float | Missing:
 
 def _columns(explanation: Explanation, arms: tuple[ArmSummary, ...], *, n: int | None) -> list[Column]:
     work = unit_of_work(explanation.plan)
-    times = [_time_column("time_per_inference", f"time per {work}", arms, factor=1)]
+    times = [_time_column("time_per_inference", f"{explanation.times_are} per {work}", arms, factor=1)]
     if n is not None and is_known(explanation.plan):
         times.append(_time_column("time_for_n", f"for {n} {work}s", arms, factor=n))
     # What the blog post's table shows comes first: narrow outputs put the rest elsewhere.

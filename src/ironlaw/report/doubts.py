@@ -85,8 +85,9 @@ def invalidating(comparison: Comparison, explanation: Explanation) -> tuple[Conc
 
 
 def invalid_sentence(concern: Concern) -> str:
-    """An invalidating concern, as a sentence before the answer."""
-    return f"Invalid comparison: {ended(plain(concern.text))}"
+    """An invalidating concern, as a sentence before the answer; its arm is named where the text does not begin so."""
+    where = f" ({plain(concern.arm)})" if concern.arm and not concern.text.startswith(concern.arm) else ""
+    return f"Invalid comparison{where}: {ended(plain(concern.text))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,8 @@ def headline(comparison: Comparison, explanation: Explanation) -> str:
         return f"{changed} is {slowdown} slower than {control}{_times(comparison, explanation)}."
     if comparison.difference is Difference.NONE_SHOWN:
         return f"No difference shown between {changed} and {control}: {speedup}."
-    return f"Unproven: {changed} against {control} is {speedup}, but {why_unproven(explanation)}."
+    by = "" if explanation.times_are == "time" else f", by {explanation.times_are}"
+    return f"Unproven: {changed} against {control} is {speedup}{by}, but {why_unproven(explanation)}."
 
 
 def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanation) -> str:
@@ -60,9 +61,10 @@ def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanat
         work, time = unit_of_work(explanation.plan), with_unit(new, scale)
         return f"{plain(comparison.changed)} took as long as {plain(comparison.control)}, {time} per {work}. {proven}"
     is_faster = once.ln_ratio >= 0
+    of = "" if explanation.times_are == "time" else f" of {explanation.times_are}"
     factor = ratio(math.exp(abs(once.ln_ratio)))
     return (
-        f"{plain(comparison.changed)} took {with_unit(new, scale)} instead of {with_unit(old, scale)} per "
+        f"{plain(comparison.changed)} took {with_unit(new, scale)}{of} instead of {with_unit(old, scale)} per "
         f"{unit_of_work(explanation.plan)}, {factor} {'faster' if is_faster else 'slower'} than "
         f"{plain(comparison.control)}. {proven}"
     )

@@ -100,7 +100,7 @@ def test_a_multiplexed_count_carries_its_share_and_a_doubt() -> None:
     (bracketed,) = [one for one in output("written-3.2-brackets.txt").counted if one.event == "instructions"]
     assert bracketed.share == pytest.approx(0.7503)
     doubts = explained("written-4.15-german.txt", "written-5.15-french.txt").concerns
-    assert any(c.slug == "pmu-misuse" and "49.98%" in c.text for c in doubts)
+    assert any(c.slug == "pmu-misuse" and "49.98 %" in c.text for c in doubts)
 
 
 def test_not_supported_and_not_counted_are_gaps_and_not_zero() -> None:

@@ -70,7 +70,13 @@ def explain_attached(files: Sequence[AttachedFile]) -> Explanation:
         control_check=_NO_CONTROL,
         next_run=next_run(found.arms, comparisons),
         source=source,
+        times_are=_times_are(found),
     )
+
+
+def _times_are(found: AttachedPairs) -> str:
+    words = {arm.attachment.times_are for arm in found.arms}
+    return words.pop() if len(words) == 1 else "time"
 
 
 def _faults(arms: Sequence[_Arm]) -> Iterator[Concern]:

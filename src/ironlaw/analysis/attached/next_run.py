@@ -11,27 +11,22 @@ from ironlaw.causes import CAUSES
 from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.explanation import CauseVerdict, Comparison, NextRun
 from ironlaw.factors import FACTORS
-from ironlaw.variant import GIVEN
+from ironlaw.variant import GIVEN, PHASE
 
 _THREADS = "threads"
 
 
 def next_run(arms: Sequence[AttachedArm], comparisons: Sequence[Comparison]) -> NextRun:
-    """Return the run that tests the first suspect that has an experiment in this engine.
+    """Return the run that tests the first suspect that has an experiment in this engine, in the arms it was found in.
 
-    Without a suspect, return the run that measures the arms and looks for causes.
+    Without a suspect, return the run that measures the first two that were compared, and looks for causes.
     """
-    verdicts = [verdict for comparison in comparisons for verdict in comparison.causes]
-    suspect = next((verdict for verdict in verdicts if _is_testable(verdict, arms)), None)
-    words = ["ironlaw", "run"]
-    for arm, name in zip(arms[:2], _short_names([arm.name for arm in arms[:2]]), strict=True):
-        words += ["--arm", f"{name}={_program(arm, arms)}"]
-    stated = {arm.attachment.stated.get(_THREADS, "") for arm in arms[:2]}
-    threads = stated.pop() if len(stated) == 1 else ""
-    if threads.isdecimal():
-        words += ["--threads", threads]
+    judged = [(verdict, comparison) for comparison in comparisons for verdict in comparison.causes]
+    suspect, where = next((pair for pair in judged if _is_testable(pair[0], arms)), (None, comparisons[0]))
+    by_name = {arm.name: arm for arm in arms}
+    words = _words([by_name[where.control], by_name[where.changed]], phase=_phase(arms))
     if suspect is None:
-        untested = verdicts[0] if verdicts else None
+        untested = judged[0][0] if judged else None
         why = (
             f"no experiment of this engine tests {CAUSES[untested.cause].title}; the run shows it in the layers and "
             "in what executes"
@@ -43,6 +38,22 @@ def next_run(arms: Sequence[AttachedArm], comparisons: Sequence[Comparison]) -> 
     return NextRun(command=_command(words), why=f"it tests {CAUSES[suspect.cause].title}", cause=suspect.cause)
 
 
+def _words(pair: Sequence[AttachedArm], *, phase: str) -> list[str]:
+    """The command that measures two arms: their programs, in one phase if there is one, and the threads of both."""
+    words = ["ironlaw", "run"]
+    for arm, name, place in zip(pair, _short_names([arm.name for arm in pair]), ("CONTROL", "CHANGED"), strict=True):
+        words += ["--arm", f"{name}={_program(arm, place)}" + (f"+{PHASE}={phase}" if phase else "")]
+    stated = {arm.attachment.stated.get(_THREADS, "") for arm in pair}
+    threads = stated.pop() if len(stated) == 1 else ""
+    return [*words, "--threads", threads] if threads.isdecimal() else words
+
+
+def _phase(arms: Sequence[AttachedArm]) -> str:
+    """The phase of generation that all arms are in; empty for arms in several, which a run measures unasked."""
+    phases = {arm.attachment.phase for arm in arms}
+    return phases.pop() if len(phases) == 1 else ""
+
+
 def _is_testable(verdict: CauseVerdict, arms: Sequence[AttachedArm]) -> bool:
     cause = CAUSES.get(verdict.cause)
     if cause is None:
@@ -51,9 +62,8 @@ def _is_testable(verdict: CauseVerdict, arms: Sequence[AttachedArm]) -> bool:
     return any(ENGINES[name].takes(FACTORS[switch.factor], GIVEN) for name in names for switch in cause.switches)
 
 
-def _program(arm: AttachedArm, arms: Sequence[AttachedArm]) -> str:
+def _program(arm: AttachedArm, place: str) -> str:
     """A placeholder for the user's program: a model file of the engine that made the file, or a factory."""
-    place = "CONTROL" if arm is arms[0] else "CHANGED"
     engine = arm.attachment.engine
     suffixes = ENGINES[engine].files if engine in ENGINES else ()
     if not suffixes:

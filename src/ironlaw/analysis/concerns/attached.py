@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ironlaw.analysis.concerns.doubts import FEW_REPLICATES, NO_CONTROL
-from ironlaw.attachment import Attachment
+from ironlaw.attachment import Attachment, TimedWhole
 from ironlaw.causes.cold_start import CAUSE as COLD_START
 from ironlaw.causes.unequal_arms import CAUSE as UNEQUAL_ARMS
 from ironlaw.concern import Concern, Weight
@@ -59,7 +59,9 @@ def _of_arm(arm: str, attachment: Attachment) -> Iterator[Concern]:
         yield Concern(
             slug=COLD_START.slug,
             text=f"the time includes {attachment.included}",
-            fix="let several runs go before the one that is timed, or attach a file of several",
+            fix="run each with two numbers of inferences: the difference is that of the inferences alone"
+            if attachment.timed is TimedWhole.PROCESS
+            else "let several runs go before the one that is timed, or attach a file of several",
             arm=arm,
         )
     if attachment.left_out:

@@ -24,7 +24,7 @@ def output_doubts(
             arm=arm,
         )
     if scaled:
-        each = ", ".join(f"{event} {share:.2%}" for event, share in scaled.items())
+        each = ", ".join(f"{event} {100 * share:.2f} %" for event, share in scaled.items())
         yield Concern(
             slug=PMU_MISUSE.slug,
             text=f"counted part of the time only, and scaled up to the whole by perf: {each}",

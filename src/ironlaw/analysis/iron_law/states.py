@@ -234,8 +234,8 @@ def _clock_per_ns(used: Used) -> Maybe[Floats]:
     steady = float((change.value <= STEADY * cycles.value).mean())
     if steady < LEAST_STEADY:
         return Missing(
-            f"the clock of {used.turns.arm} was steady within {STEADY:.0%} in {steady:.0%} of its turns: "
-            f"a term needs {LEAST_STEADY:.0%}"
+            f"the clock of {used.turns.arm} was steady within {100 * STEADY:.0f} % in {100 * steady:.0f} % of its "
+            f"turns: a term needs {100 * LEAST_STEADY:.0f} %"
         )
     found = used.per_cpu_ns(CLOCK_CYCLES)
     return found if isinstance(found, Missing) or (found > 0).all() else Missing("the clock read 0")

@@ -137,6 +137,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
         Attachment(
             format=ONEDNN.slug,
             title=ONEDNN.title,
+            times_are="time in oneDNN",
             timed=TimedWhole.UNKNOWN if is_whole else TimedWhole.INFERENCE,
             times=RepeatTimes(each_ns=tuple(value * 1e6 for value in each_ms)),
             nodes=nodes,

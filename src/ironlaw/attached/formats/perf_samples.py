@@ -201,6 +201,7 @@ def _attachment(format_: AttachedFormat, code: AttachedCode, times: Maybe[Repeat
         format=format_.slug,
         title=format_.title,
         timed=TimedWhole.PROCESS,
+        times_are="CPU time",
         times=times,
         code=code,
         included="start, imports, loading and warming up: perf record sees the whole process",

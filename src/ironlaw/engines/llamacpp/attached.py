@@ -12,11 +12,13 @@ from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import Attachment, Lack, RepeatTimes, TimedWhole
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.phase import Phase
 
 _TABLE = re.compile(r"^\s*\|\s*model\s*\|.*\|\s*t/s\s*\|", re.MULTILINE)
 _RATE = re.compile(r"^(\d+(?:\.\d+)?)(?:\s*±\s*(\d+(?:\.\d+)?))?$")
 _TEST = re.compile(r"(pp|tg)\s*(\d{1,9})")
+_DEPTH = re.compile(r"@\s*d(\d{1,9})")
 _LACKS = (
     Lack(
         what="operators and kernels",
@@ -84,10 +86,31 @@ def _of_row(element: Element, text: AttachedText) -> Attachment:
         timed=TimedWhole.ITERATION,
         label="+".join(filter(None, names)) + depth or "test",
         variant=row.model_filename.rpartition("/")[2] or row.model_type,
+        phase=_phase(row.n_prompt, row.n_gen, row.n_depth),
         times=RepeatTimes(each_ns=tuple(each)) if row.samples_ns else RepeatTimes(mean_ns=row.avg_ns),
         stated={name: value for name, value in stated.items() if value},
+        notes=_rate(row.n_prompt + row.n_gen, math.fsum(each) / len(each)),
         lacks=_LACKS,
     )
+
+
+def _rate(tokens: int, ns: float) -> tuple[str, ...]:
+    """The rate that llama-bench reports, as a note beside the time of the test."""
+    return (f"{tokens / ns * 1e9:.4g} tokens a second, by {tokens} in each test",) if tokens else ()
+
+
+def _phase(prompt: int, generated: int, depth: int) -> str:
+    """The level of the factor phase that is nearest: llama-bench generates at all depths from one on, ironlaw at one.
+
+    Empty for a prompt behind other tokens, and for a prompt and generated text in one time.
+    """
+    if prompt and not generated and not depth:
+        level = f"prefill:{prompt}"
+    elif generated and not prompt:
+        level = f"decode:{depth + max(1, generated // 2)}"
+    else:
+        return ""
+    return level if is_known(Phase.read(level)) else ""
 
 
 def _of_table(text: AttachedText) -> list[Attachment]:
@@ -106,20 +129,23 @@ def _of_table(text: AttachedText) -> list[Attachment]:
 
 def _of_cells(cells: dict[str, str], number: int, line: str, text: AttachedText) -> Attachment:
     rate, test = _RATE.match(cells["t/s"]), cells.get("test", "")
-    tokens = sum(int(count) for _, count in _TEST.findall(test))
+    counts = {kind: int(count) for kind, count in _TEST.findall(test)}
     if rate is None or not 0 < float(rate[1]) < 1e12:
         raise text.refused(number, line.rindex(cells["t/s"]) + 1, f"{cells['t/s'][:40]!r} is no rate of tokens")
-    if not tokens:
+    if not sum(counts.values()):
         raise text.refused(number, line.rindex(test) + 1, f"{test[:40]!r} names no number of tokens")
-    mean_ns = tokens / float(rate[1]) * 1e9
+    depth = _DEPTH.search(test)
+    mean_ns = sum(counts.values()) / float(rate[1]) * 1e9
     return Attachment(
         format=BENCH.slug,
         title=BENCH.title,
         timed=TimedWhole.ITERATION,
         label=re.sub(r"(pp|tg)\s+", r"\1", test),
         variant=cells["model"],
+        phase=_phase(counts.get("pp", 0), counts.get("tg", 0), int(depth[1]) if depth else 0),
         times=RepeatTimes(mean_ns=mean_ns, error=_spread(rate), count=Missing("the table does not report its repeats")),
         stated={name: cells[name] for name in ("threads", "backend") if cells.get(name)},
+        notes=_rate(sum(counts.values()), mean_ns),
         lacks=_LACKS,
     )
 

@@ -76,7 +76,7 @@ def sample_functions(
         if isinstance(code, Missing):
             return code
         if share_in(code.object, sites) < _LEAST_SHARE:
-            return Missing(f"less than {_LEAST_SHARE:.0%} of the samples are in the interpreter's own code")
+            return Missing(f"less than {100 * _LEAST_SHARE:.0f} % of the samples are in the interpreter's own code")
         sampler = PerfSampler(period_ns=PERIOD_NS, kernel=False, stack_bytes=STACK_BYTES)
         try:
             run_plain(program, list(inputs[:1]))  # each function gets its trampoline when it is called first

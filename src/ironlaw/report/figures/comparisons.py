@@ -70,7 +70,7 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
         ax.set_yticks(range(len(arms)), labels, color=Ink.TEXT.value)
         ax.invert_yaxis()
         ax.set_xlim(0)
-        ax.set_xlabel(f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}")
+        ax.set_xlabel(f"{explanation.times_are} per {words.unit_of_work(explanation.plan)}, {scale.unit}")
         grid_lines(ax, axis="x")
         has_intervals = any(isinstance(time, Estimate) for time in times)
         caption = f"Bars start at 0{'; whiskers are 95 % intervals' if has_intervals else ''}."
@@ -126,7 +126,7 @@ def split_waterfall(comparison: Comparison, explanation: Explanation, *, name: s
     if any(step.ink is Ink.UNKNOWN for step in steps):
         caption += " A part without a known term is shown as not known."
     title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by the iron law"
-    axis = f"time per {words.unit_of_work(explanation.plan)}, {scale.unit}"
+    axis = f"{explanation.times_are} per {words.unit_of_work(explanation.plan)}, {scale.unit}"
     return _waterfall(steps, scale, name=name, title=title, caption=caption, axis=axis)
 
 

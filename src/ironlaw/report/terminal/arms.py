@@ -24,7 +24,8 @@ def show_arms(table: ArmsTable, console: Console, *, is_whole: bool) -> int:
     rest = list(table.columns)
     while rest:
         count, gap = _fitting(table, rest, console)
-        console.print(_grid(table, rest[:count], footnotes, gap=gap))
+        left = console.width - _width(_grid(table, rest[:count], Footnotes(), gap=gap), console)
+        console.print(_grid(table, rest[:count], footnotes, gap=gap, widest=_WIDEST_NAME + max(0, left)))
         rest = rest[count:]
         if rest and not is_whole:
             break
@@ -46,14 +47,21 @@ def _fitting(table: ArmsTable, columns: list[Column], console: Console) -> tuple
 
 
 def _fits(grid: Table, console: Console) -> bool:
-    unbounded = console.options.update(max_width=10_000)
-    return Measurement.get(console, unbounded, grid).maximum <= console.width
+    return _width(grid, console) <= console.width
 
 
-def _grid(table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap: int) -> Table:
+def _width(grid: Table, console: Console) -> int:
+    """How many letters a line of the table has where nothing limits it."""
+    return Measurement.get(console, console.options.update(max_width=10_000), grid).maximum
+
+
+def _grid(
+    table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap: int, widest: int = _WIDEST_NAME
+) -> Table:
+    """The arms and these columns; a name longer than `widest` is broken anywhere, one of levels before a plus."""
     grid = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     tallest = max((f"{column.heading}\n{column.unit}".count("\n") for column in columns), default=0)
-    grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=_WIDEST_NAME)
+    grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=widest)
     for column in columns:
         title = f"{column.heading}\n{column.unit}"
         above = "\n" * (tallest - title.count("\n"))
