@@ -44,7 +44,8 @@ KERNEL_CATEGORIES = (Category.MATRIX, Category.DEPTHWISE, Category.KERNELS)
 class AccountRow:
     """One category in two arms, in ns per inference; matrix and depth-wise kernels have a row per instruction class.
 
-    `saved_ns` is control minus changed. The rows add up exactly to the difference of the wall times.
+    `saved_ns` is control minus changed; its intervals hold for all rows of an account together in 95 % of cases. The
+    rows add up exactly to the difference of the wall times.
     """
 
     category: Category
@@ -58,8 +59,8 @@ class AccountRow:
 class CategoryRow:
     """What one category saves, in ns per inference, and the classes of its instructions in control and changed.
 
-    A class is listed if it has at least a tenth of the category's time in its arm. Categories without rows per class
-    list none.
+    Intervals hold for all categories together. A class is listed if it has at least a tenth of the category's time in
+    its arm. Categories without rows per class list none.
     """
 
     category: Category

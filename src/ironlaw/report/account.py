@@ -62,8 +62,8 @@ def account_sentences(account: Account) -> list[str]:
     """What is below an account: how many samples it is from, and the largest code that no rule takes."""
     control, changed = account.samples
     said = [
-        f"From {control} and {changed} samples; the rows add up to the difference. "
-        "They locate time; they do not explain it."
+        f"From {control} and {changed} samples; the rows add up to the difference, and the intervals of what they "
+        "save hold for all rows together. They locate time; they do not explain it."
     ]
     others = sum(share for _, share in account.unmatched)
     if others >= _UNMATCHED_FROM:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.account_rows import CATEGORIES, KEPT, SHARES, SPREADS, drawn, simulated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,32 +136,29 @@ def test_categories_as_a_whole_are_the_sums_of_their_rows_and_name_their_classes
     assert matrix.changed == (InstructionClass.VNNI,), "a class with less than a tenth of it is not named"
 
 
-@pytest.mark.parametrize(("replicates", "spread"), [(2, 0.0), (8, 0.0), (8, 0.3)])
-def test_intervals_hold_the_true_share_as_often_as_they_say(replicates: int, spread: float) -> None:
-    """Shares of replicates scatter by `spread` around the true one, counts around those; the arms are equal."""
-    generator = np.random.default_rng(18)
-    true = {"gemm": 0.6, "norm": 0.3, "vnni": 0.09, "malloc": 0.01}
-    inside, zero, rows = 0, 0, 0
-    for _ in range(300):
-        arms = []
-        for name in ("control", "changed"):
-            facts = []
-            for replicate in range(replicates):
-                weights = np.array([*true.values()]) * np.exp(generator.normal(0, spread, len(true)))
-                drawn = generator.multinomial(300, weights / weights.sum())
-                table = {key: int(count) for key, count in zip(true, drawn, strict=True) if count}
-                facts.append(samples(name, table, replicate=replicate))
-            arms.append(of(name, facts))
-        found = account(arms[0], arms[1], control_ns=1e6, changed_ns=1e6)
+@pytest.mark.parametrize(("replicates", "spread"), [(2, "none"), (8, "none"), (8, "20 %")])
+def test_the_interval_of_a_row_in_one_arm_holds_as_often_as_it_says(replicates: int, spread: str) -> None:
+    generator, inside, rows = np.random.default_rng(18), 0, 0
+    for _ in range(150):
+        arm, _ = drawn(SHARES, SPREADS[spread], generator.normal(0, 0.03, replicates), generator)
+        found = account(arm, arm, control_ns=1.0, changed_ns=1.0)
         assert not isinstance(found, Missing)
-        for row in found.rows:
-            rows += 1
-            zero += row.saved_ns.low <= 0 <= row.saved_ns.high
-            if row.category is Category.NORMALIZATION:
-                share = 0.3e6
-                inside += row.control_ns.low <= share <= row.control_ns.high
-    assert zero / rows >= 0.94
-    assert inside / 300 >= 0.92
+        times = {row.category: row.control_ns for row in found.rows}
+        inside += sum(times[one].low <= share <= times[one].high for one, share in zip(CATEGORIES, SHARES, strict=True))
+        rows += len(times)
+    assert inside / rows >= 0.93
+
+
+@pytest.mark.parametrize(("replicates", "spread"), [(3, "20 %"), (5, "5 to 50 %"), (12, "none")])
+def test_two_equal_arms_differ_in_any_row_in_five_per_cent_of_comparisons_at_most(replicates: int, spread: str) -> None:
+    tally = simulated(replicates, SPREADS[spread], np.ones(11), runs=150)
+    assert tally.with_any / tally.comparisons <= 0.05
+
+
+def test_intervals_of_all_rows_together_hold_and_show_what_differs() -> None:
+    tally = simulated(8, SPREADS["20 %"], KEPT, runs=150)
+    assert tally.with_any / tally.comparisons <= 0.08
+    assert tally.found / tally.differing > 0.3, "Bonferroni alone shows a quarter"
 
 
 def test_the_error_of_the_clock_is_in_an_account_of_one_category() -> None:

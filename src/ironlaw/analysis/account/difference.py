@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ironlaw.analysis.account.executed import Cell, Sampled
-from ironlaw.analysis.statistics.interval import t_quantile
+from ironlaw.analysis.statistics.interval import normal_quantile, t_quantile
+from ironlaw.analysis.statistics.moderated import family_tail, simultaneous_half_widths
 from ironlaw.analysis.turns import Floats
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
@@ -19,7 +20,7 @@ from ironlaw.missing import Maybe, Missing
 
 SHOWN_UNMATCHED = 5
 _LEAST_OF_A_CATEGORY = 0.1  # of its time, from which on a class of instructions is one that it is named with
-_NORMAL = 1.959964  # the 97.5 % point of the normal distribution
+_OF_ONE = 0.025  # the tail of an interval that holds for one row alone
 _FEWEST_PAIRS = 2  # replicates below which a spread between them is no interval
 
 
@@ -28,9 +29,10 @@ def account(
 ) -> Maybe[Account]:
     """Divide control_ns - changed_ns (wall times per inference of both arms) among categories of code.
 
-    A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval is
-    Student's over replicates, each with its own shares and times, paired by replicate. It is never narrower than the
-    counting error of its samples, however similar the replicates are.
+    A cell's time is its share of the samples times the arm's counted time, so that cells add up to it. Its interval in
+    an arm is Student's over replicates, each with its own shares and times. Intervals of savings are over differences
+    paired by replicate, and hold for all rows together: two equal arms differ in no row in 95 % of comparisons. None is
+    narrower than the counting error of its samples, however similar the replicates are.
     """
     if isinstance(control, Missing):
         return control
@@ -38,13 +40,14 @@ def account(
         return changed
     cells: tuple[Cell, ...] = tuple(dict.fromkeys((*control.cells, *changed.cells)))
     before, after = _Times.of(control, cells, control_ns), _Times.of(changed, cells, changed_ns)
+    alone = before.half_ns(_OF_ONE), after.half_ns(_OF_ONE)
     saved = _paired(control, changed, before, after)
     rows = [
         AccountRow(
             category=cell[0],
             instructions=cell[1],
-            control_ns=_estimate(before.mean_ns[place], before.half_ns[place], least=0.0),
-            changed_ns=_estimate(after.mean_ns[place], after.half_ns[place], least=0.0),
+            control_ns=_estimate(before.mean_ns[place], alone[0][place], least=0.0),
+            changed_ns=_estimate(after.mean_ns[place], alone[1][place], least=0.0),
             saved_ns=_estimate(before.mean_ns[place] - after.mean_ns[place], saved[place]),
         )
         for place, cell in enumerate(cells)
@@ -101,12 +104,11 @@ def _classes(rows: Sequence[AccountRow], category: Category, *, is_changed: bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Times:
-    """An arm's time per inference in each cell, in ns: per replicate, the mean, and half widths of 95 % intervals."""
+    """An arm's time per inference in each cell, in ns: per replicate, the mean, and its standard error of counting."""
 
     by_replicate_ns: Floats  # rows are replicates, columns cells
     mean_ns: Floats
     counting_ns: Floats
-    half_ns: Floats
 
     @classmethod
     def of(cls, arm: Sampled, cells: tuple[Cell, ...], wall_ns: float) -> _Times:
@@ -118,33 +120,39 @@ class _Times:
         # Agresti & Coull, American Statistician 52 (1998) 119: two successes and two failures more keep the error of a
         # share of 0 or 1 above zero.
         plus = (mean * samples + 2) / (samples + 4)
-        counting = _NORMAL * np.sqrt(plus * (1 - plus) / (samples + 4)) * wall_ns
-        by_replicate = shares * arm.relative[:, None] * wall_ns
         return cls(
-            by_replicate_ns=by_replicate,
+            by_replicate_ns=shares * arm.relative[:, None] * wall_ns,
             mean_ns=mean * wall_ns,
-            counting_ns=counting,
-            half_ns=np.maximum(counting, _student(by_replicate)),
+            counting_ns=np.sqrt(plus * (1 - plus) / (samples + 4)) * wall_ns,
         )
+
+    def half_ns(self, tail: float) -> Floats:
+        """Half widths of each cell's interval that leaves this much on each side."""
+        half: Floats = np.maximum(normal_quantile(1 - tail) * self.counting_ns, _student(self.by_replicate_ns, tail))
+        return half
 
 
 def _paired(control: Sampled, changed: Sampled, before: _Times, after: _Times) -> Floats:
-    """Half widths of the intervals of each cell's saving, over the replicates in which both arms were sampled."""
+    """Half widths of the intervals of the cells' savings, which hold for all cells together.
+
+    Over the replicates in which both arms were sampled; with fewer than two of these, over each arm's own.
+    """
     shared = sorted({*control.replicates} & {*changed.replicates})
+    if len(shared) < _FEWEST_PAIRS:
+        tail = family_tail(len(before.mean_ns))
+        return np.hypot(before.half_ns(tail), after.half_ns(tail))
     first = [control.replicates.index(number) for number in shared]
     second = [changed.replicates.index(number) for number in shared]
-    between = _student(before.by_replicate_ns[first] - after.by_replicate_ns[second])
-    if len(shared) < _FEWEST_PAIRS:
-        between = np.maximum(between, np.hypot(before.half_ns, after.half_ns))
-    return np.maximum(np.hypot(before.counting_ns, after.counting_ns), between)
+    between = before.by_replicate_ns[first] - after.by_replicate_ns[second]
+    return simultaneous_half_widths(between, np.hypot(before.counting_ns, after.counting_ns))
 
 
-def _student(values: Floats) -> Floats:
-    """Half widths of Student's 95 % intervals of the columns' means; 0 with one row, which shows no spread."""
+def _student(values: Floats, tail: float) -> Floats:
+    """Half widths of Student's intervals of the columns' means; 0 with one row, which shows no spread."""
     count = len(values)
     if count < 2:
         return np.zeros(values.shape[1])
-    half: Floats = t_quantile(count - 1, 0.975) * values.std(axis=0, ddof=1) / math.sqrt(count)
+    half: Floats = t_quantile(count - 1, 1 - tail) * values.std(axis=0, ddof=1) / math.sqrt(count)
     return half
 
 

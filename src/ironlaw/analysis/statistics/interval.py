@@ -23,6 +23,14 @@ def t_quantile(degrees: float, probability: float) -> float:
     return float(stdtrit(degrees, probability))
 
 
+@cache
+def normal_quantile(probability: float) -> float:
+    """The quantile of the normal distribution."""
+    from scipy.special import ndtri
+
+    return float(ndtri(probability))
+
+
 def t_interval(means: Sequence[float] | Floats, *, confidence: float = CONFIDENCE) -> Maybe[Estimate]:
     """The mean of replicate means with Student's t interval; Missing below two replicates.
 
