@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from ironlaw.arm import Arm
 from ironlaw.errors import ArmFailed
-from ironlaw.measure.answers import answer_probes
+from ironlaw.lines import encode
+from ironlaw.measure.answers import MOST_KEPT, answer_probes, asking
 from ironlaw.missing import Missing, is_known
 from ironlaw.program import Program
 
@@ -87,3 +90,24 @@ def test_an_arm_that_answers_the_first_probes_says_which_and_keeps_the_same_numb
     assert (some.probes, some.shape[0]) == ((0, 1, 2), 3)
     assert some.shape[1] == all_of_them.shape[1] < 50
     assert some.input_digest == all_of_them.input_digest
+
+
+def test_outputs_of_a_transformer_by_nine_arms_and_their_experiments_leave_a_recording_below_ten_megabytes() -> None:
+    """MiniLM's: 128 positions of 384 numbers, which no compression makes smaller, and one row of 384."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    probes = [(np.zeros((1, 128), dtype=np.int64),) for _ in range(64)]
+    order = asking(Arm.of("fp32"), 9)(())
+    experiment = asking(replace(Arm.of("fp32+malloc=retain"), serves=("a cause",)), 9)(())
+
+    def infer(_: Any) -> tuple[Any, Any]:
+        return generator.normal(size=(1, 128, 384)), generator.normal(size=(1, 384))
+
+    sizes = []
+    for one in (order, experiment):
+        made = Program(infer=infer, inputs=probes)
+        (fact,) = answer_probes("a", made, probes, first=one.probes, most=MOST_KEPT // one.sharers)
+        sizes.append(len(encode(fact, at_s=0.0)))
+    assert fact.shape[1] >= 1000, "enough of a row to see a dead column in"
+    assert 9 * sizes[0] + 16 * sizes[1] < 9e6, "samples, layers and readings take the rest"

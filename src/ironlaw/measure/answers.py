@@ -5,18 +5,32 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ironlaw.arm import Arm
 from ironlaw.errors import ArmFailed
 from ironlaw.fact import Outputs, kept_places
+from ironlaw.measure.messages import AskAnswers
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models.inputs import leaves
 from ironlaw.program import Program
 
-# Numbers kept of an arm's answers: 4 MiB. A classifier's are 64 thousand; the whole outputs of a detector may be 45
-# million.
+# Numbers kept of the answers of all arms of a recording: 5.6 MB of text. A classifier's are 64 thousand an arm; the
+# whole outputs of a detector may be 45 million, and nine arms of MiniLM with a million each made a recording of 44 MB.
 MOST_KEPT = 1 << 20
+# What experiments may keep of outputs, in shares of requested arms: sixteen arms that answer an eighth of the probes.
+_SHARERS_OF_EXPERIMENTS = 2
+# That an arm of an experiment answers, and one that repeats another: whether its answers differ at all shows in few. 64
+# of an fp32 MobileNetV2 take 2 s of CPU time, and a default run has ten such arms.
+FEW_PROBES = 8
+
+
+def asking(arm: Arm, requested: int) -> Callable[[tuple[int, ...]], AskAnswers]:
+    """What an arm is ordered to answer, by the CPUs that it goes to; `requested` arms answer every probe."""
+    probes = FEW_PROBES if arm.serves or arm.repeats else None
+    return lambda cpus: AskAnswers(cpus, probes, requested + _SHARERS_OF_EXPERIMENTS)
 
 
 def answer_probes(

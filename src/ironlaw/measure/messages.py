@@ -75,11 +75,12 @@ class AskAnswers(msgspec.Struct, tag="answer", frozen=True):
     """Take a census of one inference, run every probe once and return the outputs.
 
     On the CPUs that are named: nothing is measured by it, and other arms answer meanwhile. With `probes` the first of
-    them are run, in that number.
+    them are run, in that number. As many arms as `sharers` divide what a recording keeps of outputs.
     """
 
     cpus: tuple[int, ...] = ()
     probes: int | None = None
+    sharers: int = 1
 
 
 class SurveyLayers(msgspec.Struct, tag="survey", frozen=True):

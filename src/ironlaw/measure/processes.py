@@ -6,7 +6,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from ironlaw.machine.ceilings import measure_ceilings
 from ironlaw.machine.free_memory import Hold, half_is_left, settle
 from ironlaw.machine.inspection import inspect_machine
 from ironlaw.machine.numa import neighbours
+from ironlaw.measure.answers import asking
 from ironlaw.measure.interpreters import Environment, Interpreters, Launched, Request
 from ironlaw.measure.messages import (
-    AskAnswers,
     CodeTurn,
     LayerTurn,
     Load,
@@ -50,9 +50,6 @@ START_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
-# That an arm of an experiment answers, and one that repeats another: whether its answers differ at all shows in few. 64
-# of an fp32 MobileNetV2 take 2 s of CPU time, and a default run has ten such arms.
-FEW_PROBES = 8
 _NULLS = 5  # their median is not one interruption's
 # What each twin would import otherwise, 0.2 s an arm.
 FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
@@ -245,7 +242,8 @@ class ProcessStage:
     def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
         """What one inference of each executes, and its outputs on the probes; side by side on every CPU."""
         by_name = {arm.name: arm for arm in arms}
-        errands = [Errand(arm=arm.name, order=_asking(arm)) for arm in arms]
+        requested = len(self._plan.asked())
+        errands = [Errand(arm=arm.name, order=asking(arm, requested)) for arm in arms]
         limit_s = START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S
         for name, facts in self._twins.ask_side_by_side(errands, self._places(arms), limit_s):
             yield by_name[name], facts
@@ -375,10 +373,6 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
             f"cannot make a temporary folder: {error.strerror}",
             hint="name one with room in it: TMPDIR=FOLDER ironlaw run",
         ) from None
-
-
-def _asking(arm: Arm) -> Callable[[Cpus], AskAnswers]:
-    return lambda cpus: AskAnswers(cpus, FEW_PROBES if arm.serves or arm.repeats else None)
 
 
 def _environment(arm: Arm) -> Environment:

@@ -21,7 +21,7 @@ from ironlaw.machine.cgroup import throttled_ns
 from ironlaw.machine.free_memory import peak_rss_bytes
 from ironlaw.machine.inspection import steal_ns
 from ironlaw.machine.process_clock import list_threads, waited_ns
-from ironlaw.measure.answers import answer_probes
+from ironlaw.measure.answers import MOST_KEPT, answer_probes
 from ironlaw.measure.census import census_of, graph_of
 from ironlaw.measure.chain import clock_mhz
 from ironlaw.measure.checks import UNCHECKED, check_warm
@@ -150,7 +150,7 @@ class Twin:
                 return [self._null()]
             case AskAnswers():
                 self._move(order.cpus)
-                return [self._take_census(), *self._judge(), *self._answer(order.probes)]
+                return [self._take_census(), *self._judge(), *self._answer(order)]
             case SurveyLayers():
                 return [self._layer_reader().survey(order)]
             case LayerTurn():
@@ -393,8 +393,8 @@ class Twin:
         labels = read_labels(self._setup.labels, images=self._setup.images)
         return [judge_labels(self._setup.arm.name, self._program, saved.load(self._folder, probes=True), labels)]
 
-    def _answer(self, first: int | None) -> list[Outputs]:
+    def _answer(self, order: AskAnswers) -> list[Outputs]:
         assert self._program is not None, "an answer is ordered after a start"
         assert self._folder is not None, "an answer is ordered after a start"
-        known = saved.load(self._folder, probes=True)
-        return answer_probes(self._setup.arm.name, self._program, known.probes, first=first)
+        probes, most = saved.load(self._folder, probes=True).probes, MOST_KEPT // order.sharers
+        return answer_probes(self._setup.arm.name, self._program, probes, first=order.probes, most=most)
