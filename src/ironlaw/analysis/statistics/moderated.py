@@ -14,7 +14,7 @@ from ironlaw.analysis.statistics.interval import CONFIDENCE, normal_quantile, t_
 from ironlaw.analysis.turns import Floats
 
 # The other rows count at most three times as much as the row's own replicates: rows are not samples of one law, and the
-# estimate of how alike they are is itself from a dozen. Without the bound, random halves of one arm differed in at
+# estimate of how much they differ is itself from a dozen. Without the bound, random halves of one arm differed in at
 # least one row in 6.5 % of comparisons, with it in 0.7 % (python -m benchmarks.account_rows).
 _MOST_OF_OTHERS = 3
 _FEWEST_ROWS = 3  # that have a spread, from which the spread of rows is estimated
