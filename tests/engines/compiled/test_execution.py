@@ -10,8 +10,10 @@ import torch
 
 from ironlaw.engines import ENGINES
 from ironlaw.engines.compiled import execution as engine
+from ironlaw.engines.compiled.lowering import Lowered
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Missing
+from ironlaw.variant import Variant
 
 from .. import small
 
@@ -59,3 +61,20 @@ def test_a_callable_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ArmFailed, match="not a torch module"):
         small.run(engine, "fp32@compiled", replace(small.seeing(), module=lambda x: x), tmp_path)
+
+
+def test_what_an_arm_prepared_before_shows_is_not_lowered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, fresh = (Lowered(loops=loops, calls=(), instructions="avx512") for loops in ((1, 4), (9,)))
+    monkeypatch.setattr(engine, "lower", lambda exported, package, config: fresh)
+    about = engine._About(configuration={}, shown=shown, graph="a1", levels="fp32@compiled")
+    (tmp_path / "model0").mkdir()
+    engine._write(tmp_path / "model0" / engine._ABOUT, about)
+
+    def lowered(graph: str, variant: str) -> object:
+        return engine._lowered_for(None, graph, tmp_path / "model1", Variant.parse(variant))
+
+    assert lowered("a1", "fp32@compiled+malloc=retain") == shown, "malloc= shapes no package"
+    assert lowered("b2", "fp32@compiled") == fresh, "another graph"
+    assert lowered("a1", "fp32@compiled+threads=2") == fresh, "other levels"

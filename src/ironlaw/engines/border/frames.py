@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ironlaw.errors import ArmFailed
@@ -15,12 +16,38 @@ _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
 def mappings(path: Path) -> list[tuple[int, int, int]]:
     """Where a file is mapped in this process: offset in the file, address, length."""
-    wanted, found = str(path.resolve()), []
+    wanted = str(path.resolve())
+    return [(one.offset, one.address, one.bytes) for one in _mapped() if one.name == wanted]
+
+
+def mapped_files(suffix: str) -> list[Path]:
+    """The files with a suffix that are mapped in this process, each once."""
+    return [Path(name) for name in dict.fromkeys(one.name for one in _mapped() if one.name.endswith(suffix))]
+
+
+def anonymous() -> list[tuple[int, int]]:
+    """The writable memory of this process that is no file's: address and bytes."""
+    return [(one.address, one.bytes) for one in _mapped() if one.access.startswith("rw") and one.name in ("", "[heap]")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mapping:
+    """A line of /proc/self/maps."""
+
+    address: int
+    bytes: int
+    access: str
+    offset: int
+    name: str  # of a file, in brackets what it is for, or empty
+
+
+def _mapped() -> list[_Mapping]:
+    found = []
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5] == wanted:
-            start, end = (int(text, 16) for text in fields[0].split("-"))
-            found.append((int(fields[2], 16), start, end - start))
+        start, end = (int(text, 16) for text in fields[0].split("-"))
+        name = fields[5] if len(fields) == 6 else ""
+        found.append(_Mapping(address=start, bytes=end - start, access=fields[1], offset=int(fields[2], 16), name=name))
     return found
 
 
@@ -35,16 +62,34 @@ def over_one_frame(ranges: Sequence[tuple[int, int]], size: int) -> int:
     fd = os.memfd_create("ironlaw-weights")
     os.ftruncate(fd, size)
     os.pwrite(fd, ctypes.string_at(address, size), 0)
+    for start, length in ranges:
+        for offset in range(0, length, size):
+            _map_over(start + offset, min(size, length - offset), fd, 0)
+    os.close(fd)
+    return size
+
+
+def over_own_frames(ranges: Sequence[tuple[int, int]]) -> int:
+    """Map ranges (address, bytes) over frames of their own with the same contents; return the bytes.
+
+    Raises:
+        ArmFailed: the kernel refuses the mappings.
+    """
+    fd, total = os.memfd_create("ironlaw-weights"), 0
+    for start, length in ranges:
+        os.pwrite(fd, ctypes.string_at(start, length), total)
+        _map_over(start, length, fd, total)
+        total += length
+    os.close(fd)
+    return total
+
+
+def _map_over(address: int, length: int, fd: int, offset: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    for start, length in ranges:
-        for offset in range(0, length, size):
-            at, part = start + offset, min(size, length - offset)
-            if libc.mmap(at, part, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, 0) != at:
-                raise ArmFailed(
-                    f"mmap failed: {os.strerror(ctypes.get_errno())}; the kernel allows no more mappings",
-                    hint="sudo sysctl vm.max_map_count=1000000",
-                )
-    os.close(fd)
-    return size
+    if libc.mmap(address, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset) != address:
+        raise ArmFailed(
+            f"mmap failed: {os.strerror(ctypes.get_errno())}; the kernel allows no more mappings",
+            hint="sudo sysctl vm.max_map_count=1000000",
+        )

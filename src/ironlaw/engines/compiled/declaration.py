@@ -22,7 +22,7 @@ DECLARATION = Declaration(
         "int8-weights": Offer(reads=_COMPILED_IN, makes=("torchao",)),
         "int8-dynamic": Offer(reads=(*_COMPILED_IN, "activation-ranges"), makes=("torchao",)),
     },
-    options=("isa",),
+    options=("isa", "weights"),
     tools=("$CXX", "g++", "clang++"),
     tools_hint="no C++ compiler found: install g++, for example sudo apt-get install g++",
     candidates=("fp32", "bf16", "int8"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.compiled import options, quantizing
 from ironlaw.engines.compiled import profile as inductor_profile
+from ironlaw.engines.compiled.aliasing import remap
 from ironlaw.engines.compiled.census import census
 from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
@@ -29,6 +31,7 @@ from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfl
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_few_bits
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
@@ -38,6 +41,7 @@ from ironlaw.replayer import Replayer
 from ironlaw.variant import PRECISION, Variant
 
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
+WEIGHTS = "weights"
 _PACKAGE = "prepared.pt2"
 _EXPORTED = "exported.pt2"
 _PROFILED, _CALLS = "profiled.pt2", "profiled.json"
@@ -89,11 +93,12 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         with phases.timed("compile"):
             lowered = compile_package(exported, package, options.configuration(variant))
         _refuse_fixed_shape(package, module, model, precision)
-        applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, folder))
+        graph = sha256(str(exported).encode()).hexdigest()
+        applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, graph, folder))
         applied |= made.applied(variant) if made is not None else {}
     _keep(exported, folder)
     finders = made.finders if made is not None else 0
-    about = _About.of(lowered, options.configuration(variant))
+    about = replace(_About.of(lowered, options.configuration(variant)), graph=graph, levels=str(variant.shaping()))
     _write(folder / _ABOUT, replace(about, finders=finders, widened=widened))
     if precision in quantizing.PRECISIONS and not _holds_int8(package):
         raise ArmFailed(
@@ -117,6 +122,8 @@ class _About:
     configuration: dict[str, Any]
     shown: Lowered | None = None
     reason: str = ""
+    graph: str = ""  # a digest of what was compiled
+    levels: str = ""  # of the arm, as far as they shape the package
     finders: int = 0  # of ranges, in every call
     widened: int = 0  # weights of eight bits, in every call
 
@@ -131,7 +138,12 @@ class _About:
         return Missing(self.reason) if self.shown is None else self.shown
 
 
-def _lowered_for(exported: Any, folder: Path, variant: Variant) -> Maybe[Lowered]:
+def _lowered_for(exported: Any, graph: str, folder: Path, variant: Variant) -> Maybe[Lowered]:
+    """What Inductor makes of a graph for another variant, which an arm that was prepared before may have shown."""
+    for beside in sorted(folder.parent.glob(f"*/{_ABOUT}")):
+        about = _read(beside, _About)
+        if (about.graph, about.levels) == (graph, str(variant.shaping())) and about.shown is not None:
+            return about.shown
     return lower(exported, folder / "lowered.pt2", options.configuration(variant))
 
 
@@ -210,7 +222,10 @@ def _write_calls(folder: Path, stated: _Calls) -> None:
 
 
 def _write(path: Path, what: _Calls | _About) -> None:
-    path.write_bytes(msgspec.json.encode(what))
+    """Write a file that is there only when it is whole: arms are prepared at once and read each other's."""
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(what))
+    part.replace(path)
 
 
 def _read(path: Path, kind: type[Stated]) -> Stated:
@@ -266,7 +281,18 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         boundary=BOUNDARY,
         profile=_profile_of(folder, wrapped, as_tensors(model.inputs[0])),
     )
-    return replace(program, census=lambda: _counted(folder, program), applied=dict(prepared.applied))
+    applied = dict(prepared.applied)
+    if (level := variant.level(WEIGHTS)) != FACTORS[WEIGHTS].plain:
+        applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), aliased=level == "aliased")
+    return replace(program, census=lambda: _counted(folder, program), applied=applied)
+
+
+def _tensors(program: Program) -> list[Any]:
+    """What a program answers to its first input, as a flat list."""
+    import torch
+
+    outputs = program.infer(*program.feed(*program.inputs[0]))
+    return [one for one in torch.utils._pytree.tree_leaves(outputs) if isinstance(one, torch.Tensor)]
 
 
 def _counted(folder: Path, program: Program) -> OperatorCensus:
