@@ -58,9 +58,10 @@ class Declaration:
     listed is a kind of its own. `names_code`: environment variables that make its libraries write a perf map (the names
     of generated code) while an arm's code is sampled. `moves`: an arm may be loaded on other CPUs than it runs on,
     because the engine pins none of its threads to the CPUs that it finds while loading. `leaves_by`: by precision,
-    the factor that leaves layers in float one by one, which can be replayed. `one_of`: packages of which it needs
-    one. `phases`: the levels of the factor phase in which a file is measured if none is named (engines of language
-    models).
+    the factor that leaves layers in float one by one, which can be replayed; `recalibrations`: by precision, the levels
+    that a search tries on an int8 arm that answers otherwise than is requested, those that help most often first.
+    `one_of`: packages of which it needs one. `phases`: the levels of the factor phase in which a file is measured if
+    none is named (engines of language models).
     """
 
     title: str
@@ -82,6 +83,7 @@ class Declaration:
     names_code: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
     leaves_by: Mapping[str, str] = field(default_factory=dict)
+    recalibrations: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
     is_plain: bool = False  # the engine of a variant that names none

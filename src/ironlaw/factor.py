@@ -40,7 +40,8 @@ class Factor:
     """A factor's levels, how each is applied, and its side effects. The cause's file names the levels that test it.
 
     By default the hooks do nothing; factors override them. `shapes_model`: engines read the factor when they prepare
-    the model. Arms that differ only in other factors share one prepared model.
+    the model. Arms that differ only in other factors share one prepared model. `of_int8`: it decides how a model
+    becomes int8; arms in float have no such factor.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Factor:
     alone: ClassVar[Mapping[str, str]] = {}  # level -> the word that stands for factor=level in a variant's name
     remedies: ClassVar[Mapping[str, str]] = {}  # level -> what a user changes to get it; only levels one would deploy
     shapes_model: bool = False
+    of_int8: bool = False
     acts_on: ActsOn = ActsOn.PROCESS
     may_move: str = "nothing else that is known"
 

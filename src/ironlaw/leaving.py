@@ -1,4 +1,4 @@
-"""Arms that leave layers in float by their names, and the factor by which their engine does."""
+"""Int8 arms by how they came to be: layers left in float by their names, ranges found in another way."""
 
 from __future__ import annotations
 
@@ -33,11 +33,27 @@ def leaving_none(arm: Arm) -> Arm:
     return replace(arm, name=variant.short(), variant=variant)
 
 
+def recalibrations(arm: Arm) -> tuple[Arm, ...]:
+    """The arm with each of the levels that its engine declares for int8 that answers otherwise than is requested."""
+    return tuple(Arm.running(arm.variant.with_level(name, level)) for name, level in _recalibrating(arm))
+
+
+def is_recalibrated(arm: Arm) -> bool:
+    """Whether an arm is at one of these levels."""
+    return any(arm.variant.level(name) == level for name, level in _recalibrating(arm))
+
+
+def _recalibrating(arm: Arm) -> tuple[tuple[str, str], ...]:
+    if arm.factory:
+        return ()
+    return ENGINES[arm.variant.level(ENGINE)].recalibrations.get(arm.variant.level(PRECISION), ())
+
+
 def float_family(arm: Arm) -> Arm:
     """An arm that has the same float network: without what the quantization tools decide."""
     variant = leaving_none(arm).variant
     for name, _ in variant.changed:
-        if name.startswith("quantization."):
+        if FACTORS[name].of_int8:
             variant = variant.with_level(name, FACTORS[name].plain)
     return replace(arm, name=variant.short(), variant=variant)
 

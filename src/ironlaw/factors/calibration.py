@@ -13,6 +13,7 @@ class Calibration(Factor):
     plain = "images"
     levels = ("images", "none")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers, entirely; the time only where it depends on values"
 

@@ -20,6 +20,7 @@ class FloatNodes(Factor):
     plain = "none"
     levels = ("none", "NODE")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "conversions at the border of the node, and what is fused with its neighbours"
 

@@ -23,6 +23,7 @@ class Int8Blocks(Factor):
     plain = "written"
     levels = ("written", ALL, NONE, "only:PATH", "but:PATH")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "conversions at the border of the block, and what can be fused across it"
 

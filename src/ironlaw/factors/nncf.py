@@ -31,6 +31,7 @@ class Ranges(Factor):
         for level, called in (("minmax", "MINMAX"), ("quantile", "MEAN_QUANTILE"), ("histogram", "HISTOGRAM"))
     }
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; not the kernels"
 
@@ -49,6 +50,7 @@ class BiasCorrection(Factor):
         "off": "nncf.quantize with AdvancedQuantizationParameters(disable_bias_correction=True)",
     }
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; not the kernels"
 
@@ -64,6 +66,7 @@ class SmoothQuant(Factor):
     plain = "own"
     levels = ("own", "off", "0.5")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; a multiplication before a layer whose input no other operator can scale"
 
@@ -93,6 +96,7 @@ class Preset(Factor):
         "mixed": "nncf.quantize with preset=nncf.QuantizationPreset.MIXED",
     }
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; the kernels, which subtract a zero point"
 
@@ -106,6 +110,7 @@ class WeightGranularity(Factor):
     levels = ("channel", "tensor")
     remedies: ClassVar = {"tensor": "nncf.quantize with QuantizationParameters(per_channel=False) for weights"}
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers"
 
@@ -120,6 +125,7 @@ class AccuracyControl(Factor):
     plain = "off"
     levels = ("off", "0.99")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "which operators compute in int8; minutes of preparing"
 

@@ -15,6 +15,7 @@ class Format(Factor):
     plain = "qdq"
     levels = ("qdq", "qoperator")
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "which operators compute in int8"
 
@@ -26,7 +27,9 @@ class Granularity(Factor):
     summary = "what shares one scale of int8 weights"
     plain = "channel"
     levels = ("channel", "tensor")
+    remedies: ClassVar = {"tensor": "quantize_static(..., per_channel=False)"}
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; the kernels where an engine has faster ones for one scale"
 
@@ -38,7 +41,9 @@ class Signs(Factor):
     summary = "signs of int8 activations and weights"
     plain = "u8s8"
     levels = ("u8s8", "s8s8")
+    remedies: ClassVar = {"s8s8": "quantize_static(..., activation_type=QuantType.QInt8)"}
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the kernels; saturation where the CPU has no dot product instruction"
 
@@ -56,8 +61,25 @@ class CalibrationMethod(Factor):
         "percentile": "calibrate with CalibrationMethod.Percentile",
     }
     shapes_model = True
+    of_int8 = True
     acts_on = ActsOn.ENGINE
     may_move = "the answers; not the kernels"
 
 
-FACTORS = (CalibrationMethod(), Format(), Granularity(), Signs())
+class SmoothQuantization(Factor):
+    """A number moves that share of the range of activations into the weights of matrix products and convolutions."""
+
+    name = "quantization.smooth-quant"
+    summary = "the share of the range of activations that ONNX Runtime's tools move into the weights"
+    plain = "off"
+    levels = ("off", "0.5")
+    remedies: ClassVar = {
+        "0.5": "quantize_static(..., extra_options={'SmoothQuant': True, 'SmoothQuantAlpha': 0.5})",
+    }
+    shapes_model = True
+    of_int8 = True
+    acts_on = ActsOn.ENGINE
+    may_move = "the answers; a multiplication before a layer whose input no other operator can scale"
+
+
+FACTORS = (CalibrationMethod(), Format(), Granularity(), Signs(), SmoothQuantization())

@@ -18,6 +18,7 @@ class QuantizedEngine(Factor):
     plain = "preferred"
     levels = ("preferred", "fbgemm", "x86", "onednn", "qnnpack")
     shapes_model = True
+    of_int8 = True
     remedies: ClassVar = {
         name: f'torch.backends.quantized.engine = "{name}" before preparing and loading'
         for name in ("fbgemm", "x86", "onednn", "qnnpack")

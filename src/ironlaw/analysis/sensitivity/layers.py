@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from ironlaw.analysis.sensitivity.agreement import answer_agreement, sqnr_db
 from ironlaw.explanation.sensitivity import NO_TIME, AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger, LedgerRow
+from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, KeptAnswers, Replay, ReplayedLayer, ReplayedTensor, Use
 from ironlaw.variant import PRECISION
 
-# What an arm and its float form differ in, that are otherwise the same arm.
-_OF_INT8 = (PRECISION, "calibration", "quantized-engine", "int8-blocks", "float-nodes")
 NOT_REPLAYED = Missing("its layers were not replayed")
 _ENGINES_WORDS = ("QLinear", "Fused", "quantized_")  # what engines put before an operator that they run in int8
 
@@ -59,7 +58,7 @@ def float_form(recording: Recording, arm: str) -> Maybe[str]:
     variant = recording.plan.arm(arm).variant
     for other in recording.plan.asked():
         apart = set(other.variant.differing(variant))
-        own = {name for name in apart if name in _OF_INT8 or name.startswith("quantization.")}
+        own = {name for name in apart if name == PRECISION or FACTORS[name].of_int8}
         if other.variant.level(PRECISION) == "fp32" and not other.factory and apart == own:
             return other.name
     return Missing(f"no arm is {arm} in float")

@@ -8,7 +8,7 @@ are held out from the choice.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ironlaw.analysis.compare import compare
@@ -17,12 +17,13 @@ from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.layers.ledger import ledger
 from ironlaw.analysis.sensitivity.layers import float_form, sensitivity
 from ironlaw.analysis.turns import turns_of
-from ironlaw.analysis.verdicts.bench import bench, mean_of
+from ironlaw.analysis.verdicts.bench import Bench, bench, mean_of
+from ironlaw.analysis.verdicts.frontier import fastest_float
 from ironlaw.arm import Arm
 from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import leaves_some, leaving_factor
+from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor, leaving_none, recalibrations
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
@@ -32,6 +33,8 @@ from ironlaw.variant import ENGINE
 WITHIN_S = 90.0  # of one arm's replay
 SHARE = 0.4  # of the budget, that all replays may take together, starting their process included
 LEAST_S = 5.0  # what a replay is begun with: less does not open a model
+_RECALIBRATING_SHARE = 0.15  # of the budget, to prepare arms whose ranges are found in other ways
+_LEAST_PREPARING_S = 1.0  # of an arm: loading and warming it up is not among the times of preparing
 # Parts of an engine's time: its layers, which need sessions of their own; sets of them; the answers of mixed arms.
 _OF_LAYERS, _PARTS = 2, 4
 # Far apart first: where the time ends before all are replayed, those that were span the whole range.
@@ -54,6 +57,8 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     if each_s < LEAST_S:
         return plan
     for arm in unfit:
+        if _is_recalibrating(recording, plan, arm):
+            continue
         whole = [one for one in recording.replays if one.arm == arm.name and not one.mixtures]
         if not whole:  # of an arm that was only compared, nothing is chosen
             replays.append(Replays(arm=arm.name, within_s=min(WITHIN_S, _OF_LAYERS * each_s)))
@@ -72,6 +77,7 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     prepared = {fact.arm for fact in recording.prepared}
     apart = {*plan.retired, *(one.arm for one in plan.replays if one.only_answers)}
     mixed = [arm.name for arm in plan.asked() if leaves_some(arm) and arm.name in prepared]
+    mixed += [arm.name for arm in _recalibrated_fit(recording) if arm.name in prepared]
     waiting = [name for name in (*bases, *mixed) if name not in apart]
     within_s = min(WITHIN_S, each_s / max(1, len(waiting)))
     replays += [Replays(arm=name, within_s=within_s, only_answers=True) for name in waiting]
@@ -171,11 +177,52 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
     return Arm.running(variant)
 
 
-def _unfit(recording: Recording) -> list[Arm]:
-    """Of each engine the fastest int8 arm with layers that can be left, if it answers otherwise than is requested.
+def recalibrated_arms(recording: Recording) -> tuple[Arm, ...]:
+    """Of each engine the fastest int8 arm at the levels that may make it answer as is requested, if it does not yet.
 
-    An arm whose layers were replayed remains the one, although another one may read faster later: a replay takes as
-    long as several replicates.
+    As many as their preparing fits into a share of the budget, as long as the arm's own took.
+    """
+    made: list[Arm] = []
+    known = {arm.name for arm in recording.plan.arms}
+    if not is_trained(recording):
+        return ()
+    took_s = {fact.arm: math.fsum(fact.prepared.phases_ns.values()) / 1e9 for fact in recording.prepared}
+    unfit = _unfit(recording)
+    for arm in unfit:
+        fresh = [one for one in recalibrations(arm) if one.name not in known]
+        if (budget_s := recording.plan.schedule.budget_s) is not None:
+            each_s = max(took_s.get(arm.name, 0.0), _LEAST_PREPARING_S)
+            fresh = fresh[: int(_RECALIBRATING_SHARE * budget_s / len(unfit) / each_s)]
+        made += fresh
+    return tuple(made)
+
+
+def _is_recalibrating(recording: Recording, plan: Plan, arm: Arm) -> bool:
+    """Whether the arm at other levels takes its first turns in the next replicate."""
+    done = {reading.arm for reading in recording.readings} | {failure.arm for failure in recording.failures}
+    waiting = {one.name for one in recalibrations(leaving_none(arm))} & {one.name for one in plan.asked()}
+    return not waiting <= done and max(reading.replicate for reading in recording.readings) == 0
+
+
+def _recalibrated_fit(recording: Recording) -> list[Arm]:
+    """The recalibrated arms that agree as far as is requested on the shared inputs, which they were chosen by."""
+    answers = agreements_by_arm(recording)
+    return [
+        arm
+        for arm in recording.plan.asked()
+        if is_recalibrated(arm)
+        and (found := answers.get(arm.name)) is not None
+        and is_known(found)
+        and found >= recording.plan.agreement
+    ]
+
+
+def _unfit(recording: Recording) -> list[Arm]:
+    """Of each engine one int8 arm with layers that can be left, if it answers otherwise than is requested.
+
+    Of the arms that keep at least half of what the fastest int8 arm gains over float it is the one that agrees most. An
+    arm whose layers were replayed remains the one, although another one may read faster later: a replay takes as long
+    as several replicates.
     """
     on, plan = bench(recording), recording.plan
     answers = agreements_by_arm(recording)
@@ -190,12 +237,31 @@ def _unfit(recording: Recording) -> list[Arm]:
     }
     rank = {True: 0, None: 1, False: 2}
     found = []
-    for entries in by_engine.values():
-        arm = min(entries, key=lambda entry: (rank[was_replayed.get(entry[1].name)], entry[0]))[1]
+    for engine, entries in by_engine.items():
+        kept = [one for one in entries if was_replayed.get(one[1].name)] or _fast(on, engine, entries)
+        ranked = sorted(kept, key=lambda one: (rank[was_replayed.get(one[1].name)], -_known(answers, one[1]), one[0]))
+        arm = ranked[0][1]
         agreement = answers.get(arm.name)
         if agreement is not None and not (is_known(agreement) and agreement >= plan.agreement):
             found.append(arm)
     return found
+
+
+def _fast(on: Bench, engine: str, entries: list[tuple[float, Arm]]) -> list[tuple[float, Arm]]:
+    """The arms, by ln(time/control), that keep at least half of the fastest one's gain over the engine's float arm."""
+    least = min(ln_time for ln_time, _ in entries)
+    floats = [arm for arm in on.plan.asked() if arm.variant.level(ENGINE) == engine and not arm.factory]
+    in_float = fastest_float(on, floats)
+    if isinstance(in_float, Missing):
+        return [one for one in entries if one[0] == least]
+    of_float = mean_of(on.series((1.0, in_float), (-1.0, on.plan.control.name)))
+    return [one for one in entries if one[0] <= max(least, (least + of_float) / 2)]
+
+
+def _known(answers: Mapping[str, Maybe[float]], arm: Arm) -> float:
+    """An arm's agreement, or none at all where it is not known."""
+    found = answers.get(arm.name)
+    return found if found is not None and is_known(found) else 0.0
 
 
 def _times(recording: Recording, arm: str) -> Maybe[Ledger]:

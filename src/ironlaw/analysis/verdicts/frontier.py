@@ -9,7 +9,7 @@ from ironlaw.analysis.verdicts.bench import Bench, mean_of
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.explanation.sensitivity import Frontier, FrontierArm, Sensitivity, SetOfLayers
-from ironlaw.leaving import leaving_factor
+from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
@@ -34,7 +34,8 @@ def frontiers(
             for arm in int8
             if is_known(own_answers(recording, arm.name, Use.HELD_OUT))
         ]
-        if not any(one.left for one in compared):
+        chosen = {arm.name for arm in int8 if leaves_some(arm) or is_recalibrated(arm)}
+        if not chosen & {one.arm for one in compared}:
             continue
         replayed = [one for arm in int8 if isinstance(one := sensitivities.get(arm.name), Sensitivity)]
         found.append(

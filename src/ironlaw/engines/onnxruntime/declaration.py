@@ -21,6 +21,7 @@ DECLARATION = Declaration(
                 "quantization.format",
                 "quantization.granularity",
                 "quantization.signs",
+                "quantization.smooth-quant",
                 "float-nodes",
             ),
             makes=("onnx",),
@@ -41,5 +42,13 @@ DECLARATION = Declaration(
     candidates=("fp32", "int8", "int8-dynamic"),
     operators=OPERATORS,
     leaves_by={"int8": "float-nodes"},
+    recalibrations={
+        "int8": (
+            ("quantization.calibration", "percentile"),
+            ("quantization.calibration", "entropy"),
+            ("quantization.signs", "s8s8"),
+            ("quantization.smooth-quant", "0.5"),
+        )
+    },
     moves=True,
 )

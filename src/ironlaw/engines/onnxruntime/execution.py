@@ -149,6 +149,7 @@ def _how(variant: Variant) -> Int8:
         seven_bits=not has_dot_product(),
         calibrated_by=variant.level("quantization.calibration"),
         floats=_floats(variant),
+        smoothed=variant.level("quantization.smooth-quant"),
     )
 
 

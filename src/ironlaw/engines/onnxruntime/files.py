@@ -28,6 +28,23 @@ class Int8:
     seven_bits: bool = False  # of the weights, where the CPU would saturate in int8 products
     calibrated_by: str = "minmax"
     floats: tuple[str, ...] = ()  # names of nodes that stay in float
+    smoothed: str = "off"  # or the share of the range of activations that moves into the weights
+
+    @property
+    def extra_options(self) -> dict[str, Any]:
+        """The tools' further options.
+
+        Raises:
+            ArmFailed: a package that they need is not installed.
+        """
+        if self.smoothed == "off":
+            return {}
+        if importlib.util.find_spec("neural_compressor") is None:
+            raise ArmFailed(
+                "ONNX Runtime's tools smooth by neural_compressor, not installed here",
+                hint="pip install neural-compressor",
+            )
+        return {"SmoothQuant": True, "SmoothQuantAlpha": float(self.smoothed)}
 
 
 def refuse_without_exporter() -> None:
@@ -114,6 +131,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
 
     kinds = quantization.QuantType
     formats = quantization.QuantFormat
+    options = how.extra_options
     with quiet(), explained("int8"), phases.timed("calibrate"):
         ready = source.with_suffix(".ready.onnx")
         _preprocess(source, ready)
@@ -129,6 +147,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
             weight_type=kinds.QInt8,
             calibrate_method=getattr(quantization.CalibrationMethod, _METHODS[how.calibrated_by]),
             nodes_to_exclude=list(how.floats) or None,
+            extra_options=options,
         )
     if not operators_in(target) & _INT8_OPERATORS:
         raise ArmFailed(

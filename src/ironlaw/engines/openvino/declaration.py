@@ -37,5 +37,15 @@ DECLARATION = Declaration(
     candidates=("fp32", "bf16", "int8"),
     operators=OPERATORS,
     leaves_by={"int8": "float-nodes"},
+    recalibrations={
+        "int8": (
+            ("nncf.ranges", "quantile"),
+            ("nncf.ranges", "histogram"),
+            ("nncf.preset", "mixed"),
+            ("nncf.bias-correction", "full"),
+            ("nncf.smooth-quant", "0.5"),
+            ("nncf.accuracy-control", "0.99"),
+        )
+    },
     names_code=PERF_MAP,
 )
