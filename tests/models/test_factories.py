@@ -210,3 +210,48 @@ def test_a_batch_that_a_factory_does_not_take_is_refused_where_it_gives_its_own_
 ) -> None:
     with pytest.raises(BadInput, match="a batch of 4 would change nothing"):
         models.open_model(sized("fixed"), batch=4)
+
+
+CONFIGURED = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, said):
+        super().__init__()
+        self.default_cfg = said
+    def forward(self, x):
+        return x.mean((2, 3))
+
+def half(): return Net({"input_size": (3, 64, 64), "mean": (0.5,) * 3, "std": (0.25,) * 3, "crop_pct": 1.0})
+def empty(): return Net({})
+def four(): return Net({"input_size": (4, 64, 64)})
+def oblong(): return Net({"input_size": (3, 64, 32)})
+def flat(): return Net({"std": (0.0, 1.0, 1.0)})
+def words(): return Net({"mean": "imagenet"})
+def blurred(): return Net({"interpolation": "blurred"})
+"""
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Callable[[str], str]:
+    path = tmp_path / "configured.py"
+    path.write_text(CONFIGURED)
+    return lambda name: f"{path}:{name}"
+
+
+def test_photographs_are_shown_as_the_modules_default_cfg_says(configured: Callable[[str], str]) -> None:
+    model = models.open_model(configured("half"))
+    pixels = torch.stack([torch.as_tensor(one[0]) for one in model.probes])
+    assert pixels.shape[2:] == (3, 64, 64)
+    # From 0 to 1 before; minus 0.5, over 0.25.
+    assert -2 <= float(pixels.min()) < -1.5
+    assert 1.5 < float(pixels.max()) <= 2
+    plain = models.open_model(configured("empty")).preprocessing
+    assert plain is not None
+    assert (plain.crop, plain.mean) == (224, (0.485, 0.456, 0.406))
+
+
+@pytest.mark.parametrize("name", ["four", "oblong", "flat", "words", "blurred"])
+def test_a_default_cfg_that_cannot_be_used_is_refused_by_its_name(name: str, configured: Callable[[str], str]) -> None:
+    with pytest.raises(BadInput, match="default_cfg"):
+        models.open_model(configured(name))
