@@ -49,8 +49,11 @@ def other_shapes(control: Sequence[Outputs], changed: Sequence[Outputs]) -> tupl
     )
 
 
-def likeness(pairs: Sequence[Pair]) -> Likeness:
-    """Collect the evidence that outputs differ. All must be finite and have the shapes of the control's."""
+def likeness(pairs: Sequence[Pair], *, fewest: int = FEWEST_VALUES) -> Likeness:
+    """Collect the evidence that outputs differ. All must be finite and have the shapes of the control's.
+
+    Columns of fewer values than `fewest` are not judged, unless no column has as many: then those that have most are.
+    """
     columns: dict[tuple[int, int | None, int], _Columns] = {}
     by_shape = []
     for pair in pairs:
@@ -64,7 +67,13 @@ def likeness(pairs: Sequence[Pair]) -> Likeness:
                 columns.setdefault((output, axis, size), _Columns.empty(size)).add(index, sums, places, len(pair.given))
         by_shape += [max(worst, key=lambda one: one[0])[1]] if worst else []
     classes = bool(pairs) and isinstance(pairs[0].about.classes, int)
-    return Likeness(constant=_constant(columns), by_shape=tuple(by_shape), worst=_worst(columns, classes=classes))
+    most = max((float(one.count.max()) for (_, axis, _), one in columns.items() if axis is not None), default=0.0)
+    fewest = max(FEWEST_VALUES, min(fewest, int(most)))
+    return Likeness(
+        constant=_constant(columns, fewest),
+        by_shape=tuple(by_shape),
+        worst=_worst(columns, fewest, classes=classes),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +145,12 @@ class _Columns:
         """
         return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
 
-    def constant(self) -> tuple[int, ...]:
-        """The columns that are constant in the arm but vary in the control by more than rounding."""
+    def constant(self, fewest: int) -> tuple[int, ...]:
+        """The columns of as many values that are constant in the arm but vary in the control by more than rounding."""
         size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
         with np.errstate(invalid="ignore"):
             varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size
-        stuck = (self.lowest[1] == self.highest[1]) & varies & (self.count >= FEWEST_VALUES)
+        stuck = (self.lowest[1] == self.highest[1]) & varies & (self.count >= fewest)
         return tuple(map(int, np.flatnonzero(stuck)))
 
 
@@ -165,23 +174,23 @@ def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, i
         yield axis - len(form), index[axis], form[axis]
 
 
-def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Constant, ...]:
+def _constant(columns: dict[tuple[int, int | None, int], _Columns], fewest: int) -> tuple[Constant, ...]:
     """The constant columns of each output, by its last axis, or else by its first."""
     found: dict[int, Constant] = {}
     for (output, axis, size), column in sorted(columns.items(), key=lambda entry: -(entry[0][1] or -99)):
-        if axis is not None and (stuck := column.constant()):
+        if axis is not None and (stuck := column.constant(fewest)):
             made = Constant(output=output, axis=axis, columns=stuck, size=size, is_last=axis == -1)
             found.setdefault(output, made)
     return tuple(found[output] for output in sorted(found))
 
 
-def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
+def _worst(columns: dict[tuple[int, int | None, int], _Columns], fewest: int, *, classes: bool) -> Maybe[Worst]:
     """The output or column that agrees least. Columns of few values and class scores are excluded."""
     found: list[Worst] = []
     for (output, axis, _), column in columns.items():
         if classes and output == 0:
             continue
-        agreement = np.where((column.count >= FEWEST_VALUES) | (axis is None), column.agreement(), np.inf)
+        agreement = np.where((column.count >= fewest) | (axis is None), column.agreement(), np.inf)
         place = int(agreement.argmin())
         if np.isfinite(agreement[place]):
             at = None if axis is None else place

@@ -11,7 +11,7 @@ from ironlaw.analysis.sensitivity.agreement import NOISELESS, answer_agreement, 
 from ironlaw.analysis.sensitivity.layers import NOT_REPLAYED, sensitivity
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.explanation.split import Ledger, LedgerRow
-from ironlaw.fact import SCHEMA, Header
+from ironlaw.fact import SCHEMA, Header, kept_places
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, Replay, Use
@@ -82,6 +82,30 @@ def test_a_column_that_dies_agrees_by_nothing_however_large_the_others_are() -> 
     assert found.column == 0
     assert found.lost == 1
     assert found.least == 0
+
+
+def test_a_position_of_which_few_numbers_were_kept_is_no_column_that_died() -> None:
+    """A detector's boxes: thousands of positions, few columns; of each position one number for each of 8 inputs."""
+    rng = np.random.default_rng(4)
+    positions, columns, inputs = 40, 4, 8
+    expected = rng.uniform(0, 1, (inputs, positions * columns)) * np.tile([1, 1, 1, 1e-3], positions)
+    rounded = expected.copy()
+    rounded[:, ::columns][:, :5] = 0.5  # five positions of the first column have one value, the others are kept
+    places = list(kept_places(positions * columns, positions))  # about one of each position
+
+    def column(changed: np.ndarray) -> float:
+        reference = answers(expected[:, places])
+        reference = replace(reference, forms=((positions, columns),))
+        noise = float(np.square(changed - expected).sum())
+        made = Given(inputs=inputs, signal=1.0, noise=noise, cosines=(1.0,) * inputs, kept=kept(changed[:, places]))
+        found = answer_agreement(made, reference).column
+        assert isinstance(found, float)
+        return found
+
+    assert 0.9 < column(rounded) < 1
+    dead = expected.copy()
+    dead[:, 3::columns] = 0
+    assert column(dead) == 0
 
 
 def test_an_output_that_is_not_finite_has_no_agreement_and_loses_everything() -> None:

@@ -16,7 +16,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation.sensitivity import AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.fact import Fact, Outputs
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import leaves_some
+from ironlaw.leaving import leaves_some, recalibrations
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays, Schedule, with_control
@@ -190,6 +190,7 @@ def searched(*, chosen_agree: int, held_out_agree: int, mixed_noise: float = 0.0
             INT8: ArmScript(user_instructions=1e8, answer_noise=2.0),
             SLOWER: ArmScript(user_instructions=1.1e8, answer_noise=2.0),
             MIXED: ArmScript(user_instructions=1.2e8, answer_noise=mixed_noise),
+            **{arm.name: ArmScript(user_instructions=3.9e8, answer_noise=2.0) for arm in recalibrations(Arm.of(INT8))},
         },
         replays=replays,
     )

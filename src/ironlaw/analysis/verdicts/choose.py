@@ -23,7 +23,7 @@ from ironlaw.arm import Arm
 from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor, leaving_none, recalibrations
+from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor, recalibrations
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
@@ -57,7 +57,8 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     if each_s < LEAST_S:
         return plan
     for arm in unfit:
-        if _is_recalibrating(recording, plan, arm):
+        if (fresh := _to_recalibrate(recording, plan, arm, len(unfit))) or _is_recalibrating(recording, plan, arm):
+            arms += fresh
             continue
         whole = [one for one in recording.replays if one.arm == arm.name and not one.mixtures]
         if not whole:  # of an arm that was only compared, nothing is chosen
@@ -177,31 +178,27 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
     return Arm.running(variant)
 
 
-def recalibrated_arms(recording: Recording) -> tuple[Arm, ...]:
-    """Of each engine the fastest int8 arm at the levels that may make it answer as is requested, if it does not yet.
+def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) -> list[Arm]:
+    """An int8 arm at the levels that may make it answer as is requested; none if some were tried, or its layers were.
 
     As many as their preparing fits into a share of the budget, as long as the arm's own took.
     """
-    made: list[Arm] = []
-    known = {arm.name for arm in recording.plan.arms}
-    if not is_trained(recording):
-        return ()
-    took_s = {fact.arm: math.fsum(fact.prepared.phases_ns.values()) / 1e9 for fact in recording.prepared}
-    unfit = _unfit(recording)
-    for arm in unfit:
-        fresh = [one for one in recalibrations(arm) if one.name not in known]
-        if (budget_s := recording.plan.schedule.budget_s) is not None:
-            each_s = max(took_s.get(arm.name, 0.0), _LEAST_PREPARING_S)
-            fresh = fresh[: int(_RECALIBRATING_SHARE * budget_s / len(unfit) / each_s)]
-        made += fresh
-    return tuple(made)
+    made = recalibrations(arm)
+    tried = {one.name for one in plan.arms} & {one.name for one in made}
+    if tried or arm.name in {one.arm for one in plan.replays}:
+        return []
+    if plan.schedule.budget_s is None:
+        return list(made)
+    took_s = (math.fsum(one.prepared.phases_ns.values()) / 1e9 for one in recording.prepared if one.arm == arm.name)
+    each_s = max(next(took_s, 0.0), _LEAST_PREPARING_S)
+    return list(made[: int(_RECALIBRATING_SHARE * plan.schedule.budget_s / engines / each_s)])
 
 
 def _is_recalibrating(recording: Recording, plan: Plan, arm: Arm) -> bool:
-    """Whether the arm at other levels takes its first turns in the next replicate."""
+    """Whether the arm at other levels has not taken any turn yet: that is in the next replicate."""
     done = {reading.arm for reading in recording.readings} | {failure.arm for failure in recording.failures}
-    waiting = {one.name for one in recalibrations(leaving_none(arm))} & {one.name for one in plan.asked()}
-    return not waiting <= done and max(reading.replicate for reading in recording.readings) == 0
+    asked = {one.name for one in recalibrations(arm)} & {one.name for one in plan.asked()}
+    return bool(asked) and not asked & done
 
 
 def _recalibrated_fit(recording: Recording) -> list[Arm]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.verdicts.bench import bench, mean_of
-from ironlaw.analysis.verdicts.choose import recalibrated_arms, with_choices
+from ironlaw.analysis.verdicts.choose import with_choices
 from ironlaw.analysis.verdicts.mixed import is_mixing, mixed_arms
 from ironlaw.arm import Arm
 from ironlaw.engines import ENGINES, PLAIN
@@ -90,10 +90,10 @@ def variations(recording: Recording, cpus: int) -> tuple[Arm, ...]:
 
 
 def additions(recording: Recording, cpus: int) -> tuple[Arm, ...]:
-    """The arms to add: variations and recalibrations after the first replicate, and a mixed arm once those have run."""
+    """The arms to add: variations after the first replicate, and a mixed arm once those have run."""
     last = max(reading.replicate for reading in recording.readings)
     if last == 0:
-        return (*variations(recording, cpus), *recalibrated_arms(recording))
+        return variations(recording, cpus)
     return mixed_arms(recording) if last < MIXED_BEFORE else ()
 
 
