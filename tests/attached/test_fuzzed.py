@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def explained_or_refused(*files: Path, capsys: pytest.CaptureFixture[str]) -> No
     code = run(["explain", *map(str, files), "--json"])
     said = capsys.readouterr()
     if code == ExitCode.DONE:
-        assert not re.search(r"(?<![\w-])(NaN|-?Infinity)(?![\w-])", said.out)
+        json.loads(said.out, parse_constant=pytest.fail)  # a text may repeat what was inserted, a number may not
         return
     assert code == ExitCode.BAD_INPUT, said.err
     assert len(said.err.splitlines()) == 2, said.err
