@@ -33,10 +33,11 @@ def varied_recording(
     replicates: int = 8,
     broken: str = "",
     setting: str = "batch",
+    is_alone: bool = False,
 ) -> Recording:
-    """fp32 and int8 at every value: int8 with that many times fp32's instructions, which cost one cycle each."""
+    """fp32, and int8 unless `is_alone`, at every value: int8 with that many times fp32's instructions of one cycle."""
     points = points_of({setting: tuple(changed)})
-    arms = tuple(arm.at(point) for point in points for arm in (Arm.of("fp32"), Arm.of("int8")))
+    arms = tuple(arm.at(point) for point in points for arm in (Arm.of("fp32"), Arm.of("int8"))[: 1 if is_alone else 2])
     laws = {f"fp32 {setting}={value}": ArmScript(user_instructions=1e7) for value in changed}
     laws |= {
         f"int8 {setting}={value}": ArmScript(user_instructions=1e7 * times, fails_in=0 if value == broken else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from rich.console import Console
 
@@ -45,6 +46,17 @@ def test_quietly_it_gives_the_table_and_one_sentence() -> None:
 def test_in_full_each_point_is_shown_by_itself() -> None:
     text = printed(explain(turning()), verbosity=Verbosity.VERBOSE)
     assert [line for line in text.splitlines() if line.startswith("At batch")] == [f"At batch={b}:" for b in TURNING]
+
+
+def test_one_arm_alone_has_its_times_as_the_answer_in_every_output() -> None:
+    recording = varied_recording({"1": 0.5, "4": 0.5}, is_alone=True)
+    explanation = explain(recording)
+    answer = re.compile(
+        r"An inference of fp32 takes \d\S* (\[[^]]*\] )?\S+ at batch=1 and \d\S* (\[[^]]*\] )?\S+ at batch=4\."
+    )
+    assert answer.search(" ".join(printed(explanation).split()))
+    assert answer.search(render(explanation, recording).partition("<nav")[0])
+    assert answer.search(to_markdown(explanation, recording))
 
 
 def test_what_does_not_turn_is_said_to_be_steady() -> None:

@@ -33,6 +33,7 @@ from ironlaw.report.recommendation import (
 )
 from ironlaw.report.vary import HEADING as VARIED_HEADING
 from ironlaw.report.vary import (
+    alone_sentences,
     explanation_at,
     open_sentence,
     series_sentences,
@@ -85,6 +86,7 @@ def varied_blocks(explanation: Explanation) -> list[str]:
         f"### {VARIED_HEADING}",
         *said,
         table(varied_headings(explanation), varied_rows(explanation, varied), right_from=2),
+        *map(escaped, alone_sentences(explanation, varied)),
         escaped(open_sentence(varied)),
     ]
 

@@ -186,7 +186,7 @@ def summary(explanation: Explanation, comparisons: tuple[Comparison, ...]) -> st
     """The summary: the paragraph of the largest difference; where it turns, if a setting is varied."""
     varied = varied_of(explanation)
     if varied is not None:
-        return answer(varied)
+        return answer(explanation, varied)
     known = [item for item in comparisons if is_known(item.ln_ratio) or is_known(item.once)]
     if not known:
         return "Nothing can be compared: " + ("no pair of arms has times." if comparisons else "there is one arm.")

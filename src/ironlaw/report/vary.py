@@ -15,7 +15,7 @@ from ironlaw.point import BATCH, THREADS
 from ironlaw.report.columns import comparison_speedup, wall_time
 from ironlaw.report.doubts import control_sentence
 from ironlaw.report.json_values import estimate_value, gap
-from ironlaw.report.quantity import TIME, Scale, measured, number, ratio, scale_for
+from ironlaw.report.quantity import DASH, TIME, Scale, measured, number, ratio, scale_for
 from ironlaw.report.words import DIFFERENCE_WORDS, OUTCOME_SIGNS, OUTCOME_WORDS, joined
 from ironlaw.text import plain
 
@@ -75,7 +75,7 @@ def point_rows(explanation: Explanation, varied: Varied) -> list[PointRow]:
 
 def _time(time: Estimate | float | Missing, scale: Scale) -> str:
     if isinstance(time, Missing):
-        return "–"
+        return DASH
     return str(measured(time, scale)) if isinstance(time, Estimate) else number(time, scale)
 
 
@@ -228,9 +228,23 @@ def open_sentence(varied: Varied) -> str:
     )
 
 
-def answer(varied: Varied) -> str:
-    """The answer: the first sentence of the verdict on every two arms."""
-    return " ".join(series_sentences(series)[0] for series in varied.series)
+def answer(explanation: Explanation, varied: Varied) -> str:
+    """The answer: the first sentence of the verdict on every two arms; of arms without a control, their times."""
+    said = [series_sentences(series)[0] for series in varied.series]
+    return " ".join(said or alone_sentences(explanation, varied))
+
+
+def alone_sentences(explanation: Explanation, varied: Varied) -> list[str]:
+    """What each arm takes at each point; nothing where arms are compared."""
+    if varied.series:
+        return []
+    unit, taken = time_scale(explanation).unit, dict[str, list[str]]()
+    point = ""
+    for row in point_rows(explanation, varied):
+        point = row.point or point
+        time = "an unknown time" if row.time == DASH else f"{row.time} {unit}"
+        taken.setdefault(row.arm, []).append(f"{time} at {plain(point)}")
+    return [f"An inference of {arm} takes {joined(times)}." for arm, times in taken.items()]
 
 
 # --- Markdown and HTML

@@ -9,7 +9,15 @@ from ironlaw.explanation import Difference, Explanation
 from ironlaw.explanation.varied import Varied
 from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES
-from ironlaw.report.vary import open_sentence, point_rows, series_sentences, time_scale, verdict_text, word_of
+from ironlaw.report.vary import (
+    alone_sentences,
+    open_sentence,
+    point_rows,
+    series_sentences,
+    time_scale,
+    verdict_text,
+    word_of,
+)
 from ironlaw.text import plain
 
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
@@ -30,9 +38,11 @@ def show_points(explanation: Explanation, varied: Varied, console: Console) -> N
     print_grid(console, grid, indent=0)
 
 
-def show_series(varied: Varied, console: Console, *, is_quiet: bool) -> None:
-    """The verdict on every two arms along each setting."""
+def show_series(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
+    """The verdict on every two arms along each setting; of arms without a control, what they take."""
     console.print()
+    for sentence in alone_sentences(explanation, varied):
+        say(console, sentence)
     for series in varied.series:
         said = series_sentences(series)
         text = Text(f"{verdict_text(series)}. ", style=OUTCOME_STYLES[series.outcome])

@@ -69,7 +69,7 @@ def _show_varied(
         say(console, cut_sentence(), style="bold yellow")
     show_points(explanation, varied, console)
     _show_stopped(explanation, console)
-    show_series(varied, console, is_quiet=verbosity is Verbosity.QUIET)
+    show_series(explanation, varied, console, is_quiet=verbosity is Verbosity.QUIET)
     if verbosity is Verbosity.QUIET:
         return
     show_generation(explanation, console, is_whole=False)
