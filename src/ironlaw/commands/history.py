@@ -31,7 +31,7 @@ MOST_TRENDS = 20  # more than that is not readable; the filter selects which are
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="Number of rows.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 def history(folder: Path, as_trend: bool, sql: str | None, limit: int, as_json: bool, **chosen: str | None) -> int:
-    """List the comparisons of all recordings below FOLDER, newest first, or ask them something.
+    """List the comparisons of all recordings below FOLDER, newest first, or query them.
 
     A catalogue is kept in FOLDER and updated for recordings that were added, removed or changed.
     """

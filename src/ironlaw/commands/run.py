@@ -75,7 +75,7 @@ def run(**words: Any) -> int:
     """Measure variants of MODEL and explain why their times differ.
 
     MODEL is a torchvision, timm or Hugging Face name, package.module:factory, file.py:factory or a model file
-    (.onnx, .xml). Default: mobilenet_v2.
+    (.onnx, .xml, .gguf). Default: mobilenet_v2.
 
     \b
     ironlaw run

@@ -17,7 +17,7 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import census as openvino_census
 from ironlaw.engines.openvino import decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import profile as openvino_profile
-from ironlaw.engines.openvino.model import SourceModel, name_anew
+from ironlaw.engines.openvino.model import SourceModel, number_by_type
 from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
@@ -132,7 +132,7 @@ def _converted(model: LoadedModel, precision: str) -> Any:
             arguments = shapes.example(model)
             open_sizes = shapes.dynamic_shapes(module, arguments, model)
             converted = openvino.convert_model(torch.export.export(module, arguments, dynamic_shapes=open_sizes))
-    name_anew(converted)
+    number_by_type(converted)
     return _in_fixed_shapes(converted, model)
 
 

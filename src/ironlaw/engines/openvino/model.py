@@ -62,7 +62,7 @@ class SourceModel:
         return self.product(node) in self.quantized
 
 
-def name_anew(model: Any) -> None:
+def number_by_type(model: Any) -> None:
     """Name nodes whose names OpenVINO counted up, as Multiply_4077, by their type and place among those of that type.
 
     It counts in all that a process has ever made: another process, or another conversion, names the same node
