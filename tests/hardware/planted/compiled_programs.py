@@ -68,6 +68,12 @@ def blown() -> Made:
     return for_inference(Blown()), drawn(1, 1, 384, 352, count=2)
 
 
+def beyond_the_cache() -> Made:
+    """Weights of 34 MB for one row: many times what a level-2 cache holds."""
+    torch.manual_seed(3)
+    return for_inference(nn.Sequential(*(nn.Linear(2048, 2048, bias=False) for _ in range(2)))), drawn(1, 2048)
+
+
 def in_the_cache() -> Made:
     """Weights of 1.5 MB for one row: read from a level-2 cache, or from behind it."""
     torch.manual_seed(0)

@@ -232,6 +232,14 @@ PLANTS = (
         engine="openvino",
     ),
     Plant(
+        name="openvino-simd-capped",
+        control=("capped", "convolutions_int8"),
+        changed=("wide", "convolutions_int8"),
+        cause="simd-density",
+        engine="openvino",
+        levels=("+isa=avx2", ""),
+    ),
+    Plant(
         name="openvino-thread-oversubscription",
         control=("greedy", "convolutions"),
         changed=("modest", "convolutions"),
@@ -316,6 +324,14 @@ PLANTS = (
         cause="cache-fit",
         engine="compiled",
         levels=("+cache=cold", ""),
+    ),
+    Plant(
+        name="compiled-weight-traffic",
+        control=("own", "beyond_the_cache"),
+        changed=("aliased", "beyond_the_cache"),
+        cause="weight-traffic",
+        engine="compiled",
+        levels=("", "+weights=aliased"),
     ),
     Plant(
         name="compiled-thread-oversubscription",
