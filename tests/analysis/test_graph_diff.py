@@ -138,3 +138,25 @@ def test_the_time_of_a_layer_is_that_of_the_node_whose_weights_it_has() -> None:
     diff = graph_diff(FLOAT, changed, ledger)
     (change,) = [change for change in diff.changes if change.fate is NodeFate.CHANGED]
     assert (change.control_ns, change.changed_ns) == (10.0, 40.0)
+
+
+def test_a_chain_without_names_is_matched_from_its_front() -> None:
+    float_chain = graph(*(node(f"Convolution_{place}", "Convolution", place - 1) for place in range(3)))
+    rounded = [
+        part
+        for place in range(3)
+        for part in (
+            node(f"FakeQuantize_{10 + place}", "FakeQuantize", 2 * place - 1),
+            node(f"Convolution_{20 + place}", "Convolution", 2 * place),
+        )
+    ]
+    diff = graph_diff(float_chain, graph(*rounded), UNTIMED)
+    assert diff.same == 3
+    assert fates(diff) == {("appeared", "", "FakeQuantize", 3)}
+
+
+def test_two_equal_branches_without_names_stay_apart() -> None:
+    def twins(first: str, second: str) -> FileGraph:
+        return graph(node(first, "Conv"), node(second, "Conv"))
+
+    assert graph_diff(twins("a", "b"), twins("c", "d"), UNTIMED).same == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
+from graphlib import TopologicalSorter
 
 from ironlaw.analysis.layers.operators import roles
 from ironlaw.explanation import Comparison
@@ -88,7 +89,8 @@ def _matched(control: tuple[FileNode, ...], changed: tuple[FileNode, ...]) -> di
     for may_match in (_have_a_role_in_common, _are_of_a_sort):
         for rule in rules:
             _match_by(rule, may_match, control, changed, found)
-    while _match_by_flow(control, changed, found):
+    flows = Flow(control), Flow(changed)
+    while _match_by_flow(*flows, found) or _match_by_flow(*flows, found, is_foremost=True):
         pass
     return dict(sorted(found.items()))
 
@@ -129,35 +131,50 @@ def _match_by(
             found[pairs[0][0]] = pairs[0][1]
 
 
-def _match_by_flow(control: tuple[FileNode, ...], changed: tuple[FileNode, ...], found: dict[int, int]) -> bool:
-    """Match nodes of one type, left on both sides, that the same matched nodes feed; whether there were any."""
+def _match_by_flow(control: Flow, changed: Flow, found: dict[int, int], *, is_foremost: bool = False) -> bool:
+    """Match nodes of one type, left on both sides, that the same matched nodes feed; whether there were any.
+
+    `is_foremost`: of each type only those that none of their type precedes among the nodes that are left: the first
+    of a chain in which no name, no weight and no other node distinguishes them.
+    """
     before = len(found)
-    there = {other: one for one, other in found.items()}
-
-    def feeding(place: int, nodes: tuple[FileNode, ...], matched: Callable[[int], int | None]) -> tuple[int, ...]:
-        seen, waiting, front = set[int](), list(nodes[place].fed_by), set[int]()
-        while waiting:
-            one = waiting.pop()
-            own = -1 if one < 0 else matched(one)
-            if own is not None:
-                front.add(own)
-            elif one not in seen:
-                seen.add(one)
-                waiting += nodes[one].fed_by
-        return tuple(sorted(front))
-
     keys: list[dict[Hashable, list[int]]] = [defaultdict(list), defaultdict(list)]
-    for place, node in enumerate(control):
-        if place not in found:
-            keys[0][node.kind, feeding(place, control, lambda one: one if one in found else None)].append(place)
-    for place, node in enumerate(changed):
-        if place not in there:
-            keys[1][node.kind, feeding(place, changed, there.get)].append(place)
+    sides = ((control, {one: one for one in found}), (changed, {other: one for one, other in found.items()}))
+    for (flow, matched), places in zip(sides, keys, strict=True):
+        for place, (front, kinds) in flow.fronts(matched).items():
+            kind = flow.nodes[place].kind
+            if not (is_foremost and kind in kinds):
+                places[kind, front].append(place)
     for key, ours in keys[0].items():
         theirs = keys[1].get(key, [])
         if len(ours) == len(theirs) == 1:
             found[ours[0]] = theirs[0]
     return len(found) > before
+
+
+class Flow:
+    """The nodes of a file in the order of its data."""
+
+    def __init__(self, nodes: tuple[FileNode, ...]) -> None:
+        self.nodes = nodes
+        order = TopologicalSorter({place: node.fed_by for place, node in enumerate(nodes)}).static_order()
+        self._order = [place for place in order if place >= 0]
+
+    def fronts(self, matched: Mapping[int, int]) -> dict[int, tuple[frozenset[int], frozenset[str]]]:
+        """For each node that is left the matched ones in front of it (-1: an input), and the types in between."""
+        found: dict[int, tuple[frozenset[int], frozenset[str]]] = {}
+        for place in self._order:
+            if place in matched:
+                continue
+            front, kinds = set[int](), set[str]()
+            for one in self.nodes[place].fed_by:
+                if one < 0 or one in matched:
+                    front.add(-1 if one < 0 else matched[one])
+                else:
+                    front |= found[one][0]
+                    kinds |= {self.nodes[one].kind, *found[one][1]}
+            found[place] = frozenset(front), frozenset(kinds)
+        return found
 
 
 class _Times:
