@@ -14,7 +14,7 @@ DECLARATION = Declaration(
     extra="onnxruntime",
     loads=("onnxruntime",),
     offers={
-        "fp32": Offer(reads=("weights",)),
+        "fp32": Offer(),
         "int8": Offer(
             reads=(
                 "quantization.calibration",
@@ -28,11 +28,9 @@ DECLARATION = Declaration(
             extra="onnx",
         ),
         "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
-        "given": Offer(
-            reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase", "weights")
-        ),
+        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase")),
     },
-    options=_SESSION,
+    options=(*_SESSION, "weights"),
     scripted=("denormals", *_SESSION),
     files=(".onnx",),
     phases=("prefill:128", "decode:32"),

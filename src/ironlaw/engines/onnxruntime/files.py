@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ironlaw.models import LoadedModel, inputs, shapes
 from ironlaw.models.graph_inputs import external_files
 
 _INPUTS = "inputs.json"
+_KEPT = ".exported.onnx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,11 @@ def export(model: LoadedModel, path: Path, phases: Phases) -> None:
     tensors = tensor_places(arguments)
     open_sizes = shapes.dynamic_shapes(module, arguments, model)
     names = [f"input{place}" for place in tensors]
+    digest = _digest(model, module, arguments, open_sizes)
+    with phases.timed("export"):
+        if _is_taken_from_beside(path, digest):
+            write_places(path, dict(zip(names, tensors, strict=True)))
+            return
     try:
         with quiet(), phases.timed("export"):
             torch.onnx.export(
@@ -88,6 +95,46 @@ def export(model: LoadedModel, path: Path, phases: Phases) -> None:
         hint = "replace that operator, or name an .onnx file that you exported"
         raise failure("torch cannot export this model to ONNX", error, hint=hint) from None
     write_places(path, dict(zip(names, tensors, strict=True)))
+    _keep(path, digest)
+
+
+def _digest(model: LoadedModel, module: Any, arguments: tuple[Any, ...], open_sizes: Any) -> str:
+    """What an export depends on: the source, the module with its weights, and the form of an input.
+
+    Empty where a weight is stored in a way that has no plain bytes.
+    """
+    import torch
+
+    found = sha256(repr((model.source, model.seed, dict(model.keywords), str(module), str(open_sizes))).encode())
+    for name, tensor in module.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.is_quantized or tensor.is_meta:
+                return ""
+            found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            found.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy())
+    for argument in arguments:
+        form = (argument.dtype, tuple(argument.shape)) if isinstance(argument, torch.Tensor) else argument
+        found.update(repr(form).encode())
+    return found.hexdigest()
+
+
+def _keep(path: Path, digest: str) -> None:
+    """Keep a copy of an export for arms that are prepared later in the same run; it is there only when it is whole."""
+    if not digest:
+        return
+    kept = path.with_name(f"{digest}{_KEPT}")
+    shutil.copyfile(path, kept.with_suffix(".part"))
+    kept.with_suffix(".part").replace(kept)
+
+
+def _is_taken_from_beside(path: Path, digest: str) -> bool:
+    """Whether another arm of the run has exported the same, of which `path` is then a copy."""
+    if not digest:
+        return False
+    for kept in path.parent.parent.glob(f"*/{digest}{_KEPT}"):
+        shutil.copyfile(kept, path)
+        return True
+    return False
 
 
 def tensor_places(arguments: tuple[Any, ...]) -> list[int]:
