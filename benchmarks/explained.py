@@ -16,7 +16,7 @@ from ironlaw.explanation import Comparison, Explanation, Outcome
 from ironlaw.missing import Missing
 from ironlaw.report.account import named_rows
 from ironlaw.report.columns import asked_comparisons
-from ironlaw.report.quantity import ratio
+from ironlaw.report.quantity import MILLISECONDS, quantity, ratio
 
 LOCATED = 3
 
@@ -34,13 +34,17 @@ def _explained(comparison: Comparison) -> str:
     confirmed = [one for one in comparison.foremost().values() if one.outcome is Outcome.CONFIRMED]
     if not confirmed:
         return "nothing confirmed"
-    left = comparison.unexplained_share
-    share = (
-        "share unknown"
-        if isinstance(left, Missing)
-        else f"{1 - left.value:.0%} [{1 - left.high:.0%}, {1 - left.low:.0%}]"
-    )
-    return f"{share}: {', '.join(_part(one) for one in confirmed)}"
+    return f"{_share(comparison)}: {', '.join(_part(one) for one in confirmed)}"
+
+
+def _share(comparison: Comparison) -> str:
+    """What is explained of the ln-ratio; where parts oppose each other and have no shares, what is left in time."""
+    left, left_ns = comparison.unexplained_share, comparison.unexplained_interval_ns
+    if not isinstance(left, Missing):
+        return f"{1 - left.value:.0%} [{1 - left.high:.0%}, {1 - left.low:.0%}]"
+    if isinstance(left_ns, Missing):
+        return "share unknown"
+    return f"all but {quantity(left_ns, MILLISECONDS)}, parts oppose each other"
 
 
 def _part(verdict: ironlaw.explanation.CauseVerdict) -> str:
