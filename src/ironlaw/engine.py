@@ -20,12 +20,14 @@ from ironlaw.telemetry import TelemetryOff
 class Offer:
     """A precision that an engine offers.
 
-    `reads` names the factors that preparing reads in this precision. `loads` names the modules that every process of
+    `reads` names the factors that preparing reads in this precision, and `opens` those that loading reads: arms that
+    differ in these share what is prepared. `loads` names the modules that every process of
     such an arm imports, `uses` those that it imports if the program does, and `makes` the packages that only preparing
     needs. `extra` is the extra of ironlaw that installs these (empty: the engine's own).
     """
 
     reads: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
@@ -101,7 +103,7 @@ class Declaration:
     def reads(self, precision: str) -> tuple[str, ...]:
         """The factors that the engine itself reads in a precision."""
         offer = self.offers.get(precision, Offer())
-        return (*offer.reads, *self.options)
+        return (*offer.reads, *offer.opens, *self.options)
 
     def imports(self, precision: str) -> tuple[str, ...]:
         """The modules that an interpreter imports for every such arm, before its twins are forked."""

@@ -14,7 +14,7 @@ DECLARATION = Declaration(
     extra="onnxruntime",
     loads=("onnxruntime",),
     offers={
-        "fp32": Offer(),
+        "fp32": Offer(opens=("weights",)),
         "int8": Offer(
             reads=(
                 "quantization.calibration",
@@ -28,9 +28,12 @@ DECLARATION = Declaration(
             extra="onnx",
         ),
         "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
-        "given": Offer(reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase")),
+        "given": Offer(
+            reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase"),
+            opens=("weights",),
+        ),
     },
-    options=(*_SESSION, "weights"),
+    options=_SESSION,
     scripted=("denormals", *_SESSION),
     files=(".onnx",),
     phases=("prefill:128", "decode:32"),

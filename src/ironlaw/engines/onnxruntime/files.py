@@ -111,7 +111,7 @@ def _digest(model: LoadedModel, module: Any, arguments: tuple[Any, ...], open_si
             if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.is_quantized or tensor.is_meta:
                 return ""
             found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            found.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy())
+            found.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().data)
     for argument in arguments:
         form = (argument.dtype, tuple(argument.shape)) if isinstance(argument, torch.Tensor) else argument
         found.update(repr(form).encode())
