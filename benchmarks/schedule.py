@@ -1,4 +1,4 @@
-"""What scheduling costs and buys, by simulation: `python -m benchmarks.schedule spending` and `... dimension`.
+"""What scheduling costs and buys, by simulation: `python -m benchmarks.schedule spending`, `dimension` or `turns`.
 
 spending: experiments of a recording that leave when they are settled, against as many replicates of all of them in the
 same time, for arms whose times are --speed-up apart. Printed are false confirmations a recording, coverage of what is
@@ -7,6 +7,10 @@ reported, and the share that is decided. An effect within 5 % of the difference 
 dimension: replicates as long as the run's own figures make them, against every fixed length in the same time. The host
 flips between two speeds within seconds, to which the arms respond unequally; turns have heavy tails; processes have
 variation of their own. Printed is the root mean square error of the ln-ratio over that of the best fixed length.
+
+turns: one replicate of two programs among other arms, by the length of a turn. The host flips between two speeds; the
+first inference of a turn is slower, since other arms used the caches. Printed is the root mean square error, bias
+included, of the ln-ratio of both.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ironlaw.analysis.scheduling.components import components
-from ironlaw.analysis.scheduling.lengths import Judged, Outlook, Prices, best_length
+from ironlaw.analysis.scheduling.lengths import Judged, Outlook, Prices, best_length, inferences_of
 from ironlaw.analysis.scheduling.spending import HOPELESS_TIMES
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
@@ -259,15 +263,62 @@ def dimension(runs: int) -> None:
         )
 
 
+# --- turns
+
+TURN_LENGTHS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+REPLICATE_S = 2.0
+TURN_OVERHEAD_S = 0.0025
+COLD_S = 0.0018, 0.0012  # of the two programs, in each turn
+INFERENCE_S = 0.024, 0.007
+SLOWER = 1.47, 1.60  # in the host's slow speed
+
+
+def error_of(rng: Rng, length_s: float, *, dwell_s: float, arms: int) -> float:
+    """The error of ln(first/second) in one replicate, of which the truth is that of equal time in both speeds."""
+    counts = [inferences_of(one_s, length_s=length_s) for one_s in INFERENCE_S]
+    other_s = length_s + TURN_OVERHEAD_S
+    rounds = max(1, round(REPLICATE_S / (arms * other_s)))
+    flips = np.cumsum(rng.exponential(dwell_s, 4 + int(6 * REPLICATE_S / dwell_s)))
+    first_speed, at_s, sums = rng.integers(0, 2), 0.0, [0.0, 0.0]
+    for _ in range(rounds):
+        for arm in rng.permutation(arms):
+            is_slow = (np.searchsorted(flips, at_s) + first_speed) % 2
+            if arm >= len(counts):
+                at_s += other_s * (1.5 if is_slow else 1.0)
+                continue
+            one_s = INFERENCE_S[arm] * (SLOWER[arm] if is_slow else 1.0)
+            turn_s = counts[arm] * one_s * math.exp(0.03 * rng.standard_t(3)) + COLD_S[arm]
+            sums[arm] += turn_s / counts[arm]
+            at_s += turn_s + TURN_OVERHEAD_S
+    truth = math.log(INFERENCE_S[0] * (1 + SLOWER[0])) - math.log(INFERENCE_S[1] * (1 + SLOWER[1]))
+    return math.log(sums[0] / sums[1]) - truth
+
+
+def turns(runs: int) -> None:
+    """Print the table."""
+    print(f"{runs} replicates of {REPLICATE_S:g} s each; error of the ln-ratio, by the length of a turn in s")
+    print("arms  speed lasts  " + "  ".join(f"{length_s:5g}" for length_s in TURN_LENGTHS_S))
+    for arms in (5, 14):
+        for dwell_s in (0.5, 2.0, 8.0):
+            rng = np.random.default_rng(11)
+            errors = [
+                math.sqrt(np.mean([error_of(rng, one, dwell_s=dwell_s, arms=arms) ** 2 for _ in range(runs)]))
+                for one in TURN_LENGTHS_S
+            ]
+            print(f"{arms:4}  {dwell_s:9g} s  " + "  ".join(f"{error:5.1%}" for error in errors))
+
+
 def main() -> None:
     """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=("spending", "dimension"))
+    parser.add_argument("which", choices=("spending", "dimension", "turns"))
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--speed-up", type=float, default=3.0, help="of the arms whose difference is explained")
     given = parser.parse_args()
     if given.which == "spending":
         spending(given.runs, given.speed_up)
+    elif given.which == "turns":
+        turns(given.runs)
     else:
         dimension(given.runs)
 

@@ -86,11 +86,11 @@ class FaultsVary(ScriptedStage):
 
     def _law(self, arm: Arm) -> ArmScript:
         law = super()._law(arm)
-        return law if arm.name != "b" else replace(law, page_faults=0.5 + 0.1 * self._replicate)
+        return law if arm.name != "b" else replace(law, page_faults=1.0 + self._replicate)
 
 
 def test_an_experiment_goes_on_while_an_arm_that_is_not_switched_reads_another_number_in_each_replicate() -> None:
-    recording = run(Script(arms=TWO, turn_noise=0.002), stage=FaultsVary, budget_s=60.0)
+    recording = run(Script(arms=TWO, turn_noise=0.002), stage=FaultsVary, budget_s=75.0)
     (excluded,) = [one for one in recording.plan.experiments if one.excluded]
     assert excluded.arm == "b"
     served = ran_in(recording, serving=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +14,9 @@ from ironlaw.analysis.scheduling.lengths import (
     Outlook,
     Prices,
     best_length,
-    inferences_a_turn,
     inferences_of,
     kalibera_jones,
+    turn_length_s,
 )
 
 
@@ -78,17 +79,26 @@ def test_one_replicate_is_never_planned_where_two_shorter_ones_fit(
 
 
 @given(st.floats(1e-7, 5), st.floats(1e-5, 0.1))
-def test_a_turn_is_no_more_than_a_twentieth_overhead_where_inferences_are_not_too_many(
-    one_s: float, turn_s: float
+def test_overhead_is_about_a_twentieth_of_a_turn_where_inferences_are_not_too_many(one_s: float, turn_s: float) -> None:
+    count = inferences_of(one_s, length_s=turn_length_s(turn_s=turn_s, longest_s=math.inf))
+    assert turn_s <= 1.5 * 0.05 * count * one_s * (1 + 1e-9) or count == 100_000
+
+
+@given(st.floats(1e-6, 0.02), st.floats(1e-6, 0.02))
+def test_turns_of_two_arms_are_about_equally_long_so_that_caches_are_cold_for_the_same_share(
+    one_s: float, other_s: float
 ) -> None:
-    count = inferences_of(one_s, turn_s=turn_s, shared=1)
-    assert turn_s <= 0.05 * count * one_s * (1 + 1e-9) or count == 100_000
+    length_s = turn_length_s(turn_s=0.001, longest_s=math.inf)
+    turns_s = [each_s * inferences_of(each_s, length_s=length_s) for each_s in (one_s, other_s)]
+    assert max(turns_s) / min(turns_s) <= 5 / 3 * (1 + 1e-9)
 
 
 def test_a_turn_of_short_inferences_holds_many_and_one_of_a_long_one_holds_one() -> None:
-    assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=math.inf) == 5  # 0.1 s over 0.02
-    assert inferences_a_turn([0.01, 0.03], turn_s=0.001, longest_s=0.04) == 2
-    assert inferences_a_turn([3.0], turn_s=0.001, longest_s=math.inf) == 1
+    assert turn_length_s(turn_s=0.001, longest_s=math.inf) == 0.04
+    assert turn_length_s(turn_s=0.005, longest_s=math.inf) == pytest.approx(0.1)
+    assert turn_length_s(turn_s=0.005, longest_s=0.03) == 0.03
+    assert inferences_of(0.01, length_s=0.04) == 4
+    assert inferences_of(3.0, length_s=0.04) == 1
 
 
 def test_a_start_as_long_as_forty_rounds_leaves_four_replicates_instead_of_three() -> None:

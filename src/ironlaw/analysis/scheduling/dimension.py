@@ -15,8 +15,8 @@ from ironlaw.analysis.scheduling.lengths import (
     Prices,
     alone_rounds,
     best_length,
-    inferences_a_turn,
     inferences_of,
+    turn_length_s,
 )
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import times_of
@@ -128,15 +128,15 @@ class _Sizing:
     def of(cls, situation: Situation, *, tests: bool) -> _Sizing:
         """Collect the input from the measurements so far."""
         costs, arms = costs_of(situation), situation.alive()
-        asked = [costs.inference_of(arm) for arm in arms if not arm.serves] or [costs.inference_of(arm) for arm in arms]
+        asked = sum(not arm.serves for arm in arms) or len(arms)
         budget_s = situation.plan.schedule.budget_s or 1e7
-        least_turns = FEWEST_WITH_EXTRAS * max(LEAST_ROUNDS, _groups(situation)) * len(asked)
-        shared = inferences_a_turn(asked, turn_s=costs.turn_s, longest_s=COUNTED_SHARE * budget_s / least_turns)
+        least_turns = FEWEST_WITH_EXTRAS * max(LEAST_ROUNDS, _groups(situation)) * asked
+        length_s = turn_length_s(turn_s=costs.turn_s, longest_s=COUNTED_SHARE * budget_s / least_turns)
         limit_s = situation.plan.schedule.turn_limit_s
         turns = {}
         for arm in arms:
             one_s = costs.inference_of(arm)
-            own = inferences_of(one_s, turn_s=costs.turn_s, shared=shared)
+            own = inferences_of(one_s, length_s=length_s)
             turns[arm.name] = _fitting(arm, max(1, min(own, int(limit_s / 2 / one_s))), costs)
         known = components_of(situation)
         return cls(situation=situation, tests=tests, arms=arms, costs=costs, turns=turns, known=known)

@@ -14,8 +14,11 @@ from ironlaw.analysis.statistics.interval import CONFIDENCE, t_quantile
 TURN_SHARE = 0.05
 # A program of some nanoseconds holds its inputs in a list, one entry an inference.
 MOST_INFERENCES = 100_000
-# A host that changes its speed within seconds does so between the turns of few rounds where a turn is as short as this.
-TURN_S = 0.1
+# A host that changes its speed within seconds does so between two arms' turns of one round: the shorter turns are, the
+# smaller that error (benchmarks/schedule.py, `turns`). But other arms have used the caches: a turn's first inference
+# took 1.2 to 1.8 ms longer, of programs of 7 to 24 ms (Sapphire Rapids guest, six processes in turn), and much shorter
+# turns would show that as part of the time.
+TURN_S = 0.04
 # Beyond this many degrees of freedom a quantile of t equals the normal one's to a hundredth.
 MOST_LOOKED_AT = 200
 MOST_ROUNDS = 100_000
@@ -55,19 +58,19 @@ class Length:
     rounds: int
 
 
-def inferences_a_turn(inference_s: Collection[float], *, turn_s: float, longest_s: float) -> int:
-    """The number of inferences per turn: turns last TURN_S on average, and at most `longest_s`.
-
-    A longer turn averages over inferences, is cold for a smaller part of its time, and pays its overhead once.
-    `inference_s` holds the requested arms only, so that turns do not change when others join.
+def turn_length_s(*, turn_s: float, longest_s: float) -> float:
+    """How long the inferences of a turn should take, in seconds, for every arm: TURN_S, or what makes the overhead
+    `turn_s` TURN_SHARE of it, and at most `longest_s`.
     """
-    wanted_s = max(TURN_S, turn_s / TURN_SHARE)
-    return max(1, min(MOST_INFERENCES, round(min(wanted_s, longest_s) / fmean(inference_s))))
+    return min(max(TURN_S, turn_s / TURN_SHARE), longest_s)
 
 
-def inferences_of(one_s: float, *, turn_s: float, shared: int) -> int:
-    """The number of inferences of one arm's turn: more than the others' if its turn would be mostly overhead."""
-    return max(shared, min(MOST_INFERENCES, math.ceil(turn_s / TURN_SHARE / one_s)))
+def inferences_of(one_s: float, *, length_s: float) -> int:
+    """The number of inferences that take about `length_s`.
+
+    The first of a turn finds caches that other arms have used. Turns of equal length give it the same share in all.
+    """
+    return max(1, min(MOST_INFERENCES, round(length_s / one_s)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
