@@ -7,8 +7,9 @@ from functools import cache, partial
 
 from ironlaw.analysis.verdicts.planner import Wanted, called_for
 from ironlaw.causes import cause_of
-from ironlaw.experiment import Experiment
+from ironlaw.experiment import Experiment, Switch
 from ironlaw.explanation import Comparison
+from ironlaw.factors import FACTORS
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
 
@@ -31,8 +32,14 @@ def _why_untested(comparison: Comparison, *, recording: Recording, called: Calla
     arms = {comparison.control, comparison.changed}
     fitting = [entry for entry in called() if entry.arm in arms and not entry.excluded]
     wanted = dict.fromkeys(entry.switches[-1] for entry in fitting)
-    titles = [f"{cause_of(switch.cause).title} ({switch})" for switch in wanted]
+    titles = [f"{cause_of(switch.cause).title} ({_named(switch)})" for switch in wanted]
     if not titles:
         return Missing("no experiment ran: no reading of these arms calls for one that their engines can apply")
     named = ", ".join(titles[:_MOST_NAMED]) + (" and others" if len(titles) > _MOST_NAMED else "")
     return Missing(f"no experiment ran, and the readings call for {named}: --experiments all with a longer --budget")
+
+
+def _named(switch: Switch) -> str:
+    """A level as it is typed; one that lists nodes by how many they are, since their names fill lines."""
+    nodes = FACTORS[switch.factor].left_by(switch.level)
+    return f"{switch.factor} of {len(nodes)}" if len(nodes) > 1 else str(switch)
