@@ -93,8 +93,12 @@ def test_an_experiment_goes_on_while_an_arm_that_is_not_switched_reads_another_n
     recording = run(Script(arms=TWO, turn_noise=0.002), stage=FaultsVary, budget_s=75.0)
     (excluded,) = [one for one in recording.plan.experiments if one.excluded]
     assert excluded.arm == "b"
-    served = ran_in(recording, serving=True)
-    assert served == ran_in(recording, serving=False)[-len(served) :]  # none rests before it is settled
+    known = [
+        (one.state, plan.resting) for plan in recording.plans for one in plan.standings if one.cause == "page-faults"
+    ]
+    joined = [state for state, _ in known].index(CauseState.OPEN)
+    assert CauseState.WAITING not in [state for state, _ in known[joined:]]
+    assert not any(resting for state, resting in known[joined:] if state is CauseState.OPEN)
     assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
 
 
