@@ -31,6 +31,13 @@ def test_few_layers_are_named() -> None:
     assert mixed(["stem"]).name == f"{BASE}+float-nodes=stem+threads=2"
 
 
+def test_names_that_fill_a_line_are_counted() -> None:
+    names = [f"convolution_{place}/aten.convolution.default/ConvolutionBackpropData" for place in (1, 14)]
+    arm = mixed(names)
+    assert len(arm.name) < 48
+    assert FACTORS["float-nodes"].left_by(arm.variant.level("float-nodes")) == tuple(names)
+
+
 def test_without_what_it_leaves_it_is_the_int8_arm() -> None:
     assert leaving_none(mixed(MANY)).name == f"{BASE}+threads=2"
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ironlaw.program import Program
 
 
-MOST_NAMED = 2  # layers in the name of an arm that leaves them in float; a table has 80 columns
+# Layers in the name of an arm that leaves them in float, and their letters: a table has 80 columns.
+MOST_NAMED, MOST_LETTERS = 2, 40
 
 
 class Direction(Enum):
@@ -74,9 +75,9 @@ class Factor:
         return ()
 
     def short(self, level: str) -> str:
-        """The level as names of arms have it; one that leaves more than a few layers is shortened."""
+        """The level as names of arms have it; one that leaves more than a few layers, or long names, is shortened."""
         names = self.left_by(level)
-        if len(names) <= MOST_NAMED:
+        if not names or (len(names) <= MOST_NAMED and len(level) <= MOST_LETTERS):
             return level
         return f"{len(names)}-{sha256(level.encode()).hexdigest()[:4]}"
 
