@@ -19,9 +19,11 @@ from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.missing import Maybe
 from ironlaw.plan import DEFAULT_ARMS, Plan, Schedule, with_control
 from ironlaw.recording import Recording, RecordingWriter, load
+from ironlaw.replay import Replay
 from ironlaw.running.advice import advise
 from ironlaw.watcher import Unwatched, Watcher
 from tests.analysis.scripted_layers import FLOAT_ARM, INT8_ARM
+from tests.analysis.sensitivity.replays import layer, replay
 from tests.analysis.stated import SPLIT_GROUP, Law, Noise, recording
 from tests.docs.pages import ROOT, snippets
 from tests.golden.make import facts
@@ -134,8 +136,13 @@ def _write_recordings(folder: Path) -> None:
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is measured is measured by a script."""
+    """Whatever is measured is measured by a script, and what is replayed is stated."""
+
+    def replay_of(plan: Plan, arm: Arm, within_s: float) -> Replay:
+        return replay(layer("stem", 4.0), layer("head", 1.0), arm=arm.name)
+
     monkeypatch.setattr("ironlaw.record", record)
+    monkeypatch.setattr("ironlaw.measure.replaying.afterwards.replay_of", replay_of)
 
 
 @pytest.fixture(scope="session")
