@@ -83,11 +83,9 @@ Total time:     9.030 milliseconds
 def test_layers_whose_names_the_log_cuts_to_one_stay_apart_and_requests_are_averaged() -> None:
     (read,) = file_of(CUT).found
     assert is_known(read.nodes)
-    assert [(node.call.operator, node.ns, node.times) for node in read.nodes] == [
-        ("Subgraph", pytest.approx(20e3), 1.0),
-        ("FullyConnected", pytest.approx(5e6), 1.0),
-        ("FullyConnected", pytest.approx(2e6), 1.0),
-    ]
+    assert [node.call.operator for node in read.nodes] == ["Subgraph", "FullyConnected", "FullyConnected"]
+    assert [node.ns for node in read.nodes] == pytest.approx([20e3, 5e6, 2e6])
+    assert [node.times for node in read.nodes] == [1, 1, 1]
 
 
 def test_a_log_has_no_interval_and_says_why() -> None:
