@@ -66,45 +66,26 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     folder.mkdir(parents=True, exist_ok=True)
     torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
-    made: quantizing.QuantizedGraph | None = None
-    widened, notes = 0, ["size is that of the package: machine code and weights"]
     precision = variant.level(PRECISION)
     with quiet(), explained("compiled"), torch.no_grad():
-        arguments = shapes.example(model)
-        module = model.form.eval()
-        if precision == "bf16":
-            refuse_emulated()
-            module, arguments = in_bfloat16(module), in_bfloat16(arguments)
-            notes.append(NOTE)
-        if precision == "int8-weights":
-            stored = quantize_weights(module, phases)
-            module = stored.module
-            widened = stored_in_few_bits(module) if variant.level(options.FREEZING) == "off" else 0
-            notes += stored.notes if widened else (*stored.notes, _FOLDED)
-        with phases.timed("export"):
-            exported: Any = _exported(module, arguments, model)
-        if precision in quantizing.PRECISIONS:
-            quantizing.refuse_no_such_module(module, variant.level(quantizing.BLOCKS))
-            seen = [as_tensors(one) for one in model.inputs]
-            made = quantizing.quantized(exported.module(), variant, model.calibration, phases, seen=seen)
-            module = made.module
-            notes.append(made.said)
-            exported = _exported(module, arguments, model)
+        graph = _graph(variant, model, phases)
+        exported, made = graph.exported, graph.quantized
         with phases.timed("compile"):
             lowered = compile_package(exported, package, options.configuration(variant))
-        _refuse_fixed_shape(package, module, model, precision)
-        graph = sha256(str(exported).encode()).hexdigest()
-        applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, graph, folder))
+        _refuse_fixed_shape(package, graph.module, model, precision)
+        digest = sha256(str(exported).encode()).hexdigest()
+        applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, digest, folder))
         applied |= made.applied(variant) if made is not None else {}
     _keep(exported, folder)
     finders = made.finders if made is not None else 0
-    about = replace(_About.of(lowered, options.configuration(variant)), graph=graph, levels=str(variant.shaping()))
-    _write(folder / _ABOUT, replace(about, finders=finders, widened=widened))
+    about = replace(_About.of(lowered, options.configuration(variant)), graph=digest, levels=str(variant.shaping()))
+    _write(folder / _ABOUT, replace(about, finders=finders, widened=graph.widened))
     if precision in quantizing.PRECISIONS and not _holds_int8(package):
         raise ArmFailed(
             "nothing in this model was compiled to int8: Inductor generated only float kernels",
             hint="compare precisions of a model with convolutions or linear layers",
         )
+    notes = ("size is that of the package: machine code and weights", *graph.notes)
     return PreparedModel(
         path=str(package),
         size_bytes=package.stat().st_size,
@@ -112,6 +93,50 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         weights=model.weights,
         notes=(*notes, *(f"{name}: {did}" for name, did in applied.items())),
         applied=applied,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Graph:
+    """What is compiled: a module, exported, and what was done to it before.
+
+    `widened`: the number of layers whose weights are stored in int8 and widened in every call.
+    """
+
+    exported: Any
+    module: Any
+    notes: tuple[str, ...]
+    widened: int = 0
+    quantized: quantizing.QuantizedGraph | None = None
+
+
+def _graph(variant: Variant, model: LoadedModel, phases: Phases) -> _Graph:
+    """The model's graph in the precision of a variant."""
+    precision = variant.level(PRECISION)
+    arguments, module = shapes.example(model), model.form.eval()
+    widened, notes = 0, list[str]()
+    if precision == "bf16":
+        refuse_emulated()
+        module, arguments = in_bfloat16(module), in_bfloat16(arguments)
+        notes.append(NOTE)
+    if precision == "int8-weights":
+        stored = quantize_weights(module, phases)
+        module = stored.module
+        widened = stored_in_few_bits(module) if variant.level(options.FREEZING) == "off" else 0
+        notes += stored.notes if widened else (*stored.notes, _FOLDED)
+    with phases.timed("export"):
+        exported: Any = _exported(module, arguments, model)
+    if precision not in quantizing.PRECISIONS:
+        return _Graph(exported=exported, module=module, notes=tuple(notes), widened=widened)
+    quantizing.refuse_no_such_module(module, variant.level(quantizing.BLOCKS))
+    seen = [as_tensors(one) for one in model.inputs]
+    made = quantizing.quantized(exported.module(), variant, model.calibration, phases, seen=seen)
+    return _Graph(
+        exported=_exported(made.module, arguments, model),
+        module=made.module,
+        notes=(*notes, made.said),
+        widened=widened,
+        quantized=made,
     )
 
 
