@@ -1,7 +1,8 @@
 """What each arm executes by category, and what no rule takes: `python -m benchmarks.classified MODEL --arms A,B`.
 
-Each arm is loaded in a process of its own as a run loads it, and sampled for some seconds of CPU time. The last column
-is *other*, with its largest symbols: what a rule in analysis/account/categories.py is missing for.
+Each arm is loaded in a process of its own as a run loads it, and sampled for some seconds of CPU time. Instructions are
+the classes of loops that multiply and add: an arm below a cap (`int8@openvino+isa=avx2`) has none above it. The last
+column is *other*, with its largest symbols: what a rule in analysis/account/categories.py is missing for.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pathlib import Path
 
 from ironlaw.analysis.account.executed import code_of
 from ironlaw.analysis.account.kernels import categorised
+from ironlaw.code import LoopWork
 from ironlaw.engines import ENGINES, engine
 from ironlaw.explanation.account import Category
+from ironlaw.factors import FACTORS
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.resolver import Resolver
 from ironlaw.measure.sampling.symbols import perf_map_path
@@ -36,6 +39,7 @@ ARMS = (
 )
 PERIOD_NS, SAMPLED_S = 1_000_003, 3.0
 SHOWN, NAMED = 3, 3
+MULTIPLYING = {LoopWork.INTEGER_MULTIPLY_ADD: "int", LoopWork.MULTIPLY_ADD: "float"}
 
 
 def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
@@ -47,6 +51,8 @@ def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
         torch.set_num_threads(1)
     variant = Variant.parse(arm)
     name = variant.level(ENGINE)
+    for factor, level in variant.changed:
+        FACTORS[factor].enter(level)
     os.environ.update(ENGINES[name].names_code)
     model, by = open_model(model_name, images=None, batch=1, seed=0), engine(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -68,9 +74,12 @@ def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
     if isinstance(fact.sites, Missing):
         return {"missing": fact.sites.reason}
     categories: Counter[str] = Counter()
+    classes: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for site, category in categorised(fact.sites):
         categories[category.value] += site.count
+        if site.work in MULTIPLYING:
+            classes[f"{site.instructions.value} {MULTIPLYING[site.work]}"] += site.count
         if category is Category.OTHER:
             code = code_of(site, category)
             others[f"{code.object} {code.name} ({code.instructions.value}, {code.work.value})"] += site.count
@@ -78,6 +87,7 @@ def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
     return {
         "samples": total,
         "categories": {name: count / total for name, count in categories.most_common()},
+        "classes": {name: count / total for name, count in classes.most_common()},
         "others": {name: count / total for name, count in others.most_common(NAMED)},
     }
 
@@ -93,22 +103,23 @@ def main() -> None:
     if given.one:
         print(json.dumps(sample(given.model, given.one, given.seconds)))
         return
-    print("| arm | samples | largest categories | other |\n|---|---|---|---|")
+    print("| arm | samples | largest categories | multiply-adds by | other |\n|---|---|---|---|---|")
     for arm in given.arms.split(","):
         command = [sys.executable, "-m", "benchmarks.classified", given.model, "--one", arm]
         ended = subprocess.run([*command, "--seconds", str(given.seconds)], capture_output=True, text=True, check=False)
         if ended.returncode != 0:
-            print(f"| `{arm}` | | failed: {ended.stderr.strip().splitlines()[-1]} | |")
+            print(f"| `{arm}` | | failed: {ended.stderr.strip().splitlines()[-1]} | | |")
             continue
         found = json.loads(ended.stdout.splitlines()[-1])
         if "missing" in found:
-            print(f"| `{arm}` | | {found['missing']} | |")
+            print(f"| `{arm}` | | {found['missing']} | | |")
             continue
         shares = found["categories"]
         largest = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:SHOWN])
+        by = ", ".join(f"{name} {share:.1%}" for name, share in found["classes"].items())
         named = "; ".join(f"{name} {share:.1%}" for name, share in found["others"].items())
         other = f"{shares.get(Category.OTHER.value, 0.0):.1%}{f': {named}' if named else ''}"
-        print(f"| `{arm}` | {found['samples']} | {largest} | {other} |", flush=True)
+        print(f"| `{arm}` | {found['samples']} | {largest} | {by} | {other} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What sampling adds to the CPU time of an inference, at several rates. `python -m benchmarks.sampling`.
 
-One process, the same inferences with and without sampling, in random order within each block, as long as the sampling
-turns of a run; sampled by what this process is allowed. Each rate is compared with the mean of the block's two bare
-turns. Programs: the tiny network, and mobilenet_v2 in float and, by post-training quantization, int8.
+One process, the same inferences with and without sampling, in random order within each block: two bare turns, two at
+the rate of a run's sampling turns, one at that of its layer turns; sampled by what this process is allowed. Each rate
+is compared with the mean of the block's bare turns. Programs: the tiny network, and mobilenet_v2 in float and, by
+post-training quantization, int8.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ironlaw.estimate import Estimate
 from ironlaw.measure.sampling.turns import PERIOD_NS, Sampler, open_sampler
 from ironlaw.missing import Maybe, Missing
 
-PERIODS_NS = (1_000_003, PERIOD_NS)  # of layer turns, and of sampling turns
-BLOCKS = 60
-TURN_S = 0.2
+LAYERS_PERIOD_NS = 1_000_003
+BLOCKS = 200
+TURN_S = 0.1  # short: the host changes its speed within seconds
 Infer = Callable[[], Any]
 
 
@@ -49,23 +50,33 @@ def compare(name: str, infer: Infer, *, blocks: int) -> None:
     infer()
     count = max(1, round(TURN_S / min(turn(infer, 1, None) / 1e9 for _ in range(9))))
     kinds: dict[str, Sampler | None] = {"bare": None, "bare again": None}
-    for period_ns in PERIODS_NS:
+    rates: dict[str, tuple[str, ...]] = {}
+    for period_ns, turns in ((PERIOD_NS, ("", " again")), (LAYERS_PERIOD_NS, ("",))):
         opened = open_sampler(period_ns)
         if isinstance(opened, Missing):
             print(f"{name}: {opened.reason}")
             return
-        kinds[f"{1e9 / period_ns:.0f} a second by {opened[1].value}"] = opened[0]
+        rate = f"{1e9 / period_ns:.0f} a second by {opened[1].value}"
+        rates[rate] = tuple(rate + turn for turn in turns)
+        kinds |= dict.fromkeys(rates[rate], opened[0])
     rng = random.Random(0)
     seen: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(blocks):
         for kind in rng.sample(list(kinds), len(kinds)):
             seen[kind].append(math.log(turn(infer, count, kinds[kind])))
-    plain = [(one + other) / 2 for one, other in zip(seen["bare"], seen["bare again"], strict=True)]
-    beside = dict.fromkeys(kinds, plain) | {"bare again": seen["bare"]}
-    for kind in list(kinds)[1:]:
+    plain = _means(seen["bare"], seen["bare again"])
+    said = {
+        rate: [one - bare for one, bare in zip(_means(*(seen[of] for of in turns)), plain, strict=True)]
+        for rate, turns in rates.items()
+    }
+    said["no sampling"] = [one - other for one, other in zip(seen["bare again"], seen["bare"], strict=True)]
+    for rate, logs in said.items():
         # Ranks: one turn in some hundred meets something else on the CPU, and would decide a mean.
-        added = rank_interval([one - bare for one, bare in zip(seen[kind], beside[kind], strict=True)])
-        print(f"{name}, turns of {count}: {kind} adds {_percent(added)}", flush=True)
+        print(f"{name}, turns of {count}: {rate} adds {_percent(rank_interval(logs))}", flush=True)
+
+
+def _means(*turns: list[float]) -> list[float]:
+    return [math.fsum(logs) / len(logs) for logs in zip(*turns, strict=True)]
 
 
 def _percent(found: Maybe[Estimate]) -> str:
@@ -100,14 +111,16 @@ def main() -> None:
     """Compare the rates on one CPU."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=BLOCKS)
-    blocks = parser.parse_args().blocks
+    parser.add_argument("--only", help="of the programs, those whose name has this")
+    given = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with torch.inference_mode():
         for name, infer in programs().items():
-            compare(name, infer, blocks=blocks)
+            if given.only is None or given.only in name:
+                compare(name, infer, blocks=given.blocks)
 
 
 if __name__ == "__main__":
