@@ -68,6 +68,20 @@ def test_rows_add_up_to_the_times_and_to_their_difference(
     assert math.isclose(saved, found.total_ns, rel_tol=1e-9, abs_tol=1e-9 * max(times))
 
 
+@pytest.mark.parametrize(
+    ("code", "budget_s", "was_cut", "expected"),
+    [
+        (False, 20.0, False, "code was not sampled"),
+        (True, 20.0, False, "the budget of 20 s left no time to sample code"),
+        (True, 20.0, True, "the recording ends before code was sampled"),
+    ],
+)
+def test_without_samples_the_reason_is_the_run_s(code: bool, budget_s: float, was_cut: bool, expected: str) -> None:
+    base = recording({"control": Law(), "changed": Law()}, Noise())
+    plan = replace(base.plan, code=code, schedule=replace(base.plan.schedule, inferences=None, budget_s=budget_s))
+    assert sampled(replace(base, plans=(plan,), was_cut=was_cut), "control", None) == Missing(expected)
+
+
 def test_time_off_the_cpu_is_waiting() -> None:
     arm = of("control", [samples("control", {"gemm": 100}, replicate=r, busy=0.75) for r in range(3)])
     assert not isinstance(arm, Missing)

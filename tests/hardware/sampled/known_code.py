@@ -312,6 +312,7 @@ TREATMENTS: dict[str, Callable[[], None]] = {
 
 
 NO_CYCLES = "no cycles"  # by the CPU clock also where a PMU could count
+SHORT = "short"  # two turns: an emulated CPU takes ten times as long for them
 
 
 def main(name: str, *treatments: str) -> None:
@@ -322,14 +323,15 @@ def main(name: str, *treatments: str) -> None:
     run_plain(program, [()])
     began = time.process_time()
     run_plain(program, [()])
-    inferences = max(1, round(_LONGER.get(name, 1) * CPU_S / (time.process_time() - began)))
+    turns = 2 if SHORT in treatments else _LONGER.get(name, 1)
+    inferences = max(1, round(turns * CPU_S / (time.process_time() - began)))
     resolver = Resolver(perf_map_path())
     # What is imported on the way must be there before the process may read less.
     CodeReader(program, name, 0, resolver=resolver).turn(CodeTurn(round=0, inferences=1), [()])
     for needed in ("elftools.elf.elffile", "cxxfilt"):
         importlib.import_module(needed)
     for treatment in treatments:
-        if treatment != NO_CYCLES:
+        if treatment not in (NO_CYCLES, SHORT):
             TREATMENTS[treatment]()
     known.clear()
     by_perf = (SampledBy.CPU_CLOCK,) if NO_CYCLES in treatments else (SampledBy.CYCLES, SampledBy.CPU_CLOCK)

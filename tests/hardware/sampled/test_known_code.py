@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ironlaw.analysis.account.categories import category_of
+from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.explanation.account import Category
@@ -37,8 +37,8 @@ def sites(fact: CodeSamples) -> tuple[CodeSite, ...]:
 
 def shares(fact: CodeSamples) -> dict[Category, float]:
     counts: Counter[Category] = Counter()
-    for site in sites(fact):
-        counts[category_of(site)] += site.count
+    for site, category in categorised(sites(fact)):
+        counts[category] += site.count
     return {category: count / counts.total() for category, count in counts.items()}
 
 

@@ -69,7 +69,7 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
     """Evaluate the sampling turns of an arm, or give the reason why there is no result."""
     facts = [fact for fact in recording.code_samples if fact.arm == arm]
     if not facts:
-        return Missing("code was not sampled")
+        return _why_not_sampled(recording, arm)
     taken = [fact for fact in facts if is_known(fact.sites)]
     if not taken:
         reason = next(fact.sites for fact in facts)
@@ -99,6 +99,17 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
         relative=_relative(turns, numbers),
         executed=_executed(taken, kept, kernel_seen=kernel_seen),
     )
+
+
+def _why_not_sampled(recording: Recording, arm: str) -> Missing:
+    plan = recording.plans[-1] if recording.plans else None
+    if plan is None or not plan.code or arm not in {one.name for one in plan.asked()}:
+        return Missing("code was not sampled")
+    if recording.was_cut:
+        return Missing("the recording ends before code was sampled")
+    if plan.schedule.budget_s is not None:
+        return Missing(f"the budget of {plan.schedule.budget_s:g} s left no time to sample code")
+    return Missing("code was not sampled")
 
 
 def _replicate(number: int, members: Sequence[CodeSamples], functions: Functions, *, kernel_share: float) -> _Replicate:

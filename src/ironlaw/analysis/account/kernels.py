@@ -17,6 +17,8 @@ _GENERATED = "[generated]"
 # Of a function's samples: a function that multiplies and adds in fewer of them does something else besides.
 _LEAST_SHARE = 0.1
 _HOT_SHARE = 0.02  # of an arm's samples: what calls kernels spreads over many functions
+_STUBS = "[calls of other libraries]"  # as the resolver names them
+_THREAD_LOCAL = "__tls_get_addr"  # of the loader: finds a library's thread-local variables
 _COMPUTES = (LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.MULTIPLY_ADD)
 
 
@@ -38,6 +40,10 @@ def categorised(sites: Sequence[CodeSite]) -> list[tuple[CodeSite, Category]]:
             is_product = categories[place] in (Category.KERNELS, Category.MATRIX)
             if is_product and is_unnamed(site) and _is_avx2_of_bytes(site):
                 categories[place] = Category.DEPTHWISE
+    if _python_calls_most(sites, categories):
+        for place, site in enumerate(sites):
+            if site.symbol == _THREAD_LOCAL:
+                categories[place] = Category.INTERPRETER
     functions = _kernel_functions(sites, categories)
     anchors: dict[str, list[tuple[int, Category]]] = defaultdict(list)
     for site, own in zip(sites, categories, strict=True):
@@ -75,6 +81,19 @@ def depthwise_is_generated(sites: Sequence[CodeSite]) -> bool:
     has_matrix = any(re.search(r"fbgemm::(Pack[AB]|fbgemmPacked|ExecuteKernel)", name) for name in names)
     has_vnni = any(site.instructions is InstructionClass.VNNI and is_unnamed(site) for site in sites)
     return has_depthwise and (has_vnni or not has_matrix)
+
+
+def _python_calls_most(sites: Sequence[CodeSite], categories: Sequence[Category]) -> bool:
+    """Whether most calls out of libraries are CPython's, by the samples in what they jump through.
+
+    From 3.12 on a CPython that is a shared library reads its thread's state by a call of the loader, in most of its
+    functions; so do engines, in fewer.
+    """
+    calls: Counter[bool] = Counter()
+    for site, own in zip(sites, categories, strict=True):
+        if site.symbol == _STUBS:
+            calls[own is Category.INTERPRETER] += site.count
+    return calls[True] > calls[False]
 
 
 def _is_avx2_of_bytes(site: CodeSite) -> bool:
