@@ -112,6 +112,18 @@ def test_trampolines_end_with_the_inferences_that_need_them_and_old_names_are_le
     assert seen == ["on", "off"]
 
 
+def test_a_map_that_an_engine_has_begun_again_is_read_from_its_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    perf_map = tmp_path / "map"
+    perf_map.write_text("7f2cfc2c5247 b jit_gemm\n" * 9)
+    activated(monkeypatch, lambda backend: None)
+    with trampolines(perf_map) as names:
+        assert not isinstance(names, Missing)
+        perf_map.write_text("7f2cfc2c5247 b py::squares:net.py\n")
+        assert innermost(STACKS["squares"], names()) == ("squares", "net.py")
+
+
 def test_trampolines_end_where_an_inference_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = activated(monkeypatch, lambda backend: None)
     with pytest.raises(ZeroDivisionError), trampolines(tmp_path / "map"):

@@ -34,7 +34,7 @@ USABLE = 0.97
 # least: 50 samples, and in the first replicates as long again without it. Where that is used up, a replicate has none.
 LAYERS_SHARE = 0.05
 CODE_SHARE = 0.05
-CODE_LEAST_S = 0.2
+CODE_LEAST_S = 0.3
 # What the shortest sweep over layers takes, in inferences of each arm: two turns by the clock, one by either counter.
 LEAST_SWEEP = 12
 # What reading layers, and sampling code, takes the first time beside its turns, an arm: surveys, and resolving symbols.
