@@ -9,6 +9,7 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.scheduling.dimension import FIRST_AT_LAST_S
+from ironlaw.analysis.scheduling.spending import LEAST_WORTH_JOINING
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
 from ironlaw.code import CodeSamples
@@ -62,6 +63,15 @@ def test_an_experiment_that_is_confirmed_takes_no_more_turns_and_stays_confirmed
     assert recording.plan.resting
     assert len(asked) > asked.index(served[-1]) + 1
     assert outcome_of(recording, "page-faults") is Outcome.CONFIRMED
+
+
+def test_no_budget_between_two_others_is_too_short_for_an_experiment() -> None:
+    for budget_s in (30.0, 40.0, 50.0, 60.0):
+        for times in (1, 4):  # longer inferences, as of language models
+            law = replace(SOUND, user_instructions=times * SOUND.user_instructions)
+            faults = replace(FAULTS, kernel_instructions=times * FAULTS.kernel_instructions)
+            recording = run(Script(arms={"a": burdened(faults, law=law), "b": law}), budget_s=budget_s)
+            assert len(ran_in(recording, serving=True)) >= LEAST_WORTH_JOINING, (budget_s, times)
 
 
 class FaultsLate(ScriptedStage):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ironlaw.analysis.scheduling.costs import costs_of
 from ironlaw.analysis.scheduling.dimension import ALONE
-from ironlaw.analysis.scheduling.spending import spend
+from ironlaw.analysis.scheduling.spending import LEAST_WORTH_JOINING, spend
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.statistics.stopping import is_enough
@@ -37,7 +37,9 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
 
 
 def alone(situation: Situation) -> int:
-    """The number of replicates without experiments at the start: three, unless they would be half of all.
+    """The number of replicates without experiments at the start: three, if as many as a verdict needs fit behind them.
+
+    Those have two more arms at least.
 
     In a run with a fixed number of replicates experiments join after the first.
     """
@@ -47,7 +49,8 @@ def alone(situation: Situation) -> int:
         return 1
     last = situation.spent[-1]
     more = situation.left_s / max(1e-9, last.starting_s + last.measuring_s)
-    return ALONE if len(situation.spent) + more >= 2 * ALONE else 1
+    arms = max(1, len(last.arms))
+    return ALONE if len(situation.spent) + more >= ALONE + LEAST_WORTH_JOINING * (arms + 2) / arms else 1
 
 
 def _ending(situation: Situation) -> Ending | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ironlaw.analysis.scheduling.costs import Costs
+from ironlaw.analysis.scheduling.dimension import LEAST_ROUNDS
 from ironlaw.analysis.statistics.sequential import (
     FEWEST_TO_SETTLE,
     INTERIM,
@@ -42,17 +43,22 @@ JOINT_REPLICATES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affordable:
-    """The number of replicates that the time left allows, by number of arms."""
+    """The number of replicates that the time left allows, by number of arms. `rounds` are those of the last one."""
 
     left_s: float
     costs: Costs
     last: ReplicateSpent
+    rounds: int
 
     def replicate_s(self, arms: int) -> float:
-        """The time of a replicate that measures, per arm, no longer than it takes to start or than the last one did."""
+        """The time of a replicate that measures, per arm, no longer than it takes to start or than the last one did.
+
+        One that measured for long is divided: LEAST_ROUNDS of it are worth having, and the last one before experiments
+        join is as long as is left of its share of the time.
+        """
         start_s = self.costs.starting_s(arms=arms, last=len(self.last.arms))
         measuring_s = self.last.counting_s * arms / max(1, len(self.last.arms))
-        return start_s + min(measuring_s, max(start_s, measuring_s / 2))
+        return start_s + min(measuring_s, max(start_s, measuring_s * min(0.5, LEAST_ROUNDS / max(1, self.rounds))))
 
     def replicates(self, arms: int, *, prepared: int = 0) -> float:
         """The number of replicates of this number of arms, after preparing further arms."""
@@ -64,7 +70,9 @@ class Affordable:
 
 def spend(situation: Situation, recording: Recording, wanted: Wanted, costs: Costs) -> Plan:
     """The plan of the next replicate, with experiments joined and removed."""
-    affordable = Affordable(left_s=situation.left_s, costs=costs, last=situation.spent[-1])
+    last = situation.spent[-1]
+    rounds = len({one.round for one in recording.readings if one.replicate == last.replicate})
+    affordable = Affordable(left_s=situation.left_s, costs=costs, last=last, rounds=rounds)
     return _Spending(situation=situation, recording=recording, wanted=wanted, affordable=affordable).plan()
 
 
