@@ -8,13 +8,18 @@ import re
 from rich.console import Console
 
 from ironlaw.analysis.assemble import explain
+from ironlaw.arm import Arm
 from ironlaw.explanation import Explanation
-from ironlaw.recording import Recording
+from ironlaw.measure.scripted import ArmScript, Script
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.point import points_of
+from ironlaw.recording import Recording, assemble
 from ironlaw.report.document import to_json
 from ironlaw.report.html import render
 from ironlaw.report.markdown import to_markdown
 from ironlaw.report.terminal import Verbosity, show
 from tests.analysis.test_points import varied_recording
+from tests.scripted import run_script
 
 TURNING = {"1": 0.5, "4": 0.8, "16": 1.3}
 
@@ -101,3 +106,34 @@ def test_the_document_has_the_points_the_verdict_and_the_interaction() -> None:
 def test_without_points_nothing_is_varied() -> None:
     document = json.loads(to_json(explain(turning(), control="fp32 batch=1", changed="int8 batch=1")))
     assert document["varied"] == {"missing": "nothing was varied"}
+
+
+def alone(setting: str, times: dict[str, float], name: str = "fp32") -> Explanation:
+    """One arm at every value, with that many instructions, which cost one cycle each."""
+    arms = tuple(Arm.of(name).at(point) for point in points_of({setting: tuple(times)}))
+    laws = {f"{name} {setting}={value}": ArmScript(user_instructions=1e7 * cost) for value, cost in times.items()}
+    schedule = Schedule(replicates=8, rounds=4, inferences=32, budget_s=None)
+    plan = Plan(model="scripted", arms=with_control(arms), schedule=schedule, seed=2)
+    script = Script(arms=laws, turn_noise=0.01, shared_spread=0.01, seed=2)
+    return explain(assemble(run_script(plan, script)))
+
+
+DECODE = "given@llamacpp+phase=decode:8"
+
+
+def test_of_one_language_model_the_answer_is_up_to_how_many_threads_it_gains_and_comes_first() -> None:
+    explanation = alone("threads", {"1": 1.0, "2": 0.5, "4": 0.5}, DECODE)
+    said = " ".join(printed(explanation).split())
+    assert said.startswith(f"{DECODE} gains up to 2 threads: 2")
+    assert "the tokens/s with 2 instead of 1; beyond that no gain is shown: " in said
+    for page in (to_markdown(explanation), render(explanation, None)):
+        assert "gains up to 2 threads: 2" in page
+        assert "Where it turns" not in page
+
+
+def test_threads_that_lose_and_threads_that_gain_throughout_are_worded_as_such() -> None:
+    losing = " ".join(printed(alone("threads", {"1": 1.0, "2": 1.3}, DECODE)).split())
+    assert losing.startswith(f"{DECODE} loses by more than 1 thread: 0.7")
+    gaining = " ".join(printed(alone("threads", {"1": 1.0, "2": 0.5}, DECODE)).split())
+    assert gaining.startswith(f"{DECODE} gains up to 2 threads: 2")
+    assert "beyond" not in gaining

@@ -118,6 +118,28 @@ def _gained(step: ThreadStep) -> str:
     return "unknown" if isinstance(step.gain, Missing) else ratio(step.gain)
 
 
+def threads_answer(rate: RateByThreads) -> str:
+    """Up to how many threads an arm gains, with the step that shows it."""
+    name, stops = plain(rate.arm), rate.stops_at
+    unknown = next((step.gain.reason for step in rate.steps if isinstance(step.gain, Missing)), "")
+    if stops is None and unknown:
+        return f"Up to how many threads {name} gains is not known: {plain(unknown)}."
+    gaining = [step for step in rate.steps if stops is None or step.second <= stops]
+    up_to = f"{name} gains up to {gaining[-1].second} threads: {_of_step(gaining[-1])}" if gaining else ""
+    if stops is None:
+        return f"{up_to}."
+    step = next(step for step in rate.steps if step.first == stops)
+    is_loss = isinstance(step.gain, Estimate) and step.gain.high < 1
+    word = "it loses" if is_loss else "no gain is shown"
+    if up_to:
+        return f"{up_to}; beyond that {word}: {_of_step(step)}."
+    return f"{name} {'loses' if is_loss else 'is not shown to gain'} by more than 1 thread: {_of_step(step)}."
+
+
+def _of_step(step: ThreadStep) -> str:
+    return f"{_gained(step)} the tokens/s with {step.second} instead of {step.first}"
+
+
 def threads_document(explanation: Explanation) -> list[dict[str, Any]]:
     """What more threads add to the tokens a second of every arm in a phase."""
     return [

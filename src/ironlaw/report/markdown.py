@@ -31,8 +31,8 @@ from ironlaw.report.recommendation import (
     next_best_sentences,
     recommendation_sentence,
 )
-from ironlaw.report.vary import HEADING as VARIED_HEADING
 from ironlaw.report.vary import (
+    ALONG_HEADING,
     alone_sentences,
     explanation_at,
     open_sentence,
@@ -41,6 +41,7 @@ from ironlaw.report.vary import (
     varied_of,
     verdict_text,
 )
+from ironlaw.report.vary import HEADING as VARIED_HEADING
 from ironlaw.report.vary import table_rows as varied_rows
 from ironlaw.report.verdicts import effect_text, prediction_text, share_text
 from ironlaw.report.waterfall import waterfall_heading, waterfall_rows
@@ -81,12 +82,11 @@ def varied_blocks(explanation: Explanation) -> list[str]:
     said = [
         f"**{escaped(verdict_text(series))}.** {escaped(' '.join(series_sentences(series)))}"
         for series in varied.series
-    ]
+    ] or [escaped(sentence) for sentence in alone_sentences(explanation, varied)]
     return [
-        f"### {VARIED_HEADING}",
+        f"### {VARIED_HEADING if varied.series else ALONG_HEADING}",
         *said,
         table(varied_headings(explanation), varied_rows(explanation, varied), right_from=2),
-        *map(escaped, alone_sentences(explanation, varied)),
         escaped(open_sentence(varied)),
     ]
 

@@ -14,12 +14,14 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.point import BATCH, THREADS
 from ironlaw.report.columns import comparison_speedup, wall_time
 from ironlaw.report.doubts import control_sentence
+from ironlaw.report.generation import threads_answer
 from ironlaw.report.json_values import estimate_value, gap
 from ironlaw.report.quantity import DASH, TIME, Scale, measured, number, ratio, scale_for
 from ironlaw.report.words import DIFFERENCE_WORDS, OUTCOME_SIGNS, OUTCOME_WORDS, joined
 from ironlaw.text import plain
 
 HEADING = "Where it turns"
+ALONG_HEADING = "Point by point"  # of arms that are compared with no other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,15 +231,21 @@ def open_sentence(varied: Varied) -> str:
 
 
 def answer(explanation: Explanation, varied: Varied) -> str:
-    """The answer: the first sentence of the verdict on every two arms; of arms without a control, their times."""
+    """The answer: the first sentence of the verdict on every two arms; of arms that are compared with no other, what is
+    known of each.
+    """
     said = [series_sentences(series)[0] for series in varied.series]
     return " ".join(said or alone_sentences(explanation, varied))
 
 
 def alone_sentences(explanation: Explanation, varied: Varied) -> list[str]:
-    """What each arm takes at each point; nothing where arms are compared."""
+    """Up to how many threads each arm that generates text gains, or what each arm takes at each point; nothing where
+    arms are compared.
+    """
     if varied.series:
         return []
+    if explanation.rates_by_threads:
+        return [threads_answer(rate) for rate in explanation.rates_by_threads]
     unit, taken = time_scale(explanation).unit, dict[str, list[str]]()
     point = ""
     for row in point_rows(explanation, varied):

@@ -14,6 +14,7 @@ from ironlaw.point import Point
 from ironlaw.report.figures.drawing import SERIES, Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import TIMES, number
 from ironlaw.report.vary import (
+    ALONG_HEADING,
     HEADING,
     open_sentence,
     series_sentences,
@@ -43,7 +44,7 @@ def varied_view(explanation: Explanation, *, prefix: str) -> VariedView | None:
     if varied is None:
         return None
     return VariedView(
-        heading=HEADING,
+        heading=HEADING if varied.series else ALONG_HEADING,
         charts=charts(varied, prefix=prefix),
         verdicts=[(verdict_text(series), " ".join(series_sentences(series))) for series in varied.series],
         headings=varied_headings(explanation),

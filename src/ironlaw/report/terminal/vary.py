@@ -1,4 +1,4 @@
-"""A recording that varies a setting, on a console: the table of its points, and where it turns."""
+"""A recording that varies a setting, on a console: where it turns, and the table of its points."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def show_points(explanation: Explanation, varied: Varied, console: Console) -> N
     print_grid(console, grid, indent=0)
 
 
-def show_series(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
-    """The verdict on every two arms along each setting; of arms without a control, what they take."""
-    console.print()
+def show_answers(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
+    """The verdict on every two arms along each setting; of arms that are compared with no other, what is known."""
     for sentence in alone_sentences(explanation, varied):
         say(console, sentence)
     for series in varied.series:
@@ -49,3 +48,4 @@ def show_series(explanation: Explanation, varied: Varied, console: Console, *, i
         say(console, text.append(" ".join(said[:1] if is_quiet else said), style="none"))
     if not is_quiet:
         say(console, open_sentence(varied), style="dim")
+    console.print()
