@@ -169,6 +169,7 @@ def test_levels_may_follow_a_program_of_ones_own(source: str, factory: str, vari
         ("a+b.onnx+session.optimization=basic", "a+b.onnx", "given@onnxruntime+session.optimization=basic"),
         ("net.xml+malloc=retain+threads=2", "net.xml", "given@openvino+malloc=retain+threads=2"),
         ("a+b/net.py:build+grad=on", "a+b/net.py:build", "given+grad=on"),
+        ("net.py:build+phase=decode:8", "net.py:build", "given+phase=decode:8"),
         ("net.onnx", "net.onnx", "given@onnxruntime"),
     ],
 )

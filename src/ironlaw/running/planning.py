@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
 # More than any budget buys that a person waits for; how many there are is decided as the run goes.
 MOST_REPLICATES = 200
+_FACTORY = re.compile(r":[^\W\d]\w*\+")  # behind a file or a module, before levels
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -219,10 +221,10 @@ def _without_levels(source: str) -> tuple[str, list[str]]:
         file, _, engine = source[:plus].rpartition("@")
         if engines_of_file(source[:plus]) or (engines_of_file(file) and engine):
             return source[:plus], source[plus + 1 :].split("+")
-    plus = source.find("+", source.rfind(":"))
-    if ":" not in source or plus < 0:
+    factory = _FACTORY.search(source)  # a level may hold a colon as well: phase=decode:8
+    if factory is None:
         return source, []
-    return source[:plus], source[plus + 1 :].split("+")
+    return source[: factory.end() - 1], source[factory.end() :].split("+")
 
 
 def parse_own_arm(text: str) -> Arm:
