@@ -204,3 +204,12 @@ def test_weights_are_read_or_locked_as_the_process_shows(tmp_path: Path, level: 
 def test_weights_that_are_read_cannot_be_aliased(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="memory of their own"):
         loaded(tmp_path, "decode:8+llama.load=read+weights=aliased")
+
+
+def test_an_arm_with_cold_pages_has_a_file_of_its_own(tmp_path: Path) -> None:
+    loaded(tmp_path, "decode:8")
+    loaded(tmp_path, "decode:8+page-cache=cold")
+    assert (tmp_path / "decode-8" / "prepared.gguf").is_symlink()
+    own = tmp_path / "decode-8+page-cache=cold" / "prepared.gguf"
+    assert not own.is_symlink()
+    assert own.read_bytes() == (tmp_path / "small.gguf").read_bytes()

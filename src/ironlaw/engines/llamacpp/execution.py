@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ BOUNDARY = {
 }
 _FILE = "prepared.gguf"
 _OWN_CLOCK_FOR = 4  # inferences that the library's own clock is compared over
-CACHE_TYPE, LOAD = "llama.cache-type", "llama.load"
+CACHE_TYPE, LOAD, PAGE_CACHE = "llama.cache-type", "llama.load", "page-cache"
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -51,7 +53,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     _refuse_short_context(phase, model.module.header)
     folder.mkdir(parents=True, exist_ok=True)
     path, phases = folder / _FILE, Phases()
-    path.symlink_to(model.module.path)
+    _place(model.module.path, path, own=variant.level(PAGE_CACHE) != FACTORS[PAGE_CACHE].plain)
     with phases.timed("check"):
         sequence = _Sequence(path, phase, variant, threads)
         sequence.rewind()
@@ -63,6 +65,16 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         phases_ns=phases.ns,
         weights=model.weights,
     )
+
+
+def _place(source: str, path: Path, *, own: bool) -> None:
+    """Let a path name the file, or a copy on the disk whose pages no other arm maps."""
+    if not own:
+        path.symlink_to(source)
+        return
+    shutil.copyfile(source, path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # pages that are not written yet cannot be dropped
 
 
 def _phase(variant: Variant) -> Phase:
