@@ -46,6 +46,7 @@ class Observed:
     compilations: Maybe[float] = Missing("were not counted")  # by torch.compile, in a counted inference
     training_layers: tuple[str, ...] = ()  # that compute as in training; none are named in older recordings
     size_bytes: int = SUSPECTED_BYTES  # of the model
+    level2_bytes: Maybe[int] = Missing("the sizes of the caches were not recorded")  # of the CPU's own cache
     shapes: tuple[tuple[int, ...], ...] = ()  # of its inputs and outputs; none where they were not recorded
     answers_as_control: bool = False  # bit for bit, as far as that was looked at
     executed: Maybe[Executed] = Missing("code was not sampled")

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from ironlaw.cause import Cause, Guess, Part, Reach
+from ironlaw.cause import SAME_BURDEN, Cause, Guess, Part, Reach
 from ironlaw.causes.cache_fit import FEWER_MISSES
 from ironlaw.experiment import Switch
 from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary
 from ironlaw.fact import Ceilings
+from ironlaw.factors import FACTORS
 from ironlaw.factors.weights import ALIASABLE, FRAME_BYTES
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
 UPPER_BOUND = "its packed int8 weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
 FEW_BITS = "its weights of few bits cannot be aliased; their cost is not deducted, so the part is an upper bound"
+
+
+# Of the level-2 cache, what weights may take: activations, code and a neighbour on the same core need the rest.
+_SHARE_OF_CACHE = 0.5
+
+
+def _stays(arm: Observed) -> bool:
+    """Whether all of an arm's weights stay in the level-2 cache of its CPU from one inference to the next."""
+    is_emptied = arm.arm.variant.level("cache") != FACTORS["cache"].plain
+    if isinstance(arm.level2_bytes, Missing) or is_emptied:
+        return False
+    return 0 < arm.size_bytes <= _SHARE_OF_CACHE * arm.level2_bytes
+
+
+def _megabytes(arm: Observed) -> str:
+    return f"{arm.size_bytes / 1e6:.2g}"
 
 
 class WeightTraffic(Cause):
@@ -37,7 +54,9 @@ class WeightTraffic(Cause):
     guesses = (FEWER_MISSES, Guess(place=2, text="less time to transfer parameters", counts_bytes=True))
 
     def shows(self, arm: Observed) -> bool:
-        """It computes in float, by operators that could be seen, with more weights than aliasing leaves."""
+        """It computes in float, by operators that could be seen, with more weights than aliasing and a cache leave."""
+        if _stays(arm):
+            return False
         if ALIASABLE in arm.census:
             return arm.census[ALIASABLE] > FRAME_BYTES
         return not arm.computes_int8 and "operators" in arm.census and arm.size_bytes > FRAME_BYTES
@@ -52,8 +71,18 @@ class WeightTraffic(Cause):
             return UPPER_BOUND
         if arm.census.get("widening_operators") and not arm.census.get(ALIASABLE):
             return FEW_BITS
+        if _stays(arm):
+            return f"its {_megabytes(arm)} MB of weights stay in the level-2 cache between inferences"
         few = "its weights are no larger than what aliasing leaves"
         return few if arm.size_bytes <= FRAME_BYTES else ""
+
+    def refuted_beside(self, control: Observed, changed: Observed) -> str:
+        """The weights of both arms stay in the level-2 cache, and differ in size."""
+        low, high = sorted((control.size_bytes, changed.size_bytes))
+        if not (_stays(control) and _stays(changed)) or high - low <= SAME_BURDEN * high:
+            return ""
+        both = f"{_megabytes(control)} and {_megabytes(changed)} MB"
+        return f"{both} of weights stay in the level-2 cache between inferences"
 
     def evidence(self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]) -> dict[str, Maybe[float]]:
         """What streaming the difference in model size once an inference would take at the measured bandwidth, in ns.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ironlaw.analysis.turns import ArmTurns
 from ironlaw.fact import ArmStarted
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 from ironlaw.observed import SUSPECTED_BYTES, Observed
 from ironlaw.recording import Recording
 
@@ -22,6 +22,7 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
     for answer in recording.outputs:
         if answer.input_forms and answer.forms:
             shapes.setdefault(answer.arm, (*answer.input_forms, *answer.forms))
+    level2 = recording.machine.cache_bytes.get("L2") if is_known(recording.machine) else None
     seen = {}
     for arm in recording.plan.arms:
         table = turns.get(arm.name)
@@ -44,5 +45,6 @@ def observe(recording: Recording, turns: dict[str, ArmTurns]) -> dict[str, Obser
             training_layers=() if isinstance(fact.training_layers, Missing) else fact.training_layers,
             shapes=shapes.get(arm.name, ()),
             size_bytes=sizes.get(arm.name, SUSPECTED_BYTES),
+            level2_bytes=Missing("the size of the level-2 cache is not known") if level2 is None else level2,
         )
     return seen
