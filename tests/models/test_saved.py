@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ironlaw.models import saved
+from ironlaw.models import open_model, saved
 from ironlaw.models.reached_code import names_library
+from tests.language_models import decoder_folder
 
 READ = """
 import sys, pathlib, torch
-from ironlaw.models import saved
+from ironlaw.models import open_model, saved
 module = saved.load_module(pathlib.Path(sys.argv[1]))
 with torch.inference_mode():
     answer = module(torch.ones(1, 3, 64, 64))
@@ -70,3 +71,13 @@ def test_a_traced_model_that_calls_a_function_of_a_library_imports_it(tmp_path: 
 
 def test_classes_that_reach_nothing_of_a_library_do_not_name_it() -> None:
     assert not names_library({Path}, frozenset({"torchvision"}))
+
+
+def test_a_decoder_of_transformers_names_the_modules_of_its_classes_to_import_before_twins_are_forked(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("transformers")
+    module = open_model(str(decoder_folder(tmp_path / "decoder"))).module
+    imports = saved.save_module(module, tmp_path / "module.pt")
+    assert imports[0] == "transformers"
+    assert "transformers.models.llama.modeling_llama" in imports

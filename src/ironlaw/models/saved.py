@@ -113,6 +113,7 @@ def save_module(module: Any, path: Path) -> tuple[str, ...]:
     libraries = libraries_of(module) if torch_use.is_module(module) else ()
     if libraries and _save_with_classes(module, path, libraries):
         return ()
+    imports = (*libraries, *_modules_of(module, set(libraries) - set(_CARRIED)))
     try:
         _write(module, path)
     except _UNPICKLABLE as error:
@@ -120,7 +121,7 @@ def save_module(module: Any, path: Path) -> tuple[str, ...]:
             f"{type(module).__name__} cannot be saved: {first_line(error)}",
             hint="keep open files, sessions and locks out of the module",
         ) from None
-    return libraries
+    return imports
 
 
 _UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError, RuntimeError, ValueError)
@@ -207,3 +208,11 @@ def libraries_of(module: Any) -> tuple[str, ...]:
     """The slow libraries whose classes a module is made of; to be imported before twins are forked."""
     roots = {type(part).__module__.partition(".")[0] for part in module.modules()}
     return tuple(name for name in LIBRARIES.values() if name in roots)
+
+
+def _modules_of(module: Any, libraries: set[str]) -> tuple[str, ...]:
+    """The modules in which these libraries define a model's classes: transformers imports none of them by itself, and
+    3 s of reading a decoder back are theirs.
+    """
+    homes = {type(part).__module__ for part in module.modules()}
+    return tuple(sorted(home for home in homes if home.partition(".")[0] in libraries and home not in libraries))
