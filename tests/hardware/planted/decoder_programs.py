@@ -35,7 +35,10 @@ def _decoder(sizes: dict[str, Any], kind: torch.dtype) -> Made:
         module: Any = transformers.LlamaForCausalLM(config)
     module = module.to_empty(device="cpu").to(kind)
     for parameter in module.parameters():  # a tenth of the time of transformers' own initialization
-        torch.nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5) if parameter.dim() > 1 else parameter.fill_(1)
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
+        else:
+            torch.nn.init.ones_(parameter)
     module.model.rotary_emb = type(module.model.rotary_emb)(config)
     tokens = torch.randint(0, 512, (1, _TOKENS), generator=torch.Generator().manual_seed(3))
     return module.eval().requires_grad_(False), [(tokens,)]
