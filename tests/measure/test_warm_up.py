@@ -74,6 +74,16 @@ def test_one_arm_that_alone_needed_longer_is_judged_again_before_the_others_foll
     assert warm_ups.of(arms).inferences == {"fp32": 2, "int8": 2, "int8+fused": 2}
 
 
+def test_an_arm_that_never_became_steady_does_not_lengthen_the_warm_up_of_all() -> None:
+    warm_ups = WarmUps()
+    compiles = tuple(900 if place % 2 else 100 for place in range(40))
+    for _ in range(2):
+        for name, series in (("fp32", (900, *(100,) * 10)), ("int8", (900, *(100,) * 10)), ("int8+fused", compiles)):
+            warm_ups.note(*started(name, series))
+    given = warm_ups.of([Arm.of("fp32"), Arm.of("int8"), Arm.of("int8+fused")])
+    assert given.inferences == {"fp32": 2, "int8": 2, "int8+fused": 2}
+
+
 def test_an_arm_that_joins_warms_up_until_it_is_steady_and_all_are_checked() -> None:
     warm_ups = WarmUps()
     warm_ups.note(*started("fp32", (900, *(100,) * 10)))

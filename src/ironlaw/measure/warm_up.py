@@ -41,7 +41,8 @@ class WarmUps:
     The length is that by which half of the arms came within 10 % of their later times, and all of them within 25 %. It
     is shared, since the lengths of different arms vary no more than those of equal arms. An arm that alone asks for
     more than that half is judged in a second process before the others follow it: a host that changed its speed
-    meanwhile looks the same, once.
+    meanwhile looks the same, once. An arm that never became steady, as one that compiles in every inference, would not
+    by more of them: the others do not follow it.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,8 @@ def _lengths(series: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, int]:
     close = statistics.median_high(min(needed(one, tolerance=FIRST_TOLERANCE) for one in of) for of in series.values())
     wide = {name: min(needed(one, tolerance=WIDE_TOLERANCE) for one in of) for name, of in series.items()}
     doubtful = {name for name, length in wide.items() if length > close and len(series[name]) == 1}
-    longest = max([close, *(length for name, length in wide.items() if name not in doubtful)])
+    restless = {name for name, of in series.items() if all(wide[name] == len(one) for one in of)}
+    longest = max([close, *(length for name, length in wide.items() if name not in doubtful | restless)])
     return dict.fromkeys(series.keys() - doubtful, longest)
 
 
