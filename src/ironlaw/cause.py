@@ -162,10 +162,6 @@ class Cause:
         """
         return ""
 
-    def refuted_beside(self, control: Observed, changed: Observed) -> str:
-        """The readings of both arms that refute the cause without an experiment; empty if there are none."""
-        return ""
-
     def nodes(self, arm: Observed) -> str:
         """The nodes of an arm that show the cause, by name in parentheses; empty if none is known."""
         return ""

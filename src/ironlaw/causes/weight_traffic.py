@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.cause import SAME_BURDEN, Cause, Guess, Part, Reach
+from ironlaw.cause import Cause, Guess, Part, Reach
 from ironlaw.causes.cache_fit import FEWER_MISSES
 from ironlaw.experiment import Switch
 from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary
@@ -75,14 +75,6 @@ class WeightTraffic(Cause):
             return f"its {_megabytes(arm)} MB of weights stay in the level-2 cache between inferences"
         few = "its weights are no larger than what aliasing leaves"
         return few if arm.size_bytes <= FRAME_BYTES else ""
-
-    def refuted_beside(self, control: Observed, changed: Observed) -> str:
-        """The weights of both arms stay in the level-2 cache, and differ in size."""
-        low, high = sorted((control.size_bytes, changed.size_bytes))
-        if not (_stays(control) and _stays(changed)) or high - low <= SAME_BURDEN * high:
-            return ""
-        both = f"{_megabytes(control)} and {_megabytes(changed)} MB"
-        return f"{both} of weights stay in the level-2 cache between inferences"
 
     def evidence(self, control: ArmSummary, changed: ArmSummary, ceilings: Maybe[Ceilings]) -> dict[str, Maybe[float]]:
         """What streaming the difference in model size once an inference would take at the measured bandwidth, in ns.

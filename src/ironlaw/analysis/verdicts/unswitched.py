@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from ironlaw.analysis.verdicts.bench import SMALLEST_EFFECT
@@ -10,7 +9,7 @@ from ironlaw.causes import CAUSES, cause_of
 from ironlaw.explanation import ArmSummary, CauseVerdict, Comparison, Difference, Outcome
 from ironlaw.fact import Ceilings
 from ironlaw.machine import Machine
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
 
 
@@ -31,8 +30,7 @@ def with_bounds(
 def consistent(
     comparison: Comparison, control: Observed, changed: Observed, machine: Maybe[Machine]
 ) -> tuple[CauseVerdict, ...]:
-    """Verdicts by signatures of the slower arm, or of either arm if no difference is shown; and causes that readings of
-    both arms refute.
+    """Verdicts by signatures of the slower arm, or of either arm if no difference is shown.
 
     A signature of the faster arm does not explain the difference.
     """
@@ -44,14 +42,4 @@ def consistent(
             reason = cause.consistent(arm, machine) or (cause.consistent_beside(*divided) if divided else "")
             if slug not in tested and reason:
                 found.setdefault(slug, reason)
-    return (
-        *_refuted(control, changed, tested),
-        *(CauseVerdict(cause=slug, outcome=Outcome.CONSISTENT, reason=reason) for slug, reason in found.items()),
-    )
-
-
-def _refuted(control: Observed, changed: Observed, tested: set[str]) -> Iterator[CauseVerdict]:
-    for slug, cause in CAUSES.items():
-        if slug not in tested and (reason := cause.refuted_beside(control, changed)):
-            effect = Missing("readings of both arms, not an experiment")
-            yield CauseVerdict(cause=slug, outcome=Outcome.REFUTED, effect=effect, reason=reason)
+    return tuple(CauseVerdict(cause=slug, outcome=Outcome.CONSISTENT, reason=reason) for slug, reason in found.items())
