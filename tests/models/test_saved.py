@@ -73,6 +73,20 @@ def test_classes_that_reach_nothing_of_a_library_do_not_name_it() -> None:
     assert not names_library({Path}, frozenset({"torchvision"}))
 
 
+class Doubles:
+    """A user's program that is no module."""
+
+    def __call__(self, number: int) -> int:
+        """Twice the number."""
+        return 2 * number
+
+
+def test_a_program_that_is_no_module_needs_no_library(tmp_path: Path) -> None:
+    path = tmp_path / "doubles.pt"
+    assert saved.save_module(Doubles(), path) == ()
+    assert saved.load_module(path)(4) == 8
+
+
 def test_a_decoder_of_transformers_names_the_modules_of_its_classes_to_import_before_twins_are_forked(
     tmp_path: Path,
 ) -> None:

@@ -113,7 +113,8 @@ def save_module(module: Any, path: Path) -> tuple[str, ...]:
     libraries = libraries_of(module) if torch_use.is_module(module) else ()
     if libraries and _save_with_classes(module, path, libraries):
         return ()
-    imports = (*libraries, *_modules_of(module, set(libraries) - set(_CARRIED)))
+    others = set(libraries) - set(_CARRIED)
+    imports = (*libraries, *(_modules_of(module, others) if others else ()))
     try:
         _write(module, path)
     except _UNPICKLABLE as error:
