@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import math
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from ironlaw.analysis.assemble import explain
-from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES
+from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES, seconds_a_replicate
 from ironlaw.arm import Arm
 from ironlaw.commands.run import Invocation
 from ironlaw.commands.run import run as run_command
 from ironlaw.errors import BadInput
-from ironlaw.fact import Ended, Ending
+from ironlaw.fact import Activity, Ended, Ending, Spent
 from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.missing import is_known
@@ -92,6 +93,19 @@ def test_a_noisy_run_ends_on_its_budget_and_says_what_the_precision_would_take()
     assert math.sqrt((count + more) / count) == pytest.approx(half * 1.1, rel=0.2)
     assert is_known(recording.ended)
     assert seconds / more == pytest.approx(recording.ended.elapsed_s / count, rel=0.25)  # as those took that it made
+
+
+def test_arms_that_start_side_by_side_make_a_replicate_as_long_as_the_clock_shows() -> None:
+    recording = run(spread=0.03, precision=0.01)
+    assert is_known(recording.ended)
+    count = len({reading.replicate for reading in recording.readings})
+    assert seconds_a_replicate(recording) == pytest.approx(recording.ended.elapsed_s / count)
+    slow = replace(recording, started=tuple(replace(one, load_ns=3 * 10**9) for one in recording.started))
+    prepared = replace(slow, spent=(Spent(seconds={Activity.PREPARING: 30.0, Activity.ANSWERS: 9.0}), *slow.spent))
+    assert seconds_a_replicate(prepared) == seconds_a_replicate(recording)
+    by_arm = seconds_a_replicate(replace(recording, spent=()))
+    assert is_known(by_arm)
+    assert by_arm > 4.0  # a recording of an older version: starting and all turns
 
 
 def test_what_it_takes_is_enough_when_it_is_granted() -> None:

@@ -15,13 +15,14 @@ import numpy as np
 from ironlaw.analysis.statistics.interval import t_quantile
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import turns_of
-from ironlaw.fact import Fact
+from ironlaw.fact import Activity, Fact
 from ironlaw.missing import Maybe, Missing
 from ironlaw.recording import Recording, assemble
 
 FEWEST_REPLICATES = 6
 STOPPING_CONFIDENCE = 0.97  # with 0.95 coverage fell to 93 % (docs/method.md, optional stopping)
 MOST_REPLICATES = 10_000  # beyond this the projection says "out of reach"
+_ONCE_A_RUN = (Activity.PREPARING, Activity.ANSWERS)  # a longer run does not repeat them
 
 
 def is_precise_enough(replicate_means: Sequence[float], goal: float) -> bool:
@@ -51,20 +52,29 @@ def replicates_needed(replicate_means: Sequence[float], goal: float) -> Maybe[in
 
 
 def seconds_a_replicate(recording: Recording) -> Maybe[float]:
-    """The average time of a replicate: starting its interpreters, loading, warming up, and its turns."""
-    spent_ns: dict[int, float] = {}
-    between_ns: dict[tuple[str, int], int] = {}
-    for interpreter in recording.interpreters:
-        spent_ns[interpreter.replicate] = spent_ns.get(interpreter.replicate, 0.0) + interpreter.start_ns
-    for arm in recording.started:
-        between_ns[arm.arm, arm.replicate] = arm.between_ns
-        spent_ns[arm.replicate] = spent_ns.get(arm.replicate, 0.0) + arm.load_ns + sum(arm.warm_up_ns)
-    for reading in recording.readings:
-        waited_ns = between_ns.get((reading.arm, reading.replicate), 0) * reading.inferences
-        spent_ns[reading.replicate] = spent_ns.get(reading.replicate, 0.0) + reading.wall_ns + waited_ns
-    if not spent_ns:
+    """The average wall time of a replicate: starting, loading and warming up its arms, their turns, and the pauses.
+
+    Recordings that do not show how their time was spent give the sum of these by arm, which counts twice what ran side
+    by side.
+    """
+    replicates = {arm.replicate for arm in recording.started} | {one.replicate for one in recording.interpreters}
+    if not replicates:
         return Missing("no replicate was run")
-    return math.fsum(spent_ns.values()) / len(spent_ns) / 1e9
+    in_replicates_s = math.fsum(
+        seconds for one in recording.spent for what, seconds in one.seconds.items() if what not in _ONCE_A_RUN
+    )
+    return (in_replicates_s or _seconds_by_arm(recording)) / len(replicates)
+
+
+def _seconds_by_arm(recording: Recording) -> float:
+    between_ns = {(arm.arm, arm.replicate): arm.between_ns for arm in recording.started}
+    started_ns = math.fsum(one.start_ns for one in recording.interpreters)
+    ready_ns = math.fsum(arm.load_ns + sum(arm.warm_up_ns) for arm in recording.started)
+    turns_ns = math.fsum(
+        reading.wall_ns + between_ns.get((reading.arm, reading.replicate), 0) * reading.inferences
+        for reading in recording.readings
+    )
+    return (started_ns + ready_ns + turns_ns) / 1e9
 
 
 def is_enough(facts: Sequence[Fact]) -> bool:

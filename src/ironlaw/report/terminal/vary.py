@@ -38,7 +38,7 @@ def show_points(explanation: Explanation, varied: Varied, console: Console) -> N
     print_grid(console, grid, indent=0)
 
 
-def show_answers(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
+def show_turning(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
     """The verdict on every two arms along each setting; of arms that are compared with no other, what is known."""
     for sentence in alone_sentences(explanation, varied):
         say(console, sentence)

@@ -34,7 +34,7 @@ from ironlaw.report.terminal.comparisons import OUTCOME_STYLES, Comparisons, sho
 from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.generation import show_generation
-from ironlaw.report.terminal.vary import show_answers, show_points
+from ironlaw.report.terminal.vary import show_points, show_turning
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
 from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
@@ -69,7 +69,7 @@ def _show_varied(
     """
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
-    show_answers(explanation, varied, console, is_quiet=verbosity is Verbosity.QUIET)
+    show_turning(explanation, varied, console, is_quiet=verbosity is Verbosity.QUIET)
     show_points(explanation, varied, console)
     _show_stopped(explanation, console)
     if verbosity is Verbosity.QUIET:
