@@ -84,6 +84,14 @@ def over_own_frames(ranges: Sequence[tuple[int, int]]) -> int:
     return total
 
 
+def never_freed(owner: object) -> None:
+    """Keep the owner of memory that was mapped over other frames until the process ends.
+
+    Freed, that memory would be given to other objects, and what they write into one page would appear in others.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
+
+
 def _map_over(address: int, length: int, fd: int, offset: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p

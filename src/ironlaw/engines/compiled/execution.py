@@ -19,6 +19,7 @@ import msgspec
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, innermost, quiet
+from ironlaw.engines.border.frames import never_freed
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.compiled import options, quantizing
 from ironlaw.engines.compiled import profile as inductor_profile
@@ -308,6 +309,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     )
     applied = dict(prepared.applied)
     if (level := variant.level(WEIGHTS)) != FACTORS[WEIGHTS].plain:
+        never_freed(package)  # its constants are on the heap
         applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), aliased=level == "aliased")
     return replace(program, census=lambda: _counted(folder, program), applied=applied)
 
