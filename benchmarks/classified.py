@@ -1,8 +1,11 @@
 """What each arm executes by category, and what no rule takes: `python -m benchmarks.classified MODEL --arms A,B`.
 
-Each arm is loaded in a process of its own as a run loads it, and sampled for some seconds of CPU time. Instructions are
-the classes of loops that multiply and add: an arm below a cap (`int8@openvino+isa=avx2`) has none above it. The last
-column is *other*, with its largest symbols: what a rule in analysis/account/categories.py is missing for.
+Each arm is prepared and loaded in a process of its own, and sampled for some seconds of CPU time. Instructions are the
+classes of loops that multiply and add: an arm below a cap (`int8@compiled+isa=avx2`) has none above it. The last column
+is *other*, with its largest symbols: what a rule in analysis/account/categories.py is missing for.
+
+With --recording, the arms of a run instead: it prepares and loads in different processes, which a cap in OpenVINO
+needs, and what no rule takes is judged by the layers it ran in.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ironlaw.analysis.account.executed import code_of
+from ironlaw.analysis.account.executed import code_of, sampled
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import LoopWork
 from ironlaw.engines import ENGINES, engine
@@ -31,6 +36,7 @@ from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.measure.sampling.turns import CodeReader, open_sampler
 from ironlaw.missing import Missing
 from ironlaw.models import open_model, saved, torch_use
+from ironlaw.recording import Recording, load
 from ironlaw.variant import ENGINE, Variant
 
 ARMS = (
@@ -92,34 +98,68 @@ def sample(model_name: str, arm: str, seconds: float) -> dict[str, object]:
     }
 
 
+def recorded(recording: Recording, arm: str) -> dict[str, object]:
+    """The same of an arm's sampling turns in a run, by shares of its time."""
+    found = sampled(recording, arm, None)
+    if isinstance(found, Missing):
+        return {"missing": found.reason}
+    classes: dict[str, float] = defaultdict(float)
+    others: dict[str, float] = defaultdict(float)
+    for code, share in found.executed.code:
+        if code.work in MULTIPLYING:
+            classes[f"{code.instructions.value} {MULTIPLYING[code.work]}"] += share
+        if code.category is Category.OTHER:
+            others[f"{code.object} {code.name} ({code.instructions.value}, {code.work.value})"] += share
+    categories = {category.value: share for category, share in found.executed.categories.items()}
+    return {
+        "samples": found.executed.samples,
+        "categories": _largest_first(categories),
+        "classes": _largest_first(classes),
+        "others": dict(list(_largest_first(others).items())[:NAMED]),
+    }
+
+
+def _largest_first(shares: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def row(arm: str, found: dict[str, Any]) -> str:
+    """An arm's row of the table."""
+    if "missing" in found:
+        return f"| `{arm}` | | {found['missing']} | | |"
+    shares = found["categories"]
+    largest = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:SHOWN])
+    by = ", ".join(f"{name} {share:.1%}" for name, share in found["classes"].items())
+    named = "; ".join(f"{name} {share:.1%}" for name, share in found["others"].items())
+    other = f"{shares.get(Category.OTHER.value, 0.0):.1%}{f': {named}' if named else ''}"
+    return f"| `{arm}` | {found['samples']} | {largest} | {by} | {other} |"
+
+
 def main() -> None:
     """Print one row of a table for each arm."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="mobilenet_v2")
     parser.add_argument("--arms", default=ARMS)
     parser.add_argument("--seconds", type=float, default=SAMPLED_S, help="sampled CPU time of each arm")
+    parser.add_argument("--recording", type=Path, help="of a run, whose arms are shown")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(sample(given.model, given.one, given.seconds)))
         return
     print("| arm | samples | largest categories | multiply-adds by | other |\n|---|---|---|---|---|")
+    if given.recording:
+        recording = load(given.recording)
+        for one in recording.plan.asked():
+            print(row(one.name, recorded(recording, one.name)))
+        return
     for arm in given.arms.split(","):
         command = [sys.executable, "-m", "benchmarks.classified", given.model, "--one", arm]
         ended = subprocess.run([*command, "--seconds", str(given.seconds)], capture_output=True, text=True, check=False)
         if ended.returncode != 0:
             print(f"| `{arm}` | | failed: {ended.stderr.strip().splitlines()[-1]} | | |")
             continue
-        found = json.loads(ended.stdout.splitlines()[-1])
-        if "missing" in found:
-            print(f"| `{arm}` | | {found['missing']} | | |")
-            continue
-        shares = found["categories"]
-        largest = ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:SHOWN])
-        by = ", ".join(f"{name} {share:.1%}" for name, share in found["classes"].items())
-        named = "; ".join(f"{name} {share:.1%}" for name, share in found["others"].items())
-        other = f"{shares.get(Category.OTHER.value, 0.0):.1%}{f': {named}' if named else ''}"
-        print(f"| `{arm}` | {found['samples']} | {largest} | {by} | {other} |", flush=True)
+        print(row(arm, json.loads(ended.stdout.splitlines()[-1])), flush=True)
 
 
 if __name__ == "__main__":
