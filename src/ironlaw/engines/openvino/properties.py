@@ -117,12 +117,13 @@ def _capped(cap: str, compiled: Any) -> str:
     """The instruction sets that kernels are named after.
 
     Raises:
-        ArmFailed: one is above the cap: it was set too late for this process.
+        ArmFailed: one is above the cap: OpenVINO does not apply it there, or it was set too late for this process.
     """
     named = {primitive for _, primitive, _ in kernels(compiled)}
     above = sorted(name for name in named if any(word in name for word in _ABOVE[cap]))
     if above:
         raise ArmFailed(
-            f"isa={cap} came too late: OpenVINO runs {above[0]}", hint="see that nothing computes during its import"
+            f"isa={cap} does not hold in all of OpenVINO, which runs {above[0]}",
+            hint=f"leave +isa={cap} out; if something computes during its import, the cap comes too late",
         )
     return f"kernels {', '.join(sorted(named))}"

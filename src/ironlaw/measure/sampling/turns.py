@@ -21,8 +21,8 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
 # A prime number of nanoseconds, so that no loop of the program keeps step with it: 167 samples a second of CPU time.
-# 1000 a second added 3.6 % [2.4, 5.0] to an inference on a virtual machine, where each sample leaves the guest: in
-# proportion, 167 add 0.6 % [0.4, 0.8] (benchmarks/README.md).
+# On a virtual machine, where each sample leaves the guest, they added 0.56 % [0.26, 0.88] to mobilenet_v2
+# fp32, and 1000 a second 3.6 % [2.4, 5.0] (python -m benchmarks.sampling, benchmarks/README.md).
 PERIOD_NS = 6_000_011
 # A turn that lasts longer ends with what it has: two threads that share a CPU with another process took a hundred times
 # as long for an inference as when they were warmed up, and a turn without an answer within a minute ends its arm.
