@@ -1,9 +1,11 @@
-"""What sampling adds to the CPU time of an inference, at several rates. `python -m benchmarks.sampling`.
+"""What sampling adds to the CPU time of an inference. `python -m benchmarks.sampling`.
 
-One process, the same inferences with and without sampling, in random order within each block: two bare turns, two at
-the rate of a run's sampling turns, one at that of its layer turns; sampled by what this process is allowed. Each rate
-is compared with the mean of the block's bare turns. Programs: the tiny network, and mobilenet_v2 in float and, by
-post-training quantization, int8.
+One process, which executes short turns of the same inferences, in groups of three in random order: two bare, one
+sampled, at the rate of a run's sampling turns or another one, by what this process is allowed. A turn takes as long as
+two samples lie apart, or one inference, so that its neighbours meet a host of the same speed. Events are opened once,
+and switched and read outside the clock, as in a run. A sampled turn is compared with the mean of the two bare ones of
+its group, and these with each other. Programs: the tiny network, and mobilenet_v2 in float and, by post-training
+quantization, int8.
 """
 
 from __future__ import annotations
@@ -22,61 +24,60 @@ from ironlaw.estimate import Estimate
 from ironlaw.measure.sampling.turns import PERIOD_NS, Sampler, open_sampler
 from ironlaw.missing import Maybe, Missing
 
-LAYERS_PERIOD_NS = 1_000_003
-BLOCKS = 200
-TURN_S = 0.1  # short: the host changes its speed within seconds
+BLOCK = 8  # groups whose mean is one value of the interval: ranks of some thousand values take long
+FIRST, SECOND, SAMPLED = range(3)
 Infer = Callable[[], Any]
 
 
-def turn(infer: Infer, count: int, sampler: Sampler | None) -> float:
+def turn(infer: Infer, count: int, sampler: Sampler | None) -> int:
     """The CPU time of a number of inferences, sampled or not: interrupts are in it, and other processes are not."""
     if sampler is not None:
-        sampler.attach()
         sampler.start()
-    infer()  # opening events and buffers leaves caches cold: once in a turn, whatever the rate
     began_ns = time.process_time_ns()
     for _ in range(count):
         infer()
     took_ns = time.process_time_ns() - began_ns
     if sampler is not None:
         sampler.stop()
-        sampler.take()
-        sampler.close()
     return took_ns
 
 
-def compare(name: str, infer: Infer, *, blocks: int) -> None:
-    """Print what each rate adds, and what bare inferences differ by among themselves."""
-    infer()
-    count = max(1, round(TURN_S / min(turn(infer, 1, None) / 1e9 for _ in range(9))))
-    kinds: dict[str, Sampler | None] = {"bare": None, "bare again": None}
-    rates: dict[str, tuple[str, ...]] = {}
-    for period_ns, turns in ((PERIOD_NS, ("", " again")), (LAYERS_PERIOD_NS, ("",))):
-        opened = open_sampler(period_ns)
-        if isinstance(opened, Missing):
-            print(f"{name}: {opened.reason}")
-            return
-        rate = f"{1e9 / period_ns:.0f} a second by {opened[1].value}"
-        rates[rate] = tuple(rate + turn for turn in turns)
-        kinds |= dict.fromkeys(rates[rate], opened[0])
-    rng = random.Random(0)
-    seen: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in range(blocks):
-        for kind in rng.sample(list(kinds), len(kinds)):
-            seen[kind].append(math.log(turn(infer, count, kinds[kind])))
-    plain = _means(seen["bare"], seen["bare again"])
-    said = {
-        rate: [one - bare for one, bare in zip(_means(*(seen[of] for of in turns)), plain, strict=True)]
-        for rate, turns in rates.items()
-    }
-    said["no sampling"] = [one - other for one, other in zip(seen["bare again"], seen["bare"], strict=True)]
-    for rate, logs in said.items():
-        # Ranks: one turn in some hundred meets something else on the CPU, and would decide a mean.
-        print(f"{name}, turns of {count}: {rate} adds {_percent(rank_interval(logs))}", flush=True)
+def compare(name: str, infer: Infer, *, period_ns: int, seconds: float) -> None:
+    """Print what sampling adds, and by what bare inferences differ among themselves."""
+    for _ in range(5):
+        infer()
+    usual_ns = min(turn(infer, 1, None) for _ in range(9))
+    count = max(1, math.ceil(2 * period_ns / usual_ns))
+    opened = open_sampler(period_ns)
+    if isinstance(opened, Missing):
+        print(f"{name}: {opened.reason}")
+        return
+    sampler, by = opened
+    rng, taken = random.Random(0), 0
+    added: list[float] = []
+    null: list[float] = []
+    sampler.attach()
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        took = [0.0] * 3
+        for kind in rng.sample(range(3), 3):
+            took[kind] = math.log(turn(infer, count, sampler if kind == SAMPLED else None))
+        taken += len(sampler.take())
+        added.append(took[SAMPLED] - (took[FIRST] + took[SECOND]) / 2)
+        null.append(took[SECOND] - took[FIRST])
+    sampler.close()
+    print(
+        f"{name}, {len(added)} groups of turns of {count}, {taken / len(added):.1f} samples a sampled turn: "
+        f"{1e9 / period_ns:.0f} a second by {by.value} add {_percent(_interval(added))}; "
+        f"bare turns differ by {_percent(_interval(null))}",
+        flush=True,
+    )
 
 
-def _means(*turns: list[float]) -> list[float]:
-    return [math.fsum(logs) / len(logs) for logs in zip(*turns, strict=True)]
+def _interval(logs: list[float]) -> Maybe[Estimate]:
+    """Of ranks: one turn in some hundred meets something else on the CPU, and would decide a mean."""
+    blocks = [logs[start : start + BLOCK] for start in range(0, len(logs) - BLOCK + 1, BLOCK)]
+    return rank_interval([math.fsum(block) / BLOCK for block in blocks])
 
 
 def _percent(found: Maybe[Estimate]) -> str:
@@ -108,9 +109,10 @@ def programs() -> dict[str, Infer]:
 
 
 def main() -> None:
-    """Compare the rates on one CPU."""
+    """Compare on one CPU."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--blocks", type=int, default=BLOCKS)
+    parser.add_argument("--seconds", type=float, default=50.0, help="of each program")
+    parser.add_argument("--period", type=int, default=PERIOD_NS, metavar="NS", help="CPU time between two samples")
     parser.add_argument("--only", help="of the programs, those whose name has this")
     given = parser.parse_args()
     import torch
@@ -120,7 +122,7 @@ def main() -> None:
     with torch.inference_mode():
         for name, infer in programs().items():
             if given.only is None or given.only in name:
-                compare(name, infer, blocks=given.blocks)
+                compare(name, infer, period_ns=given.period, seconds=given.seconds)
 
 
 if __name__ == "__main__":
