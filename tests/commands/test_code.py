@@ -11,10 +11,13 @@ import pytest
 
 from ironlaw import cli
 from ironlaw.analysis.verdicts.planner import Wanted
+from ironlaw.code import InstructionClass, LoopWork
+from ironlaw.explanation.account import Category, Code
 from ironlaw.measure.recorder import record
 from ironlaw.measure.scripted import Script, ScriptedStage
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import RecordingWriter
+from ironlaw.report.account import code_name
 from ironlaw.running.advice import advise_wanted
 from ironlaw.watcher import Unwatched
 from tests.scripted import own
@@ -87,3 +90,11 @@ def test_pages_hold_bars_a_sortable_table_and_an_icicle_of_each_arm(file: Path, 
     assert "What b executed" in page
     assert "_Unwind_Find_FDE" in page
     assert "| exceptions |" in (tmp_path / "page.md").read_text()
+
+
+def test_a_library_s_name_leaves_room_for_the_function_in_80_columns() -> None:
+    code = Code(
+        object="onnxruntime_pybind11_state.cpython-311-x86_64-linux-gnu.so", name="function at 0xeaad40",
+        category=Category.NORMALIZATION, instructions=InstructionClass.SCALAR, work=LoopWork.ARITHMETIC,
+    )  # fmt: skip
+    assert code_name(code) == "onnxruntime_pybind11_state: function at 0xeaad40"

@@ -115,8 +115,8 @@ def _with_classes(row: CategoryRow, comparison: Comparison) -> str:
 
 
 def code_name(code: Code) -> str:
-    """A piece of code as it is listed: its library without versions, and its symbol in there without its result."""
-    owner = code.object.partition(".so")[0]
+    """A piece of code as it is listed: its library, without versions, and its symbol in there, without its result."""
+    owner = code.object.partition(".so")[0].partition(".cpython-")[0]
     name = code.name.removeprefix("void ")
     return plain(f"{owner}: {name}" if owner else name)
 
