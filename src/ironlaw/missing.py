@@ -20,7 +20,7 @@ class Remedy(Enum):
     FREE_PMU = "free-pmu"  # something else holds the counters
 
 
-class Missing(msgspec.Struct, frozen=True, omit_defaults=True, rename={"reason": "missing"}):
+class Missing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, rename={"reason": "missing"}):
     """A value that is not available, why, and what brings it back where that is known.
 
     In JSON: {"missing": reason}, and "remedy" where there is one.

@@ -163,7 +163,8 @@ def _explained(
 
 
 def _ground(recording: Recording, control: str, controls: int) -> Ground:
-    turns = counted_in_scope(recording, turns_of(recording))
+    gathered = turns_of(recording)
+    turns = counted_in_scope(recording, gathered)
     evidence = Evidence(recording=recording, turns=turns, replicate_s=seconds_a_replicate(recording))
     rows = summarise(recording, turns, [arm.name for arm in recording.plan.arms])
     rows = tuple(replace(row, generation=generation(row, recording)) for row in rows)
@@ -184,7 +185,7 @@ def _ground(recording: Recording, control: str, controls: int) -> Ground:
         samples=samples,
         bench=bench(recording, turns),
         seen=seen,
-        why_untested=reasons_untested(recording),
+        why_untested=reasons_untested(recording, gathered),
     )
 
 

@@ -95,17 +95,22 @@ def _by_arm(recording: Recording) -> dict[str, list[Reading]]:
     return of_arm
 
 
+# Events that bound each other, by name: a recording can hold 100,000 readings.
+_BOUNDED = tuple((f"cycles{suffix}", f"instructions{suffix}") for suffix in ("", ":u", ":k"))
+
+
 def _out_of_bounds(counts: Iterable[Count], cpu_ns: int) -> Missing | None:
     """Why the counts of a turn are not credible: they break physical bounds. Empty if they do not."""
     raw = {count.event: count.raw for count in counts}
-    for suffix in ("", ":u", ":k"):
-        instructions, cycles = raw.get(f"instructions{suffix}"), raw.get(f"cycles{suffix}")
+    for cycles_of, instructions_of in _BOUNDED:
+        cycles = raw.get(cycles_of)
         if cycles is None:
             continue
         if cpu_ns > 0 and cycles > MOST_CYCLES_PER_NS * cpu_ns:
-            return Missing(f"cycles{suffix} read {cycles} in {cpu_ns} ns of CPU time: more than any clock gives")
+            return Missing(f"{cycles_of} read {cycles} in {cpu_ns} ns of CPU time: more than any clock gives")
+        instructions = raw.get(instructions_of)
         if instructions is not None and instructions > MOST_INSTRUCTIONS_PER_CYCLE * cycles:
-            return Missing(f"instructions{suffix} read {instructions} in {cycles} cycles: more than any CPU retires")
+            return Missing(f"{instructions_of} read {instructions} in {cycles} cycles: more than any CPU retires")
     return None
 
 

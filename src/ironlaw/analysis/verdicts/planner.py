@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from ironlaw.analysis.turns import turns_of
+from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.bench import Contribution, provisional
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.arm import Arm
@@ -56,10 +56,13 @@ def parse_wanted(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def called_for(recording: Recording, wanted: Wanted) -> list[Experiment]:
-    """The experiments on single causes that the readings so far call for, planned or not."""
+def called_for(recording: Recording, wanted: Wanted, turns: Mapping[str, ArmTurns] | None = None) -> list[Experiment]:
+    """The experiments on single causes that the readings so far call for, planned or not.
+
+    `turns` are those of the recording, where they were gathered already: that takes longer than everything else here.
+    """
     proposed: list[Experiment] = []
-    for scene in _scenes(recording, wanted):
+    for scene in _scenes(recording, wanted, turns):
         proposed += _called_for_in(scene, recording)
     return list(dict.fromkeys(proposed))
 
@@ -137,11 +140,11 @@ def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
     ]
 
 
-def _scenes(recording: Recording, wanted: Wanted) -> list[_Scene]:
+def _scenes(recording: Recording, wanted: Wanted, given: Mapping[str, ArmTurns] | None = None) -> list[_Scene]:
     """The arms of each phase by all readings. The widest comparison is fixed when the first experiment joins, so that
     it stays the same while replicates are added.
     """
-    turns = turns_of(recording)
+    turns = turns_of(recording) if given is None else given
     seen = observe(recording, turns)
     asked = [seen[arm.name] for arm in recording.plan.asked() if arm.name in seen]
     if len(asked) < 2 or not wanted.causes:

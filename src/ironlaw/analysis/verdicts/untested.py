@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 
+from ironlaw.analysis.turns import ArmTurns
 from ironlaw.analysis.verdicts.planner import Wanted, called_for
 from ironlaw.causes import cause_of
 from ironlaw.experiment import Experiment, Switch
@@ -16,12 +17,12 @@ from ironlaw.recording import Recording
 _MOST_NAMED = 3
 
 
-def reasons_untested(recording: Recording) -> Callable[[Comparison], Missing]:
-    """Gives the reason for a comparison of the recording.
+def reasons_untested(recording: Recording, turns: Mapping[str, ArmTurns]) -> Callable[[Comparison], Missing]:
+    """Gives the reason for a comparison of the recording, whose turns are given.
 
     What the readings call for takes longer to find than everything else of a comparison: it is found once, if asked.
     """
-    called: Callable[[], list[Experiment]] = cache(partial(called_for, recording, Wanted()))
+    called: Callable[[], list[Experiment]] = cache(partial(called_for, recording, Wanted(), turns))
     return partial(_why_untested, recording=recording, called=called)
 
 
