@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -56,7 +56,7 @@ def parse_wanted(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def called_for(recording: Recording, wanted: Wanted, turns: Mapping[str, ArmTurns] | None = None) -> list[Experiment]:
+def called_for(recording: Recording, wanted: Wanted, turns: dict[str, ArmTurns] | None = None) -> list[Experiment]:
     """The experiments on single causes that the readings so far call for, planned or not.
 
     `turns` are those of the recording, where they were gathered already: that takes longer than everything else here.
@@ -140,7 +140,7 @@ def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
     ]
 
 
-def _scenes(recording: Recording, wanted: Wanted, given: Mapping[str, ArmTurns] | None = None) -> list[_Scene]:
+def _scenes(recording: Recording, wanted: Wanted, given: dict[str, ArmTurns] | None = None) -> list[_Scene]:
     """The arms of each phase by all readings. The widest comparison is fixed when the first experiment joins, so that
     it stays the same while replicates are added.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache, partial
 
 from ironlaw.analysis.turns import ArmTurns
@@ -17,7 +17,7 @@ from ironlaw.recording import Recording
 _MOST_NAMED = 3
 
 
-def reasons_untested(recording: Recording, turns: Mapping[str, ArmTurns]) -> Callable[[Comparison], Missing]:
+def reasons_untested(recording: Recording, turns: dict[str, ArmTurns]) -> Callable[[Comparison], Missing]:
     """Gives the reason for a comparison of the recording, whose turns are given.
 
     What the readings call for takes longer to find than everything else of a comparison: it is found once, if asked.
