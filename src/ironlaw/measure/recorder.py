@@ -13,7 +13,6 @@ from typing import Protocol
 
 from ironlaw.arm import Arm
 from ironlaw.circumstance import Circumstance
-from ironlaw.code import CodeSamples
 from ironlaw.errors import BadInput
 from ironlaw.fact import (
     SCHEMA,
@@ -46,8 +45,6 @@ from ironlaw.watcher import Watcher
 # A program of some nanoseconds would be called a million times for that, each call noted: it gets fewer samples.
 CODE_MOST_INFERENCES = 20_000
 MOST_REACHED = 0.99  # the rest is ending
-# What sampling adds is measured in the first sampled replicates: there each turn has as many inferences without it.
-CODE_PLAIN_REPLICATES = 3
 
 
 class Sink(Protocol):
@@ -343,11 +340,10 @@ def _sample_code(run: _Run, replicate: int, size: Dimension) -> None:
     run.watch.turn_to(Activity.SAMPLING)
     run.say("sampling code", replicate + 1)
     random.Random(f"{run.plan.seed}/{replicate}/code").shuffle(arms)
-    sampled = {fact.replicate for fact in run.facts if isinstance(fact, CodeSamples)}
     for arm in arms:
         wanted = round(size.code_s / len(arms) / max(_usual_s(run, arm, replicate), 1e-9))
         inferences = max(1, min(CODE_MOST_INFERENCES, wanted))
-        order = CodeTurn(round=replicate, inferences=inferences, plain=len(sampled) < CODE_PLAIN_REPLICATES)
+        order = CodeTurn(round=replicate, inferences=inferences)
         run.keep(run.stage.code_turn(arm, order))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.analysis.account.difference import account
-from ironlaw.analysis.account.executed import FEWEST_SAMPLES, Sampled
+from ironlaw.analysis.account.executed import FEWEST_OF_REPLICATE, FEWEST_SAMPLES, Sampled
 from ironlaw.code import CodeSamples, CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation.account import Category
 from ironlaw.missing import Missing
@@ -24,14 +24,20 @@ def known(facts: list[CodeSamples]) -> Sampled:
 def test_a_replicate_with_too_few_samples_has_no_shares() -> None:
     facts = [
         samples("control", {"gemm": 100}, replicate=0),
-        samples("control", {"malloc": FEWEST_SAMPLES}, replicate=1),
+        samples("control", {"malloc": FEWEST_OF_REPLICATE}, replicate=1),
     ]
-    facts.append(samples("control", {"norm": FEWEST_SAMPLES - 1}, replicate=2))
+    facts.append(samples("control", {"norm": FEWEST_OF_REPLICATE - 1}, replicate=2))
     found = known(facts)
     assert found.replicates == (0, 1)
-    assert found.executed.samples == 100 + FEWEST_SAMPLES
+    assert found.executed.samples == 100 + FEWEST_OF_REPLICATE
     assert Category.NORMALIZATION not in found.executed.categories
-    few = of("control", facts[2:])
+
+
+def test_few_samples_in_each_of_many_replicates_are_enough_and_in_all_together_are_not() -> None:
+    each = FEWEST_SAMPLES // 2
+    facts = [samples("control", {"gemm": each - 1, "malloc": replicate}, replicate=replicate) for replicate in range(3)]
+    assert known(facts).executed.samples == 3 * each
+    few = of("control", facts[:2])
     assert isinstance(few, Missing)
     assert f"fewer than {FEWEST_SAMPLES} samples" in few.reason
 

@@ -24,7 +24,8 @@ from ironlaw.recording import Recording
 
 Cell = tuple[Category, InstructionClass | None]
 _NUMBERED = re.compile(r"\.\d+$")
-FEWEST_SAMPLES = 30  # of an arm in one replicate, below which a share is too coarse to be one of several
+FEWEST_SAMPLES = 30  # of an arm, below which its shares are too coarse to be read
+FEWEST_OF_REPLICATE = 10  # of an arm in one replicate, below which its share is too coarse to be one of several
 
 _OFF_CPU = Code(
     object="",
@@ -85,9 +86,9 @@ def sampled(recording: Recording, arm: str, turns: ArmTurns | None) -> Maybe[Sam
     found = (
         _replicate(number, members, functions, kernel_share=outside) for number, members in sorted(by_replicate.items())
     )
-    kept = [one for one in found if one.samples >= FEWEST_SAMPLES]
-    if not kept:
-        return Missing(f"fewer than {FEWEST_SAMPLES} samples in each replicate: the inferences were too short")
+    kept = [one for one in found if one.samples >= FEWEST_OF_REPLICATE]
+    if sum(one.samples for one in kept) < FEWEST_SAMPLES:
+        return Missing(f"fewer than {FEWEST_SAMPLES} samples in replicates with {FEWEST_OF_REPLICATE} or more")
     rows = [_by_cell(one.shares) for one in kept]
     cells = tuple(sorted({cell for row in rows for cell in row}, key=_order))
     numbers = tuple(one.number for one in kept)
@@ -207,11 +208,18 @@ def _kernel_share(turns: ArmTurns | None) -> Maybe[float]:
     return kernel / (user + kernel)
 
 
+_NOT_COMPARED = Missing(
+    "this run sampled no turn beside one that was not sampled; benchmarks/README.md has what it adds"
+)
+
+
 def _added(taken: Sequence[CodeSamples]) -> Maybe[Estimate]:
     ratios: dict[int, list[float]] = {}
     for fact in taken:
         if fact.plain_ns > 0:
             ratios.setdefault(fact.replicate, []).append(math.log(fact.wall_ns / fact.plain_ns))
+    if not ratios:
+        return _NOT_COMPARED
     found = t_interval([math.fsum(values) / len(values) for values in ratios.values()])
     return found if isinstance(found, Missing) else found.through(math.expm1)
 

@@ -30,11 +30,12 @@ from ironlaw.situation import FIRST_INTERVAL, Dimension, Situation
 
 # Of the time that is left, what is planned with: starting varies, and a turn cannot be cut.
 USABLE = 0.97
-# Layers may be read, and code sampled, for this share each of what everything else took, but code so long an arm at
-# least: 50 samples, and in the first replicates as long again without it. Where that is used up, a replicate has none.
+# Layers may be read, and code sampled, for these shares of what everything else took, but code so long an arm at
+# least: 25 samples. Where that is used up, a replicate has none. The intervals of the account are over replicates: few
+# samples in each of many are worth more than many in few.
 LAYERS_SHARE = 0.05
-CODE_SHARE = 0.05
-CODE_LEAST_S = 0.3
+CODE_SHARE = 0.07
+CODE_LEAST_S = 0.15
 # What the shortest sweep over layers takes, in inferences of each arm: two turns by the clock, one by either counter.
 LEAST_SWEEP = 12
 # What reading layers, and sampling code, takes the first time beside its turns, an arm: surveys, and resolving symbols.
