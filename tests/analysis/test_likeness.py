@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ironlaw.analysis.agreement import agreements
+from ironlaw.analysis.likeness import LEAST_CHANCE
 from ironlaw.explanation.likeness import Likeness
 from ironlaw.fact import Outputs, kept_places
 from ironlaw.missing import Missing, is_known
 
 RNG = np.random.default_rng(3)
-# Two boxes of pixels and two scores, at three places of eight inputs.
-BOXES = RNG.uniform(0, 300, (8, 3, 2))
-SCORES = RNG.uniform(0.07, 0.08, (8, 3, 2))
+# Two coordinates of boxes in pixels and two scores, at 20 places of eight inputs.
+BOXES = RNG.uniform(0, 300, (8, 20, 2))
+SCORES = RNG.uniform(0.07, 0.08, (8, 20, 2))
 DETECTED = np.concatenate((BOXES, SCORES), axis=2)
 NO_CLASSES = Missing("the outputs are not classes")
 
@@ -39,6 +41,13 @@ def outputs(arm: str, table: NDArray[np.float64], *, inputs: tuple[int, ...] = (
         forms=(table.shape[1:],),
         input_forms=(inputs,),
     )
+
+
+def kept(arm: str, table: NDArray[np.float64], places: Sequence[int]) -> Outputs:
+    """The answers of one output, of which some places were kept."""
+    rows = table.reshape(len(table), -1)[:, places].astype("<f4")
+    data = base64.b64encode(zlib.compress(rows.tobytes())).decode()
+    return replace(outputs(arm, table), shape=rows.shape, data=data)
 
 
 def likeness(control: list[Outputs], changed: list[Outputs]) -> Likeness:
@@ -65,7 +74,7 @@ def test_scores_that_are_all_zero_are_named_although_all_outputs_together_agree(
 
 
 def test_channels_before_positions_are_judged_too() -> None:
-    """As YOLOv8 gives them: 4 channels at 3 places."""
+    """As YOLOv8 gives them: 4 channels at 20 places."""
     turned = np.swapaxes(DETECTED, 1, 2)
     dead = turned.copy()
     dead[:, 3] = 0.075
@@ -82,10 +91,66 @@ def test_a_column_that_is_constant_in_the_control_too_is_not_dead() -> None:
 
 
 def test_few_values_of_a_column_may_be_equal_by_rounding() -> None:
-    few = DETECTED[:2]
+    few = DETECTED[:2, :2]
     dead = few.copy()
     dead[:, :, 2:] = 0
     assert likeness([outputs("fp32", few)], [outputs("int8", dead)]).constant == ()
+
+
+def test_single_positions_of_living_scores_may_be_equal_by_rounding() -> None:
+    """A head of its own for scores, of which most hardly vary: rounding to int8 makes some constant over all inputs."""
+    scores = RNG.uniform(0.2, 0.8, (24, 500, 1)) * np.where(np.arange(500) % 100 == 7, 1e-3, 1)[:, None]
+    rounded = np.round(scores * 255) / 255
+    assert np.ptp(rounded[:, 7]) == 0
+    assert likeness([outputs("fp32", scores)], [outputs("int8", rounded)]).constant == ()
+    (found,) = likeness([outputs("fp32", scores)], [outputs("int8", np.zeros_like(scores))]).constant
+    assert (found.columns, found.size, found.is_last) == ((0,), 1, True)
+
+
+def test_positions_of_which_few_numbers_were_kept_are_not_constant() -> None:
+    """As of a large detector, of whose 400 positions a recording has one number or two."""
+    places = kept_places(400 * 13, 600)
+    wide = np.concatenate((RNG.uniform(0, 300, (24, 400, 4)), RNG.uniform(0.07, 0.08, (24, 400, 9))), axis=2)
+    wide[:, ::50, 4:] = RNG.uniform(0.0751, 0.0752, (24, 8, 9))  # these hardly vary, and all round to 0.075
+    rounded = np.concatenate((wide[..., :4], np.round(wide[..., 4:], 3)), axis=2)
+    kept_scores = {place // 13 for place in places if place % 13 >= 4} - {
+        place // 13 for place in places if place % 13 < 4
+    }
+    assert kept_scores & set(range(0, 400, 50)), "of one such position only scores are kept"
+    assert likeness([kept("fp32", wide, places)], [kept("int8", rounded, places)]).constant == ()
+
+
+def test_a_number_of_a_vector_is_a_column() -> None:
+    vector = RNG.uniform(0, 1, (24, 40))
+    dead = vector.copy()
+    dead[:, 5] = 0.5
+    for form in ((40,), (1, 40)):
+        pair = [outputs(arm, table.reshape(24, *form)) for arm, table in (("fp32", vector), ("int8", dead))]
+        (found,) = likeness(pair[:1], pair[1:]).constant
+        assert (found.columns, found.size) == ((5,), 40)
+
+
+def test_of_more_columns_more_equal_values_are_needed() -> None:
+    """Twelve equal values of two are 1 in 2048, which some of 400 columns are by chance."""
+
+    def constant(columns: int) -> int:
+        vector = RNG.uniform(0, 1, (12, columns))
+        dead = vector.copy()
+        dead[:, 5] = 0.5
+        return len(likeness([outputs("fp32", vector)], [outputs("int8", dead)]).constant)
+
+    assert constant(10) == 1
+    assert constant(400) == 0
+
+
+def test_columns_that_live_are_called_constant_at_most_as_often_as_stated() -> None:
+    """Coarse rounding of columns of which no value is more than half: two values each, at random."""
+    chance = np.random.default_rng(5)
+    runs, named = 600, 0
+    for _ in range(runs):
+        vector = chance.uniform(0, 1, (8, 6))
+        named += bool(likeness([outputs("fp32", vector)], [outputs("int8", np.round(vector))]).constant)
+    assert 0.5 * LEAST_CHANCE < named / runs < LEAST_CHANCE + 3 * math.sqrt(LEAST_CHANCE / runs)
 
 
 def test_equal_answers_agree_in_every_column() -> None:
@@ -117,7 +182,7 @@ def test_outputs_of_another_shape_are_named_with_the_inputs() -> None:
     found = agreements([*control, outputs("int8", DETECTED[:, :2], inputs=(1, 37))], control="fp32")["int8"]
     assert is_known(found["likeness"])
     (one,) = found["likeness"].shapes
-    assert (one.input_forms, one.control, one.given, one.is_fixed) == (((1, 37),), ((3, 4),), ((2, 4),), True)
+    assert (one.input_forms, one.control, one.given, one.is_fixed) == (((1, 37),), ((20, 4),), ((2, 4),), True)
     assert isinstance(found["cosine"], Missing)
     assert "2x4" in found["cosine"].reason
 
@@ -148,15 +213,9 @@ def test_a_part_of_large_outputs_shows_the_same_dead_columns() -> None:
     wide = RNG.uniform(1, 2, (8, 100, 13))
     dead = wide.copy()
     dead[:, :, 4:] = 0
-    places = kept_places(1300, 260)
+    places = kept_places(1300, 520)
 
-    def part(arm: str, table: NDArray[np.float64]) -> Outputs:
-        whole = outputs(arm, table)
-        rows = table.reshape(8, -1)[:, places].astype("<f4")
-        data = base64.b64encode(zlib.compress(rows.tobytes())).decode()
-        return replace(whole, shape=rows.shape, data=data)
-
-    (found,) = likeness([part("fp32", wide)], [part("int8", dead)]).constant
+    (found,) = likeness([kept("fp32", wide, places)], [kept("int8", dead, places)]).constant
     assert found.columns == tuple(range(4, 13))
 
 

@@ -12,7 +12,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from ironlaw.analysis.likeness import FEWEST_VALUES, Pair, likeness, other_shapes
+from ironlaw.analysis.likeness import Pair, likeness, other_shapes
 from ironlaw.explanation.likeness import Likeness, words_of
 from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing, is_known
@@ -30,16 +30,14 @@ class Agreement(TypedDict):
     likeness: Maybe[Likeness]
 
 
-def agreements(outputs: Sequence[Outputs], *, control: str, fewest: int = FEWEST_VALUES) -> dict[str, Agreement]:
-    """Return, for each arm with outputs, how they agree with the control's on the same inputs; columns of `fewest`
-    values at least are judged.
-    """
+def agreements(outputs: Sequence[Outputs], *, control: str) -> dict[str, Agreement]:
+    """Return, for each arm with outputs, how they agree with the control's on the same inputs."""
     by_arm: dict[str, list[Outputs]] = {}
     for fact in outputs:
         by_arm.setdefault(fact.arm, []).append(fact)
     if control not in by_arm:
         return {arm: _nothing(f"{control} gave no outputs to compare with") for arm in by_arm}
-    return {arm: _compare(by_arm[control], facts, fewest) for arm, facts in by_arm.items()}
+    return {arm: _compare(by_arm[control], facts) for arm, facts in by_arm.items()}
 
 
 def divergence(outputs: Sequence[Outputs], *, control: str, changed: str) -> Maybe[float]:
@@ -75,7 +73,7 @@ def _log_shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _compare(control: list[Outputs], changed: list[Outputs], fewest: int) -> Agreement:
+def _compare(control: list[Outputs], changed: list[Outputs]) -> Agreement:
     if control[0].input_digest != changed[0].input_digest:
         return _nothing("it was run on other inputs than the control")
     if odd := other_shapes(control, changed):
@@ -91,7 +89,7 @@ def _compare(control: list[Outputs], changed: list[Outputs], fewest: int) -> Agr
         if isinstance(pair, Missing):
             return _nothing(pair.reason)
         pairs.append(pair)
-    return _agreement(pairs, fewest, is_same=_are_identical(matched, pairs))
+    return _agreement(pairs, is_same=_are_identical(matched, pairs))
 
 
 def _matched(control: list[Outputs], changed: list[Outputs]) -> Maybe[list[tuple[Outputs, Outputs]]]:
@@ -140,7 +138,7 @@ def _are_identical(matched: list[tuple[Outputs, Outputs]], pairs: list[Pair]) ->
     return True
 
 
-def _agreement(pairs: list[Pair], fewest: int, *, is_same: Maybe[bool]) -> Agreement:
+def _agreement(pairs: list[Pair], *, is_same: Maybe[bool]) -> Agreement:
     finite = all(np.isfinite(pair.expected).all() and np.isfinite(pair.given).all() for pair in pairs)
     gap = Missing("an output is not finite")
     has_columns = finite and all(pair.about.forms for pair in pairs)
@@ -154,7 +152,7 @@ def _agreement(pairs: list[Pair], fewest: int, *, is_same: Maybe[bool]) -> Agree
         else gap,
         identical_outputs=is_same,
         not_finite=sum(int((~np.isfinite(pair.given)).sum()) for pair in pairs),
-        likeness=likeness(pairs, fewest=fewest) if has_columns else why_not,
+        likeness=likeness(pairs) if has_columns else why_not,
     )
 
 

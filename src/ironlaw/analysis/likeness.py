@@ -6,6 +6,7 @@ that are all 0 reaches a cosine of 0.99999. Every output and every column is the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,8 +18,12 @@ from ironlaw.explanation.likeness import ByShape, Constant, Likeness, OtherShape
 from ironlaw.fact import Outputs
 from ironlaw.missing import Maybe, Missing
 
-# Fewer values of a column can be equal by rounding alone: as many as the inputs that are few to compare answers on.
-FEWEST_VALUES = 8
+# Values of a column that make its agreement an estimate: of thousands of columns of fewer, the least is an accident.
+FEWEST_VALUES = 64
+# Where no column of an output has as many, as of few inputs: columns of fewer values than this are not judged at all.
+FEWEST_OF_FEW = 8
+# The chance, over all columns of an output, at which one that lives may be called constant.
+LEAST_CHANCE = 0.05
 # Relative to its largest value, the spread of a column that float32 sums give in another order.
 NO_SPREAD = 1e-5
 _Places = NDArray[np.intp]
@@ -49,11 +54,8 @@ def other_shapes(control: Sequence[Outputs], changed: Sequence[Outputs]) -> tupl
     )
 
 
-def likeness(pairs: Sequence[Pair], *, fewest: int = FEWEST_VALUES) -> Likeness:
-    """Collect the evidence that outputs differ. All must be finite and have the shapes of the control's.
-
-    Columns of fewer values than `fewest` are not judged, unless no column has as many: then those that have most are.
-    """
+def likeness(pairs: Sequence[Pair]) -> Likeness:
+    """Collect the evidence that outputs differ. All must be finite and have the shapes of the control's."""
     columns: dict[tuple[int, int | None, int], _Columns] = {}
     by_shape = []
     for pair in pairs:
@@ -64,15 +66,16 @@ def likeness(pairs: Sequence[Pair], *, fewest: int = FEWEST_VALUES) -> Likeness:
             known = float("inf") if isinstance(error, Missing) else error
             worst.append((known, ByShape(input_forms=pair.about.input_forms, output=output, error=error)))
             for axis, index, size in _axes(form, within):
-                columns.setdefault((output, axis, size), _Columns.empty(size)).add(index, sums, places, len(pair.given))
+                column = columns.setdefault((output, axis, size), _Columns.empty(size))
+                column.add(index, sums, places, len(pair.given))
+                if axis is not None:
+                    column.add_chances(_Slices.of(form, axis, within), sums.stuck(places), rows=len(pair.given))
         by_shape += [max(worst, key=lambda one: one[0])[1]] if worst else []
     classes = bool(pairs) and isinstance(pairs[0].about.classes, int)
-    most = max((float(one.count.max()) for (_, axis, _), one in columns.items() if axis is not None), default=0.0)
-    fewest = max(FEWEST_VALUES, min(fewest, int(most)))
     return Likeness(
-        constant=_constant(columns, fewest),
+        constant=_constant(columns),
         by_shape=tuple(by_shape),
-        worst=_worst(columns, fewest, classes=classes),
+        worst=_worst(columns, classes=classes),
     )
 
 
@@ -104,6 +107,38 @@ class _Sums:
             return 0.0
         return float(np.sqrt(noise / signal)) if signal else Missing("the control's are all zero")
 
+    def stuck(self, places: _Places) -> NDArray[np.bool_]:
+        """The numbers that are the same for all inputs in the arm, but not in the control."""
+        low, high, lowest, highest = (end[places] for end in self.ends)
+        varies: NDArray[np.bool_] = high - low > NO_SPREAD * np.maximum(np.abs(low), np.abs(high))
+        return (lowest == highest) & varies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slices:
+    """An output's kept numbers by their index along one axis, and by the indices along all others."""
+
+    index: _Places
+    across: _Places
+    size: int
+    crossing: int  # how many numbers the output has at one index
+    is_only_axis: bool
+
+    @classmethod
+    def of(cls, form: Shape, axis: int, within: _Places) -> _Slices:
+        """The numbers at the places `within` an output, along one of its axes, which is negative."""
+        indices = np.unravel_index(within, form)
+        rest = tuple(size for place, size in enumerate(form) if place != axis + len(form))
+        others = [one for place, one in enumerate(indices) if place != axis + len(form)]
+        across = np.ravel_multi_index(others, rest) if rest else np.zeros(len(within), dtype=np.intp)
+        return cls(
+            index=indices[axis],
+            across=np.asarray(across, dtype=np.intp),
+            size=form[axis],
+            crossing=math.prod(rest),
+            is_only_axis=not rest,
+        )
+
 
 @dataclass(slots=True, kw_only=True)
 class _Columns:
@@ -112,6 +147,8 @@ class _Columns:
     product: Floats
     squares: Floats
     count: Floats
+    ln_equal: Floats
+    ln_rounded: Floats
     lowest: list[Floats] = field(default_factory=list)  # expected, given
     highest: list[Floats] = field(default_factory=list)
 
@@ -122,6 +159,8 @@ class _Columns:
             product=zero.copy(),
             squares=zero.copy(),
             count=zero.copy(),
+            ln_equal=np.full(size, math.log(2)),  # whichever value it is
+            ln_rounded=zero.copy(),
             lowest=[top.copy(), top.copy()],
             highest=[-top, -top],
         )
@@ -137,6 +176,30 @@ class _Columns:
             np.minimum.at(self.lowest[side], index, sums.ends[2 * side][places])
             np.maximum.at(self.highest[side], index, sums.ends[2 * side + 1][places])
 
+    def add_chances(self, slices: _Slices, stuck: NDArray[np.bool_], *, rows: int) -> None:
+        """Add the logarithms of two chances that a column which lives is constant in what was kept.
+
+        `ln_equal`: that all draws from it are one value, if no value is more than half of the column. Where only some
+        of its numbers were kept, the unseen ones may vary: a number is then one draw, over all inputs together.
+
+        `ln_rounded`: that rounding happened to meet all of its numbers, if it meets each as often as the others at the
+        same indices along the other axes. A number that hardly varies in the control is constant after rounding to
+        int8, in an output that lives: few among thousands of positions are. Numbers of an output with one axis have no
+        others at their index; of these only the first chance is known.
+
+        Source: Jeffreys' estimate of a share from counts, (stuck + 1/2) / (all + 1) (Brown, Cai & DasGupta, Statistical
+        Science 16 (2001) 101).
+        """
+        kept = np.bincount(slices.index, minlength=slices.size)
+        draws = np.where(kept == slices.crossing, kept * rows, kept)
+        self.ln_equal -= math.log(2) * draws
+        if slices.is_only_axis:
+            self.ln_rounded[:] = -np.inf
+            return
+        met = np.bincount(slices.across, weights=stuck, minlength=slices.crossing)[slices.across] - stuck
+        others = np.bincount(slices.across, minlength=slices.crossing)[slices.across] - 1
+        self.ln_rounded += np.bincount(slices.index, weights=np.log((met + 0.5) / (others + 1)), minlength=slices.size)
+
     def agreement(self) -> Floats:
         """2 sum(xy) / (sum x^2 + sum y^2) of each column: 1 where equal, 0 where one side is zero.
 
@@ -145,12 +208,15 @@ class _Columns:
         """
         return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
 
-    def constant(self, fewest: int) -> tuple[int, ...]:
-        """The columns of as many values that are constant in the arm but vary in the control by more than rounding."""
+    def constant(self, tests: int) -> tuple[int, ...]:
+        """The columns that are constant in the arm but vary in the control by more than rounding, and by more than
+        chance explains in so many tests.
+        """
         size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
         with np.errstate(invalid="ignore"):
             varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size
-        stuck = (self.lowest[1] == self.highest[1]) & varies & (self.count >= fewest)
+        ln_chance = np.maximum(self.ln_equal, self.ln_rounded) + math.log(tests)
+        stuck = (self.lowest[1] == self.highest[1]) & varies & (ln_chance <= math.log(LEAST_CHANCE))
         return tuple(map(int, np.flatnonzero(stuck)))
 
 
@@ -162,8 +228,14 @@ def _outputs(about: Outputs) -> Iterable[tuple[int, Shape, _Places, _Places]]:
         length = int(np.prod(form, dtype=np.int64))
         places = np.flatnonzero((kept >= start) & (kept < start + length))
         if len(places):
-            yield output, form or (1,), places, kept[places] - start
+            yield output, _without_leading_ones(form), places, kept[places] - start
         start += length
+
+
+def _without_leading_ones(form: Shape) -> Shape:
+    """A shape without axes of one index in front: (1, 384) is a vector; (2000, 1) remains 2000 positions of a score."""
+    first = next((place for place, size in enumerate(form) if size != 1), len(form) - 1)
+    return form[first:] or (1,)
 
 
 def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, int]]:
@@ -174,22 +246,29 @@ def _axes(form: Shape, within: _Places) -> Iterable[tuple[int | None, _Places, i
         yield axis - len(form), index[axis], form[axis]
 
 
-def _constant(columns: dict[tuple[int, int | None, int], _Columns], fewest: int) -> tuple[Constant, ...]:
+def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Constant, ...]:
     """The constant columns of each output, by its last axis, or else by its first."""
+    tests: dict[int, int] = {}
+    for (output, axis, _), column in columns.items():
+        tests[output] = tests.get(output, 0) + (int(np.count_nonzero(column.count)) if axis is not None else 0)
     found: dict[int, Constant] = {}
     for (output, axis, size), column in sorted(columns.items(), key=lambda entry: -(entry[0][1] or -99)):
-        if axis is not None and (stuck := column.constant(fewest)):
+        if axis is not None and (stuck := column.constant(tests[output])):
             made = Constant(output=output, axis=axis, columns=stuck, size=size, is_last=axis == -1)
             found.setdefault(output, made)
     return tuple(found[output] for output in sorted(found))
 
 
-def _worst(columns: dict[tuple[int, int | None, int], _Columns], fewest: int, *, classes: bool) -> Maybe[Worst]:
+def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
     """The output or column that agrees least. Columns of few values and class scores are excluded."""
+    most: dict[int, float] = {}
+    for (output, axis, _), column in columns.items():
+        most[output] = max(most.get(output, 0.0), 0.0 if axis is None else float(column.count.max()))
     found: list[Worst] = []
     for (output, axis, _), column in columns.items():
         if classes and output == 0:
             continue
+        fewest = FEWEST_VALUES if most[output] >= FEWEST_VALUES else FEWEST_OF_FEW
         agreement = np.where((column.count >= fewest) | (axis is None), column.agreement(), np.inf)
         place = int(agreement.argmin())
         if np.isfinite(agreement[place]):

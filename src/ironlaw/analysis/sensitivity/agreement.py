@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 NOISELESS = Missing("the outputs are equal: there is no noise")
 _NO_COLUMNS = Missing("scores of classes are compared by the top one")
-# Of a large output few numbers are kept, of each of its positions perhaps one: where so few are all the same after
-# rounding, no output died.
-_FEWEST_OF_COLUMN = 64
 _EQUAL = 1e-12  # of the signal: noise of float32 sums in another order
 
 
@@ -77,7 +74,7 @@ def _column(given: Given, reference: KeptAnswers | None) -> Maybe[float]:
         )
         for name, data in (("float", reference.data), ("changed", given.kept))
     ]
-    found = agreements(facts, control="float", fewest=_FEWEST_OF_COLUMN)["changed"]["likeness"]
+    found = agreements(facts, control="float")["changed"]["likeness"]
     if isinstance(found, Missing):
         return found
     return _least(found)
