@@ -18,11 +18,11 @@ OUTLIER = 200.0
 SIZED = 1  # the channel of inputs that may be larger
 
 
-def write(path: Path, *, outlier: int | None = None, ignores: int | None = None) -> None:
+def write(path: Path, *, outlier: int | None = None, ignores: int | None = None, also: int | None = None) -> None:
     """Convolutions 1x1 in a row, means over places, as scores of classes.
 
     In the layer `outlier` one channel is very large, and the next layer does not read it; the first layer `ignores` a
-    channel of the input.
+    channel of the input. The layer `also` is a second output.
     """
     rng = np.random.default_rng(7)
     constants, nodes, before = [], [], "input0"
@@ -41,11 +41,13 @@ def write(path: Path, *, outlier: int | None = None, ignores: int | None = None)
         )
         before = f"made{place}"
     nodes.append(helper.make_node("ReduceMean", [before], ["scores"], name="mean", axes=[2, 3], keepdims=0))
+    shape = [1, CHANNELS, SIDE, SIDE]
+    inner = [] if also is None else [helper.make_tensor_value_info(f"made{also}", onnx.TensorProto.FLOAT, shape)]
     graph = helper.make_graph(
         nodes,
         "planted",
         [helper.make_tensor_value_info("input0", onnx.TensorProto.FLOAT, [1, CHANNELS, SIDE, SIDE])],
-        [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, [1, CHANNELS])],
+        [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, [1, CHANNELS]), *inner],
         initializer=constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])

@@ -70,6 +70,44 @@ def test_a_mixture_of_all_layers_in_float_is_the_float_network(sound: OnnxReplay
     assert not np.allclose(sound.mixed(frozenset())(shown)[0], begun.in_float[0], atol=1e-5)
 
 
+def test_an_output_that_does_not_depend_on_a_layer_is_that_of_the_whole_network(tmp_path: Path) -> None:
+    """As the hidden states of a sentence encoder, which its last layer, the pooler, only reads."""
+    made = replayer(tmp_path, images(8, seed=1), also=2)
+    (shown,) = images(1, seed=6)
+    made.open(range(5))
+    begun = made.begin(shown)
+    for place in range(5):
+        flipped = made.flip(place)
+        assert len(flipped.alone) == len(flipped.left_float) == 2
+        is_behind = place > 2
+        assert np.array_equal(flipped.alone[1], begun.in_float[1]) is is_behind
+        assert np.array_equal(flipped.left_float[1], begun.in_int8[1]) is is_behind
+        assert not np.array_equal(flipped.alone[0], begun.in_float[0])
+
+
+def test_a_part_that_cannot_be_optimised_is_replayed_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    made = replayer(tmp_path, images(8, seed=1))
+    (shown,) = images(1, seed=6)
+    made.open([1])
+    made.begin(shown)
+    expected = made.flip(1)
+    begin = onnxruntime.InferenceSession
+
+    def failing(written: bytes, options: onnxruntime.SessionOptions, **rest: object) -> onnxruntime.InferenceSession:
+        if options.graph_optimization_level is onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL:
+            raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("Attempt to replace the existing tensor")
+        return begin(written, options, **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", failing)
+    made.open([1])
+    made.begin(shown)
+    np.testing.assert_allclose(made.flip(1).alone[0], expected.alone[0], atol=0.01)
+
+
 def test_the_last_layer_alone_is_what_its_own_output_is(sound: OnnxReplayer) -> None:
     (shown,) = images(1, seed=6)
     sound.open([4])

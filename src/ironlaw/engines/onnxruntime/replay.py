@@ -46,10 +46,12 @@ class OnnxReplayer:
         naming = Naming(ready)
         self.sites = tuple(self._site(one, naming) for one in self._quantized)
         self._all = frozenset(self._mixing.decisions.nodes)
-        self.at_once = max(1, MOST_BYTES // (2 * max(1, float_file.stat().st_size)))
+        self.at_once = max(1, int(MOST_BYTES // (2 * max(1.0, self._mean_bytes()))))
         self._parts: dict[int, tuple[_Opened, _Opened]] = {}
         self._in_float: dict[str, Any] = {}
         self._in_int8: dict[str, Any] = {}
+        self._answers: tuple[list[Any], list[Any]] = [], []  # of the float network and of the int8 one
+        self._reached: dict[int, list[int]] = {}  # by site, the outputs that depend on it
         self._states: tuple[_Opened, _Opened] | None = None
 
     def _site(self, one: QuantizedNode, naming: Naming) -> ReplaySite:
@@ -85,8 +87,11 @@ class OnnxReplayer:
         for place in places:
             one = self._quantized[place]
             nodes, own = self._mixing.behind(one.node), self._own(one)
-            alone = self._mixing.part(frozenset({one.node.name}), nodes, [own, *self._mixing.outputs])
-            others = self._mixing.part(self._all - {one.node.name}, nodes, self._mixing.outputs)
+            given = {name for node in nodes for name in node.output}
+            self._reached[place] = [at for at, name in enumerate(self._mixing.outputs) if name in given]
+            wanted = [self._mixing.outputs[at] for at in self._reached[place]]
+            alone = self._mixing.part(frozenset({one.node.name}), nodes, [own, *wanted])
+            others = self._mixing.part(self._all - {one.node.name}, nodes, wanted)
             self._parts[place] = self._session(alone), self._session(others)
             fed |= dict.fromkeys((*alone.feeds, own, *one.activations.values()))
         inputs = set(self._places)
@@ -96,6 +101,13 @@ class OnnxReplayer:
             self._session(self._mixing.part(frozenset(), nodes, self._mixing.outputs, inner)),
             self._session(self._mixing.part(self._all, nodes, self._mixing.outputs, inner)),
         )
+
+    def _mean_bytes(self) -> float:
+        """The bytes of float weights in a part, over all sites: tables that are read before them are in none."""
+        sizes = {name: one.ByteSize() for name, one in self._mixing.ready.constants.items()}
+        parts = [self._mixing.behind(one.node) for one in self._quantized]
+        read = ({name for node in nodes for name in node.input} for nodes in parts)
+        return sum(sizes.get(name, 0) for names in read for name in names) / len(parts)
 
     def _own(self, one: QuantizedNode) -> str:
         return one.gives or str(one.node.output[0])
@@ -112,6 +124,7 @@ class OnnxReplayer:
             kept.update(given)
             kept.update(zip(session.part.gives[count:], outputs[count:], strict=True))
             answers.append(outputs[:count])
+        self._answers = answers[0], answers[1]
         return Begun(in_float=answers[0], in_int8=answers[1])
 
     def flip(self, place: int) -> Flipped:
@@ -121,9 +134,14 @@ class OnnxReplayer:
         return Flipped(
             own_float=self._in_float[self._own(self._quantized[place])],
             own_int8=own,
-            alone=answers,
-            left_float=others.run(self._in_int8),
+            alone=self._with_others(place, answers, self._answers[0]),
+            left_float=self._with_others(place, others.run(self._in_int8), self._answers[1]),
         )
+
+    def _with_others(self, place: int, answers: list[Any], rest: list[Any]) -> list[Any]:
+        """All outputs: those that depend on a site, and the rest of a whole network's."""
+        found = dict(zip(self._reached[place], answers, strict=True))
+        return [found.get(at, one) for at, one in enumerate(rest)]
 
     def value_of(self, step: Rounding) -> Any:
         """The values of a tensor in the float network."""
@@ -145,18 +163,15 @@ class _Opened:
 
     def __init__(self, part: Subgraph, threads: int) -> None:
         import onnxruntime
+        from onnxruntime import GraphOptimizationLevel as Level
 
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what it raises becomes the reason why nothing is replayed
-        options.intra_op_num_threads = threads
-        # Of a hundred sessions each has threads of its own, which would spin for work while another one runs.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            part.model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=REQUANTIZING,
-        )
+        written = part.model.SerializeToString()
+        try:
+            self._session = _inference_session(written, threads, Level.ORT_ENABLE_ALL)
+        except onnxruntime.capi.onnxruntime_pybind11_state.Fail:
+            # Its transformers fail for some parts of a graph ("Attempt to replace the existing tensor"), as behind a
+            # quantized mask of attention. As it is written the part gives the same numbers, but for the order of sums.
+            self._session = _inference_session(written, threads, Level.ORT_DISABLE_ALL)
         self.part = Subgraph(model=None, feeds=part.feeds, gives=part.gives)
 
     def run(self, values: dict[str, Any]) -> list[Any]:
@@ -164,3 +179,18 @@ class _Opened:
         distinct = list(dict.fromkeys(self.part.gives))
         found = dict(zip(distinct, self._session.run(distinct, {n: values[n] for n in self.part.feeds}), strict=True))
         return [found[name] for name in self.part.gives]
+
+
+def _inference_session(written: bytes, threads: int, level: Any) -> Any:
+    """A session of a serialized graph, optimised as far as a level allows."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it raises becomes the reason why nothing is replayed
+    options.graph_optimization_level = level
+    options.intra_op_num_threads = threads
+    # Of a hundred sessions each has threads of its own, which would spin for work while another one runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(
+        written, options, providers=["CPUExecutionProvider"], disabled_optimizers=REQUANTIZING
+    )
