@@ -111,7 +111,8 @@ class _Sums:
         """The numbers that are the same for all inputs in the arm, but not in the control."""
         low, high, lowest, highest = (end[places] for end in self.ends)
         varies: NDArray[np.bool_] = high - low > NO_SPREAD * np.maximum(np.abs(low), np.abs(high))
-        return (lowest == highest) & varies
+        is_stuck: NDArray[np.bool_] = (lowest == highest) & varies
+        return is_stuck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

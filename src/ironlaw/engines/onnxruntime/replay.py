@@ -104,7 +104,7 @@ class OnnxReplayer:
 
     def _mean_bytes(self) -> float:
         """The bytes of float weights in a part, over all sites: tables that are read before them are in none."""
-        sizes = {name: one.ByteSize() for name, one in self._mixing.ready.constants.items()}
+        sizes = {name: int(one.ByteSize()) for name, one in self._mixing.ready.constants.items()}
         parts = [self._mixing.behind(one.node) for one in self._quantized]
         read = ({name for node in nodes for name in node.input} for nodes in parts)
         return sum(sizes.get(name, 0) for names in read for name in names) / len(parts)
