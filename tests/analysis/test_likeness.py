@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ironlaw.analysis.agreement import agreements
-from ironlaw.analysis.likeness import LEAST_CHANCE
+from ironlaw.analysis.likeness import SIGNIFICANCE
 from ironlaw.explanation.likeness import Likeness
 from ironlaw.fact import Outputs, kept_places
 from ironlaw.missing import Missing, is_known
@@ -131,7 +131,7 @@ def test_a_number_of_a_vector_is_a_column() -> None:
 
 
 def test_of_more_columns_more_equal_values_are_needed() -> None:
-    """Twelve equal values of two are 1 in 2048, which some of 400 columns are by chance."""
+    """Twelve equal values of two are 1 in 2048, which some of 400 columns are at random."""
 
     def constant(columns: int) -> int:
         vector = RNG.uniform(0, 1, (12, columns))
@@ -145,12 +145,12 @@ def test_of_more_columns_more_equal_values_are_needed() -> None:
 
 def test_columns_that_live_are_called_constant_at_most_as_often_as_stated() -> None:
     """Coarse rounding of columns of which no value is more than half: two values each, at random."""
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     runs, named = 600, 0
     for _ in range(runs):
-        vector = chance.uniform(0, 1, (8, 6))
+        vector = rng.uniform(0, 1, (8, 6))
         named += bool(likeness([outputs("fp32", vector)], [outputs("int8", np.round(vector))]).constant)
-    assert 0.5 * LEAST_CHANCE < named / runs < LEAST_CHANCE + 3 * math.sqrt(LEAST_CHANCE / runs)
+    assert 0.5 * SIGNIFICANCE < named / runs < SIGNIFICANCE + 3 * math.sqrt(SIGNIFICANCE / runs)
 
 
 def test_equal_answers_agree_in_every_column() -> None:

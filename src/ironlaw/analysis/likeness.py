@@ -22,8 +22,8 @@ from ironlaw.missing import Maybe, Missing
 FEWEST_VALUES = 64
 # Where no column of an output has as many, as of few inputs: columns of fewer values than this are not judged at all.
 FEWEST_OF_FEW = 8
-# The chance, over all columns of an output, at which one that lives may be called constant.
-LEAST_CHANCE = 0.05
+# The probability, over all columns of an output, with which a live one may be called constant.
+SIGNIFICANCE = 0.05
 # Relative to its largest value, the spread of a column that float32 sums give in another order.
 NO_SPREAD = 1e-5
 _Places = NDArray[np.intp]
@@ -69,7 +69,7 @@ def likeness(pairs: Sequence[Pair]) -> Likeness:
                 column = columns.setdefault((output, axis, size), _Columns.empty(size))
                 column.add(index, sums, places, len(pair.given))
                 if axis is not None:
-                    column.add_chances(_Slices.of(form, axis, within), sums.stuck(places), rows=len(pair.given))
+                    column.add_probabilities(_Slices.of(form, axis, within), sums.stuck(places), rows=len(pair.given))
         by_shape += [max(worst, key=lambda one: one[0])[1]] if worst else []
     classes = bool(pairs) and isinstance(pairs[0].about.classes, int)
     return Likeness(
@@ -177,8 +177,8 @@ class _Columns:
             np.minimum.at(self.lowest[side], index, sums.ends[2 * side][places])
             np.maximum.at(self.highest[side], index, sums.ends[2 * side + 1][places])
 
-    def add_chances(self, slices: _Slices, stuck: NDArray[np.bool_], *, rows: int) -> None:
-        """Add the logarithms of two chances that a column which lives is constant in what was kept.
+    def add_probabilities(self, slices: _Slices, stuck: NDArray[np.bool_], *, rows: int) -> None:
+        """Add the logarithms of the probabilities, in two ways, that a live column is constant in what was kept.
 
         `ln_equal`: that all draws from it are one value, if no value is more than half of the column. Where only some
         of its numbers were kept, the unseen ones may vary: a number is then one draw, over all inputs together.
@@ -186,7 +186,7 @@ class _Columns:
         `ln_rounded`: that rounding happened to meet all of its numbers, if it meets each as often as the others at the
         same indices along the other axes. A number that hardly varies in the control is constant after rounding to
         int8, in an output that lives: few among thousands of positions are. Numbers of an output with one axis have no
-        others at their index; of these only the first chance is known.
+        others at their index; of these only the first is known.
 
         Source: Jeffreys' estimate of a share from counts, (stuck + 1/2) / (all + 1) (Brown, Cai & DasGupta, Statistical
         Science 16 (2001) 101).
@@ -211,13 +211,13 @@ class _Columns:
 
     def constant(self, tests: int) -> tuple[int, ...]:
         """The columns that are constant in the arm but vary in the control by more than rounding, and by more than
-        chance explains in so many tests.
+        coincidence explains in that many tests.
         """
         size = np.maximum(np.abs(self.lowest[0]), np.abs(self.highest[0]))
         with np.errstate(invalid="ignore"):
             varies = self.highest[0] - self.lowest[0] > NO_SPREAD * size
-        ln_chance = np.maximum(self.ln_equal, self.ln_rounded) + math.log(tests)
-        stuck = (self.lowest[1] == self.highest[1]) & varies & (ln_chance <= math.log(LEAST_CHANCE))
+        ln_p = np.maximum(self.ln_equal, self.ln_rounded) + math.log(tests)
+        stuck = (self.lowest[1] == self.highest[1]) & varies & (ln_p <= math.log(SIGNIFICANCE))
         return tuple(map(int, np.flatnonzero(stuck)))
 
 
