@@ -157,7 +157,7 @@ def show(folder: Path) -> None:
         f"ironlaw: {math.exp(own['ln']):.3f}x, ±{own['half']:.2%}, "
         f"{own['replicates']} replicates with a control arm beside in {own['took_s']:.0f} s"
     )
-    print(f"pyperf's is {found.half_width / own['half']:.1f} times as wide (wanted: 3)")
+    print(f"pyperf's is {found.half_width / own['half']:.1f} times as wide (wanted: 5)")
     if "covariate" in own:
         half = own["adjusted_half"]
         print(f"ironlaw at the mean of {own['covariate']}: ±{half:.2%}, {found.half_width / half:.1f} times")
