@@ -34,10 +34,10 @@ def test_a_replicate_with_too_few_samples_has_no_shares() -> None:
 
 
 def test_few_samples_in_each_of_many_replicates_are_enough_and_in_all_together_are_not() -> None:
-    each = FEWEST_SAMPLES // 2
+    each = FEWEST_OF_REPLICATE + 3
     facts = [samples("control", {"gemm": each - 1, "malloc": replicate}, replicate=replicate) for replicate in range(3)]
     assert known(facts).executed.samples == 3 * each
-    few = of("control", facts[:2])
+    few = of("control", facts[:1])
     assert isinstance(few, Missing)
     assert f"fewer than {FEWEST_SAMPLES} samples" in few.reason
 

@@ -24,7 +24,7 @@ from ironlaw.recording import Recording
 
 Cell = tuple[Category, InstructionClass | None]
 _NUMBERED = re.compile(r"\.\d+$")
-FEWEST_SAMPLES = 30  # of an arm, below which its shares are too coarse to be read
+FEWEST_SAMPLES = 20  # of an arm, below which its shares are too coarse to be read
 FEWEST_OF_REPLICATE = 10  # of an arm in one replicate, below which its share is too coarse to be one of several
 
 _OFF_CPU = Code(
