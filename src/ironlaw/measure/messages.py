@@ -113,11 +113,10 @@ class ReplayLayers(msgspec.Struct, tag="replay", frozen=True):
 
 
 class CodeTurn(msgspec.Struct, tag="code", frozen=True):
-    """Run inferences while the arm's threads are sampled; with `plain` as many that are not."""
+    """Run inferences while the arm's threads are sampled."""
 
     round: int
     inferences: int
-    plain: bool = False
 
 
 Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | SurveyLayers | LayerTurn | CodeTurn | ReplayLayers

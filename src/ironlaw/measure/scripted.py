@@ -294,7 +294,7 @@ class ScriptedStage:
         """Samples drawn from the stated sites, as many as the stated time gives."""
         law = self._law(arm)
         wall_ns = round(law.cpu_s() / law.utilisation * math.exp(self._own_noise[arm.name]) * order.inferences * 1e9)
-        self._now_s += wall_ns / 1e9 * (2 if order.plain else 1)
+        self._now_s += wall_ns / 1e9
         taken = round(wall_ns / PERIOD_NS)
         weights = [site.count for site in law.code]
         drawn = Counter(self._rng.choices(range(len(law.code)), weights, k=taken)) if law.code else Counter()
@@ -305,7 +305,7 @@ class ScriptedStage:
             round=order.round,
             inferences=order.inferences,
             wall_ns=wall_ns,
-            plain_ns=wall_ns if order.plain else 0,
+            plain_ns=0,
             cpu_ns=wall_ns,
             period_ns=PERIOD_NS,
             by=SampledBy.CPU_CLOCK,

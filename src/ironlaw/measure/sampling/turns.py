@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ironlaw.code import CodeSamples, SampledBy
-from ironlaw.laws import MOST
 from ironlaw.machine.process_clock import cpu_ns_by_thread
 from ironlaw.measure.messages import CodeTurn
 from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
@@ -74,33 +73,26 @@ class CodeReader:
         if self.sampler is None:
             self.sampler = open_sampler()
         if isinstance(self.sampler, Missing):
-            return self._fact(order, plain_ns=0, wall_ns=0, cpu_ns=0, threads=1, sites=self.sampler)
+            return self._fact(order, wall_ns=0, cpu_ns=0, threads=1, sites=self.sampler)
         sampler, by = self.sampler
         run_plain(self.program, inputs[:1])  # the caches and predictors are those of this arm again
-        plain_ns, most_ns = 0, MOST_NS
-        if order.plain and order.round % 2 == 0:
-            plain_ns, done = run_within(self.program, inputs, most_ns)
-            inputs, most_ns = inputs[:done], MOST  # as many sampled
         sampler.attach()
         try:
             before, began_ns = cpu_ns_by_thread(), time.process_time_ns()
             sampler.start()
             try:
-                wall_ns, done = run_within(self.program, inputs, most_ns)
+                wall_ns, done = run_within(self.program, inputs, MOST_NS)
             finally:
                 sampler.stop()
             after, cpu_ns = cpu_ns_by_thread(), time.process_time_ns() - began_ns
             samples = sampler.take()
         finally:
             sampler.close()
-        if order.plain and order.round % 2 == 1:
-            plain_ns = run_plain(self.program, inputs[:done])
         spent = {thread: after[thread] - before.get(thread, 0) for thread in after}
         reached = sum(spent.get(thread, 0) for thread in sampler.threads)
         sites = self.resolver.resolve(samples, caller=os.getpid())
         return self._fact(
-            CodeTurn(round=order.round, inferences=done, plain=order.plain),
-            plain_ns=plain_ns,
+            CodeTurn(round=order.round, inferences=done),
             wall_ns=wall_ns,
             cpu_ns=cpu_ns,
             unsampled_ns=0 if sampler.inherits else max(0, cpu_ns - reached),
@@ -118,6 +110,7 @@ class CodeReader:
             replicate=self.replicate,
             round=order.round,
             inferences=order.inferences,
+            plain_ns=0,
             period_ns=sampler.period_ns if sampler else PERIOD_NS,
             kernel_seen=sampler.kernel if sampler else False,
             lost=sampler.lost if sampler else 0,
