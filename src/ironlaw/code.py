@@ -39,9 +39,10 @@ class LoopWork(Enum):
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
     MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
     RUNNING_MEAN = "running-mean"  # divides by a counter: Welford's mean and variance
+    BYTE_TABLE = "byte-table"  # sums or divides floating-point numbers that bytes select in a table: a softmax of bytes
     CONVERSION = "conversion"  # between number formats
     ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
-    MOVE = "move"  # loads, stores and shuffles of vectors alone
+    MOVE = "move"  # loads, stores and shuffles of vectors alone; in general-purpose registers, from array to array
     CONTROL = "control"  # general-purpose registers alone
     UNKNOWN = "unknown"
 

@@ -14,7 +14,13 @@ LEAST_SUBNORMAL_SHARE = 1e-4
 _VALUES = "input"  # the factor that changes nothing but values
 _NORMAL = 1.96  # the 97.5 % point of the normal distribution, for the counting error of a share
 _LEAST_RATIO = 1.5  # an assist takes some hundred cycles; noise of a few samples is less
-_COMPUTES = (LoopWork.MULTIPLY_ADD, LoopWork.ARITHMETIC, LoopWork.CONVERSION, LoopWork.RUNNING_MEAN)
+_COMPUTES = (
+    LoopWork.MULTIPLY_ADD,
+    LoopWork.ARITHMETIC,
+    LoopWork.CONVERSION,
+    LoopWork.RUNNING_MEAN,
+    LoopWork.BYTE_TABLE,
+)
 _NO_NUMBERS = (InstructionClass.INTEGER, InstructionClass.UNKNOWN)
 
 

@@ -65,3 +65,19 @@ def test_code_of_llama_cpp_has_its_category_in_any_package(name: str, symbol: st
         mode=SampleMode.USER, count=1,
     )  # fmt: skip
     assert category_of(site) is category
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "category"),
+    [
+        ("[generated]", "jit_amx_tilerelease_t", Category.MATRIX),
+        ("[generated]", "jit_uni_reduce_kernel_f32", Category.ELEMENTWISE),
+        ("libhwloc.so.15", "hwloc_bitmap_isincluded", Category.FRAMEWORK),
+    ],
+)
+def test_what_an_engine_runs_beside_its_kernels_has_a_category(name: str, symbol: str, category: Category) -> None:
+    site = CodeSite(
+        object=name, symbol=symbol, offset=0, instructions=InstructionClass.AMX, work=LoopWork.MOVE,
+        mode=SampleMode.USER, count=1,
+    )  # fmt: skip
+    assert category_of(site) is category

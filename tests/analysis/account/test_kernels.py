@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.explanation.account import Category
@@ -43,6 +45,17 @@ def test_in_a_stripped_library_the_function_decides_and_not_the_distance() -> No
     assert found(kernel, same, other) == [Category.KERNELS, Category.KERNELS, Category.REORDER]
 
 
+def test_a_function_that_seldom_multiplies_is_no_kernel() -> None:
+    """A tenth of its samples at least: fewer, and it does something else besides."""
+    products = replace(site(0x1000, LoopWork.MULTIPLY_ADD, name=ORT, function=0x1000), count=10)
+
+    def moves(count: int) -> Category:
+        return found(products, replace(site(0x1100, LoopWork.MOVE, name=ORT, function=0x1000), count=count))[1]
+
+    assert moves(90) is Category.KERNELS
+    assert moves(91) is Category.REORDER
+
+
 def test_assembly_without_an_entry_goes_by_distance() -> None:
     kernel = site(0x193C97B, LoopWork.INTEGER_MULTIPLY_ADD, name=ORT, kind=InstructionClass.VNNI)
     near = site(0x193BB1E, LoopWork.CONVERSION, name=ORT)
@@ -81,6 +94,25 @@ def test_a_hot_scalar_function_of_a_stripped_library_is_not_called_framework() -
     hot = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SCALAR)
     calls = site(0x900, LoopWork.CONTROL, name=ORT, function=0x880, kind=InstructionClass.INTEGER)
     assert found(hot, calls) == [Category.OTHER, Category.FRAMEWORK]
+
+
+def test_a_scalar_function_with_few_of_the_samples_is_not_hot() -> None:
+    """Two in a hundred, or it is called framework as the code around kernels is."""
+
+    def scalar(count: int, others: int) -> Category:
+        work = site(0x100, LoopWork.CONVERSION, name=ORT, function=0x80, kind=InstructionClass.SCALAR)
+        products = site(0x900, LoopWork.MULTIPLY_ADD, name=ORT, function=0x880)
+        return found(replace(work, count=count), replace(products, count=others))[0]
+
+    assert scalar(2, 98) is Category.OTHER
+    assert scalar(2, 99) is Category.FRAMEWORK
+
+
+def test_a_softmax_of_bytes_and_a_selection_of_bytes_are_named_by_their_loops() -> None:
+    """QLinearSoftmax had 19 % of an int8 MiniLM's samples, QLinearWhere 12 %; neither has a name."""
+    softmax = site(0x100, LoopWork.BYTE_TABLE, name=ORT, function=0x80, kind=InstructionClass.SCALAR)
+    where = site(0x900, LoopWork.MOVE, name=ORT, function=0x880, kind=InstructionClass.INTEGER)
+    assert found(softmax, where) == [Category.NORMALIZATION, Category.REORDER]
 
 
 def test_thread_local_variables_are_looked_up_by_python_where_it_calls_out_the_most() -> None:

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.analysis.account.categories import category_of_operator
-from ironlaw.analysis.account.operators import functions_by_operator, judged
+from ironlaw.analysis.account.operators import category_of_operator, functions_by_operator, judged
 from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampledBy, SampleMode
 from ironlaw.explanation.account import Category
 from ironlaw.layer import LayerCall, LayerCode, LayerGraph

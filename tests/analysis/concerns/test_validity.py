@@ -89,29 +89,60 @@ def test_census_of_a_sound_arm_is_complete() -> None:
     assert set(SOUND_CENSUS) == set(SOUND.census)
 
 
-def beyond_cap(kind: InstructionClass, *, symbol: str, cap: str = "avx2") -> list[str]:
-    """What is said of an arm with a cap whose samples are of that class, in code of that name."""
-    name = f"fp32+isa={cap}"
-    site = CodeSite(
-        object="libtorch_cpu.so", symbol=symbol, offset=0, instructions=kind, work=LoopWork.MULTIPLY_ADD,
-        mode=SampleMode.USER, count=ENOUGH_MULTIPLYING,
-    )  # fmt: skip
-    samples = CodeSamples(
+def sampled(name: str, *sites: CodeSite) -> CodeSamples:
+    """One turn with these samples."""
+    return CodeSamples(
         arm=name, replicate=0, round=0, inferences=1, wall_ns=10**9, plain_ns=0, cpu_ns=10**9, period_ns=5 * 10**6,
-        by=SampledBy.CPU_CLOCK, sites=(site,),
+        by=SampledBy.CPU_CLOCK, sites=sites,
     )  # fmt: skip
+
+
+def multiplying(kind: InstructionClass, count: int, *, symbol: str = "mkl_blas_avx512_sgemm_kernel") -> CodeSite:
+    """Samples in a loop that multiplies and adds floating-point numbers."""
+    return CodeSite(
+        object="libtorch_cpu.so", symbol=symbol, offset=0, instructions=kind, work=LoopWork.MULTIPLY_ADD,
+        mode=SampleMode.USER, count=count,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [ENOUGH_MULTIPLYING - 1, ENOUGH_MULTIPLYING])
+def test_enough_samples_in_float_accuse_an_arm_called_int8_whose_operators_are_unknown(count: int) -> None:
+    blind = replace(SOUND, checks={}, census={})
+    recording = recorded((own("a"), own("my-int8")), Script(arms={"a": blind, "my-int8": blind}), replicates=3)
+    samples = sampled("my-int8", multiplying(InstructionClass.AVX512, count))
+    found = [one.text for one in explain(replace(recording, code_samples=(samples,))).concerns]
+    said = "computed in floating point: of 100 samples that multiply and add, 0 do so in integers"
+    accused = [text for text in found if "computed in floating point" in text]
+    assert [said in text for text in accused] == ([True] if count >= ENOUGH_MULTIPLYING else [])
+
+
+def beyond_cap(*sites: CodeSite, cap: str = "avx2") -> list[str]:
+    """What is said of an arm with a cap that has these samples."""
+    name = f"fp32+isa={cap}"
     recording = recorded((Arm.of("fp32"), Arm.of(name)), Script(arms={"fp32": SOUND, name: SOUND}), replicates=3)
-    found = explain(replace(recording, code_samples=(samples,))).concerns
+    found = explain(replace(recording, code_samples=(sampled(name, *sites),))).concerns
     return [one.text for one in found if one.slug == "unequal-arms"]
 
 
 def test_a_cap_that_the_executed_instructions_disprove_is_named() -> None:
-    kernel, copy = "mkl_blas_avx512_sgemm_kernel_nocopy_NN_b0", "memcpy"
-    assert beyond_cap(InstructionClass.AVX512, symbol=kernel) == [
+    def all_of(kind: InstructionClass) -> CodeSite:
+        return multiplying(kind, ENOUGH_MULTIPLYING)
+
+    assert beyond_cap(all_of(InstructionClass.AVX512)) == [
         "runs with isa=avx2, and 100 % of its kernels' samples execute avx512: the cap did not take"
     ]
-    assert beyond_cap(InstructionClass.AVX2, symbol=kernel) == []
-    assert beyond_cap(InstructionClass.AVX512, symbol=copy) == [], "the C library knows no cap"
-    assert beyond_cap(InstructionClass.AVX512, symbol=kernel, cap="avx512") == []
-    assert len(beyond_cap(InstructionClass.VNNI, symbol=kernel, cap="avx512")) == 1
-    assert len(beyond_cap(InstructionClass.AMX, symbol=kernel, cap="avx512_vnni")) == 1
+    assert beyond_cap(all_of(InstructionClass.AVX2)) == []
+    copy = multiplying(InstructionClass.AVX512, ENOUGH_MULTIPLYING, symbol="memcpy")
+    assert beyond_cap(copy) == [], "the C library knows no cap"
+    assert beyond_cap(all_of(InstructionClass.AVX512), cap="avx512") == []
+    assert len(beyond_cap(all_of(InstructionClass.VNNI), cap="avx512")) == 1
+    assert len(beyond_cap(all_of(InstructionClass.AMX), cap="avx512_vnni")) == 1
+
+
+def test_few_samples_disprove_no_cap() -> None:
+    assert beyond_cap(multiplying(InstructionClass.AVX512, ENOUGH_MULTIPLYING - 1)) == []
+    below = multiplying(InstructionClass.AVX2, ENOUGH_MULTIPLYING)
+    assert beyond_cap(multiplying(InstructionClass.AVX512, 2), below) == [], "two may be decoded wrongly"
+    assert len(beyond_cap(multiplying(InstructionClass.AVX512, 3), below)) == 1
+    many = multiplying(InstructionClass.AVX2, 4 * ENOUGH_MULTIPLYING)
+    assert beyond_cap(multiplying(InstructionClass.AVX512, 3), many) == [], "less than one in a hundred"

@@ -34,6 +34,18 @@ def test_columns_of_equal_spread_share_it_up_to_three_times_their_own_degrees() 
     assert simultaneous_half_widths(values, known) == pytest.approx(expected)
 
 
+def test_columns_whose_spreads_differ_add_the_degrees_that_their_scatter_leaves_them() -> None:
+    """The logarithms of the ratios scatter by pi^2/3 = trigamma(1) + trigamma(1): one for the columns' own 2 degrees,
+    one for 2 of the others. Their mean is 0, and so is that of the ratio which all are around: digamma(1) is added and
+    taken away again.
+    """
+    known = np.array([1.0, 2.0, 5.0, 10.0])
+    ratios = np.exp(np.array([-1.0, -1.0, 1.0, 1.0]) * np.pi / 2)
+    values = np.array([-1.0, 0.0, 1.0])[:, None] * np.sqrt(3 * ratios) * known
+    expected = t.ppf(1 - 0.025 / 4, 4) * np.sqrt((2 * 1.0 + 2 * ratios) / 4) * known
+    assert simultaneous_half_widths(values, known) == pytest.approx(expected)
+
+
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(
     st.integers(2, 8).flatmap(

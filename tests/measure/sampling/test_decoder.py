@@ -46,6 +46,32 @@ X86 = {
     "vmovups ymm": ("c5fc1006 c5fc1107", InstructionClass.AVX2, LoopWork.MOVE),
     "vcvtps2dq zmm": ("62f17d485bc1", InstructionClass.AVX512, LoopWork.CONVERSION),
     "add": ("4801f8", InstructionClass.INTEGER, LoopWork.CONTROL),
+    # Numbers that bytes select in a table: summed, divided, and neither; by words, the table is no table of bytes.
+    "movzx addss": ("0fb608 4883c001 f3410f58048f", InstructionClass.SCALAR, LoopWork.BYTE_TABLE),
+    "movzx movss addss": ("0fb608 f3410f100c8f f30f58c1", InstructionClass.SCALAR, LoopWork.BYTE_TABLE),
+    "movzx cvtss2sd mulsd divsd": (
+        "0fb65500 660fefc0 f3410f5a0497 f20f59442408 f20f5e442410", InstructionClass.SCALAR, LoopWork.BYTE_TABLE,
+    ),
+    "movzx movss mulss": ("0fb65500 f3410f100497 f30f59c1", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "movzx addss of bytes": ("0fb608 4883c001 f3410f58040f", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "movzx of words addss": ("0fb708 4883c002 f3410f58048f", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "mov addss": ("8b08 4883c004 f3410f58048f", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "movzx, then another number": ("0fb608 4889f9 f3410f58048f", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
+    "movzx movss, then another number": (
+        "0fb608 f3410f100c8f 0f57c9 f30f58c1", InstructionClass.SCALAR, LoopWork.ARITHMETIC,
+    ),
+    "movzx movss, then one from memory": (
+        "0fb608 f3410f100c8f f30f100e f30f58c1", InstructionClass.SCALAR, LoopWork.ARITHMETIC,
+    ),
+    # Elements from array to array; by QLinearWhere under a condition; pointers; always the same element; without a
+    # write; without a read.
+    "movzx mov": ("410fb63c00 40883c01 4883c001", InstructionClass.INTEGER, LoopWork.MOVE),
+    "cmp mov": ("403a3402 7404 c6040100 4883c001", InstructionClass.INTEGER, LoopWork.MOVE),
+    "mov mov of 8 bytes": ("498b3c00 48893c01 4883c008", InstructionClass.INTEGER, LoopWork.CONTROL),
+    "movzx mov in place": ("410fb63c00 40883c01", InstructionClass.INTEGER, LoopWork.CONTROL),
+    "movzx": ("410fb63c00 4883c001", InstructionClass.INTEGER, LoopWork.CONTROL),
+    "mov 0": ("c6040100 4883c001", InstructionClass.INTEGER, LoopWork.CONTROL),
+    "movzx call mov": ("410fb63c00 e800000000 40883c01 4883c001", InstructionClass.INTEGER, LoopWork.CONTROL),
 }  # fmt: skip
 ARM_BACK = 0x54FFFFC1  # b.ne two instructions back
 ARM = {
@@ -109,6 +135,11 @@ def test_the_inner_of_two_loops_is_found_and_not_taken_for_the_outer_one() -> No
 def test_code_in_no_loop_is_judged_by_what_follows_it() -> None:
     loop = around(bytes.fromhex("f30f59c1 f30f58d0 c3"), 0)
     assert (loop.instructions, loop.is_loop) == (InstructionClass.SCALAR, False)
+
+
+def test_an_element_that_is_moved_once_makes_no_loop_that_moves_elements() -> None:
+    loop = around(bytes.fromhex("410fb63c00 40883c01 4883c001 c3"), 0)
+    assert (loop.is_loop, loop.work) == (False, LoopWork.CONTROL)
 
 
 def test_a_branch_that_leads_behind_the_pointer_makes_no_loop() -> None:

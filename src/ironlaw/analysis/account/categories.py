@@ -26,7 +26,10 @@ _LIBC = r"^libc[.-]|^ld-linux|^ld-musl|^libm[.-]"
 _PYTHON = (
     r"^libpython3|^python3|^_[a-z]+\.cpython-|_umath\.cpython|^_multiarray|^(?!.*llama).*\.abi3\.so$|^array\.cpython"
 )
-_ENGINES = r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libgomp|^libiomp|^libomp|ggml|llama|torchao"
+_ENGINES = (
+    r"torch|^libc10|onnxruntime|openvino|^libdnnl|^libmkl|^libtbb|^libhwloc|^libgomp|^libiomp|^libomp"
+    r"|ggml|llama|torchao"
+)
 _UNNAMED = _GENERATED + r"|onnxruntime|openvino|libtorch_cpu|ggml|^libmkl|^libdnnl"
 _NO_NAME = r"^$|^loop [0-9a-f]+$"
 
@@ -161,8 +164,12 @@ RULES = (
         "jit_single_blk_kernel.41",
     ),
     _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics|_mvn_", "jit_uni_mvn_kernel_f32"),
-    _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tilecfg", "jit_brgemm_amx_uker_base_t.83"),
-    _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|resampl|prelu|_sum_", "jit_uni_kernel.141"),
+    _jit(
+        Category.MATRIX,
+        r"brgemm|gemm|gemv|conv|inner_product|matmul|tile(cfg|release)",
+        "jit_brgemm_amx_uker_base_t.83",
+    ),
+    _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|uni_reduce|resampl|prelu|_sum_", "jit_uni_kernel.141"),
     # CPython's perf trampolines, through which it calls each function where a program activated them.
     _jit(Category.INTERPRETER, r"^py::", "py::Module.forward:module.py"),
     # OpenVINO compiles runs of elementwise operators into one kernel.
@@ -294,6 +301,23 @@ RULES = (
         work=(LoopWork.RUNNING_MEAN,),
         example=("onnxruntime_pybind11_state.so", ""),
     ),
+    # Its QLinearSoftmax has a table of 256 exponentials: it sums those that a row selects, and divides each by the sum.
+    CategoryRule(
+        category=Category.NORMALIZATION,
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        work=(LoopWork.BYTE_TABLE,),
+        example=("onnxruntime_pybind11_state.so", ""),
+    ),
+    # Elements that are moved or selected one at a time (QLinearWhere): what calls kernels moves pointers and sizes.
+    CategoryRule(
+        category=Category.REORDER,
+        object=_UNNAMED,
+        symbol=_NO_NAME,
+        instructions=(InstructionClass.INTEGER,),
+        work=(LoopWork.MOVE,),
+        example=("onnxruntime_pybind11_state.so", ""),
+    ),
     # Scalar moves as well: of what is generated for tensors nothing is dispatch (jit_uni_reorder_kernel, where named).
     CategoryRule(
         category=Category.REORDER,
@@ -323,20 +347,6 @@ RULES = (
         example=("libtorch_cpu.so", "at::RecordFunction::RecordFunction(at::RecordScope)"),
     ),
 )
-
-# Operators of engines, for code without a name that ran in nothing else; QLinearSoftmax of ONNX Runtime 1.32 was one.
-_OPERATORS = (
-    (Category.KERNELS, r"(?i)conv|matmul|gemm|attention|lstm|gru"),
-    (Category.NORMALIZATION, r"(?i)softmax|norm"),
-    (Category.QUANTIZE, r"(?i)quantize|cast"),
-    (Category.REORDER, r"(?i)transpose|reshape|concat|gather|slice|reorder|pad$|where|split|expand"),
-    (Category.ELEMENTWISE, r"(?i)add|mul|sub|div|relu|gelu|sigmoid|tanh|erf|clip|pool|resize|reduce|exp|sqrt|pow"),
-)
-
-
-def category_of_operator(operator: str) -> Category:
-    """What an operator is for by its name; *other* where no rule takes it."""
-    return next((category for category, names in _OPERATORS if _found(names, operator)), Category.OTHER)
 
 
 @lru_cache(maxsize=4096)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 
-from ironlaw.analysis.account.categories import category_of_operator
 from ironlaw.analysis.account.kernels import categorised
 from ironlaw.code import CodeSite
 from ironlaw.explanation.account import Category
@@ -14,6 +14,20 @@ from ironlaw.recording import Recording
 _FEWEST_SAMPLES = 10
 _LEAST_SHARE = 0.9  # of a function's samples in operators of one kind: one that several kinds call is none of them
 Functions = dict[tuple[str, int], Category]  # by object, and where the function begins in it
+
+# Operators of engines, for code without a name that ran in nothing else; QLinearSoftmax of ONNX Runtime 1.32 was one.
+_OPERATORS = (
+    (Category.KERNELS, r"(?i)conv|matmul|gemm|attention|lstm|gru"),
+    (Category.NORMALIZATION, r"(?i)softmax|norm"),
+    (Category.QUANTIZE, r"(?i)quantize|cast"),
+    (Category.REORDER, r"(?i)transpose|reshape|concat|gather|slice|reorder|pad$|where|split|expand"),
+    (Category.ELEMENTWISE, r"(?i)add|mul|sub|div|relu|gelu|sigmoid|tanh|erf|clip|pool|resize|reduce|exp|sqrt|pow"),
+)
+
+
+def category_of_operator(operator: str) -> Category:
+    """What an operator is for by its name; *other* where no rule takes it."""
+    return next((category for category, names in _OPERATORS if re.search(names, operator)), Category.OTHER)
 
 
 def functions_by_operator(recording: Recording, arm: str) -> Functions:

@@ -21,7 +21,8 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import ENOUGH_MULTIPLYING, Observed
 from ironlaw.recording import Recording
 
-_FEW_BEYOND = 0.01  # of the kernels' samples: a loop that is decoded wrongly is no evidence
+# Of the kernels' samples, and as a number of them: a loop that is decoded wrongly is no evidence.
+_FEW_BEYOND, _FEWEST_BEYOND = 0.01, 3
 # The factor that a cause, by its slug, costs an arm.
 CostOf = Callable[[str, str], Maybe[Estimate]]
 
@@ -60,8 +61,9 @@ def _beyond_caps(arm: Observed) -> Iterator[Concern]:
     for name, level in arm.arm.variant.changed:
         forbidden = FACTORS[name].forbidden(level)
         beyond = [(code.instructions, share) for code, share in kernels if code.instructions in forbidden]
-        share = sum(share for _, share in beyond) / (sum(share for _, share in kernels) or 1.0)
-        if share > _FEW_BEYOND:
+        theirs = sum(share for _, share in beyond)
+        share = theirs / (sum(share for _, share in kernels) or 1.0)
+        if share > _FEW_BEYOND and round(theirs * arm.executed.samples) >= _FEWEST_BEYOND:
             found = ", ".join(dict.fromkeys(kind.value for kind, _ in beyond))
             yield Concern(
                 slug=UNEQUAL_ARMS.slug,

@@ -55,6 +55,7 @@ PRECEDENCE = (
 )
 _WORK = (
     LoopWork.RUNNING_MEAN,
+    LoopWork.BYTE_TABLE,
     LoopWork.INTEGER_MULTIPLY_ADD,
     LoopWork.MULTIPLY_ADD,
     LoopWork.CONVERSION,

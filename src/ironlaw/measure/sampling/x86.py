@@ -9,6 +9,7 @@ from typing import Any
 
 from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.measure.sampling.instruction_set import InstructionSet, Kind, Scan
+from ironlaw.measure.sampling.x86_loops import moves_elements, uses_byte_table
 
 
 def scan_x86(code: bytes, address: int) -> Scan:
@@ -48,6 +49,10 @@ def kinds_x86(code: bytes, address: int) -> list[Kind]:
     if (InstructionClass.SCALAR, LoopWork.CONVERSION) in kinds and _is_running_mean(map(_mnemonic, seen.values())):
         kinds.append((InstructionClass.SCALAR, LoopWork.RUNNING_MEAN))
     is_scalar = any(width is InstructionClass.SCALAR for width, _ in kinds)
+    if is_scalar and uses_byte_table(code, address):
+        kinds.append((InstructionClass.SCALAR, LoopWork.BYTE_TABLE))
+    if all(kind == (InstructionClass.INTEGER, LoopWork.CONTROL) for kind in kinds) and moves_elements(code, address):
+        kinds.append((InstructionClass.INTEGER, LoopWork.MOVE))
     # Scalars are loaded, copied and zeroed in vector registers: that makes no loop a vector loop.
     return [kind for kind in kinds if not (is_scalar and kind == (InstructionClass.SSE, LoopWork.MOVE))]
 
