@@ -190,6 +190,28 @@ def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp
     assert any("sets torch's threads to 2" in note for note in prepared.prepared.notes)
 
 
+COLLECTING = """
+import gc
+
+class Reporting:
+    def __call__(self, number):
+        assert gc.isenabled(), "no garbage is collected"
+        assert gc.get_freeze_count() > 1000, "what was imported is collected as well"
+        return number
+
+def build(): return Reporting(), [(1,), (2,)]
+"""
+
+
+def test_a_twin_collects_its_own_garbage_and_not_what_was_imported_before_it_was_forked(tmp_path: Path) -> None:
+    (tmp_path / "collecting.py").write_text(COLLECTING)
+    arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/collecting.py:build")
+    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
+    recorded = run_processes(plan)
+    assert recorded.failures == ()
+    assert len(recorded.readings) == 1
+
+
 def test_a_replicate_imports_torch_for_a_program_that_has_loaded_it_alone(tmp_path: Path) -> None:
     def imports(text: str) -> tuple[str, ...]:
         file = tmp_path / "program.py"

@@ -44,6 +44,20 @@ def test_where_processes_vary_most_a_replicate_stays_as_short_as_is_best() -> No
     assert length.rounds <= 3
 
 
+def test_experiments_that_vary_less_between_processes_than_what_was_requested_make_replicates_longer() -> None:
+    prices = Prices(start_s=4.6, round_s=0.58, counted_s=0.47)
+    requested = Components(between=0.065**2, within=0.08**2, degrees=1e9)
+    own = Components(between=0.01**2, within=0.15**2, degrees=1e9)
+    rounds = [
+        length.rounds
+        for known in (None, own)
+        if (length := best_length(prices, requested, Outlook(left_s=65.0, most=200, judged=(Judged(known=known),))))
+    ]
+    # By Kalibera & Jones sqrt(4.6 / 0.58) = 2.8 times 0.08 / 0.065, and times 15: 3 and 42 rounds. Of the latter one
+    # replicate would fit; the quantile of t leaves five of (65 - 4 x 4.6) / 5 / 0.58 = 16.
+    assert rounds == [4, 16]
+
+
 prices = st.builds(
     lambda start_s, round_s, share: Prices(start_s=start_s, round_s=round_s, counted_s=share * round_s),
     st.floats(0.01, 60),

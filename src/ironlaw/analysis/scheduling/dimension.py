@@ -202,7 +202,8 @@ class _Sizing:
         yield Judged(ran=self._rounds_so_far())
         hypotheses = sum(one.hypotheses for one in self.situation.plan.standings if one.state is CauseState.OPEN)
         if hypotheses:
-            yield Judged(ran=self._rounds_of_open(), hypotheses=hypotheses)
+            known = components_of_open(self.situation)
+            yield Judged(ran=self._rounds_of_open(), hypotheses=hypotheses, known=known)
 
     def _rounds_so_far(self) -> tuple[int, ...]:
         """The rounds of the completed replicates."""
@@ -312,6 +313,19 @@ def components_of(situation: Situation) -> Components | None:
     wanted = [(plan.control_of(arm).name, arm.name) for arm in plan.arms if not arm.serves]
     known = [(control, name) for control, name in wanted if control != name and {control, name} <= turns.keys()]
     return components(pair(turns[control], turns[name]) for control, name in known)
+
+
+def components_of_open(situation: Situation) -> Components | None:
+    """The variances of the experiments that are open: each arm that takes a switch, against the arm without it."""
+    turns, plan = times_of(assemble(situation.facts)), situation.plan
+    is_open = {one.cause for one in plan.standings if one.state is CauseState.OPEN}
+    applied = {(entry.arm, entry.switches): entry.applied for entry in plan.experiments}
+    pairs = dict.fromkeys(
+        (applied.get((entry.arm, entry.switches[:-1]), entry.arm), entry.applied)
+        for entry in plan.experiments
+        if entry.switches[-1].cause in is_open and not entry.excluded
+    )
+    return components(pair(turns[base], turns[arm]) for base, arm in pairs if {base, arm} <= turns.keys())
 
 
 def _groups(situation: Situation) -> int:

@@ -77,11 +77,13 @@ def inferences_of(one_s: float, *, length_s: float) -> int:
 class Judged:
     """Comparisons that further replicates narrow, after replicates of `ran` rounds.
 
-    `hypotheses` is the number judged together (Bonferroni).
+    `hypotheses` is the number judged together (Bonferroni). `known` are their own variances, where there are some: page
+    faults differ from process to process, and an experiment that holds them constant varies by less.
     """
 
     ran: tuple[int, ...] = ()
     hypotheses: int = 1
+    known: Components | None = None
 
     def half_width(self, further: Length, between: float, within: float) -> float:
         """The half-width after further replicates; infinite with one replicate in all."""
@@ -118,8 +120,8 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
     chosen that spends COUNTED_WANTED of a replicate on inferences, or the longest if none does. If the run may end at
     any replicate, none is longer than is best for many.
     """
-    between, within = assumed(prices, known)
-    longest = kalibera_jones(prices, between, within)
+    judged = [(one, assumed(prices, one.known or known)) for one in outlook.judged]
+    longest = kalibera_jones(prices, *assumed(prices, known))
     tried: list[tuple[float, Length]] = []
     for count in range(1, min(outlook.most, MOST_LOOKED_AT) + 1):
         rest_s = outlook.left_s - (count - 1) * prices.start_s
@@ -129,7 +131,7 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
         if rounds < 1:
             break
         length = Length(replicates=count, rounds=rounds)
-        tried.append((_mean_ln([one.half_width(length, between, within) for one in outlook.judged]), length))
+        tried.append((_mean_ln([one.half_width(length, *varied) for one, varied in judged]), length))
     if not tried:
         return None
     least = min(half for half, _ in tried)
