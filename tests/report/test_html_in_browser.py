@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ironlaw.recording import load
 from ironlaw.report.document import to_document
 from ironlaw.report.html import render
 from ironlaw.report.notebook import to_fragment
+from tests.attached.files import explained
 from tests.report import explanations
 from tests.report.recordings import recording
 
@@ -263,6 +265,54 @@ def test_page_is_no_wider_than_its_window(browser: Any, tmp_path: Path, width: i
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture
+def attached_pair() -> Explanation:
+    return explained("onnxruntime-1.32-fp32.json", "onnxruntime-1.32-qdq.json")
+
+
+@contextmanager
+def window(browser: Any, width: int, height: int) -> Iterator[None]:
+    """The page's window has this size meanwhile; a window of a desktop cannot be as narrow as a phone."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def _written(folder: Path, explanation: Explanation) -> str:
+    path = folder / "report.html"
+    path.write_text(render(explanation, None), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_on_a_phone_the_answer_pictures_and_causes_are_whole_without_scrolling(
+    browser: Any, tmp_path: Path, attached_pair: Explanation
+) -> None:
+    wider = (
+        "return [...document.querySelectorAll(arguments[0])].filter(one => one.offsetWidth"
+        " && (one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth))"
+        ".map(one => one.textContent.trim().slice(0, 40))"
+    )
+    with window(browser, 400, 800):
+        for explanation in (attached_pair, explanations.with_pmu()):
+            browser.get(_written(tmp_path, explanation))
+            assert browser.execute_script(wider, "header figure, header p, header pre, #arms figure") == []
+            assert browser.execute_script(wider, ".scroll:has(.causes), .scroll:has(.guesses)") == []
+            assert browser.find_element("css selector", "header .narrow svg").is_displayed()
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= 400
+
+
+def test_the_answer_and_the_pictures_share_a_screen(browser: Any, tmp_path: Path, attached_pair: Explanation) -> None:
+    with window(browser, 1280, 800):
+        for explanation in (attached_pair, explanations.with_pmu()):
+            browser.get(_written(tmp_path, explanation))
+            pictures = browser.find_elements("css selector", "header figure .wide svg")
+            assert pictures
+            assert all(picture.rect["y"] + picture.rect["height"] <= 800 for picture in pictures)
 
 
 def test_guesses_stand_on_the_page_with_their_answers(browser: Any, tmp_path: Path) -> None:

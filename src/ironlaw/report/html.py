@@ -34,9 +34,9 @@ from ironlaw.report.document import to_document
 from ironlaw.report.doubts import control_sentence, cut_sentence, doubts
 from ironlaw.report.facts import machine_facts, method_facts
 from ironlaw.report.failures import stopped_arms
-from ironlaw.report.figures.account import icicle
 from ironlaw.report.figures.comparisons import association_map, rounds_strip, time_bars
 from ironlaw.report.figures.drawing import Drawing
+from ironlaw.report.figures.icicle import icicle
 from ironlaw.report.figures.sensitivity import answers_views
 from ironlaw.report.figures.vary import varied_view
 from ironlaw.report.gaps import gap_sentence, gaps

@@ -12,10 +12,10 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.account import account_sentences, named_rows
 from ironlaw.report.attached import operator_lines
-from ironlaw.report.figures.account import account_bars
 from ironlaw.report.figures.comparisons import cause_waterfall, split_waterfall
 from ironlaw.report.figures.drawing import Drawing
 from ironlaw.report.figures.layers import ledger_over_depth, roofline
+from ironlaw.report.figures.mirrored import account_bars, operator_bars
 from ironlaw.report.layers.code import has_layer_code, layer_code_cell
 from ironlaw.report.layers.table import ledger_notes
 from ironlaw.report.quantity import TIME, number, scale_for, shown
@@ -56,6 +56,7 @@ class OperatorsView:
     """Times by operator and kernel as a table: its unit, and per row its words and its cells."""
 
     unit: str
+    drawing: Drawing | None
     rows: tuple[tuple[str, str, tuple[PageCell, ...]], ...]
 
 
@@ -65,7 +66,8 @@ class Section:
 
     anchor: str
     comparison: Comparison
-    drawings: tuple[Drawing, ...]
+    waterfall: Drawing | None  # by cause, or by the iron law
+    drawings: tuple[Drawing, ...]  # all but those of executed code and operators
     no_split: str
     ledger: LedgerView | None
     no_ledger: str
@@ -74,34 +76,46 @@ class Section:
     no_account: str
     operators: OperatorsView | None
 
+    @property
+    def opening(self) -> tuple[Drawing, ...]:
+        """What a page of one screen begins with: a waterfall, and what executed; without either the first picture."""
+        views = [view.drawing for view in (self.account, self.operators) if view is not None]
+        first = [drawing for drawing in (self.waterfall, *views) if drawing is not None]
+        return tuple(first or self.drawings[:1])
+
 
 def section(
     comparison: Comparison, explanation: Explanation, document: dict[str, Any], place: int, *, prefix: str
 ) -> Section:
     """A comparison as the page shows it: `place` is its place in the document, and `prefix` begins every id."""
     ledger, split, once, account = comparison.ledger, comparison.split, comparison.once, comparison.account
+    waterfalls, of_layers = _drawings(comparison, explanation, f"{prefix}c{place}-")
     return Section(
         anchor=f"comparison-{place}",
         comparison=comparison,
-        drawings=tuple(_drawings(comparison, explanation, f"{prefix}c{place}-")),
+        waterfall=waterfalls[0] if waterfalls else None,
+        drawings=(*waterfalls, *of_layers),
         no_split=_why_not(split) if isinstance(once, Missing) else "",
         ledger=None if isinstance(ledger, Missing) else _ledger_view(ledger, document["comparisons"][place]["ledger"]),
         no_ledger=_why_not(ledger),
         ledger_notes=() if isinstance(ledger, Missing) else tuple(ledger_notes(ledger)),
         account=None if isinstance(account, Missing) else _account_view(comparison, account, f"{prefix}c{place}-"),
         no_account=plain(account.reason) if isinstance(account, Missing) and account != NOT_SAMPLED else "",
-        operators=_operators_view(comparison),
+        operators=_operators_view(comparison, explanation, f"{prefix}c{place}-"),
     )
 
 
-def _operators_view(comparison: Comparison) -> OperatorsView | None:
+def _operators_view(comparison: Comparison, explanation: Explanation, name: str) -> OperatorsView | None:
     unit, lines = operator_lines(comparison)
     rows = []
     for line in lines:
         values = (line.row.control_ns, line.row.changed_ns, line.row.saved_ns)
         cells = tuple(PageCell(text=text, value=repr(value)) for text, value in zip(line.cells, values, strict=True))
         rows.append((line.name, line.times, cells))
-    return OperatorsView(unit=unit, rows=tuple(rows)) if rows else None
+    if not rows:
+        return None
+    drawing = operator_bars(comparison, name=f"{name}operators", work=words.unit_of_work(explanation.plan))
+    return OperatorsView(unit=unit, drawing=drawing, rows=tuple(rows))
 
 
 def _why_not(part: object) -> str:
@@ -109,16 +123,18 @@ def _why_not(part: object) -> str:
     return plain(part.reason) if isinstance(part, Missing) and part != NOT_RECORDED else ""
 
 
-def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> list[Drawing]:
-    drawn = [
+def _drawings(comparison: Comparison, explanation: Explanation, name: str) -> tuple[list[Drawing], list[Drawing]]:
+    """The waterfalls, and the pictures by layer."""
+    waterfalls = [
         cause_waterfall(comparison, name=f"{name}causes"),
         split_waterfall(comparison, explanation, name=f"{name}split"),
     ]
-    ledger = comparison.ledger
+    ledger, of_layers = comparison.ledger, list[Drawing | None]()
     if not isinstance(ledger, Missing):
-        drawn.append(ledger_over_depth(comparison, ledger, name=f"{name}depth"))
-        drawn.append(roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
-    return [drawing for drawing in drawn if drawing is not None]
+        of_layers.append(ledger_over_depth(comparison, ledger, name=f"{name}depth"))
+        of_layers.append(roofline(comparison, ledger, explanation.ceilings, name=f"{name}roofline"))
+    drawn, by_layer = ([one for one in some if one is not None] for some in (waterfalls, of_layers))
+    return drawn, by_layer
 
 
 def _ledger_view(ledger: Ledger, rows: list[dict[str, Any]]) -> LedgerView:

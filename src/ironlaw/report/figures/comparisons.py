@@ -21,6 +21,7 @@ from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.columns import added_arms, control_name, ordered_arms, wall_time
 from ironlaw.report.figures.drawing import (
+    NARROW_ROW_IN,
     ROW_IN,
     Drawing,
     Ink,
@@ -28,9 +29,11 @@ from ironlaw.report.figures.drawing import (
     dots,
     finish,
     grid_lines,
+    in_both_widths,
     label_width,
     margins,
     shortened,
+    words_above,
 )
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
 from ironlaw.report.splitting import term_title
@@ -55,30 +58,52 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
     arms = [arm for arm in _drawn(explanation, of_experiments) if not isinstance(wall_time(arm), Missing)]
     if not arms:
         return None
+    title, caption = "Time of every arm", "Bars start at 0"
+    if any(isinstance(wall_time(arm), Estimate) for arm in arms):
+        caption += "; whiskers are 95 % intervals"
+    caption += "."
+    if of_experiments:
+        caption += " Hatched arms were added by experiments."
+        title += " that experiments added"
+
+    def draw(is_narrow: bool) -> Drawing:
+        with canvas(0.6 + (NARROW_ROW_IN if is_narrow else ROW_IN) * len(arms), is_narrow=is_narrow) as (figure, [ax]):
+            _draw_times(ax, explanation, arms, is_narrow=is_narrow)
+            labels = [shortened(arm.arm) for arm in arms]
+            margins(figure, left=0.1 if is_narrow else label_width(labels), right=0.1 if is_narrow else 1.6)
+            return finish(figure, name=f"{name}{'-narrow' * is_narrow}", title=title, caption=caption)
+
+    return in_both_widths(draw)
+
+
+def _draw_times(ax: Axes, explanation: Explanation, arms: Sequence[ArmSummary], *, is_narrow: bool) -> None:
     times = [time for arm in arms if not isinstance(time := wall_time(arm), Missing)]
     values = [time.value if isinstance(time, Estimate) else time for time in times]
     scale = scale_for(TIME, values)
     added, control = added_arms(explanation), control_name(explanation)
-    labels = [shortened(arm.arm) for arm in arms]
-    with canvas(0.6 + ROW_IN * len(arms)) as (figure, [ax]):
-        margins(figure, left=label_width(labels), right=1.6)
-        inks = [Ink.CONTROL if arm.arm == control else Ink.CHANGED for arm in arms]
-        hatches = ["////" if arm.arm in added else "" for arm in arms]
-        lengths = [value / scale.size for value in values]
-        ax.barh(range(len(arms)), lengths, height=0.62, color=[ink.value for ink in inks], hatch=hatches)
-        _whiskers(ax, times, scale)
-        ax.set_yticks(range(len(arms)), labels, color=Ink.TEXT.value)
-        ax.invert_yaxis()
-        ax.set_xlim(0)
-        ax.set_xlabel(f"{explanation.times_are} per {words.unit_of_work(explanation.plan)}, {scale.unit}")
-        grid_lines(ax, axis="x")
-        has_intervals = any(isinstance(time, Estimate) for time in times)
-        caption = f"Bars start at 0{'; whiskers are 95 % intervals' if has_intervals else ''}."
-        title = "Time of every arm"
-        if of_experiments:
-            caption += " Hatched arms were added by experiments."
-            title += " that experiments added"
-        return finish(figure, name=name, title=title, caption=caption)
+    inks = [Ink.CONTROL if arm.arm == control else Ink.CHANGED for arm in arms]
+    hatches = ["////" if arm.arm in added else "" for arm in arms]
+    lengths = [value / scale.size for value in values]
+    colours, height = [ink.value for ink in inks], 0.36 if is_narrow else 0.62
+    ax.barh(range(len(arms)), lengths, height=height, color=colours, hatch=hatches)
+    _whiskers(ax, times, scale)
+    ends = [(time.high if isinstance(time, Estimate) else time) / scale.size for time in times]
+    said = [quantity(time, scale) for time in times]
+    _name_rows(ax, [arm.arm for arm in arms], said, ends=ends, is_narrow=is_narrow)
+    ax.set_xlim(0)
+    ax.set_xlabel(f"{explanation.times_are} per {words.unit_of_work(explanation.plan)}, {scale.unit}")
+    grid_lines(ax, axis="x")
+
+
+def _name_rows(ax: Axes, labels: Sequence[str], said: Sequence[str], *, ends: Sequence[float], is_narrow: bool) -> None:
+    """Each row's name and its number: beside the axis and behind its end, or above the bar of a narrow picture."""
+    if is_narrow:
+        words_above(ax, labels, said)
+        return
+    for place, (end, text) in enumerate(zip(ends, said, strict=True)):
+        ax.annotate(text, (end, place), xytext=(6, 0), textcoords="offset points", va="center")
+    ax.set_yticks(range(len(labels)), [shortened(label) for label in labels], color=Ink.TEXT.value)
+    ax.invert_yaxis()
 
 
 def _drawn(explanation: Explanation, of_experiments: bool) -> list[ArmSummary]:
@@ -92,16 +117,13 @@ def _drawn(explanation: Explanation, of_experiments: bool) -> list[ArmSummary]:
 
 
 def _whiskers(ax: Axes, times: Sequence[Estimate | float], scale: Scale) -> None:
-    """The interval on each bar, as one broken line, and the time behind it in words."""
+    """The interval on each bar, as one broken line."""
     ends: list[float] = []
     places: list[float] = []
     for place, time in enumerate(times):
-        high = time.high if isinstance(time, Estimate) else time
         if isinstance(time, Estimate):
             ends += [time.low / scale.size, time.high / scale.size, _BREAK]
             places += [place, place, _BREAK]
-        said = quantity(time, scale)
-        ax.annotate(said, (high / scale.size, place), xytext=(6, 0), textcoords="offset points", va="center")
     ax.plot(ends, places, color=Ink.TEXT.value, linewidth=1.2, marker="|", markersize=7)
 
 
@@ -214,22 +236,27 @@ def cause_steps(comparison: Comparison) -> list[BarStep]:
 
 
 def _waterfall(steps: list[BarStep], scale: Scale, *, name: str, title: str, caption: str, axis: str) -> Drawing:
-    labels = [step.label for step in steps]
-    with canvas(0.6 + ROW_IN * len(steps)) as (figure, [ax]):
-        margins(figure, left=label_width(labels), right=1.7)
-        lows, highs = zip(*(sorted((step.start / scale.size, step.end / scale.size)) for step in steps), strict=True)
-        lengths = [high - low for low, high in zip(lows, highs, strict=True)]
-        hatches = [{Ink.BAD: "////", Ink.UNKNOWN: "xx"}.get(step.ink, "") for step in steps]
-        colours = [step.ink.value for step in steps]
-        ax.barh(range(len(steps)), lengths, left=lows, height=0.62, color=colours, hatch=hatches)
-        for place, step in enumerate(steps):
-            ax.annotate(step.said, (highs[place], place), xytext=(6, 0), textcoords="offset points", va="center")
-        _join(ax, steps, scale)
-        ax.set_yticks(range(len(steps)), labels, color=Ink.TEXT.value)
-        ax.invert_yaxis()
-        ax.set_xlabel(axis)
-        grid_lines(ax, axis="x")
-        return finish(figure, name=name, title=title, caption=caption)
+    def draw(is_narrow: bool) -> Drawing:
+        with canvas(0.6 + (NARROW_ROW_IN if is_narrow else ROW_IN) * len(steps), is_narrow=is_narrow) as (figure, [ax]):
+            labels = [step.label for step in steps]
+            margins(figure, left=0.1 if is_narrow else label_width(labels), right=0.1 if is_narrow else 1.7)
+            _draw_steps(ax, steps, scale, is_narrow=is_narrow)
+            ax.set_xlabel(axis)
+            return finish(figure, name=f"{name}{'-narrow' * is_narrow}", title=title, caption=caption)
+
+    return in_both_widths(draw)
+
+
+def _draw_steps(ax: Axes, steps: Sequence[BarStep], scale: Scale, *, is_narrow: bool) -> None:
+    lows, highs = zip(*(sorted((step.start / scale.size, step.end / scale.size)) for step in steps), strict=True)
+    lengths = [high - low for low, high in zip(lows, highs, strict=True)]
+    hatches = [{Ink.BAD: "////", Ink.UNKNOWN: "xx"}.get(step.ink, "") for step in steps]
+    colours = [step.ink.value for step in steps]
+    height = 0.36 if is_narrow else 0.62
+    ax.barh(range(len(steps)), lengths, left=lows, height=height, color=colours, hatch=hatches)
+    _name_rows(ax, [step.label for step in steps], [step.said for step in steps], ends=highs, is_narrow=is_narrow)
+    _join(ax, steps, scale)
+    grid_lines(ax, axis="x")
 
 
 def _join(ax: Axes, steps: Sequence[BarStep], scale: Scale) -> None:

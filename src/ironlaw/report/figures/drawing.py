@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 WIDTH_IN = 9.0
+NARROW_IN = 3.75  # on a screen of 400 pixels its text has the size that it has on a desk
 ROW_IN = 0.22  # height of a row of bars: the answer, five causes and eight rows of code share a screen of 1280 x 800
+NARROW_ROW_IN = 0.36  # the words are above the bar
 
 
 class Ink(Enum):
@@ -58,11 +60,19 @@ class Drawing:
     svg: str
     title: str
     caption: str
+    narrow: str = ""  # the same for the screen of a phone; empty where the picture is scrolled there
+
+
+def in_both_widths(draw: Callable[[bool], Drawing]) -> Drawing:
+    """The picture that `draw(False)` gives for a desk, with the one of `draw(True)` for a phone."""
+    return replace(draw(False), narrow=draw(True).svg)
 
 
 @contextmanager
-def canvas(height_in: float, *, rows: int = 1, columns: int = 1, **grid: Any) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure and its axes in the style of all reports; lengths in inches, `grid` as for subplots."""
+def canvas(
+    height_in: float, *, is_narrow: bool = False, rows: int = 1, **grid: Any
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure and its axes below each other in the style of all reports; height in inches, `grid` as for subplots."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -81,8 +91,8 @@ def canvas(height_in: float, *, rows: int = 1, columns: int = 1, **grid: Any) ->
         "path.simplify": False,
     }
     with matplotlib.rc_context(style):
-        figure = Figure(figsize=(WIDTH_IN, height_in))
-        axes = figure.subplots(rows, columns, squeeze=False, **grid)
+        figure = Figure(figsize=(NARROW_IN if is_narrow else WIDTH_IN, height_in))
+        axes = figure.subplots(rows, squeeze=False, **grid)
         for ax in axes.flat:
             ax.spines[["top", "right"]].set_visible(False)
             ax.set_facecolor("none")
@@ -99,6 +109,16 @@ def margins(figure: Figure, *, left: float, right: float = 0.15, top: float = 0.
 def label_width(labels: Sequence[str]) -> float:
     """The width in inches of the longest label at the default font size, at most a third of the figure."""
     return min(WIDTH_IN / 3, 0.25 + 0.075 * max((len(label) for label in labels), default=0))
+
+
+def words_above(ax: Axes, labels: Sequence[str], said: Sequence[str]) -> None:
+    """Above each row of a narrow picture what it is, at the left, and its number, at the right, in place of ticks."""
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    for place, (label, number) in enumerate(zip(labels, said, strict=True)):
+        for x, text, side in ((0.0, shortened(label, longest=28), "left"), (1.0, number, "right")):
+            ax.annotate(text, (x, place - 0.25), xycoords=ax.get_yaxis_transform(), ha=side, va="bottom", fontsize=8.5)
+    ax.set_ylim(len(labels) - 0.6, -0.9)
 
 
 def shortened(text: str, *, longest: int = 36) -> str:

@@ -21,6 +21,7 @@ from ironlaw.report.figures.drawing import (
     canvas,
     finish,
     grid_lines,
+    in_both_widths,
     margins,
     shortened,
     stairs,
@@ -40,28 +41,40 @@ def ledger_over_depth(comparison: Comparison, ledger: Ledger, *, name: str) -> D
     rows = sorted(ledger.rows, key=lambda row: row.order)
     if not rows:
         return None
+    by = ", by term" if _terms_of(rows) else ""
+    caption = f"Above: time of each layer. Below: time saved (above 0) or lost (below 0) by each layer{by}. "
+    rest = [row.fate for row in rows if row.fate not in ("both", "appeared", "vanished")]
+    last = "The last two are the framework and the unattributed rest." if len(rest) > 1 else ""
+    caption += last or f"The last is {'the framework' if rest == ['framework'] else 'the unattributed rest'}."
+
+    def draw(is_narrow: bool) -> Drawing:
+        with canvas(4.6, is_narrow=is_narrow, rows=2, sharex=True) as (figure, [times, saved]):
+            margins(figure, left=0.6 if is_narrow else 0.75, bottom=0.5, top=0.5 if is_narrow else 0.3)
+            figure.subplots_adjust(hspace=0.36 if is_narrow else 0.22)
+            _draw_layers(times, saved, comparison, rows, is_narrow=is_narrow)
+            return finish(figure, name=f"{name}{'-narrow' * is_narrow}", title="Layer by layer", caption=caption)
+
+    return in_both_widths(draw)
+
+
+def _draw_layers(
+    times: Axes, saved: Axes, comparison: Comparison, rows: Sequence[LedgerRow], *, is_narrow: bool
+) -> None:
     scale = scale_for(TIME, [time for row in rows for time in (row.control_ns, row.changed_ns)])
-    with canvas(4.6, rows=2, sharex=True) as (figure, [times, saved]):
-        margins(figure, left=0.75, bottom=0.5, top=0.3)
-        figure.subplots_adjust(hspace=0.22)
-        _outline(times, [row.control_ns for row in rows], scale, Ink.CONTROL, comparison.control, is_filled=False)
-        _outline(times, [row.changed_ns for row in rows], scale, Ink.CHANGED, comparison.changed, is_filled=True)
-        times.set_ylabel(f"time, {scale.unit}")
-        _legend_above(times)
-        _stack_terms(saved, rows, scale)
-        saved.set_ylabel(f"saved, {scale.unit}")
-        saved.set_xlabel("layer, in the order of execution")
-        saved.set_xlim(0, len(rows))
-        saved.locator_params(axis="x", integer=True)
-        for ax in (times, saved):
-            grid_lines(ax, axis="y")
-        times.xaxis.set_visible(False)
-        by = ", by term" if _terms_of(rows) else ""
-        caption = f"Above: time of each layer. Below: time saved (above 0) or lost (below 0) by each layer{by}. "
-        rest = [row.fate for row in rows if row.fate not in ("both", "appeared", "vanished")]
-        last = "The last two are the framework and the unattributed rest." if len(rest) > 1 else ""
-        caption += last or f"The last is {'the framework' if rest == ['framework'] else 'the unattributed rest'}."
-        return finish(figure, name=name, title="Layer by layer", caption=caption)
+    _outline(times, [row.control_ns for row in rows], scale, Ink.CONTROL, comparison.control, is_filled=False)
+    _outline(times, [row.changed_ns for row in rows], scale, Ink.CHANGED, comparison.changed, is_filled=True)
+    times.set_ylabel(f"time, {scale.unit}")
+    _legend_above(times, columns=1 if is_narrow else 6)
+    _stack_terms(saved, rows, scale)
+    if _terms_of(rows):
+        _legend_above(saved, columns=2 if is_narrow else 6)
+    saved.set_ylabel(f"saved, {scale.unit}")
+    saved.set_xlabel("layer, in the order of execution")
+    saved.set_xlim(0, len(rows))
+    saved.locator_params(axis="x", integer=True)
+    for ax in (times, saved):
+        grid_lines(ax, axis="y")
+    times.xaxis.set_visible(False)
 
 
 def _outline(ax: Axes, values_ns: Sequence[float], scale: Scale, ink: Ink, arm: str, *, is_filled: bool) -> None:
@@ -90,18 +103,17 @@ def _stack_terms(ax: Axes, rows: Sequence[LedgerRow], scale: Scale) -> None:
                 label = "_"  # matplotlib leaves names with an underscore out of the legend
                 stack[:] = tops
     ax.axhline(0, color=Ink.MUTED.value, linewidth=0.8)
-    if terms:
-        _legend_above(ax)
 
 
 def _terms_of(rows: Sequence[LedgerRow]) -> list[Term]:
     return [term for term in Term if any(is_known(row.terms.get(term, _ABSENT)) for row in rows)]
 
 
-def _legend_above(ax: Axes) -> None:
+def _legend_above(ax: Axes, *, columns: int = 6) -> None:
     ax.legend(
-        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=6, borderaxespad=0.2, labelcolor=Ink.TEXT.value
-    )
+        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2,
+        labelcolor=Ink.TEXT.value,
+    )  # fmt: skip
 
 
 _ABSENT = Missing("is not a term of this row")

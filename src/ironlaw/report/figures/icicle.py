@@ -1,33 +1,27 @@
-"""Pictures of executed code: a comparison's account as mirrored bars, and an arm's code as an icicle."""
+"""An arm's executed code as an icicle."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ironlaw.explanation import ArmSummary, Comparison
-from ironlaw.explanation.account import Account, Category, Executed
+from ironlaw.explanation import ArmSummary
+from ironlaw.explanation.account import Category, Executed
 from ironlaw.missing import Missing
-from ironlaw.report.account import code_name, function_name, named_rows, share_cell
+from ironlaw.report.account import code_name, function_name, share_cell
 from ironlaw.report.figures.drawing import (
     HATCHES,
-    ROW_IN,
     SERIES,
     Drawing,
     Ink,
     canvas,
     finish,
-    grid_lines,
-    label_width,
     margins,
-    shortened,
 )
-from ironlaw.report.quantity import TIME, growth, scale_for
 from ironlaw.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ROWS = 8  # the rows that differ most; the table below has all of them
 _NAMED_FROM = 0.045  # of the width: a narrower box has no room for its name
 _DRAWN_FROM = 0.002  # of the time: what is narrower is drawn with its neighbours as one box
 _PYTHON = 3  # functions of Python in the caption
@@ -57,46 +51,6 @@ _GROUP_NAMES = (
     "calling",
     "exceptions",
 )
-
-
-def account_bars(comparison: Comparison, account: Account, *, name: str) -> Drawing | None:
-    """Each category's time in the control to the left and in the changed arm to the right; None without rows."""
-    rows = named_rows(account)[:_ROWS]
-    if not rows:
-        return None
-    times = [time.value for one in rows for time in (one.row.control_ns, one.row.changed_ns)]
-    scale = scale_for(TIME, times)
-    labels = [one.name for one in rows]
-    longest = max(time.high for one in rows for time in (one.row.control_ns, one.row.changed_ns)) / scale.size
-    with canvas(0.75 + ROW_IN * len(rows)) as (figure, [ax]):
-        margins(figure, left=label_width(labels), right=1.9, top=0.3)
-        places = range(len(rows))
-        control = [-one.row.control_ns.value / scale.size for one in rows]
-        changed = [one.row.changed_ns.value / scale.size for one in rows]
-        ax.barh(places, control, height=0.62, color=Ink.CONTROL.value)
-        ax.barh(places, changed, height=0.62, color=Ink.CHANGED.value, hatch="////")
-        ends: list[float] = []
-        heights: list[float] = []
-        for place, one in enumerate(rows):
-            for sign, time in ((-1, one.row.control_ns), (1, one.row.changed_ns)):
-                ends += [sign * time.low / scale.size, sign * time.high / scale.size, float("nan")]
-                heights += [place, place, float("nan")]
-            said = growth(one.row.saved_ns.negated(), scale)
-            ax.annotate(said, (1.01, place), xycoords=ax.get_yaxis_transform(), va="center", fontsize=8)
-        ax.plot(ends, heights, color=Ink.TEXT.value, linewidth=1.0, marker="|", markersize=5)
-        ax.axvline(0, color=Ink.MUTED.value, linewidth=0.8)
-        ax.set_yticks(places, labels, color=Ink.TEXT.value)
-        ax.invert_yaxis()
-        ax.set_xlim(-1.08 * longest, 1.08 * longest)
-        ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-        ax.set_xlabel(f"time per inference, {scale.unit}")
-        for x, text in ((0.25, comparison.control), (0.75, comparison.changed)):
-            ax.annotate(shortened(text), (x, 1.01), xycoords="axes fraction", ha="center", va="bottom")
-        grid_lines(ax, axis="x")
-        title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by executed code"
-        caption = "Left: the control; right (hatched): the changed arm. Brackets and whiskers are 95 % intervals. "
-        caption += "Code locates time; only an experiment explains it."
-        return finish(figure, name=name, title=title, caption=caption)
 
 
 def icicle(arm: ArmSummary, executed: Executed, *, name: str) -> Drawing:
