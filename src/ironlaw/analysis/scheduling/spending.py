@@ -22,7 +22,7 @@ from ironlaw.analysis.statistics.sequential import (
 )
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, bench, contributions
 from ironlaw.analysis.verdicts.judgement import Family, Judge, p_values, signed_parts
-from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, joint
+from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, is_joint, joint
 from ironlaw.causes import cause_of
 from ironlaw.experiment import CauseStanding, CauseState, Experiment, Switch
 from ironlaw.explanation import Outcome
@@ -223,11 +223,6 @@ _WORST_FIRST = (CauseState.OPEN, CauseState.CONFIRMED, CauseState.HOPELESS, Caus
 def _arms_of(entry: Experiment) -> tuple[str, tuple[Switch, ...], str]:
     """What an experiment compares. Why an arm is excluded is worded with what it read, which varies."""
     return entry.arm, entry.switches, entry.applied
-
-
-def is_joint(entry: Experiment) -> bool:
-    """Whether the experiment removes several causes together, besides those held constant."""
-    return len({switch.cause for switch in entry.switches if not cause_of(switch.cause).is_confounder}) > 1
 
 
 def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contribution]]]:

@@ -98,6 +98,11 @@ def joint(recording: Recording) -> list[Experiment]:
     return list(proposed.values())
 
 
+def is_joint(entry: Experiment) -> bool:
+    """Whether the experiment removes several causes together, besides those held constant."""
+    return len({switch.cause for switch in entry.switches if not cause_of(switch.cause).is_confounder}) > 1
+
+
 def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
     """The contributions that can be removed together: of several levels of a factor, the one with the largest
     effect.
