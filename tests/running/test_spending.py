@@ -9,7 +9,7 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.run_time import run_time
 from ironlaw.analysis.scheduling.components import components
-from ironlaw.analysis.scheduling.dimension import FIRST_AT_LAST_S, components_of_open
+from ironlaw.analysis.scheduling.dimension import FIRST_AT_LAST_S, components_of, switched_pairs
 from ironlaw.analysis.scheduling.spending import LEAST_WORTH_JOINING
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import times_of
@@ -77,20 +77,22 @@ def test_no_budget_between_two_others_is_too_short_for_an_experiment() -> None:
             assert len(ran_in(recording, serving=True)) >= LEAST_WORTH_JOINING, (budget_s, times)
 
 
-def test_a_replicate_with_open_experiments_is_dimensioned_by_their_own_variances() -> None:
+def test_experiments_vary_as_their_arms_do_against_the_same_ones_without_the_last_switch() -> None:
     plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=Schedule(budget_s=120.0))
     plan = replace(plan, schedule=replace(plan.schedule, replicates=200))
     script = Script(arms=TWO, turn_noise=0.01)
     facts = run_script(plan, ScriptedStage(script), advise_wanted(Wanted()))
     turns = times_of(assemble(facts))
-    is_open = [one for one in assemble(facts).plans if any(to.state is CauseState.OPEN for to in one.standings)]
+    joined = next(one for one in assemble(facts).plans if one.standings)
     held = "a+malloc=retain"
-    switches = ("layout=channels_last", "weights=aliased", "cache=cold")
-    compared = [("a", held), *((arm, f"{arm}+{one}") for one in switches for arm in (held, "b"))]
-    known = components_of_open(Situation(plan=is_open[0], facts=facts, elapsed_s=0.0))
-    assert known == components(pair(turns[base], turns[switched]) for base, switched in compared)
-    settled = replace(is_open[0], standings=())
-    assert components_of_open(Situation(plan=settled, facts=facts, elapsed_s=0.0)) is None
+    compared = [
+        ("a", held),
+        *((arm, f"{arm}+{one}") for one in ("cache=cold", "weights=aliased") for arm in (held, "b")),
+    ]
+    found = switched_pairs(joined, {"page-faults", "cache-fit", "weight-traffic"})
+    assert found == set(compared)
+    known = components_of(Situation(plan=joined, facts=facts, elapsed_s=0.0), found)
+    assert known == components([pair(turns[base], turns[switched]) for base, switched in compared])
 
 
 class FaultsLate(ScriptedStage):

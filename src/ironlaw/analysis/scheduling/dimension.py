@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ironlaw.analysis.scheduling.components import Components, components
@@ -20,11 +20,12 @@ from ironlaw.analysis.scheduling.lengths import (
 )
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import times_of
+from ironlaw.analysis.verdicts.planner import is_joint
 from ironlaw.arm import Arm
 from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.experiment import CauseState
 from ironlaw.fact import Ceilings, CounterCheck, Reading
-from ironlaw.plan import CEILINGS_S, Schedule
+from ironlaw.plan import CEILINGS_S, Plan, Schedule
 from ironlaw.recording import assemble
 from ironlaw.situation import FIRST_INTERVAL, Dimension, Situation
 
@@ -139,7 +140,7 @@ class _Sizing:
             one_s = costs.inference_of(arm)
             own = inferences_of(one_s, length_s=length_s)
             turns[arm.name] = _fitting(arm, max(1, min(own, int(limit_s / 2 / one_s))), costs)
-        known = components_of(situation)
+        known = components_of(situation, requested_pairs(situation.plan))
         return cls(situation=situation, tests=tests, arms=arms, costs=costs, turns=turns, known=known)
 
     def dimension(self) -> Dimension:
@@ -198,12 +199,21 @@ class _Sizing:
         return best_length(prices, self.known, outlook)
 
     def _judged(self) -> Iterator[Judged]:
-        """What was asked for, and the experiments that are open."""
+        """What was requested, and with the same weight together the experiments that are open: each by the replicates
+        that it ran in.
+        """
         yield Judged(ran=self._rounds_so_far())
-        hypotheses = sum(one.hypotheses for one in self.situation.plan.standings if one.state is CauseState.OPEN)
-        if hypotheses:
-            known = components_of_open(self.situation)
-            yield Judged(ran=self._rounds_of_open(), hypotheses=hypotheses, known=known)
+        plan = self.situation.plan
+        is_open = [one for one in plan.standings if one.state is CauseState.OPEN]
+        switched = [found for one in is_open if (found := switched_pairs(plan, {one.cause}))]
+        known = components_of(self.situation, {names for found in switched for names in found})
+        for found in switched:
+            yield Judged(
+                ran=self._rounds_of({name for names in found for name in names}),
+                hypotheses=sum(one.hypotheses for one in is_open),
+                known=known,
+                weight=1 / len(switched),
+            )
 
     def _rounds_so_far(self) -> tuple[int, ...]:
         """The rounds of the completed replicates."""
@@ -213,12 +223,10 @@ class _Sizing:
                 rounds[fact.replicate] = max(rounds.get(fact.replicate, 0), fact.round + 1)
         return tuple(rounds[number] for number in sorted(rounds))
 
-    def _rounds_of_open(self) -> tuple[int, ...]:
-        """The same, of replicates that ran every experiment arm of the current one."""
-        taking = {arm.name for arm in self.arms if arm.serves}
-        rounds = self._rounds_so_far()
+    def _rounds_of(self, names: Collection[str]) -> tuple[int, ...]:
+        """The same, of replicates in which these arms ran."""
         spent = self.situation.spent[:-1]
-        return tuple(count for count, one in zip(rounds, spent, strict=False) if taking <= set(one.arms))
+        return tuple(count for count, one in zip(self._rounds_so_far(), spent, strict=False) if {*names} <= {*one.arms})
 
     def _prices(self, *, extras: bool) -> Prices:
         start_s, round_s = self.costs.start_s, self.round_s()
@@ -305,27 +313,26 @@ class _Sizing:
         return (ShortBudget(budget_s=budget_s, left_s=max(0.0, self.situation.left_s), left_out=left_out),)
 
 
-def components_of(situation: Situation) -> Components | None:
-    """The variances of the requested comparisons, including the control's with itself."""
-    recording = assemble(situation.facts)
-    turns = times_of(recording)
-    plan = situation.plan
-    wanted = [(plan.control_of(arm).name, arm.name) for arm in plan.arms if not arm.serves]
-    known = [(control, name) for control, name in wanted if control != name and {control, name} <= turns.keys()]
-    return components(pair(turns[control], turns[name]) for control, name in known)
+def requested_pairs(plan: Plan) -> set[tuple[str, str]]:
+    """The requested comparisons, including the control's with itself."""
+    wanted = ((plan.control_of(arm).name, arm.name) for arm in plan.arms if not arm.serves)
+    return {(control, name) for control, name in wanted if control != name}
 
 
-def components_of_open(situation: Situation) -> Components | None:
-    """The variances of the experiments that are open: each arm that takes a switch, against the arm without it."""
-    turns, plan = times_of(assemble(situation.facts)), situation.plan
-    is_open = {one.cause for one in plan.standings if one.state is CauseState.OPEN}
+def switched_pairs(plan: Plan, causes: Collection[str]) -> set[tuple[str, str]]:
+    """Of the experiments on causes: each arm without its last switch, and with it."""
     applied = {(entry.arm, entry.switches): entry.applied for entry in plan.experiments}
-    pairs = dict.fromkeys(
+    return {
         (applied.get((entry.arm, entry.switches[:-1]), entry.arm), entry.applied)
         for entry in plan.experiments
-        if entry.switches[-1].cause in is_open and not entry.excluded
-    )
-    return components(pair(turns[base], turns[arm]) for base, arm in pairs if {base, arm} <= turns.keys())
+        if entry.switches[-1].cause in causes and not entry.excluded and not is_joint(entry)
+    }
+
+
+def components_of(situation: Situation, pairs: Collection[tuple[str, str]]) -> Components | None:
+    """The variances of these comparisons, as far as both arms have run."""
+    turns = times_of(assemble(situation.facts))
+    return components(pair(turns[one], turns[other]) for one, other in sorted(pairs) if {one, other} <= turns.keys())
 
 
 def _groups(situation: Situation) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -78,12 +78,14 @@ class Judged:
     """Comparisons that further replicates narrow, after replicates of `ran` rounds.
 
     `hypotheses` is the number judged together (Bonferroni). `known` are their own variances, where there are some: page
-    faults differ from process to process, and an experiment that holds them constant varies by less.
+    faults differ from process to process, and an experiment that holds them constant varies by less. `weight` is that
+    of their half-width among the others'.
     """
 
     ran: tuple[int, ...] = ()
     hypotheses: int = 1
     known: Components | None = None
+    weight: float = 1.0
 
     def half_width(self, further: Length, between: float, within: float) -> float:
         """The half-width after further replicates; infinite with one replicate in all."""
@@ -116,9 +118,9 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
     sqrt((between + within / r) / n); completed replicates count with their own rounds. For many replicates the minimum
     is at r = sqrt(start / round x within / between) (Kalibera & Jones, ISMM 2013, section 6). For few, the quantile of
     t, which falls from 12.7 at two replicates to 2.4 at eight, favours replicates over rounds. With several sets of
-    comparisons, the geometric mean of their half-widths counts. Among lengths within FLAT of the minimum, the one is
-    chosen that spends COUNTED_WANTED of a replicate on inferences, or the longest if none does. If the run may end at
-    any replicate, none is longer than is best for many.
+    comparisons, the weighted geometric mean of their half-widths counts. Among lengths within FLAT of the minimum, the
+    one is chosen that spends COUNTED_WANTED of a replicate on inferences, or the longest if none does. If the run may
+    end at any replicate, none is longer than is best for many.
     """
     judged = [(one, assumed(prices, one.known or known)) for one in outlook.judged]
     longest = kalibera_jones(prices, *assumed(prices, known))
@@ -131,7 +133,8 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
         if rounds < 1:
             break
         length = Length(replicates=count, rounds=rounds)
-        tried.append((_mean_ln([one.half_width(length, *varied) for one, varied in judged]), length))
+        half_widths = [one.half_width(length, *varied) for one, varied in judged]
+        tried.append((_mean_ln(half_widths, [one.weight for one, _ in judged]), length))
     if not tried:
         return None
     least = min(half for half, _ in tried)
@@ -143,9 +146,9 @@ def best_length(prices: Prices, known: Components | None, outlook: Outlook) -> L
     return next((length for length in reversed(flat) if length.rounds >= enough), flat[0])
 
 
-def _mean_ln(half_widths: Collection[float]) -> float:
+def _mean_ln(half_widths: Sequence[float], weights: Sequence[float]) -> float:
     """Of the logarithms; minus infinity where nothing varies."""
-    return fmean(math.log(one) if one > 0 else -math.inf for one in half_widths)
+    return fmean([math.log(one) if one > 0 else -math.inf for one in half_widths], weights)
 
 
 def alone_rounds(prices: Prices, known: Components | None, *, left_s: float, replicates: int) -> int:
