@@ -47,5 +47,28 @@ def test_a_cap_that_comes_too_late_is_refused() -> None:
     assert "isa=avx2 came too late: ATen uses" in printed("torch.backends.cpu.get_cpu_capability()")
 
 
+UNDER_A_CAP = """
+import openvino
+from openvino import opset13 as op
+from ironlaw.engines.openvino import properties
+from ironlaw.factors.isa import FACTOR
+from ironlaw.variant import Variant
+FACTOR.enter("avx2")
+given = op.parameter([1, 16, 8, 8], openvino.Type.f32)
+mean = op.reduce_mean(op.relu(given), op.constant([2, 3], openvino.Type.i64), keep_dims=True)
+compiled = openvino.Core().compile_model(openvino.Model([mean], [given]), "CPU")
+print(properties.in_effect(Variant.parse("fp32@openvino+isa=avx2"), compiled, lambda one: compiled, []))
+"""
+
+
+@NEEDED
+def test_a_cap_holds_for_the_kernels_that_openvino_generates_without_onednn() -> None:
+    """Reduce is one: under oneDNN's cap alone it remained `jit_avx512`, and the arm was refused."""
+    pytest.importorskip("openvino")
+    said = subprocess.run([sys.executable, "-c", UNDER_A_CAP], check=False, capture_output=True, text=True)
+    assert "jit_avx2_f32" in said.stdout, said.stderr
+    assert "avx512" not in said.stdout
+
+
 def test_a_capped_arm_is_forked_from_the_interpreter_of_the_others() -> None:
     assert FACTOR.environment(LEVEL) == {}

@@ -14,7 +14,9 @@ from ironlaw.missing import Maybe, Missing, T, is_known
 
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
 _GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
-_CAPS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS")
+_CAPS = (
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "FBGEMM_ENABLE_INSTRUCTIONS", "OV_CPU_MAX_ISA",
+)  # fmt: skip
 _CALM_LOAD = 0.3  # of one CPU: above it, another process runs most of the time while an arm is measured
 _QUIET = 0.02  # what most changes of a model or a library are above
 _LEAST_MEMORY_BYTES = 2 << 30  # an interpreter with torch and five twins of a small model

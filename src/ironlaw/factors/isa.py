@@ -16,7 +16,7 @@ from ironlaw.factor import ActsOn, Factor
 from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
-# level -> what each library calls it: oneDNN (ONEDNN_MAX_CPU_ISA), ATen, FBGEMM.
+# level -> what each library calls it: oneDNN (ONEDNN_MAX_CPU_ISA) and OpenVINO, ATen, FBGEMM.
 _CAPS = {
     "avx2": ("AVX2", "avx2", "avx2"),
     "avx512": ("AVX512_CORE", "avx512", "avx512"),
@@ -36,10 +36,14 @@ _FBGEMM_NAMES = ("none", "avx2", "avx512", "avx512_ymm", "avx512_vnni", "avx512_
 
 
 def caps(level: str) -> Mapping[str, str]:
-    """The environment variables of oneDNN, ATen, FBGEMM and MKL for a level."""
+    """The environment variables of oneDNN, OpenVINO, ATen, FBGEMM and MKL for a level.
+
+    OpenVINO generates some of its kernels without oneDNN, and wants the same cap for both (its pull request 36980).
+    """
     onednn, aten, fbgemm = _CAPS[level]
     return {
         "ONEDNN_MAX_CPU_ISA": onednn,
+        "OV_CPU_MAX_ISA": onednn,
         "ATEN_CPU_CAPABILITY": aten,
         "FBGEMM_ENABLE_INSTRUCTIONS": fbgemm,
         "MKL_ENABLE_INSTRUCTIONS": aten.upper(),
@@ -49,7 +53,7 @@ def caps(level: str) -> Mapping[str, str]:
 class Isa(Factor):
     """A cap below what the CPU has, set in the arm's own process.
 
-    oneDNN, ATen, FBGEMM and MKL read their variable once per process, when they first compute, not at import.
+    oneDNN, OpenVINO, ATen, FBGEMM and MKL read their variable once per process, when they first compute, not at import.
     """
 
     name = "isa"

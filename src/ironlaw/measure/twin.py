@@ -51,7 +51,7 @@ from ironlaw.measure.pool import cpus_of, move_to
 from ironlaw.measure.raised import where
 from ironlaw.measure.replaying.order import OpenedReplays
 from ironlaw.measure.sampling.layers import LayerSampler
-from ironlaw.measure.sampling.turns import CodeReader
+from ironlaw.measure.sampling.turns import CodeReader, code_reader
 from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.factories import runs_with_gradients
@@ -378,7 +378,7 @@ class Twin:
 
     def _code_reader(self) -> CodeReader:
         assert self._program is not None, "code is sampled after a start"
-        self._code = self._code or CodeReader(self._program, self._setup.arm.name, self._setup.replicate)
+        self._code = self._code or code_reader(self._program, self._setup)
         return self._code
 
     def _take_census(self) -> Census:

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ironlaw.measure.sampling import kept_tables
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, parse_maps
 from ironlaw.measure.sampling.elf import STUBS, ElfFile
+from ironlaw.measure.sampling.kept_tables import KeptTables
 from ironlaw.measure.sampling.symbols import (
     Found,
     demangled,
+    kernel_symbols,
     parse_kernel_symbols,
     parse_perf_map,
     shortened,
@@ -60,6 +63,18 @@ def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing()
     assert not isinstance(table, Missing)
     assert table.at(0xFFFFFFFF81000180) == Found("inner", 0x80)
     assert isinstance(parse_kernel_symbols(b"0000000000000000 T start\n"), Missing)
+
+
+def test_kernel_symbols_are_the_same_kept_as_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_tables, "_LEAST_BYTES", 0)
+    text = b"ffffffff81000000 T start\nffffffff81000100 t inner\t[mod]\n"
+    monkeypatch.setattr(Path, "read_bytes", lambda self: text)
+    first = kernel_symbols(KeptTables(tmp_path))
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("read again"))
+    second = kernel_symbols(KeptTables(tmp_path))
+    assert not isinstance(first, Missing)
+    assert not isinstance(second, Missing)
+    assert second.at(0xFFFFFFFF81000123) == first.at(0xFFFFFFFF81000123) == Found("inner", 0x23)
 
 
 def test_cxx_names_are_shown_as_they_were_written() -> None:

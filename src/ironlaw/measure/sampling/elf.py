@@ -6,6 +6,7 @@ import functools
 import mmap
 from typing import TYPE_CHECKING, Any
 
+from ironlaw.measure.sampling.kept_tables import KeptTables, name_of_file
 from ironlaw.measure.sampling.symbols import Found, SymbolTable
 
 STUBS = "[calls of other libraries]"  # the procedure linkage table: each call out of a library jumps through it
@@ -35,8 +36,8 @@ class ElfFile:
     names only those that are requested.
     """
 
-    def __init__(self, path: str) -> None:
-        """Read the section and program headers and the symbol table.
+    def __init__(self, path: str, kept: KeptTables | None = None) -> None:
+        """Read the section and program headers and the symbol table, which is kept there.
 
         Raises:
             OSError: the file cannot be read.
@@ -45,6 +46,7 @@ class ElfFile:
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
 
+        kept, name = kept or KeptTables(), name_of_file(path)
         with open(path, "rb") as file:
             elf = ELFFile(file)
             if elf.elfclass != 64 or not elf.little_endian:
@@ -54,12 +56,15 @@ class ElfFile:
             sections = _table(data, _SECTION, offset=elf["e_shoff"], count=elf.num_sections())
             segments = _table(data, _SEGMENT, offset=elf["e_phoff"], count=elf.num_segments())
             names = int(sections[elf.get_shstrndx()]["offset"]) if len(sections) else 0
-            named = [(_text(data, names + int(one["name"])), one) for one in sections]
-            self.stubs = [_span(one) for name, one in named if name.startswith(".plt")]
-            self.symbols = _read_symbols(data, sections)
-            header = next((one for name, one in named if name == ".eh_frame_hdr"), None)
+            titled = [(_text(data, names + int(one["name"])), one) for one in sections]
+            self.stubs = [_span(one) for title, one in titled if title.startswith(".plt")]
+            symbols = kept.of(f"{name}-symbols", lambda: _read_symbols(data, sections))
+            self.symbols = SymbolTable(symbols[0], symbols[1], lambda place: _text(data, int(symbols[2][place])))
+            header = next((one for title, one in titled if title == ".eh_frame_hdr"), None)
             # Looked up for what has no symbol only, which most of a large library has.
-            self._functions = functools.cache(lambda: _read_functions(data, header))
+            self._functions = functools.cache(
+                lambda: kept.of(f"{name}-functions", lambda: _read_functions(data, header))
+            )
         except (ValueError, IndexError) as error:
             raise ELFError(f"{path} ends within its tables: {error}") from None
         loaded = segments[segments["type"] == _PT_LOAD]
@@ -115,7 +120,7 @@ def _text(data: mmap.mmap, offset: int) -> str:
     return data[offset : data.find(b"\0", offset)].decode(errors="replace")
 
 
-def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any]]:
+def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> NDArray[Any]:
     """Where functions begin, ascending, and their lengths: by .eh_frame_hdr and the entries of .eh_frame it points to.
 
     In the one encoding that linkers write. The header has its version, three encodings, the frames' address, the number
@@ -128,7 +133,7 @@ def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> tuple[NDArr
 
     begin = 0 if header is None or header["type"] == _SHT_NOBITS else int(header["offset"])
     if header is None or data[begin : begin + 1] != b"\x01" or data[begin + 2 : begin + 4] != b"\x03\x3b":
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        return np.empty((2, 0), dtype=np.int64)
     count = int.from_bytes(data[begin + 8 : begin + 12], "little")
     pairs = _table(data, [("function", "<i4"), ("frame", "<i4")], offset=begin + 12, count=count)
     starts, frames = (pairs[name].astype(np.int64) for name in ("function", "frame"))
@@ -139,18 +144,20 @@ def _read_functions(data: mmap.mmap, header: NDArray[Any] | None) -> tuple[NDArr
     fields = content[(frames + begin)[:, None] + np.arange(8, 16)].copy().view("<i4")
     # In another encoding the entry's own idea of where its function begins would differ from the header's.
     agree = fields[:, 0] + frames + 8 == starts
-    return starts[agree] + np.int64(header["address"]), fields[agree, 1].astype(np.int64)
+    return np.stack([starts[agree] + np.int64(header["address"]), fields[agree, 1].astype(np.int64)])
 
 
-def _read_symbols(data: mmap.mmap, sections: NDArray[Any]) -> SymbolTable:
-    """The full table where the file has one (it then holds those of the dynamic one, too), else the dynamic one."""
+def _read_symbols(data: mmap.mmap, sections: NDArray[Any]) -> NDArray[Any]:
+    """Where symbols begin, ascending, their sizes, and where their names lie in the file.
+
+    Of the full table where the file has one (it then holds those of the dynamic one, too), else of the dynamic one.
+    """
     import numpy as np
 
     tables = [sections[sections["type"] == kind] for kind in (_SHT_SYMTAB, _SHT_DYNSYM)]
     held = next((found[0] for found in tables if len(found)), None)
     if held is None:
-        nothing = np.empty(0, dtype=np.uint64)
-        return SymbolTable(nothing, nothing, lambda place: "")
+        return np.empty((3, 0), dtype=np.uint64)
     entries = _table(data, _SYMBOL, offset=int(held["offset"]), count=int(held["size"]) // np.dtype(_SYMBOL).itemsize)
     kinds, homes = entries["info"] & 15, entries["section"]
     is_code = (kinds == _STT_FUNC) | (kinds == _STT_GNU_IFUNC) | ((kinds == _STT_NOTYPE) & (entries["name"] != 0))
@@ -166,5 +173,5 @@ def _read_symbols(data: mmap.mmap, sections: NDArray[Any]) -> SymbolTable:
     kept = (sizes > 0) | (reach <= starts)
     section_ends = (sections["address"] + sections["size"])[homes[rows]]
     sizes = np.where(sizes > 0, sizes, np.maximum(section_ends, starts + np.uint64(1)) - starts)
-    names, begin = entries["name"][rows[kept]], int(sections[int(held["link"])]["offset"])
-    return SymbolTable(starts[kept], sizes[kept], lambda place: _text(data, begin + int(names[place])))
+    names = entries["name"][rows[kept]] + sections[int(held["link"])]["offset"]
+    return np.stack([starts[kept], sizes[kept], names.astype(np.uint64)])

@@ -13,6 +13,7 @@ from ironlaw.code import CodeSite, InstructionClass, LoopWork, SampleMode
 from ironlaw.measure.sampling.address_space import GENERATED, AddressSpace, Region
 from ironlaw.measure.sampling.decoder import Loop, LoopFinder, instruction_set
 from ironlaw.measure.sampling.elf import ElfFile
+from ironlaw.measure.sampling.kept_tables import KeptTables
 from ironlaw.measure.sampling.perf_samples import Sample
 from ironlaw.measure.sampling.symbols import SymbolTable, kernel_symbols, parse_perf_map
 from ironlaw.missing import Maybe, Missing
@@ -56,8 +57,13 @@ class _Turn:
 class Resolver:
     """Resolves pointers of this process; what it read of files is kept from turn to turn."""
 
-    def __init__(self, perf_map: Path | None = None) -> None:
-        """`perf_map` is where an engine writes the names of the code it generates, if it does."""
+    def __init__(self, perf_map: Path | None = None, kept: KeptTables | None = None) -> None:
+        """`perf_map` is where an engine writes the names of the code it generates, if it does.
+
+        `kept` is where tables of symbols are kept for the other processes of the run.
+        """
+        self._kept = kept or KeptTables()
+        self._kernel: Maybe[SymbolTable] | None = None  # None: was not read yet
         self._files: dict[str, ElfFile | None] = {}
         self._perf_map = perf_map
         self._code = instruction_set()
@@ -91,8 +97,9 @@ class Resolver:
         return self._in_user(one.address, turn, is_callers=one.is_callers)
 
     def _in_kernel(self, pointer: int, *, is_callers: bool) -> tuple[_Place, int]:
-        table = kernel_symbols()
-        found = None if isinstance(table, Missing) else table.at(pointer)
+        if self._kernel is None:
+            self._kernel = kernel_symbols(self._kept)
+        found = None if isinstance(self._kernel, Missing) else self._kernel.at(pointer)
         place = _Place(
             object=KERNEL,
             symbol=found.name if found else "",
@@ -136,7 +143,7 @@ class Resolver:
 
         if path not in self._files:
             try:
-                self._files[path] = ElfFile(path)
+                self._files[path] = ElfFile(path, self._kept)
             except (OSError, ELFError):
                 self._files[path] = None
         return self._files[path]

@@ -7,9 +7,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ironlaw.measure.sampling.kept_tables import KeptTables
 from ironlaw.missing import Maybe, Missing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LONGEST_NAME = 200  # templates of kernels reach thousands of characters
 
@@ -83,14 +87,33 @@ def parse_perf_map(text: str) -> SymbolTable:
 
 
 def parse_kernel_symbols(text: bytes) -> Maybe[SymbolTable]:
-    """Symbols in /proc/kallsyms; Missing where the kernel hides its addresses.
+    """Symbols in /proc/kallsyms; Missing where the kernel hides its addresses."""
+    import numpy as np
+
+    return _in_kernel(np.frombuffer(text, dtype=np.uint8), KeptTables())
+
+
+def _in_kernel(data: NDArray[Any], kept: KeptTables) -> Maybe[SymbolTable]:
+    import numpy as np
+
+    addresses, begins, ends = kept.of("kernel-symbols", lambda: _read_kernel_symbols(data))
+    if not addresses.any():
+        return Missing("the kernel hides its addresses (kernel.kptr_restrict)")
+
+    def name_at(place: int) -> str:
+        return data[int(begins[place]) : int(ends[place])].tobytes().split(b"\t")[0].decode(errors="replace")
+
+    return SymbolTable(addresses, np.zeros(len(addresses), dtype=np.uint64), name_at)
+
+
+def _read_kernel_symbols(data: NDArray[Any]) -> NDArray[Any]:
+    """Addresses of the symbols, ascending, and where their names begin and end in the text.
 
     A line is an address of 16 hexadecimal digits, the symbol's kind, its name, and the module it is of. There are some
     200,000, so that they are read all at once.
     """
     import numpy as np
 
-    data = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
     begins = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64) if len(ends) else ends
     whole = ends - begins > _KIND_AT + 2
@@ -100,27 +123,23 @@ def parse_kernel_symbols(text: bytes) -> Maybe[SymbolTable]:
     digits = data[begins[:, None] + np.arange(_KIND_AT - 1)]
     nibbles = np.where(digits > ord("9"), (digits | 0x20) - ord("a") + 10, digits - ord("0")).astype(np.uint64)
     addresses = np.bitwise_or.reduce(nibbles << np.arange(60, -4, -4).astype(np.uint64), axis=1)
-    if not addresses.any():
-        return Missing("the kernel hides its addresses (kernel.kptr_restrict)")
     order = np.argsort(addresses, kind="stable")
-    addresses, begins, ends = addresses[order], begins[order] + _KIND_AT + 2, ends[order]
-
-    def name_at(place: int) -> str:
-        return text[int(begins[place]) : int(ends[place])].split(b"\t")[0].decode(errors="replace")
-
-    return SymbolTable(addresses, np.zeros(len(addresses), dtype=np.uint64), name_at)
+    names = np.stack([begins + _KIND_AT + 2, ends]).astype(np.uint64)
+    return np.concatenate([addresses[None], names])[:, order]
 
 
 _KIND_AT = 17  # in a line of /proc/kallsyms
 
 
-@functools.cache
-def kernel_symbols() -> Maybe[SymbolTable]:
-    """The kernel's own symbols, read once; it does not change under a running process."""
+def kernel_symbols(kept: KeptTables) -> Maybe[SymbolTable]:
+    """The kernel's own symbols; it does not change during a run."""
+    import numpy as np
+
     try:
-        return parse_kernel_symbols(Path("/proc/kallsyms").read_bytes())
+        text = kept.of("kernel", lambda: np.frombuffer(Path("/proc/kallsyms").read_bytes(), dtype=np.uint8))
     except OSError as error:
         return Missing(f"/proc/kallsyms cannot be read: {error.strerror}")
+    return _in_kernel(text, kept)
 
 
 def _from_rows(rows: list[tuple[int, int, str]]) -> SymbolTable:

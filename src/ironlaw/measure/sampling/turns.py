@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from ironlaw.code import CodeSamples, SampledBy
 from ironlaw.machine.process_clock import cpu_ns_by_thread
-from ironlaw.measure.messages import CodeTurn
+from ironlaw.measure.messages import CodeTurn, TwinSetup
+from ironlaw.measure.sampling.kept_tables import KeptTables
 from ironlaw.measure.sampling.perf_samples import PerfSampler, Sample, SamplingRefused, cycles_per_ns
 from ironlaw.measure.sampling.python_functions import sample_functions
 from ironlaw.measure.sampling.resolver import Resolver
@@ -116,6 +118,12 @@ class CodeReader:
             lost=sampler.lost if sampler else 0,
             **known,
         )
+
+
+def code_reader(program: Program, setup: TwinSetup) -> CodeReader:
+    """That of a twin, with tables of symbols kept beside its log, in the run's folder, for the arms' later twins."""
+    resolver = Resolver(perf_map_path(), KeptTables(Path(setup.log).parent / "symbols"))
+    return CodeReader(program, setup.arm.name, setup.replicate, resolver=resolver)
 
 
 def run_within(program: Program, inputs: list[tuple[Any, ...]], most_ns: int) -> tuple[int, int]:
