@@ -126,3 +126,9 @@ def test_a_log_that_ended_before_its_latency_is_refused() -> None:
     text = (DATA / LOG).read_text()
     with pytest.raises(BadInput, match="ends here without a latency"):
         file_of(text[: text.index("[Step 11")], "a")
+
+
+def test_a_log_of_a_failed_run_is_refused_with_its_error() -> None:
+    log = "[Step 1/11] Parsing and validating input arguments\n[ INFO ] Parsing input parameters\n"
+    with pytest.raises(BadInput, match=r"line 4, column 1: .* failed \(no such device\)"):
+        file_of(f"{log}[ ERROR ] no such device\n")

@@ -138,6 +138,14 @@ def test_a_report_overwrites_no_file_that_is_read(tmp_path: Path, capsys: pytest
     assert file.read_bytes() == FLOAT.read_bytes()
 
 
+def test_one_file_with_several_benchmarks_is_bundled_as_it_is_explained(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "issue.md"
+    said(capsys, "bundle", DATA / "hyperfine-1.15.json", "-o", out)
+    assert "ironlaw run --arm python-work.py-fp32=CONTROL.py:FACTORY" in out.read_text(encoding="utf-8")
+
+
 def test_a_bundle_of_files_holds_what_they_state_and_the_next_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,6 +33,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _AGGREGATED = re.compile(r"^\s*(S\d+(-D\d+)?(-C\d+)?|CPU\d+|N\d+|D\d+)[\s,;]")
 TEXT_MARKS = ("Performance counter stats for", "seconds time elapsed")
 SEPARATORS = (";", "\t", "|", "@", ",")
+_LEAST_UTILISED = 0.1  # CPUs utilized have three decimals: below it a time that is derived from them is off by 0.5 %
 
 
 def parse(text: str, *, named: str) -> PerfOutput:
@@ -233,10 +234,7 @@ def _parse_separated(text: str, named: str) -> PerfOutput:
         if row.event == "duration_time":
             elapsed, spread, assumptions = row.value, row.spread, ()
         elif row.event.partition(":")[0] == "task-clock" and isinstance(elapsed, Missing):
-            derived = _elapsed_by_utilisation(row.value, utilised)
-            if not isinstance(derived, Missing):
-                elapsed, spread = derived, Missing("the time elapsed is derived")
-                assumptions = ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)
+            elapsed, assumptions = _elapsed_by_utilisation(row.value, utilised, instead_of=elapsed)
     return output_of_rows(counted, elapsed, spread, assumptions=assumptions, kind="separated")
 
 
@@ -298,12 +296,16 @@ def _plain(text: str) -> float:
     return _counted_number(text.replace(",", "."))
 
 
-def _elapsed_by_utilisation(task_clock_ns: Maybe[float], utilised: Maybe[float]) -> Maybe[float]:
-    """Time elapsed from CPU time and CPUs utilized, which perf rounds to three decimals."""
-    if isinstance(task_clock_ns, Missing):
-        return task_clock_ns
-    if isinstance(utilised, Missing):
-        return utilised
-    if utilised < 0.1:
-        return Missing(f"CPUs utilized is {utilised:g}: too few digits to derive the time elapsed from")
-    return task_clock_ns / utilised
+def _elapsed_by_utilisation(
+    task_clock_ns: Maybe[float], utilised: Maybe[float], *, instead_of: Missing
+) -> tuple[Maybe[float], tuple[str, ...]]:
+    """Time elapsed in ns from CPU time and CPUs utilized, which perf rounds to three decimals, and what that assumes.
+
+    `instead_of` is why the output itself has no time elapsed.
+    """
+    if isinstance(task_clock_ns, Missing) or isinstance(utilised, Missing):
+        return instead_of, ()
+    if utilised < _LEAST_UTILISED:
+        few = f"{utilised:g} CPUs utilized are too few digits to derive it from"
+        return Missing(f"{instead_of.reason}; {few}"), ()
+    return task_clock_ns / utilised, ("time elapsed is task-clock / CPUs utilized, as perf rounded it",)

@@ -29,6 +29,7 @@ def bundle(files: tuple[Path, ...], out: Path | None) -> int:
     \b
     ironlaw bundle run.jsonl
     ironlaw bundle fp32-profile.json int8-profile.json -o issue.md
+    ironlaw bundle hyperfine.json
     """
     if not files:
         raise BadInput("no file is named", hint="ironlaw bundle FILE, a recording of ironlaw run, or two files")
@@ -36,9 +37,26 @@ def bundle(files: tuple[Path, ...], out: Path | None) -> int:
         raise BadInput(f"{files[0]} is a folder", hint="ironlaw bundle FILE, a recording of ironlaw run, or two files")
     out = out or files[0].with_suffix(".bundle.md")
     check_writable(out, keeping=files)
-    write_text(_of_files(files) if len(files) > 1 else _of_one(files[0]), out)
+    is_attached = len(files) > 1 or _is_of_another_tool(files[0])
+    write_text(_of_files(files) if is_attached else _of_one(files[0]), out)
     echo(f"Bundle: {out}", err=True)
     return 0
+
+
+def _is_of_another_tool(file: Path) -> bool:
+    """Whether a single file is one that explain takes too: results of several benchmarks."""
+    from ironlaw.attached import recognised
+    from ironlaw.attached.text import AttachedText
+    from ironlaw.commands.explain import Content, content_of
+
+    if not file.is_file():
+        return False
+    try:
+        with file.open("rb") as stream:
+            head = AttachedText(stream, named=str(file)).head
+    except (OSError, ValueError, BadInput):
+        return False  # the reader of recordings reports why
+    return content_of(head) is not Content.RECORDING and recognised(head) is not None
 
 
 def _of_one(file: Path) -> str:

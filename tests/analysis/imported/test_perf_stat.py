@@ -85,6 +85,12 @@ def test_the_time_elapsed_is_read(name: str, elapsed_s: float) -> None:
     assert output(name).elapsed_ns == pytest.approx(elapsed_s * 1e9, rel=1e-12)
 
 
+def test_where_cpus_utilized_have_too_few_digits_the_reason_names_them() -> None:
+    read = parse("2960.00,msec,task-clock,2960004060,100.00,0.076,CPUs utilized\n", named="x")
+    assert isinstance(read.elapsed_ns, Missing)
+    assert read.elapsed_ns.reason.endswith("-e duration_time; 0.076 CPUs utilized are too few digits to derive it from")
+
+
 def test_a_separated_output_without_duration_derives_the_time_and_says_so() -> None:
     read = output("written-6.6-german.csv")
     assert read.elapsed_ns == pytest.approx(4060.17e6 / 0.999, rel=1e-12)

@@ -198,12 +198,15 @@ def _recognises_log(head: str) -> bool:
 
 
 def _read_log(text: AttachedText) -> tuple[Attachment, ...]:
-    log = _Log()
+    log, error = _Log(), ""
     for number, line in text.lines():
         log.add(number, line.rstrip())
+        if line.startswith("[ ERROR ]") and not error:
+            error = line.removeprefix("[ ERROR ]").strip()
     stated = next((name for name in ("Average", "Median") if name in log.latency_ns), None)
     if stated is None:
-        raise text.refused(*text.end, "the log of benchmark_app ends here without a latency, or counts throughput")
+        without = f"without a latency: it failed ({error})" if error else "without a latency, or counts throughput"
+        raise text.refused(*text.end, f"the log of benchmark_app ends here {without}")
     latency_ns = log.latency_ns[stated]
     if not LEAST_NS <= latency_ns < 1e18:
         raise text.refused(*log.places[stated], "this latency is none")
