@@ -130,7 +130,8 @@ class Replay:
     """The replayed layers of an arm, or why they cannot be replayed.
 
     `whole` is the replayed network with every layer in int8, `arm_itself` what the arm's own program answers: where the
-    two differ, the replay is not of that program. `how` says by what the layers were replayed.
+    two differ, the replay is not of that program. `how` says by what the layers were replayed; `failed` has the layers
+    that could not be, by name, with the reason.
     """
 
     arm: str
@@ -142,4 +143,5 @@ class Replay:
     float_answers: dict[Use, KeptAnswers] = field(default_factory=dict)
     mixtures: tuple[Mixture, ...] = ()
     only_answers: bool = False  # of the arm's own program were compared
+    failed: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import pytest
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_SEARCHED, FrontPoint, Mixed
+from ironlaw.explanation.sensitivity import NOT_REPLAYED, Sensitivity
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.columns import asked_comparisons
 from ironlaw.report.document import to_document
@@ -73,3 +74,26 @@ def test_a_gap_is_said_with_its_reason_and_without_a_search_nothing_is() -> None
 def test_the_document_holds_the_blocks_and_the_rival() -> None:
     (one,) = to_document(replace(with_pmu(), mixed=(MIXED,)))["mixed"]
     assert (one["blocks"], one["rival"], one["is_best"], one["gain"]["value"]) == (["fc"], "int8", True, 1.2)
+
+
+def test_layers_that_could_not_be_replayed_are_named_with_the_reason() -> None:
+    whole = Sensitivity(
+        arm="int8",
+        control="fp32",
+        layers=(),
+        whole={},
+        arm_itself={},
+        how="by hand",
+        took_s=1.0,
+        failed={"b": "no kernel"},
+    )
+    found: dict[str, Maybe[Sensitivity]] = {
+        "int8": whole,
+        "int8@openvino": Missing("out of memory"),
+        "fp32": NOT_REPLAYED,
+    }
+    said = mixed_sentences(replace(with_pmu(), mixed=NOT_SEARCHED, left_in_float=(), frontiers=(), sensitivities=found))
+    assert said == [
+        "int8: Not replayed: b: no kernel.",
+        "The layers of int8@openvino could not be replayed: out of memory.",
+    ]

@@ -11,7 +11,7 @@ from ironlaw.commands.consent import require_consent
 from ironlaw.commands.showing import echo, keeping_measured, say_json
 from ironlaw.errors import BadInput
 from ironlaw.explanation.sensitivity import Sensitivity
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.variant import PRECISION
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def show_answers(recording: Recording, file: Path, changed: str | None, options:
 
     arm = _int8_arm(recording, changed)
     kept = file
-    if not any(one.arm == arm and not one.mixtures for one in recording.replays):
+    tried = [one.layers for one in recording.replays if one.arm == arm and not (one.mixtures or one.only_answers)]
+    if not any(is_known(one) for one in tried):
+        if tried and isinstance(tried[-1], Missing):
+            echo(f"The recording's replay of {arm} failed: {tried[-1].reason}; it is tried again", err=True)
         recording, kept = _replayed(recording, file, arm, options)
     with keeping_measured(kept):
         found = sensitivity_of(recording, arm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ironlaw.estimate import Estimate
@@ -9,6 +10,7 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.replay import Use
 
 NO_TIME = Missing("its layer is not in the ledger")
+NOT_REPLAYED = Missing("its layers were not replayed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ class Sensitivity:
     """The layers of an arm, those that cost the answers most first.
 
     `whole` is the network with every layer in int8 as it was replayed, `arm_itself` what the arm's own program answers.
-    `control` is the arm whose ledger the times are of.
+    `control` is the arm whose ledger the times are of; `failed` has the layers that could not be replayed, with the
+    reason.
     """
 
     arm: str
@@ -90,6 +93,7 @@ class Sensitivity:
     how: str
     took_s: float
     mixtures: tuple[MixedAnswers, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
 

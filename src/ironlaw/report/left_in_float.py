@@ -9,21 +9,19 @@ from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.json_values import estimate_value, gap, number_value
 from ironlaw.report.quantity import ratio
-from ironlaw.report.sensitivity import agreement_value, agreement_words
+from ironlaw.report.sensitivity import agreement_value, agreement_words, some_of
 from ironlaw.text import plain
 
 WIDE = 0.05  # of an interval of agreement, from which on it is said that few inputs make it wide
-_NAMED = 6
 
 
 def left_sentences(one: LeftInFloat) -> list[str]:
     """Which layers are in float and why, what that costs and gains, and the agreement on held-out inputs."""
     names = [plain(name) for name in one.layers]
-    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     count = f"{len(names)} layer{'s' if len(names) != 1 else ''}"
     reason = "" if isinstance(one.chosen_by, Missing) else ", which cost the answers most for what int8 saves in them"
     return [
-        f"{plain(one.arm)} leaves {count} in float{reason}: {shown}.",
+        f"{plain(one.arm)} leaves {count} in float{reason}: {some_of(names)}.",
         f"{_cost(one)}; {_gain(one)}.",
         _answers(one),
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ironlaw.explanation import NOT_SEARCHED, Comparison, Explanation, FrontPoint, Mixed, Outcome, Recommendation
+from ironlaw.explanation.sensitivity import NOT_REPLAYED
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.arms import agreement
 from ironlaw.report.columns import moved_by
 from ironlaw.report.frontier import frontier_sentences
 from ironlaw.report.left_in_float import left_sentences
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
+from ironlaw.report.sensitivity import not_replayed
 from ironlaw.report.words import ended
 from ironlaw.text import plain
 
@@ -78,11 +80,23 @@ def mixed_sentences(explanation: Explanation) -> list[str]:
     where nothing was searched.
     """
     left = [sentence for one in explanation.left_in_float for sentence in left_sentences(one)]
+    left += _failed_replays(explanation)
     left += [sentence for one in explanation.frontiers for sentence in frontier_sentences(one)]
     mixed = explanation.mixed
     if isinstance(mixed, Missing):
         return left or ([] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"])
     return [*(_mixed_sentence(one) for one in mixed), *left]
+
+
+def _failed_replays(explanation: Explanation) -> list[str]:
+    """Why the layers of an arm, or some of them, could not be replayed."""
+    said: list[str] = []
+    for arm, found in explanation.sensitivities.items():
+        if not isinstance(found, Missing):
+            said += [f"{plain(arm)}: {sentence}" for sentence in not_replayed(found)]
+        elif found != NOT_REPLAYED:
+            said.append(f"The layers of {plain(arm)} could not be replayed: {ended(plain(found.reason))}")
+    return said
 
 
 def _mixed_sentence(one: Mixed) -> str:

@@ -15,6 +15,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.replay import Use
 from ironlaw.report.json_values import SCHEMA, estimate_value, gap, number_value
 from ironlaw.report.quantity import MILLISECONDS, decimal, percent
+from ironlaw.report.words import ended
 from ironlaw.text import plain
 
 _COLUMNS = {
@@ -82,9 +83,24 @@ def footing(found: Sensitivity) -> list[str]:
     widths = [one.agreement for one in found.whole.values() if isinstance(one.agreement, Estimate)]
     if widths and max(one.high - one.low for one in widths) > WIDE:
         lines.append("Few inputs: the intervals of agreement are wide.")
+    lines += not_replayed(found)
     return [*lines, *(f"{plain(note)[:1].upper()}{plain(note)[1:]}." for note in found.notes)]
 
 
+def not_replayed(found: Sensitivity) -> list[str]:
+    """The layers that could not be replayed, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in found.failed.items():
+        by_reason.setdefault(reason, []).append(plain(name))
+    return [f"Not replayed: {some_of(names)}: {ended(plain(reason))}" for reason, names in by_reason.items()]
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of several names, and how many more there are."""
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+_NAMED = 6
 WIDE = 0.05  # of an interval of agreement, from which on it is said that it is wide
 
 
@@ -183,6 +199,7 @@ def sensitivity_value(found: Maybe[Sensitivity]) -> Any:
         "arm_itself": _agreement_values(found.arm_itself),
         "layers": [_layer_value(one) for one in found.layers],
         "mixtures": [{"left_float": list(one.floats), **_agreement_values(one.agreement)} for one in found.mixtures],
+        "failed": dict(found.failed),
         "notes": list(found.notes),
     }
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ironlaw.analysis.sensitivity.agreement import NOISELESS, answer_agreement, sqnr_db
-from ironlaw.analysis.sensitivity.layers import NOT_REPLAYED, sensitivity
-from ironlaw.explanation.sensitivity import Sensitivity
+from ironlaw.analysis.sensitivity.layers import sensitivity
+from ironlaw.explanation.sensitivity import NOT_REPLAYED, Sensitivity
 from ironlaw.explanation.split import Ledger, LedgerRow
 from ironlaw.fact import SCHEMA, Header, kept_places
 from ironlaw.missing import Missing
@@ -121,6 +121,14 @@ def test_times_are_those_of_the_calls_in_the_ledger_by_name_or_by_path_and_opera
     assert found == {"stem": 5.0, "block + add": -3.0}
 
 
+@pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
+@pytest.mark.parametrize("executed", ["MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul", "Gemm"])
+def test_a_product_is_found_by_what_the_engine_made_of_it(operator: str, executed: str) -> None:
+    times = ledger(row("query", 5.0, path="query", calls=(f"query {executed}",)))
+    (found,) = explained(replay(layer(f"query {operator}", 1.0, path="query", operator=operator)), times=times).layers
+    assert found.gained_ns == 5.0
+
+
 def test_a_layer_that_is_not_in_the_ledger_has_no_time() -> None:
     (found,) = explained(replay(layer("stem", 1.0)), times=ledger(row("other", 5.0))).layers
     assert isinstance(found.gained_ns, Missing)
@@ -138,3 +146,13 @@ def test_mixtures_are_of_the_arm_whose_layers_were_replayed() -> None:
     mixed = Replay(arm=ARM, layers=Missing("mixtures"), mixtures=(Mixture(floats=("a",), given=uses(given(3.0))),))
     found = explained(replay(layer("a", 1.0)), mixed, replace(mixed, arm="int8"))
     assert [one.floats for one in found.mixtures] == [("a",)]
+
+
+def test_a_replay_that_failed_takes_nothing_away_from_one_that_did_not() -> None:
+    failed = Replay(arm=ARM, layers=Missing("out of memory"))
+    assert [one.name for one in explained(replay(layer("a", 1.0)), failed).layers] == ["a"]
+
+
+def test_layers_that_could_not_be_replayed_keep_their_reasons() -> None:
+    made = replace(replay(layer("a", 1.0)), failed={"b": "no kernel"})
+    assert explained(made).failed == {"b": "no kernel"}

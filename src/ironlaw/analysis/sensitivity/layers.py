@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ironlaw.analysis.sensitivity.agreement import answer_agreement, sqnr_db
-from ironlaw.explanation.sensitivity import NO_TIME, AnswerAgreement, LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.explanation.sensitivity import (
+    NO_TIME,
+    NOT_REPLAYED,
+    AnswerAgreement,
+    LayerAnswers,
+    MixedAnswers,
+    Sensitivity,
+)
 from ironlaw.explanation.split import Ledger, LedgerRow
 from ironlaw.factors import FACTORS
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Given, KeptAnswers, Replay, ReplayedLayer, ReplayedTensor, Use
 from ironlaw.variant import PRECISION
 
-NOT_REPLAYED = Missing("its layers were not replayed")
-_ENGINES_WORDS = ("QLinear", "Fused", "quantized_")  # what engines put before an operator that they run in int8
+# What engines put before or behind an operator that they run in int8.
+_ENGINES_WORDS = ("QLinear", "Fused", "quantized_", "DynamicQuantize", "IntegerToFloat", "Integer")
+_PRODUCTS = ("Gemm", "MatMul")  # one word for another, as an engine fuses a bias
 
 
 def sensitivity(
@@ -25,7 +33,8 @@ def sensitivity(
     whole = [one for one in replays if not one.mixtures and not one.only_answers]
     if not whole:
         return NOT_REPLAYED
-    last = whole[-1]
+    # One that failed takes nothing away from one that did not.
+    last = next((one for one in reversed(whole) if is_known(one.layers)), whole[-1])
     if isinstance(last.layers, Missing):
         return last.layers
     gained = _gained(last.layers, ledger)
@@ -44,6 +53,7 @@ def sensitivity(
         how=last.how,
         took_s=last.took_s,
         mixtures=tuple(mixed),
+        failed=last.failed,
         notes=last.notes,
     )
 
@@ -115,9 +125,14 @@ def _same_operator(layer: ReplayedLayer, ledger: Ledger) -> LedgerRow | None:
     rows = [
         row
         for row in ledger.rows
-        if row.path == layer.path and any(_bare(call) == layer.operator for call in row.changed_layers)
+        if row.path == layer.path and any(_is_of(call, layer.operator) for call in row.changed_layers)
     ]
     return rows[layer.repeat] if layer.repeat < len(rows) else None
+
+
+def _is_of(call: str, operator: str) -> bool:
+    bare = _bare(call)
+    return bare == operator or {bare, operator} == set(_PRODUCTS)
 
 
 def _bare(call: str) -> str:

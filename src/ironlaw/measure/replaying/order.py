@@ -59,7 +59,10 @@ class OpenedReplays:
         program = _answering(order, model, self._threads)
         if order.only_answers:
             return compared(name, inputs, in_float, program, within_s=left_s)
-        made = replay(name, replayer, inputs, program, within_s=left_s)
+        try:
+            made = replay(name, replayer, inputs, program, within_s=left_s)
+        except ArmFailed as failed:
+            return Replay(arm=name, layers=Missing(failed.message))
         replayer.open(())  # its networks take as much memory as the arms that run meanwhile
         return made
 

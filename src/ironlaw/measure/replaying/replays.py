@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ironlaw.engines.border.failures import explained
+from ironlaw.errors import ArmFailed
 from ironlaw.measure.replaying.inputs import Arguments, Inputs, OneInput, count
 from ironlaw.measure.replaying.tally import AnswerTally, OwnTally, kept_answers
 from ironlaw.measure.replaying.tensors import Watch
 from ironlaw.missing import Missing
 from ironlaw.replay import Given, KeptAnswers, Mixture, Replay, ReplayedLayer, Use
-from ironlaw.replayer import Replayer
+from ironlaw.replayer import Flipped, Replayer
 
 MOST_KEPT = 1 << 22  # numbers of all answers together, where they are no classes
 FEWEST = 8  # inputs of a use, whatever the time
 FEWEST_OF_ROW = 64  # numbers of a row that are kept at least
+_FAILING = 3  # sites, from which on a network is not opened for each of the others
 _OPENING_SHARE = 0.5  # of the time, that is given up to opening where that takes longer
 
 
@@ -32,12 +36,57 @@ class _SiteTally:
     gives: Watch | None = None
 
 
+@dataclass(slots=True)
+class _Sites:
+    """A network whose sites may fail, by place the reasons of those that did."""
+
+    replayer: Replayer
+    failed: dict[int, str] = field(default_factory=dict)
+
+    def open(self, group: Sequence[int]) -> list[int]:
+        """Open the sites of a group, and return those that could be.
+
+        Raises:
+            ArmFailed: the first of them fail one by one as well, so that it is not the site.
+        """
+        with contextlib.suppress(ArmFailed), explained("replay"):
+            self.replayer.open(group)
+            return list(group)
+        able: list[int] = []
+        for tried, place in enumerate(group, start=1):
+            try:
+                with explained("replay"):
+                    self.replayer.open([place])
+            except ArmFailed as error:
+                self.failed[place] = error.message
+                if not able and tried >= _FAILING:
+                    raise
+            else:
+                able.append(place)
+        if able:
+            self.replayer.open(able)
+        return able
+
+    def flip(self, place: int) -> Flipped | None:
+        """Replay a site; None where it cannot be."""
+        try:
+            with explained("replay"):
+                return self.replayer.flip(place)
+        except ArmFailed as error:
+            self.failed[place] = error.message
+            return None
+
+
 def replay(
     arm: str, replayer: Replayer, inputs: Inputs, answer: Callable[..., list[Any]] | None, *, within_s: float
 ) -> Replay:
     """The layers of an arm; `answer` is the arm's own program, where it can be asked.
 
-    As many inputs are taken as the time allows, FEWEST of each use at least.
+    As many inputs are taken as the time allows, FEWEST of each use at least. A layer that cannot be replayed is left
+    out with the reason.
+
+    Raises:
+        ArmFailed: no layer can be replayed; the reason of the first.
     """
     sites = replayer.sites
     groups = [range(at, min(at + replayer.at_once, len(sites))) for at in range(0, len(sites), replayer.at_once)]
@@ -46,25 +95,31 @@ def replay(
     found: dict[int, ReplayedLayer] = {}
     references: dict[Use, list[list[Any]]] = {}
     whole: dict[Use, AnswerTally] = {}
+    opening = _Sites(replayer)
+    failed = opening.failed
     for group in groups:
         opened_s = time.monotonic()
-        replayer.open(group)
+        able = opening.open(group)
+        if not able:
+            continue
         opening_s = time.monotonic() - opened_s
         if chosen is None:
-            chosen = inputs.first(_counts(replayer, group, inputs, within_s, opening_s))
+            chosen = inputs.first(_counts(opening, able, inputs, within_s, opening_s))
             most = max(FEWEST_OF_ROW, MOST_KEPT // (2 * len(sites) * sum(map(len, chosen.by_use.values()))))
-        states = {place: _new(replayer, place, most) for place in group}
-        is_first = group is groups[0]
+        states = {place: _new(replayer, place, most) for place in able}
+        is_first = not references
         for use, one in chosen.each():
             begun = replayer.begin(one.arguments)
             if is_first:
                 references.setdefault(use, []).append(begun.in_float)
                 tally = whole.setdefault(use, AnswerTally(most))
                 tally.add(begun.in_float, begun.in_int8, one.rows, one.photographs)
-            for place in group:
-                _add(replayer, place, states[place], use, begun.in_float, one)
-        found |= {place: _layer(replayer, place, state) for place, state in states.items()}
-    assert chosen is not None, "an arm that is replayed has layers"
+            for place in able:
+                if place not in failed:
+                    _add(opening, place, states[place], use, begun.in_float, one)
+        found |= {place: _layer(replayer, place, state) for place, state in states.items() if place not in failed}
+    if chosen is None or not found:
+        raise ArmFailed(next(iter(failed.values())), hint="compare whole arms: --arms")
     return Replay(
         arm=arm,
         layers=tuple(found[place] for place in sorted(found)),
@@ -72,6 +127,7 @@ def replay(
         whole={use: tally.given() for use, tally in whole.items()},
         arm_itself={} if answer is None else _answers(answer, chosen, references, most),
         float_answers=_kept(references, chosen, most),
+        failed={sites[place].name: failed[place] for place in sorted(failed)},
         notes=inputs.notes,
     )
 
@@ -193,13 +249,15 @@ def _new(replayer: Replayer, place: int, most: int) -> _SiteTally:
     )
 
 
-def _add(replayer: Replayer, place: int, state: _SiteTally, use: Use, expected: list[Any], one: OneInput) -> None:
-    flipped = replayer.flip(place)
+def _add(sites: _Sites, place: int, state: _SiteTally, use: Use, expected: list[Any], one: OneInput) -> None:
+    flipped = sites.flip(place)
+    if flipped is None:
+        return
     state.own.setdefault(use, OwnTally()).add(flipped.own_float, flipped.own_int8)
     state.alone.setdefault(use, AnswerTally(state.most)).add(expected, flipped.alone, one.rows, one.photographs)
     state.left.setdefault(use, AnswerTally(state.most)).add(expected, flipped.left_float, one.rows, one.photographs)
     for watch in (*state.reads, *([state.gives] if state.gives is not None else [])):
-        watch.add(replayer.value_of(watch.step), use)
+        watch.add(sites.replayer.value_of(watch.step), use)
 
 
 def _layer(replayer: Replayer, place: int, state: _SiteTally) -> ReplayedLayer:
@@ -218,17 +276,16 @@ def _layer(replayer: Replayer, place: int, state: _SiteTally) -> ReplayedLayer:
     return layer if state.gives is None else replace(layer, gives=(state.gives.tensor(),))
 
 
-def _counts(
-    replayer: Replayer, group: Sequence[int], inputs: Inputs, within_s: float, opening_s: float
-) -> dict[Use, int]:
+def _counts(sites: _Sites, group: Sequence[int], inputs: Inputs, within_s: float, opening_s: float) -> dict[Use, int]:
     """The number of inputs of each use for which there is time, from a trial of one on the first sites."""
+    replayer = sites.replayer
     first = next(some[0] for some in inputs.by_use.values() if some)
     began_s = time.monotonic()
     replayer.begin(first)
     begin_s = time.monotonic() - began_s
     began_s = time.monotonic()
     for place in group:
-        replayer.flip(place)
+        sites.flip(place)
     flip_s = (time.monotonic() - began_s) / len(group)
     groups = -(-len(replayer.sites) // len(group))
     # Later sites have less behind them, and the first group has the most.
