@@ -249,3 +249,16 @@ def test_agreement_is_the_same_whichever_side_is_the_control(values: list[float]
     assert is_known(pair[0])
     assert is_known(pair[1])
     assert math.isclose(pair[0].agreement, pair[1].agreement, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize(("error", "counts"), [(0.2, False), (0.8, True)])
+@pytest.mark.parametrize("wide", [85, 384])
+def test_a_coordinate_of_a_vector_counts_by_itself_only_if_it_is_broken(wide: int, error: float, counts: bool) -> None:
+    rng = np.random.default_rng(5)
+    expected = rng.normal(0, 1, (100, wide))
+    changed = expected.copy()
+    changed[:, 7] += error * rng.normal(0, 1, 100)
+    worst = likeness([outputs("fp32", expected)], [outputs("int8", changed)]).worst
+    assert is_known(worst)
+    assert (worst.column == 7) == (counts or wide == 85)
+    assert (worst.agreement > 0.99) == (not counts and wide == 384)

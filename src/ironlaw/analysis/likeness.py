@@ -22,6 +22,12 @@ from ironlaw.missing import Maybe, Missing
 FEWEST_VALUES = 64
 # Where no column of an output has as many, as of few inputs: columns of fewer values than this are not judged at all.
 FEWEST_OF_FEW = 8
+# Of more columns than this each is a coordinate of one vector, as of an embedding: the whole output's agreement is what
+# its users compare, and so is each of the positions of a text. Detectors of COCO's 80 classes, numbered up to 90, have
+# 84 to 96 columns, each with a meaning of its own.
+MOST_APART = 100
+# What such a column counts from by itself: an error of half of its size is no rounding.
+_BROKEN = 1 - 0.5**2 / 2
 # The probability, over all columns of an output, with which a live one may be called constant.
 SIGNIFICANCE = 0.05
 # Relative to its largest value, the spread of a column that float32 sums give in another order.
@@ -261,16 +267,20 @@ def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Con
 
 
 def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
-    """The output or column that agrees least. Columns of few values and class scores are excluded."""
+    """The output or column that agrees least. Columns of few values and class scores are excluded, and coordinates of
+    vectors unless they are broken.
+    """
     most: dict[int, float] = {}
     for (output, axis, _), column in columns.items():
         most[output] = max(most.get(output, 0.0), 0.0 if axis is None else float(column.count.max()))
     found: list[Worst] = []
-    for (output, axis, _), column in columns.items():
+    for (output, axis, size), column in columns.items():
         if classes and output == 0:
             continue
         fewest = FEWEST_VALUES if most[output] >= FEWEST_VALUES else FEWEST_OF_FEW
         agreement = np.where((column.count >= fewest) | (axis is None), column.agreement(), np.inf)
+        if axis is not None and size > MOST_APART:
+            agreement = np.where(agreement < _BROKEN, agreement, np.inf)
         place = int(agreement.argmin())
         if np.isfinite(agreement[place]):
             at = None if axis is None else place
