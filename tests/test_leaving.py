@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ironlaw.arm import Arm
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import float_family, in_float, leaving_none
+from ironlaw.leaving import float_family, in_float, is_recalibrated, leaving_none, recalibrations
 from ironlaw.variant import Variant
 
 MANY = [f"node_conv2d_{place}" for place in range(24)]
@@ -53,3 +53,12 @@ def test_its_float_form_keeps_what_float_has_too() -> None:
     assert found is not None
     assert found.name == "fp32@onnxruntime+threads=2"
     assert in_float(found) is None
+
+
+def test_another_precision_is_a_level_of_an_int8_arm_and_keeps_what_it_reads() -> None:
+    arm = Arm.of(f"{BASE}+quantization.calibration=entropy+quantization.granularity=tensor+threads=2")
+    names = [one.name for one in recalibrations(arm)]
+    assert "int8-dynamic@onnxruntime+quantization.granularity=tensor+threads=2" in names
+    assert is_recalibrated(Arm.of("int8-dynamic@onnxruntime"))
+    assert not recalibrations(Arm.of("int8-dynamic@onnxruntime"))
+    assert not is_recalibrated(Arm.of("fp32@onnxruntime"))

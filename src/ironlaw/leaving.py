@@ -35,12 +35,24 @@ def leaving_none(arm: Arm) -> Arm:
 
 def recalibrations(arm: Arm) -> tuple[Arm, ...]:
     """The arm with each of the levels that its engine declares for int8 that answers otherwise than is requested."""
-    return tuple(Arm.running(arm.variant.with_level(name, level)) for name, level in _recalibrating(arm))
+    return tuple(Arm.running(_at(arm.variant, name, level)) for name, level in _recalibrating(arm))
 
 
 def is_recalibrated(arm: Arm) -> bool:
     """Whether an arm is at one of these levels."""
-    return any(arm.variant.level(name) == level for name, level in _recalibrating(arm))
+    if any(arm.variant.level(name) == level for name, level in _recalibrating(arm)):
+        return True
+    levels = () if arm.factory else ENGINES[arm.variant.level(ENGINE)].recalibrations.values()
+    return any((PRECISION, arm.variant.level(PRECISION)) in some for some in levels)
+
+
+def _at(variant: Variant, name: str, level: str) -> Variant:
+    """A variant at another level, without what has no effect there."""
+    if name != PRECISION:
+        return variant.with_level(name, level)
+    plain = Variant.of({ENGINE: variant.level(ENGINE), PRECISION: level})
+    kept = {one: other for one, other in variant.changed if one != PRECISION and plain.takes(one)}
+    return Variant.of({**kept, **dict(plain.changed)})
 
 
 def _recalibrating(arm: Arm) -> tuple[tuple[str, str], ...]:
@@ -65,6 +77,4 @@ def in_float(arm: Arm) -> Arm | None:
     fp32 = "fp32"
     if arm.factory or arm.variant.level(PRECISION) == fp32 or fp32 not in ENGINES[arm.variant.level(ENGINE)].offers:
         return None
-    plain = Variant.of({ENGINE: arm.variant.level(ENGINE), PRECISION: fp32})
-    kept = {name: level for name, level in arm.variant.changed if name != PRECISION and plain.takes(name)}
-    return Arm.running(Variant.of({**dict(plain.changed), **kept}))
+    return Arm.running(_at(arm.variant, PRECISION, fp32))

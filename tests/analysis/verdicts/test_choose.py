@@ -267,3 +267,15 @@ def detections(arm: str, rows: list[list[float]]) -> Outputs:
         probes=tuple(range(len(rows))),
         forms=((len(rows[0]),),),
     )
+
+
+def test_a_set_that_agrees_by_its_interval_goes_with_the_two_that_agree_by_their_mean() -> None:
+    def sure(floats: tuple[str, ...], low: float) -> MixedAnswers:
+        known = replace(agreeing(0.995), agreement=Estimate(value=0.995, low=low, high=1.0))
+        return MixedAnswers(floats=floats, agreement={Use.CHOOSING: known})
+
+    layers = [replace(LOUD, name=name, gained_ns=1000.0 * place) for place, name in enumerate("abcd", start=1)]
+    sets = (sure(("a",), 0.98), sure(("b",), 0.98), sure(("c",), 0.98), sure(("d",), 0.991))
+    picked = chosen(found(*layers, mixtures=sets), 0.99)
+    assert picked[:3] == (("a",), ("b",), ("d",))
+    assert ("c",) not in picked

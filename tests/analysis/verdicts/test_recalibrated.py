@@ -18,6 +18,7 @@ from ironlaw.plan import Plan, Replays, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.replay import Given, Replay, Use
 from ironlaw.running.advice import advise_by
+from ironlaw.variant import PRECISION
 from tests.scripted import run_script
 
 FLOAT, INT8 = "fp32@onnxruntime", "int8@onnxruntime"
@@ -71,6 +72,9 @@ def test_what_engines_declare_are_levels_that_they_read_in_that_precision() -> N
     for name, declared in ENGINES.items():
         for precision, levels in declared.recalibrations.items():
             for factor, level in levels:
+                if factor == PRECISION:
+                    assert Arm.of(f"{level}@{name}")
+                    continue
                 assert factor in declared.reads(precision), (name, factor)
                 assert Arm.of(f"{precision}@{name}+{factor}={level}")
     assert {"onnxruntime", "openvino"} <= {name for name, one in ENGINES.items() if one.recalibrations}
@@ -84,13 +88,16 @@ def test_an_arm_that_answers_otherwise_is_tried_at_the_levels_of_its_engine_and_
 
 
 def test_a_short_budget_tries_the_levels_that_help_most_often() -> None:
-    recording = searched({})
+    recording = searched({CURED: 2 * NOISE})
     took = [replace(one.prepared, phases_ns={"calibrate": 4 * 10**9}) for one in recording.prepared]
     long = replace(
         recording, prepared=tuple(replace(one, prepared=p) for one, p in zip(recording.prepared, took, strict=True))
     )
     # 15 % of 55 s are two times 4 s.
-    assert added(begun(long, schedule=replace(long.plan.schedule, budget_s=55.0))) == OTHERS[:2]
+    short = begun(long, schedule=replace(long.plan.schedule, budget_s=55.0))
+    assert added(short) == OTHERS[:2]
+    known = replace(short.plan, arms=(*short.plan.arms, OTHERS[0]))
+    assert added(replace(short, plans=(known,))) == OTHERS[1:2]
 
 
 def test_an_arm_that_agrees_by_its_ranges_is_recommended_by_its_answers_on_held_out_inputs() -> None:
@@ -125,3 +132,9 @@ def test_an_arm_at_such_a_level_is_known_also_with_layers_left_in_float() -> Non
     assert is_recalibrated(mixed)
     assert leaving_none(mixed).name == CURED
     assert not is_recalibrated(Arm.of(INT8))
+
+
+def test_an_arm_at_such_a_level_is_not_tried_at_two() -> None:
+    recording = searched({OTHERS[1].name: 0.5})  # the one that agrees most, so that its layers are left in float
+    levels = [one for arm in recording.plan.asked() for one in recalibrations(Arm.of(INT8)) if arm.name == one.name]
+    assert {arm.name for arm in recording.plan.asked() if is_recalibrated(arm)} == {arm.name for arm in levels}

@@ -73,3 +73,37 @@ def replayer(folder: Path, calibration: list[tuple[Any, ...]], **planted: int) -
     write(source, **planted)
     files.quantize(source, made, files.Int8(), calibration, Phases())
     return OnnxReplayer(source.with_suffix(".ready.onnx"), made, threads=1)
+
+
+def write_products(path: Path) -> None:
+    """Two products that read one tensor, and a product with a bias that reads theirs."""
+    rng = np.random.default_rng(11)
+    weights = {name: rng.normal(0, 0.3, (CHANNELS, CHANNELS)).astype(np.float32) for name in ("q", "k", "v")}
+    weights["v"][:, 0] *= 30  # one scale for the whole matrix would round the other columns away
+    nodes = [
+        helper.make_node("MatMul", ["input0", "q"], ["query"], name="query"),
+        helper.make_node("MatMul", ["input0", "k"], ["key"], name="key"),
+        helper.make_node("Mul", ["query", "key"], ["both"], name="both"),
+        helper.make_node("Gemm", ["both", "v", "b"], ["scores"], name="last"),
+    ]
+    for node in (nodes[0], nodes[-1]):
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=f"['', 'attention.{node.name}', 'linear']")
+    graph = helper.make_graph(
+        nodes,
+        "products",
+        [helper.make_tensor_value_info("input0", onnx.TensorProto.FLOAT, [4, CHANNELS])],
+        [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, [4, CHANNELS])],
+        initializer=[
+            *(numpy_helper.from_array(values, name) for name, values in weights.items()),
+            numpy_helper.from_array(np.ones(CHANNELS, np.float32), "b"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    onnx.save(model, str(path))
+    files.write_places(path, {"input0": 0})
+
+
+def rows(*, seed: int) -> tuple[Any]:
+    """Arguments of one inference of the products."""
+    return (np.random.default_rng(seed).normal(0, 1, (4, CHANNELS)).astype(np.float32),)

@@ -133,8 +133,9 @@ def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
     """The sets to measure; none where int8 agrees by itself.
 
     Of those that agree as far as is requested on choosing inputs the two that give up least time; where none does, the
-    one that agrees most. With them goes the one that agrees most for half of the time that the first gives up: whether
-    the request is what costs the gain is then measured as well.
+    one that agrees most. With them go the next one whose interval is above what is requested, since those two may agree
+    less on further inputs, and the one that agrees most for half of the time that the first gives up: whether the
+    request is what costs the gain is then measured as well.
     """
     if any(not one.floats and _agrees(one, least) for one in found.mixtures):
         return ()
@@ -142,7 +143,8 @@ def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
     if not some:
         return ()
     fit = [one for one in some if _agrees(one, least)]
-    ranked = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))[:2]
+    in_order = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))
+    ranked = [*in_order[:2], *[one for one in in_order if _surely_agrees(one, least)][:1]]
     ranked = ranked or [max(some, key=lambda one: (_choosing(one), -given_up_ns(found, one.floats)))]
     half_ns = given_up_ns(found, ranked[0].floats) / 2
     cheaper = [one for one in some if given_up_ns(found, one.floats) <= half_ns]
@@ -162,6 +164,15 @@ def _agrees(one: MixedAnswers, least: float) -> bool:
     return _choosing(one)[0] >= least
 
 
+def _surely_agrees(one: MixedAnswers, least: float) -> bool:
+    """Whether a set agrees as far by the lower end of its interval."""
+    found = one.agreement.get(Use.CHOOSING)
+    if found is None or isinstance(found.agreement, Missing):
+        return False
+    worst = found.agreement.low if isinstance(found.column, Missing) else min(found.agreement.low, found.column)
+    return worst >= least
+
+
 def _choosing(one: MixedAnswers) -> tuple[float, float]:
     """How far a set agrees on the inputs to choose by, and how little of the answers is noise."""
     found = one.agreement.get(Use.CHOOSING)
@@ -179,26 +190,30 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
 
 
 def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) -> list[Arm]:
-    """An int8 arm at the levels that may make it answer as is requested; none if some were tried, or its layers were.
+    """An int8 arm at the levels that may make it answer as is requested, which were not tried.
+
+    None if its layers were, or if it is at one of them already.
 
     As many as their preparing fits into a share of the budget, as long as the arm's own took.
     """
     made = recalibrations(arm)
-    tried = {one.name for one in plan.arms} & {one.name for one in made}
-    if tried or arm.name in {one.arm for one in plan.replays}:
+    if is_recalibrated(arm) or arm.name in {one.arm for one in plan.replays}:
         return []
+    known = {one.name for one in plan.arms}
+    fresh = [one for one in made if one.name not in known]
     if plan.schedule.budget_s is None:
-        return list(made)
+        return fresh
     took_s = (math.fsum(one.prepared.phases_ns.values()) / 1e9 for one in recording.prepared if one.arm == arm.name)
     each_s = max(next(took_s, 0.0), _LEAST_PREPARING_S)
-    return list(made[: int(_RECALIBRATING_SHARE * plan.schedule.budget_s / engines / each_s)])
+    most = int(_RECALIBRATING_SHARE * plan.schedule.budget_s / engines / each_s)
+    return fresh[: max(0, most - (len(made) - len(fresh)))]
 
 
 def _is_recalibrating(recording: Recording, plan: Plan, arm: Arm) -> bool:
-    """Whether the arm at other levels has not taken any turn yet: that is in the next replicate."""
+    """Whether the arm at another level has not taken any turn yet: that is in the next replicate."""
     done = {reading.arm for reading in recording.readings} | {failure.arm for failure in recording.failures}
     asked = {one.name for one in recalibrations(arm)} & {one.name for one in plan.asked()}
-    return bool(asked) and not asked & done
+    return bool(asked - done)
 
 
 def _recalibrated_fit(recording: Recording) -> list[Arm]:

@@ -27,7 +27,11 @@ DECLARATION = Declaration(
             makes=("onnx",),
             extra="onnx",
         ),
-        "int8-dynamic": Offer(reads=("activation-ranges", "float-ops", "float-nodes"), makes=("onnx",), extra="onnx"),
+        "int8-dynamic": Offer(
+            reads=("activation-ranges", "float-ops", "float-nodes", "quantization.granularity"),
+            makes=("onnx",),
+            extra="onnx",
+        ),
         "given": Offer(
             reads=("accuracy-level", "activation-ranges", "float-ops", "float-nodes", "half", "phase"),
             opens=("weights",),
@@ -42,9 +46,10 @@ DECLARATION = Declaration(
     telemetry_off=TelemetryOff(variables={"ORT_DISABLE_TELEMETRY": "1"}),
     candidates=("fp32", "int8", "int8-dynamic"),
     operators=OPERATORS,
-    leaves_by={"int8": "float-nodes"},
+    leaves_by={"int8": "float-nodes", "int8-dynamic": "float-nodes"},
     recalibrations={
         "int8": (
+            ("precision", "int8-dynamic"),
             ("quantization.calibration", "percentile"),
             ("quantization.calibration", "entropy"),
             ("quantization.signs", "s8s8"),

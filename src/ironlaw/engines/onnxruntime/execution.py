@@ -35,6 +35,7 @@ from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
 WEIGHTS = "weights"
+_BY_TOOLS = ("int8", "int8-dynamic")  # precisions for which the tools leave nodes in float
 _CHECKED_IN = "prefill:16"  # what surgery on a decoder compares outputs in, whatever phase its arm is measured in
 # The levels of session.optimization as GraphOptimizationLevel calls them.
 _OPTIMIZATION = {
@@ -51,7 +52,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     Raises:
         ArmFailed: the model cannot be exported, quantized or loaded; names the operator.
     """
-    precision = variant.level(PRECISION)
+    precision, how = variant.level(PRECISION), _how(variant)
     refuse_precision(variant)
     refuse_idle(variant)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,16 +63,15 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     if precision.startswith("int8"):
         onnx_files.refuse_quantized(float_file)
     if precision == "int8":
-        how = _how(variant)
-        if how.seven_bits:
-            notes.append("weights of 7 bits: this CPU has no int8 dot product and would saturate")
         onnx_files.quantize(float_file, final, how, model.calibration, phases)
     elif precision == "int8-dynamic":
-        onnx_files.quantize_dynamic(float_file, final, phases)
+        onnx_files.quantize_dynamic(float_file, final, how, phases)
     else:
         float_file.rename(final)
+    if precision in _BY_TOOLS and how.seven_bits:
+        notes.append("weights of 7 bits: this CPU has no int8 dot product and would saturate")
     by_surgery = variant
-    if precision == "int8" and _floats(variant):
+    if precision in _BY_TOOLS and _floats(variant):
         by_surgery = variant.with_level("float-nodes", FACTORS["float-nodes"].plain)
         applied = {"float-nodes": f"{len(_floats(variant))} nodes excluded from quantization"}
     changed = _changed(by_surgery, final, float_file, model, phases)
@@ -316,13 +316,16 @@ def export(variant: Variant, prepared: Path) -> Export:
 
 
 def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
-    """The layers of a static int8 arm between quantize-dequantize pairs.
+    """The layers of a static int8 arm between quantize-dequantize pairs, or those of a dynamic one.
 
     Raises:
         ArmFailed: the arm is none, or the tools rebuilt its graph.
     """
-    if variant.level(PRECISION) != "int8" or not _how(variant).qdq:
-        raise ArmFailed("only static int8 with quantize-dequantize pairs can be replayed", hint="int8@onnxruntime")
+    if variant.level(PRECISION) not in _BY_TOOLS or not _how(variant).qdq:
+        raise ArmFailed(
+            "only int8-dynamic, and static int8 with quantize-dequantize pairs, can be replayed",
+            hint="int8@onnxruntime",
+        )
     path = Path(prepared.path)
     with quiet(), explained("replay"):
         return OnnxReplayer(path.with_name(_FLOAT).with_suffix(".ready.onnx"), path, threads=threads)

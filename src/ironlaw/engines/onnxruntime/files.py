@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from ironlaw.engines.border.failures import explained, failure, quiet
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime.profile import SCOPES
 from ironlaw.errors import ArmFailed
 from ironlaw.models import LoadedModel, inputs, shapes
 from ironlaw.models.graph_inputs import external_files
@@ -196,6 +198,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
             nodes_to_exclude=list(how.floats) or None,
             extra_options=options,
         )
+        _keep_scopes(source, ready, target)
     if not operators_in(target) & _INT8_OPERATORS:
         raise ArmFailed(
             "nothing in this model could be quantized by ONNX Runtime's tools",
@@ -207,7 +210,7 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
 
-def _require_nodes(path: Path, names: tuple[str, ...]) -> None:
+def _require_nodes(path: Path, names: Iterable[str]) -> None:
     import onnx
 
     known = {node.name for node in onnx.load(str(path), load_external_data=False).graph.node}
@@ -218,18 +221,29 @@ def _require_nodes(path: Path, names: tuple[str, ...]) -> None:
             )
 
 
-def quantize_dynamic(source: Path, target: Path, phases: Phases) -> None:
+def quantize_dynamic(source: Path, target: Path, how: Int8, phases: Phases) -> None:
     """Write a copy whose matrix products quantize their inputs at each call.
 
     Raises:
-        ArmFailed: the tools fail, or nothing became int8.
+        ArmFailed: the tools fail, nothing became int8, or a node that is to stay in float is not there.
     """
     from onnxruntime import quantization
 
     with quiet(), explained("int8-dynamic"), phases.timed("convert"):
         ready = source.with_suffix(".ready.onnx")
         _preprocess(source, ready)
-        quantization.quantize_dynamic(str(ready), str(target), weight_type=quantization.QuantType.QInt8)
+        floats = [name.removesuffix("_quant") for name in how.floats]  # as a session calls what is quantized
+        _require_nodes(ready, floats)
+        quantization.quantize_dynamic(
+            str(ready),
+            str(target),
+            weight_type=quantization.QuantType.QInt8,
+            per_channel=how.per_channel,
+            reduce_range=how.seven_bits,
+            # The tools make a MatMul of a Gemm before they look for what is excluded.
+            nodes_to_exclude=[name for one in floats for name in (one, f"{one}_MatMul")],
+        )
+        _keep_scopes(source, ready, target)
     if not operators_in(target) & _INT8_OPERATORS:
         raise ArmFailed(
             "nothing in this model could be quantized dynamically by ONNX Runtime's tools",
@@ -296,6 +310,30 @@ def _preprocess(source: Path, target: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(str(source), str(target))
+
+
+def _keep_scopes(source: Path, *written: Path) -> None:
+    """State in files made of a float file which module each node was exported from, which the tools leave out.
+
+    What the tools put in a node's place begins with its name: node_7_quant_scales_mul, node_7_MatMul_quant of a Gemm,
+    node_7/MatMulAddFusion.
+    """
+    import onnx
+
+    scopes = {
+        node.name: [entry for entry in node.metadata_props if entry.key == SCOPES]
+        for node in onnx.load(str(source), load_external_data=False).graph.node
+        if node.name
+    }
+    for path in written:
+        model = onnx.load(str(path), load_external_data=False)
+        for node in model.graph.node:
+            if not any(entry.key == SCOPES for entry in node.metadata_props):
+                name = node.name.partition("_quant")[0]
+                of_gemm = name.removesuffix("_MatMul").removesuffix("_Add")
+                names = (name, of_gemm, name.rpartition("/")[0])
+                node.metadata_props.extend(next((scopes[one] for one in names if scopes.get(one)), ()))
+        onnx.save(model, str(path))
 
 
 def _reader(places: dict[str, int], calibration: list[tuple[Any, ...]]) -> Any:

@@ -115,9 +115,14 @@ class _Writing:
         """Append a node."""
         import onnx
 
+        quantized = self.of.decisions.nodes.get(node.name) if node.name in self.int8 else None
+        if quantized is not None and quantized.replaced_by:
+            # Products that read one tensor share what quantizes it.
+            self.nodes += [one for one in quantized.replaced_by if one.output[0] not in self.copied]
+            self.copied |= {one.output[0] for one in quantized.replaced_by}
+            return
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
-        quantized = self.of.decisions.nodes.get(node.name) if node.name in self.int8 else None
         for place, name in enumerate(node.input):
             if not name:
                 continue

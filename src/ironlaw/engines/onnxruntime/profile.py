@@ -21,7 +21,7 @@ from ironlaw.layer import Form, LayerCall, NodeProfile
 
 OpenSession = Callable[[Any], Any]
 _DTYPES = {"float": "float32", "double": "float64"}
-_SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
+SCOPES = "pkg.torch.onnx.name_scopes"  # written by torch.onnx.export
 _ENDED = "_kernel_time"
 _ADDED = re.compile(r"(_token_\d+|_nchwc|/\w+Fusion/?)$")  # to names, by optimizers
 _BY_QUANTIZER = re.compile(r"(_Transposed)?(_quantized)?")  # appended to the names of weights
@@ -261,7 +261,7 @@ def _unpadded(outputs: tuple[Form, ...], weight: Form) -> tuple[Form, ...]:
 
 def scope_of(node: Any) -> str:
     """The module that a node was exported from: the last but one of its scopes, whose last is the function."""
-    scopes = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
+    scopes = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
     names = ast.literal_eval(scopes) if scopes else []
     return str(names[-2]) if len(names) > 1 else ""
 

@@ -9,6 +9,9 @@ from ironlaw.engines.onnxruntime.graph import Graph
 from ironlaw.errors import ArmFailed
 
 _PAIR = ("QuantizeLinear", "DequantizeLinear")
+# Of what dynamic quantization puts in a node's place: one of these, with its conversions. A table that is read, as of
+# embeddings, is restored by a dequantize.
+_DYNAMIC = ("MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DequantizeLinear")
 _OF_OUTPUT = "_QuantizeLinear_Input"  # appended by the tools to a network's output, whose name the pair then has
 
 
@@ -16,13 +19,15 @@ _OF_OUTPUT = "_QuantizeLinear_Input"  # appended by the tools to a network's out
 class QuantizedNode:
     """A node that computes in int8: by place of an input the pair or the constant's dequantize that is before it.
 
-    `gives` is the tensor behind the node that is quantized, which an activation folded into it may have made.
+    `gives` is the tensor behind the node that is quantized, which an activation folded into it may have made. Where the
+    tools have put several nodes in its place, as dynamic quantization does, these are `replaced_by`.
     """
 
     node: Any  # of the float file
     activations: dict[int, str] = field(default_factory=dict)  # input place -> tensor of the float file
     constants: dict[int, Any] = field(default_factory=dict)  # input place -> DequantizeLinear
     gives: str = ""
+    replaced_by: tuple[Any, ...] = ()  # of the quantized file, in its order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class Decisions:
             ArmFailed: the tools have rebuilt the graph: a quantized node is not in the float file.
         """
         by_name = {node.name: node for node in ready.nodes if node.name}
+        if not any(node.op_type == "QuantizeLinear" for node in made.nodes):  # ranges are found at each call
+            return cls(nodes=_replaced(ready, made), pairs={})
         pairs = {
             node.input[0].removesuffix(_OF_OUTPUT): (node.input[1], node.input[2])
             for node in made.nodes
@@ -58,6 +65,25 @@ class Decisions:
             if one is not None:
                 found[node.name] = one
         return cls(nodes={name: found[name] for name in by_name if name in found}, pairs=pairs)
+
+
+def _replaced(ready: Graph, made: Graph) -> dict[str, QuantizedNode]:
+    """The nodes that dynamic quantization has replaced, each by what computes its outputs from the tensors it read."""
+    known = {*ready.makers, *(value.name for value in ready.model.graph.input)}
+    order = {id(node): place for place, node in enumerate(made.nodes)}
+    found = {}
+    for node in ready.nodes:
+        between: dict[int, Any] = {}
+        waiting = [name for name in node.output if name in made.makers]
+        while waiting:
+            maker = made.makers[waiting.pop()]
+            if id(maker) not in between:
+                between[id(maker)] = maker
+                waiting += [name for name in maker.input if name in made.makers and name not in known]
+        in_its_place = tuple(sorted(between.values(), key=lambda one: order[id(one)]))
+        if node.name and any(one.op_type in _DYNAMIC for one in in_its_place):
+            found[node.name] = QuantizedNode(node=node, replaced_by=in_its_place)
+    return found
 
 
 def _dequantize(graph: Graph, name: str) -> Any:

@@ -1,7 +1,8 @@
-"""Replays layers of a static int8 arm: parts of its graph, each a session that begins at the layer.
+"""Replays layers of an int8 arm: parts of its graph, each a session that begins at the layer.
 
 The float file and the one that the tools quantized are those that the arm was prepared from. A part has the tools'
-quantize-dequantize pairs around the nodes that are in int8, so that the session runs the kernels that the arm runs.
+quantize-dequantize pairs around the nodes that are in int8, or what dynamic quantization put in their place, so that
+the session runs the kernels that the arm runs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ironlaw.errors import ArmFailed
 from ironlaw.replayer import Begun, Flipped, ReplaySite, Rounding
 
 HOW = "ONNX graphs that begin at the layer, with the quantize-dequantize pairs that the tools wrote around what is int8"
+HOW_DYNAMIC = "ONNX graphs that begin at the layer, with what dynamic quantization puts in the place of what is int8"
 # Gives float weights between two quantized tensors one int8 scale: what is left in float would be int8 again.
 REQUANTIZING = ["WeightBiasQuantization"]
 MOST_BYTES = 1 << 30  # of weights in sessions that are open at once
@@ -25,8 +27,6 @@ MOST_BYTES = 1 << 30  # of weights in sessions that are open at once
 
 class OnnxReplayer:
     """The sites of one arm; a session for each part."""
-
-    how = HOW
 
     def __init__(self, float_file: Path, int8_file: Path, *, threads: int) -> None:
         """Read both files.
@@ -43,6 +43,7 @@ class OnnxReplayer:
         self._quantized = list(self._mixing.decisions.nodes.values())
         if not self._quantized:
             raise ArmFailed("no layer of it stands between quantize-dequantize pairs", hint="see quantization.format")
+        self.how = HOW_DYNAMIC if any(one.replaced_by for one in self._quantized) else HOW
         naming = Naming(ready)
         self.sites = tuple(self._site(one, naming) for one in self._quantized)
         self._all = frozenset(self._mixing.decisions.nodes)
