@@ -129,6 +129,13 @@ def test_a_product_is_found_by_what_the_engine_made_of_it(operator: str, execute
     assert found.gained_ns == 5.0
 
 
+def test_a_layer_is_found_where_the_control_has_no_path_for_it() -> None:
+    times = ledger(row("Reshape #5", 5.0, calls=("Reshape", "a.dense MatMulIntegerToFloat", "Reshape #2")))
+    made = replay(layer("a.dense Gemm", 1.0, path="a.dense", operator="Gemm"))
+    (found,) = explained(made, times=times).layers
+    assert found.gained_ns == 5.0
+
+
 def test_a_layer_that_is_not_in_the_ledger_has_no_time() -> None:
     (found,) = explained(replay(layer("stem", 1.0)), times=ledger(row("other", 5.0))).layers
     assert isinstance(found.gained_ns, Missing)

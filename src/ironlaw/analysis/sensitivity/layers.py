@@ -121,11 +121,18 @@ def _gained(layers: tuple[ReplayedLayer, ...], ledger: Maybe[Ledger]) -> dict[st
 
 
 def _same_operator(layer: ReplayedLayer, ledger: Ledger) -> LedgerRow | None:
-    """The row of the call at that path whose operator is that of the layer, in the engine's word for int8."""
+    """The row of the call at that path whose operator is that of the layer, in the engine's word for int8.
+
+    A row has the path of the control's layer, which may have none: the call of the changed arm then has its own.
+    """
     rows = [
         row
         for row in ledger.rows
-        if row.path == layer.path and any(_is_of(call, layer.operator) for call in row.changed_layers)
+        if any(
+            (row.path == layer.path or (layer.path and call.startswith(f"{layer.path} ")))
+            and _is_of(call, layer.operator)
+            for call in row.changed_layers
+        )
     ]
     return rows[layer.repeat] if layer.repeat < len(rows) else None
 

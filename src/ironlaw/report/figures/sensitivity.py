@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ironlaw.explanation import Explanation
-from ironlaw.explanation.sensitivity import LayerAnswers, Sensitivity
+from ironlaw.explanation.sensitivity import NOT_REPLAYED, LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
 from ironlaw.report.figures.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
 from ironlaw.report.quantity import MILLISECONDS
@@ -35,6 +35,8 @@ def answers_views(explanation: Explanation, *, prefix: str) -> list[AnswersView]
     """One view per arm whose layers were replayed; if they could not be, the sentence is the reason."""
     views = []
     for place, (arm, found) in enumerate(explanation.sensitivities.items()):
+        if found == NOT_REPLAYED:  # only its answers were compared
+            continue
         if isinstance(found, Missing):
             gap = f"{plain(arm)}: {plain(found.reason)}."
             views.append(AnswersView(arm=plain(arm), headline=gap, drawing=None, headings=(), rows=(), notes=()))
