@@ -262,3 +262,16 @@ def test_a_coordinate_of_a_vector_counts_by_itself_only_if_it_is_broken(wide: in
     assert is_known(worst)
     assert (worst.column == 7) == (counts or wide == 85)
     assert (worst.agreement > 0.99) == (not counts and wide == 384)
+
+
+@pytest.mark.parametrize(("size", "is_hidden"), [(0.5, False), (0.05, True)])
+def test_a_coordinate_that_the_others_hide_counts_by_itself(size: float, is_hidden: bool) -> None:
+    rng = np.random.default_rng(6)
+    expected = rng.normal(0, 1, (100, 384))
+    expected[:, 7] *= size
+    changed = expected.copy()
+    changed[:, 7] += 0.2 * size * rng.normal(0, 1, 100)
+    worst = likeness([outputs("fp32", expected)], [outputs("int8", changed)]).worst
+    assert is_known(worst)
+    assert (worst.column == 7) == is_hidden
+    assert (worst.agreement < 0.99) == is_hidden

@@ -22,11 +22,13 @@ from ironlaw.missing import Maybe, Missing
 FEWEST_VALUES = 64
 # Where no column of an output has as many, as of few inputs: columns of fewer values than this are not judged at all.
 FEWEST_OF_FEW = 8
-# Of more columns than this each is a coordinate of one vector, as of an embedding: the whole output's agreement is what
-# its users compare, and so is each of the positions of a text. Detectors of COCO's 80 classes, numbered up to 90, have
-# 84 to 96 columns, each with a meaning of its own.
+# Of more columns than this each is taken for a coordinate of one vector, as of an embedding (128 to 4096), or for a
+# position of a text: the whole output's agreement is what their users compare. Detectors of COCO's 80 classes, numbered
+# up to 90, have 84 to 96 columns, each with a meaning of its own.
 MOST_APART = 100
-# What such a column counts from by itself: an error of half of its size is no rounding.
+# Such a column still counts by itself if the whole would hide it, since its root mean square is below this share of the
+# whole's (scores beside boxes in pixels), or if its error is more than half of its size, which is no rounding.
+_HIDDEN = 0.1
 _BROKEN = 1 - 0.5**2 / 2
 # The probability, over all columns of an output, with which a live one may be called constant.
 SIGNIFICANCE = 0.05
@@ -215,6 +217,13 @@ class _Columns:
         """
         return np.divide(2 * self.product, self.squares, out=np.ones_like(self.product), where=self.squares > 0)
 
+    def hidden(self) -> NDArray[np.bool_]:
+        """The columns that are so small beside the others that the agreement of all hides them."""
+        mean_square = np.divide(self.squares, self.count, out=np.zeros_like(self.squares), where=self.count > 0)
+        whole = self.squares.sum() / max(1.0, float(self.count.sum()))
+        is_hidden: NDArray[np.bool_] = mean_square < _HIDDEN**2 * whole
+        return is_hidden
+
     def constant(self, tests: int) -> tuple[int, ...]:
         """The columns that are constant in the arm but vary in the control by more than rounding, and by more than
         coincidence explains in that many tests.
@@ -268,7 +277,7 @@ def _constant(columns: dict[tuple[int, int | None, int], _Columns]) -> tuple[Con
 
 def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: bool) -> Maybe[Worst]:
     """The output or column that agrees least. Columns of few values and class scores are excluded, and coordinates of
-    vectors unless they are broken.
+    vectors unless they are broken or hidden by the others.
     """
     most: dict[int, float] = {}
     for (output, axis, _), column in columns.items():
@@ -280,7 +289,7 @@ def _worst(columns: dict[tuple[int, int | None, int], _Columns], *, classes: boo
         fewest = FEWEST_VALUES if most[output] >= FEWEST_VALUES else FEWEST_OF_FEW
         agreement = np.where((column.count >= fewest) | (axis is None), column.agreement(), np.inf)
         if axis is not None and size > MOST_APART:
-            agreement = np.where(agreement < _BROKEN, agreement, np.inf)
+            agreement = np.where(column.hidden() | (agreement < _BROKEN), agreement, np.inf)
         place = int(agreement.argmin())
         if np.isfinite(agreement[place]):
             at = None if axis is None else place
