@@ -153,13 +153,16 @@ def main() -> None:
         for one in recording.plan.asked():
             print(row(one.name, recorded(recording, one.name)))
         return
+    failed = False
     for arm in given.arms.split(","):
         command = [sys.executable, "-m", "benchmarks.classified", given.model, "--one", arm]
         ended = subprocess.run([*command, "--seconds", str(given.seconds)], capture_output=True, text=True, check=False)
         if ended.returncode != 0:
             print(f"| `{arm}` | | failed: {ended.stderr.strip().splitlines()[-1]} | | |")
+            failed = True
             continue
         print(row(arm, json.loads(ended.stdout.splitlines()[-1])), flush=True)
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ _TYPED = re.compile(r"^```(\w*)\n(.*?)^```$|`((?:ironlaw|python -m) [a-z][^`]*)`
 # Names that stand for a reader's own file; and fewer simulated runs than a coverage needs.
 STAND_INS = {
     "FILE": "run.jsonl", "OLD": "old.jsonl", "NEW": "new.jsonl", "PLAN.toml": "plan.toml", "ARM": "int8",
-    "A": "fp32-profile.json", "B": "int8-profile.json", "FOLDER": "ironlaw-sweeps", "4000": "8", "400": "2", "120": "1",
-    "150": "1",
+    "A": "fp32-profile.json", "B": "int8-profile.json", "FOLDER": "ironlaw-sweeps", "4000": "8", "1000": "2",
+    "400": "2", "300": "4", "120": "1", "150": "1",
 }  # fmt: skip
 
 # Lines that change more than a reader's folder, by how they start, and the module that runs them where it does no harm.
