@@ -35,6 +35,10 @@ class Trace:
     seen: array[int] = field(default_factory=lambda: array("q"))
     mode_is_on: list[bool] = field(default_factory=lambda: [False])
 
+    def inferences_ns(self) -> int:
+        """The time from start to end of all inferences, where no layer was met between them."""
+        return sum(self.times[1::2]) - sum(self.times[::2])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
@@ -267,7 +271,7 @@ def run_plain(program: Program, inputs: list[tuple[Any, ...]]) -> int:
     """The time in ns of inferences with nothing between them but what they ask for."""
     noted = Trace()
     run_read(program, noted, None, inputs)
-    return _total(_rows(noted.times, Course()))
+    return noted.inferences_ns()
 
 
 def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tuple[Any, ...]]) -> None:
