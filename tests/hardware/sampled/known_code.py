@@ -98,12 +98,12 @@ def _tile_shapes() -> ctypes.Array[ctypes.c_char]:
 
 def mixed(known: Known) -> Infer:
     """By its own clock of CPU time 30 % memset, 30 % page faults and 40 % multiply-adds, a part at a time."""
-    buffer = ctypes.create_string_buffer(1 << 20)
+    buffer = ctypes.create_string_buffer(8 << 20)  # a call of ctypes takes a hundredth of setting 1 MiB
     memset = ctypes.CDLL(None).memset
     memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
 
     def set_memory() -> None:
-        for _ in range(20):
+        for _ in range(3):
             memset(buffer, 1, len(buffer))
 
     def fault() -> None:
