@@ -161,6 +161,14 @@ def test_an_empty_turn_is_measured_as_often_as_an_arm_answers(recording: Recordi
     assert all(null.wall_ns > 0 for null in nulls)
 
 
+def run_program(text: str, folder: Path) -> Recording:
+    """One replicate of what `build` in that text gives."""
+    (folder / "program.py").write_text(text)
+    arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{folder}/program.py:build")
+    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
+    return run_processes(plan)
+
+
 SETTING = """
 import torch
 
@@ -180,10 +188,7 @@ def build():
 
 
 def test_what_a_factory_sets_in_torch_is_recorded_and_set_in_every_replicate(tmp_path: Path) -> None:
-    (tmp_path / "setting.py").write_text(SETTING)
-    arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/setting.py:build")
-    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
-    recorded = run_processes(plan)
+    recorded = run_program(SETTING, tmp_path)
     assert recorded.failures == ()
     (prepared,) = recorded.prepared
     assert prepared.prepared.settings == {"default dtype": "float64", "threads": 2, "deterministic algorithms": "on"}
@@ -204,10 +209,7 @@ def build(): return Reporting(), [(1,), (2,)]
 
 
 def test_a_twin_collects_its_own_garbage_and_not_what_was_imported_before_it_was_forked(tmp_path: Path) -> None:
-    (tmp_path / "collecting.py").write_text(COLLECTING)
-    arm = Arm(name="a", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/collecting.py:build")
-    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, rounds=1, inferences=4), counters=False)
-    recorded = run_processes(plan)
+    recorded = run_program(COLLECTING, tmp_path)
     assert recorded.failures == ()
     assert len(recorded.readings) == 1
 

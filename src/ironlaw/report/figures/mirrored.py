@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison
 from ironlaw.explanation.account import Account
-from ironlaw.report.account import named_rows
-from ironlaw.report.attached import operator_lines
+from ironlaw.report.account import NamedRow, named_rows
+from ironlaw.report.attached import OperatorLine, operator_lines
 from ironlaw.report.figures.drawing import (
     NARROW_ROW_IN,
     ROW_IN,
@@ -32,55 +31,30 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROWS = 8  # the rows that differ most; the table below has all of them
+_Named = NamedRow | OperatorLine
 _SIDES = "Left: the control; right (hatched): the changed arm."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MirroredRow:
-    """One kind of code or operator: its time in the control and in the changed arm, and what is saved; in ns."""
-
-    name: str
-    control_ns: Estimate | float
-    changed_ns: Estimate | float
-    saved_ns: Estimate | float
 
 
 def account_bars(comparison: Comparison, account: Account, *, name: str) -> Drawing | None:
     """Each category's time in the control to the left and in the changed arm to the right; None without rows."""
-    rows = [
-        MirroredRow(
-            name=one.name,
-            control_ns=one.row.control_ns,
-            changed_ns=one.row.changed_ns,
-            saved_ns=one.row.saved_ns,
-        )
-        for one in named_rows(account)[:_ROWS]
-    ]
     caption = f"{_SIDES} Brackets and whiskers are 95 % intervals. Code locates time; only an experiment explains it."
+    rows = named_rows(account)
     return _mirrored(comparison, rows, name=name, by="executed code", work="inference", caption=caption)
 
 
 def operator_bars(comparison: Comparison, *, name: str, work: str) -> Drawing | None:
     """Each operator's time in both files, per unit of `work`; None where no file holds them."""
-    _, lines = operator_lines(comparison)
-    rows = [
-        MirroredRow(
-            name=line.name,
-            control_ns=line.row.control_ns,
-            changed_ns=line.row.changed_ns,
-            saved_ns=line.row.saved_ns,
-        )
-        for line in lines[:_ROWS]
-    ]
+    _, rows = operator_lines(comparison)
     return _mirrored(comparison, rows, name=name, by="operator and kernel", work=work, caption=_SIDES)
 
 
 def _mirrored(
-    comparison: Comparison, rows: Sequence[MirroredRow], *, name: str, by: str, work: str, caption: str
+    comparison: Comparison, every: Sequence[_Named], *, name: str, by: str, work: str, caption: str
 ) -> Drawing | None:
+    rows = every[:_ROWS]
     if not rows:
         return None
-    scale = scale_for(TIME, [_value(time) for row in rows for time in (row.control_ns, row.changed_ns)])
+    scale = scale_for(TIME, [_value(time) for one in rows for time in (one.row.control_ns, one.row.changed_ns)])
     title = f"From {plain(comparison.control)} to {plain(comparison.changed)}, by {by}"
 
     def draw(is_narrow: bool) -> Drawing:
@@ -106,18 +80,18 @@ def _mirrored(
     return in_both_widths(draw)
 
 
-def _bars(ax: Axes, rows: Sequence[MirroredRow], scale: Scale, *, height: float) -> None:
+def _bars(ax: Axes, rows: Sequence[_Named], scale: Scale, *, height: float) -> None:
     """The bars of both sides from a common zero, with the intervals that are known as one broken line."""
     places = range(len(rows))
-    control = [-_value(row.control_ns) / scale.size for row in rows]
-    changed = [_value(row.changed_ns) / scale.size for row in rows]
+    control = [-_value(one.row.control_ns) / scale.size for one in rows]
+    changed = [_value(one.row.changed_ns) / scale.size for one in rows]
     ax.barh(places, control, height=height, color=Ink.CONTROL.value)
     ax.barh(places, changed, height=height, color=Ink.CHANGED.value, hatch="////")
     ends: list[float] = []
     heights: list[float] = []
     longest = max(map(abs, (*control, *changed)))
-    for place, row in enumerate(rows):
-        for sign, time in ((-1, row.control_ns), (1, row.changed_ns)):
+    for place, one in enumerate(rows):
+        for sign, time in ((-1, one.row.control_ns), (1, one.row.changed_ns)):
             if isinstance(time, Estimate):
                 ends += [sign * time.low / scale.size, sign * time.high / scale.size, float("nan")]
                 heights += [place, place, float("nan")]
@@ -129,8 +103,8 @@ def _bars(ax: Axes, rows: Sequence[MirroredRow], scale: Scale, *, height: float)
     grid_lines(ax, axis="x")
 
 
-def _said(row: MirroredRow, scale: Scale) -> str:
-    saved = row.saved_ns
+def _said(one: _Named, scale: Scale) -> str:
+    saved = one.row.saved_ns
     return growth(saved.negated() if isinstance(saved, Estimate) else -saved, scale)
 
 
