@@ -52,7 +52,8 @@ class PageFaults(Cause):
         """Too few to matter."""
         if isinstance(arm.page_faults, Missing) or self.shows(arm):
             return ""
-        return f"it has {arm.page_faults:.2g} page faults an inference"
+        faults = f"{arm.page_faults:.2g}"
+        return f"it has {faults} page fault{'' if faults == '1' else 's'} an inference"
 
 
 CAUSE = PageFaults()
