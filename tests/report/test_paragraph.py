@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.explanation import Explanation, ReadOnce
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import Difference, Explanation, ReadOnce
 from ironlaw.missing import Missing, is_known
 from ironlaw.report.doubts import stopped_sentence
 from ironlaw.report.paragraph import headline, misleading_sentence, precision_sentence, rank_sentence
@@ -56,6 +57,32 @@ def test_two_times_that_print_equally_are_not_called_slower() -> None:
     said = plain(headline(equal, explanation))
     assert f"{comparison.changed} took as long as {comparison.control}, 89.81 s per run." in said
     assert "slower" not in said
+
+
+def test_two_times_whose_ratio_prints_as_1_are_not_called_slower() -> None:
+    explanation = published_table()
+    comparison = explanation.comparisons[0]
+    assert is_known(comparison.once)
+    once = replace(comparison.once, ln_ratio=-0.002, changed_ns=comparison.once.control_ns * 1.002)
+    said = plain(headline(replace(comparison, once=once), explanation))
+    assert said.startswith(
+        f"{comparison.changed} took 89.99 s per run, {comparison.control} 89.81 s: a ratio of 1.00×."
+    )
+    assert "slower" not in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (explanations.estimate(100e3, 60e3), explanations.estimate(120e3, 3e3), False),  # of other replicates
+        (explanations.estimate(122e3, 90e3), explanations.estimate(118e3, 90e3), False),  # both 120 µs
+        (explanations.estimate(145e3, 3e3), explanations.estimate(116e3, 3e3), True),
+    ],
+)
+def test_times_that_would_contradict_the_ratio_are_left_out(before: Estimate, after: Estimate, said: bool) -> None:
+    base = two_arms(wall_ns=(before, after))
+    faster = replace(base.comparisons[0], difference=Difference.FASTER, ln_ratio=explanations.ln(1.24, half=0.1))
+    assert ("instead of" in headline(faster, base)) is said
 
 
 def test_without_a_precision_in_the_plan_nothing_is_said_of_one() -> None:

@@ -97,7 +97,7 @@ def chosen(explanation: Explanation) -> Comparison:
     Raises:
         BadInput: there is none; the reason.
     """
-    hint = "record with ironlaw run, without --no-layers"
+    hint = "record with ironlaw run, without --no-layers, and with a longer --budget if that was too short"
     return _widest_with(explanation, lambda one: one.ledger, what="ledger", hint=hint)
 
 

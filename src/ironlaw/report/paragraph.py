@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 from ironlaw.concern import Weight
 from ironlaw.estimate import Estimate
@@ -63,6 +64,11 @@ def _once_headline(comparison: Comparison, once: ReadOnce, explanation: Explanat
     is_faster = once.ln_ratio >= 0
     of = "" if explanation.times_are == "time" else f" of {explanation.times_are}"
     factor = ratio(math.exp(abs(once.ln_ratio)))
+    if factor == ratio(1.0):
+        return (
+            f"{plain(comparison.changed)} took {with_unit(new, scale)}{of} per {unit_of_work(explanation.plan)}, "
+            f"{plain(comparison.control)} {with_unit(old, scale)}: a ratio of {factor}. {proven}"
+        )
     return (
         f"{plain(comparison.changed)} took {with_unit(new, scale)}{of} instead of {with_unit(old, scale)} per "
         f"{unit_of_work(explanation.plan)}, {factor} {'faster' if is_faster else 'slower'} than "
@@ -76,6 +82,9 @@ def _times(comparison: Comparison, explanation: Explanation) -> str:
         return ""
     scale = scale_for(TIME, [before.value, after.value])
     new, old = measured(after, scale).value, measured(before, scale).value
+    is_less = Decimal(new) < Decimal(old)
+    if Decimal(new) == Decimal(old) or is_less is not (comparison.difference is Difference.FASTER):
+        return ""  # of other replicates, or rounded to other digits, they would contradict the ratio
     work = unit_of_work(explanation.plan)
     return f": {with_unit(new, scale)} instead of {with_unit(old, scale)} per {work}"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.concerns.ledger import precision_doubts
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.explanation import (
     Comparison,
 )
@@ -260,6 +261,19 @@ def test_an_arm_without_layers_has_no_ledger_and_says_why() -> None:
     (comparison,) = explanation.comparisons
     assert isinstance(comparison.ledger, Missing)
     assert "the layers of int8 cannot be distinguished" in comparison.ledger.reason
+
+
+def test_layers_that_a_short_budget_left_out_are_missing_for_that_reason() -> None:
+    unread = recorded(replace(FLOAT_ARM, layers=()), replace(INT8_ARM, layers=()))
+    unread = replace(unread, layer_graphs=())
+    short = ShortBudget(budget_s=45.0, left_s=39.0, left_out=(Supplement.LAYERS, Supplement.CODE))
+    for circumstances, reason in (
+        ((), "layers were not read"),
+        ((replace(short, left_out=(Supplement.CODE,)),), "layers were not read"),
+        ((short,), "the budget left no time to read layers"),
+    ):
+        (comparison,) = explain(replace(unread, circumstances=circumstances), changed="int8").comparisons
+        assert comparison.ledger == Missing(reason)
 
 
 def test_work_is_priced_against_the_measured_ceilings() -> None:

@@ -22,6 +22,7 @@ from ironlaw.analysis.layers.work import executed, work_of
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import Pairs
 from ironlaw.analysis.turns import Floats
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     Comparison,
@@ -50,10 +51,16 @@ class _Row:
     changed: tuple[int, ...]
 
 
+def _not_read(recording: Recording) -> Missing:
+    if any(isinstance(one, ShortBudget) and Supplement.LAYERS in one.left_out for one in recording.circumstances):
+        return Missing("the budget left no time to read layers")
+    return Missing("layers were not read")
+
+
 def ledger(recording: Recording, comparison: Comparison, pairs: Pairs) -> Maybe[Ledger]:
     """The ledger of a comparison, or why there is none."""
     if not recording.layer_graphs:
-        return Missing("layers were not read")
+        return _not_read(recording)
     counted = [
         {int(number): float(value) for number, value in zip(pairs.replicates, values, strict=True)}
         for values in (pairs.ln_control, pairs.ln_changed)
