@@ -109,8 +109,13 @@ def engine(name: str) -> Execution:
     """
     if name not in ENGINES:
         raise BadInput(f"there is no engine {name!r}", hint=offer_closest(name, list(ENGINES)))
-    module: Execution = importlib.import_module(f"{__name__}.{name}.execution")
+    module: Execution = importlib.import_module(execution_of(name))
     return module
+
+
+def execution_of(name: str) -> str:
+    """The module of an engine that prepares and loads its arms."""
+    return f"{__name__}.{name}.execution"
 
 
 def engines_of_file(source: str) -> tuple[str, ...]:

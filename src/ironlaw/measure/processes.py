@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ironlaw.arm import Arm
-from ironlaw.engines import ENGINES, telemetry_off
+from ironlaw.engines import ENGINES, execution_of, telemetry_off
 from ironlaw.errors import BadInput
 from ironlaw.fact import ArmPrepared, Ceilings, CounterCheck, Fact, Failure, FreeMemory, InterpreterStarted
 from ironlaw.machine import Machine
@@ -52,7 +52,7 @@ HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is
 WARM_UP_LIMIT_NS = 2_000_000_000
 _NULLS = 5  # their median is not one interruption's
 # What each twin would import otherwise, 0.2 s an arm.
-FOR_EVERY_ARM = ("numpy", "ironlaw.measure.twin")
+FOR_EVERY_ARM = ("numpy", "cloudpickle", "ironlaw.measure.twin")
 
 
 class ProcessStage:
@@ -384,7 +384,10 @@ def _imports(arms: Sequence[Arm], of_models: Mapping[str, tuple[str, ...]]) -> t
     of_engines = [
         name
         for variant in (arm.variant for arm in arms)
-        for name in ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION))
+        for name in (
+            *ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION)),
+            execution_of(variant.level(ENGINE)),
+        )
     ]
     used = [name for arm in arms for name in of_models.get(arm.name, ())]
     return tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *used)))

@@ -40,10 +40,10 @@ CODE_LEAST_S = 0.15
 # What the shortest sweep over layers takes, in inferences of each arm: two turns by the clock, one by either counter.
 LEAST_SWEEP = 12
 # What reading layers, and sampling code, takes the first time beside its turns, an arm: surveys, and resolving symbols.
-# Of mobilenet_v2 on two virtual CPUs that others used as well, by what lay between the facts: 0.4 to 0.6 s, and 0.6 to
-# 0.9 s. Twice that is reckoned with; beside eight other sessions it was 3.3 and 4.6 s.
+# Of mobilenet_v2 on two virtual CPUs, by what lay between the facts: 0.4 to 0.7 s, and 0.02 to 0.25 s since the
+# run keeps symbol tables. Twice that is reckoned with.
 FIRST_LAYERS_S = 1.2
-FIRST_CODE_S = 1.8
+FIRST_CODE_S = 0.5
 FIRST_SHARE = 0.25  # of the time that is left, at most
 NO_TIME_S = 0.01  # what passes where nothing is read
 # Layers and code are left out where they take replicates below this number, answers where they take a quarter of the
@@ -61,6 +61,9 @@ FIRST_ROUNDS = 2
 # Rounds that a replicate should have at least, where a third of the budget is counted.
 LEAST_ROUNDS = 4
 COUNTED_SHARE = 1 / 3
+
+
+Extras = frozenset[Supplement]  # of layers and code: what is measured beside the counted turns
 
 
 def dimension(situation: Situation, *, tests: bool) -> Dimension:
@@ -145,25 +148,34 @@ class _Sizing:
 
     def dimension(self) -> Dimension:
         """Rounds, layers, code and answers."""
-        schedule, so_far = self.situation.plan.schedule, self._so_far()
+        schedule = self.situation.plan.schedule
         if schedule.budget_s is None:
-            length = Length(replicates=schedule.most_replicates() - so_far, rounds=schedule.rounds)
-            return self._filled(length, extras=True, answers=True)
+            length = Length(replicates=schedule.most_replicates() - self._so_far(), rounds=schedule.rounds)
+            return self._filled(length, extras=self._planned(), answers=True)
         answers_s = self._answers_s()
         answers = answers_s <= ANSWERS_SHARE * max(0.0, self.situation.left_s)
         reserved_s = answers_s * answers + self._ceilings_s()
         left_s = max(0.0, self.situation.left_s - reserved_s) * USABLE - self._stopping_s()
-        first_s = self._first_s()
-        least_s = self._least_s()
-        rich, plain = self._length(left_s - first_s - least_s, extras=True), self._length(left_s, extras=False)
-        is_cheap = first_s <= FIRST_SHARE * left_s
-        extras = (
-            rich is not None
-            and is_cheap
-            and (so_far + rich.replicates >= FEWEST_WITH_EXTRAS or plain is None or plain.replicates <= rich.replicates)
-        )
-        length = (rich if extras else plain) or Length(replicates=1, rounds=1)
+        length, extras = self._with_extras(left_s)
         return self._filled(self._hastened(length), extras=extras, answers=answers)
+
+    def _with_extras(self, left_s: float) -> tuple[Length, Extras]:
+        """The best length with as much beside it as fits: layers and code, code alone, or neither."""
+        plain, so_far = self._length(left_s, extras=frozenset()), self._so_far()
+        for extras in (self._planned(), self._planned() - {Supplement.LAYERS}):
+            first_s = self._first_s(extras)
+            rich = self._length(left_s - first_s - self._least_s(extras), extras=extras)
+            if rich is None or first_s > FIRST_SHARE * left_s:
+                continue
+            if so_far + rich.replicates >= FEWEST_WITH_EXTRAS or plain is None or plain.replicates <= rich.replicates:
+                return rich, extras
+        return plain or Length(replicates=1, rounds=1), frozenset()
+
+    def _planned(self) -> Extras:
+        """What the plan wants measured beside the counted turns."""
+        plan = self.situation.plan
+        wanted = {Supplement.LAYERS: plan.layers, Supplement.CODE: plan.code}
+        return frozenset(one for one, is_wanted in wanted.items() if is_wanted)
 
     def _so_far(self) -> int:
         """The replicates before the one that has just started."""
@@ -181,7 +193,7 @@ class _Sizing:
         rounds = max(FIRST_ROUNDS, math.floor((FIRST_BY_S - started_s) / before / self.round_s()))
         return replace(length, rounds=min(length.rounds, rounds))
 
-    def _length(self, left_s: float, *, extras: bool) -> Length | None:
+    def _length(self, left_s: float, *, extras: Extras) -> Length | None:
         """The best length; while experiments are still to join, for a part of the time, if three replicates fit into
         it.
         """
@@ -228,33 +240,30 @@ class _Sizing:
         spent = self.situation.spent[:-1]
         return tuple(count for count, one in zip(self._rounds_so_far(), spent, strict=False) if {*names} <= {*one.arms})
 
-    def _prices(self, *, extras: bool) -> Prices:
+    def _prices(self, *, extras: Extras) -> Prices:
         start_s, round_s = self.costs.start_s, self.round_s()
         counted_s = math.fsum(self.turns[arm.name] * self.costs.inference_s[arm.name] for arm in self.arms)
-        if extras:
-            plan = self.situation.plan
-            share = LAYERS_SHARE * plan.layers + CODE_SHARE * plan.code
-            round_s *= 1 + share
-            start_s *= 1 + share
-        return Prices(start_s=start_s, round_s=round_s, counted_s=counted_s)
+        more = 1 + LAYERS_SHARE * (Supplement.LAYERS in extras) + CODE_SHARE * (Supplement.CODE in extras)
+        return Prices(start_s=more * start_s, round_s=more * round_s, counted_s=counted_s)
 
     def round_s(self) -> float:
         """One round of all arms, with what is between their turns."""
         return math.fsum(self.turns[arm.name] * self.costs.inference_of(arm) + self.costs.turn_s for arm in self.arms)
 
-    def _first_s(self) -> float:
+    def _first_s(self, extras: Extras) -> float:
         """The one-time cost of reading layers and code for the first time."""
-        earlier, plan = self.situation.spent[:-1], self.situation.plan
-        each_s = FIRST_LAYERS_S * (plan.layers and not any(one.layers_s > NO_TIME_S for one in earlier))
-        each_s += FIRST_CODE_S * (plan.code and not any(one.code_s > NO_TIME_S for one in earlier))
+        earlier = self.situation.spent[:-1]
+        each_s = FIRST_LAYERS_S * (Supplement.LAYERS in extras and all(one.layers_s <= NO_TIME_S for one in earlier))
+        each_s += FIRST_CODE_S * (Supplement.CODE in extras and all(one.code_s <= NO_TIME_S for one in earlier))
         return each_s * len(_read(self.arms))
 
-    def _least_s(self) -> float:
+    def _least_s(self, extras: Extras) -> float:
         """What layers and code take in this replicate at least, where they are due in it."""
         read = _read(self.arms)
         sweep_s = LEAST_SWEEP * math.fsum(self.costs.inference_of(arm) for arm in read)
         code_s = CODE_LEAST_S * len(read)
-        return sweep_s * _is_layers_due(self.situation) + code_s * _is_code_due(self.situation)
+        is_swept = Supplement.LAYERS in extras and _is_layers_due(self.situation)
+        return sweep_s * is_swept + code_s * (Supplement.CODE in extras and _is_code_due(self.situation))
 
     def _ceilings_s(self) -> float:
         """What measuring the machine's ceilings will take, where that is due."""
@@ -274,14 +283,15 @@ class _Sizing:
             return self.costs.answer_s * len(silent)
         return ASSUMED_PROBES * sum(self.costs.inference_of(arm) for arm in silent)
 
-    def _filled(self, length: Length, *, extras: bool, answers: bool) -> Dimension:
+    def _filled(self, length: Length, *, extras: Extras, answers: bool) -> Dimension:
         counted_s = length.rounds * self.round_s()
         so_far = self._so_far()
         is_early = self._is_early(length)
+        beside = frozenset[Supplement]() if is_early else extras
         return Dimension(
             turns={name: (count,) * length.rounds for name, count in self.turns.items()},
-            layers_s=_layers_s(self.situation, counted_s) if extras and not is_early else 0.0,
-            code_s=_code_s(self.situation, self.arms, counted_s) if extras and not is_early else 0.0,
+            layers_s=_layers_s(self.situation, counted_s) if Supplement.LAYERS in beside else 0.0,
+            code_s=_code_s(self.situation, self.arms, counted_s) if Supplement.CODE in beside else 0.0,
             answers=answers and not is_early,
             foreseen=so_far + length.replicates,
             circumstances=self._left_out(extras=extras, answers=answers),
@@ -298,17 +308,13 @@ class _Sizing:
         later_s = self.situation.left_s - (FIRST_INTERVAL - so_far) * replicate_s
         return so_far + length.replicates >= 2 * ALONE and self._answers_s() <= ANSWERS_SHARE * later_s
 
-    def _left_out(self, *, extras: bool, answers: bool) -> tuple[ShortBudget, ...]:
-        plan = self.situation.plan
-        lost = {
-            Supplement.LAYERS: plan.layers and not extras,
-            Supplement.CODE: plan.code and not extras,
-            Supplement.ANSWERS: not answers,
-        }
+    def _left_out(self, *, extras: Extras, answers: bool) -> tuple[ShortBudget, ...]:
+        planned = self._planned()
+        lost = {**{one: one in planned - extras for one in Supplement}, Supplement.ANSWERS: not answers}
         left_out = tuple(extra for extra, is_lost in lost.items() if is_lost)
         if not left_out or len(self.situation.spent) > 1:
             return ()
-        budget_s = plan.schedule.budget_s
+        budget_s = self.situation.plan.schedule.budget_s
         assert budget_s is not None, "nothing is left out for want of time without a budget"
         return (ShortBudget(budget_s=budget_s, left_s=max(0.0, self.situation.left_s), left_out=left_out),)
 

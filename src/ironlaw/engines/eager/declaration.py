@@ -6,7 +6,8 @@ from ironlaw.engine import Declaration, Offer
 from ironlaw.engines.onednn import PERF_MAP
 from ironlaw.engines.torch_modules.operators import OPERATORS
 
-_TORCH = ("torch",)
+# torch.load reads its settings from the second.
+_TORCH = ("torch", "torch.utils.serialization.config")
 
 DECLARATION = Declaration(
     title="eager PyTorch",
@@ -17,10 +18,10 @@ DECLARATION = Declaration(
         "int8": Offer(reads=("fusion", "calibration", "quantized-engine", "int8-blocks"), loads=_TORCH),
         "int8-dynamic": Offer(reads=("fusion", "quantized-engine"), loads=_TORCH),
         # torchao holds the classes of its tensors, which a saved module names.
-        "int8-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
-        "int4-weights": Offer(reads=("fusion",), loads=("torch", "torchao"), extra="compiled"),
+        "int8-weights": Offer(reads=("fusion",), loads=(*_TORCH, "torchao"), extra="compiled"),
+        "int4-weights": Offer(reads=("fusion",), loads=(*_TORCH, "torchao"), extra="compiled"),
         "bf16": Offer(reads=("fusion",), loads=_TORCH),
-        "given": Offer(reads=("fusion", "quantized-engine"), uses=_TORCH),
+        "given": Offer(reads=("fusion", "quantized-engine"), uses=("torch",)),
     },
     options=("isa", "phase"),
     shows_module=True,
