@@ -15,10 +15,11 @@ from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import times_of
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.arm import Arm
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.code import CodeSamples
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Outcome
-from ironlaw.fact import Activity, Census, Ended, Outputs, Reading
+from ironlaw.fact import Activity, Census, Ended, LayerReading, Outputs, Reading
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control
@@ -173,6 +174,24 @@ def test_a_first_interval_comes_before_code_and_answers_and_these_before_experim
     before = {fact.replicate for fact in kept[: places[0]] if isinstance(fact, Reading)}
     assert before == {0, 1, 2}
     assert ran_in(assemble(kept), serving=True)[0] == 3
+
+
+def test_code_is_sampled_where_reading_layers_as_well_would_take_too_long() -> None:
+    names = [f"arm{place}" for place in range(12)]
+    script = Script(arms=dict.fromkeys(names, SOUND))
+    plan = Plan(
+        model="scripted",
+        arms=with_control(tuple(own(name) for name in names)),
+        schedule=Schedule(budget_s=75.0),
+        layers=True,
+        code=True,
+    )
+    kept = run_script(plan, script, advise_wanted(Wanted(causes=())))
+    assert {fact.arm for fact in kept if isinstance(fact, CodeSamples)} == set(names)
+    assert not any(isinstance(fact, LayerReading) for fact in kept)
+    (short,) = [fact for fact in kept if isinstance(fact, ShortBudget)]
+    assert Supplement.LAYERS in short.left_out
+    assert Supplement.CODE not in short.left_out
 
 
 @pytest.mark.parametrize(("start_s", "is_hastened"), [(0.5, True), (1.5, True), (4.0, False)])
