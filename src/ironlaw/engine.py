@@ -63,8 +63,10 @@ class Declaration:
     the factor that leaves layers in float one by one, which can be replayed; `recalibrations`: by precision, the levels
     that a search tries on an int8 arm that answers otherwise than is requested, those that help most often first; one
     may be another precision.
-    `one_of`: packages of which it needs one. `phases`: the levels of the factor phase in which a file is measured if
-    none is named (engines of language models).
+    `one_of`: packages of which it needs one. `imports_first`: modules of its folder that an interpreter imports before
+    `loads`. `variables`: by factor, the environment variable by which an interpreter knows the level of its arms before
+    it imports anything; such arms have an interpreter of their own. `phases`: the levels of the factor phase in which a
+    file is measured if none is named (engines of language models).
     """
 
     title: str
@@ -89,6 +91,8 @@ class Declaration:
     recalibrations: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
+    imports_first: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     is_plain: bool = False  # the engine of a variant that names none
 
     def takes(self, factor: Factor, precision: str) -> bool:
@@ -108,7 +112,11 @@ class Declaration:
 
     def imports(self, precision: str) -> tuple[str, ...]:
         """The modules that an interpreter imports for every such arm, before its twins are forked."""
-        return (*self.loads, *self.offers.get(precision, Offer()).loads)
+        return (*self.imports_first, *self.loads, *self.offers.get(precision, Offer()).loads)
+
+    def environment(self, levels: Mapping[str, str]) -> dict[str, str]:
+        """The variables that an interpreter of arms with these levels (factor -> level) is started with."""
+        return {self.variables[factor]: level for factor, level in levels.items() if factor in self.variables}
 
     def uses(self, precision: str) -> tuple[str, ...]:
         """The installed modules that such an arm imports if its program does."""

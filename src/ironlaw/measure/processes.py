@@ -376,7 +376,9 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _environment(arm: Arm) -> Environment:
-    return tuple(sorted(arm.variant.environment().items()))
+    variant = arm.variant
+    declared = ENGINES[variant.level(ENGINE)].environment(dict(variant.changed))
+    return tuple(sorted({**variant.environment(), **declared}.items()))
 
 
 def _imports(arms: Sequence[Arm], of_models: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

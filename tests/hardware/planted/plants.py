@@ -162,6 +162,7 @@ PLANTS = (
         changed=("level4", "multiplied_in_int8"),
         cause="weight-decompression",
         engine="onnxruntime",
+        also=(INT8_DENSITY,),
     ),
     Plant(
         name="onnx-unfused-qdq",
@@ -170,6 +171,21 @@ PLANTS = (
         cause="unfused-qdq",
         engine="onnxruntime",
         levels=("+session.qdq=kept", "+session.qdq=kept"),
+    ),
+    Plant(
+        name="onnx-simd-density",
+        control=("float", "convolutions"),
+        changed=("int8", "convolutions_pairs"),
+        cause="simd-density",
+        engine="onnxruntime",
+    ),
+    Plant(
+        name="onnx-simd-capped",
+        control=("capped", "convolutions_pairs"),
+        changed=("wide", "convolutions_pairs"),
+        cause="simd-density",
+        engine="onnxruntime",
+        levels=("+isa=avx512", ""),
     ),
     Plant(
         name="onnx-thread-oversubscription",

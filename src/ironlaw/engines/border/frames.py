@@ -30,6 +30,12 @@ def anonymous() -> list[tuple[int, int]]:
     return [(one.address, one.bytes) for one in _mapped() if one.access.startswith("rw") and one.name in ("", "[heap]")]
 
 
+def code_ranges(path: Path) -> list[tuple[int, int]]:
+    """Where the code of a loaded library is in this process: address and bytes."""
+    wanted = str(path.resolve())
+    return [(one.address, one.bytes) for one in _mapped() if one.name == wanted and "x" in one.access]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mapping:
     """A line of /proc/self/maps."""

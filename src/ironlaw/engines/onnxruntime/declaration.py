@@ -8,11 +8,15 @@ from ironlaw.telemetry import TelemetryOff
 
 _SESSION = ("session.arena", "session.optimization", "session.prepacking", "session.qdq", "session.spinning")
 
+CAP = "IRONLAW_ONNXRUNTIME_ISA"  # what an interpreter knows its arms' isa= by
+
 DECLARATION = Declaration(
     title="ONNX Runtime",
     remedy="export with torch.onnx.export and run it in ONNX Runtime",
     extra="onnxruntime",
     loads=("onnxruntime",),
+    imports_first=("ironlaw.engines.onnxruntime.capping",),
+    variables={"isa": CAP},
     offers={
         "fp32": Offer(opens=("weights",)),
         "int8": Offer(
@@ -37,7 +41,7 @@ DECLARATION = Declaration(
             opens=("weights",),
         ),
     },
-    options=_SESSION,
+    options=(*_SESSION, "isa"),
     scripted=("denormals", *_SESSION),
     files=(".onnx",),
     phases=("prefill:128", "decode:32"),

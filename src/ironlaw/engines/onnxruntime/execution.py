@@ -13,8 +13,8 @@ from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.change import Changed
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime import capping, decoding, surgery
 from ironlaw.engines.onnxruntime import census as onnx_census
-from ironlaw.engines.onnxruntime import decoding, surgery
 from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.onnxruntime import profile as onnx_profile
 from ironlaw.engines.onnxruntime.files import Int8
@@ -34,7 +34,7 @@ from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
 BOUNDARY = "session.run with input arrays in memory until the output arrays are in memory; no input or output binding"
 _FLOAT, _FINAL = "float.onnx", "prepared.onnx"
-WEIGHTS = "weights"
+WEIGHTS, ISA = "weights", "isa"
 _BY_TOOLS = ("int8", "int8-dynamic")  # precisions for which the tools leave nodes in float
 _CHECKED_IN = "prefill:16"  # what surgery on a decoder compares outputs in, whatever phase its arm is measured in
 # The levels of session.optimization as GraphOptimizationLevel calls them.
@@ -221,7 +221,9 @@ def disabled_optimizers(variant: Variant) -> list[str]:
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """A session on the prepared file, called with the model's tensors as arrays, which share their memory."""
     refuse_idle(variant)
-    path = Path(prepared.path)
+    path, applied = Path(prepared.path), dict(prepared.applied)
+    if (cap := variant.level(ISA)) != FACTORS[ISA].plain:
+        applied[ISA] = capping.refuse_uncapped(cap)
     with explained("loading"):
         session = _open(path, _options(variant, threads), variant)
     accepted = {entry.name for entry in session.get_inputs()}
@@ -236,7 +238,6 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     def arrays(*arguments: Any) -> dict[str, Any]:
         return onnx_files.feed(places, arguments) if sequence is None else sequence.arrays(*arguments)
 
-    applied = dict(prepared.applied)
     if variant.level(WEIGHTS) != FACTORS[WEIGHTS].plain:
         session, applied[WEIGHTS] = _weights_mapped(variant, path, threads, arrays(*model.inputs[0]))
         sequence = None if generating is None else _decoding(session, path, generating)
