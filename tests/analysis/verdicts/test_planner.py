@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ironlaw.analysis.verdicts.planner import Wanted, called_for
+import pytest
+
+from ironlaw.analysis.verdicts.bench import provisional
+from ironlaw.analysis.verdicts.planner import Wanted, called_for, joint
+from ironlaw.arm import Arm
+from ironlaw.experiment import Experiment, Switch
 from ironlaw.machine import Machine
 from ironlaw.measure.scripted import Burden, Script
 from ironlaw.plan import with_control
+from ironlaw.recording import Recording
+from tests.analysis.stated import Law, Noise, recording
 from tests.scripted import COMPUTES_INT8, QUARTER, QUIET, SOUND, burdened, own, recorded, stated
 
 
@@ -56,3 +63,35 @@ def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_w
         ("plain", False),
         ("free", True),
     }
+
+
+SAVES, COLD, NARROW = (
+    Switch(cause="weight-traffic", factor="weights", level="aliased"),
+    Switch(cause="cache-fit", factor="cache", level="cold", adds=True),
+    Switch(cause="simd-density", factor="isa", level="avx512", adds=True),
+)
+
+
+def three_causes(own: float) -> Recording:
+    """Int8 twice as fast; cold caches cost both arms, narrow instructions int8 alone; aliasing saves float a little."""
+    sizes = {"fp32": 40.0, "int8": 20.0, "fp32+cache=cold": 42.0, "int8+cache=cold": 26.0, "fp32+isa=avx512": 40.0,
+             "int8+isa=avx512": 24.0, "fp32+weights=aliased": 38.0}  # fmt: skip
+    laws = {name: Law(instructions=size * 1e6) for name, size in sizes.items()}
+    recorded = recording(laws, Noise(own=own), replicates=24)
+    experiments = [
+        Experiment(arm=arm, switches=(switch,), applied=f"{arm}+{switch}") for arm in ("fp32", "int8")
+        for switch in (COLD, NARROW)
+    ] + [Experiment(arm="fp32", switches=(SAVES,), applied="fp32+weights=aliased"),
+         Experiment(arm="int8", switches=(SAVES,), applied="int8", excluded="its weights are packed")]  # fmt: skip
+    arms = tuple(replace(Arm.of(name), serves=("cache-fit",) if "+" in name else ()) for name in sizes)
+    plan = replace(recorded.plan, arms=(*arms, *recorded.plan.arms[len(arms) :]), experiments=tuple(experiments))
+    return replace(recorded, plans=(*recorded.plans[:-1], plan))
+
+
+@pytest.mark.parametrize("own", [0.0, 0.02])
+def test_what_is_removed_together_are_causes_that_would_be_confirmed(own: float) -> None:
+    """Not cold caches, by which the slower arm loses as well; but a small cause that single replicates contradict."""
+    recorded = three_causes(own)
+    (_, _, found), *_ = provisional(recorded)
+    assert {item.cause for item in found} == {"weight-traffic", "simd-density"}
+    assert [entry.applied for entry in joint(recorded)] == ["fp32+isa=avx512+weights=aliased"]

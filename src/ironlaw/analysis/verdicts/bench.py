@@ -24,6 +24,7 @@ from ironlaw.recording import Recording
 
 # Half-width, in ln units, of a negligible effect: a cause inside it is refuted.
 SMALLEST_EFFECT = 0.015
+_FEWEST_FOR_AN_INTERVAL = 4  # replicates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,16 +257,33 @@ def provisional(recording: Recording) -> list[tuple[str, str, list[Contribution]
     for control, arm in ((one.name, other) for one, other in recording.plan.pairs()):
         sized = []
         for item in contributions(on, control, arm.name):
-            scales = (item.parts, item.in_time)
-            signed = [item.sign * part for scale in scales for part in scale.values()]
-            # With two replicates no interval means anything; that they agree on something large has to do.
+            scales = [[item.sign * part for part in scale.values()] for scale in (item.parts, item.in_time) if scale]
+            signed = [part for scale in scales for part in scale]
             is_large = mean_of(item.parts) ** 2 > on.smallest**2
-            if not cause_of(item.cause).is_confounder and signed and min(signed) > 0 and is_large:
+            if cause_of(item.cause).is_confounder or (cause_of(item.cause).if_slower_loses and slower_loses(on, item)):
+                continue
+            if scales and all(map(_is_positive, scales)) and is_large:
                 sized.append((sum(signed) / len(signed), item))
         width = abs(mean_of(on.series((1.0, control), (-1.0, arm.name))))
         ranked = sorted(sized, key=lambda pair: (-pair[0], pair[1].key))
         found.append((width, (control, arm.name, [item for _, item in ranked])))
     return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _is_positive(parts: list[float]) -> bool:
+    """Whether parts of replicates agree: with a few, no interval means anything; that all have the sign has to do."""
+    if len(parts) < _FEWEST_FOR_AN_INTERVAL:
+        return min(parts) > 0
+    estimate = t_interval(parts)
+    return isinstance(estimate, Estimate) and estimate.low > 0
+
+
+def slower_loses(on: Bench, item: Contribution) -> bool:
+    """Whether the slower arm, which should lack the cause, also loses by the switch."""
+    sides = [(item.control, item.changed), *([item.others] if item.others else [])]
+    without, applied = max(sides, key=lambda side: mean_of(on.series((1.0, side[0]))))
+    loss = t_interval(list(on.series((1.0, applied), (-1.0, without)).values()))
+    return isinstance(loss, Estimate) and loss.low > on.smallest
 
 
 def cost_of_fault(on: Bench, arm: str, cause: str) -> Maybe[Estimate]:

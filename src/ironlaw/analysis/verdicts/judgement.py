@@ -14,7 +14,7 @@ from statistics import median, stdev
 
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
 from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
-from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of
+from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of, slower_loses
 from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
@@ -176,7 +176,7 @@ class Judge:
                 "both arms have the same amount of it: if it costs one of them more, it interacts with another cause",
                 "",
             )
-        if (reason := cause_of(item.cause).if_slower_loses) and self._slower_loses(item):
+        if (reason := cause_of(item.cause).if_slower_loses) and slower_loses(self.on, item):
             return Outcome.UNDECIDED, reason, ""
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.
         by_noise = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
@@ -208,13 +208,6 @@ class Judge:
         if isinstance(self.among, Missing) or len(item.parts) < FEWEST_REPLICATES:
             return False
         return self._is_within(signed_parts(item), self.negligible())
-
-    def _slower_loses(self, item: Contribution) -> bool:
-        """Whether the slower arm, which should lack the cause, also loses by the switch."""
-        sides = [(item.control, item.changed), *([item.others] if item.others else [])]
-        without, applied = max(sides, key=lambda side: mean_of(self.on.series((1.0, side[0]))))
-        loss = t_interval(list(self.on.series((1.0, applied), (-1.0, without)).values()))
-        return isinstance(loss, Estimate) and loss.low > self.on.smallest
 
 
 def _in_time(item: Contribution) -> Estimate | None:
