@@ -72,3 +72,12 @@ def test_a_damaged_table_is_refused_with_its_line(old: str, new: str, message: s
     assert old in text
     with pytest.raises(BadInput, match=message):
         file_of(text.replace(old, new, 1), "a")
+
+
+@pytest.mark.parametrize("column", ["Self CPU", "# of Calls"])
+def test_a_table_without_a_column_is_refused_at_its_headings(column: str) -> None:
+    whole = (DATA / FIRST).read_text()
+    before, _, after = whole.partition(f" {column}  ")
+    line, place = before.count("\n") + 1, len(before) - before.rindex("\n") + 1
+    with pytest.raises(BadInput, match=rf"line {line}, column {place}: the table of key_averages has no '{column}'"):
+        file_of(f"{before}9{column}  {after}")

@@ -17,6 +17,7 @@ _TIME = re.compile(r"^(\d+(?:\.\d+)?)(ns|us|ms|s)$")
 _NS_PER = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 _TOTAL = re.compile(r"Self CPU time total:\s*(\d+(?:\.\d+)?)(ns|us|ms|s)\b")
 _STEP = "ProfilerStep*"
+_COLUMNS = ("Self CPU", "# of Calls")
 
 
 def _recognises(head: str) -> bool:
@@ -35,6 +36,9 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
                 raise text.refused(number, 1, "a second table of key_averages: attach one table a file")
             headings = re.split(r"\s{2,}", line)
             width, heading = len(headings), (number, raw.index("Name") + 1)
+            for wanted in _COLUMNS:
+                if wanted not in headings:
+                    raise text.refused(number, raw.rindex(wanted) + 1, f"the table of key_averages has no {wanted!r}")
         elif found := _TOTAL.search(line):
             total_ns = _ns(found[1], found[2], (number, line.index(found[1]) + 1), text)
         elif headings and line and not set(line) <= set("- "):
