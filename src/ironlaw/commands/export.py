@@ -195,14 +195,11 @@ def _held_out(wish: Wish, reference: Arm, made: ArmPrepared | Failure) -> bool:
 
 
 def _in_child(module: str, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        child.command(module, *arguments),
-        env=child.variables(),
-        capture_output=True,
-        text=True,
-        timeout=limit_s,
-        check=False,
-    )
+    words, variables = child.command(module, *arguments), child.variables()
+    try:
+        return subprocess.run(words, env=variables, capture_output=True, text=True, timeout=limit_s, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(words, returncode=1, stdout="", stderr=f"no answer within {limit_s:.0f} s")
 
 
 def _last_line(text: str) -> str:

@@ -19,7 +19,7 @@ SCHEMA = 1
 # Distinguished by shape as well, for readers without colour.
 _SIGNS = {
     Ruling.HELD: ("✓", "held", "green"),
-    Ruling.OPEN: ("?", "open", "yellow"),
+    Ruling.OPEN: ("?", "undecided", "yellow"),
     Ruling.BROKEN: ("✗", "broken", "bold red"),
     Ruling.UNKNOWN: ("–", "not known", "cyan"),
 }
