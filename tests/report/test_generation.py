@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Explanation
+from ironlaw.explanation.account import Category, Executed
 from ironlaw.explanation.generation import READING, Generation
 from ironlaw.missing import Missing
 from ironlaw.phase import Phase, PhaseKind
+from ironlaw.report.generation import generation_table
 from ironlaw.report.html import render
 from ironlaw.report.markdown import to_markdown
 from ironlaw.report.notebook import to_fragment
@@ -64,3 +67,31 @@ def test_arms_without_a_phase_have_no_such_section() -> None:
     explanation = made(ArmSummary(arm="a", inferences=9, wall_ns=Estimate(value=1e6, low=0.9e6, high=1.1e6)))
     assert "Generating text" not in to_markdown(explanation)
     assert "Generating text" not in render(explanation, None)
+
+
+def executing() -> Explanation:
+    """An arm whose code was sampled, and whose engine's clock agrees."""
+    (arm,) = explained(share=GAP).arms
+    categories = {
+        Category.MATRIX: 0.8, Category.ATTENTION: 0.1, Category.WAITING: 0.06, Category.NORMALIZATION: 0.03,
+        Category.OTHER: 0.01,
+    }  # fmt: skip
+    executed = Executed(
+        samples=100, replicates=4, classes={InstructionClass.AVX2: 0.9, InstructionClass.SCALAR: 0.1}, code=(),
+        categories=categories, integer_samples=70, float_samples=10, adds=GAP, kernel_seen=True,
+    )  # fmt: skip
+    assert not isinstance(arm.generation, Missing)
+    return made(replace(arm, executed=executed, generation=replace(arm.generation, own_clock=0.99)))
+
+
+def test_of_an_arm_without_an_account_the_largest_shares_of_its_time_are_named() -> None:
+    (said,) = (one for one in generation_table(executing(), with_added=False).sentences if "executed code" in one)
+    plain = said.replace("\u00a0", " ")
+    assert "matrix kernels 80.0 %, attention 10.0 %, waiting 6.0 %, other 4.0 %" in plain
+    assert "by instructions: AVX2 90.0 %, scalar 10.0 %." in plain
+
+
+def test_a_clock_of_the_engine_that_agrees_is_mentioned_where_everything_is() -> None:
+    brief, whole = (generation_table(executing(), with_added=is_whole).sentences for is_whole in (False, True))
+    assert not any("its engine reports" in one for one in brief)
+    assert "a: its engine reports 0.990 of the time that is measured around it." in whole

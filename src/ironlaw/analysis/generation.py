@@ -22,6 +22,7 @@ from ironlaw.recording import Recording
 from ironlaw.variant import PHASE
 
 _NO_CENSUS = Missing("the work of an inference was not recorded")
+_NO_CLOCK = Missing("its engine has no clock, or answers were not compared, beside which it is read")
 _NO_TEXT = Missing("no text was predicted")
 _BY_TYPE = "weight_bytes_"
 
@@ -63,7 +64,7 @@ def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
         perplexity=_perplexity(counts, recording),
         text_tokens=counts.get(TEXT_TOKENS, _NO_TEXT),
         kl_nats=_divergence(row.arm, recording),
-        own_clock=counts.get("own_clock", _NO_CENSUS),
+        own_clock=counts.get("own_clock", _NO_CLOCK),
     )
 
 

@@ -24,6 +24,7 @@ from ironlaw.models.weights import Provenance, first_line
 TOKENS = 128  # the length most published latency tables of encoders use
 _FEWEST_TOKENS = 20  # different ones in the passage; the smallest real vocabulary gives hundreds
 _TURNS = 10  # inputs for turns, as many as there are photographs
+_CAUSAL_PROBES = 16  # each has logits over a whole vocabulary, and in a phase each is an inference
 
 
 def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
@@ -151,7 +152,8 @@ def _from_text(source: str, module: Any, config: Any, *, batch: int, seed: int) 
             hint="write a file.py:factory that returns (module, (its, inputs))",
         )
     length = min(TOKENS, getattr(config, "max_position_embeddings", TOKENS))
-    counts = [-(-count // batch) for count in (_TURNS * batch, images.CALIBRATION, images.PROBES)]
+    probes = _CAUSAL_PROBES if _continues_text(config) else images.PROBES
+    counts = [-(-count // batch) for count in (_TURNS * batch, images.CALIBRATION, probes)]
     tokenizer = _tokenizer(source)
     groups, first = [], 0
     for count in counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from ironlaw.explanation import ArmSummary, Explanation
 from ironlaw.explanation.generation import READING, GainByPhase, Generation, RateByThreads, ThreadStep
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
+from ironlaw.report.account import CLASS_NAMES, share_cell
 from ironlaw.report.columns import added_arms, ordered_arms, wall_time
 from ironlaw.report.json_values import estimate_value, number_value
 from ironlaw.report.quantity import (
@@ -43,6 +45,7 @@ PAGE_HEADINGS = (
     "KL divergence, nats",
 )
 _NOTHING = DASH
+_NAMED = 3  # shares of an arm's time that a sentence names
 _MOST_OFF = 0.05  # by which the engine's own clock may differ from the one around it
 
 
@@ -60,7 +63,7 @@ def generation_table(explanation: Explanation, *, with_added: bool) -> Generatio
     shown = _in_phases(explanation, left_out)
     return GenerationTable(
         rows=tuple(_row(arm, found) for arm, found in shown),
-        sentences=_sentences(shown, explanation, left_out),
+        sentences=_sentences(shown, explanation, left_out, is_whole=with_added),
     )
 
 
@@ -82,7 +85,9 @@ def generation_page(explanation: Explanation) -> GenerationPage | None:
     footnotes = Footnotes()
     rows = tuple(_page_row(arm, found, footnotes) for arm, found in shown)
     return GenerationPage(
-        rows=rows, footnotes=tuple(footnotes.lines()), sentences=_sentences(shown, explanation, left_out)
+        rows=rows,
+        footnotes=tuple(footnotes.lines()),
+        sentences=_sentences(shown, explanation, left_out, is_whole=True),
     )
 
 
@@ -95,15 +100,37 @@ def _in_phases(explanation: Explanation, left_out: frozenset[str]) -> list[tuple
 
 
 def _sentences(
-    shown: list[tuple[ArmSummary, Generation]], explanation: Explanation, left_out: frozenset[str]
+    shown: list[tuple[ArmSummary, Generation]], explanation: Explanation, left_out: frozenset[str], *, is_whole: bool
 ) -> tuple[str, ...]:
+    accounted = {
+        name for one in explanation.comparisons if is_known(one.account) for name in (one.control, one.changed)
+    }
     return (
         *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
+        *(sentence for arm, _ in shown if arm.arm not in accounted and (sentence := _by_code(arm))),
         *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
         *(_by_threads(rate) for rate in explanation.rates_by_threads),
         *_perplexities(shown),
-        *(sentence for arm, found in shown if (sentence := _own_clock(arm, found))),
+        *(sentence for arm, found in shown if (sentence := _own_clock(arm, found, is_whole=is_whole))),
     )
+
+
+def _by_code(arm: ArmSummary) -> str:
+    """The largest shares of an arm's time by executed code and by instructions, of an arm that no account is about."""
+    found = arm.executed
+    if isinstance(found, Missing):
+        return ""
+    categories = {one.value: share for one, share in found.categories.items()}
+    classes = {CLASS_NAMES[one]: share for one, share in found.classes.items()}
+    return f"{plain(arm.arm)} by executed code: {_largest(categories)}; by instructions: {_largest(classes)}."
+
+
+def _largest(shares: Mapping[str, float]) -> str:
+    """The largest shares by name, and what is left."""
+    ordered = sorted(shares.items(), key=lambda one: -one[1])
+    parts = [f"{name} {share_cell(share)}" for name, share in ordered[:_NAMED]]
+    left = 1 - sum(share for _, share in ordered[:_NAMED])
+    return ", ".join([*parts, *([f"other {share_cell(left)}"] if len(ordered) > _NAMED else [])])
 
 
 def _by_threads(rate: RateByThreads) -> str:
@@ -262,9 +289,9 @@ def _program(name: str, phase: Phase) -> str:
     return name.replace(f"+phase={phase}", "")
 
 
-def _own_clock(arm: ArmSummary, found: Generation) -> str:
-    """Said where the engine's clock and the one around it disagree."""
-    if isinstance(found.own_clock, Missing) or abs(found.own_clock - 1) <= _MOST_OFF:
+def _own_clock(arm: ArmSummary, found: Generation, *, is_whole: bool) -> str:
+    """Said where the engine's clock and the one around it disagree, or where everything is said."""
+    if isinstance(found.own_clock, Missing) or (abs(found.own_clock - 1) <= _MOST_OFF and not is_whole):
         return ""
     return f"{plain(arm.arm)}: its engine reports {number(found.own_clock)} of the time that is measured around it."
 

@@ -25,9 +25,12 @@ from ironlaw.arm import Arm
 from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.experiment import CauseState
 from ironlaw.fact import Ceilings, CounterCheck, Reading
+from ironlaw.missing import is_known
+from ironlaw.phase import Phase
 from ironlaw.plan import CEILINGS_S, Plan, Schedule
 from ironlaw.recording import assemble
 from ironlaw.situation import FIRST_INTERVAL, Dimension, Situation
+from ironlaw.variant import PHASE
 
 # Of the time that is left, what is planned with: starting varies, and a turn cannot be cut.
 USABLE = 0.97
@@ -51,6 +54,8 @@ NO_TIME_S = 0.01  # what passes where nothing is read
 FEWEST_WITH_EXTRAS = 4
 ANSWERS_SHARE = 0.25
 ASSUMED_PROBES = 64
+# Of a language model in a phase: a causal model of transformers answers this number of them, a file fewer.
+ASSUMED_IN_A_PHASE = 16
 # Replicates of the arms requested alone, before experiments join, and the share of the time that these may take.
 ALONE = 3
 ALONE_SHARE = 0.4
@@ -281,7 +286,7 @@ class _Sizing:
         silent = [arm for arm in self.arms if arm.name not in self.situation.answered]
         if self.costs.answer_s:
             return self.costs.answer_s * len(silent)
-        return ASSUMED_PROBES * sum(self.costs.inference_of(arm) for arm in silent)
+        return sum(assumed_probes(arm) * self.costs.inference_of(arm) for arm in silent)
 
     def _filled(self, length: Length, *, extras: Extras, answers: bool) -> Dimension:
         counted_s = length.rounds * self.round_s()
@@ -317,6 +322,11 @@ class _Sizing:
         budget_s = self.situation.plan.schedule.budget_s
         assert budget_s is not None, "nothing is left out for want of time without a budget"
         return (ShortBudget(budget_s=budget_s, left_s=max(0.0, self.situation.left_s), left_out=left_out),)
+
+
+def assumed_probes(arm: Arm) -> int:
+    """The number of inferences that an arm's answers are assumed to take, before any were collected."""
+    return ASSUMED_IN_A_PHASE if is_known(Phase.read(arm.variant.level(PHASE))) else ASSUMED_PROBES
 
 
 def requested_pairs(plan: Plan) -> set[tuple[str, str]]:

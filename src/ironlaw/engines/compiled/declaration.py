@@ -8,7 +8,7 @@ from ironlaw.engines.torch_modules.operators import OPERATORS
 
 _OPTIONS = ("inductor.freezing", "inductor.fusion", "inductor.prepacking", "inductor.vectors")
 # Loops are generated for an instruction set and a number of threads.
-_COMPILED_IN = (*_OPTIONS, "isa", "threads", "oversubscribe")
+_COMPILED_IN = (*_OPTIONS, "isa", "threads", "oversubscribe", "phase")
 
 DECLARATION = Declaration(
     title="torch.compile's Inductor",

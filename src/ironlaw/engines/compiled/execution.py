@@ -21,7 +21,7 @@ from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.failures import explained, innermost, quiet
 from ironlaw.engines.border.frames import never_freed
 from ironlaw.engines.border.phases import Phases
-from ironlaw.engines.compiled import options, quantizing
+from ironlaw.engines.compiled import generation, options, quantizing
 from ironlaw.engines.compiled import profile as inductor_profile
 from ironlaw.engines.compiled.aliasing import remap
 from ironlaw.engines.compiled.census import census
@@ -34,12 +34,13 @@ from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_i
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.layer import LayerCall, NodeProfile
-from ironlaw.missing import Maybe, Missing
+from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import LoadedModel, shapes, torch_use
 from ironlaw.models.inputs import as_tensors
+from ironlaw.phase import Phase
 from ironlaw.program import OperatorCensus, PreparedModel, Program
 from ironlaw.replayer import Replayer
-from ironlaw.variant import PRECISION, Variant
+from ironlaw.variant import PHASE, PRECISION, Variant
 
 BOUNDARY = "call of the compiled package with its input tensors in memory until it returns"
 WEIGHTS = "weights"
@@ -67,7 +68,10 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     folder.mkdir(parents=True, exist_ok=True)
     torch_use.require_module(model.module, model.name)
     phases, package = Phases(), folder / _PACKAGE
-    precision = variant.level(PRECISION)
+    precision, phase = variant.level(PRECISION), Phase.read(variant.level(PHASE))
+    behind = None
+    if is_known(phase):
+        model, behind = generation.in_phase(model, phase)
     with quiet(), explained("compiled"), torch.no_grad():
         graph = _graph(variant, model, phases)
         exported, made = graph.exported, graph.quantized
@@ -78,6 +82,10 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
         applied = options.in_effect(variant, lowered, functools.partial(_lowered_for, exported, digest, folder))
         applied |= made.applied(variant) if made is not None else {}
     _keep(exported, folder)
+    if behind is not None:
+        in_bf16 = precision == "bf16"
+        form, behind = (in_bfloat16(model.form), generation.narrowed(behind)) if in_bf16 else (model.form, behind)
+        generation.keep(folder, package, form, behind)
     finders = made.finders if made is not None else 0
     about = replace(_About.of(lowered, options.configuration(variant)), graph=digest, levels=str(variant.shaping()))
     _write(folder / _ABOUT, replace(about, finders=finders, widened=graph.widened))
@@ -300,14 +308,16 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     with quiet(), explained("loading"):
         package: Any = torch._inductor.aoti_load_package(prepared.path)
     wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package
-    folder = Path(prepared.path).parent
+    folder, phase = Path(prepared.path).parent, Phase.read(variant.level(PHASE))
+    behind = generation.load_behind(folder, phase) if is_known(phase) else None
+    first = as_tensors(model.inputs[0]) if behind is None else behind.fed(*model.inputs[0])
     program = tensor_program(
-        wrapped(package),
-        model.inputs,
-        boundary=BOUNDARY,
-        profile=_profile_of(folder, wrapped, as_tensors(model.inputs[0])),
+        wrapped(package), model.inputs, boundary=BOUNDARY, profile=_profile_of(folder, wrapped, first)
     )
     applied = dict(prepared.applied)
+    if behind is not None:
+        program = generation.phased(program, behind, folder)
+        applied[PHASE] = str(phase)
     if (level := variant.level(WEIGHTS)) != FACTORS[WEIGHTS].plain:
         never_freed(package)  # its constants are on the heap
         applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), aliased=level == "aliased")

@@ -7,6 +7,7 @@ of the logits only those behind the last token are computed, as there.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,6 @@ BOUNDARY = {
     ),
 }
 _CACHE_ARGUMENTS = ("cache", "past_key_values")
-_SCORED = 16  # tokens behind whose last one arms are compared
 
 
 def in_phase(program: Program, phase: Phase) -> Program:
@@ -33,11 +33,7 @@ def in_phase(program: Program, phase: Phase) -> Program:
     Raises:
         ArmFailed: the module is no causal model with a key-value cache.
     """
-    if program.module is None or _cache_argument(program.module) is None:
-        raise ArmFailed(
-            f"phase={phase} is for models with a key-value cache, and this takes none",
-            hint="leave phase= out for this arm, or name a causal model of transformers",
-        )
+    refuse_without_cache(program.module, phase)
     sequence = _Sequence(program.module, phase)
     return replace(
         program,
@@ -52,10 +48,48 @@ def in_phase(program: Program, phase: Phase) -> Program:
     )
 
 
-def _cache_argument(module: Any) -> str | None:
-    """The name of the module's argument for the cache, by version of transformers; None if it takes none."""
-    named = inspect.signature(module.forward).parameters if hasattr(module, "forward") else {}
-    return next((name for name in _CACHE_ARGUMENTS if name in named and "input_ids" in named), None)
+def refuse_without_cache(module: Any, phase: Phase) -> None:
+    """Check that a module continues text behind a key-value cache.
+
+    Raises:
+        ArmFailed: it takes none.
+    """
+    if not cache_argument(module):
+        raise ArmFailed(
+            f"phase={phase} is for models with a key-value cache, and this takes none",
+            hint="leave phase= out for this arm, or name a causal model of transformers",
+        )
+
+
+def cache_argument(module: Any) -> str:
+    """The name of the module's argument for the cache, by version of transformers; empty if it takes none."""
+    named = _arguments(module)
+    return next((name for name in _CACHE_ARGUMENTS if name in named and "input_ids" in named), "")
+
+
+def last_logits_alone(module: Any) -> dict[str, int]:
+    """The argument by which a module computes the logits of its last token alone, where it has one."""
+    return {"logits_to_keep": 1} if "logits_to_keep" in _arguments(module) else {}
+
+
+def _arguments(module: Any) -> Collection[str]:
+    return inspect.signature(type(module).forward).parameters if hasattr(module, "forward") else {}
+
+
+def new_cache(module: Any) -> Any:
+    """A cache that grows by each token, as transformers' generate() makes it."""
+    import transformers
+
+    return transformers.DynamicCache(config=module.config)
+
+
+def tokens_of_phase(tokens: Any, phase: Phase) -> tuple[Any, Any]:
+    """Of a row of tokens, repeated where it is too short: those before an inference, and those it processes."""
+    import torch
+
+    given, needed = torch.as_tensor(tokens), phase.depth + phase.processed
+    taken = given.repeat(1, -(-needed // given.shape[1]))[:, :needed]
+    return taken[:, : phase.depth].contiguous(), taken[:, phase.depth :].contiguous()
 
 
 class _Sequence:
@@ -65,30 +99,19 @@ class _Sequence:
         self.module, self.phase = module, phase
         self._behind: Any = None
         self._cache: Any = None
-        self._argument = str(_cache_argument(module))
-        named = inspect.signature(module.forward).parameters
-        self._more = {"logits_to_keep": 1} if "logits_to_keep" in named else {}
+        self._argument, self._more = cache_argument(module), last_logits_alone(module)
 
     def feed(self, *arguments: Any) -> tuple[Any]:
         """The tokens of the phase; for decoding, those before it are brought into the cache once."""
-        import torch
-
-        tokens = torch.as_tensor(arguments[0])
-        needed = self.phase.depth + self.phase.processed
-        tokens = tokens.repeat(1, -(-needed // tokens.shape[1]))[:, :needed]
+        before, taken = tokens_of_phase(arguments[0], self.phase)
         if self.phase.depth and self._behind is None:
-            self._behind = tokens[:, : self.phase.depth].clone()
+            self._behind = before
             self._fill()
-        return (tokens[:, self.phase.depth :].contiguous(),)
+        return (taken,)
 
     def _fill(self) -> None:
-        self._cache = self._new_cache()
+        self._cache = new_cache(self.module)
         self._run(self._behind, self._cache)
-
-    def _new_cache(self) -> Any:
-        import transformers
-
-        return transformers.DynamicCache(config=self.module.config)
 
     def _run(self, tokens: Any, cache: Any) -> Any:
         """The logits behind the last token; the cache holds all of them afterwards."""
@@ -103,26 +126,19 @@ class _Sequence:
 
     def infer(self, tokens: Any) -> Any:
         """One inference: the logits behind its last token."""
-        return self._run(tokens, self._cache if self.phase.depth else self._new_cache())
+        return self._run(tokens, self._cache if self.phase.depth else new_cache(self.module))
 
     def scores(self, *arguments: Any) -> Any:
-        """The logits behind the last of a few tokens, given at once or one after the other, as in the phase."""
-        import torch
-
-        tokens = torch.as_tensor(arguments[0])[:, :_SCORED]
-        if self.phase.kind is PhaseKind.PREFILL:
-            logits = self._run(tokens, self._new_cache())
-        else:
-            cache = self._new_cache()
-            for place in range(tokens.shape[1]):
-                logits = self._run(tokens[:, place : place + 1], cache)
-        return logits[:, -1].float()
+        """The logits behind the last token of an inference; each token that is decoded has the same ones before it."""
+        given = self.feed(*arguments)
+        self.rewind()
+        return self.infer(*given)[:, -1].float()
 
     def losses(self, tokens: Any) -> dict[str, Maybe[float]]:
         """The mean loss on the first of some texts, in nats per token, and the number of tokens."""
         import torch
 
-        cache = self._new_cache()
+        cache = new_cache(self.module)
         given = {self._argument: cache}
 
         def scores(known: Any) -> Any:
@@ -137,7 +153,7 @@ class _Sequence:
         import torch
 
         self.rewind()
-        weights = _weights(self.module)
+        weights = weights_of(self.module)
         work: dict[str, Maybe[float]] = {
             "tokens": float(self.phase.processed),
             "depth": float(self.phase.depth),
@@ -153,7 +169,7 @@ class _Sequence:
         return work
 
 
-def _weights(module: Any) -> Maybe[list[tuple[str, int, int]]]:
+def weights_of(module: Any) -> Maybe[list[tuple[str, int, int]]]:
     """The type, the bytes and the products of each weight that a token reads; an embedding's rows are looked up."""
     import torch
 
