@@ -170,10 +170,10 @@ class Library:
         del self._said[:-_MOST_LINES]
 
     def said(self) -> str:
-        """The errors that the library has logged since the last call, in order; empty if there are none."""
-        lines = [line.strip() for _, text in self._said for line in text.splitlines() if line.strip()]
+        """The first error that the library has logged since the last call: those behind it follow from it."""
+        lines = [line.strip() for _, text in self._said for line in text.splitlines()]
         self._said.clear()
-        return "; ".join(dict.fromkeys(lines))
+        return next((line for line in lines if any(letter.isalpha() for letter in line)), "")
 
     def instruction_sets(self) -> tuple[str, ...]:
         """The extensions of the instruction set that its kernels were compiled for, as it names them."""

@@ -278,7 +278,8 @@ def _time_cell(time: Estimate | float | Missing, scale: Scale) -> str | Missing:
 
 def _speedup_column(explanation: Explanation, arms: tuple[ArmSummary, ...]) -> Column:
     def cell(arm: ArmSummary) -> str | Missing:
-        if arm.arm == control_name(explanation) or arm.arm in _controls(explanation):
+        is_control = arm.arm == control_name(explanation) or arm.arm in _controls(explanation)
+        if is_control and not arm.failure:
             return CONTROL_CELL
         value = speedup(explanation, arm.arm)
         return value if isinstance(value, Missing) else ratio(value)

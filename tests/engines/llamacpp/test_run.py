@@ -65,6 +65,8 @@ def test_a_state_that_no_memory_holds_and_an_unknown_architecture_stop_their_arm
     assert "no-such-one" in failures["odd"]
     assert failures["huge"]
     lines = [line.strip() for line in done.stdout.splitlines()]
+    assert failures["huge"].count(";") == 0  # the first of the errors that llama.cpp logs, and not what follows from it
+    assert sum("1 (control)" in line for line in lines) == 1  # an arm that failed is none, though alone in its phase
     for name in ("odd", "huge"):
         begin = next(place for place, line in enumerate(lines) if line.startswith(f"{name} failed: "))
         assert any(line.startswith("fix: ") for line in lines[begin + 1 : begin + 6])

@@ -9,8 +9,10 @@ from tests.language_models import Made, gguf_file
 
 # 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
 _BEYOND: dict[str, Any] = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
-# 0.2 million: 0.9 MB in float32, inside every last-level cache and most of level 2.
-_WITHIN: dict[str, Any] = {"width": 96, "heads": 4, "hidden": 256, "layers": 2}
+# 6 million: 12 MB in float16, inside last-level caches of 32 MB and beyond level 2.
+_INSIDE: dict[str, Any] = {"width": 512, "heads": 8, "hidden": 1408, "layers": 2}
+# 0.1 million: 0.44 MB in float32, less than half of a level-2 cache of 1 MiB.
+_WITHIN: dict[str, Any] = {"width": 64, "heads": 4, "hidden": 176, "layers": 2}
 
 
 def beyond_in_32(to: Path) -> None:
@@ -28,16 +30,21 @@ def beyond_in_8(to: Path) -> None:
     gguf_file(to, Made(kind="Q8_0", **_BEYOND))
 
 
+def inside_in_16(to: Path) -> None:
+    """A decoder inside the last-level cache, in float16."""
+    gguf_file(to, Made(kind="F16", **_INSIDE))
+
+
+def inside_in_8(to: Path) -> None:
+    """The same products in Q8_0: 53 % of the bytes."""
+    gguf_file(to, Made(kind="Q8_0", **_INSIDE))
+
+
 def within_in_32(to: Path) -> None:
-    """A decoder inside the last-level cache, in float32."""
+    """A decoder inside the level-2 cache, in float32."""
     gguf_file(to, Made(kind="F32", **_WITHIN))
 
 
 def within_in_16(to: Path) -> None:
     """The same products in float16."""
     gguf_file(to, Made(kind="F16", **_WITHIN))
-
-
-def within_in_8(to: Path) -> None:
-    """The same products in Q8_0."""
-    gguf_file(to, Made(kind="Q8_0", **_WITHIN))
