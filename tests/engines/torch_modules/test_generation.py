@@ -97,3 +97,10 @@ def test_a_model_without_a_cache_is_refused() -> None:
     assert is_known(phase)
     with pytest.raises(ArmFailed, match="takes none"):
         in_phase(Program(infer=torch.nn.Linear(2, 2), inputs=[], module=torch.nn.Linear(2, 2)), phase)
+
+
+def test_several_sequences_at_once_are_refused(tmp_path: Path) -> None:
+    model = open_model(str(decoder_folder(tmp_path / "model")), batch=2)
+    variant = Variant.parse("fp32+phase=decode:8")
+    with pytest.raises(ArmFailed, match="one sequence at a time, not 2"):
+        execution.load(variant, execution.prepare(variant, model, tmp_path / "made"), model)

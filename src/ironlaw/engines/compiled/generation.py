@@ -21,7 +21,7 @@ from ironlaw.engines.torch_modules.generation import (
     cache_argument,
     last_logits_alone,
     new_cache,
-    refuse_without_cache,
+    refuse_unfit,
     tokens_of_phase,
     weights_of,
 )
@@ -69,7 +69,7 @@ def in_phase(model: LoadedModel, phase: Phase) -> tuple[LoadedModel, Behind]:
     import torch
 
     module = model.form.eval()
-    refuse_without_cache(module, phase)
+    refuse_unfit(module, model.inputs, phase)
     behind = Behind(phase=phase)
     if phase.depth:
         before, _ = tokens_of_phase(model.inputs[0][0], phase)
@@ -77,8 +77,14 @@ def in_phase(model: LoadedModel, phase: Phase) -> tuple[LoadedModel, Behind]:
             behind = replace(behind, tensors=_keys_and_values(module, before))
     form = copy.copy(module)
     form.forward = types.MethodType(_forward, form)
-    called = {name: [behind.fed(*one) for one in getattr(model, name)] for name in ("inputs", "calibration", "probes")}
-    return replace(model, module=form, quantizable=None, **called), behind
+
+    def called(some: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        return [behind.fed(*one) for one in some]
+
+    made = replace(
+        model, module=form, quantizable=None, inputs=called(model.inputs), calibration=called(model.calibration)
+    )
+    return made, behind
 
 
 def _forward(self: Any, input_ids: Any, *behind: Any) -> Any:

@@ -33,7 +33,7 @@ def in_phase(program: Program, phase: Phase) -> Program:
     Raises:
         ArmFailed: the module is no causal model with a key-value cache.
     """
-    refuse_without_cache(program.module, phase)
+    refuse_unfit(program.module, program.inputs, phase)
     sequence = _Sequence(program.module, phase)
     return replace(
         program,
@@ -48,16 +48,20 @@ def in_phase(program: Program, phase: Phase) -> Program:
     )
 
 
-def refuse_without_cache(module: Any, phase: Phase) -> None:
-    """Check that a module continues text behind a key-value cache.
+def refuse_unfit(module: Any, inputs: list[tuple[Any, ...]], phase: Phase) -> None:
+    """Check that a module continues text behind a key-value cache, and is given one sequence at a time.
 
     Raises:
-        ArmFailed: it takes none.
+        ArmFailed: it takes no cache, or several sequences.
     """
     if not cache_argument(module):
         raise ArmFailed(
             f"phase={phase} is for models with a key-value cache, and this takes none",
             hint="leave phase= out for this arm, or name a causal model of transformers",
+        )
+    if (sequences := len(inputs[0][0])) > 1:
+        raise ArmFailed(
+            f"phase={phase} is measured for one sequence at a time, not {sequences}", hint="leave --batch out"
         )
 
 
