@@ -36,7 +36,8 @@ def loaded(folder: Path, text: str) -> Program:
     engine = compiled if "compiled" in text else eager
     prepared = engine.prepare(variant, model, folder / text.replace(":", "-"))
     saved.save(model, folder / "saved")
-    return engine.load(variant, prepared, saved.load(folder / "saved"))
+    program: Program = engine.load(variant, prepared, saved.load(folder / "saved"))
+    return program
 
 
 def compared(program: Program, number: int) -> Any:
