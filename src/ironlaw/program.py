@@ -62,8 +62,11 @@ class Program:
     boundary: str = "call with the input in memory until the output is in memory"
 
     def answer(self, *arguments: Any) -> Any:
-        """Return the output for an input of the model, untimed."""
-        return self.infer(*self.feed(*arguments))
+        """Return the output for an input of the model, untimed, from the state that every inference begins in."""
+        fed = self.feed(*arguments)
+        for prepare in self.before_each:
+            prepare()
+        return self.infer(*fed)
 
     def compared(self, *arguments: Any) -> Any:
         """The output by which arms are compared, for an input of the model."""

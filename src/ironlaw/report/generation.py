@@ -137,7 +137,7 @@ def _by_threads(rate: RateByThreads) -> str:
     """What each further number of threads adds to the tokens a second, and where that ends."""
     parts = [f"{_gained(step)} with {step.second} threads instead of {step.first}" for step in rate.steps]
     stops = rate.stops_at
-    ends = "" if stops is None else f" More than {stops} thread{'s' * (stops > 1)} are not shown to gain."
+    ends = "" if stops is None else f" More than {stops} thread{'s are' if stops > 1 else ' is'} not shown to gain."
     return f"{plain(rate.arm)}, tokens/s: {', '.join(parts)}.{ends}"
 
 

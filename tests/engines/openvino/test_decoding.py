@@ -55,6 +55,15 @@ def test_every_inference_of_a_phase_begins_with_the_same_state(graph: Path, tmp_
     assert numpy.array_equal(first, once(one))
 
 
+def test_answers_are_the_same_after_the_program_was_checked(graph: Path, tmp_path: Path) -> None:
+    program = loaded(graph, "+phase=decode:16", tmp_path / "a")
+    tokens = program.inputs[1][0][:, :5]
+    first = numpy.array(program.compared(tokens))
+    for _ in range(3):  # from one inference to the next, the state is not set back unless an answer does it
+        program.answer(*program.inputs[0])
+    assert float(numpy.abs(first - program.compared(tokens)).max()) < 1e-5
+
+
 def test_bytes_and_products_of_a_token_follow_from_the_sizes(graph: Path, tmp_path: Path) -> None:
     program = loaded(graph, "+phase=decode:8", tmp_path / "a")
     once(program)

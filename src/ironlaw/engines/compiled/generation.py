@@ -81,9 +81,8 @@ def in_phase(model: LoadedModel, phase: Phase) -> tuple[LoadedModel, Behind]:
     def called(some: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         return [behind.fed(*one) for one in some]
 
-    made = replace(
-        model, module=form, quantizable=None, inputs=called(model.inputs), calibration=called(model.calibration)
-    )
+    turns, calibration, probes = map(called, (model.inputs, model.calibration, model.probes))
+    made = replace(model, module=form, quantizable=None, inputs=turns, calibration=calibration, probes=probes)
     return made, behind
 
 
