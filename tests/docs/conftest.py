@@ -131,7 +131,10 @@ def _write_recordings(folder: Path) -> None:
         (folder / name).write_bytes(b"".join(encode(one) + b"\n" for one in facts(fact)))
     (folder / "ironlaw-sweeps").mkdir()
     days = [f"2025-04-{day:02}T12:00:00+00:00" for day in range(1, 9)]
-    write(folder / "ironlaw-sweeps", [Stated(started=day, model="resnet18", cpu="AMD EPYC") for day in days])
+    write(
+        folder / "ironlaw-sweeps",
+        [Stated(started=day, model="resnet18", cpu="AMD EPYC", changed="int8+fused") for day in days],
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.analysis.stated import Law, Noise, recording
 
 @dataclass(frozen=True, kw_only=True)
 class Stated:
-    """One recording: when, on what, and by how much int8 is faster."""
+    """One recording: when, on what, and by how much the changed arm is faster."""
 
     started: str
     gain: float = 2.0
@@ -23,6 +23,7 @@ class Stated:
     torch: str = "2.6.0"
     cpu: str = "scripted"
     seed: int = 0
+    changed: str = "int8"
 
 
 def write(folder: Path, stated: Iterable[Stated]) -> None:
@@ -34,7 +35,7 @@ def write(folder: Path, stated: Iterable[Stated]) -> None:
 def text_of(one: Stated) -> bytes:
     """The recording's lines."""
     faster = Law(instructions=40e6 / one.gain, kernel_instructions=1e6 / one.gain)
-    laws = {"fp32": Law(instructions=40e6), "int8": faster}
+    laws = {"fp32": Law(instructions=40e6), one.changed: faster}
     fact = recording(laws, Noise(shared=0.02, own=0.01, rounds=0.01), seed=one.seed, replicates=5, rounds=2, groups=())
     machine = Machine(architecture="x86_64", cpu=one.cpu, cpus_allowed=(0, 1), versions={"torch": one.torch})
     assert is_known(fact.counters)
