@@ -113,6 +113,6 @@ class CodeSamples:
     kernel_seen: Maybe[bool] = True  # whether samples in the kernel's code were taken too
     threads: Ordinal = 1  # that spent CPU time
     lost: Amount = 0
-    unsampled_ns: Amount = 0  # part of `cpu_ns`: of threads that started while sampling, and could not be sampled
+    unsampled_ns: Amount = 0  # part of `cpu_ns`: of threads that could not be sampled
     sites: Maybe[tuple[CodeSite, ...]] = Missing("were not taken")
     functions: Maybe[tuple[PythonFunction, ...]] = Missing("the interpreter's functions were not sampled")

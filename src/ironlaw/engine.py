@@ -23,7 +23,8 @@ class Offer:
     `reads` names the factors that preparing reads in this precision, and `opens` those that loading reads: arms that
     differ in these share what is prepared. `loads` names the modules that every process of
     such an arm imports, `uses` those that it imports if the program does, and `makes` the packages that only preparing
-    needs. `extra` is the extra of ironlaw that installs these (empty: the engine's own).
+    needs. `extra` is the extra of ironlaw that installs these (empty: the engine's own). `stays`: such an arm is loaded
+    where it runs, whatever other arms of the engine are.
     """
 
     reads: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Offer:
     uses: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     extra: str = ""
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,10 @@ class Declaration:
         """The factors that the engine itself reads in a precision."""
         offer = self.offers.get(precision, Offer())
         return (*offer.reads, *offer.opens, *self.options)
+
+    def may_move(self, precision: str) -> bool:
+        """Whether such an arm may be loaded on other CPUs than it runs on."""
+        return self.moves and not self.offers.get(precision, Offer()).stays
 
     def imports(self, precision: str) -> tuple[str, ...]:
         """The modules that an interpreter imports for every such arm, before its twins are forked."""

@@ -226,6 +226,18 @@ def test_an_arm_loads_on_its_own_cpus_while_the_next_interpreter_imports_on_the_
 
 
 @pytest.mark.usefixtures("silent")
+def test_a_program_of_a_users_own_loads_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO, called by one, pins the threads of each inference to the CPU that it was loaded on."""
+    monkeypatch.setattr(processes, "neighbours", lambda cpus: (0, 1))
+    names = ("given", "fp32")
+    stage = _stage_of(*names, cpus=2, monkeypatch=monkeypatch)
+    orders = _Orders(monkeypatch)
+    _start(stage, 0, "fp32", "given")
+    stage.close()
+    assert "given loads on ()" in orders.given
+
+
+@pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize(("near", "engine"), [((1,), ""), ((0, 1), "@openvino")])
 def test_an_arm_loads_on_its_own_cpus_where_no_other_will_do(
     monkeypatch: pytest.MonkeyPatch, near: tuple[int, ...], engine: str

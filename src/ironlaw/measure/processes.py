@@ -211,7 +211,7 @@ class ProcessStage:
     def _idle_cpus(self, arm: Arm) -> Cpus:
         """CPUs on which an arm is loaded while another one runs on its own; none where it has to be there itself."""
         own = self._cpus(arm.variant.threads(self._plan.threads))
-        if not ENGINES[arm.variant.level(ENGINE)].moves:
+        if not ENGINES[arm.variant.level(ENGINE)].may_move(arm.variant.level(PRECISION)):
             return ()
         idle = tuple(cpu for cpu in neighbours(own) if cpu in self._allowed and cpu not in own)
         return idle[-len(own) :] if len(idle) >= len(own) else ()

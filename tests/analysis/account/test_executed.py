@@ -51,6 +51,16 @@ def test_the_kernel_was_seen_only_where_every_turn_saw_it() -> None:
     assert "the kernel's code was not sampled" in found.reason
 
 
+def test_threads_that_were_not_sampled_are_no_part_of_the_code_that_was() -> None:
+    facts = [replace(samples("control", {"gemm": 100}, replicate=r), wall_ns=1000, cpu_ns=1000) for r in range(3)]
+    whole = known(facts).executed.categories
+    half = known([replace(fact, unsampled_ns=500) for fact in facts]).executed
+    assert half.categories[Category.MATRIX] == pytest.approx(whole[Category.MATRIX] / 2)
+    assert half.categories[Category.OTHER] == pytest.approx(0.5)
+    assert half.code[0][0].object == "[threads that were not sampled]"
+    assert sum(half.categories.values()) == pytest.approx(1.0)
+
+
 def test_what_sampling_adds_is_a_share_of_the_time_without_it() -> None:
     facts = [replace(samples("control", {"gemm": 100}, replicate=r), wall_ns=1_500, plain_ns=1_000) for r in range(3)]
     adds = known(facts).executed.adds

@@ -265,6 +265,20 @@ def convolution(known: Known) -> Infer:
     return infer
 
 
+def elsewhere(known: Known) -> Infer:
+    """What pins its thread to another CPU for an inference alone, as OpenVINO does."""
+    own, other = sorted(os.sched_getaffinity(0))[:2]
+    os.sched_setaffinity(0, {own})
+    work = loop(MULTIPLY_ADDS)
+
+    def infer() -> None:
+        os.sched_setaffinity(0, {other})
+        work()
+        os.sched_setaffinity(0, {own})
+
+    return infer
+
+
 PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     **{name: lambda known, name=name: loop(name) for name in LOOPS},  # type: ignore[misc]  # its default
     "mixed": mixed,
@@ -277,6 +291,7 @@ PROGRAMS: dict[str, Callable[[Known], Infer]] = {
     "copying": copying,
     "int8": int8,
     "convolution": convolution,
+    "elsewhere": elsewhere,
 }
 
 

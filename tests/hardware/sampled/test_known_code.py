@@ -19,7 +19,7 @@ from ironlaw.explanation.account import Category
 from ironlaw.factors.isa import caps
 from ironlaw.measure.sampling.address_space import GENERATED
 from ironlaw.missing import Missing, is_known
-from tests.hardware.sampled.known_code import LOOPS, sampled
+from tests.hardware.sampled.known_code import LOOPS, NO_CYCLES, sampled
 
 pytestmark = pytest.mark.hardware
 
@@ -114,6 +114,12 @@ def test_every_thread_is_sampled_also_one_started_meanwhile(name: str) -> None:
     assert theirs / sum(site.count for site in sites(fact)) > 0.9
     assert theirs * fact.period_ns == pytest.approx(fact.cpu_ns, rel=0.1)
     assert fact.unsampled_ns == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one CPU")
+def test_a_thread_is_sampled_where_an_engine_pins_it_for_an_inference() -> None:
+    fact, _ = sampled("elsewhere", NO_CYCLES)
+    assert sum(site.count for site in sites(fact)) * fact.period_ns == pytest.approx(fact.cpu_ns, rel=0.1)
 
 
 def test_where_perf_is_refused_a_timer_samples_user_code_and_says_so() -> None:

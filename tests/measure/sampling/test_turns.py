@@ -57,6 +57,16 @@ def test_a_sampler_that_threads_inherit_reaches_them_all(threads: frozenset[int]
     assert turn_of(Silent(threads=threads, inherits=True)).unsampled_ns == 0
 
 
+def test_a_thread_that_worked_and_gave_no_samples_was_not_reached() -> None:
+    """Pinned to a CPU for which it has no event, for instance."""
+    own = threading.get_native_id()
+    fine = Silent(threads=frozenset({own}), inherits=True, period_ns=1000)
+    turn = turn_of(fine)
+    assert 0.5 * turn.cpu_ns < turn.unsampled_ns <= turn.cpu_ns
+    coarse = Silent(threads=frozenset({own}), inherits=True, period_ns=10**12)
+    assert turn_of(coarse).unsampled_ns == 0
+
+
 def test_a_turn_does_all_its_inferences_where_there_is_time() -> None:
     seen: list[int] = []
     noted = Trace()

@@ -59,6 +59,15 @@ class Sampled:
     executed: Executed
 
 
+_NOT_SAMPLED = Code(
+    object="[threads that were not sampled]",
+    name="all of it",
+    category=Category.OTHER,
+    instructions=InstructionClass.UNKNOWN,
+    work=LoopWork.UNKNOWN,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Replicate:
     number: int
@@ -114,17 +123,24 @@ def _why_not_sampled(recording: Recording, arm: str) -> Missing:
 
 
 def _replicate(number: int, members: Sequence[CodeSamples], functions: Functions, *, kernel_share: float) -> _Replicate:
-    """Shares of the time of all working threads: their CPU time, divided in proportion to samples, and waiting."""
+    """Shares of the time of all working threads: their CPU time, divided in proportion to samples where there are some,
+    and waiting.
+    """
     counts: Counter[Code] = Counter()
     for fact in members:
         for site, category in judged(categorised(fact.sites), functions) if is_known(fact.sites) else ():
             counts[code_of(site, category)] += site.count
     total = counts.total()
     thread_ns = sum(fact.wall_ns * max(1, fact.threads) for fact in members)
-    busy = min(1.0, sum(fact.cpu_ns for fact in members) / thread_ns) if thread_ns else 1.0
-    shares = {code: busy * (1 - kernel_share) * count / total for code, count in counts.items()}
+    cpu_ns = sum(fact.cpu_ns for fact in members)
+    busy = min(1.0, cpu_ns / thread_ns) if thread_ns else 1.0
+    unknown = sum(fact.unsampled_ns for fact in members) / cpu_ns if cpu_ns else 0.0
+    reached = busy * (1 - unknown)
+    shares = {code: reached * (1 - kernel_share) * count / total for code, count in counts.items()}
+    if unknown > 0:
+        shares[_NOT_SAMPLED] = busy * unknown
     if kernel_share:
-        shares[_KERNEL_BY_ACCOUNTED] = busy * kernel_share
+        shares[_KERNEL_BY_ACCOUNTED] = reached * kernel_share
     if busy < 1:
         shares[_OFF_CPU] = 1 - busy
     return _Replicate(number=number, samples=total, shares=shares)

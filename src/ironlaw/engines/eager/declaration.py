@@ -21,7 +21,8 @@ DECLARATION = Declaration(
         "int8-weights": Offer(reads=("fusion",), loads=(*_TORCH, "torchao"), extra="compiled"),
         "int4-weights": Offer(reads=("fusion",), loads=(*_TORCH, "torchao"), extra="compiled"),
         "bf16": Offer(reads=("fusion",), loads=_TORCH),
-        "given": Offer(reads=("fusion", "quantized-engine"), uses=("torch",)),
+        # OpenVINO, called by a program, pins the threads of each inference to the CPU that it was loaded on.
+        "given": Offer(reads=("fusion", "quantized-engine"), uses=("torch",), stays=True),
     },
     options=("isa", "phase"),
     shows_module=True,

@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from ironlaw.code import SampledBy
 from ironlaw.errors import CounterRefused
@@ -40,6 +41,7 @@ _STACK_RING_PAGES = (1024, 64, 16)  # with 8 KiB of its stack, a sample takes tw
 # File descriptors: one for each thread and CPU. With more, threads that start while sampling are not sampled.
 _MOST_EVENTS = 256
 _ANY_CPU = -1
+_ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
 _TRIAL_CYCLES, _TRIAL_NS = 100_003, 2_000_000
 
 
@@ -71,8 +73,9 @@ class _Ring:
 class PerfSampler:
     """Samples every thread of this process, each by its own CPU time, and threads that start while it samples.
 
-    Each thread has an event for each CPU it may run on: only such events pass to the threads that a thread starts. All
-    events of a CPU write into one buffer.
+    Each thread has an event for each CPU: only such events pass to the threads that a thread starts. Where that takes
+    too many it has one for each CPU that it may run on now, although an engine may pin it elsewhere for an inference.
+    All events of a CPU write into one buffer.
     """
 
     def __init__(
@@ -117,6 +120,9 @@ class PerfSampler:
             raise
 
     def _attach(self, threads: dict[int, set[int]]) -> None:
+        everywhere = {thread: cpus | _online_cpus() for thread, cpus in threads.items()}
+        if sum(map(len, everywhere.values())) <= _MOST_EVENTS:
+            threads = everywhere
         self.inherits = sum(len(cpus) for cpus in threads.values()) <= _MOST_EVENTS
         attached = set()
         for thread, cpus in threads.items():
@@ -219,6 +225,16 @@ def cycles_per_ns(*, kernel: bool) -> float:
     if not taken:
         raise _refusal(errno.ENODATA, SampledBy.CYCLES)
     return taken * _TRIAL_CYCLES / spent_ns
+
+
+def _online_cpus() -> set[int]:
+    """The numbers of the CPUs that are online; none where the kernel does not list them."""
+    try:
+        listed = _ONLINE_CPUS.read_text().strip()
+    except OSError:
+        return set()
+    ends = [part.partition("-") for part in listed.split(",") if part]
+    return {cpu for first, _, last in ends for cpu in range(int(first), int(last or first) + 1)}
 
 
 def _threads() -> dict[int, set[int]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +34,8 @@ PERIOD_NS = 6_000_011
 MOST_NS = 15_000_000_000
 _PARTS = 16  # of a turn, behind each of which the time is looked at
 _NAMED = 4  # inferences of a turn for one whose Python functions are sampled
+# A thread with time for so many samples and less than this share of them was not reached: pinned elsewhere meanwhile.
+_EXPECTED, _REACHED = 10, 0.25
 _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
 
 
@@ -95,13 +98,12 @@ class CodeReader:
         finally:
             sampler.close()
         spent = {thread: after[thread] - before.get(thread, 0) for thread in after}
-        reached = sum(spent.get(thread, 0) for thread in sampler.threads)
         sites = self.resolver.resolve(samples, caller=os.getpid())
         return self._fact(
             CodeTurn(round=order.round, inferences=done),
             wall_ns=noted.inferences_ns(),
             cpu_ns=cpu_ns,
-            unsampled_ns=0 if sampler.inherits else max(0, cpu_ns - reached),
+            unsampled_ns=_unsampled_ns(sampler, spent, cpu_ns, Counter(sample.thread for sample in samples)),
             threads=sum(1 for one in spent.values() if one > _WORKS_FROM * max(spent.values())) or 1,
             sites=sites,
             functions=sample_functions(self.program, inputs[: -(-done // _NAMED)], sites, perf_map_path()),
@@ -122,6 +124,22 @@ class CodeReader:
             lost=sampler.lost if sampler else 0,
             **known,
         )
+
+
+def _unsampled_ns(sampler: Sampler, spent: Mapping[int, int], cpu_ns: int, taken: Mapping[int, int]) -> int:
+    """The CPU time of threads that were not sampled: those that the sampler has not met, and those that gave it hardly
+    a sample.
+    """
+    met = sum(spent.get(thread, 0) for thread in sampler.threads)
+    unmet_ns = 0 if sampler.inherits else max(0, cpu_ns - met)
+    silent_ns = sum(
+        own_ns - taken.get(thread, 0) * sampler.period_ns
+        for thread, own_ns in spent.items()
+        if thread in sampler.threads
+        and own_ns >= _EXPECTED * sampler.period_ns
+        and taken.get(thread, 0) < _REACHED * own_ns / sampler.period_ns
+    )
+    return min(cpu_ns, unmet_ns + silent_ns)
 
 
 def code_reader(program: Program, setup: TwinSetup) -> CodeReader:
