@@ -149,8 +149,8 @@ def bytes_read(constants: Sequence[PackedConstant], table: Table | None) -> dict
 
     A table that is the output's matrix as well is read whole, unless a packed copy of it is: then it is there twice.
     """
-    alike = [place for place, one in enumerate(constants) if table is not None and one.bytes == table.bytes]
-    looked_up = alike[0] if alike and table is not None and (not table.is_shared or len(alike) > 1) else None
+    same = [place for place, one in enumerate(constants) if table is not None and one.bytes == table.bytes]
+    looked_up = same[0] if same and table is not None and (not table.is_shared or len(same) > 1) else None
     found: dict[str, int] = {}
     for place, one in enumerate(constants):
         size = one.bytes // table.rows if table is not None and place == looked_up else one.bytes
