@@ -11,8 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
+from ironlaw.arm import Arm
+from ironlaw.engines import ENGINES
 from ironlaw.engines.onnxruntime import capping
+from ironlaw.engines.onnxruntime.declaration import CAP
 from ironlaw.errors import ArmFailed
+from ironlaw.measure import processes
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="hides features of x86 CPUs")
 
@@ -75,6 +79,13 @@ def test_what_no_cap_is_about_is_answered_as_the_cpu_does(leaf: int) -> None:
 def test_the_bytes_of_a_cpuid_inside_another_instruction_are_left_alone() -> None:
     inside = b"\x90" * 70 + b"\x48\xb8\x0f\xa2\x0f\xa2\x0f\xa2\x0f\xa2"  # mov rax, 0xa20fa20fa20fa20f
     assert capping.cpuid_instructions(inside + b"\x90" * 70 + b"\x0f\xa2", 0x1000) == [0x1000 + len(inside) + 70]
+
+
+def test_an_interpreter_knows_the_cap_before_it_imports_the_library_and_serves_no_other_arms() -> None:
+    capped, plain = (Arm.of(f"fp32@onnxruntime{levels}") for levels in ("+isa=avx512", ""))
+    assert processes._environment(capped) == ((CAP, "avx512"),)
+    assert processes._environment(plain) == processes._environment(Arm.of("fp32+isa=avx512")) == ()
+    assert ENGINES["onnxruntime"].imports("fp32") == (capping.__name__, "onnxruntime")
 
 
 UNDER_A_CAP = """
