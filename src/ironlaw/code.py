@@ -37,11 +37,12 @@ class LoopWork(Enum):
     __hash__ = object.__hash__  # each member is one object; Enum hashes its name in Python
 
     INTEGER_MULTIPLY_ADD = "integer-multiply-add"  # of bytes or words: dot products, matrix tiles, pairs
-    MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, matrix tiles
+    MULTIPLY_ADD = "multiply-add"  # of floating point: fused multiply-adds, dot products, tiles, sums of products
     RUNNING_MEAN = "running-mean"  # divides by a counter: Welford's mean and variance
     BYTE_TABLE = "byte-table"  # sums or divides floating-point numbers that bytes select in a table: a softmax of bytes
     CONVERSION = "conversion"  # between number formats
     ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
+    SPIN = "spin"  # general-purpose registers alone, with the instruction that tells the CPU to wait
     MOVE = "move"  # loads, stores and shuffles of vectors alone; in general-purpose registers, from array to array
     CONTROL = "control"  # general-purpose registers alone
     UNKNOWN = "unknown"

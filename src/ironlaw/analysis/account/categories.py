@@ -88,6 +88,11 @@ def _jit(category: Category, symbol: str, example: str) -> CategoryRule:
     return CategoryRule(category=category, object=_GENERATED, symbol=symbol, example=("[generated]", example))
 
 
+def _numpy(category: Category, symbol: str, example: str) -> CategoryRule:
+    file = "_multiarray_umath.cpython-311-x86_64-linux-gnu.so"
+    return CategoryRule(category=category, object=r"_multiarray_umath\.", symbol=symbol, example=(file, example))
+
+
 RULES = (
     # The kernel's code.
     _kernel(
@@ -111,12 +116,9 @@ RULES = (
         symbol=r"SpinPause|WorkerLoop|blas_thread_server|futex|pthread_cond_(timed)?wait|sched_yield|nanosleep|ggml_barrier|spin_wait",
         example=("libc.so.6", "pthread_cond_wait"),
     ),
+    CategoryRule(category=Category.WAITING, work=(LoopWork.SPIN,), example=("libpool.so", "Pool::run()")),
     # C++ exceptions: the unwinder, and what searches its tables.
-    CategoryRule(
-        category=Category.EXCEPTIONS,
-        object=r"^libgcc_s",
-        example=("libgcc_s.so.1", "_Unwind_Find_FDE"),
-    ),
+    CategoryRule(category=Category.EXCEPTIONS, object=r"^libgcc_s", example=("libgcc_s.so.1", "_Unwind_Find_FDE")),
     CategoryRule(
         category=Category.EXCEPTIONS,
         symbol=r"_Unwind_|__cxa_(throw|begin_catch|end_catch|allocate_exception|free_exception|rethrow|get_globals)"
@@ -144,10 +146,7 @@ RULES = (
     ),
     # glibc 2.34 and later: malloc.o follows timer_settime.o, and malloc_consolidate and unlink_chunk are not exported.
     CategoryRule(
-        category=Category.ALLOCATOR,
-        object=_LIBC,
-        near=r"^timer_settime",
-        example=("libc.so.6", "timer_settime"),
+        category=Category.ALLOCATOR, object=_LIBC, near=r"^timer_settime", example=("libc.so.6", "timer_settime")
     ),
     CategoryRule(
         category=Category.ALLOCATOR,
@@ -222,6 +221,16 @@ RULES = (
         symbol=r"(?i)(?<!fake_)(re|de)?quantize(?!d)|ggml_cpu_(b?fp?\d+)_to_(b?fp?\d+)|requant|dequant|qparams|Quantization(Params|Util)|find_?min_?max"
         r"|fused_params|cvt.*(int8|u8|s8)",
         example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
+    ),
+    _numpy(
+        Category.REORDER,
+        r"(?i)strided_to|contig_to|_cast|copy|transfer|_take|repeat",
+        "_aligned_strided_to_contig_size4",
+    ),
+    _numpy(
+        Category.ELEMENTWISE,
+        r"^(FLOAT|DOUBLE|HALF|BOOL|U?(BYTE|SHORT|INT|LONG|LONGLONG))_(?!matmul|dot)\w+|^(npyv?|simd|AVX\w*)_",
+        "FLOAT_maximum_AVX512_SKX",
     ),
     CategoryRule(
         category=Category.REORDER,

@@ -59,6 +59,8 @@ def _classify(mnemonic: str, operands: str) -> Kind:
         return InstructionClass.DOT_PRODUCT, LoopWork.INTEGER_MULTIPLY_ADD
     if mnemonic in _BF16:
         return InstructionClass.BF16, LoopWork.MULTIPLY_ADD
+    if mnemonic in ("yield", "wfe"):
+        return InstructionClass.INTEGER, LoopWork.SPIN
     registers = [part.strip("[]{} ,!") for part in operands.split(",")]
     scalable = any(part.startswith("z") and part[1:2].isdigit() for part in registers)
     vector = any(part[:1] in "vqds" and part[1:2].isdigit() for part in registers)

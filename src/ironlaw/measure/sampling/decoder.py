@@ -60,6 +60,7 @@ _WORK = (
     LoopWork.MULTIPLY_ADD,
     LoopWork.CONVERSION,
     LoopWork.ARITHMETIC,
+    LoopWork.SPIN,
     LoopWork.MOVE,
     LoopWork.CONTROL,
 )

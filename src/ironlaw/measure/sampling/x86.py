@@ -9,7 +9,7 @@ from typing import Any
 
 from ironlaw.code import InstructionClass, LoopWork
 from ironlaw.measure.sampling.instruction_set import InstructionSet, Kind, Scan
-from ironlaw.measure.sampling.x86_loops import moves_elements, uses_byte_table
+from ironlaw.measure.sampling.x86_loops import moves_elements, sums_products, uses_byte_table
 
 
 def scan_x86(code: bytes, address: int) -> Scan:
@@ -48,6 +48,9 @@ def kinds_x86(code: bytes, address: int) -> list[Kind]:
     kinds = [_KINDS[number] if number in _KINDS else _learned(number, one) for number, one in seen.items()]
     if (InstructionClass.SCALAR, LoopWork.CONVERSION) in kinds and _is_running_mean(map(_mnemonic, seen.values())):
         kinds.append((InstructionClass.SCALAR, LoopWork.RUNNING_MEAN))
+    computes = [width for width, work in kinds if work is LoopWork.ARITHMETIC]
+    if computes and all(work is not LoopWork.MULTIPLY_ADD for _, work in kinds) and sums_products(code, address):
+        kinds.append((computes[0], LoopWork.MULTIPLY_ADD))
     is_scalar = any(width is InstructionClass.SCALAR for width, _ in kinds)
     if is_scalar and uses_byte_table(code, address):
         kinds.append((InstructionClass.SCALAR, LoopWork.BYTE_TABLE))
@@ -81,6 +84,8 @@ def _classify(one: Any) -> Kind:
         return InstructionClass.AMX, _tile_work(mnemonic)
     if features & _VNNI_FEATURES or mnemonic.startswith(("VPDPB", "VPDPW")):
         return InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD
+    if mnemonic == "PAUSE":
+        return InstructionClass.INTEGER, LoopWork.SPIN
     if any(name.startswith("FPU") for name in features):
         return InstructionClass.SCALAR, LoopWork.ARITHMETIC  # x87
     work = _work(mnemonic)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 _BYTE = 1
 _LONGEST_ELEMENT_BYTES = 4  # of tensors; pointers and sizes, which other code moves, have 8
+_MEMORY = 0  # where an operand is no register
+_PRODUCTS, _SUMS = ("MULSS", "MULSD", "MULPS", "MULPD"), ("ADDSS", "ADDSD", "ADDPS", "ADDPD")
 _MOST_INSTRUCTIONS = 64  # of a loop over single elements, which compilers unroll a few times at most
 
 
@@ -46,6 +49,37 @@ def uses_byte_table(code: bytes, address: int) -> bool:
 
 def _makes_zero(name: str, registers: Sequence[int]) -> bool:
     return name in ("PXOR", "XORPS", "XORPD") and len(set(registers[-2:])) == 1
+
+
+def sums_products(code: bytes, address: int) -> bool:
+    """Whether a loop adds products of two numbers to registers that nothing else in it writes: a dot product without
+    fused multiply-adds, as compilers make it for any x86-64.
+
+    Squares are none: a variance sums them.
+    """
+    from iced_x86 import Decoder, OpKind, RegisterExt
+
+    products: set[int] = set()  # registers that hold one
+    sums: set[int] = set()
+    others: set[int] = set()  # registers that are also written otherwise
+    instructions = list(itertools.takewhile(lambda one: not one.is_invalid, Decoder(64, code, ip=address)))
+    for one in (*instructions, *instructions):  # a product may be summed in the next pass of the loop
+        if one.op_count == 0 or one.op_kind(0) != OpKind.REGISTER:
+            continue
+        # A scalar and the vector that it is part of are one register; memory is none.
+        operands = [
+            int(RegisterExt.full_register(one.op_register(place))) if one.op_kind(place) == OpKind.REGISTER else _MEMORY
+            for place in range(one.op_count)
+        ]
+        name, written, read = _bare(one), operands[0], operands[-2:]
+        if name in _SUMS and written in read and any(register in products - {written} for register in read):
+            sums.add(written)
+            continue
+        products.discard(written)
+        others.add(written)
+        if name in _PRODUCTS and read[0] != read[1]:
+            products.add(written)
+    return bool(sums - others)
 
 
 def moves_elements(code: bytes, address: int) -> bool:
