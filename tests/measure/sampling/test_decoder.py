@@ -39,6 +39,9 @@ X86 = {
     "mulss addss": ("f30f59c1 f30f58d0", InstructionClass.SCALAR, LoopWork.MULTIPLY_ADD),
     "mulps addps": ("0f59c1 0f58d0", InstructionClass.SSE, LoopWork.MULTIPLY_ADD),
     "vmulss vaddss": ("c5fa5906 c5ea58d0", InstructionClass.SCALAR, LoopWork.MULTIPLY_ADD),
+    "mulps, its elements summed": (
+        "0f280c08 0f590c10 4883c010 f30f58c1 0f28d1 0fc6d155 f30f58c2", InstructionClass.SSE, LoopWork.MULTIPLY_ADD,
+    ),
     "mulss addss of squares": ("f30f59c0 f30f58d0", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
     "mulss addss to the product": ("f30f59c1 f30f58c2", InstructionClass.SCALAR, LoopWork.ARITHMETIC),
     "movss mulss addss": ("f30f1016 f30f59c1 f30f58d0", InstructionClass.SCALAR, LoopWork.ARITHMETIC),

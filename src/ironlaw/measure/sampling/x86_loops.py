@@ -10,6 +10,7 @@ _BYTE = 1
 _LONGEST_ELEMENT_BYTES = 4  # of tensors; pointers and sizes, which other code moves, have 8
 _MEMORY = 0  # where an operand is no register
 _PRODUCTS, _SUMS = ("MULSS", "MULSD", "MULPS", "MULPD"), ("ADDSS", "ADDSD", "ADDPS", "ADDPD")
+_SHUFFLES = ("MOV", "SHUFP", "UNPCK", "PERM", "EXTRACT")
 _MOST_INSTRUCTIONS = 64  # of a loop over single elements, which compilers unroll a few times at most
 
 
@@ -72,12 +73,15 @@ def sums_products(code: bytes, address: int) -> bool:
             for place in range(one.op_count)
         ]
         name, written, read = _bare(one), operands[0], operands[-2:]
-        if name in _SUMS and written in read and any(register in products - {written} for register in read):
-            sums.add(written)
+        if name in _SUMS and written in read:
+            if any(register in products - {written} for register in read):
+                sums.add(written)
             continue
+        makes_product = name in _PRODUCTS and read[0] != read[1]
+        keeps_product = name.startswith(_SHUFFLES) and any(register in products for register in read)
         products.discard(written)
         others.add(written)
-        if name in _PRODUCTS and read[0] != read[1]:
+        if makes_product or keeps_product:
             products.add(written)
     return bool(sums - others)
 
