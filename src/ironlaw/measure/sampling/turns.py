@@ -34,7 +34,7 @@ PERIOD_NS = 6_000_011
 MOST_NS = 15_000_000_000
 _PARTS = 16  # of a turn, behind each of which the time is looked at
 _NAMED = 4  # inferences of a turn for one whose Python functions are sampled
-# A thread with time for so many samples and less than this share of them was not reached: pinned elsewhere meanwhile.
+# A thread with time for ten samples and less than this share of them was not reached: pinned elsewhere meanwhile.
 _EXPECTED, _REACHED = 10, 0.25
 _WORKS_FROM = 0.02  # of the busiest thread's CPU time: what a thread must have spent to be one that works
 
