@@ -42,7 +42,7 @@ class LoopWork(Enum):
     BYTE_TABLE = "byte-table"  # sums or divides floating-point numbers that bytes select in a table: a softmax of bytes
     CONVERSION = "conversion"  # between number formats
     ARITHMETIC = "arithmetic"  # on vectors or floating point, none of the above
-    SPIN = "spin"  # general-purpose registers alone, with the instruction that tells the CPU to wait
+    SPIN = "spin"  # general-purpose registers alone, with the instruction for waiting loops (pause)
     MOVE = "move"  # loads, stores and shuffles of vectors alone; in general-purpose registers, from array to array
     CONTROL = "control"  # general-purpose registers alone
     UNKNOWN = "unknown"

@@ -35,7 +35,7 @@ X86 = {
     "vfmadd231ph": ("62f67548b8c2", InstructionClass.AVX512_FP16, LoopWork.MULTIPLY_ADD),
     "vfmadd231ps zmm": ("62f27548b8c2", InstructionClass.AVX512, LoopWork.MULTIPLY_ADD),
     "vfmadd231ps ymm": ("c4e275b8c2", InstructionClass.AVX2, LoopWork.MULTIPLY_ADD),
-    # Products that are summed, which needs no fused multiply-add; squares, a scaled number, and a sum written anew.
+    # Products that are summed, without fused multiply-adds; squares, a scaled number, and a sum that is overwritten.
     "mulss addss": ("f30f59c1 f30f58d0", InstructionClass.SCALAR, LoopWork.MULTIPLY_ADD),
     "mulps addps": ("0f59c1 0f58d0", InstructionClass.SSE, LoopWork.MULTIPLY_ADD),
     "vmulss vaddss": ("c5fa5906 c5ea58d0", InstructionClass.SCALAR, LoopWork.MULTIPLY_ADD),
