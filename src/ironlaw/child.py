@@ -33,6 +33,11 @@ def variables() -> Mapping[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
+def no_answer(library: str, limit_s: float) -> Missing:
+    """The gap where `library` was still being imported after `limit_s`: it may be there, and slow to load."""
+    return Missing(f"{library} did not answer within {limit_s:.0f} s")
+
+
 def ask(module: str, *arguments: str, answer: type[T], library: str, limit_s: float) -> Maybe[T]:
     """The JSON object that a module of ironlaw prints last, run by itself because it imports `library`."""
     words = command(module, *arguments)
@@ -40,7 +45,7 @@ def ask(module: str, *arguments: str, answer: type[T], library: str, limit_s: fl
         ended = subprocess.run(words, capture_output=True, check=True, timeout=limit_s, env=variables())
         return msgspec.json.decode(ended.stdout.splitlines()[-1], type=answer)
     except subprocess.TimeoutExpired:
-        return Missing(f"importing {library} took longer than {limit_s:.0f} s")
+        return no_answer(library, limit_s)
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         return Missing(f"{library} cannot be imported: {last or f'its process ended with {error.returncode}'}")

@@ -212,6 +212,17 @@ def test_text_that_is_nothing_known_is_refused_with_what_is_known(
     assert refused(capsys, file)[0].endswith("no reader knows this file; it is empty")
 
 
+def test_a_perf_data_file_is_refused_with_the_commands_that_make_text_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "perf.data"
+    file.write_bytes(b"PERFILE2" + bytes(range(256)) * 20)
+    message, hint = refused(capsys, file, file)
+    assert message == f"{file} is a binary file, and ironlaw reads an output of perf script"
+    assert hint.startswith(f"perf script -i {file} > ")
+    assert f"perf report --stdio --no-children -i {file} > " in hint
+
+
 def test_a_table_and_outputs_of_perf_stat_need_no_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert document(capsys, POST) == document(capsys, "--table", POST)
     found, named = document(capsys, MMAP, RETAIN), document(capsys, "--perf-stat", MMAP, RETAIN)

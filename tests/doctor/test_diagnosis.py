@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ironlaw.doctor import findings
 from ironlaw.doctor.diagnosis import Surroundings, diagnose, look_around
 from ironlaw.doctor.finding import Finding, Health
 from ironlaw.fact import CounterCheck, Meter
-from ironlaw.machine import Machine
+from ironlaw.machine import Machine, torch_probe
 from ironlaw.machine.torch_probe import TorchProbe
 from ironlaw.missing import Missing
 from tests.machine.trees import write_tree
@@ -123,6 +124,17 @@ def test_torch_below_its_cpu_is_found() -> None:
 def test_torch_that_cannot_be_imported_is_no_gap_but_a_loss() -> None:
     found = findings.torch_kernels(CALM, Missing("torch cannot be imported: no module"))
     assert (found.state, found.fix) == (Health.COSTS, "pip install 'ironlaw[torch]'")
+
+
+def test_torch_that_answers_too_late_is_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits(*_: object, timeout: float, **__: object) -> None:
+        raise subprocess.TimeoutExpired("python", timeout)
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", waits)
+    found = findings.torch_kernels(CALM, torch_probe.probe_torch())
+    assert (found.state, found.text) == (Health.UNKNOWN, "torch did not answer within 60 s")
+    assert "pip install" not in found.fix
 
 
 def test_missing_engines_come_with_their_command() -> None:

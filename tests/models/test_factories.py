@@ -12,6 +12,7 @@ from ironlaw import models
 from ironlaw.circumstance import GivenExamples
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.models import saved
+from ironlaw.models.images import SHIPPED
 from ironlaw.point import Point
 
 NETS = """
@@ -66,6 +67,13 @@ def test_a_module_alone_is_shown_photographs(source: Callable[[str], str]) -> No
     assert model.inputs[0][0].shape == (1, 3, 224, 224)
     assert len(model.probes) == 64
     assert model.circumstances == ()
+
+
+def test_images_are_refused_where_a_factory_gives_its_own_inputs(source: Callable[[str], str]) -> None:
+    with pytest.raises(BadInput, match="gives its own inputs, so --images would change nothing") as refused:
+        models.open_model(source("pair"), images=str(SHIPPED))
+    assert "leave --images out" in refused.value.hint
+    assert len(models.open_model(source("net"), images=str(SHIPPED)).inputs) == 10
 
 
 def test_a_batch_above_one_makes_every_input_that_wide(source: Callable[[str], str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import shlex
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,13 @@ def _unknown(text: AttachedText) -> BadInput:
     first = next((line for line in text.head.splitlines() if line.strip()), "")
     is_text = "\0" not in text.head and text.head.count("\N{REPLACEMENT CHARACTER}") <= len(text.head) // 10
     begins = "is empty" if not first else f"begins with {first.strip()[:40]!r}" if is_text else "is no text"
+    if binary := next(
+        (one for one in known_formats().values() if one.binary and text.head.startswith(one.binary)), None
+    ):
+        return BadInput(
+            f"{text.named} is a binary file, and ironlaw reads {binary.title}",
+            hint=binary.convert.replace("FILE", shlex.quote(text.named)),
+        )
     known = ", ".join(one.title for one in known_formats().values())
     return BadInput(
         f"{text.named}, line 1, column 1: no reader knows this file; it {begins}",

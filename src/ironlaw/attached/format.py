@@ -20,6 +20,8 @@ class AttachedFormat:
     slug: str
     title: str
     made_by: str
+    binary: str = ""  # what the tool's own file begins with, of which `convert` makes this text
+    convert: str = ""
     recognises: Callable[[str], bool]
     read: Callable[[AttachedText], tuple[Attachment, ...]]
     engine: str = ""  # the folder that it was found in

@@ -9,7 +9,7 @@ from ironlaw.engines import ENGINES, PLAIN
 from ironlaw.fact import CounterCheck, Meter
 from ironlaw.machine import Machine
 from ironlaw.machine.cgroup import quota_cpus
-from ironlaw.machine.torch_probe import TorchProbe
+from ironlaw.machine.torch_probe import NO_ANSWER, TorchProbe
 from ironlaw.missing import Maybe, Missing, T, is_known
 
 _DOT_PRODUCTS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
@@ -34,9 +34,9 @@ def costs(topic: str, text: str, *, cost: str, fix: str) -> Finding:
     return Finding(topic=topic, state=Health.COSTS, text=text, cost=cost, fix=fix)
 
 
-def unknown(topic: str, gap: Missing, *, cost: str = "") -> Finding:
+def unknown(topic: str, gap: Missing, *, cost: str = "", fix: str = "") -> Finding:
     """A check that this machine does not answer, for the reason of `gap`."""
-    return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost)
+    return Finding(topic=topic, state=Health.UNKNOWN, text=gap.reason, cost=cost, fix=fix)
 
 
 def _judged(
@@ -161,6 +161,8 @@ def dot_products(machine: Machine) -> Finding:
 
 def torch_kernels(machine: Machine, probe: Maybe[TorchProbe]) -> Finding:
     """Whether torch uses what the CPU has."""
+    if probe == NO_ANSWER:
+        return unknown("torch", NO_ANSWER, cost="its kernels are not known", fix="end other programs, then repeat")
     if isinstance(probe, Missing):
         return costs("torch", probe.reason, cost="no torch arm can run", fix="pip install 'ironlaw[torch]'")
     capped = [f"{name}={machine.other_settings[name]}" for name in _CAPS if name in machine.other_settings]

@@ -15,6 +15,7 @@ from ironlaw import child
 from ironlaw.missing import Maybe, Missing
 
 _LIMIT_S = 60.0
+NO_ANSWER = child.no_answer("torch", _LIMIT_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

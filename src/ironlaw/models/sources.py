@@ -139,7 +139,20 @@ def open_source(
     opened: LoadedModel = getattr(importlib.import_module(f"ironlaw.models.{module}"), function)(
         source, images=images, batch=batch, seed=seed, **given
     )
+    if images is not None and opened.preprocessing is None:
+        raise _unused_images(source, inputs)
     return replace(opened, source=source, seed=seed)
+
+
+def _unused_images(source: str, inputs: str | None) -> BadInput:
+    """The error where no image of a folder would be shown to the model."""
+    why, hint = f"{source} takes no photographs", "leave --images out"
+    if inputs is not None:
+        why = f"--inputs gives what {source} is called with"
+    elif runs_own_code(source):
+        why = f"{source} gives its own inputs"
+        hint += ", or return the module alone from the factory: it is then shown the images"
+    return BadInput(f"{why}, so --images would change nothing", hint=hint)
 
 
 def check_inputs(source: str, inputs: str | None) -> None:

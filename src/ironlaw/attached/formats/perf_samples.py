@@ -217,6 +217,8 @@ SCRIPT = AttachedFormat(
     slug="perf-script",
     title="an output of perf script",
     made_by="perf record -e cpu-clock -F 999 COMMAND, then perf script > FILE",
+    binary="PERFILE2",  # the magic of perf.data: tools/perf/Documentation/perf.data-file-format.txt
+    convert="perf script -i FILE > samples.txt, or perf report --stdio --no-children -i FILE > report.txt",
     recognises=_recognises_script,
     read=_read_script,
 )

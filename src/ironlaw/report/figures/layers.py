@@ -126,10 +126,13 @@ def _known(value: Maybe[float]) -> float:
 def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], *, name: str) -> Drawing | None:
     """Every layer's speed over its arithmetic intensity in both arms, under the measured ceilings of this machine.
 
-    None when no layer's work is known. Source: Williams et al., CACM 52 (2009) 65.
+    None when no layer's work is known, or no ceiling: without one the picture shows nothing that the ledger does not.
+    Source: Williams et al., CACM 52 (2009) 65.
     """
     control = [point for row in ledger.rows if (point := _point(row.layer, row.control_work, row.control_ns))]
     changed = [point for row in ledger.rows if (point := _point(row.layer, row.changed_work, row.changed_ns))]
+    if isinstance(ceilings, Missing) or not any(map(is_known, ceilings.macs_per_s.values())):
+        return None
     if not control and not changed:
         return None
     from matplotlib.ticker import LogLocator
@@ -145,10 +148,7 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], 
             ax.scatter(xs, ys, s=16, marker=marker, facecolor="none", edgecolor=ink.value, linewidth=1.1, label=label)
         for layer, x, y in _worth_naming(changed):
             ax.annotate(shortened(layer, longest=24), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
-        caption = "Circles and squares are the layers of the two arms; the lowest are labelled."
-        if isinstance(ceilings, Roofline):
-            _roofs(ax, ceilings)
-            caption += " Lines are the ceilings measured on this machine."
+        _roofs(ax, ceilings)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
@@ -157,7 +157,13 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], 
         ax.set_ylabel("GMAC/s")
         _legend_above(ax)
         grid_lines(ax, axis="both")
-        return finish(figure, name=name, title="Roofline", caption=caption)
+        return finish(figure, name=name, title="Roofline", caption=_CAPTION)
+
+
+_CAPTION = (
+    "Circles and squares are the layers of the two arms; the lowest are labelled. Lines are the ceilings measured on "
+    "this machine."
+)
 
 
 Point = tuple[str, float, float]
