@@ -87,7 +87,7 @@ def executing() -> Explanation:
 def test_of_an_arm_without_an_account_the_largest_shares_of_its_time_are_named() -> None:
     (said,) = (one for one in generation_table(executing(), with_added=False).sentences if "executed code" in one)
     plain = said.replace("\u00a0", " ")
-    assert "matrix kernels 80.0 %, attention 10.0 %, waiting 6.0 %, other 4.0 %" in plain
+    assert "matrix kernels 80.0 %, attention 10.0 %, waiting 6.0 %, the rest 4.0 %" in plain
     assert "by instructions: AVX2 90.0 %, scalar 10.0 %." in plain
 
 

@@ -18,7 +18,7 @@ class WeightDecompression(Cause):
     """Weights of few bits are widened in every call, and multiplied in float."""
 
     slug = "weight-decompression"
-    title = "decompressing weights"
+    title = "low-bit weights multiplied in float"
     mechanism = "low-bit weights are widened in every call, and multiplied in float"
     part = Part.SLOWER
     order = 214

@@ -130,7 +130,7 @@ def _largest(shares: Mapping[str, float]) -> str:
     ordered = sorted(shares.items(), key=lambda one: -one[1])
     parts = [f"{name} {share_cell(share)}" for name, share in ordered[:_NAMED]]
     left = 1 - sum(share for _, share in ordered[:_NAMED])
-    return ", ".join([*parts, *([f"other {share_cell(left)}"] if len(ordered) > _NAMED else [])])
+    return ", ".join([*parts, *([f"the rest {share_cell(left)}"] if len(ordered) > _NAMED else [])])
 
 
 def _by_threads(rate: RateByThreads) -> str:
