@@ -19,7 +19,8 @@ from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.code import CodeSamples
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Outcome
-from ironlaw.fact import Activity, Census, Ended, LayerReading, Outputs, Reading
+from ironlaw.fact import Activity, Census, Ended, Outputs, Reading
+from ironlaw.layer import LayerReading
 from ironlaw.measure.scripted import ArmScript, Burden, Script, ScriptedStage
 from ironlaw.missing import is_known
 from ironlaw.plan import Plan, Schedule, with_control

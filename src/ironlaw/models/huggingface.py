@@ -152,8 +152,8 @@ def _from_text(source: str, module: Any, config: Any, *, batch: int, seed: int) 
             hint="write a file.py:factory that returns (module, (its, inputs))",
         )
     length = min(TOKENS, getattr(config, "max_position_embeddings", TOKENS))
-    probes = _CAUSAL_PROBES if _continues_text(config) else images.PROBES
-    counts = [-(-count // batch) for count in (_TURNS * batch, images.CALIBRATION, probes)]
+    probed = _CAUSAL_PROBES if _continues_text(config) else images.PROBES
+    counts = [-(-count // batch) for count in (_TURNS * batch, images.CALIBRATION, probed)]
     tokenizer = _tokenizer(source)
     groups, first = [], 0
     for count in counts:
