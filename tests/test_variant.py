@@ -43,6 +43,18 @@ def test_a_mistyped_part_is_answered_with_the_closest(text: str, offered: str) -
     assert offered in caught.value.hint
 
 
+def test_an_engine_behind_a_factor_is_answered_with_its_place() -> None:
+    with pytest.raises(BadInput) as caught:
+        Variant.parse("int8+fused@onnxruntime+threads=2")
+    assert caught.value.hint == "the engine follows the precision: int8@onnxruntime+fused+threads=2"
+
+
+def test_no_closest_part_is_offered_twice() -> None:
+    with pytest.raises(BadInput) as caught:
+        Variant.parse("int8+fuse")
+    assert caught.value.hint.count("fused") == 1
+
+
 def test_a_factor_named_twice_is_refused() -> None:
     with pytest.raises(BadInput, match="sets threads twice"):
         Variant.parse("fp32+threads=2+threads=1")

@@ -146,7 +146,7 @@ def _parse_part(part: str, *, whole: str) -> tuple[str, str]:
     if not equals:
         words = _words()
         if part not in words:
-            raise BadInput(f"{part!r} in {whole!r} is not a level of any factor", hint=_close_part(part))
+            raise BadInput(f"{part!r} in {whole!r} is not a level of any factor", hint=_close_part(part, whole))
         return words[part]
     if name not in FACTORS:
         raise BadInput(f"there is no factor {name!r} (in {whole!r})", hint=offer_closest(name, list(FACTORS)))
@@ -159,9 +159,14 @@ def _parse_part(part: str, *, whole: str) -> tuple[str, str]:
     return name, level
 
 
-def _close_part(part: str) -> str:
-    spelled = [*_words(), *(_spell(factor, level) for factor in FACTORS.values() for level in factor.levels)]
-    return offer_closest(part, spelled)
+def _close_part(part: str, whole: str) -> str:
+    _, at, engine = part.partition("@")
+    if at and FACTORS[ENGINE].accepts(engine):
+        precision, *rest = whole.strip().replace(f"@{engine}", "", 1).split("+")
+        return f"the engine follows the precision: {'+'.join([f'{precision}@{engine}', *rest])}"
+    spelled = dict.fromkeys(_words())
+    spelled |= dict.fromkeys(_spell(factor, level) for factor in FACTORS.values() for level in factor.levels)
+    return offer_closest(part, list(spelled))
 
 
 def _spell(factor: Factor, level: str) -> str:

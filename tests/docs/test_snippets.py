@@ -82,7 +82,7 @@ def test_engine_of_the_docs_prepares_and_runs_a_model(folder: Path) -> None:
     import torch
 
     from ironlaw.engines.eager import execution as eager
-    from ironlaw.models import open_model
+    from ironlaw.models import open_model, saved
     from ironlaw.variant import Variant
 
     [text] = [item.text for item in snippets("python") if "def prepare(" in item.text]
@@ -91,6 +91,8 @@ def test_engine_of_the_docs_prepares_and_runs_a_model(folder: Path) -> None:
     assert set(defined) >= {name for name in ("prepare", "load") if hasattr(eager, name)}
     model = open_model("model.py:build")
     variant = Variant()
-    made = defined["load"](variant, defined["prepare"](variant, model, folder / "made"), model)
+    prepared = defined["prepare"](variant, model, folder / "made")
+    saved.save(model, folder / "made")
+    made = defined["load"](variant, prepared, saved.load(folder / "made"))  # as a replicate does
     with torch.inference_mode():
         assert made.infer(*made.inputs[0]).shape == (1, 4, 6, 6)

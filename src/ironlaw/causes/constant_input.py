@@ -30,7 +30,7 @@ class ConstantInput(Cause):
         return Concern(
             slug=self.slug,
             text=f"gets constant inputs{cost}; its speed may be a special case",
-            fix="use real inputs: --images, or return them from the factory",
+            fix="use real inputs: return them from the factory, or give them by --inputs or --images",
             arm=arm.arm.name,
             weight=noted_if(arm.level("input") == "ones"),
         )
