@@ -43,10 +43,19 @@ def test_a_mistyped_part_is_answered_with_the_closest(text: str, offered: str) -
     assert offered in caught.value.hint
 
 
-def test_an_engine_behind_a_factor_is_answered_with_its_place() -> None:
+@pytest.mark.parametrize(
+    "text", ["int8+threads=2@onnxruntime+denormals=flushed", "int8+threads=2+denormals=flushed@onnxruntime"]
+)
+def test_an_engine_behind_a_factor_is_answered_with_its_place(text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        Variant.parse("int8+fused@onnxruntime+threads=2")
-    assert caught.value.hint == "the engine follows the precision: int8@onnxruntime+fused+threads=2"
+        Variant.parse(text)
+    assert caught.value.hint == "the engine follows the precision: int8@onnxruntime+threads=2+denormals=flushed"
+
+
+def test_an_engine_behind_a_word_is_answered_with_its_place() -> None:
+    with pytest.raises(BadInput) as caught:
+        Variant.parse("int8+fused@compiled")
+    assert caught.value.hint == "the engine follows the precision: int8@compiled+fused"
 
 
 def test_no_closest_part_is_offered_twice() -> None:

@@ -146,7 +146,10 @@ def _parse_part(part: str, *, whole: str) -> tuple[str, str]:
     if not equals:
         words = _words()
         if part not in words:
-            raise BadInput(f"{part!r} in {whole!r} is not a level of any factor", hint=_close_part(part, whole))
+            raise BadInput(
+                f"{part!r} in {whole!r} is not a level of any factor",
+                hint=_late_engine(part, whole) or _close_part(part),
+            )
         return words[part]
     if name not in FACTORS:
         raise BadInput(f"there is no factor {name!r} (in {whole!r})", hint=offer_closest(name, list(FACTORS)))
@@ -154,16 +157,21 @@ def _parse_part(part: str, *, whole: str) -> tuple[str, str]:
     if not factor.accepts(level):
         raise BadInput(
             f"the factor {name} has no level {level!r} (in {whole!r})",
-            hint=offer_closest(level, list(factor.levels)),
+            hint=_late_engine(part, whole) or offer_closest(level, list(factor.levels)),
         )
     return name, level
 
 
-def _close_part(part: str, whole: str) -> str:
-    _, at, engine = part.partition("@")
-    if at and FACTORS[ENGINE].accepts(engine):
-        precision, *rest = whole.strip().replace(f"@{engine}", "", 1).split("+")
-        return f"the engine follows the precision: {'+'.join([f'{precision}@{engine}', *rest])}"
+def _late_engine(part: str, whole: str) -> str:
+    """The variant with the engine of this part in its place; empty where the part names none."""
+    engine = part.partition("@")[2]
+    if not FACTORS[ENGINE].accepts(engine):
+        return ""
+    precision, *rest = whole.strip().replace(f"@{engine}", "", 1).split("+")
+    return f"the engine follows the precision: {'+'.join([f'{precision}@{engine}', *rest])}"
+
+
+def _close_part(part: str) -> str:
     spelled = dict.fromkeys(_words())
     spelled |= dict.fromkeys(_spell(factor, level) for factor in FACTORS.values() for level in factor.levels)
     return offer_closest(part, list(spelled))
