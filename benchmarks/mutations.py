@@ -77,8 +77,11 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if by_noise >= self.rule.error:", "if False:"),
         ("max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))", "_p_value(item)"),
         ("return max(p_value(", "return min(p_value("),
-        ("loss.low > self.on.smallest", "loss.low < self.on.smallest"),
         ("item.sign * part for part in item.parts", "part for part in item.parts"),
+    ),
+    *_of(
+        f"{_V}/bench.py", f"{_TV}/test_judgement.py",
+        ("loss.low > on.smallest", "loss.low < on.smallest"),
     ),
     *_of(
         f"{_V}/in_time.py", f"{_TV}/test_in_time.py",

@@ -23,7 +23,7 @@ from ironlaw.engines.torch_modules.generation import (
     new_cache,
     refuse_unfit,
     tokens_of_phase,
-    weights_of,
+    weights_by_name,
 )
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import LoadedModel
@@ -117,7 +117,7 @@ def keep(folder: Path, package: Path, module: Any, behind: Behind) -> None:
         "depth": float(behind.phase.depth),
         "cache_bytes": float(sum(one.numel() * one.element_size() for one in behind.tensors)),
     }
-    weights = weights_of(module)
+    weights = weights_by_name(module)
     if is_known(weights):
         counts["macs_per_token"] = float(sum(products for _, _, products in weights))
     by_kind = bytes_read(constants_of(package), _table(module))

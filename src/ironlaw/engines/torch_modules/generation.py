@@ -157,7 +157,7 @@ class _Sequence:
         import torch
 
         self.rewind()
-        weights = weights_of(self.module)
+        weights = weights_by_name(self.module)
         work: dict[str, Maybe[float]] = {
             "tokens": float(self.phase.processed),
             "depth": float(self.phase.depth),
@@ -173,7 +173,7 @@ class _Sequence:
         return work
 
 
-def weights_of(module: Any) -> Maybe[list[tuple[str, int, int]]]:
+def weights_by_name(module: Any) -> Maybe[list[tuple[str, int, int]]]:
     """The type, the bytes and the products of each weight that a token reads; an embedding's rows are looked up."""
     import torch
 
