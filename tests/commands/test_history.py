@@ -53,6 +53,11 @@ def test_a_trend_names_the_change_and_what_changed_with_it(folder: Path, capsys:
     assert "torch 2.5.1 to 2.6.0" in " ".join(reported(capsys, str(folder), "--trend")[1].split())
 
 
+def test_a_trend_of_one_recording_is_in_the_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, [Stated(started="2025-01-01T00:00:00+00:00", gain=2.0, seed=1, torch="2.5.1")])
+    assert "1 recording, 2025-01-01" in " ".join(reported(capsys, str(tmp_path), "--trend")[1].split())
+
+
 def test_sql_is_answered_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = reported(capsys, str(folder), "--json", "--sql", "select count(*) as n from comparisons")
     assert code == 0

@@ -63,7 +63,7 @@ def show_trend(trend: Trend, console: Console) -> None:
     points = trend.series.points
     say(console, plain(str(trend.series)), style="bold")
     span = f"{_moment(points[0]['started'])} to {_moment(points[-1]['started'])}"
-    say(console, f"{len(points)} recordings, {span}. {level_sentence(trend)}", indent=2)
+    say(console, f"{len(points)} recording{'s' if len(points) > 1 else ''}, {span}. {level_sentence(trend)}", indent=2)
     for change in trend.changes:
         say(console, change_sentence(change), indent=2, style="yellow")
     if not trend.changes:
