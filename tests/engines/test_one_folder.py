@@ -14,13 +14,17 @@ import ironlaw
 from tests.docs.pages import snippets
 
 PROGRAMS = """
-import numpy
+import torch
 
-rows = [(numpy.random.default_rng(seed).standard_normal((8, 64)).astype("float32"),) for seed in range(8)]
+
+class Gram(torch.nn.Module):
+    def forward(self, x):
+        return x @ x.T
 
 
 def build():
-    return (lambda x: x @ x.T), rows
+    generator = torch.Generator().manual_seed(0)
+    return Gram(), [(torch.randn(8, 64, generator=generator),) for _ in range(8)]
 """
 
 
@@ -53,20 +57,20 @@ def printed(folder: Path, *words: str) -> str:
 
 def test_an_engine_that_is_added_as_one_folder_is_offered_run_reported_and_exported(copied: Path) -> None:
     assert "identity" in printed(copied, "run", "--help")
-    arms = ("run", "programs.py:build", "--arms", "given,given@identity")
+    arms = ("run", "programs.py:build", "--arms", "fp32,fp32@identity")
     short = ("--n", "40", "--replicates", "2", "--experiments", "none", "--no-counters", "--no-layers")
     shown = printed(copied, *arms, *short, "--out", "made.jsonl")
-    assert "given@identity" in shown
+    assert "fp32@identity" in shown
     printed(copied, "report", "made.jsonl", "--out", "made.html")
-    assert "given@identity" in (copied / "made.html").read_text()
-    printed(copied, "export", "given@identity", "--from", "made.jsonl", "--run-its-code", "--output", "written")
+    assert "fp32@identity" in (copied / "made.html").read_text()
+    printed(copied, "export", "fp32@identity", "--from", "made.jsonl", "--run-its-code", "--output", "written")
     ran = subprocess.run(
         [sys.executable, "written/infer.py"], cwd=copied, env={**os.environ, "PYTHONPATH": ""},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "float32 8x8" in ran.stdout, ran.stderr
     refused = subprocess.run(
-        [sys.executable, "-m", "ironlaw", "run", "programs.py:build", "--arms", "given@identities"],
+        [sys.executable, "-m", "ironlaw", "run", "programs.py:build", "--arms", "fp32@identities"],
         cwd=copied, env={**os.environ, "PYTHONPATH": str(copied)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "did you mean identity" in refused.stderr
