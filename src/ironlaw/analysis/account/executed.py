@@ -27,20 +27,17 @@ _NUMBERED = re.compile(r"\.\d+$")
 FEWEST_SAMPLES = 20  # of an arm, below which its shares are too coarse to be read
 FEWEST_OF_REPLICATE = 10  # of an arm in one replicate, below which its share is too coarse to be one of several
 
-_OFF_CPU = Code(
-    object="",
-    name="not on a CPU",
-    category=Category.WAITING,
-    instructions=InstructionClass.UNKNOWN,
-    work=LoopWork.UNKNOWN,
-)
-_KERNEL_BY_ACCOUNTED = Code(
-    object="[kernel]",
-    name="all of it, by its own accounting",
-    category=Category.KERNEL,
-    instructions=InstructionClass.UNKNOWN,
-    work=LoopWork.UNKNOWN,
-)
+
+def _without_samples(category: Category, place: str, name: str) -> Code:
+    """Time that is known without samples, as a piece of code."""
+    return Code(
+        object=place, name=name, category=category, instructions=InstructionClass.UNKNOWN, work=LoopWork.UNKNOWN
+    )
+
+
+_OFF_CPU = _without_samples(Category.WAITING, "", "not on a CPU")
+_KERNEL_BY_ACCOUNTED = _without_samples(Category.KERNEL, "[kernel]", "all of it, by its own accounting")
+_NOT_SAMPLED = _without_samples(Category.OTHER, "[threads that were not sampled]", "all of it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +54,6 @@ class Sampled:
     samples: tuple[int, ...]
     relative: Floats
     executed: Executed
-
-
-_NOT_SAMPLED = Code(
-    object="[threads that were not sampled]",
-    name="all of it",
-    category=Category.OTHER,
-    instructions=InstructionClass.UNKNOWN,
-    work=LoopWork.UNKNOWN,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,7 @@ class _Sizing:
     def _with_extras(self, left_s: float) -> tuple[Length, Extras]:
         """The best length with as much beside it as fits: layers and code, code alone, or neither."""
         plain, so_far = self._length(left_s, extras=frozenset()), self._so_far()
-        for extras in (self._planned(), self._planned() - {Supplement.LAYERS}):
+        for extras in dict.fromkeys((self._planned(), self._planned() - {Supplement.LAYERS})):
             first_s = self._first_s(extras)
             rich = self._length(left_s - first_s - self._least_s(extras), extras=extras)
             if rich is None or first_s > FIRST_SHARE * left_s:
@@ -314,9 +314,8 @@ class _Sizing:
         return so_far + length.replicates >= 2 * ALONE and self._answers_s() <= ANSWERS_SHARE * later_s
 
     def _left_out(self, *, extras: Extras, answers: bool) -> tuple[ShortBudget, ...]:
-        planned = self._planned()
-        lost = {**{one: one in planned - extras for one in Supplement}, Supplement.ANSWERS: not answers}
-        left_out = tuple(extra for extra, is_lost in lost.items() if is_lost)
+        lost = self._planned() - extras | ({Supplement.ANSWERS} if not answers else set())
+        left_out = tuple(one for one in Supplement if one in lost)
         if not left_out or len(self.situation.spent) > 1:
             return ()
         budget_s = self.situation.plan.schedule.budget_s

@@ -41,12 +41,6 @@ _ABOUT, _BEHIND = "phase.json", "behind.pt"
 _LAST_ALONE = Missing("its package computes the logits of the last token alone")
 
 
-class _Work(msgspec.Struct, frozen=True):
-    """What one inference processes and reads, by the names of ironlaw/phase.py."""
-
-    counts: dict[str, float]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
     """The keys and values of the tokens before the one that is decoded, by layer in turn; none for prefill."""
@@ -112,7 +106,7 @@ def keep(folder: Path, package: Path, module: Any, behind: Behind) -> None:
     import torch
 
     torch.save(list(behind.tensors), folder / _BEHIND)
-    counts = {
+    counts = {  # by the names of ironlaw/phase.py
         "tokens": float(behind.phase.processed),
         "depth": float(behind.phase.depth),
         "cache_bytes": float(sum(one.numel() * one.element_size() for one in behind.tensors)),
@@ -123,7 +117,7 @@ def keep(folder: Path, package: Path, module: Any, behind: Behind) -> None:
     by_kind = bytes_read(constants_of(package), _table(module))
     counts["weight_bytes"] = float(sum(by_kind.values()))
     counts |= {f"weight_bytes_{kind}": float(size) for kind, size in by_kind.items()}
-    (folder / _ABOUT).write_bytes(msgspec.json.encode(_Work(counts)))
+    (folder / _ABOUT).write_bytes(msgspec.json.encode(counts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +190,7 @@ def _work_of(folder: Path) -> Callable[[], dict[str, Maybe[float]]]:
     def work() -> dict[str, Maybe[float]]:
         import torch
 
-        stated = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=_Work).counts
+        stated = msgspec.json.decode((folder / _ABOUT).read_bytes(), type=dict[str, float])
         unknown: dict[str, Maybe[float]] = {"macs_per_token": Missing("its weights are packed")}
         return {**unknown, **stated, "threads": float(torch.get_num_threads())}
 

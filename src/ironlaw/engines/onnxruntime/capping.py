@@ -26,12 +26,12 @@ from ironlaw.engines.border.frames import code_ranges
 from ironlaw.engines.onnxruntime.declaration import CAP
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe, Missing
+from ironlaw.signal_action import SA_SIGINFO, SignalAction
 
 _CPUID, _PATCH = b"\x0f\xa2", b"\x0f\x0b"  # cpuid, and ud2, which raises SIGILL
 _PAGE = mmap.PAGESIZE
 _READ_WRITE_EXECUTE = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
 _READ_EXECUTE = mmap.PROT_READ | mmap.PROT_EXEC
-_SA_SIGINFO = 4
 # Decoding x86 from a wrong place falls into step within a few instructions: of the places to begin at before two bytes
 # that may be a cpuid, nearly all meet it at its beginning if it is one.
 _BEFORE, _STARTS, _LEAST = 64, 16, 12
@@ -131,17 +131,6 @@ def _until(decoder: Any, code: bytes, begin: int, end: int) -> Iterator[Any]:
     return itertools.takewhile(lambda one: one.ip <= end, decoder(64, code[begin : end + len(_CPUID)], ip=begin))
 
 
-class _SignalAction(ctypes.Structure):
-    """struct sigaction of glibc on x86-64."""
-
-    _fields_ = (
-        ("handler", ctypes.c_void_p),
-        ("mask", ctypes.c_ubyte * 128),
-        ("flags", ctypes.c_int),
-        ("restorer", ctypes.c_void_p),
-    )
-
-
 @contextmanager
 def answering(level: str, parts: Sequence[tuple[int, int]]) -> Iterator[Callable[[], int]]:
     """Answer the cpuid instructions in code (address and bytes of each part) for a level; gives what counts them.
@@ -156,7 +145,7 @@ def answering(level: str, parts: Sequence[tuple[int, int]]) -> Iterator[Callable
     machine_code = handler_code(_HIDDEN[level], counter_at=address + counter)
     handler[: len(machine_code)] = machine_code
     places = [place for start, size in parts for place in cpuid_instructions(ctypes.string_at(start, size), start)]
-    before, during = _SignalAction(), _SignalAction(handler=address, flags=_SA_SIGINFO)
+    before, during = SignalAction(), SignalAction(handler=address, flags=SA_SIGINFO)
     _checked(libc.sigaction(signal.SIGILL, ctypes.byref(during), ctypes.byref(before)))
     try:
         _write(libc, places, _PATCH)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ironlaw.code import SampledBy
 from ironlaw.errors import CounterRefused
+from ironlaw.machine.cpu_list import parse_cpu_list
 from ironlaw.measure.pmu.perf_event import PERF_SYSCALL_NUMBERS
 
 # linux/perf_event.h
@@ -230,11 +231,9 @@ def cycles_per_ns(*, kernel: bool) -> float:
 def _online_cpus() -> set[int]:
     """The numbers of the CPUs that are online; none where the kernel does not list them."""
     try:
-        listed = _ONLINE_CPUS.read_text().strip()
-    except OSError:
+        return set(parse_cpu_list(_ONLINE_CPUS.read_text()))
+    except (OSError, ValueError):
         return set()
-    ends = [part.partition("-") for part in listed.split(",") if part]
-    return {cpu for first, _, last in ends for cpu in range(int(first), int(last or first) + 1)}
 
 
 def _threads() -> dict[int, set[int]]:

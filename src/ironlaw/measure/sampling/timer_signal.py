@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from ironlaw.machine.process_clock import list_threads
 from ironlaw.measure.pmu.known_loop import map_executable
 from ironlaw.measure.sampling.perf_samples import Sample, SamplingRefused
+from ironlaw.signal_action import SA_RESTART, SA_SIGINFO, SignalAction
 
 SIGNAL = signal.SIGPROF  # what profilers use, and programs that are measured do not
 _CAPACITY = 4096  # samples a thread and turn
@@ -44,20 +45,8 @@ _HANDLERS = {
     ),
 }  # fmt: skip
 
-_SA_SIGINFO, _SA_RESTART = 4, 0x10000000
 _SIGEV_THREAD_ID = 4
 _CPU_CLOCK_OF_THREAD = 6  # CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK, linux/posix-timers.h
-
-
-class _SigAction(ctypes.Structure):
-    """struct sigaction of the C library: its handler, 1024 bits of mask, flags, and what it fills in itself."""
-
-    _fields_ = (
-        ("handler", ctypes.c_void_p),
-        ("mask", ctypes.c_ubyte * 128),
-        ("flags", ctypes.c_int),
-        ("restorer", ctypes.c_void_p),
-    )
 
 
 @dataclass(slots=True)
@@ -82,7 +71,7 @@ class TimerSampler:
         self.lost = 0
         self.threads: frozenset[int] = frozenset()
         self._timers: dict[int, _Timer] = {}
-        self._before = _SigAction()
+        self._before = SignalAction()
         self._installed = False
         self._libc = ctypes.CDLL(None, use_errno=True)
         code = _HANDLERS.get(platform.machine())
@@ -140,7 +129,7 @@ class TimerSampler:
         self._timers.clear()
         if self._installed:
             # A last signal may still be on its way, and would end the process by default.
-            ignored = _SigAction(handler=int(signal.SIG_IGN))
+            ignored = SignalAction(handler=int(signal.SIG_IGN))
             restored = self._before if self._before.handler else ignored
             self._libc.sigaction(int(SIGNAL), ctypes.byref(restored), None)
             self._installed = False
@@ -148,7 +137,7 @@ class TimerSampler:
     def _install(self) -> None:
         if self._installed:
             return
-        action = _SigAction(handler=self._handler, flags=_SA_SIGINFO | _SA_RESTART)
+        action = SignalAction(handler=self._handler, flags=SA_SIGINFO | SA_RESTART)
         if self._libc.sigaction(int(SIGNAL), ctypes.byref(action), ctypes.byref(self._before)) != 0:
             raise self._refusal("sigaction")
         self._installed = True

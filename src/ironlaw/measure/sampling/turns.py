@@ -128,10 +128,12 @@ class CodeReader:
 
 def _unsampled_ns(sampler: Sampler, spent: Mapping[int, int], cpu_ns: int, taken: Mapping[int, int]) -> int:
     """The CPU time of threads that were not sampled: those that the sampler has not met, and those that gave it hardly
-    a sample.
+    a sample although the kernel's code would have given some.
     """
     met = sum(spent.get(thread, 0) for thread in sampler.threads)
     unmet_ns = 0 if sampler.inherits else max(0, cpu_ns - met)
+    if not sampler.kernel:
+        return unmet_ns  # a thread may have spent its time in the kernel
     silent_ns = sum(
         own_ns - taken.get(thread, 0) * sampler.period_ns
         for thread, own_ns in spent.items()
