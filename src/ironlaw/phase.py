@@ -1,8 +1,9 @@
 """Phases of generation: a prompt read at once, or one token after the others.
 
 What an engine knows of the work of one inference in a phase, by name: tokens it processes, depth (tokens before them),
-weight_bytes (read once), the same by type of number as weight_bytes_TYPE, cache_bytes (keys and values read),
-macs_per_token (products with weights), threads, and aliasable_bytes (see factors/weights.py).
+weight_bytes (all that it reads of weights), the same by type of number as weight_bytes_TYPE, cache_bytes (keys and
+values read), macs_per_token (products with weights), threads, repacked_bytes (of weights that were reordered when they
+were loaded), and aliasable_bytes (see factors/weights.py).
 """
 
 from __future__ import annotations

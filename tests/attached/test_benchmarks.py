@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -150,6 +151,80 @@ def test_models_of_one_table_are_compared_test_by_test() -> None:
 def test_json_lines_are_read_as_the_array() -> None:
     lines = "\n".join(json.dumps(row) for row in document(LLAMA_F16))
     assert file_of(lines).found == fixture(LLAMA_F16).found
+
+
+NAMES = (
+    "build_commit",
+    "cpu_info",
+    "model_filename",
+    "n_threads",
+    "n_prompt",
+    "n_gen",
+    "n_depth",
+    "avg_ns",
+    "stddev_ns",
+)
+
+
+def csv_of(name: str) -> str:
+    """As llama-bench -o csv writes results, with every value in quotes."""
+    rows = [[str(row[field]) for field in NAMES] for row in document(name)]
+    return "\n".join([",".join(NAMES), *(",".join(f'"{value}"' for value in row) for row in rows), ""])
+
+
+def sql_of(name: str) -> str:
+    """As llama-bench -o sql writes them."""
+    rows = [[str(row[field]) for field in NAMES] for row in document(name)]
+    return "CREATE TABLE IF NOT EXISTS llama_bench (\n  build_commit TEXT\n);\n\n" + "".join(
+        f"INSERT INTO llama_bench ({', '.join(NAMES)}) VALUES ({', '.join(repr(value) for value in row)});\n"
+        for row in rows
+    )
+
+
+@pytest.mark.parametrize("form", [csv_of, sql_of])
+def test_csv_and_sql_of_llama_bench_hold_the_tests_of_its_json_without_their_repeats(
+    form: Callable[[str], str],
+) -> None:
+    explanation = explain_attached([file_of(form(LLAMA_F16), "a"), file_of(form(LLAMA_Q4), "b")])
+    assert [(one.control, one.changed) for one in explanation.comparisons] == [
+        ("a: pp512", "b: pp512"),
+        ("a: tg128", "b: tg128"),
+    ]
+    read = file_of(form(LLAMA_F16)).found
+    assert [one.phase for one in read] == ["prefill:512", "decode:64"]
+    assert (read[0].variant, read[0].stated["CPU"]) == ("f16.gguf", "Some CPU")
+    assert is_known(read[1].times)
+    assert read[1].times.mean_ns == 6.05e9
+    assert read[1].times.error == pytest.approx(1e6 / 6.05e9)
+    assert isinstance(explanation.comparisons[0].ln_ratio, Missing)
+
+
+@pytest.mark.parametrize("form", [csv_of, sql_of])
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("6050000000", "soon", "not as this format has it"),
+        ("6050000000", "-5", "a time is none"),
+        ("1000000", "nan", "a time is none"),
+    ],
+)
+def test_a_damaged_value_of_csv_or_sql_is_refused_with_its_place(
+    form: Callable[[str], str], old: str, new: str, message: str
+) -> None:
+    text = form(LLAMA_F16).replace(old, new)
+    line = next(place for place, one in enumerate(text.splitlines(), 1) if new in one)
+    with pytest.raises(BadInput, match=message) as caught:
+        file_of(text, "a")
+    assert caught.value.message.startswith(f"a, line {line}, column ")
+    column = int(caught.value.message.split("column ")[1].split(":")[0])
+    assert text.splitlines()[line - 1][column - 1 :].startswith(new if new != "nan" else "8050000000")
+
+
+@pytest.mark.parametrize("form", [csv_of, sql_of])
+def test_a_row_of_csv_or_sql_that_is_cut_short_is_refused(form: Callable[[str], str]) -> None:
+    cut = form(LLAMA_F16).replace('"Some CPU",', "").replace("'Some CPU', ", "")
+    with pytest.raises(BadInput, match="8 values for 9 columns"):
+        file_of(cut, "a")
 
 
 def test_files_without_a_benchmark_in_common_are_refused_with_what_they_hold() -> None:

@@ -52,6 +52,23 @@ def test_the_answer_names_what_its_times_are(
     assert what in said(capsys, "explain", *(DATA / name for name in names))
 
 
+def test_results_of_llama_bench_can_be_named_as_such_and_nothing_else_can(capsys: pytest.CaptureFixture[str]) -> None:
+    results, other = [DATA / f"llama-bench-written-{name}.json" for name in ("f16", "q4")], DATA / "pyperf-2.11.json"
+    assert said(capsys, "explain", "--llama-bench", *results) == said(capsys, "explain", *results)
+    recording = Path(__file__).parents[1] / "golden" / "cut-short.jsonl"
+    for files, why, hint in (
+        (
+            [other, *results],
+            f"{other} is results of pyperf, not results of llama-bench",
+            f"ironlaw explain {other} OTHER",
+        ),
+        ([recording], f"{recording} is a recording, which --llama-bench does not take", f"ironlaw explain {recording}"),
+        ([], "no file is named", "--llama-bench A.json B.json"),
+    ):
+        assert cli.run(["explain", "--llama-bench", *map(str, files)]) == 2
+        assert capsys.readouterr().err.splitlines() == [f"ironlaw: {why}", f"   hint: {hint}"]
+
+
 def test_an_invalid_file_is_named_before_the_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     files = []
     for name in ("fp32.csv", "int8.csv"):

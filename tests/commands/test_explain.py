@@ -242,7 +242,9 @@ def test_the_number_of_files_must_fit(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_options_that_do_not_fit_together_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "exclude each other" in refused(capsys, "--table", "--perf-stat", POST)[0]
+    assert "exclude each other" in refused(capsys, "--llama-bench", "--perf-stat", POST)[0]
     assert "choose arms of a recording" in refused(capsys, "--table", POST, "--control", "MobileNetV2")[0]
+    assert "choose arms of a recording" in refused(capsys, "--llama-bench", POST, "--control", "MobileNetV2")[0]
     assert "only a recording has" in refused(capsys, "--table", POST, "--correlate")[0]
 
 

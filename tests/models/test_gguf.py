@@ -37,7 +37,7 @@ def test_bytes_by_type_are_those_of_the_elements(tmp_path: Path, kind: str, bits
 
 def test_what_a_token_multiplies_and_keeps_follows_from_the_sizes(tmp_path: Path) -> None:
     header = gguf.read_gguf(str(gguf_file(tmp_path / "a.gguf")))
-    assert header.macs_per_token == VOCABULARY * WIDTH + LAYERS * A_LAYER
+    assert header.macs_per_token() == VOCABULARY * WIDTH + LAYERS * A_LAYER
     assert header.keys_and_values() == LAYERS * 2 * (HEADS // 2) * (WIDTH // HEADS)
     assert (header.architecture, header.context_length, header.vocabulary) == ("llama", 1024, VOCABULARY)
 
@@ -48,7 +48,14 @@ def test_of_an_embedding_beside_an_output_matrix_one_row_is_read() -> None:
 
     header = gguf.Gguf(values={}, tensors=(tensor("token_embd.weight"), tensor("output.weight")))
     assert header.bytes_by_type() == {"F32": 320 + 32}
-    assert header.macs_per_token == 80
+    assert header.macs_per_token() == 80
+
+
+def test_a_prompt_reads_all_but_the_output_matrix_in_each_of_its_parts_and_multiplies_that_once(tmp_path: Path) -> None:
+    header = gguf.read_gguf(str(gguf_file(tmp_path / "a.gguf")))
+    norms, output = (2 * LAYERS + 1) * WIDTH, VOCABULARY * WIDTH
+    assert header.bytes_by_type(3) == {"F32": 4 * (3 * (LAYERS * A_LAYER + norms) + output)}
+    assert header.macs_per_token(16) == LAYERS * A_LAYER + output / 16
 
 
 def test_offsets_lie_where_the_library_has_them(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from ironlaw.errors import ArmFailed
-from ironlaw.models.llama_library import LOCKED, READ, set_cache_type, set_load
+from ironlaw.models.llama_parameters import LOCKED, READ, keep_layout, set_cache_type, set_load
 
 # llama_model_default_params() of xllamacpp 2026.10, without its pointers to functions.
 WITH_MODE = bytes(16) + struct.pack("<5i", -1, 1, -1, 1, 0) + bytes(36) + bytes([0, 0, 1, 0, 0, 0, 0, 0])
@@ -54,6 +54,13 @@ def test_in_older_versions_the_flags_are_set(raw: bytes, level: str, flags: dict
     assert changed(raw, params) == flags
 
 
+@pytest.mark.parametrize(("raw", "at"), [(WITH_MODE, 74), (WITH_FLAGS, 68), (WITH_DIRECT, 69)])
+def test_the_flag_of_repacking_is_cleared_and_nothing_else(raw: bytes, at: int) -> None:
+    params = held(raw)
+    keep_layout(params, "lib.so")
+    assert changed(raw, params) == {at: 0}
+
+
 def test_types_of_keys_and_values_are_set_together() -> None:
     params = held(CONTEXT)
     set_cache_type(params, "q8_0", "lib.so")
@@ -68,4 +75,8 @@ def test_an_unknown_layout_is_refused_and_left_as_it_is() -> None:
             set_load(params, READ, "lib.so")
         with pytest.raises(ArmFailed, match="not known"):
             set_cache_type(params, "q4_0", "lib.so")
+    for raw in (bytes(200), WITH_MODE[:74] + bytes(6)):
+        params = held(raw)
+        with pytest.raises(ArmFailed, match="not known"):
+            keep_layout(params, "lib.so")
         assert bytes(params) == raw

@@ -10,6 +10,7 @@ from ironlaw.observed import Observed
 
 _COMPILER = "inductor.prepacking"
 _FREEZING = "inductor.freezing"
+_REPACK = "llama.repack"
 
 
 class Prepacking(Cause):
@@ -22,17 +23,25 @@ class Prepacking(Cause):
     order = 330
     example = (
         "`ironlaw run --arms fp32@onnxruntime,fp32@onnxruntime+session.prepacking=off`, or `fp32,fp32@compiled`, of "
-        "which the compiled arm is also run with weights as they are stored (`inductor.prepacking=off`)"
+        "which the compiled arm is also run with weights as they are stored (`inductor.prepacking=off`). llama.cpp "
+        "reorders weights of some types when it loads them, and not with `llama.repack=off`"
     )
-    switches = (Switch(cause=slug, factor=_COMPILER, level="off", adds=True),)
+    switches = (
+        Switch(cause=slug, factor=_COMPILER, level="off", adds=True),
+        Switch(cause=slug, factor=_REPACK, level="off", adds=True),
+    )
     other_levels = (
         Switch(cause=slug, factor="session.prepacking", level="off", adds=True),
         Switch(cause=slug, factor=_FREEZING, level="off", adds=True),
     )
-    factors = ("session.prepacking", _COMPILER, _FREEZING)
+    factors = ("session.prepacking", _COMPILER, _FREEZING, _REPACK)
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
-        """Float products that a compiler gave packed weights can be given them as they are stored."""
+        """Float products that a compiler gave packed weights can be given them as they are stored; so can all those of
+        llama.cpp whose weights it reordered.
+        """
+        if switch.factor == _REPACK:
+            return arm.census.get("repacked_bytes", 0.0) > 0
         return arm.census.get("packed_products", 0.0) > 0 and not arm.computes_int8
 
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:

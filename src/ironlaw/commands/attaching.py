@@ -19,15 +19,25 @@ if TYPE_CHECKING:
 _SHOWN_FROM_BYTES = 2**23  # a smaller file is read before progress could be seen
 
 
-def explain_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> Explanation:
-    """Explain attached files; `streams` are the same files if they are already open.
+def explain_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = (), *, only: str = "") -> Explanation:
+    """Explain attached files; `streams` are the same files if they are already open, `only` is their format if named.
 
     Raises:
-        BadInput: a file cannot be read or has an unknown format, or there is nothing to compare.
+        BadInput: a file cannot be read or has an unknown or another format, or there is nothing to compare.
     """
     from ironlaw.analysis.attached.explain import explain_attached
 
-    return explain_attached(read_files(files, streams))
+    read = read_files(files, streams)
+    for path, file in zip(files, read, strict=True):
+        if only and file.found[0].format != only:
+            raise BadInput(f"{path} is {file.found[0].title}, not {_title(only)}", hint=f"ironlaw explain {path} OTHER")
+    return explain_attached(read)
+
+
+def _title(slug: str) -> str:
+    from ironlaw.attached import known_formats
+
+    return known_formats()[slug].title
 
 
 def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ()) -> list[AttachedFile]:

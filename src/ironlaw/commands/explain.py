@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -18,12 +19,15 @@ from ironlaw.missing import Missing
 
 _MOST_BYTES = 2**24  # of a table or an output of perf stat: a hundred thousand rows
 _PEEK = 4096  # characters that identify what a file is
+# What a file can be named as, and the option that it is parsed into.
+_FLAGS = {"--table": "is_table", "--perf-stat": "is_perf_stat", "--llama-bench": "is_llama_bench"}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--table", "is_table", is_flag=True, help="FILE is a published table: arm,time_s,ipc[,...] as CSV.")
 @click.option("--perf-stat", "is_perf_stat", is_flag=True, help="FILEs are saved outputs of perf stat, one per arm.")
+@click.option("--llama-bench", "is_llama_bench", is_flag=True, help="FILEs are results of llama-bench.")
 @click.option("--control", metavar="ARM", help="The arm to compare with; default: the plan's first.")
 @click.option("--changed", metavar="ARM", help="Explain only this arm.")
 @click.option("--correlate", is_flag=True, help="Correlate every counter with time: association, not cause.")
@@ -33,7 +37,7 @@ _PEEK = 4096  # characters that identify what a file is
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--quiet", is_flag=True, help="Print only the table and one sentence per comparison.")
 @click.option("--verbose", is_flag=True, help="Print everything that is known.")
-def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **options: object) -> int:
+def explain(files: tuple[Path, ...], **options: object) -> int:
     """Explain FILE: a recording of ironlaw run, a published table, or files of other tools.
 
     What a file is, its content says. Two or more files are compared with the first: profiles of ONNX Runtime and
@@ -44,34 +48,29 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
     ironlaw explain run.jsonl
     ironlaw explain fp32-profile.json int8-profile.json
     """
-    if is_table and is_perf_stat:
-        raise BadInput("--table and --perf-stat exclude each other", hint="name one of them")
+    flag = _flag_of(options)
     display = Display(
         as_json=bool(options["as_json"]),
         quiet=bool(options["quiet"]),
         verbose=bool(options["verbose"]),
         correlate=bool(options["correlate"]),
     )
-    arms = (options["control"], options["changed"])
-    if (is_table or is_perf_stat) and any(arms):
-        raise BadInput("--control and --changed choose arms of a recording", hint="order the rows or files instead")
-    if display.correlate and (is_table or is_perf_stat):
-        raise BadInput("--correlate needs rounds and replicates, which only a recording has", hint="leave it out")
     code_of, report = options["code_of"], options["report"]
     if isinstance(report, Path):
         check_writable(report, keeping=files)
     if options["as_csv"] and code_of is None:
         raise BadInput("--csv prints the list of --code-of", hint="ironlaw layers FILE --csv prints the ledger")
-    if code_of is not None and (is_table or is_perf_stat):
-        raise BadInput("--code-of needs samples, which only a recording has", hint="leave it out")
-    if is_table:
+    if flag == "--table":
         explanation = _explain_table(files)
-    elif is_perf_stat:
+    elif flag == "--perf-stat":
         explanation = _explain_perf_stat(files)
+    elif flag:
+        explanation = _explain_results(files, flag)
     else:
+        control, changed = options["control"], options["changed"]
         choice = Choice(
-            control=None if arms[0] is None else str(arms[0]),
-            changed=None if arms[1] is None else str(arms[1]),
+            control=None if control is None else str(control),
+            changed=None if changed is None else str(changed),
             needs_recording=display.correlate,
         )
         explanation = _explain_by_content(files, choice)
@@ -82,6 +81,26 @@ def explain(files: tuple[Path, ...], is_table: bool, is_perf_stat: bool, **optio
     else:
         show_code_of(explanation, str(code_of), display=display, as_csv=bool(options["as_csv"]))
     return 0
+
+
+def _flag_of(options: Mapping[str, object]) -> str:
+    """What the files were named as; empty where their content says.
+
+    Raises:
+        BadInput: two things, or options that apply to a recording alone were given as well.
+    """
+    named = [flag for flag, option in _FLAGS.items() if options[option]]
+    if len(named) > 1:
+        raise BadInput(f"{' and '.join(named[:2])} exclude each other", hint="name one of them")
+    if not named:
+        return ""
+    if options["control"] or options["changed"]:
+        raise BadInput("--control and --changed choose arms of a recording", hint="order the rows or files instead")
+    if options["correlate"]:
+        raise BadInput("--correlate needs rounds and replicates, which only a recording has", hint="leave it out")
+    if options["code_of"] is not None:
+        raise BadInput("--code-of needs samples, which only a recording has", hint="leave it out")
+    return named[0]
 
 
 def show_code_of(explanation: Explanation, name: str, *, display: Display, as_csv: bool) -> None:
@@ -143,13 +162,8 @@ def _explain_by_content(files: tuple[Path, ...], choice: Choice) -> Explanation:
     with ExitStack() as opened:
         streams = []
         for file in files:
-            try:
-                stream = opened.enter_context(file.open("rb"))
-                head = stream.peek(_PEEK)[:_PEEK]
-            except (OSError, ValueError) as error:
-                raise unreadable(file, error) from None
+            stream, content = _opened(file, opened)
             streams.append(stream)
-            content = content_of(head.decode("utf-8", "replace"))
             if content is Content.RECORDING and len(files) > 1:
                 raise BadInput(_counted(len(files)), hint=f"ironlaw explain {file}, one recording at a time")
             if content is Content.RECORDING:
@@ -159,6 +173,16 @@ def _explain_by_content(files: tuple[Path, ...], choice: Choice) -> Explanation:
                 return _table_of(stream.read(_MOST_BYTES + 1), file)
         choice.refuse("a file of another tool")
         return explain_files(files, streams)
+
+
+def _opened(file: Path, opened: ExitStack) -> tuple[io.BufferedReader, Content]:
+    """A file, and what it holds by its first lines."""
+    try:
+        stream = opened.enter_context(file.open("rb"))
+        head = stream.peek(_PEEK)[:_PEEK]
+    except (OSError, ValueError) as error:
+        raise unreadable(file, error) from None
+    return stream, content_of(head.decode("utf-8", "replace"))
 
 
 def _explain_recording(stream: io.BufferedReader, file: Path, choice: Choice) -> Explanation:
@@ -209,6 +233,22 @@ def _explain_perf_stat(files: tuple[Path, ...]) -> Explanation:
     for file, text in zip(files, texts, strict=True):
         _require(Content.PERF_STAT, file, text)
     return explain_perf_stat(list(zip(shown_names(files), texts, strict=True)))
+
+
+def _explain_results(files: tuple[Path, ...], flag: str) -> Explanation:
+    """Explain files of the one tool that a flag names."""
+    if not files:
+        raise BadInput(_counted(0), hint=f"{flag} A.json B.json")
+    with ExitStack() as opened:
+        streams = []
+        for file in files:
+            stream, content = _opened(file, opened)
+            if content in (Content.RECORDING, Content.TABLE):
+                raise BadInput(
+                    f"{file} is {_NAMES[content]}, which {flag} does not take", hint=content.value.format(file=file)
+                )
+            streams.append(stream)
+        return explain_files(files, streams, only=flag.removeprefix("--"))
 
 
 def _counted(files: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ironlaw.factor import ActsOn, Factor
-from ironlaw.models.llama_library import CACHE_TYPES, LOCKED, MAPPED, READ
+from ironlaw.models.llama_parameters import CACHE_TYPES, LOCKED, MAPPED, READ
 
 
 class CacheType(Factor):
@@ -38,4 +38,42 @@ class WeightLoading(Factor):
         return {READ: "--load-mode none, or --no-mmap in older versions", LOCKED: "--mlock"}.get(level, "")
 
 
-FACTORS = (CacheType(), WeightLoading())
+class Repacking(Factor):
+    """on: weights of some types are reordered for the kernels of this CPU when they are loaded, into memory of the
+    process; off: they stay in the layout of the file, whose pages they are, which weights=aliased needs.
+    """
+
+    name = "llama.repack"
+    summary = "whether weights are reordered for the CPU's kernels when they are loaded"
+    plain = "on"
+    levels = ("on", "off")
+    acts_on = ActsOn.ENGINE
+    may_move = "the kernels; memory held; the time to load; where the weights are in memory"
+
+    def remedy(self, level: str) -> str:
+        """The options of llama.cpp's own tools."""
+        return "--no-repack" if level == "off" else ""
+
+
+class MicroBatch(Factor):
+    """How many tokens of a prompt are processed together: each micro-batch reads all weights once, so that a prompt of
+    128 tokens reads them twice by 64. Decoding a token is not changed.
+    """
+
+    name = "llama.micro-batch"
+    summary = "tokens of a prompt that are processed together"
+    plain = "whole"
+    levels = ("whole", "64", "512")
+    acts_on = ActsOn.ENGINE
+    may_move = "bytes of weights read for a prompt; the shapes of products; memory of activations"
+
+    def accepts(self, level: str) -> bool:
+        """Any number of tokens above zero."""
+        return level == self.plain or (level.isdecimal() and level.isascii() and int(level[:7]) > 0 and len(level) <= 6)
+
+    def remedy(self, level: str) -> str:
+        """The option of llama.cpp's own tools."""
+        return "" if level == self.plain else f"-ub {level}"
+
+
+FACTORS = (CacheType(), WeightLoading(), Repacking(), MicroBatch())

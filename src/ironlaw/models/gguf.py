@@ -82,29 +82,37 @@ class Gguf:
         """The number of tokens of its vocabulary."""
         return self.of_architecture("vocab_size") or self.lists.get("tokenizer.ggml.tokens")
 
-    def bytes_by_type(self) -> dict[str, int]:
-        """The bytes of its weights that decoding one token reads, by type of number.
+    @property
+    def output(self) -> Tensor | None:
+        """The matrix that makes the logits: the embedding where the file has no other."""
+        named = {tensor.name: tensor for tensor in self.tensors}
+        return named.get(_OUTPUT, named.get(_EMBEDDING))
 
-        Every tensor once, but of the embedding one row, unless it is the output's matrix as well (where the file has no
-        other).
+    def bytes_by_type(self, micro_batches: int = 1) -> dict[str, int]:
+        """The bytes of its weights that tokens read which are processed in as many parts, by type of number.
+
+        Every tensor once for each part, but of the embedding one row, unless it is the output's matrix as well, and the
+        output's matrix for the last part alone.
         """
-        has_output = any(tensor.name == _OUTPUT for tensor in self.tensors)
         found: dict[str, int] = {}
         for tensor in self.tensors:
-            is_looked_up = tensor.name == _EMBEDDING and has_output
+            is_looked_up = tensor.name == _EMBEDDING and tensor is not self.output
             size = tensor.bytes // max(1, tensor.sizes[-1]) if is_looked_up else tensor.bytes
-            found[tensor.type] = found.get(tensor.type, 0) + size
+            times = 1 if tensor is self.output else micro_batches
+            found[tensor.type] = found.get(tensor.type, 0) + times * size
         return found
 
-    @property
-    def macs_per_token(self) -> int:
-        """Products of one token with the weights: an element each of the matrices, but of the embedding a row is read.
+    def macs_per_token(self, tokens: int = 1) -> float:
+        """Products of a token with the weights, of `tokens` processed together: an element each of the matrices, but
+        of the embedding a row is read, and the output's matrix is multiplied with the last token alone.
 
         Without those of attention, which grow with the depth.
         """
-        has_output = any(tensor.name == _OUTPUT for tensor in self.tensors)
-        matrices = [tensor for tensor in self.tensors if len(tensor.sizes) > 1]
-        return sum(math.prod(one.sizes) for one in matrices if one.name != _EMBEDDING or not has_output)
+        inner = [
+            tensor for tensor in self.tensors if len(tensor.sizes) > 1 and tensor.name not in (_EMBEDDING, _OUTPUT)
+        ]
+        last = math.prod(self.output.sizes) if self.output is not None else 0
+        return sum(math.prod(one.sizes) for one in inner) + last / tokens
 
     @property
     def has_experts(self) -> bool:

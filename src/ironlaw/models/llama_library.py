@@ -1,8 +1,7 @@
 """llama.cpp's C interface, in the shared library that an installed Python package brings along.
 
 Its exported functions are called directly, from whichever package is installed: with given tokens, rewound states and
-no server in between. Of the two structures whose layout depends on the version, only what can be checked is used: a
-default has to be where it is expected, and what was set is read back.
+no server in between.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import ctypes
 import functools
 import importlib.util
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,36 +17,32 @@ from typing import Any
 
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import Maybe, Missing
+from ironlaw.models.llama_parameters import (
+    FIRST,
+    FLAGS,
+    LOCKED,
+    MAPPED,
+    NO_PERF,
+    READ,
+    ROOM,
+    keep_layout,
+    set_cache_type,
+    set_load,
+    unknown_layout,
+)
 
 # Packages that bring the library, the one with the steadier interface first, and where it lies in each.
 PACKAGES = {"llama_cpp": ("lib/libllama.so",), "xllamacpp": ("xllamacpp*.so",)}
-# Larger than either structure of parameters has ever been; the library reads as much of it as it knows.
-_ROOM = 1024
-# What llama_context_params begins with, by default: tokens of context, of a batch and of a micro-batch, sequences.
-_FIRST = (512, 2048, 512, 1)
-# Of the flags in it, by default: embeddings off, KQV offloaded, timings off, operators offloaded, SWA full, KV apart.
-_FLAGS, _NO_PERF = b"\0\1\1\1\1\0", 2
 _ERROR_LEVEL, _CONTINUED = 4, 5  # ggml_log_level
 _MOST_LINES = 200
 _BUFFER = re.compile(rb"(\w+) model buffer size = +([\d.]+) MiB")
 _CACHE = re.compile(rb"K \((\w+)\): .*V \((\w+)\): ")
-# How weights come into memory.
-MAPPED, READ, LOCKED = "mapped", "read", "locked"
-# ggml_type by the names that llama.cpp's tools take, where its context names types of keys and values.
-CACHE_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "bf16": 30}
-# In llama_context_params: two null pointers, both types as float16, two null pointers.
-_CACHE_AT, _CACHE_DEFAULT = 16, b"\0" * 16 + struct.pack("<2I", 1, 1) + b"\0" * 16
-# In llama_model_params: layers on a GPU, how they are split, then llama_load_mode (automatic, or mapped).
-_LOAD_AT, _BEFORE_LOAD, _LOAD_DEFAULTS = 24, struct.pack("<2i", -1, 1), (-1, 1)
-_LOADS = {READ: 0, LOCKED: 3}
-# Older ones have flags instead: vocabulary alone, mapped, in some direct, locked, checked, repacked.
-_SWITCHES_AT, _SWITCHES = 64, (b"\0\1\0\0\1", b"\0\1\0\0\0\1")
 
 
 class _Params(ctypes.Structure):
     """A structure of parameters whose layout is the library's own."""
 
-    _fields_ = (("words", ctypes.c_uint64 * (_ROOM // 8)),)
+    _fields_ = (("words", ctypes.c_uint64 * (ROOM // 8)),)
 
 
 class _Batch(ctypes.Structure):
@@ -133,6 +127,7 @@ class Library:
         self.threads = call("llama_n_threads", number, pointer)
         self.context_size = call("llama_n_ctx", ctypes.c_uint32, pointer)
         self.batch_size = call("llama_n_batch", ctypes.c_uint32, pointer)
+        self.micro_batch_size = call("llama_n_ubatch", ctypes.c_uint32, pointer)
         self.one_batch = call("llama_batch_get_one", _Batch, pointer, number)
         self.decode = call("llama_decode", number, pointer, _Batch)
         self.synchronize = call("llama_synchronize", None, pointer)
@@ -194,6 +189,8 @@ class ContextSize:
     threads: int
     cache_type: str = "f16"
     load: str = MAPPED
+    is_repacked: bool = True
+    micro_batch: int = 0  # tokens that are processed together; 0: the whole batch
 
 
 class Context:
@@ -204,6 +201,8 @@ class Context:
         library.said()
         library.buffers.clear()
         params = library.model_defaults()
+        if not size.is_repacked:
+            keep_layout(params, library.path.name)
         if size.load != MAPPED:
             set_load(params, size.load, library.path.name)
         self.model = library.load_model(path.encode(), params)
@@ -221,17 +220,18 @@ class Context:
     def _open(self, size: ContextSize) -> tuple[Any, bool]:
         """A context on the model, and whether it keeps its own timings."""
         library, params = self._library, self._library.context_defaults()
-        words = (ctypes.c_uint32 * len(_FIRST)).from_buffer(params)
-        if tuple(words) != _FIRST:
-            raise _unknown_layout(library.path.name)
+        words = (ctypes.c_uint32 * len(FIRST)).from_buffer(params)
+        if tuple(words) != FIRST:
+            raise unknown_layout(library.path.name)
         library.cached = None
         if size.cache_type != "f16":
             set_cache_type(params, size.cache_type, library.path.name)
-        words[0], words[1], words[2] = size.tokens, max(size.batch, 1), max(size.batch, 1)
+        words[0], words[1] = size.tokens, max(size.batch, 1)
+        words[2] = min(size.micro_batch, words[1]) or words[1]
         raw = bytes(params)
-        has_timings = raw.count(_FLAGS) == 1
+        has_timings = raw.count(FLAGS) == 1
         if has_timings:
-            ctypes.memset(ctypes.addressof(params) + raw.index(_FLAGS) + _NO_PERF, 0, 1)
+            ctypes.memset(ctypes.addressof(params) + raw.index(FLAGS) + NO_PERF, 0, 1)
         handle = library.new_context(self.model, params)
         if not handle:
             raise ArmFailed(_failed("llama.cpp makes no context", library.said()), hint=_LESS_CONTEXT)
@@ -310,6 +310,10 @@ class Context:
         """The number of threads it computes with."""
         return int(self._library.threads(self.handle))
 
+    def micro_batch(self) -> int:
+        """The number of tokens that it processes together."""
+        return int(self._library.micro_batch_size(self.handle))
+
     def own_ns(self) -> tuple[float, int]:
         """The time in ns by its own clock since the last reset, and the number of tokens processed in it."""
         taken = self._library.timings(self.handle)
@@ -327,42 +331,6 @@ class Context:
 
 _OTHER_FILE = "check that llama.cpp knows this architecture and type, and that the file is whole"
 _LESS_CONTEXT = "name fewer tokens in its phase, or give it more memory"
-
-
-def _unknown_layout(name: str) -> ArmFailed:
-    return ArmFailed(
-        f"{name} lays out its parameters in a way that is not known", hint="install another version of its package"
-    )
-
-
-def set_cache_type(params: ctypes.Structure, level: str, name: str) -> None:
-    """Set both types of keys and values, where their defaults are found in the parameters of a context.
-
-    Raises:
-        ArmFailed: they are not, or in several places.
-    """
-    raw = bytes(params)
-    if raw.count(_CACHE_DEFAULT) != 1:
-        raise _unknown_layout(name)
-    at = raw.index(_CACHE_DEFAULT) + _CACHE_AT
-    ctypes.memmove(ctypes.addressof(params) + at, struct.pack("<2I", CACHE_TYPES[level], CACHE_TYPES[level]), 8)
-
-
-def set_load(params: ctypes.Structure, level: str, name: str) -> None:
-    """Set how weights come into memory in the parameters of a model, by its mode or, in older versions, by flags.
-
-    Raises:
-        ArmFailed: neither is where it is known to be.
-    """
-    raw, start = bytes(params), ctypes.addressof(params)
-    if raw[_LOAD_AT - 8 : _LOAD_AT] == _BEFORE_LOAD and struct.unpack_from("<i", raw, _LOAD_AT)[0] in _LOAD_DEFAULTS:
-        ctypes.memmove(start + _LOAD_AT, struct.pack("<i", _LOADS[level]), 4)
-        return
-    flags = next((one for one in _SWITCHES if raw[_SWITCHES_AT:].startswith(one)), None)
-    if flags is None:
-        raise _unknown_layout(name)
-    ctypes.memset(start + _SWITCHES_AT + 1, int(level == LOCKED), 1)
-    ctypes.memset(start + _SWITCHES_AT + len(flags) - 3, int(level == LOCKED), 1)
 
 
 def _loaded(buffers: dict[str, float], level: str) -> str:

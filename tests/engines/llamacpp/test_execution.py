@@ -124,6 +124,15 @@ def test_a_phase_longer_than_the_models_context_is_refused(tmp_path: Path) -> No
     assert "needs a context of 65 tokens, and the file's is 64" in error.message
 
 
+def test_a_phase_longer_than_the_context_is_refused_where_another_phase_of_the_file_was_prepared(
+    tmp_path: Path,
+) -> None:
+    model = open_model(str(gguf_file(tmp_path / "small.gguf", Made(context=64))))
+    prepared = execution.prepare(Variant.parse("given@llamacpp+phase=decode:8"), model, tmp_path / "made")
+    with pytest.raises(ArmFailed, match="needs a context of 65 tokens"):
+        execution.load(Variant.parse("given@llamacpp+phase=decode:64"), prepared, model)
+
+
 def test_an_architecture_that_the_library_does_not_know_is_named(tmp_path: Path) -> None:
     error = failing(tmp_path, "given@llamacpp+phase=prefill:8", Made(architecture="no-such-one"))
     assert "no-such-one" in error.message
@@ -204,6 +213,51 @@ def test_weights_are_read_or_locked_as_the_process_shows(tmp_path: Path, level: 
 def test_weights_that_are_read_cannot_be_aliased(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="memory of their own"):
         loaded(tmp_path, "decode:8+llama.load=read+weights=aliased")
+
+
+def test_repacked_weights_can_be_aliased_once_they_keep_the_layout_of_the_file(tmp_path: Path) -> None:
+    made = Made(kind="Q4_0", width=256, hidden=512)
+    packed = loaded(tmp_path, "decode:8", made)
+    if not packed.work()["repacked_bytes"]:
+        pytest.skip("this library repacks no Q4_0 on this CPU")
+    assert packed.work()["aliasable_bytes"] == 0
+    with pytest.raises(ArmFailed, match="CPU_REPACK") as caught:
+        loaded(tmp_path, "decode:8+weights=aliased", made)
+    assert caught.value.hint == "add llama.repack=off to this arm"
+    kept = loaded(tmp_path, "decode:8+llama.repack=off+weights=aliased", made)
+    assert kept.applied["llama.repack"] == "no weights are repacked"
+    assert kept.applied["weights"].startswith("0.6 MB of weights over ")
+    assert kept.work()["repacked_bytes"] == 0
+    one(kept)
+
+
+def test_repacking_is_a_switch_of_prepacking_where_weights_are_repacked() -> None:
+    from ironlaw.arm import Arm
+    from ironlaw.causes.prepacking import CAUSE
+    from ironlaw.observed import Observed
+
+    (switch,) = (switch for switch in CAUSE.switches if switch.factor == "llama.repack")
+    for repacked in (1e6, 0.0):
+        arm = Arm.of("given@llamacpp+phase=decode:8")
+        census = {"repacked_bytes": repacked}
+        found = Observed(arm=arm, wall_ns=1e7, page_faults=0.0, checks={}, census=census, cpus=1)
+        assert CAUSE.suits(switch, found) is bool(repacked)
+
+
+def test_a_prompt_in_micro_batches_reads_its_weights_as_often_and_answers_the_same(tmp_path: Path) -> None:
+    import numpy
+
+    whole = loaded(tmp_path, "prefill:32")
+    parts = loaded(tmp_path, "prefill:32+llama.micro-batch=12")
+    assert parts.applied["llama.micro-batch"] == "12 tokens together"
+    output = 258 * 64 * 4  # one matrix, for the last token alone
+    once, often = (program.work()["weight_bytes"] for program in (whole, parts))
+    assert is_known(once)
+    assert often == 3 * (once - output) + output
+    tokens = whole.inputs[0][0][:30]
+    first, second = (numpy.asarray(program.compared(tokens)) for program in (whole, parts))
+    assert float(numpy.abs(first - second).max()) < 1e-2 * float(numpy.abs(first).max())
+    one(parts)
 
 
 def test_an_arm_with_cold_pages_has_a_file_of_its_own(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from tests.language_models import Made, gguf_file
 
 # 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
 _BEYOND: dict[str, Any] = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
+# 94 million: 189 MB in float16, of which a prompt uses each weight 64 times.
+_PROMPTED: dict[str, Any] = {**_BEYOND, "layers": 2}
 # 6 million: 12 MB in float16, inside last-level caches of 32 MB and beyond level 2.
 _INSIDE: dict[str, Any] = {"width": 512, "heads": 8, "hidden": 1408, "layers": 2}
 # 0.1 million: 0.44 MB in float32, less than half of a level-2 cache of 1 MiB.
@@ -28,6 +30,16 @@ def beyond_in_16(to: Path) -> None:
 def beyond_in_8(to: Path) -> None:
     """The same products in Q8_0: 27 % of the bytes."""
     gguf_file(to, Made(kind="Q8_0", **_BEYOND))
+
+
+def prompted_in_16(to: Path) -> None:
+    """A decoder beyond the last-level cache for a prompt, in float16."""
+    gguf_file(to, Made(kind="F16", **_PROMPTED))
+
+
+def prompted_in_8(to: Path) -> None:
+    """The same products in Q8_0: 53 % of the bytes."""
+    gguf_file(to, Made(kind="Q8_0", **_PROMPTED))
 
 
 def inside_in_16(to: Path) -> None:

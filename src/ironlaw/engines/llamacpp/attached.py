@@ -1,10 +1,13 @@
-"""Results of llama-bench: JSON, JSON lines, and the table that it prints."""
+"""Results of llama-bench, in each form that its -o writes: JSON, JSON lines, CSV, SQL, and the table that it prints."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -12,13 +15,20 @@ from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.json_text import Element, JsonText, typed
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.phase import Phase
 
 _TABLE = re.compile(r"^\s*\|\s*model\s*\|.*\|\s*t/s\s*\|", re.MULTILINE)
+_CSV = re.compile(r"^\w+(?:,\w+)*,avg_ns(?:,\w+)*\r?$", re.MULTILINE)
+_SQL = re.compile(
+    r"^INSERT INTO (?:llama_bench|test) \((?P<names>[\w, ]*\bavg_ns\b[\w, ]*)\) VALUES \((?P<values>.*)\);",
+    re.MULTILINE,
+)
 _RATE = re.compile(r"^(\d+(?:\.\d+)?)(?:\s*±\s*(\d+(?:\.\d+)?))?$")
 _TEST = re.compile(r"(pp|tg)\s*(\d{1,9})")
 _DEPTH = re.compile(r"@\s*d(\d{1,9})")
+_LONGEST_NS = 1e17
 _LACKS = (
     Lack(
         what="operators and kernels",
@@ -44,15 +54,50 @@ class _Row(msgspec.Struct):
 
 
 def _recognises(head: str) -> bool:
-    return ('"avg_ns"' in head and '"n_gen"' in head) or _TABLE.search(head) is not None
+    return _reader(head) is not None
+
+
+def _reader(head: str) -> Callable[[AttachedText], Iterable[Attachment]] | None:
+    """What reads a file that begins like this."""
+    if '"avg_ns"' in head and '"n_gen"' in head:
+        return _of_array if head.lstrip().startswith("[") else _of_lines
+    forms = ((_TABLE, _of_table), (_CSV, _of_csv), (_SQL, _of_sql))
+    return next((read for form, read in forms if (found := form.search(head)) and _is_whole(found)), None)
+
+
+def _is_whole(found: re.Match[str]) -> bool:
+    """Whether the columns of a table by numbers are those of llama-bench."""
+    return "t/s" in found[0] or "n_gen" in found[0]
 
 
 def _read(text: AttachedText) -> tuple[Attachment, ...]:
-    if _TABLE.search(text.head) and '"avg_ns"' not in text.head:
-        return tuple(_of_table(text))
-    if text.head.lstrip().startswith("["):
-        return tuple(_of_row(element, text) for element in JsonText(text).elements(""))
-    return tuple(_of_line(number, line, text) for number, line in text.lines() if line.strip())
+    reader = _reader(text.head)
+    return tuple(reader(text)) if reader else ()
+
+
+def _of_array(text: AttachedText) -> Iterator[Attachment]:
+    return (_of_row(element, text) for element in JsonText(text).elements(""))
+
+
+def _of_lines(text: AttachedText) -> Iterator[Attachment]:
+    return (_of_line(number, line, text) for number, line in text.lines() if line.strip())
+
+
+def _of_csv(text: AttachedText) -> Iterator[Attachment]:
+    names: list[str] = []
+    for number, line in text.lines():
+        if _CSV.match(line):
+            names = line.split(",")
+        elif names and line.strip():
+            yield _of_values(names, next(csv.reader([line])), _RowText(number, line, text))
+
+
+def _of_sql(text: AttachedText) -> Iterator[Attachment]:
+    """Values are between quotes, and llama-bench escapes none that a value has."""
+    for number, line in text.lines():
+        if found := _SQL.match(line):
+            values = found["values"].strip().removeprefix("'").removesuffix("'").split("', '")
+            yield _of_values(found["names"].split(", "), values, _RowText(number, line, text))
 
 
 def _of_line(number: int, line: str, text: AttachedText) -> Attachment:
@@ -65,13 +110,53 @@ def _of_line(number: int, line: str, text: AttachedText) -> Attachment:
     return _of_row(Element(value, number, len(line) - len(line.lstrip()) + 1, line), text)
 
 
+@dataclass(frozen=True, slots=True)
+class _RowText:
+    """A line of a file."""
+
+    number: int
+    line: str
+    text: AttachedText
+
+    def refused(self, value: str, why: str) -> BadInput:
+        """The error of a value in it."""
+        return self.text.refused(self.number, max(0, self.line.rfind(value)) + 1, why)
+
+
+def _of_values(names: list[str], values: list[str], place: _RowText) -> Attachment:
+    """A row of CSV or SQL: neither holds the single repeats, nor their number."""
+    if len(values) != len(names):
+        raise place.refused("", f"{len(values)} values for {len(names)} columns")
+    cells = dict(zip(names, values, strict=True))
+    try:
+        row = msgspec.convert(cells, _Row, strict=False)
+    except msgspec.ValidationError as error:
+        raise place.refused(cells.get(_named(error), ""), f"not as this format has it: {error}") from None
+    if not 1 < row.avg_ns < _LONGEST_NS or not 0 <= row.stddev_ns < _LONGEST_NS:
+        raise place.refused(cells["avg_ns"], f"a time is none: {row.avg_ns:g} ± {row.stddev_ns:g} ns")
+    times = RepeatTimes(
+        mean_ns=row.avg_ns, error=row.stddev_ns / row.avg_ns, count=Missing("CSV and SQL do not report the repeats")
+    )
+    return _of_test(row, times, row.avg_ns)
+
+
+def _named(error: msgspec.ValidationError) -> str:
+    """The column that an error is about."""
+    return str(error).rpartition("$.")[2].rstrip("`")
+
+
 def _of_row(element: Element, text: AttachedText) -> Attachment:
     row = typed(element, _Row, text)
     each = row.samples_ns or [row.avg_ns]
     for index, ns in enumerate(each):
-        if not 1 < ns < 1e17:
+        if not 1 < ns < _LONGEST_NS:
             where = element.place("samples_ns", index) if row.samples_ns else element.place("avg_ns")
             raise text.refused(*where, f"a time is none: {ns:g} ns")
+    times = RepeatTimes(each_ns=tuple(each)) if row.samples_ns else RepeatTimes(mean_ns=row.avg_ns)
+    return _of_test(row, times, math.fsum(each) / len(each))
+
+
+def _of_test(row: _Row, times: RepeatTimes, mean_ns: float) -> Attachment:
     names = [f"pp{row.n_prompt}" if row.n_prompt else "", f"tg{row.n_gen}" if row.n_gen else ""]
     depth = f" @ d{row.n_depth}" if row.n_depth else ""
     stated = {
@@ -87,9 +172,9 @@ def _of_row(element: Element, text: AttachedText) -> Attachment:
         label="+".join(filter(None, names)) + depth or "test",
         variant=row.model_filename.rpartition("/")[2] or row.model_type,
         phase=_phase(row.n_prompt, row.n_gen, row.n_depth),
-        times=RepeatTimes(each_ns=tuple(each)) if row.samples_ns else RepeatTimes(mean_ns=row.avg_ns),
+        times=times,
         stated={name: value for name, value in stated.items() if value},
-        notes=_rate(row.n_prompt + row.n_gen, math.fsum(each) / len(each)),
+        notes=_rate(row.n_prompt + row.n_gen, mean_ns),
         lacks=_LACKS,
     )
 

@@ -11,8 +11,8 @@ DECLARATION = Declaration(
     offers={"given": Offer()},
     loads=("numpy",),
     one_of=("llama_cpp", "xllamacpp"),
-    tools_hint="build it for this CPU: CMAKE_ARGS=-DGGML_NATIVE=ON pip install --no-binary :all: llama-cpp-python",
-    options=("phase", "weights", "llama.cache-type", "llama.load"),
+    tools_hint="build it for this CPU: CMAKE_ARGS=-DGGML_NATIVE=ON pip install llama-cpp-python",
+    options=("phase", "weights", "llama.cache-type", "llama.load", "llama.repack", "llama.micro-batch"),
     files=(".gguf",),
     phases=("prefill:128", "decode:32"),
 )

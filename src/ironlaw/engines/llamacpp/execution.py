@@ -36,7 +36,8 @@ BOUNDARY = {
 }
 _FILE = "prepared.gguf"
 _OWN_CLOCK_FOR = 4  # inferences that the library's own clock is compared over
-CACHE_TYPE, LOAD, PAGE_CACHE = "llama.cache-type", "llama.load", "page-cache"
+CACHE_TYPE, LOAD, REPACK, PAGE_CACHE = "llama.cache-type", "llama.load", "llama.repack", "page-cache"
+MICRO_BATCH = "llama.micro-batch"
 
 
 def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int = 1) -> PreparedModel:
@@ -104,7 +105,15 @@ class _Sequence:
         tokens = max(phase.depth + phase.processed, WINDOW)
         batch = max(phase.processed, min(WINDOW, tokens))
         size = ContextSize(
-            tokens=tokens, batch=batch, threads=threads, cache_type=self.cache_type, load=variant.level(LOAD)
+            tokens=tokens,
+            batch=batch,
+            threads=threads,
+            cache_type=self.cache_type,
+            load=variant.level(LOAD),
+            is_repacked=variant.level(REPACK) == FACTORS[REPACK].plain,
+            micro_batch=0
+            if variant.level(MICRO_BATCH) == FACTORS[MICRO_BATCH].plain
+            else int(variant.level(MICRO_BATCH)),
         )
         self.context = Context(str(path), size)
         self._behind: Any = None  # the tokens in the cache, behind which one is decoded
@@ -170,14 +179,18 @@ class _Sequence:
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """A context on the file, in the state that its phase begins with."""
     refuse_idle(variant)
-    phase = _phase(variant)
+    phase, header = _phase(variant), read_gguf(prepared.path)
+    _refuse_short_context(phase, header)  # arms that differ in their phase alone are prepared once
     sequence = _Sequence(Path(prepared.path), phase, variant, threads)
-    header = read_gguf(prepared.path)
     applied = {"phase": f"{phase}, {sequence.context.threads()} threads"}
     if variant.level(CACHE_TYPE) != FACTORS[CACHE_TYPE].plain and sequence.context.cached is not None:
         applied[CACHE_TYPE] = "keys in {}, values in {}".format(*sequence.context.cached)
     if variant.level(LOAD) != FACTORS[LOAD].plain:
         applied[LOAD] = sequence.context.loaded
+    if variant.level(MICRO_BATCH) != FACTORS[MICRO_BATCH].plain:
+        applied[MICRO_BATCH] = f"{sequence.context.micro_batch()} tokens together"
+    if variant.level(REPACK) != FACTORS[REPACK].plain:
+        applied[REPACK] = _as_in_the_file(sequence)
     if variant.level("weights") != FACTORS["weights"].plain:
         applied["weights"] = _aliased(variant.level("weights"), sequence, prepared, header)
     return Program(
@@ -194,13 +207,24 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     )
 
 
+def _as_in_the_file(sequence: _Sequence) -> str:
+    if repacked := _repacked_mib(sequence):
+        raise ArmFailed(f"llama.cpp repacks {repacked:.0f} MiB of weights", hint="leave llama.repack= out for this arm")
+    return "no weights are repacked"
+
+
+def _repacked_mib(sequence: _Sequence) -> float:
+    """The weights that were reordered for the kernels of this CPU."""
+    return sum(size for kind, size in sequence.context.buffers.items() if "REPACK" in kind)
+
+
 def _aliased(level: str, sequence: _Sequence, prepared: PreparedModel, header: Gguf) -> str:
     if level != "aliased":
         raise ArmFailed("the weights of a file are mapped as it is", hint="leave weights= out for this arm")
     if own := _own_memory(sequence):
         raise ArmFailed(
-            f"its weights are repacked into memory of their own ({', '.join(own)}), which cannot be aliased",
-            hint="leave weights= out for this arm",
+            f"its weights are in memory of their own ({', '.join(own)}), which cannot be aliased",
+            hint="leave weights= out for this arm" if not _repacked_mib(sequence) else f"add {REPACK}=off to this arm",
         )
     return aliasing.alias(Path(prepared.path), header)
 
@@ -232,10 +256,11 @@ def _work(sequence: _Sequence, header: Gguf) -> dict[str, Maybe[float]]:
     if header.has_experts:
         work["weight_bytes"] = work["macs_per_token"] = Missing("a router chooses which of its weights are read")
     else:
-        by_type = header.bytes_by_type()
+        by_type = header.bytes_by_type(-(-phase.processed // sequence.context.micro_batch()))
         work["weight_bytes"] = float(sum(by_type.values()))
-        work["macs_per_token"] = float(header.macs_per_token)
+        work["macs_per_token"] = header.macs_per_token(phase.processed)
         work |= {f"weight_bytes_{name}": float(size) for name, size in by_type.items()}
+    work["repacked_bytes"] = _repacked_mib(sequence) * 2**20
     kept = header.keys_and_values()
     work["cache_bytes"] = (
         Missing("the file does not say how large its keys and values are")
