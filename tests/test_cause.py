@@ -74,3 +74,15 @@ def test_the_share_of_time_in_its_code_is_consistent_with_a_cause_from_the_least
 ) -> None:
     spent = {Category.REORDER: copying, Category.QUANTIZE: 0.1, Category.MATRIX: 0.5}
     assert cause.consistent(replace(observed(), spent=spent), Missing("unknown")) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "wall_ns", "is_in_both"), [(0.14, 0.9e7, True), (0.14, 0.7e7, False), (0.0, 1e7, False)]
+)
+def test_a_cause_is_in_both_arms_where_the_faster_one_spends_as_much_time_in_its_code(
+    share: float, wall_ns: float, is_in_both: bool
+) -> None:
+    slower = replace(observed(), spent={Category.REORDER: 0.14})
+    faster = replace(observed(), wall_ns=wall_ns, spent={Category.REORDER: share})
+    assert Rare().is_in_both(slower, faster) is is_in_both
+    assert not Rare().is_in_both(observed(), faster)

@@ -25,6 +25,9 @@ from ironlaw.observed import Observed
 
 # Relative difference below which two arms have equally much of a cause: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05
+# Of the time that the slower arm spends in a cause's code, from which on the faster one spends as much there: both are
+# known by a few hundred samples.
+_AS_MUCH = 0.8
 _SMALL_SHARE = 0.1  # of the time: percentages below are given with one decimal
 
 
@@ -155,6 +158,11 @@ class Cause:
             return ""
         digits = 1 if self.least_share < _SMALL_SHARE else 0
         return f"{arm.arm.name} {self.does} for {100 * share:.{digits}f} % of its time"
+
+    def is_in_both(self, slower: Observed, faster: Observed) -> bool:
+        """Whether the faster arm spends as much time in the cause's code, so that the two do not differ by it."""
+        times = [arm.wall_ns * arm.share_of(*self.located_in) for arm in (slower, faster)]
+        return times[0] > 0 and times[1] >= _AS_MUCH * times[0]
 
     def consistent_beside(self, slower: Observed, faster: Observed) -> str:
         """The readings of the slower arm beside those of the faster one that are consistent with the cause; empty if

@@ -18,6 +18,10 @@ def _as_they_are(*arguments: Any) -> tuple[Any, ...]:
     return arguments
 
 
+# What a census calls the operators whose int8 kernels answer otherwise than float kernels of the same quantized model.
+FAULTY = "faulty_operators"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorCensus:
     """Counts of what one inference executed, under the names of measure/census.py, with the names of some of the

@@ -16,6 +16,7 @@ from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
 from ironlaw.measure.warm_up import WarmUp
 from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.point import Point
 from ironlaw.program import PreparedModel
 from ironlaw.recording import Recording, assemble
 from ironlaw.running.advice import advise, advise_by
@@ -182,6 +183,34 @@ def test_a_damaged_file_that_is_all_there_is_stops_the_run() -> None:
     what = Plan(model="scripted", arms=(own, own.again()), schedule=Schedule(replicates=2, rounds=3, inferences=30))
     with pytest.raises(BadInput, match=r"bad\.onnx is damaged"):
         run(what, _OneDamaged(SCRIPT))
+
+
+class _OnePointBad(ScriptedStage):
+    """No model can be made at batch 16."""
+
+    def prepare(self, arms: tuple[Arm, ...]):  # type: ignore[no-untyped-def]  # a generator of facts
+        for arm in arms:
+            if arm.point.batch(1) == 16:
+                yield Failure(arm=arm.name, replicate=-1, stage="input", reason="a batch changes nothing", hint="y")
+            else:
+                yield from super().prepare((arm,))
+
+
+def varied(*batches: int) -> Plan:
+    points = [Point(settings=(("batch", str(batch)),)) for batch in batches]
+    arms = tuple(Arm.of(name).at(point) for point in points for name in ("fp32", "int8"))
+    return Plan(model="scripted", arms=arms, schedule=Schedule(replicates=2, rounds=3, inferences=30))
+
+
+def test_a_point_that_cannot_be_made_costs_only_that_point() -> None:
+    arms = {f"{name} batch={batch}": SCRIPT.arms[name] for name in ("fp32", "int8") for batch in (1, 4)}
+    recording = run(varied(1, 4, 16), _OnePointBad(replace(SCRIPT, arms=arms)))
+    assert {reading.arm for reading in recording.readings} == set(arms)
+
+
+def test_a_run_of_which_one_point_is_left_stops_before_it_measures() -> None:
+    with pytest.raises(BadInput, match="a batch changes nothing"):
+        run(varied(1, 16), _OnePointBad(SCRIPT))
 
 
 class NotesStarts(ScriptedStage):

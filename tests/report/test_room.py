@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.concern import Concern
-from ironlaw.explanation import CauseVerdict, Comparison, Explanation, Outcome
+from ironlaw.explanation import CONTRIBUTION, CauseVerdict, Comparison, Explanation, Outcome
 from ironlaw.report.terminal import Verbosity
 from tests.report import explanations
 from tests.report.test_terminal import ALL, flat, text_of
@@ -63,6 +63,17 @@ def test_where_room_is_short_causes_of_other_comparisons_are_named_on_one_line()
     assert said.count("✓ confirmed: Page faults, Weight traffic, Memory layout, Fusion") == 2
     assert "what limits" not in said
     assert "it has 3.7 page faults an inference" in flat(said)
+
+
+def test_a_cause_that_works_against_the_difference_is_named_apart() -> None:
+    whole = with_confirmed_everywhere(remark="")
+    comparisons = [
+        replace(one, causes=(replace(one.causes[0], evidence={CONTRIBUTION: -0.1}), *one.causes[1:]))
+        for one in whole.comparisons
+    ]
+    said = text_of(replace(whole, comparisons=tuple(comparisons)))
+    assert said.count("✓ confirmed: Weight traffic, Memory layout, Fusion") == 2
+    assert said.count("✓ confirmed, against the difference: Page faults") == 2
 
 
 def test_remarks_on_confirmed_causes_are_the_last_to_give_way_and_named() -> None:

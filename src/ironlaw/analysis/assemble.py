@@ -51,6 +51,7 @@ from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import Ceilings, Ending
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
+from ironlaw.program import FAULTY
 from ironlaw.recording import Recording
 from ironlaw.variant import GIVEN, PRECISION
 
@@ -197,7 +198,9 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     concerns += control_doubts(ground.check, any(arm.repeats for arm in plan.arms))
     asked = {arm.name for arm in plan.asked()}
     exact = {arm.name for arm in plan.arms if _is_in_format_of(plan.control, arm)}
-    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=is_trained(recording), exact=exact)
+    faulty = {name: arm.nodes.get(FAULTY, ()) for name, arm in ground.seen.items()}
+    trained = is_trained(recording)
+    concerns += answer_doubts(ground.rows, asked, plan.agreement, trained=trained, exact=exact, faulty=faulty)
     concerns += pool_doubts(recording, turns)
     return [*validity_doubts(recording, ground.seen, partial(cost_of_fault, ground.bench), ground.by_name), *concerns]
 

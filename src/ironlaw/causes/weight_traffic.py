@@ -44,7 +44,7 @@ class WeightTraffic(Cause):
         "`ironlaw run --experiments weight-traffic`: all weights in one small buffer, same arithmetic; 1.049× [1.015,"
         " 1.083] here. In ONNX Runtime (`weights=aliased` of float files) the optimised graph is opened again with its "
         "packed weights in a mapped file, whose pages become the same 256 KiB; of a compiled package, those "
-        "of its constants do"
+        "of its constants do, and in OpenVINO those that are found to hold packed weights"
     )
     counted_in = "bytes of the model"
     switches = (Switch(cause=slug, factor="weights", level="aliased"),)

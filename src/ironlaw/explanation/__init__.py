@@ -33,6 +33,7 @@ NOT_VARIED = Missing("nothing was varied")
 HAS_INTERVAL = Missing("known with its interval")
 # In ln. A smaller difference that was seen once may be no difference, and what are shares of that?
 SHARED_OUT_FROM = 0.01
+CONTRIBUTION = "contribution_ln"  # of evidence: a cause's part of ln(control/changed)
 # Names of evidence about weights that need not be read: what they weigh, what reading them takes at most.
 SAVED_BYTES = "bytes of weights saved"
 SAVED_NS = "ns to stream them at the measured bandwidth"

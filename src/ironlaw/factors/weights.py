@@ -14,26 +14,43 @@ from ironlaw.program import Program
 
 # Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
 FRAME_BYTES = 256 << 10
+_ALIASED, _MAPPED = "aliased", "mapped"
+_PAGE_KIB = mmap.PAGESIZE >> 10
 ALIASABLE = "aliasable_bytes"  # what a census calls the weights that an engine itself can alias
 _KEPT: list[Any] = []
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
 
+def frame_bytes(level: str) -> int | None:
+    """The physical memory that weights share at a level; None where each has its own."""
+    name, _, kib = level.partition(":")
+    if name != _ALIASED:
+        return None
+    return int(kib) << 10 if kib else FRAME_BYTES
+
+
 class Weights(Factor):
-    """aliased: all weights share the same 256 KiB of physical memory; mapped: each has its own, in the same kind of
-    mapping.
+    """aliased: all weights share the same 256 KiB of physical memory, or as many as follow: aliased:16; mapped: each
+    has its own, in the same kind of mapping.
 
     Caches hold physical lines, so aliased weights stay in the level-2 cache whatever their size, while every
-    instruction, address stride and TLB entry stays the same. mapped separates the effect of small pages from that of
-    traffic.
+    instruction, address stride and TLB entry stays the same; 16 KiB stay in the level-1 cache. mapped separates the
+    effect of small pages from that of traffic.
     """
 
     name = "weights"
     summary = "physical memory behind the weights"
     plain = "own"
-    levels = ("own", "mapped", "aliased")
+    levels = ("own", _MAPPED, _ALIASED, f"{_ALIASED}:KIB")
     acts_on = ActsOn.MODULE  # or of an engine that reads the level
-    may_move = "the answers (weights repeat every 256 KiB); pages of 4 KiB instead of huge ones (see weights=mapped)"
+    may_move = "the answers (weights repeat in each frame); pages of 4 KiB instead of huge ones (see weights=mapped)"
+
+    def accepts(self, level: str) -> bool:
+        """Accept frames of whole pages, of at least one."""
+        name, _, kib = level.partition(":")
+        if not kib:
+            return level in (self.plain, _MAPPED, _ALIASED)
+        return name == _ALIASED and kib.isdecimal() and int(kib) > 0 and int(kib) % _PAGE_KIB == 0
 
     def change(self, level: str, program: Program) -> Program:
         """Move every floating-point weight into the mapping."""
@@ -46,7 +63,7 @@ class Weights(Factor):
                 hint="leave weights= out for int8 arms",
             )
         total = sum(_padded(tensor.numel() * tensor.element_size()) for tensor in tensors)
-        address = _map(total, aliased=level == "aliased")
+        address = _map(total, frame_bytes(level))
         for tensor in tensors:
             size = _padded(tensor.numel() * tensor.element_size())
             moved = _view(address, tensor)
@@ -60,7 +77,7 @@ class Weights(Factor):
         """The bytes of weights in the mapping, and the physical memory behind them."""
         tensors = _distinct(program.module)
         total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        behind = min(total, FRAME_BYTES) if level == "aliased" else total
+        behind = min(total, frame_bytes(level) or total)
         return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
 
@@ -83,23 +100,23 @@ def _padded(size: int) -> int:
     return -(-size // 64) * 64
 
 
-def _map(total: int, *, aliased: bool) -> int:
-    """The address of a readable and writable range of `total` bytes; aliased ranges repeat one frame."""
-    length = -(-total // FRAME_BYTES) * FRAME_BYTES
+def _map(total: int, frame: int | None) -> int:
+    """The address of a readable and writable range of `total` bytes, which repeats one frame of that size."""
+    length = -(-total // (frame or FRAME_BYTES)) * (frame or FRAME_BYTES)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
     access = mmap.PROT_READ | mmap.PROT_WRITE
     fd = os.memfd_create("ironlaw-weights")
-    os.ftruncate(fd, FRAME_BYTES if aliased else length)
-    start = libc.mmap(None, length, access, mmap.MAP_SHARED if not aliased else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
-                      -1 if aliased else fd, 0)  # fmt: skip
+    os.ftruncate(fd, frame or length)
+    start = libc.mmap(None, length, access, mmap.MAP_SHARED if not frame else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS,
+                      -1 if frame else fd, 0)  # fmt: skip
     if start in (None, ctypes.c_void_p(-1).value):
         raise ArmFailed(
             f"mmap of {length} bytes failed: {os.strerror(ctypes.get_errno())}", hint="check the free memory"
         )
-    for offset in range(0, length, FRAME_BYTES) if aliased else ():
-        got = libc.mmap(start + offset, FRAME_BYTES, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
+    for offset in range(0, length, frame) if frame else ():
+        got = libc.mmap(start + offset, frame, access, mmap.MAP_SHARED | _MAP_FIXED, fd, 0)
         if got != start + offset:
             raise ArmFailed("the kernel allows no more mappings", hint="sudo sysctl vm.max_map_count=262144")
     return int(start)

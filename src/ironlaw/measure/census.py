@@ -53,7 +53,11 @@ def take_census(program: Program) -> OperatorCensus:
     a fast kernel, by groups (not one for each channel), dilation, or a padding that FBGEMM's depth-wise kernel does not
     take. range_finders: dynamically quantized layers that could be given the range that they look for at each call.
     weight_casts: conversions of a weight or buffer to another number format, weight_cast_bytes: what they make.
-    half_casts: conversions of an activation from 16 to 32 bits, other than of an output.
+    half_casts: conversions of an activation from 16 to 32 bits, other than of an output; of a compiled graph, loops
+    that read numbers of 16 bits.
+
+    faulty_operators: in int8, of an arm that answers otherwise than float kernels do that compute the same quantized
+    model.
 
     graph_breaks: places at which torch.compile left the program's own code to Python, so far.
 

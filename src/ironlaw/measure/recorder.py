@@ -66,6 +66,9 @@ class Advice:
     dimension: Callable[[Situation], Dimension]
 
 
+_FEWEST_POINTS = 2  # between which something can turn
+
+
 @dataclass(slots=True)
 class _Run:
     plan: Plan
@@ -207,9 +210,11 @@ def _prepare(run: _Run, arms: tuple[Arm, ...]) -> None:
 
 
 def _goes_on_without(run: _Run, name: str) -> bool:
-    """Whether the input that failed is one arm's own, or of one point, and an arm with another one is left."""
-    failed = run.plan.arm(name)
-    return any(arm.point != failed.point or failed.factory not in (None, arm.factory) for arm in run.alive())
+    """Whether the input that failed is one arm's own, and another one is left there; or two other points are left."""
+    failed, alive = run.plan.arm(name), run.alive()
+    if any(arm.point == failed.point and failed.factory not in (None, arm.factory) for arm in alive):
+        return True
+    return len({arm.point for arm in alive if arm.point != failed.point}) >= _FEWEST_POINTS
 
 
 def _run_replicates(run: _Run) -> Ending:

@@ -184,7 +184,7 @@ def _comparison(comparison: Comparison, explanation: Explanation) -> dict[str, A
         "split": _split(comparison),
         "counterfactuals": _counterfactuals(comparison),
         "misleading": list(comparison.misleading),
-        "causes": [_cause(verdict) for verdict in comparison.causes],
+        "causes": [_cause(verdict, comparison) for verdict in comparison.causes],
         "unexplained_ln": estimate_value(comparison.unexplained),
         "unexplained_share": estimate_value(comparison.unexplained_share),
         "unexplained_ms": number_value(comparison.unexplained_ns, unit=MILLISECONDS.size),
@@ -245,7 +245,7 @@ def _counterfactuals(comparison: Comparison) -> list[dict[str, Any]]:
     return [{"term": term.value, "time_ms": estimate_value(time, unit=MILLISECONDS.size)} for term, time in times]
 
 
-def _cause(verdict: CauseVerdict) -> dict[str, Any]:
+def _cause(verdict: CauseVerdict, comparison: Comparison) -> dict[str, Any]:
     arms = [verdict.control, verdict.changed]
     return {
         "cause": verdict.cause,
@@ -261,7 +261,7 @@ def _cause(verdict: CauseVerdict) -> dict[str, Any]:
         "saved_ms_interval": interval(verdict.saved_interval_ns),
         "evidence": {name: number_value(value) for name, value in verdict.evidence.items()},
         "reason": verdict.reason or None,
-        "text": cause_sentence(verdict),
+        "text": cause_sentence(verdict, comparison),
     }
 
 

@@ -6,7 +6,17 @@ import math
 
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ITSELF, NOT_RECORDED, OPPOSED, CauseVerdict, Comparison, Design, Difference, Outcome
+from ironlaw.explanation import (
+    CONTRIBUTION,
+    ITSELF,
+    NOT_RECORDED,
+    OPPOSED,
+    CauseVerdict,
+    Comparison,
+    Design,
+    Difference,
+    Outcome,
+)
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
@@ -14,14 +24,16 @@ from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, sentence
 from ironlaw.text import plain
 
 
-def cause_sentence(verdict: CauseVerdict, *, with_remarks: bool = True) -> str:
-    """The verdict on one suspected cause, in sentences; `with_remarks`, also what limits a confirmed one."""
+def cause_sentence(verdict: CauseVerdict, comparison: Comparison, *, with_remarks: bool = True) -> str:
+    """The verdict on one suspected cause of a comparison, in sentences; `with_remarks`, also what limits a confirmed
+    one.
+    """
     title = cause_of(verdict.cause).title
     if verdict.outcome is Outcome.CONSISTENT:
         why = f": {plain(verdict.reason)}" if verdict.reason else ""
         return f"Consistent with {title}{why}. No experiment tested it."
     start = title[:1].upper() + title[1:] + f": {OUTCOME_WORDS[verdict.outcome]}."
-    sentences = [start, _experiment_sentence(verdict)]
+    sentences = [start, _experiment_sentence(verdict, comparison)]
     if verdict.reason and (with_remarks or verdict.outcome is not Outcome.CONFIRMED):
         sentences.append(sentence(verdict.reason))
     return " ".join(sentence for sentence in sentences if sentence)
@@ -57,7 +69,7 @@ def same_experiment_sentence(verdict: CauseVerdict) -> str:
     return f"{title[:1].upper()}{title[1:]}: {OUTCOME_WORDS[verdict.outcome]} by the same experiment."
 
 
-def _experiment_sentence(verdict: CauseVerdict) -> str:
+def _experiment_sentence(verdict: CauseVerdict, comparison: Comparison) -> str:
     if verdict.control is None or verdict.changed is None:
         return ""
     changed, control = plain(verdict.changed), plain(verdict.control)
@@ -66,7 +78,8 @@ def _experiment_sentence(verdict: CauseVerdict) -> str:
         return f"{changed} against {control}: {ended(plain(verdict.effect.reason))}"
     effect = ratio(verdict.effect.through(math.exp))
     if verdict.design is not Design.PAIR:
-        return _contribution_sentence(verdict, effect)
+        word = "grows" if opposes(verdict, comparison) is (verdict.effect.value > 0) else "shrinks"
+        return _contribution_sentence(verdict, effect, word)
     if verdict.outcome is Outcome.CONFIRMED:
         tail = ", as predicted" if verdict.predicts else ""
         return f"{changed} is {effect} {direction} than {control}{tail}."
@@ -75,12 +88,12 @@ def _experiment_sentence(verdict: CauseVerdict) -> str:
     return f"{changed} against {control} measured {effect} {direction}."
 
 
-def _contribution_sentence(verdict: CauseVerdict, effect: str) -> str:
-    """A cause read from more than one pair of arms: what the difference shrinks by without it."""
+def _contribution_sentence(verdict: CauseVerdict, effect: str, word: str) -> str:
+    """A cause read from more than one pair of arms: what the difference shrinks or `grows` by without it."""
     if verdict.design is Design.FACTORIAL:
         return f"By all combinations of the factors that differ, it is worth a factor of {effect}."
     arms = [plain(name) for name in (verdict.changed, verdict.others[1] if verdict.others else None) if name]
-    return f"With the switch on both sides ({' against '.join(arms)}) the difference shrinks by a factor of {effect}."
+    return f"With the switch on both sides ({' against '.join(arms)}) the difference {word} by a factor of {effect}."
 
 
 def effect_text(verdict: CauseVerdict) -> str:
@@ -103,6 +116,14 @@ def decision_text(verdict: CauseVerdict) -> str:
     return plain(
         verdict.decided_by or (verdict.effect.reason if isinstance(verdict.effect, Missing) else verdict.reason)
     )
+
+
+def opposes(verdict: CauseVerdict, comparison: Comparison) -> bool:
+    """Whether a cause works against the difference: without it, the difference would be larger."""
+    part, whole = verdict.evidence.get(CONTRIBUTION, 0.0), comparison.ln_ratio
+    if isinstance(part, Missing) or isinstance(whole, Missing):
+        return False
+    return part * whole.value < 0
 
 
 def prediction_text(verdict: CauseVerdict) -> str:

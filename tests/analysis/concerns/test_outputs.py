@@ -137,3 +137,13 @@ def test_the_worst_column_counts_and_is_named() -> None:
     assert concern is not None
     assert concern.weight is Weight.DOUBTS
     assert "column 7 of output 1 agrees with the control's to 0.950" in concern.text
+
+
+def test_operators_whose_int8_kernels_are_wrong_are_named_as_what_to_leave_in_float() -> None:
+    one = replace(row(cosine=0.2), likeness=strayed(1.1))
+    faulty = {"int8": ("lstm (LSTMSequence by ref_any_I8)",), "fp32": ()}
+    (found,) = answer_doubts([one], {"int8"}, 0.99, trained=True, faulty=faulty)
+    assert found.weight is Weight.INVALIDATES
+    assert "leave lstm (LSTMSequence by ref_any_I8) in float" in found.fix
+    (plain,) = answer_doubts([one], {"int8"}, 0.99, trained=True, faulty={})
+    assert "in float" not in plain.fix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ironlaw.analysis.verdicts.bench import Bench, Contribution
 from ironlaw.analysis.verdicts.shares import _shapley, share_out_causes
 from ironlaw.arm import Arm
@@ -30,7 +32,14 @@ def test_two_causes_that_overlap_share_what_they_remove_together() -> None:
     assert shares[item("large").key] == ({0: 4.0, 1: 4.0}, (3.0, 5.0))
 
 
-def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share() -> None:
+@pytest.mark.parametrize(
+    ("together", "sharing"), [(3, {"large": 0.2, "larger": 0.3}), (2, {"larger": 0.3})], ids=["enough", "too few"]
+)
+def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share(
+    together: int, sharing: dict[str, float]
+) -> None:
+    """Together means in as many replicates as an interval needs."""
+
     def applied(arm: str, *names: str) -> Experiment:
         switches = tuple(SWITCHES[name] for name in names)
         return Experiment(arm=arm, switches=switches, applied="+".join([arm, *names]))
@@ -43,6 +52,7 @@ def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share()
         taken_away = sum(worth[name] for name in entry.applied.split("+")[1:]) if entry.arm == "a" else 0.0
         ln_wall[entry.applied] = ln_wall[entry.arm] - taken_away
     plan = Plan(model="m", arms=(Arm.of("fp32"),), schedule=Schedule(), experiments=experiments)
-    on = Bench(plan=plan, ln_wall={name: {0: value, 1: value} for name, value in ln_wall.items()})
+    ran = {name: together if "larger+large" in name else 4 for name in ln_wall}
+    on = Bench(plan=plan, ln_wall={name: dict.fromkeys(range(ran[name]), value) for name, value in ln_wall.items()})
     shares = share_out_causes(on, "a", "b", [item(name, value) for name, value in worth.items()])
-    assert {key[0]: round(parts[0], 6) for key, (parts, _) in shares.items()} == {"large": 0.2, "larger": 0.3}
+    assert {key[0]: round(parts[0], 6) for key, (parts, _) in shares.items()} == sharing

@@ -51,6 +51,14 @@ def test_weights_in_int8_are_widened_in_every_call_where_constants_are_not_folde
     assert "weights of 2 layers stored in int8; products computed in float" in prepared.notes
 
 
+@pytest.mark.parametrize(("arm", "at_least"), [("bf16@compiled", 1), ("fp32@compiled", 0)])
+def test_loops_that_read_numbers_of_16_bits_are_counted(arm: str, at_least: int, tmp_path: Path) -> None:
+    _, program, _ = small.run(engine, arm, small.seeing(), tmp_path)
+    assert program.census is not None
+    casts = program.census().counts["half_casts"]
+    assert casts >= at_least if at_least else casts == 0
+
+
 def test_what_it_does_not_offer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="compiled cannot run a user's own program"):
         small.run(engine, "given@compiled", small.seeing(), tmp_path)

@@ -84,3 +84,36 @@ def test_kernels_below_the_cap_are_read_back() -> None:
     ran = graphs.ran(("Convolution", "jit_avx2_I8", "u8", "first", "f32"))
     found = properties.in_effect(Variant.parse("int8@openvino+isa=avx2"), ran, lambda one: ran, [])
     assert found == {"isa": "kernels jit_avx2_I8"}
+
+
+class Answering:
+    """A compiled model that gives one array."""
+
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = numpy.array(numbers, dtype=numpy.float32)
+
+    def create_infer_request(self) -> Answering:
+        return self
+
+    def infer(self, arrays: list[Any]) -> Answering:
+        return self
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        return (self.numbers,)
+
+
+@pytest.mark.parametrize(("numbers", "is_unfaithful"), [((1.0, 2.1), False), ((1.0, 0.0), True)])
+def test_int8_kernels_that_answer_otherwise_than_float_ones_are_unfaithful(
+    numbers: tuple[float, ...], is_unfaithful: bool
+) -> None:
+    asked: list[str] = []
+
+    def compile_for(variant: Variant) -> Answering:
+        asked.append(variant.level("plugin.low-precision"))
+        return Answering(1.0, 2.0)
+
+    variant = Variant.parse("int8@openvino")
+    assert properties.is_unfaithful(variant, Answering(*numbers), compile_for, []) is is_unfaithful
+    assert asked == ["off"]
+    off = variant.with_level("plugin.low-precision", "off")
+    assert not properties.is_unfaithful(off, Answering(*numbers), compile_for, [])

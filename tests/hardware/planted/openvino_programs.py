@@ -107,6 +107,16 @@ def rising_int8(to: Path) -> None:
     _rising(to, _rounded, _int8_weights_by_output)
 
 
+def beyond_the_cache(to: Path) -> None:
+    """Ten products of one row by square weights of 4 MB, more than the caches of most CPUs hold."""
+    from openvino import opset13 as ops
+
+    flow = x = _input(1, 1024)
+    for place in range(10):
+        flow = ops.relu(ops.matmul(flow, ops.constant(_drawn(place, 1024, 1024)), False, True))
+    _save(to, flow, x)
+
+
 def products_compressed(to: Path) -> None:
     """Four products of 1024 over 64 rows with weights of eight bits: widened, or multiplied in int8 as is asked."""
     from openvino import opset13 as ops

@@ -241,6 +241,14 @@ PLANTS = (
         levels=("+plugin.dynamic-quantization=off", ""),
     ),
     Plant(
+        name="openvino-weight-traffic",
+        control=("own", "beyond_the_cache"),
+        changed=("aliased", "beyond_the_cache"),
+        cause="weight-traffic",
+        engine="openvino",
+        levels=("", "+weights=aliased"),
+    ),
+    Plant(
         name="openvino-simd-density",
         control=("float", "convolutions"),
         changed=("int8", "convolutions_int8"),

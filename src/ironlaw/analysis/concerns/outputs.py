@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ironlaw.analysis.agreement import agreements
@@ -15,7 +15,7 @@ from ironlaw.recording import Recording
 # Relative to the control's. An error of half the size of the answers is 6 dB: they hold one bit, which is no number
 # format's rounding. Sound int8 networks gave 15 dB and more, int4 ones 18 (a matrix product of 64 rows).
 MOST_ERROR = 0.5
-_MOST_NAMED = 6
+_MOST_NAMED, _MOST_FAULTY = 6, 3
 _FIX = "quantize less of it, calibrate on more inputs, or lower --agreement"
 _FIX_OF_TOKENS = "take a type of more bits, or lower --agreement to what its perplexity and KL divergence justify"
 
@@ -94,10 +94,17 @@ def _strays(likeness: Likeness, least: float, *, is_exact: bool, trained: bool) 
 
 
 def answer_doubts(
-    rows: Iterable[ArmSummary], asked: set[str], least: float, *, trained: bool, exact: Collection[str] = ()
+    rows: Iterable[ArmSummary],
+    asked: set[str],
+    least: float,
+    *,
+    trained: bool,
+    exact: Collection[str] = (),
+    faulty: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Concern]:
     """Concerns about arms with non-finite outputs, arms that compute another function and, with trained weights, arms
-    that answer differently. `exact` are the arms in the control's number format.
+    that answer differently. `exact` are the arms in the control's number format; `faulty` has, by arm, the operators
+    whose int8 kernels answer otherwise than float kernels that compute the same quantized model.
     """
     for row in rows:
         if row.arm not in asked:
@@ -114,7 +121,7 @@ def answer_doubts(
             yield Concern(
                 slug=OTHER_ANSWERS,
                 text=f"{row.arm} gives different outputs: {said}; nothing is confirmed for it; never recommended",
-                fix=_fix(row),
+                fix=_fix(row, (faulty or {}).get(row.arm, ())),
                 arm=row.arm,
                 weight=Weight.INVALIDATES,
             )
@@ -132,7 +139,12 @@ def strays_among(concerns: Iterable[Concern]) -> set[str]:
     return {one.arm for one in concerns if one.slug == OTHER_ANSWERS and one.weight is Weight.INVALIDATES}
 
 
-def _fix(row: ArmSummary) -> str:
+def _fix(row: ArmSummary, faulty: Sequence[str]) -> str:
+    if faulty:
+        return (
+            f"leave {', '.join(faulty[:_MOST_FAULTY])} in float: the same quantized model answers otherwise in float "
+            "kernels, so that the engine's int8 kernels are wrong, and not the ranges"
+        )
     if is_known(row.likeness) and row.likeness.constant:
         return "leave the last operators (the products and joins behind these columns) out of quantization"
     return "check what it was exported or traced for; if it is meant to compute something else, lower --agreement"

@@ -19,7 +19,7 @@ from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ITSELF, CauseVerdict, Design, Outcome
+from ironlaw.explanation import CONTRIBUTION, ITSELF, CauseVerdict, Design, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
@@ -134,7 +134,7 @@ class Judge:
             others=item.others,
             predicts=_direction(item),
             effect=effect,
-            evidence={"contribution_ln": mean_of(item.parts), "replicates": float(len(values))},
+            evidence={CONTRIBUTION: mean_of(item.parts), "replicates": float(len(values))},
             reason="; ".join(part for part in (reason, item.note) if part),
             decided_by=decided_by,
         )

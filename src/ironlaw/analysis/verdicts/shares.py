@@ -17,6 +17,8 @@ from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
 
+# Replicates in which causes were removed together: of fewer, shares have no interval that means anything.
+_FEWEST_TOGETHER = 3
 # By the key of a contribution.
 Shares = dict[Key, tuple[dict[int, float], tuple[float, float] | None]]
 
@@ -45,7 +47,7 @@ Removed = dict[frozenset[int], dict[int, float]]
 def _removed(
     on: Bench, arms: tuple[str, str], confirmed: list[Contribution], held: tuple[Switch, ...]
 ) -> Removed | None:
-    """How much removing each set of causes reduces the difference; None if a required arm did not run.
+    """How much removing each set of causes reduces the difference; None if a required arm ran in too few replicates.
 
     All sets are computed over the replicates that have all of them, since arms that joined later lack the first.
     """
@@ -61,7 +63,7 @@ def _removed(
                 return None
             removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))
     shared = set.intersection(*map(set, removed.values()))
-    if not shared:
+    if len(shared) < (_FEWEST_TOGETHER if len(confirmed) > 1 else 1):
         return None
     within = {group: {key: parts[key] for key in sorted(shared)} for group, parts in removed.items()}
     return {frozenset(): dict.fromkeys(sorted(shared), 0.0), **within}

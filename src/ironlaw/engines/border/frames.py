@@ -12,6 +12,7 @@ from pathlib import Path
 from ironlaw.errors import ArmFailed
 
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
+_NAME = "ironlaw-weights"
 
 
 def mappings(path: Path) -> list[tuple[int, int, int]]:
@@ -57,34 +58,38 @@ def _mapped() -> list[_Mapping]:
     return found
 
 
-def over_one_frame(ranges: Sequence[tuple[int, int]], size: int) -> int:
+def over_one_frame(ranges: Sequence[tuple[int, int]], size: int, *, is_private: bool = False) -> int:
     """Map ranges (address, bytes) over one frame with the first `size` bytes of the largest; return the frame's size.
+
+    `is_private`: what is written into them becomes memory of its own, so that ranges may hold what is freed later.
 
     Raises:
         ArmFailed: the kernel refuses the mappings.
     """
     address, largest = max(ranges, key=lambda one: one[1])
     size = min(size, largest)
-    fd = os.memfd_create("ironlaw-weights")
+    fd = os.memfd_create(_NAME)
     os.ftruncate(fd, size)
     os.pwrite(fd, ctypes.string_at(address, size), 0)
     for start, length in ranges:
         for offset in range(0, length, size):
-            _map_over(start + offset, min(size, length - offset), fd, 0)
+            _map_over(start + offset, min(size, length - offset), fd, 0, is_private=is_private)
     os.close(fd)
     return size
 
 
-def over_own_frames(ranges: Sequence[tuple[int, int]]) -> int:
+def over_own_frames(ranges: Sequence[tuple[int, int]], *, is_private: bool = False) -> int:
     """Map ranges (address, bytes) over frames of their own with the same contents; return the bytes.
+
+    `is_private` is that of `over_one_frame`.
 
     Raises:
         ArmFailed: the kernel refuses the mappings.
     """
-    fd, total = os.memfd_create("ironlaw-weights"), 0
+    fd, total = os.memfd_create(_NAME), 0
     for start, length in ranges:
         os.pwrite(fd, ctypes.string_at(start, length), total)
-        _map_over(start, length, fd, total)
+        _map_over(start, length, fd, total, is_private=is_private)
         total += length
     os.close(fd)
     return total
@@ -98,11 +103,25 @@ def never_freed(owner: object) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
 
 
-def _map_over(address: int, length: int, fd: int, offset: int) -> None:
+def read_bytes() -> int:
+    """The bytes of mapped frames that this process has read or written since; the kernel maps pages around them too."""
+    found, is_ours = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        word = line.split(maxsplit=1)[0]
+        if not word.endswith(":"):
+            is_ours = f"/memfd:{_NAME}" in line
+        elif is_ours and word == "Rss:":
+            found += int(line.split()[1]) << 10
+    return found
+
+
+def _map_over(address: int, length: int, fd: int, offset: int, *, is_private: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    if libc.mmap(address, length, mmap.PROT_READ, mmap.MAP_SHARED | _MAP_FIXED, fd, offset) != address:
+    access = mmap.PROT_READ | (mmap.PROT_WRITE if is_private else 0)
+    kind = mmap.MAP_PRIVATE if is_private else mmap.MAP_SHARED
+    if libc.mmap(address, length, access, kind | _MAP_FIXED, fd, offset) != address:
         raise ArmFailed(
             f"mmap failed: {os.strerror(ctypes.get_errno())}; the kernel allows no more mappings",
             hint="sudo sysctl vm.max_map_count=1000000",

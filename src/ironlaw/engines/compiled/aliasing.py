@@ -19,7 +19,6 @@ from typing import Any
 
 from ironlaw.engines.border.frames import anonymous, mapped_files, over_one_frame, over_own_frames
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.weights import FRAME_BYTES
 
 _ALIGNMENT = 64  # of a constant in the block: AOTI_CONST_ALIGNMENT, torch/csrc/inductor/aoti_runtime
 _STATED = re.compile(r"constants_info_\[(\d+)\]\.(dtype|data_size|from_folded) = (?:cached_torch_dtype_)?(\w+);")
@@ -39,7 +38,7 @@ class PackedConstant:
     in_block: int
 
 
-def remap(package: Path, answers: Callable[[], Sequence[Any]], *, aliased: bool) -> str:
+def remap(package: Path, answers: Callable[[], Sequence[Any]], *, frame_bytes: int | None) -> str:
     """Map the float matrices of a loaded package over other frames, and return what was done, in words.
 
     `answers` calls the package on one input and returns its tensors.
@@ -53,8 +52,8 @@ def remap(package: Path, answers: Callable[[], Sequence[Any]], *, aliased: bool)
     total = sum(length for _, length in ranges)
     if not ranges:
         raise ArmFailed("this package has no weights in float that could be aliased", hint=_HINT)
-    behind = over_one_frame(ranges, FRAME_BYTES) if aliased else over_own_frames(ranges)
-    _check(before, answers(), aliased=aliased)
+    behind = over_own_frames(ranges) if frame_bytes is None else over_one_frame(ranges, frame_bytes)
+    _check(before, answers(), aliased=frame_bytes is not None)
     return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
 

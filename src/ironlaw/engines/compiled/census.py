@@ -31,6 +31,7 @@ def census(lowered: Maybe[Lowered], widened: int = 0) -> OperatorCensus:
         "packed_products": float(len([call for call in lowered.calls if call.startswith(PACKED_PRODUCTS)])),
         "int8_operators": float(len(int8)),
         "widening_operators": float(max(len(widening), widened)),
+        "half_casts": float(lowered.halves),
         "norm_operators": float(sum(any(norm in call for norm in _NORMS) for call in lowered.calls)),
         "subnormal_share": _NO_NUMBERS,
     }

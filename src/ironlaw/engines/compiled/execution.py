@@ -33,6 +33,7 @@ from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_few_bits
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
+from ironlaw.factors.weights import frame_bytes
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import LoadedModel, shapes, torch_use
@@ -320,7 +321,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         applied[PHASE] = str(phase)
     if (level := variant.level(WEIGHTS)) != FACTORS[WEIGHTS].plain:
         never_freed(package)  # its constants are on the heap
-        applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), aliased=level == "aliased")
+        applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), frame_bytes=frame_bytes(level))
     return replace(program, census=lambda: _counted(folder, program), applied=applied)
 
 

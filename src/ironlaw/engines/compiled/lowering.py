@@ -28,12 +28,14 @@ _SOURCE_ALONE = {"aot_inductor.package_cpp_only": True}
 class Lowered:
     """The loops that Inductor generates, each by how many operators it computes, and the calls of libraries by name.
 
-    `instructions` are those that the loops are written for, as Inductor calls them.
+    `instructions` are those that the loops are written for, as Inductor calls them. `halves` is how many loops read
+    numbers of 16 bits, which they widen to compute.
     """
 
     loops: tuple[int, ...]
     calls: tuple[str, ...]
     instructions: str
+    halves: int = 0
 
     @property
     def fused(self) -> int:
@@ -93,6 +95,7 @@ class _Seen:
     def __init__(self) -> None:
         self._loops: list[int] = []
         self._calls: list[str] = []
+        self._halves = 0
 
     @property
     def config(self) -> dict[str, Callable[[list[Any]], list[Any]]]:
@@ -107,6 +110,7 @@ class _Seen:
     def forget(self) -> None:
         self._loops.clear()
         self._calls.clear()
+        self._halves = 0
 
     def _look(self, nodes: list[Any]) -> None:
         for node in nodes:
@@ -114,11 +118,14 @@ class _Seen:
                 self._calls += _called(node.node)
             elif not node.is_template() and type(node).__name__ != "NopKernelSchedulerNode":
                 self._loops.append(len(node.get_nodes()))
+                self._halves += _reads_half(node)
 
     def lowered(self, instructions: str) -> Maybe[Lowered]:
         if not self.config:
             return Missing("this version of torch does not show what its compiler fused")
-        return Lowered(loops=tuple(self._loops), calls=tuple(self._calls), instructions=instructions)
+        return Lowered(
+            loops=tuple(self._loops), calls=tuple(self._calls), instructions=instructions, halves=self._halves
+        )
 
 
 def _called(kernel: Any) -> Iterable[str]:
@@ -127,3 +134,12 @@ def _called(kernel: Any) -> Iterable[str]:
         return ()
     named = getattr(kernel, "op_overload", None) or getattr(kernel, "cpp_kernel_name", None)
     return (str(named or type(kernel).__name__),)
+
+
+def _reads_half(node: Any) -> bool:
+    """Whether a generated loop reads numbers of 16 bits."""
+    import torch
+    from torch._inductor.virtualized import V
+
+    read = {V.graph.get_dtype(one.name) for one in node.read_writes.reads}
+    return bool(read & {torch.bfloat16, torch.float16})

@@ -2,7 +2,7 @@
 
 The session's optimised graph is written with its weights outside of it, laid out as kernels pack them, and opened
 again: the same operators then read their weights from the mapped file, and not from memory of the session. For
-aliased, the pages of the mapping become the same 256 KiB of physical memory.
+aliased, the pages of the mapping become the same few KiB of physical memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 from ironlaw.engines.border.failures import explained
 from ironlaw.engines.border.frames import mappings, over_one_frame
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.weights import FRAME_BYTES
 
 _SAVED = "session.optimized_model_external_initializers_"
 _SMALLEST = 4096  # bytes of a constant that goes to the file: a page, so that scales and biases keep their own memory
@@ -28,7 +27,11 @@ _HINT = "leave weights= out for this arm"
 
 
 def open_mapped(
-    opening: Callable[[Path | None, Any], Any], options: Callable[[], Any], feed: dict[str, Any], *, aliased: bool
+    opening: Callable[[Path | None, Any], Any],
+    options: Callable[[], Any],
+    feed: dict[str, Any],
+    *,
+    frame_bytes: int | None,
 ) -> tuple[Any, str]:
     """A session over mapped weights, and what lies behind them.
 
@@ -55,8 +58,8 @@ def open_mapped(
                 "the rest from its own copies",
                 hint=_HINT,
             )
-        behind = over_one_frame(ranges, FRAME_BYTES) if aliased else total
-    if aliased:
+        behind = total if frame_bytes is None else over_one_frame(ranges, frame_bytes)
+    if frame_bytes is not None:
         _refuse_unread(before, session.run(None, feed))
     return session, f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 

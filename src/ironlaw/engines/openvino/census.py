@@ -16,6 +16,7 @@ _CONVOLVING = ("Convolution", "Deconvolution")
 _LAYOUT = ("Reorder", "Transpose")
 _CONVERTS = ("Reorder", "Convert", "FakeQuantize", "Subgraph", "Eltwise")
 _HALVES = ("f16",)
+_RECURRENT = ("RNNSeq", "RNNCell")
 
 
 def census(compiled: Any, model: Any, quantizes_activations: Callable[[], bool]) -> OperatorCensus:
@@ -40,6 +41,14 @@ def census(compiled: Any, model: Any, quantizes_activations: Callable[[], bool])
     counts |= {"operators": float(len(nodes)), "float_share": floats / elements if elements else 0.0}
     kept = {name: tuple(dict.fromkeys(names)) for name, names in found.items() if names and name in _NAMED}
     return OperatorCensus(counts=dict(counts), nodes=kept)
+
+
+def faulty(compiled: Any, model: Any) -> tuple[str, ...]:
+    """Of a model whose int8 kernels answer otherwise than its float kernels: its recurrent int8 nodes, or else all."""
+    source = SourceModel.of(model)
+    int8 = [node for node in runtime_graph.executed(compiled) if _is_int8(node, source)]
+    recurrent = [node for node in int8 if node.layer_type in _RECURRENT]
+    return tuple(dict.fromkeys(named(node, source) for node in recurrent or int8))
 
 
 def named(node: PluginNode, source: SourceModel) -> str:

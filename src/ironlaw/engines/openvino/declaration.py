@@ -21,11 +21,11 @@ DECLARATION = Declaration(
     extra="openvino",
     loads=("openvino",),
     offers={
-        "fp32": Offer(),
+        "fp32": Offer(opens=("weights",)),
         "bf16": Offer(),
         "int8": Offer(reads=(*_SURGERY, *_TOOLS), makes=_NNCF),
         "int8-weights": Offer(reads=_SURGERY, makes=_NNCF),
-        "given": Offer(reads=(*_SURGERY, "phase")),
+        "given": Offer(reads=(*_SURGERY, "phase"), opens=("weights",)),
     },
     files=(".onnx", ".xml"),
     phases=("prefill:128", "decode:32"),

@@ -11,23 +11,25 @@ from typing import Any
 from ironlaw.engine import Export
 from ironlaw.engines.border.applicable import refuse_idle, refuse_precision
 from ironlaw.engines.border.change import Changed
+from ironlaw.engines.border.constant_pages import float_pages
 from ironlaw.engines.border.failures import explained, quiet
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime import files as onnx_files
+from ironlaw.engines.openvino import aliasing, decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import census as openvino_census
-from ironlaw.engines.openvino import decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import profile as openvino_profile
 from ironlaw.engines.openvino.model import SourceModel, number_by_type
 from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
+from ironlaw.factors.weights import frame_bytes
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
 from ironlaw.models.decoder_graph import DecoderGraph, in_a_phase, read_decoder
 from ironlaw.models.model_file import ModelFile
 from ironlaw.phase import Phase
-from ironlaw.program import OperatorCensus, PreparedModel, Program
+from ironlaw.program import FAULTY, OperatorCensus, PreparedModel, Program
 from ironlaw.replayer import Replayer
 from ironlaw.variant import GIVEN, PHASE, PRECISION, Variant
 
@@ -36,6 +38,7 @@ BOUNDARY = (
 )
 # By hint: what the plugin calls the capability, and the number format.
 _FORMATS = {"f32": ("FP32", "float32"), "bf16": ("BF16", "bfloat16"), "f16": ("FP16", "float16")}
+_WEIGHTS = "weights"
 _MODEL, _FLOAT, _PLACES = "prepared.xml", "float.xml", "places.json"
 
 
@@ -198,7 +201,9 @@ def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool =
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """Load the saved model as one inference request, called with the model's tensors as arrays."""
     refuse_idle(variant)
-    path = Path(prepared.path)
+    path, weights = Path(prepared.path), variant.level(_WEIGHTS)
+    is_moving = weights != FACTORS[_WEIGHTS].plain
+    before = float_pages() if is_moving else {}
     with explained("loading"):
         loaded = _compile(variant, path, threads)
         request = loaded.create_infer_request()
@@ -221,13 +226,22 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
 
     with explained("loading"):
         did = properties.in_effect(variant, loaded, compile_for, first)
+        if is_moving:
+            answers = _answers(request, sequence, feed, model)
+            did[_WEIGHTS] = aliasing.remap(_read(path), before, answers, frame_bytes=frame_bytes(weights))
 
     def executed() -> OperatorCensus:
         found = openvino_census.census(
             loaded, _read(path), lambda: properties.quantizes_activations(variant, loaded, compile_for, first)
         )
         rank = len(loaded.inputs[0].get_partial_shape())
-        return replace(found, counts={**found.counts, "threads": float(threads), "input_rank": float(rank)})
+        counts = {**found.counts, "threads": float(threads), "input_rank": float(rank)}
+        nodes = {**found.nodes}
+        if counts["int8_operators"] and sequence is None:
+            if properties.is_unfaithful(variant, loaded, compile_for, first):
+                nodes[FAULTY] = openvino_census.faulty(loaded, _read(path))
+            counts[FAULTY] = float(len(nodes.get(FAULTY, ())))
+        return replace(found, counts=counts, nodes=nodes)
 
     program = Program(
         infer=infer,
@@ -249,6 +263,20 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         applied={**program.applied, PHASE: f"{sequence.phase}, {threads} threads"},
         boundary=decoding.BOUNDARY[sequence.phase.kind],
     )
+
+
+def _answers(
+    request: Any, sequence: decoding.StatefulDecoding | None, feed: Callable[..., tuple[Any, ...]], model: LoadedModel
+) -> aliasing.Answers:
+    """What a request answers to an input of the model's, by number; a decoder begins from its state each time."""
+
+    def answers(number: int) -> Any:
+        fed = feed(*model.inputs[number])
+        if sequence is not None:
+            sequence.rewind()
+        return request.infer(*fed, share_inputs=True).to_tuple()
+
+    return answers
 
 
 def _profiled(

@@ -15,6 +15,9 @@ from ironlaw.variant import PRECISION, Variant
 _LOW_PRECISION, _SNIPPETS = "plugin.low-precision", "plugin.snippets"
 _DYNAMIC, _HINT = "plugin.dynamic-quantization", "plugin.precision"
 OPTIONS = (_DYNAMIC, _LOW_PRECISION, _HINT, _SNIPPETS)
+# Of the energy of an output, what rounding to int8 in other places can be: an SQNR of 10 dB. Kernels that are right
+# gave 25 dB and more, an LSTM's in OpenVINO 2026.4 -1 dB.
+_MOST_ERROR = 0.1
 # Above which kernels may not be named, by level of isa.
 _ABOVE = {"avx2": ("avx512", "amx"), "avx512": ("amx",), "avx512_vnni": ("amx",)}
 
@@ -85,6 +88,24 @@ def quantizes_activations(
         return False
     without = compile_for(variant.with_level(_DYNAMIC, "off"))
     return _bits(compiled, arrays) != _bits(without, arrays)
+
+
+def is_unfaithful(variant: Variant, compiled: Any, compile_for: Callable[[Variant], Any], arrays: list[Any]) -> bool:
+    """Whether int8 kernels answer otherwise than float kernels do that compute the same quantized model."""
+    if variant.level(_LOW_PRECISION) == "off":
+        return False
+    without = compile_for(variant.with_level(_LOW_PRECISION, "off"))
+    answers = (one.create_infer_request().infer(arrays).to_tuple() for one in (without, compiled))
+    return any(_error(*pair) > _MOST_ERROR for pair in zip(*answers, strict=True))
+
+
+def _error(wanted: Any, found: Any) -> float:
+    """The size of a difference over that of what is wanted, in energy."""
+    import numpy
+
+    first, second = (numpy.asarray(one, dtype=numpy.float64) for one in (wanted, found))
+    energy = float((first**2).sum())
+    return float(((first - second) ** 2).sum()) / energy if energy else 0.0
 
 
 def _moved(said: str, compiled: Any, without: Any, arrays: list[Any]) -> str:

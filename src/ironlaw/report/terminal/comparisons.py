@@ -27,7 +27,14 @@ from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.graph_diff import show_graph_diff, show_graph_diff_briefly
 from ironlaw.report.terminal.verbosity import Room, Verbosity
-from ironlaw.report.verdicts import cause_sentence, decision_text, effect_text, name_of, same_experiment_sentence
+from ironlaw.report.verdicts import (
+    cause_sentence,
+    decision_text,
+    effect_text,
+    name_of,
+    opposes,
+    same_experiment_sentence,
+)
 from ironlaw.text import plain
 
 _LEDGER_TOP = 3
@@ -88,9 +95,11 @@ class Comparisons:
         confirmed = [one for one in _in_order(comparison.causes) if one.outcome is Outcome.CONFIRMED]
         if self.room.has_shares_of_others:
             for verdict in confirmed:
-                self._show_cause(verdict)
+                self._show_cause(verdict, comparison)
         else:
-            self._show_names(confirmed)
+            against = [one for one in confirmed if opposes(one, comparison)]
+            self._show_names([one for one in confirmed if one not in against])
+            self._show_names(against, word="confirmed, against the difference")
         if self.room.has_open_of_others:
             self._show_names([one for one in comparison.causes if one not in confirmed])
 
@@ -104,7 +113,7 @@ class Comparisons:
         in_words = is_verbose or not is_known(self.explanation.plan)
         for verdict in _in_order(comparison.causes):
             if in_words or verdict.outcome is Outcome.CONFIRMED:
-                self._show_cause(verdict)
+                self._show_cause(verdict, comparison)
         if not in_words:
             self._show_open(comparison.causes)
         if is_verbose or self.room.has_split or not is_known(comparison.account):
@@ -118,7 +127,7 @@ class Comparisons:
         if is_known(comparison.ledger) and (is_verbose or not is_known(comparison.account)):
             _show_ledger(comparison.ledger, comparison, self.console, is_whole=is_verbose)
 
-    def _show_cause(self, verdict: CauseVerdict) -> None:
+    def _show_cause(self, verdict: CauseVerdict, comparison: Comparison) -> None:
         is_verbose = self.verbosity is Verbosity.VERBOSE
         key = (verdict.cause, verdict.outcome, verdict.design, verdict.control, verdict.changed)
         is_repeated = key in self.printed and verdict.design is Design.PAIR and verdict.control is not None
@@ -129,7 +138,7 @@ class Comparisons:
         text.append(
             same_experiment_sentence(verdict)
             if is_repeated and not is_verbose
-            else cause_sentence(verdict, with_remarks=has_remarks)
+            else cause_sentence(verdict, comparison, with_remarks=has_remarks)
         )
         say(self.console, text, indent=2, hanging=2)
         for name, value in verdict.evidence.items() if is_verbose else ():
@@ -162,14 +171,14 @@ class Comparisons:
         if more := [name_of(verdict) for verdict in rows[self.room.open_rows :]]:
             say(self.console, f"nor confirmed: {', '.join(dict.fromkeys(more))}", indent=2, hanging=2)
 
-    def _show_names(self, verdicts: Sequence[CauseVerdict]) -> None:
-        """Causes by their names, on a line for each outcome."""
+    def _show_names(self, verdicts: Sequence[CauseVerdict], word: str = "") -> None:
+        """Causes by their names, on a line for each outcome, or for `word`, which says it more closely."""
         names: dict[Outcome, list[str]] = {}
         for verdict in _in_order(verdicts):
             names.setdefault(verdict.outcome, []).append(name_of(verdict))
         for outcome, named in names.items():
             text = Text(f"{words.OUTCOME_SIGNS[outcome]} ", style=OUTCOME_STYLES[outcome])
-            text.append(f"{words.OUTCOME_WORDS[outcome]}: {', '.join(dict.fromkeys(named))}", style="none")
+            text.append(f"{word or words.OUTCOME_WORDS[outcome]}: {', '.join(dict.fromkeys(named))}", style="none")
             say(self.console, text, indent=2, hanging=2)
 
     def _show_split(self, comparison: Comparison) -> None:

@@ -1,0 +1,91 @@
+"""weights=mapped and weights=aliased: OpenVINO's packed weights are found in memory, and their pages repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from ironlaw.engines import ENGINES
+from ironlaw.engines.openvino import aliasing
+from ironlaw.engines.openvino import execution as engine
+from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
+from ironlaw.models import open_model
+from ironlaw.program import Program
+from ironlaw.variant import Variant
+
+openvino = pytest.importorskip("openvino")
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+WIDTH, ROWS = 384, 4
+
+
+def two_products(folder: Path, *, width: int = WIDTH) -> Path:
+    from openvino import opset13 as ops
+
+    draw = numpy.random.default_rng(1)
+
+    def weights() -> Any:
+        return ops.constant((draw.standard_normal((width, width)) / width**0.5).astype(numpy.float32))
+
+    x = ops.parameter([ROWS, width], numpy.float32, name="x")
+    product = ops.matmul(ops.relu(ops.matmul(x, weights(), False, False)), weights(), False, False)
+    path = folder / "products.xml"
+    openvino.save_model(openvino.Model([product], [x], "products"), str(path), compress_to_fp16=False)
+    return path
+
+
+def loaded(path: Path, folder: Path, levels: str = "") -> Program:
+    variant = Variant.parse(f"given@openvino{levels}")
+    model = open_model(str(path))
+    return engine.load(variant, engine.prepare(variant, model, folder / f"prepared{levels}"), model)
+
+
+def answer(program: Program) -> Any:
+    (found,) = program.infer(*program.feed(*program.inputs[0]))
+    return found
+
+
+def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path) -> None:
+    path = two_products(tmp_path)
+    plain, mapped, aliased, small = (
+        loaded(path, tmp_path, level) for level in ("", "+weights=mapped", "+weights=aliased", "+weights=aliased:16")
+    )
+    numpy.testing.assert_array_equal(answer(plain), answer(mapped))
+    assert mapped.applied["weights"] == "1.2 MB of weights over 1.17 MB of memory"
+    assert aliased.applied["weights"] == "1.2 MB of weights over 0.26 MB of memory"
+    assert small.applied["weights"].endswith("MB of weights over 0.02 MB of memory")
+    for other in (aliased, small):
+        assert not numpy.array_equal(answer(plain), answer(other))
+        assert numpy.isfinite(answer(other)).all()
+
+
+def test_a_model_without_matrices_in_float_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArmFailed, match="no weights in float"):
+        loaded(two_products(tmp_path, width=16), tmp_path, "+weights=aliased")
+
+
+def test_tables_of_which_rows_are_read_are_no_weights() -> None:
+    from openvino import opset13 as ops
+
+    rows = ops.parameter([4], numpy.int64, name="rows")
+    table, matrix = (ops.constant(numpy.ones((512, side), dtype=numpy.float32)) for side in (512, 16))
+    read = ops.gather(table, rows, ops.constant(numpy.int64(0)))
+    model = openvino.Model([ops.matmul(read, matrix, False, False)], [rows], "reading")
+    assert aliasing.weight_bytes(model) == 512 * 16 * 4
+
+
+def test_weights_that_are_not_found_are_no_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aliasing, "weight_bytes", lambda model: 1 << 30)
+    with pytest.raises(ArmFailed, match=r"of 1073\.7 MB of weights"):
+        loaded(two_products(tmp_path), tmp_path, "+weights=aliased")
+
+
+def test_float_and_given_arms_take_the_level() -> None:
+    takes = ENGINES["openvino"].takes
+    assert takes(FACTORS["weights"], "fp32")
+    assert takes(FACTORS["weights"], "given")
+    assert not takes(FACTORS["weights"], "int8")
