@@ -86,3 +86,13 @@ def test_a_cause_is_in_both_arms_where_the_faster_one_spends_as_much_time_in_its
     faster = replace(observed(), wall_ns=wall_ns, spent={Category.REORDER: share})
     assert Rare().is_in_both(slower, faster) is is_in_both
     assert not Rare().is_in_both(observed(), faster)
+
+
+@pytest.mark.parametrize(("casts", "is_in_both"), [(40.0, True), (20.0, False), (0.0, False)])
+def test_a_counted_cause_is_in_both_arms_where_they_have_as_much_of_it(casts: float, is_in_both: bool) -> None:
+    class Weighed(Counted):
+        counted_in = "casts"
+
+    slower, faster = (observed(census={"casts": count}) for count in (40.0, casts))
+    assert Weighed().is_in_both(slower, faster) is is_in_both
+    assert not Counted().is_in_both(slower, faster)  # what is there or not has no extent

@@ -160,7 +160,11 @@ class Cause:
         return f"{arm.arm.name} {self.does} for {100 * share:.{digits}f} % of its time"
 
     def is_in_both(self, slower: Observed, faster: Observed) -> bool:
-        """Whether the faster arm spends as much time in the cause's code, so that the two do not differ by it."""
+        """Whether two arms do not differ by the cause: the faster one spends as much time in its code or, if it is not
+        located in code, has as much of what its burden counts.
+        """
+        if not self.does:
+            return bool(self.counted_in) and self.is_equal_in(slower, faster)
         times = [arm.wall_ns * arm.share_of(*self.located_in) for arm in (slower, faster)]
         return times[0] > 0 and times[1] >= _AS_MUCH * times[0]
 

@@ -50,6 +50,10 @@ class ThreadOversubscription(Cause):
         """As many threads as CPUs."""
         return (replace(switch, level=str(control.cpus)),) if switch.factor == "threads" else (switch,)
 
+    def is_in_both(self, slower: Observed, faster: Observed) -> bool:
+        """Pools of equally many threads can wait for unequal times."""
+        return False
+
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:
         """Samples fall into loops of a pool that waits for work."""
         if isinstance(arm.executed, Missing):

@@ -39,7 +39,7 @@ def consistent(
     found: dict[str, str] = {}
     for arm in divided[:1] if divided else (control, changed):
         for slug, cause in CAUSES.items():
-            if divided and cause.does and cause.is_in_both(*divided):
+            if divided and cause.is_in_both(*divided):
                 continue
             reason = cause.consistent(arm, machine) or (cause.consistent_beside(*divided) if divided else "")
             if slug not in tested and reason:

@@ -141,5 +141,5 @@ def _reads_half(node: Any) -> bool:
     import torch
     from torch._inductor.virtualized import V
 
-    read = {V.graph.get_dtype(one.name) for one in node.read_writes.reads}
-    return bool(read & {torch.bfloat16, torch.float16})
+    names = {one.name for one in node.read_writes.reads if V.graph.try_get_buffer(one.name) is not None}
+    return any(V.graph.get_dtype(name) in (torch.bfloat16, torch.float16) for name in names)
