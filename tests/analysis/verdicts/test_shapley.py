@@ -33,7 +33,7 @@ def test_two_causes_that_overlap_share_what_they_remove_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("together", "sharing"), [(3, {"large": 0.2, "larger": 0.3}), (2, {"larger": 0.3})], ids=["enough", "too few"]
+    ("together", "sharing"), [(2, {"large": 0.2, "larger": 0.3}), (1, {"larger": 0.3})], ids=["enough", "too few"]
 )
 def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share(
     together: int, sharing: dict[str, float]

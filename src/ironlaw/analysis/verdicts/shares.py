@@ -17,8 +17,8 @@ from ironlaw.estimate import Estimate
 from ironlaw.experiment import Switch
 from ironlaw.explanation import Design
 
-# Replicates in which causes were removed together: of fewer, shares have no interval that means anything.
-_FEWEST_TOGETHER = 3
+# Replicates in which causes were removed together: by one alone, their shares would have no interval.
+_FEWEST_TOGETHER = 2
 # By the key of a contribution.
 Shares = dict[Key, tuple[dict[int, float], tuple[float, float] | None]]
 
