@@ -82,3 +82,10 @@ def test_corners_lead_from_one_variant_to_the_other_by_each_set_of_factors(
     assert corners[frozenset()] == first
     assert corners[factors] == last
     assert all(frozenset(first.differing(corner)) == group for group, corner in corners.items())
+
+
+def test_only_levels_that_change_the_answers_on_purpose_need_not_answer_as_the_control() -> None:
+    plain = Variant.parse("fp32@openvino")
+    assert Variant.parse("int8@openvino+isa=avx2").should_answer_as(plain)
+    assert not Variant.parse("fp32@openvino+weights=aliased").should_answer_as(plain)
+    assert Variant.parse("fp32@openvino+weights=aliased").should_answer_as(Variant.parse("fp32+weights=aliased"))

@@ -42,7 +42,8 @@ class Factor:
 
     By default the hooks do nothing; factors override them. `shapes_model`: engines read the factor when they prepare
     the model. Arms that differ only in other factors share one prepared model. `of_int8`: it decides how a model
-    becomes int8; arms in float have no such factor.
+    becomes int8; arms in float have no such factor. `changes_answers`: on purpose, so that arms that differ in it are
+    not held to the answers of their control.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Factor:
     of_int8: bool = False
     acts_on: ActsOn = ActsOn.PROCESS
     may_move: str = "nothing else that is known"
+    changes_answers: bool = False
 
     def accepts(self, level: str) -> bool:
         """Whether the level exists; factors with open levels (threads=N) override this."""

@@ -105,6 +105,10 @@ class Variant:
         """The factors in which two variants differ."""
         return tuple(name for name in FACTORS if self.level(name) != other.level(name))
 
+    def should_answer_as(self, other: Variant) -> bool:
+        """Whether the two differ in no factor that changes the answers on purpose."""
+        return not any(FACTORS[name].changes_answers for name in self.differing(other))
+
     def corners(self, other: Variant) -> dict[frozenset[str], Variant]:
         """The 2^k combinations of the k levels in which two variants differ, by the factors that have the other's
         level.

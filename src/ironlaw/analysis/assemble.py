@@ -196,7 +196,7 @@ def _doubts_of_arms(ground: Ground) -> list[Concern]:
     concerns = [*recording_doubts(recording, turns)]
     concerns += arm_doubts(recording, turns, [arm.name for arm in plan.arms if not arm.serves])
     concerns += control_doubts(ground.check, any(arm.repeats for arm in plan.arms))
-    asked = {arm.name for arm in plan.asked()}
+    asked = {arm.name for arm in plan.asked() if arm.variant.should_answer_as(plan.control_of(arm).variant)}
     exact = {arm.name for arm in plan.arms if _is_in_format_of(plan.control, arm)}
     faulty = {name: arm.nodes.get(FAULTY, ()) for name, arm in ground.seen.items()}
     trained = is_trained(recording)

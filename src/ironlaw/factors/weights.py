@@ -41,8 +41,9 @@ class Weights(Factor):
     name = "weights"
     summary = "physical memory behind the weights"
     plain = "own"
-    levels = ("own", _MAPPED, _ALIASED, f"{_ALIASED}:KIB")
+    levels = ("own", _MAPPED, _ALIASED, f"{_ALIASED}:16")
     acts_on = ActsOn.MODULE  # or of an engine that reads the level
+    changes_answers = True
     may_move = "the answers (weights repeat in each frame); pages of 4 KiB instead of huge ones (see weights=mapped)"
 
     def accepts(self, level: str) -> bool:

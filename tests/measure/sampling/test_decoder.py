@@ -167,3 +167,19 @@ def test_bytes_that_are_no_code_are_missing() -> None:
 def test_any_bytes_are_a_loop_around_the_pointer_or_missing(code: bytes, offset: int) -> None:
     found = LoopFinder(X86_64).around(START + offset, reader(code))
     assert isinstance(found, Missing) or not found.is_loop or found.start <= START + offset < found.end
+
+
+@pytest.mark.parametrize(
+    ("code", "code_of"),
+    [
+        (bytes.fromhex("f390 5b 5d c3"), X86_64),  # pause, pop rbx, pop rbp, ret: ONNX Runtime's SpinPause
+        (bytes.fromhex("660faef1 5b c3"), X86_64),  # tpause ecx
+        (bytes.fromhex("3f2003d5 c0035fd6"), ARM_64),  # yield, ret
+    ],
+    ids=["pause", "tpause", "yield"],
+)
+def test_a_pointer_right_behind_an_instruction_that_waits_is_in_a_wait(code: bytes, code_of: InstructionSet) -> None:
+    behind = next(len(pause) for pause in code_of.pauses if code.startswith(pause))
+    for offset in (0, behind):
+        assert around(code, offset, code_of).work is LoopWork.SPIN
+    assert around(b"\x5b\x5d\xc3", 1).work is LoopWork.CONTROL

@@ -40,7 +40,8 @@ def kinds_arm(code: bytes, address: int) -> list[Kind]:
     return [_classify(mnemonic, operands) for _, _, mnemonic, operands in machine.disasm_lite(code, address)]
 
 
-ARM = InstructionSet(scan_arm, kinds_arm)
+_YIELD, _WFE = b"\x3f\x20\x03\xd5", b"\x5f\x20\x03\xd5"
+ARM = InstructionSet(scan_arm, kinds_arm, (_YIELD, _WFE))
 
 
 def _target(mnemonic: str, operands: str) -> int:

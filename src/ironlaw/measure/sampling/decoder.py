@@ -98,7 +98,8 @@ class LoopFinder:
         self._loops: dict[tuple[int, int], Maybe[Loop]] = {}
 
     def around(self, pointer: int, read: Read) -> Maybe[Loop]:
-        """The innermost loop around a pointer, or the instructions that follow it where it is in none.
+        """The innermost loop around a pointer, or the instructions that follow it where it is in none, with one that waits
+        right before it.
 
         `read` gives bytes from an address on, up to a number. The loop ends with the first direct branch behind the
         pointer that leads to it or before it.
@@ -108,10 +109,21 @@ class LoopFinder:
             return back
         if back is None:
             stretch = self._stretch(pointer)
-            return self._summed(pointer, min(stretch.end, pointer + _STRAIGHT_BYTES), read, is_loop=False)
+            return self._summed(
+                self._from_pause(pointer, read), min(stretch.end, pointer + _STRAIGHT_BYTES), read, is_loop=False
+            )
         if back not in self._loops:
             self._loops[back] = self._summed(*back, read, is_loop=True)
         return self._loops[back]
+
+    def _from_pause(self, pointer: int, read: Read) -> int:
+        """The pointer or, right behind an instruction that waits, where that begins: a function of a few instructions
+        that a waiting loop calls is sampled when the wait is over.
+        """
+        for pause in self._code.pauses:
+            if read(pointer - len(pause), len(pause)) == pause:
+                return pointer - len(pause)
+        return pointer
 
     def _branch_back(self, pointer: int, read: Read) -> Maybe[tuple[int, int]] | None:
         """Start and end of the loop; None where no branch leads back."""

@@ -29,3 +29,4 @@ class InstructionSet:
 
     scan: Callable[[bytes, int], Scan]
     kinds: Callable[[bytes, int], list[Kind]]  # of the instructions in bytes that lie at an address
+    pauses: tuple[bytes, ...] = ()  # the instructions of waiting loops, behind which samples of such loops fall

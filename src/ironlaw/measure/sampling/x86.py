@@ -66,7 +66,8 @@ def _is_running_mean(mnemonics: Iterable[str]) -> bool:
     return {"CVTSI2SS", "DIVSS", "MULSS"} <= bare and not {"CVTSS2SI", "CVTTSS2SI"} & bare
 
 
-X86 = InstructionSet(scan_x86, kinds_x86)
+_PAUSE, _TPAUSE_ECX = b"\xf3\x90", b"\x66\x0f\xae\xf1"
+X86 = InstructionSet(scan_x86, kinds_x86, (_PAUSE, _TPAUSE_ECX))
 
 # By iced's number of an instruction with its encoding and operand size; each is classified once.
 _KINDS: dict[int, Kind] = {}
@@ -84,7 +85,7 @@ def _classify(one: Any) -> Kind:
         return InstructionClass.AMX, _tile_work(mnemonic)
     if features & _VNNI_FEATURES or mnemonic.startswith(("VPDPB", "VPDPW")):
         return InstructionClass.VNNI, LoopWork.INTEGER_MULTIPLY_ADD
-    if mnemonic == "PAUSE":
+    if mnemonic in ("PAUSE", "TPAUSE"):
         return InstructionClass.INTEGER, LoopWork.SPIN
     if any(name.startswith("FPU") for name in features):
         return InstructionClass.SCALAR, LoopWork.ARITHMETIC  # x87
