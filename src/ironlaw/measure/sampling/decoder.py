@@ -98,8 +98,9 @@ class LoopFinder:
         self._loops: dict[tuple[int, int], Maybe[Loop]] = {}
 
     def around(self, pointer: int, read: Read) -> Maybe[Loop]:
-        """The innermost loop around a pointer, or the instructions that follow it where it is in none, with one that waits
-        right before it.
+        """The innermost loop around a pointer, or the instructions that follow it where it is in none.
+
+        Right behind one that waits, that one is among them.
 
         `read` gives bytes from an address on, up to a number. The loop ends with the first direct branch behind the
         pointer that leads to it or before it.
