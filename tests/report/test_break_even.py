@@ -12,10 +12,20 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from ironlaw.break_even import THE_GAIN, Absent, Axis, BreakEvenMap, Gain, Holding, HostOutcome, Place, SignTurn
 from ironlaw.concern import Concern
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Difference, Outcome
+from ironlaw.explanation.break_even import (
+    THE_GAIN,
+    Absent,
+    Axis,
+    BreakEvenMap,
+    Gain,
+    Holding,
+    HostOutcome,
+    Place,
+    SignTurn,
+)
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import document, page, sentences, terminal
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ironlaw.break_even import THE_GAIN, Axis, Gain, HostOutcome, Place
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
     Comparison,
     Difference,
     Outcome,
 )
+from ironlaw.explanation.break_even import THE_GAIN, Axis, Gain, HostOutcome, Place
 from ironlaw.explanation.split import Split, SplitTerm
 from ironlaw.machine import Machine
 from ironlaw.missing import Missing, is_known

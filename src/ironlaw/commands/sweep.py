@@ -14,7 +14,7 @@ from ironlaw.commands.showing import echo, say_json
 from ironlaw.errors import BadInput, ExitCode, offer_closest
 
 if TYPE_CHECKING:
-    from ironlaw.break_even import BreakEvenMap
+    from ironlaw.explanation.break_even import BreakEvenMap
     from ironlaw.machine import Machine
     from ironlaw.sweep.cell import Cell
     from ironlaw.sweep.cluster import Cluster

@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from ironlaw.break_even import (
+from ironlaw.concern import Concern
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation, Outcome
+from ironlaw.explanation.break_even import (
     THE_GAIN,
     Absent,
     Axis,
@@ -18,9 +21,6 @@ from ironlaw.break_even import (
     Place,
     SignTurn,
 )
-from ironlaw.concern import Concern
-from ironlaw.estimate import Estimate
-from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation, Outcome
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.sweep.cell import Cell

@@ -8,8 +8,8 @@ import json
 import math
 from typing import Any
 
-from ironlaw.break_even import BreakEvenMap, Gain, Holding, HostOutcome, Place, SignTurn
 from ironlaw.estimate import Estimate
+from ironlaw.explanation.break_even import BreakEvenMap, Gain, Holding, HostOutcome, Place, SignTurn
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.delimited import spreadsheet_safe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
-from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
+from ironlaw.explanation.break_even import BreakEvenMap, Gain
 from ironlaw.report.break_even import sentences
 from ironlaw.report.html import template_environment
 from ironlaw.report.palette import page_palette

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import math
 
-from ironlaw.break_even import THE_GAIN, Absent, Axis, BreakEvenMap, Gain, Holding, HostOutcome, Place, SignTurn
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import Difference
+from ironlaw.explanation.break_even import (
+    THE_GAIN,
+    Absent,
+    Axis,
+    BreakEvenMap,
+    Gain,
+    Holding,
+    HostOutcome,
+    Place,
+    SignTurn,
+)
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report.quantity import COUNT, TIME, TIMES, amount, decimal, significant_decimals
 from ironlaw.report.quantity import ratio as ratio_text

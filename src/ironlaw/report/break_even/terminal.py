@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ironlaw.break_even import BreakEvenMap, Gain
 from ironlaw.explanation import Difference
+from ironlaw.explanation.break_even import BreakEvenMap, Gain
 from ironlaw.missing import Missing
 from ironlaw.report.break_even import sentences
 from ironlaw.report.console import say
