@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.laws import Amount, NotNegative, Positive, Real
 from ironlaw.missing import Maybe
+from ironlaw.ranges import Amount, NotNegative, Positive, Real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.laws import Amount, Ordinal, Positive
 from ironlaw.missing import Maybe, Missing
+from ironlaw.ranges import Amount, Ordinal, Positive
 
 
 class InstructionClass(Enum):

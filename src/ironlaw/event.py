@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.laws import MOST, Amount
 from ironlaw.missing import Maybe, Missing, Remedy
+from ironlaw.ranges import MOST, Amount
 
 
 class Mode(Enum):

@@ -8,7 +8,7 @@ from enum import Enum
 import msgspec
 
 from ironlaw.factor import Direction
-from ironlaw.laws import NotNegative, Number
+from ironlaw.ranges import NotNegative, Number
 from ironlaw.variant import Variant
 
 

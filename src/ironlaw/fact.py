@@ -15,12 +15,12 @@ from ironlaw.code import CodeSamples
 from ironlaw.concern import Concern
 from ironlaw.event import Count, Event
 from ironlaw.file_graph import NO_GRAPH, FileGraph
-from ironlaw.laws import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
 from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, Remedy
 from ironlaw.plan import Plan
 from ironlaw.program import PreparedModel
+from ironlaw.ranges import Amount, NotNegative, Number, Ordinal, OrdinalOrNone, Positive, Rate
 from ironlaw.replay import Replay
 
 SCHEMA = 1

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from ironlaw.laws import Ordinal, OrdinalOrNone
 from ironlaw.missing import Maybe, Missing
+from ironlaw.ranges import Ordinal, OrdinalOrNone
 
 # What quantizers put behind the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
 # and OpenVINO behind that of a product whose bias became a node of its own.

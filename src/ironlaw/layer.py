@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ironlaw.code import CodeSite, SampledBy
-from ironlaw.laws import Amount, Ordinal, OrdinalOrNone, Positive, Real
 from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.ranges import Amount, Ordinal, OrdinalOrNone, Positive, Real
 
 BYTES = {
     "float64": 8, "int64": 8, "complex64": 8, "float32": 4, "int32": 4, "qint32": 4, "float16": 2, "bfloat16": 2,

@@ -37,11 +37,11 @@ from ironlaw.fact import (
     Reading,
     Spent,
 )
-from ironlaw.laws import NotNegative
 from ironlaw.layer import LayerCode, LayerGraph, LayerReading
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing
 from ironlaw.plan import Plan
+from ironlaw.ranges import NotNegative
 from ironlaw.references import check_references
 from ironlaw.replay import Replay
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.experiment import CauseStanding, CauseState, Experiment
-from ironlaw.laws import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
 from ironlaw.point import Point
+from ironlaw.ranges import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
 from ironlaw.variant import PHASE
 
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")

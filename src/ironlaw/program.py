@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ironlaw.laws import Amount
 from ironlaw.missing import Maybe, Missing
+from ironlaw.ranges import Amount
 
 if TYPE_CHECKING:
     from ironlaw.layer import NodeProfile

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ironlaw.laws import Amount, NotNegative, Ordinal, Positive, Real, Share
 from ironlaw.missing import Maybe, Missing
+from ironlaw.ranges import Amount, NotNegative, Ordinal, Positive, Real, Share
 
 
 class Use(Enum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ironlaw.laws import Amount, NotNegative, Ordinal
 from ironlaw.missing import Maybe, Missing
+from ironlaw.ranges import Amount, NotNegative, Ordinal
 
 UNREAD = Missing("was not read")
 
