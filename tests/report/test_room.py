@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
 import pytest
 
-from ironlaw.concern import Concern
+from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import CONTRIBUTION, CauseVerdict, Comparison, Explanation, Outcome
+from ironlaw.report.paragraph import headline
 from ironlaw.report.terminal import Verbosity
+from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS
+from ironlaw.report.verdicts import name_of
 from tests.report import explanations
+from tests.report.crowded import Crowd, crowded, crowded_points, names
 from tests.report.test_terminal import ALL, flat, text_of
 
 
@@ -81,3 +86,105 @@ def test_remarks_on_confirmed_causes_are_the_last_to_give_way_and_named() -> Non
     assert "for a reason" not in text_of(crowded)
     assert "what limits the confirmed causes" in flat(text_of(crowded))
     assert "for a reason" in text_of(crowded, verbosity=Verbosity.VERBOSE)
+
+
+CROWDS = {
+    **{f"{arms} arms": Crowd(arms=arms) for arms in range(1, 15)},
+    "many arms": Crowd(arms=40),
+    "one cause each": Crowd(arms=14, causes=(1, 1, 1, 1)),
+    "one confirmed each": Crowd(arms=14, causes=(1, 0, 0, 0), doubts=(0, 0, 0)),
+    "all refuted": Crowd(causes=(0, 20, 0, 0)),
+    "all undecided": Crowd(causes=(0, 0, 20, 0)),
+    "all confirmed": Crowd(causes=(20, 0, 0, 0)),
+    "invalid": Crowd(arms=2, doubts=(12, 0, 0)),
+    "doubts": Crowd(arms=2, doubts=(1, 12, 12)),
+    "search": Crowd(arms=14, front=8, mixed=8, failed=3),
+    "failures": Crowd(arms=14, failed=13),
+    "protocol": Crowd(arms=6, steps=14),
+    "phases": Crowd(arms=6, has_phases=True),
+    "code": Crowd(arms=3, has_code=True),
+    "two files": Crowd(arms=1, has_files=True, has_code=True),
+    "files": Crowd(arms=14, has_files=True),
+    "everything": Crowd(arms=14, doubts=(3, 9, 9), front=9, mixed=9, steps=9, failed=3, has_phases=True, has_code=True),
+}
+AVAILABLE = MOST_LINES - BELOW
+
+
+@pytest.mark.parametrize("name", CROWDS)
+def test_whatever_a_run_has_to_report_fits_and_begins_with_the_arms_and_the_answer(name: str) -> None:
+    crowd = CROWDS[name]
+    for seed in (1, 2, 3):
+        whole = crowded(crowd, seed=seed)
+        lines = text_of(whole).splitlines()
+        assert len(lines) <= AVAILABLE
+        assert max(map(len, lines)) <= 80
+        said = flat("\n".join(lines))
+        shown = [one for one in whole.comparisons if flat(headline(one, whole)) in said]
+        assert shown
+        confirmed = [name_of(one) for one in shown[0].causes if one.outcome is Outcome.CONFIRMED]
+        assert len(confirmed) == crowd.causes[0]
+        assert [one for one in confirmed if one not in said] == []
+        assert lines[3].startswith("fp32")
+        assert "--verbose shows" in said
+
+
+@pytest.mark.parametrize("name", CROWDS)
+def test_each_room_takes_no_more_lines_than_the_one_before(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = crowded(CROWDS[name])
+    monkeypatch.setattr("ironlaw.report.terminal.whole.MOST_LINES", 10_000)
+    counts = []
+    for room in ROOMS:
+        monkeypatch.setattr("ironlaw.report.terminal.whole.ROOMS", (room,))
+        counts.append(len(text_of(whole).splitlines()))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(counts))  # one names what is left out
+    assert counts[-1] <= AVAILABLE
+
+
+def test_up_to_fourteen_arms_with_a_confirmed_cause_each_keep_their_rows() -> None:
+    whole = crowded(CROWDS["one confirmed each"])
+    said = text_of(whole)
+    assert [arm.arm for arm in whole.arms if f"\n{arm.arm}  " not in said] == []
+
+
+@pytest.mark.parametrize(("arms", "values"), [(2, 2), (2, 8), (6, 6)])
+def test_a_run_that_varies_settings_fits_and_counts_what_it_leaves_out(arms: int, values: int) -> None:
+    whole = crowded_points(arms, values)
+    lines = text_of(whole).splitlines()
+    assert len(lines) <= AVAILABLE
+    assert max(map(len, lines)) <= 80
+    table = lines[next(place for place, line in enumerate(lines) if line.startswith("point")) :]
+    rows = sum("[" in line or "(control)" in line for line in itertools.takewhile(str.strip, table)) - 1
+    left_out = 2 * arms * values - rows
+    assert (f"{left_out} more row" in flat(text_of(whole))) is (left_out > 0)
+
+
+def test_what_no_room_can_hold_is_cut_and_its_lines_are_counted() -> None:
+    whole = crowded(Crowd(arms=1))
+    long = replace(whole, concerns=(Concern(slug="long", text="word " * 2000, fix="", weight=Weight.INVALIDATES),))
+    lines = text_of(long).splitlines()
+    assert len(lines) == AVAILABLE
+    assert re.fullmatch(r"\d+ more lines: see --verbose\.", lines[-1])
+    assert int(lines[-1].split()[0]) > 50
+
+
+def test_failures_without_room_are_named() -> None:
+    said = flat(text_of(crowded(CROWDS["failures"])))
+    assert all(name in said for name in names(13))
+    assert "Also failed: " in said
+
+
+def test_causes_confirmed_elsewhere_that_do_not_fit_on_their_line_are_counted() -> None:
+    said = text_of(crowded(CROWDS["14 arms"])).partition("Confirmed in the other comparisons:")[2]
+    lines = [line for line in said.splitlines() if line.startswith("  int8")]
+    assert lines
+    assert any(re.search(r"\w and \d more$", line) for line in lines)
+    assert not any(line.endswith("…") for line in lines)
+
+
+def test_everything_left_out_is_shown_by_verbose() -> None:
+    whole = crowded(CROWDS["everything"])
+    said = flat(text_of(whole, verbosity=Verbosity.VERBOSE))
+    assert "--verbose" not in said
+    for comparison in whole.comparisons:
+        assert flat(headline(comparison, whole)) in said
+    assert [concern.text for concern in whole.concerns if flat(concern.text).strip(" ;") not in said] == []

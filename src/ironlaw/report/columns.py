@@ -105,7 +105,23 @@ def arms_table(explanation: Explanation, *, n: int | None = None) -> ArmsTable:
 
 def asked_rows(table: ArmsTable) -> ArmsTable:
     """The table without the arms that only experiments requested."""
-    kept = [place for place, row in enumerate(table.rows) if not row.is_added]
+    return _with_rows(table, [place for place, row in enumerate(table.rows) if not row.is_added])
+
+
+def foremost_rows(table: ArmsTable, explanation: Explanation, *, most: int | None) -> ArmsTable:
+    """The table with `most` rows at most, in its order.
+
+    First come the control, the arm recommended, and arms with a remark on their answers, then those that differ most.
+    """
+    found = explanation.recommendation
+    first = {plain(control_name(explanation)), "" if isinstance(found, Missing) else plain(found.arm)}
+    moved = {plain(one.changed): moved_by(one) for one in explanation.comparisons}
+    first |= {row.name for row in table.rows if row.remark}
+    order = sorted(enumerate(table.rows), key=lambda row: (row[1].name not in first, -moved.get(row[1].name, 0.0)))
+    return _with_rows(table, sorted(place for place, _ in order[:most]))
+
+
+def _with_rows(table: ArmsTable, kept: list[int]) -> ArmsTable:
     return replace(
         table,
         rows=tuple(table.rows[place] for place in kept),

@@ -15,17 +15,21 @@ from ironlaw.text import plain
 _WIDEST_NAME = 24
 
 
-def show_arms(table: ArmsTable, console: Console, *, is_whole: bool) -> int:
+def show_arms(table: ArmsTable, console: Console, *, is_whole: bool, has_line_each: bool = False) -> int:
     """Print the arms, as many columns as fit beside each other, with `is_whole` the others in tables below.
 
-    Returns how many columns were left out.
+    With `has_line_each`, a long name takes the space of columns instead of a second line. Returns how many columns were
+    left out.
     """
     footnotes = Footnotes()
     rest = list(table.columns)
+    widest = _WIDEST_NAME
+    if has_line_each:
+        widest = max(widest, min(console.width // 2, max(len(row.name) for row in table.rows)))
     while rest:
-        count, gap = _fitting(table, rest, console)
-        left = console.width - _width(_grid(table, rest[:count], Footnotes(), gap=gap), console)
-        console.print(_grid(table, rest[:count], footnotes, gap=gap, widest=_WIDEST_NAME + max(0, left)))
+        count, gap = _fitting(table, rest, console, widest)
+        left = console.width - _width(_grid(table, rest[:count], Footnotes(), gap=gap, widest=widest), console)
+        console.print(_grid(table, rest[:count], footnotes, gap=gap, widest=widest, spare=max(0, left)))
         rest = rest[count:]
         if rest and not is_whole:
             break
@@ -36,18 +40,18 @@ def show_arms(table: ArmsTable, console: Console, *, is_whole: bool) -> int:
     return len(rest)
 
 
-def _fitting(table: ArmsTable, columns: list[Column], console: Console) -> tuple[int, int]:
+def _fitting(table: ArmsTable, columns: list[Column], console: Console, widest: int) -> tuple[int, int]:
     """How many of the columns fit beside each other, and the space between them; at least one."""
-    if _fits(_grid(table, columns, Footnotes(), gap=1), console):
-        return len(columns), 2 if _fits(_grid(table, columns, Footnotes(), gap=2), console) else 1
+
+    def fits(count: int, gap: int) -> bool:
+        return _width(_grid(table, columns[:count], Footnotes(), gap=gap, widest=widest), console) <= console.width
+
+    if fits(len(columns), 1):
+        return len(columns), 2 if fits(len(columns), 2) else 1
     count = len(columns) - 1
-    while count > 1 and not _fits(_grid(table, columns[:count], Footnotes(), gap=2), console):
+    while count > 1 and not fits(count, 2):
         count -= 1
     return max(1, count), 2
-
-
-def _fits(grid: Table, console: Console) -> bool:
-    return _width(grid, console) <= console.width
 
 
 def _width(grid: Table, console: Console) -> int:
@@ -56,12 +60,14 @@ def _width(grid: Table, console: Console) -> int:
 
 
 def _grid(
-    table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap: int, widest: int = _WIDEST_NAME
+    table: ArmsTable, columns: list[Column], footnotes: Footnotes, *, gap: int, widest: int, spare: int = 0
 ) -> Table:
-    """The arms and these columns; a name longer than `widest` is broken anywhere, one of levels before a plus."""
+    """The arms and these columns; a name longer than `widest` is broken before a plus, one of one level only where it
+    does not fit on `spare` more.
+    """
     grid = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     tallest = max((f"{column.heading}\n{column.unit}".count("\n") for column in columns), default=0)
-    grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=widest)
+    grid.add_column(Text("\n" * tallest + "arm"), overflow="fold", min_width=10, max_width=widest + spare)
     for column in columns:
         title = f"{column.heading}\n{column.unit}"
         above = "\n" * (tallest - title.count("\n"))
@@ -72,18 +78,18 @@ def _grid(
         if row.is_added and not was_added:
             grid.add_row(Text("for experiments:", style="italic dim"))
             was_added = True
-        name = Text(wrapped_name(f"  {row.name}" if row.is_added else row.name))
+        name = Text(wrapped_name(f"  {row.name}" if row.is_added else row.name, widest))
         name.append(f"\n  {row.remark}" if row.remark else "", style="red")
         grid.add_row(name, *(Text(column[place]) for column in texts), style="dim" if row.failure else "")
     return grid
 
 
-def wrapped_name(name: str) -> str:
+def wrapped_name(name: str, widest: int = _WIDEST_NAME) -> str:
     """A long variant's name broken before a plus, the rest indented."""
     lines = [""]
     for place, part in enumerate(name.split("+")):
         piece = f"+{part}" if place else part
-        if place and len(lines[-1]) + len(piece) > _WIDEST_NAME:
+        if place and len(lines[-1]) + len(piece) > widest:
             lines.append("   ")
         lines[-1] += piece
     return "\n".join(lines)

@@ -20,14 +20,15 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import Ledger
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
-from ironlaw.report.console import bare_grid, headed_grid, print_grid, say
+from ironlaw.report.console import bare_grid, headed_grid, print_grid, say, say_in_a_line
 from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, number, scale_for
 from ironlaw.report.terminal.attached import show_operators
 from ironlaw.report.terminal.code import show_account
 from ironlaw.report.terminal.graph_diff import show_graph_diff, show_graph_diff_briefly
-from ironlaw.report.terminal.verbosity import Room, Verbosity
+from ironlaw.report.terminal.verbosity import Detail, LeftOut, Room, Verbosity
 from ironlaw.report.verdicts import (
+    brief_sentence,
     cause_sentence,
     decision_text,
     effect_text,
@@ -38,6 +39,7 @@ from ironlaw.report.verdicts import (
 from ironlaw.text import plain
 
 _LEDGER_TOP = 3
+_AGAINST = "confirmed, against the difference"
 OUTCOME_STYLES = {
     Outcome.CONFIRMED: "green",
     Outcome.REFUTED: "red",
@@ -64,6 +66,7 @@ class Comparisons:
     console: Console
     verbosity: Verbosity
     room: Room
+    left: LeftOut
     printed: set[_Key] = field(default_factory=set)
 
     def show(self, comparisons: Sequence[Comparison]) -> None:
@@ -71,8 +74,10 @@ class Comparisons:
 
         Comparisons of published tables and attached files, which have no plan, are always short.
         """
-        for place, comparison in enumerate(comparisons):
-            is_brief = place > 0 and self.verbosity is Verbosity.NORMAL and is_known(self.explanation.plan)
+        is_limited = self.verbosity is Verbosity.NORMAL and is_known(self.explanation.plan)
+        others = comparisons[1:] if is_limited and not self.room.has_paragraphs else ()
+        for place, comparison in enumerate(comparisons[: len(comparisons) - len(others)]):
+            is_brief = place > 0 and is_limited
             if not is_brief or place == 1:
                 self.console.print()
             if self.verbosity is Verbosity.QUIET:
@@ -81,6 +86,7 @@ class Comparisons:
                 self._show_briefly(comparison)
             else:
                 self._show_at_length(comparison)
+        self._show_in_lines(others)
 
     def _show_answer(self, comparison: Comparison, said: str) -> None:
         head = headline(comparison, self.explanation)
@@ -92,36 +98,62 @@ class Comparisons:
         """The answer, its confirmed causes, and the names of the others."""
         self._show_answer(comparison, brief_paragraph(comparison, self.explanation))
         show_graph_diff_briefly(comparison, self.console)
-        confirmed = [one for one in _in_order(comparison.causes) if one.outcome is Outcome.CONFIRMED]
-        if self.room.has_shares_of_others:
-            for verdict in confirmed:
-                self._show_cause(verdict, comparison)
-        else:
-            against = [one for one in confirmed if opposes(one, comparison)]
-            self._show_names([one for one in confirmed if one not in against])
-            self._show_names(against, word="confirmed, against the difference")
+        self._show_confirmed(comparison, self.room.confirmed_of_others)
+        rest = [one for one in comparison.causes if one.outcome is not Outcome.CONFIRMED]
         if self.room.has_open_of_others:
-            self._show_names([one for one in comparison.causes if one not in confirmed])
+            self._show_names(rest)
+        else:
+            self.left.part("what the other comparisons leave open", bool(rest))
+
+    def _show_in_lines(self, comparisons: Sequence[Comparison]) -> None:
+        """A line for each with a confirmed cause; the table has what they gain."""
+        lines = [(comparison, _confirmed(comparison.causes)) for comparison in comparisons]
+        if any(confirmed for _, confirmed in lines):
+            self.console.print()
+            say(self.console, "Confirmed in the other comparisons:", style="bold")
+        for comparison, confirmed in lines:
+            if confirmed:
+                names = [f"{name_of(one)}{' (against the difference)' * opposes(one, comparison)}" for one in confirmed]
+                start = f"{plain(comparison.changed)}: "
+                said = _fitting(list(dict.fromkeys(names)), self.console.width - len(start) - 2)
+                say_in_a_line(self.console, start + said, indent=2)
+        self.left.count("comparison|in a paragraph", len(comparisons))
 
     def _show_at_length(self, comparison: Comparison) -> None:
         is_verbose = self.verbosity is Verbosity.VERBOSE
-        show_graph_diff(comparison, self.console, is_whole=is_verbose)
+        if is_verbose or self.room.has_places:
+            show_graph_diff(comparison, self.console, is_whole=is_verbose)
+        else:
+            show_graph_diff_briefly(comparison, self.console)
         self._show_answer(comparison, paragraph(comparison, self.explanation))
         if is_verbose and (check := rank_sentence(comparison)):
             say(self.console, check, style="dim", indent=2)
         # Of attached files nothing is tested: what each suspicion rests on is all there is.
         in_words = is_verbose or not is_known(self.explanation.plan)
-        for verdict in _in_order(comparison.causes):
-            if in_words or verdict.outcome is Outcome.CONFIRMED:
+        if in_words:
+            for verdict in _in_order(comparison.causes):
                 self._show_cause(verdict, comparison)
-        if not in_words:
+        else:
+            self._show_confirmed(comparison, self.room.confirmed)
             self._show_open(comparison.causes)
+        self._show_places(comparison)
+
+    def _show_places(self, comparison: Comparison) -> None:
+        """Where the time went: by the iron law, by executed code, by operator and by layer."""
+        is_verbose = self.verbosity is Verbosity.VERBOSE
+        if not is_verbose and not self.room.has_places and is_known(self.explanation.plan):
+            self.left.part("the split by the iron law", is_known(splitting.split_of(comparison)))
+            self.left.part("the time by executed code", is_known(comparison.account))
+            self.left.part("the time by layer", is_known(comparison.ledger))
+            return
         if is_verbose or self.room.has_split or not is_known(comparison.account):
             self._show_split(comparison)
         if is_verbose or not is_known(self.explanation.plan):
             say_if(self.console, splitting.what_if_sentence(comparison, self.explanation.plan), indent=2)
         if is_known(comparison.account) and (is_verbose or self.room.code_rows):
             show_account(comparison.account, comparison, self.console, most=None if is_verbose else self.room.code_rows)
+        else:
+            self.left.part("the time by executed code", is_known(comparison.account))
         show_operators(comparison, self.console, is_whole=is_verbose)
         # Both locate the time: by code where it was sampled, else by layer.
         if is_known(comparison.ledger) and (is_verbose or not is_known(comparison.account)):
@@ -135,6 +167,8 @@ class Comparisons:
         text = Text()
         text.append(words.OUTCOME_SIGNS[verdict.outcome] + " ", style=OUTCOME_STYLES[verdict.outcome])
         has_remarks = is_verbose or self.room.has_remarks
+        if verdict.outcome is Outcome.CONFIRMED and not has_remarks:
+            self.left.part("what limits the confirmed causes", bool(verdict.reason))
         text.append(
             same_experiment_sentence(verdict)
             if is_repeated and not is_verbose
@@ -144,6 +178,26 @@ class Comparisons:
         for name, value in verdict.evidence.items() if is_verbose else ():
             said = plain(value.reason) if isinstance(value, Missing) else number(value)
             say(self.console, f"{plain(name)}: {said}", style="dim", indent=6)
+
+    def _show_confirmed(self, comparison: Comparison, detail: Detail) -> None:
+        """Confirmed causes with their experiments, in a line each, or by name."""
+        confirmed = _confirmed(comparison.causes)
+        if detail is Detail.SENTENCES:
+            for verdict in confirmed:
+                self._show_cause(verdict, comparison)
+            return
+        self.left.part("the experiments behind the confirmed causes", bool(confirmed))
+        if detail is Detail.NAME:
+            against = [one for one in confirmed if opposes(one, comparison)]
+            self._show_names([one for one in confirmed if one not in against])
+            self._show_names(against, word=_AGAINST)
+            return
+        for verdict in confirmed:
+            sign = Text(f"{words.OUTCOME_SIGNS[verdict.outcome]} ", style=OUTCOME_STYLES[verdict.outcome])
+            said = brief_sentence(verdict)
+            if opposes(verdict, comparison):
+                said = said.replace(f": {words.OUTCOME_WORDS[verdict.outcome]}", f": {_AGAINST}", 1)
+            say(self.console, sign.append(said, style="none"), indent=2, hanging=2)
 
     def _show_open(self, verdicts: Sequence[CauseVerdict]) -> None:
         """What is not confirmed, as a table: cause, outcome, effect, what would decide it."""
@@ -211,12 +265,29 @@ def say_if(console: Console, text: str, *, indent: int = 0) -> None:
         say(console, text, indent=indent)
 
 
+def _confirmed(verdicts: Sequence[CauseVerdict]) -> list[CauseVerdict]:
+    return [one for one in verdicts if one.outcome is Outcome.CONFIRMED]
+
+
+def _fitting(names: Sequence[str], width: int) -> str:
+    """As many names as fit on `width` letters, and the number of the others."""
+    for count in range(len(names), 0, -1):
+        rest = f" and {len(names) - count} more" if count < len(names) else ""
+        said = ", ".join(names[:count]) + rest
+        if len(said) <= width:
+            return said
+    return f"{len(names)} cause{'s' * (len(names) > 1)}"
+
+
 def _in_order(verdicts: Sequence[CauseVerdict]) -> list[CauseVerdict]:
     return sorted(verdicts, key=lambda verdict: _OUTCOME_ORDER.index(verdict.outcome))
 
 
-def show_headlines(comparisons: Sequence[Comparison], explanation: Explanation, console: Console) -> None:
-    """A sentence for each of the other arms of a search."""
+def show_headlines(
+    comparisons: Sequence[Comparison], explanation: Explanation, console: Console, *, most: int | None, left: LeftOut
+) -> None:
+    """A sentence for each of the other arms of a search, or for `most` of them."""
+    comparisons = left.cut(comparisons, most, "other arm|of the search")
     if not comparisons:
         return
     console.print()

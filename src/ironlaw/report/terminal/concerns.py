@@ -12,31 +12,36 @@ from ironlaw.report import words
 from ironlaw.report.console import say, say_in_a_line
 from ironlaw.report.doubts import Doubt, brief_concern_sentence, doubts
 from ironlaw.report.gaps import Gap
-from ironlaw.report.terminal.verbosity import Room
+from ironlaw.report.terminal.verbosity import LeftOut, Room
 from ironlaw.text import plain
 
 _STYLES = {Weight.INVALIDATES: "bold red", Weight.DOUBTS: "yellow", Weight.NOTES: "dim"}
 
 
 def show_concerns(
-    explanation: Explanation, console: Console, *, above: Sequence[Gap], is_whole: bool, room: Room
-) -> int:
+    explanation: Explanation, console: Console, *, above: Sequence[Gap], is_whole: bool, room: Room, left: LeftOut
+) -> None:
     """Every concern, the heaviest first; those that only repeat a gap stated `above` are left out.
 
-    Returns how many were shown without their remedy or the whole of their text.
+    Those without their remedy or the whole of their text are counted in `left`.
     """
     found = doubts(explanation, above=above)
     if not found:
-        return 0
+        return
     console.print()
     listed: dict[str, list[Concern]] = {}
+    invalid: list[Concern] = []  # beyond those there is room for
     named: list[Concern] = []
     notes: list[Concern] = []
-    said = shortened = 0
+    in_full = said = shortened = 0
     for doubt in found:
         if doubt.concern.slug in words.LISTED:
             listed.setdefault(doubt.concern.slug, []).append(doubt.concern)
         elif is_whole or doubt.concern.weight is Weight.INVALIDATES:
+            if not is_whole and in_full == room.listed:
+                invalid.append(doubt.concern)
+                continue
+            in_full += 1
             _show_in_full(doubt, console)
         elif doubt.concern.weight is Weight.NOTES:
             notes.append(doubt.concern)
@@ -51,11 +56,12 @@ def show_concerns(
     for slug, items in listed.items():
         _show_listed(slug, items, console, is_whole=is_whole)
         shortened += not is_whole
-    for heading, concerns in (("More doubts" if said else "Doubts", named), ("Notes", notes)):
+    headings = ("Also invalid" if in_full else "Invalid", "More doubts" if said else "Doubts", "Notes")
+    for heading, concerns in zip(headings, (invalid, named, notes), strict=True):
         if concerns:
             names = dict.fromkeys(concern.slug.replace("-", " ") for concern in concerns)
             say(console, f"{heading}: {', '.join(names)}.", style=_STYLES[concerns[0].weight])
-    return shortened + len(named) + len(notes)
+    left.count("concern|in full", shortened + len(invalid) + len(named) + len(notes))
 
 
 def _show_in_full(doubt: Doubt, console: Console) -> None:

@@ -9,10 +9,13 @@ from ironlaw.explanation import Explanation
 from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.generation import HEADING, HEADINGS, generation_table
 from ironlaw.report.terminal.arms import wrapped_name
+from ironlaw.report.terminal.verbosity import LeftOut
 
 
-def show_generation(explanation: Explanation, console: Console, *, is_whole: bool) -> None:
-    """Print the table and what follows from it; nothing for arms without a phase."""
+def show_generation(
+    explanation: Explanation, console: Console, *, is_whole: bool, most: int | None, left: LeftOut
+) -> None:
+    """Print the table and what follows from it, `most` sentences; nothing for arms without a phase."""
     table = generation_table(explanation, with_added=is_whole)
     if not table.rows:
         return
@@ -21,8 +24,9 @@ def show_generation(explanation: Explanation, console: Console, *, is_whole: boo
     grid = headed_grid()
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
-    for name, *cells in table.rows:
+    rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
+    for name, *cells in rows:
         grid.add_row(Text(wrapped_name(name)), *map(Text, cells))
     print_grid(console, grid, indent=2)
-    for sentence in table.sentences:
+    for sentence in left.cut(table.sentences, most, "more line|about generating text"):
         say(console, sentence, indent=2, hanging=2)

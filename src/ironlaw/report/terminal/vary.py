@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.text import Text
 
-from ironlaw.explanation import Difference, Explanation
+from ironlaw.explanation import Difference, Explanation, Outcome
 from ironlaw.explanation.varied import Varied
 from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.terminal.comparisons import OUTCOME_STYLES
+from ironlaw.report.terminal.verbosity import LeftOut
 from ironlaw.report.vary import (
     alone_sentences,
     open_sentence,
@@ -23,26 +25,33 @@ from ironlaw.text import plain
 _STYLES = {Difference.FASTER: "green", Difference.SLOWER: "red", Difference.UNPROVEN: "yellow"}
 
 
-def show_points(explanation: Explanation, varied: Varied, console: Console) -> None:
-    """Every arm at every point: its time, and its difference from the control there."""
+def show_points(explanation: Explanation, varied: Varied, console: Console, *, most: int | None, left: LeftOut) -> None:
+    """Every arm at every point, or `most` of them: its time, and its difference from the control there."""
     grid = headed_grid()
     grid.add_column("point", overflow="fold")
     grid.add_column("arm", overflow="fold")
     for title in (f"{time_scale(explanation).unit} per inference", "speed-up"):
-        grid.add_column(Text(f"{title}\n[95 %]", justify="right"), justify="right")
-    grid.add_column("")
-    for row in point_rows(explanation, varied):
+        grid.add_column(Text(f"{title}\n[95 %]", justify="right"), justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
+    for row in left.cut(point_rows(explanation, varied), most, "more row"):
         style = "" if row.difference is None else _STYLES.get(row.difference, "")
         cells = (plain(row.point), row.arm, row.time, row.speedup)
         grid.add_row(*map(Text, cells), Text(word_of(row.difference), style=style))
+    if Measurement.get(console, console.options.update(max_width=10_000), grid).maximum > console.width:
+        grid.padding = (0, 1, 0, 0)
     print_grid(console, grid, indent=0)
 
 
-def show_turning(explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool) -> None:
-    """The verdict on every two arms along each setting; of arms that are compared with no other, what is known."""
-    for sentence in alone_sentences(explanation, varied):
+def show_turning(
+    explanation: Explanation, varied: Varied, console: Console, *, is_quiet: bool, most: int | None, left: LeftOut
+) -> None:
+    """The verdict on every two arms along each setting, or on `most` of them, first where the difference turns; of arms
+    that are compared with no other, what is known.
+    """
+    for sentence in left.cut(alone_sentences(explanation, varied), most, "more sentence"):
         say(console, sentence)
-    for series in varied.series:
+    turning = sorted(varied.series, key=lambda one: one.outcome is not Outcome.CONFIRMED)
+    for series in left.cut(varied.series if most is None else turning, most, "more verdict"):
         said = series_sentences(series)
         text = Text(f"{verdict_text(series)}. ", style=OUTCOME_STYLES[series.outcome])
         say(console, text.append(" ".join(said[:1] if is_quiet else said), style="none"))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
 
 from rich.console import Console
 from rich.text import Text
 
-from ironlaw.explanation import Comparison, Explanation, Outcome
+from ironlaw.explanation import Explanation
 from ironlaw.explanation.varied import Varied
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
 from ironlaw.report.arms import agreement, boundaries
 from ironlaw.report.columns import (
+    ArmsTable,
     added_arms,
     arms_table,
     asked_comparisons,
     asked_rows,
     control_name,
+    foremost_rows,
     ordered_arms,
     widest_first,
 )
@@ -26,7 +28,7 @@ from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_senten
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
 from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
-from ironlaw.report.recommendation import compared_in_full, next_best_sentences
+from ironlaw.report.recommendation import compared_in_full
 from ironlaw.report.run_time import run_sentence
 from ironlaw.report.terminal.arms import show_arms
 from ironlaw.report.terminal.attached import show_next
@@ -35,7 +37,7 @@ from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.generation import show_generation
 from ironlaw.report.terminal.vary import show_points, show_turning
-from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, Room, Verbosity
+from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, ROOMS_OF_POINTS, LeftOut, Room, Verbosity
 from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
@@ -50,74 +52,97 @@ def show(
     n: int | None = None,
     verbosity: Verbosity = Verbosity.NORMAL,
 ) -> None:
-    """Print the table of the arms and what it means, on MOST_LINES at most by default; with `n`, also the time of n."""
+    """Print the table of the arms and what it means, on MOST_LINES at most by default; with `n`, also the time of n.
+
+    What there is no room for is named, with --verbose, which shows it.
+    """
     varied = varied_of(explanation)
-    if varied is not None:
-        _show_varied(explanation, varied, console, n=n, verbosity=verbosity)
+
+    def show_within(room: Room) -> None:
+        if varied is None:
+            _show(explanation, console, n=n, verbosity=verbosity, room=room)
+        else:
+            _show_varied(explanation, varied, console, n=n, verbosity=verbosity, room=room)
+
+    rooms = ROOMS if varied is None else ROOMS_OF_POINTS
+    if verbosity is not Verbosity.NORMAL or not is_known(explanation.plan):
+        show_within(rooms[0])
         return
-    room = ROOMS[0]
-    if verbosity is Verbosity.NORMAL and is_known(explanation.plan):
-        room = next((room for room in ROOMS if _lines(explanation, console, n, room) <= MOST_LINES - BELOW), ROOMS[-1])
-    _show(explanation, console, n=n, verbosity=verbosity, room=room)
+
+    def lines_within(room: Room) -> list[str]:
+        with console.capture() as printed:
+            show_within(room)
+        return printed.get().splitlines()
+
+    place = bisect_left(rooms, True, key=lambda room: len(lines_within(room)) <= MOST_LINES - BELOW)
+    if place < len(rooms):
+        show_within(rooms[place])
+        return
+    lines = lines_within(rooms[-1])
+    for line in lines[: MOST_LINES - BELOW - 1]:
+        console.print(Text.from_ansi(line), soft_wrap=True, highlight=False)
+    say(console, f"{len(lines) - (MOST_LINES - BELOW - 1)} more lines: see --verbose.", style="dim")
 
 
 def _show_varied(
-    explanation: Explanation, varied: Varied, console: Console, *, n: int | None, verbosity: Verbosity
+    explanation: Explanation, varied: Varied, console: Console, *, n: int | None, verbosity: Verbosity, room: Room
 ) -> None:
     """Print the answer along each setting and the times at its points; with everything shown, then each point as a
     recording of its own.
     """
+    is_verbose, left = verbosity is Verbosity.VERBOSE, LeftOut()
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
-    show_turning(explanation, varied, console, is_quiet=verbosity is Verbosity.QUIET)
-    show_points(explanation, varied, console)
-    _show_stopped(explanation, console)
+    most = None if is_verbose else room.listed
+    show_turning(explanation, varied, console, is_quiet=verbosity is Verbosity.QUIET, most=most, left=left)
+    show_points(explanation, varied, console, most=None if is_verbose else room.arms, left=left)
+    _show_stopped(explanation, console, most=most, left=left)
     if verbosity is Verbosity.QUIET:
         return
-    show_generation(explanation, console, is_whole=False)
-    for found in varied.points if verbosity is Verbosity.VERBOSE else ():
+    show_generation(explanation, console, is_whole=False, most=most, left=left)
+    for found in varied.points if is_verbose else ():
         console.print()
         say(console, f"At {plain(str(found.point))}:", style="bold")
         _show(found.explanation, console, n=n, verbosity=verbosity, room=ROOMS[0])
-    if verbosity is Verbosity.VERBOSE:
+    if is_verbose:
         return
     console.print()
-    for said in control_sentences(varied):
+    for said in left.cut(control_sentences(varied), most, "control"):
         say(console, said)
     for said in filter(None, (stopped_sentence(explanation), run_sentence(explanation.run))):
         say(console, said)
-    shortened = show_concerns(explanation, console, above=(), is_whole=False, room=ROOMS[0])
-    _show_left_out(console, 0, 0, shortened, ["each point by itself"])
-
-
-def _lines(explanation: Explanation, console: Console, n: int | None, room: Room) -> int:
-    """The number of lines that the default output takes within `room`."""
-    with console.capture() as printed:
-        _show(explanation, console, n=n, verbosity=Verbosity.NORMAL, room=room)
-    return len(printed.get().splitlines())
+    show_concerns(explanation, console, above=(), is_whole=False, room=room, left=left)
+    left.part("each point by itself")
+    say(console, left.sentence(), style="dim")
 
 
 def _show(explanation: Explanation, console: Console, *, n: int | None, verbosity: Verbosity, room: Room) -> None:
-    is_verbose = verbosity is Verbosity.VERBOSE
+    is_verbose, left = verbosity is Verbosity.VERBOSE, LeftOut()
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
+    most = None if is_verbose else room.listed
     table = arms_table(explanation, n=n)
-    columns = show_arms(table if is_verbose else asked_rows(table), console, is_whole=is_verbose)
-    _show_stopped(explanation, console)
+    names = _show_table(table, explanation, console, room=None if is_verbose else room, left=left)
+    _show_stopped(explanation, console, most=most, left=left)
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
     in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
-    Comparisons(explanation=explanation, console=console, verbosity=verbosity, room=room).show(widest_first(in_full))
-    show_headlines([one for one in widest_first(comparisons) if one not in in_full], explanation, console)
+    shown = Comparisons(explanation=explanation, console=console, verbosity=verbosity, room=room, left=left)
+    is_limited = room.arms is not None and not is_verbose
+    shown.show([one for one in widest_first(in_full) if plain(one.changed) in names or not is_limited])
+    others = [one for one in widest_first(comparisons) if one not in in_full]
+    show_headlines(others, explanation, console, most=most, left=left)
     lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
         return
-    show_generation(explanation, console, is_whole=is_verbose)
-    _show_waterfall(explanation, console)
+    show_generation(explanation, console, is_whole=is_verbose, most=most, left=left)
+    _show_waterfall(explanation, console, most=most, left=left)
     _show_gaps(lost, console, is_whole=is_verbose, with_terms=is_verbose or room.has_split)
     if is_verbose or room.has_guesses:
         _show_guesses(explanation, console, is_whole=is_verbose)
-    has_answers = _show_agreement(explanation, console, all_arms=is_verbose)
+    else:
+        left.part("published guesses", any(one.answer != NOT_TESTED for one in guesses(explanation)))
+    has_answers = _show_agreement(explanation, console, all_arms=is_verbose, most=most, left=left)
     if is_verbose:
         _show_boundaries(explanation, console)
     if is_known(explanation.plan):
@@ -128,52 +153,38 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
             say(console, said)
     # Of other people's numbers the doubts are most of what there is to say.
     in_words = is_verbose or not is_known(explanation.plan)
-    shortened = show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words, room=room)
-    show_found(explanation, console, is_whole=is_verbose, has_next=is_verbose or room.has_guesses)
+    show_concerns(explanation, console, above=() if is_verbose else lost, is_whole=in_words, room=room, left=left)
+    show_found(explanation, console, is_whole=is_verbose, room=room, left=left)
     show_next(explanation, console)
-    if not is_verbose:
-        more = _left_to_verbose(explanation, in_full, room)
-        _show_left_out(console, sum(row.is_added for row in table.rows), columns, shortened, more)
+    if not is_verbose and (said := left.sentence()):
+        say(console, said, style="dim")
 
 
-def _show_stopped(explanation: Explanation, console: Console) -> None:
-    for failed in stopped_arms(explanation):
+def _show_table(
+    table: ArmsTable, explanation: Explanation, console: Console, *, room: Room | None, left: LeftOut
+) -> set[str]:
+    """The table of the arms, whole without a `room`; the names in its rows."""
+    if room is None:
+        show_arms(table, console, is_whole=True)
+        return {row.name for row in table.rows}
+    asked = asked_rows(table)
+    shown = foremost_rows(asked, explanation, most=room.arms)
+    left.count("arm|of experiments", len(table.rows) - len(asked.rows))
+    left.count("more arm", len(asked.rows) - len(shown.rows))
+    left.count("more column", show_arms(shown, console, is_whole=False, has_line_each=not room.has_paragraphs))
+    return {row.name for row in shown.rows}
+
+
+def _show_stopped(explanation: Explanation, console: Console, *, most: int | None, left: LeftOut) -> None:
+    """The arms that failed, with the reason and what fixes it; those beyond `most` reasons are named."""
+    stopped = stopped_arms(explanation)
+    shown = left.cut(stopped, most, "reason|of failures")
+    for failed in shown:
         say(console, failed.sentence, style="red")
         if failed.fix:
             say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
-
-
-def _left_to_verbose(explanation: Explanation, in_full: Sequence[Comparison], room: Room) -> list[str]:
-    """What the smallest rooms leave out, of what there is."""
-    found = explanation.recommendation
-    is_next = is_known(found) and bool(next_best_sentences(found, explanation))
-    parts = {
-        "published guesses": not room.has_guesses and any(one.answer != NOT_TESTED for one in guesses(explanation)),
-        "the time by executed code": not room.code_rows and any(is_known(one.account) for one in in_full),
-        "the next best arms": not room.has_guesses and is_next,
-        "what limits the confirmed causes": not room.has_remarks and any(map(_has_remark, in_full)),
-    }
-    return [name for name, is_there in parts.items() if is_there]
-
-
-def _has_remark(comparison: Comparison) -> bool:
-    return any(one.outcome is Outcome.CONFIRMED and one.reason for one in comparison.causes)
-
-
-def _show_left_out(console: Console, arms: int, columns: int, concerns: int, more: list[str]) -> None:
-    """How many arms and columns --verbose adds, concerns whose remedy it gives, and what else there was no room for."""
-    parts = [
-        f"{count} {what}{'s' * (count > 1)}{which}"
-        for count, what, which in (
-            (arms, "arm", " of experiments"),
-            (columns, "more column", ""),
-            (concerns, "concern", " in full"),
-        )
-        if count
-    ]
-    parts += more
-    if parts:
-        say(console, f"--verbose shows {words.joined(parts)}.", style="dim")
+    if others := [plain(arm) for failed in stopped[len(shown) :] for arm in failed.arms]:
+        say(console, f"{'Also failed' if shown else 'Failed'}: {', '.join(others)}.", style="red")
 
 
 def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms: bool) -> None:
@@ -181,8 +192,8 @@ def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms:
         say(console, gap_sentence(gap, is_brief=not is_whole, with_terms=with_terms), style="dim")
 
 
-def _show_waterfall(explanation: Explanation, console: Console) -> None:
-    rows = waterfall_rows(explanation)
+def _show_waterfall(explanation: Explanation, console: Console, *, most: int | None, left: LeftOut) -> None:
+    rows = left.cut(waterfall_rows(explanation), None if most is None else 3 * most, "step|to the fair speed-up")
     if not rows:
         return
     console.print()
@@ -214,7 +225,9 @@ def _show_guesses(explanation: Explanation, console: Console, *, is_whole: bool)
         say(console, text.append(f": {'; '.join(names)}", style="none"), indent=2, hanging=2)
 
 
-def _show_agreement(explanation: Explanation, console: Console, *, all_arms: bool) -> bool:
+def _show_agreement(
+    explanation: Explanation, console: Console, *, all_arms: bool, most: int | None, left: LeftOut
+) -> bool:
     """How each arm's answers compare with the control's; whether there was anything to show."""
     said: dict[str, list[str]] = {}
     hidden = frozenset[str]() if all_arms else added_arms(explanation)
@@ -231,7 +244,7 @@ def _show_agreement(explanation: Explanation, console: Console, *, all_arms: boo
         console.print()
         named = "the control" if reference == control_name(explanation) else plain(reference)
         say(console, f"Same answers as {named}?", style="bold")
-    for answer, names in said.items():
+    for answer, names in left.cut(list(said.items()), most, "comparison|of answers"):
         say(console, f"{', '.join(names)}: {answer}", indent=2, hanging=2)
     return bool(said)
 
