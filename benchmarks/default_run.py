@@ -2,7 +2,7 @@
 
     python -m benchmarks.default_run [--recording FILE] [--out FILE]
 
-Wanted, in the default budget: at least half of the wall time behind preparing in counted inferences, 8 replicates,
+Wanted, in the default budget: at least half of the wall time after preparing in counted inferences, 8 replicates,
 int8+fused against fp32 within 2 % where the control's own interval is, 4 of 5 experiments decided, and 6 s to start a
 replicate of 14 arms. With --recording, those of a run that was made before.
 """

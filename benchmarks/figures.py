@@ -37,7 +37,7 @@ def machine(document: Document) -> str:
 
 
 def share_of(run: Mapping[str, Any]) -> str:
-    """The share of the wall time behind preparing that went into counted inferences, then what the rest went into."""
+    """The share of the wall time after preparing that went into counted inferences, then what the rest went into."""
     after_s = run["wall_s"] - run["spent"].get("preparing", 0.0)
     rest = sorted(run["spent"].items(), key=lambda item: -item[1])
     listed = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in rest if seconds >= 0.1)

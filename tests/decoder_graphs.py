@@ -150,7 +150,7 @@ def in_four_bits(source: Path, to: Path, *, block: int = 32, level: int = 0) -> 
 
 
 def logits_of_both(together: Program, apart: Program) -> Any:
-    """The logits behind twelve tokens, which a program in prefill and one that decodes have to share."""
+    """The logits after twelve tokens, which a program in prefill and one that decodes have to share."""
     import numpy
 
     tokens = together.inputs[0][0][:, :12]

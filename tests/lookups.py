@@ -55,7 +55,7 @@ def _serve(server: socket.socket, counted: Path) -> None:
 
 
 def _name(question: bytes) -> str:
-    """The name in a question: labels behind a header of 12 bytes (RFC 1035, 4.1)."""
+    """The name in a question: labels after a header of 12 bytes (RFC 1035, 4.1)."""
     labels, at = [], 12
     while question[at]:
         labels.append(question[at + 1 : at + 1 + question[at]].decode("ascii", "replace"))

@@ -9,8 +9,8 @@ from enum import Enum
 from ironlaw.missing import Maybe, Missing
 from ironlaw.ranges import Ordinal, OrdinalOrNone
 
-# What quantizers put behind the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
-# and OpenVINO behind that of a product whose bias became a node of its own.
+# What quantizers put after the name of a node, or of a weight, when they replace it (onnxruntime.quantization, NNCF);
+# and OpenVINO after that of a product whose bias became a node of its own.
 _ADDED = re.compile(
     r"(_quantized|_quant|_QuantizeLinear|_DequantizeLinear|_scale|_zero_point|_zp|_bits|_Q\d+(G\d+)?|_cast|_fp16"
     r"|_MatMul|/fq_weights_\d+|/fq_output_\d+|/compressed|_compressed|_reshape|/WithoutBiases)+$",

@@ -20,7 +20,7 @@ SUSPECTED_BYTES = FRAME_BYTES + 1
 # Samples in loops that multiply and add, from which on these say in which number format: of 100 without one of the
 # other, at most 3 % are of it (95 %). A default run has some 200 samples of an arm, half of them in such loops.
 ENOUGH_MULTIPLYING = 100
-_KIND = re.compile(r"\((\w+)(?: by [^()]*)?\)$")  # behind a node's name, which an engine need not give
+_KIND = re.compile(r"\((\w+)(?: by [^()]*)?\)$")  # after a node's name, which an engine need not give
 FEW_OF_A_FORMAT = 0.01  # of the samples that multiply and add: resizing an image has some in integers
 # The factors that leave operators of a quantized model in float.
 _BY_TYPE, _BY_NAME = "float-ops", "float-nodes"

@@ -25,12 +25,12 @@ class PhaseKind(Enum):
     """The two workloads of a language model."""
 
     PREFILL = "prefill"  # many tokens at once, with nothing before them
-    DECODE = "decode"  # one token behind others that are known
+    DECODE = "decode"  # one token after others that are known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """What one inference of an arm does: prefill of `tokens` tokens, or decoding one token behind `tokens` others."""
+    """What one inference of an arm does: prefill of `tokens` tokens, or decoding one token after `tokens` others."""
 
     kind: PhaseKind
     tokens: int

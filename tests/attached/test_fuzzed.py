@@ -65,7 +65,7 @@ def explained_or_refused(*files: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def refused_within(file: Path, err: str) -> None:
-    """Check that the refusal names a place, and one that the file has, or the one behind its end."""
+    """Check that the refusal names a place, and one that the file has, or the one after its end."""
     place = _REFUSED.match(err)
     assert place, err
     lines = file.read_bytes().decode("utf-8", "replace").split("\n")

@@ -154,7 +154,7 @@ def test_a_budget_that_allows_two_replicates_is_never_spent_on_one() -> None:
 
 
 def counted_share(recording: Recording) -> float:
-    """What inferences are of the wall time behind preparing."""
+    """What inferences are of the wall time after preparing."""
     took = run_time(recording)
     assert is_known(took.wall_s)
     assert is_known(took.spent)

@@ -180,7 +180,7 @@ class JsonText:
         return repr(self._peek()) if self._peek() else "the end of the file"
 
     def _place(self, at: int) -> tuple[int, int]:
-        """Line and column of a letter at or behind the one that was asked for before."""
+        """Line and column of a letter at or after the one that was asked for before."""
         if lines := self._buffer.count("\n", self._seen, at):
             self._line += lines
             self._before = at - self._buffer.rindex("\n", self._seen, at) - 1

@@ -82,7 +82,7 @@ class AttachedText:
 
     @property
     def end(self) -> tuple[int, int]:
-        """The line and column behind the last letter that was read: where something is missing that never came."""
+        """The line and column after the last letter that was read: where something is missing that never came."""
         return self._line, self._column
 
     def refused(self, line: int, column: int, why: str) -> BadInput:

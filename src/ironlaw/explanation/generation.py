@@ -18,7 +18,7 @@ READING = "read bandwidth"  # the ceiling of reading memory, beside those of ari
 class Generation:
     """One arm in its phase.
 
-    `bytes_per_token` are those of the weights, each read once an inference, and of the keys and values behind which a
+    `bytes_per_token` are those of the weights, each read once an inference, and of the keys and values after which a
     token is decoded. `reached` is the share of each ceiling of the machine: of reading memory, and of multiplying by
     number format; above 1 where weights come from a cache. `own_clock` is the time that the engine itself reports over
     the time measured around the same inferences.

@@ -36,7 +36,7 @@ class Int8Blocks(Factor):
         return leaving_float(names)
 
     def left_by(self, level: str) -> tuple[str, ...]:
-        """The paths behind but:."""
+        """The paths after but:."""
         return paths_of(level) if level.startswith(BUT) else ()
 
     def remedy(self, level: str) -> str:

@@ -8,7 +8,7 @@ from ironlaw.phase import WHOLE, Phase
 
 
 class PhaseFactor(Factor):
-    """prefill:N processes N tokens at once; decode:D one token behind D others, whose keys and values are kept.
+    """prefill:N processes N tokens at once; decode:D one token after D others, whose keys and values are kept.
 
     The tokens are given, not sampled, so that every arm computes the same; the state is taken back to depth 0, or D,
     before each inference, outside the clock.

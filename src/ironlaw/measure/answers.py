@@ -22,13 +22,15 @@ from ironlaw.program import Program
 MOST_KEPT = 1 << 20
 # What experiments may keep of outputs, in shares of requested arms: sixteen arms that answer an eighth of the probes.
 _SHARERS_OF_EXPERIMENTS = 2
-# That an arm of an experiment answers, and one that repeats another: whether its answers differ at all shows in few. 64
+# Probes of an arm of an experiment, and of one that repeats another: a few show whether its answers differ at all. 64
 # of an fp32 MobileNetV2 take 2 s of CPU time, and a default run has ten such arms.
 FEW_PROBES = 8
 
 
 def asking(arm: Arm, requested: int) -> Callable[[tuple[int, ...]], AskAnswers]:
-    """What an arm is ordered to answer, by the CPUs that it goes to; `requested` arms answer every probe."""
+    """A function that makes the order for an arm's answers from its CPUs; `requested` is the number of arms that answer
+    every probe.
+    """
     probes = FEW_PROBES if arm.serves or arm.repeats else None
     return lambda cpus: AskAnswers(cpus, probes, requested + _SHARERS_OF_EXPERIMENTS)
 

@@ -142,7 +142,7 @@ def _reap() -> bool:
 
 
 def end_session(leader: int, *, limit_s: float) -> None:
-    """End what still runs in a session whose leader has ended and is not reaped, though its parent is another."""
+    """Kill what still runs in a session whose leader has ended and is not reaped, also of other parents."""
     deadline_s = time.monotonic() + limit_s
     while (found := _running(_SESSION, leader)) and time.monotonic() < deadline_s:
         for pid in found:
@@ -150,7 +150,7 @@ def end_session(leader: int, *, limit_s: float) -> None:
 
 
 def _end_member(pid: int, session: int, deadline_s: float) -> None:
-    """End a process that is no child of this one, unless its number now belongs to a different process."""
+    """Kill a process that is no child of this one, unless its number now belongs to a different process."""
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
@@ -167,7 +167,7 @@ def _end_member(pid: int, session: int, deadline_s: float) -> None:
         os.close(descriptor)
 
 
-# Places in /proc/PID/stat behind the command, which is in parentheses and may hold anything (proc(5)).
+# Places in /proc/PID/stat after the command, which is in parentheses and may hold anything (proc(5)).
 _STATE, _PARENT, _GROUP, _SESSION = 0, 1, 2, 3
 
 

@@ -100,9 +100,9 @@ class LayerTurn(msgspec.Struct, tag="layers", frozen=True):
 
 
 class ReplayLayers(msgspec.Struct, tag="replay", frozen=True):
-    """Replay the layers of what was prepared within a time; what else is asked is said in `ironlaw.plan.Replays`.
+    """Replay the layers of a prepared model within a time; the other fields are those of `ironlaw.plan.Replays`.
 
-    `arm` is the one that it was prepared for; it may leave other layers in float than the twin's own.
+    `arm` is the arm that the model was prepared for; it may leave other layers in float than the twin's own arm.
     """
 
     arm: Arm
@@ -124,7 +124,7 @@ Order = Prepare | Load | Start | Turn | MeasureNothing | AskAnswers | SurveyLaye
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinSetup:
-    """What a twin gets when it is forked: its arm and the settings of the run."""
+    """The setup of a forked twin: its arm and the settings of the run."""
 
     arm: Arm
     replicate: int

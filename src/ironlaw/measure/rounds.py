@@ -9,7 +9,7 @@ from ironlaw.arm import Arm
 
 
 def williams_rows(size: int) -> list[tuple[int, ...]]:
-    """Rows of a Williams design: every item in each position, and behind each other item, equally often.
+    """Rows of a Williams design: every item in each position, and after each other item, equally often.
 
     `size` rows for even sizes, two squares of `size` rows for odd ones, where one square cannot be balanced.
 

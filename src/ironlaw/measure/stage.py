@@ -21,7 +21,7 @@ class Stage(Protocol):
     """
 
     def inspect(self) -> Machine:
-        """The machine."""
+        """Return the facts about the machine."""
 
     def check_counters(self) -> CounterCheck:
         """Run the known-answer test, which decides what is counted later."""
@@ -38,28 +38,28 @@ class Stage(Protocol):
         """Fork the twins of a replicate and warm each up. One ArmStarted or Failure an arm."""
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
-        """A Reading, or a Failure."""
+        """Return a Reading, or a Failure."""
 
     def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
-        """A LayerGraph, or a Failure: then the arm has left this replicate."""
+        """Return a LayerGraph, or a Failure, after which the arm has left this replicate."""
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
-        """A LayerReading; a LayerGraph that says why the arm cannot be read; or a Failure as above."""
+        """Return a LayerReading; a LayerGraph that says why the arm cannot be read; or a Failure as above."""
 
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
-        """CodeSamples, with samples or with the reason why there are none; or a Failure as above."""
+        """Return CodeSamples, with samples or with the reason why there are none; or a Failure as above."""
 
     def measure_nothing(self, arm: Arm) -> list[Fact]:
-        """NullReadings of turns like the arm's last one, or a Failure."""
+        """Return NullReadings of turns like the arm's last one, or a Failure."""
 
     def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
-        """Of each arm a Census and Outputs, or a Failure, as they come; side by side, since nothing is measured."""
+        """Yield a Census and Outputs, or a Failure, of each arm as they arrive; arms run in parallel, unmeasured."""
 
     def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
-        """A Replay of a prepared arm, with its layers or with the reason why there are none."""
+        """Yield a Replay of a prepared arm, with its layers or with the reason why there are none."""
 
     def stop(self) -> list[Fact]:
-        """End the replicate: its processes have ended when this returns, and what had to be ended is a fact as well."""
+        """End the replicate and all its processes; return a fact about the processes that arms had left running."""
 
     def now_s(self) -> float:
         """Seconds on the clock that the budget is counted in."""

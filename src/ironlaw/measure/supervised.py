@@ -86,11 +86,11 @@ class Interpreter:
             os.kill(self.process.pid, signal.SIGCONT)
 
     def paused_ns(self, until_ns: int) -> int:
-        """How long it was stopped, until a time."""
+        """How long it was stopped before a time on the monotonic clock, in ns."""
         return sum(max(0, min(end, until_ns) - start) for start, end in self._pauses)
 
     def keep_to(self, cpus: Iterable[int]) -> None:
-        """The CPUs on which it imports; its twins choose theirs."""
+        """Let it import on these CPUs only; its twins choose theirs."""
         with contextlib.suppress(OSError):  # it has ended
             os.sched_setaffinity(self.process.pid, cpus)
 
@@ -100,7 +100,7 @@ class Interpreter:
             self._end_and_reap()
 
     def fork(self, launch: Launch, ends: Sequence[int], *, limit_s: float) -> str:
-        """Have it fork twins, and hand it their ends of their lines; empty, or why it could not."""
+        """Make it fork twins, which get these ends of their sockets; return why it could not, or an empty text."""
         self.arms = tuple(setup.arm.name for setup in launch.setups)
         with contextlib.suppress(LineLost):
             self.line.send(msgspec.json.encode(launch), ends)
@@ -108,14 +108,14 @@ class Interpreter:
         return "" if isinstance(news, Forked) else _refused(news)
 
     def _next_news(self, limit_s: float) -> News | str:
-        """What it reports next, or how it was lost."""
+        """The next news, or how it was lost."""
         try:
             return self.line.receive_news(timeout_s=limit_s)
         except LineLost as lost:
             return lost.message if lost.loss is not Loss.CLOSED else self._end_and_reap()
 
     def hear(self) -> None:
-        """Take what news have come; it has ended when its line is closed."""
+        """Read the news that have arrived; a closed line means that it has ended."""
         try:
             self.line.fill()
             while (line := self.line.take()) is not None:
@@ -124,13 +124,13 @@ class Interpreter:
             self._end_and_reap()
 
     def hear_until_ended(self, arms: set[str], *, limit_s: float) -> None:
-        """Wait for the ends of these twins, or for its own."""
+        """Wait until these twins have ended, or it has."""
         deadline_s = time.monotonic() + limit_s
         while not self.has_ended and not arms <= self.ends.keys() and first_readable(self.line, deadline_s=deadline_s):
             self.hear()
 
     def end(self, arm: str) -> None:
-        """End a twin; with all of them where the interpreter does not do it."""
+        """End a twin; if the interpreter does not end it in time, end the interpreter with all its twins."""
         if arm in self.ends or self.has_ended:
             return
         with contextlib.suppress(LineLost):
@@ -140,7 +140,7 @@ class Interpreter:
             self._end_and_reap()
 
     def dismiss(self, *, limit_s: float) -> list[LeftRunning]:
-        """Wait until it has ended, a while after its twins were hung up on; what the arms had left running."""
+        """Wait until it has ended, after its twins were disconnected; return what the arms had left running."""
         self._hear_out(limit_s)
         for arm in self.arms:
             self.end(arm)

@@ -28,7 +28,7 @@ class Errand:
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
-    """An errand on its way."""
+    """An order that is being carried out."""
 
     twin: TwinProcess
     stage: str
@@ -50,21 +50,21 @@ class Twins:
         return arm in self._twins
 
     def add(self, twin: TwinProcess) -> None:
-        """One that was forked."""
+        """Add a forked twin."""
         self._twins[twin.arm] = twin
 
     def drop(self, arm: str) -> None:
-        """Hang up on one that has ended, if it was there."""
+        """Disconnect from a twin that has ended, if there is one."""
         if (twin := self._twins.pop(arm, None)) is not None:
             twin.line.close()
 
     def hang_up(self) -> None:
-        """On all of them."""
+        """Disconnect from all of them."""
         for arm in tuple(self._twins):
             self.drop(arm)
 
     def send(self, arm: str, order: Order) -> None:
-        """Give an order that has no answer; that the twin has ended is the answer to the next one."""
+        """Send an order that has no answer; if the twin has ended, the answer to its next order is that failure."""
         if (twin := self._twins.get(arm)) is not None:
             try:
                 twin.send(order)
@@ -72,7 +72,7 @@ class Twins:
                 return
 
     def ask(self, arm: str, order: Order, limit_s: float) -> list[Fact]:
-        """The facts an order brings; its last one is the answer or a Failure."""
+        """Send an order and return the facts it brings; the last one is the answer or a Failure."""
         stage, twin = _stage(order), self._twins.get(arm)
         if twin is None:
             return [self._ended(arm, stage)]
@@ -95,7 +95,7 @@ class Twins:
         *,
         fits: Callable[[], bool] = lambda: True,
     ) -> Iterator[tuple[str, list[Fact]]]:
-        """Each arm with the facts that its order brings, as they come; at once as many as there are places.
+        """Send each order and yield its arm with the facts it brings, as they arrive; one order at a time per place.
 
         A second one begins only where `fits` says so. Where it does not any more while several run, the one that began
         last is ended, and nothing comes of it.
@@ -132,7 +132,7 @@ class Twins:
         return _Running(twin=twin, stage=stage, place=place, deadline_s=time.monotonic() + limit_s)
 
     def _is_done(self, one: _Running) -> bool:
-        """Whether its answer has come, or it was lost, with the facts so far."""
+        """Whether its answer has arrived, or the twin was lost, with the facts so far."""
         try:
             while not one.facts or _goes_before(one.facts[-1]):
                 fact = one.twin.look()
@@ -157,7 +157,7 @@ class Twins:
 
 
 def _wait(running: Sequence[_Running]) -> None:
-    """Until one of them has sent something, or its interpreter has news; for a moment at most."""
+    """Wait until one of them has sent something or its interpreter has news, for _LOOK_S at most."""
     if not running:
         return
     interpreters = {id(one.twin.interpreter): one.twin.interpreter for one in running}
@@ -174,5 +174,5 @@ def _stage(order: Order) -> str:
 
 
 def _goes_before(fact: Fact) -> bool:
-    """Whether a twin sends more facts for the same order behind this one."""
+    """Whether a twin sends more facts for the same order after this one."""
     return isinstance(fact, _GO_BEFORE) or (isinstance(fact, Outputs) and fact.following > 0)

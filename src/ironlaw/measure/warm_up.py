@@ -1,4 +1,4 @@
-"""Warming up: until the series of an arm's first inferences is steady, or is as long as earlier replicates needed."""
+"""Warm up: until the times of an arm's first inferences are steady, or for as many as earlier replicates needed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FIRST_TOLERANCE = 0.10
 # in two inferences of a row.
 WIDE_TOLERANCE = 0.25
 LEAST = 3
-# What the series of later replicates says of itself: it is as long as was needed before, and too short to be judged.
+# Later replicates warm up for as many inferences as were needed before, too few to be judged again.
 NOT_JUDGED: Maybe[int] = Missing("warmed up for as many inferences as it took to be steady before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmUp:
     """How the arms of a replicate are warmed up: the number of inferences of each, where that is known; and whether the
-    programs are checked behind that.
+    programs are checked after that.
 
     All of them are checked or none, so that no arm of a replicate has run longer than another.
     """
@@ -56,7 +56,7 @@ class WarmUps:
             of_engine.setdefault(arm.name, []).append(started.warm_up_ns)
 
     def of(self, arms: Sequence[Arm]) -> WarmUp:
-        """For a replicate of these arms: one that has never run warms up until it is steady, and all are checked."""
+        """The warm-up of a replicate of these arms. A new one warms up until it is steady, and all are checked."""
         lengths = {engine: _lengths(series) for engine, series in self._series.items()}
         ran = {name for series in self._series.values() for name in series}
         known = {arm.name: lengths[arm.variant.level(ENGINE)].get(arm.name) for arm in arms if arm.name in ran}
@@ -67,7 +67,7 @@ class WarmUps:
 
 
 def _lengths(series: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, int]:
-    """By arm of an engine how long it warms up; without those that are judged once more."""
+    """The number of warm-up inferences by arm of an engine, without the arms that are judged once more."""
     close = statistics.median_high(min(needed(one, tolerance=FIRST_TOLERANCE) for one in of) for of in series.values())
     wide = {name: min(needed(one, tolerance=WIDE_TOLERANCE) for one in of) for name, of in series.items()}
     doubtful = {name for name, length in wide.items() if length > close and len(series[name]) == 1}
@@ -77,7 +77,7 @@ def _lengths(series: Mapping[str, Sequence[Sequence[int]]]) -> dict[str, int]:
 
 
 def needed(series_ns: Sequence[int], *, tolerance: float) -> int:
-    """How many inferences it took until one was as fast as they are later, and the one behind it too: within a
+    """How many inferences it took until one was as fast as they are later, and the one after it too: within a
     tolerance of the median of their second half. All of them where none was.
     """
     late = statistics.median(series_ns[len(series_ns) // 2 :])
@@ -88,9 +88,8 @@ def needed(series_ns: Sequence[int], *, tolerance: float) -> int:
 def steady_from(series_ns: Sequence[int]) -> Maybe[int]:
     """The first inference from which the series is steady.
 
-    Steady means that the medians of two neighbouring windows of five agree within 3 %, and the first
-    inference with them within 10 %. Looks for the earliest such
-    pair.
+    Steady means that the medians of two neighbouring windows of five agree within 3 %, and the first inference with
+    them within 10 %. The earliest such pair counts.
     """
     for start in range(1, len(series_ns) - 2 * WINDOW + 1):
         early = statistics.median(series_ns[start : start + WINDOW])

@@ -127,7 +127,7 @@ class Message:
         return self._varint(self.start)[0]
 
     def numbers(self) -> list[int]:
-        """The numbers that a repeated field is: one, or several packed behind each other."""
+        """The numbers that a repeated field is: one, or several packed one after another."""
         found, at = list[int](), self.start
         while at < self.end:
             value, at = self._varint(at)

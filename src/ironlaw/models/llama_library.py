@@ -46,7 +46,7 @@ class _Params(ctypes.Structure):
 
 
 class _Batch(ctypes.Structure):
-    """llama_batch: all but the first two may be null, for tokens of one sequence behind those that are kept."""
+    """llama_batch: all but the first two may be null, for tokens of one sequence after those that are kept."""
 
     _fields_ = (
         ("n_tokens", ctypes.c_int32),
@@ -165,7 +165,7 @@ class Library:
         del self._said[:-_MOST_LINES]
 
     def said(self) -> str:
-        """The first error that the library has logged since the last call: those behind it follow from it."""
+        """The first error that the library has logged since the last call: those after it follow from it."""
         lines = [line.strip() for _, text in self._said for line in text.splitlines()]
         self._said.clear()
         return next((line for line in lines if any(letter.isalpha() for letter in line)), "")
@@ -259,7 +259,7 @@ class Context:
         return self._library.one_batch(tokens.ctypes.data, len(tokens))
 
     def scores(self, tokens: Any) -> Any:
-        """Process tokens at once and return the logits behind each: float32, a row per token.
+        """Process tokens at once and return the logits after each: float32, a row per token.
 
         Raises:
             ArmFailed: the library cannot.
@@ -272,7 +272,7 @@ class Context:
         return numpy.stack([self.logits(place).copy() for place in range(len(tokens))])
 
     def read(self, batch: Any) -> None:
-        """Process tokens behind those that are kept, and wait until their logits are there.
+        """Process tokens after those that are kept, and wait until their logits are there.
 
         Raises:
             ArmFailed: the library cannot.
@@ -298,7 +298,7 @@ class Context:
             )
 
     def logits(self, place: int = -1) -> Any:
-        """The logits behind a token of those processed last, as an array of the library's own memory."""
+        """The logits after a token of those processed last, as an array of the library's own memory."""
         import numpy
 
         found = self._library.logits(self.handle, place)

@@ -105,12 +105,12 @@ def reproduction(plan: Plan, machine: Machine | Missing, *, ironlaw: str) -> str
 
 
 def _pinned(package: str, version: str) -> str:
-    """A version as an index knows it, without the part behind the plus that names a build."""
+    """A version as an index knows it, without the part after the plus that names a build."""
     return f"{plain(package)}=={plain(version).partition('+')[0]}"
 
 
 def _with_levels(arm: Arm, factory: str) -> str:
-    """A program or a model file as it is typed, with its engine and its levels behind it; threads of a point apart."""
+    """A program or a model file as it is typed, with its engine and its levels after it; threads of a point apart."""
     variant = (
         arm.variant if arm.point.value(THREADS) is None else arm.variant.with_level(THREADS, FACTORS[THREADS].plain)
     )

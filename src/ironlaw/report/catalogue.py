@@ -75,7 +75,7 @@ def tested_by(cause: Cause) -> str:
 
 
 def _spelled(switches: list[Switch]) -> str:
-    """Switches that the same engines take: each factor with its first level, and the other levels behind it."""
+    """Switches that the same engines take: each factor with its first level, and the other levels after it."""
     said: list[str] = []
     for _, levels in groupby(switches, lambda switch: switch.factor):
         first, *rest = levels

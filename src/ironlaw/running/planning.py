@@ -22,7 +22,7 @@ DEFAULT_BUDGET_S = 120.0
 SEARCH_BUDGET_S = 600.0
 # More than any budget buys that a person waits for; how many there are is decided as the run goes.
 MOST_REPLICATES = 200
-_FACTORY = re.compile(r":[^\W\d]\w*\+")  # behind a file or a module, before levels
+_FACTORY = re.compile(r":[^\W\d]\w*\+")  # after a file or a module, before levels
 
 
 def plan_of(settings: Settings) -> Plan:
@@ -189,7 +189,7 @@ def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:
 def own_arm(name: str, source: str) -> Arm:
     """An arm that runs a program of the user's as it is.
 
-    A model file runs in the engine that is named behind it, as in net.onnx@NAME, else in the first that takes one.
+    A model file runs in the engine whose name follows, as in net.onnx@NAME, else in the first that takes one.
     Levels of factors may follow: file.py:factory+grad=on, net.onnx+threads=2, net.onnx@NAME+threads=2.
 
     Raises:
@@ -210,9 +210,9 @@ def own_arm(name: str, source: str) -> Arm:
 
 
 def _without_levels(source: str) -> tuple[str, list[str]]:
-    """A source, and the levels written behind its factory, its file or its engine.
+    """A source, and the levels written after its factory, its file or its engine.
 
-    A file's own name may hold a plus; the levels begin at the first one behind a name that is a model file's.
+    A file's own name may hold a plus; the levels begin at the first one after a name that is a model file's.
     """
     if source.endswith(HANDED_OVER) or engines_of_file(source):
         return source, []

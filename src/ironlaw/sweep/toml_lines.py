@@ -56,7 +56,7 @@ class TomlFile:
     def line(self, key: KeyPath) -> int:
         """The line of a key or entry, from 1; within a statement over several lines the only one that names it.
 
-        A beginning of the file that parses and holds the key ends behind its statement; the beginning that parsed
+        A beginning of the file that parses and holds the key ends after its statement; the beginning that parsed
         before it ends in front.
         """
         lines = self._text.splitlines()

@@ -192,7 +192,7 @@ class Shared(nn.Module):
 
 
 class Twice(nn.Module):
-    """The convolution is called twice, once without the BatchNorm behind it."""
+    """The convolution is called twice, once without the BatchNorm after it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ def test_resnet18_in_int8_is_matched_layer_by_layer(resnet: Any) -> None:
             assert {call.path for call in ours} & {call.path for call in theirs} or "add" in operators
         if not ours:
             assert all("quant" in call.operator.lower() for call in theirs)
-    # Eight residual blocks: each addition has taken the ReLU behind it in.
+    # Eight residual blocks: each addition has taken the ReLU after it in.
     assert len([1 for ours, _ in rows if [call.operator for call in ours] == ["add", "ReLU"]]) == 8
     assert arithmetic(next(call for call in changed if call.path == "layer1.0.conv1")) == "int8"
 

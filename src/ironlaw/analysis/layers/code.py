@@ -19,7 +19,7 @@ NO_CODE = Missing("code was not sampled layer by layer")
 
 
 def code_by_call(recording: Recording, arm: str, calls: int) -> Maybe[ByCall]:
-    """Samples by the place of the call; those between layers stand behind the last of the `calls`."""
+    """Samples by the place of the call; those between layers stand after the last of the `calls`."""
     facts = [fact for fact in recording.layer_codes if fact.arm == arm]
     functions = functions_by_operator(recording, arm)
     found: ByCall = {}

@@ -304,7 +304,7 @@ class _Sizing:
 
     def _is_early(self, length: Length) -> bool:
         """Whether layers, code and answers wait: a first interval comes before them, if they still come before
-        experiments are chosen, and if there is time for answers behind it.
+        experiments are chosen, and if there is time for answers after it.
         """
         so_far = self._so_far()
         if self.situation.plan.schedule.budget_s is None or so_far >= FIRST_INTERVAL:

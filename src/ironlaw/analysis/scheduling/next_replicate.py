@@ -37,7 +37,7 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
 
 
 def alone(situation: Situation) -> int:
-    """The number of replicates without experiments at the start: three, if as many as a verdict needs fit behind them.
+    """The number of replicates without experiments at the start: three, if as many as a verdict needs fit after them.
 
     Those have two more arms at least.
 

@@ -20,7 +20,7 @@ from ironlaw.recording import Recording
 from ironlaw.replay import Given, KeptAnswers, Replay, ReplayedLayer, ReplayedTensor, Use
 from ironlaw.variant import PRECISION
 
-# What engines put before or behind an operator that they run in int8.
+# What engines put before or after an operator that they run in int8.
 _ENGINES_WORDS = ("QLinear", "Fused", "quantized_", "DynamicQuantize", "IntegerToFloat", "Integer")
 _PRODUCTS = ("Gemm", "MatMul")  # one word for another, as an engine fuses a bias
 

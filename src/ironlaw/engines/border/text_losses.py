@@ -13,9 +13,9 @@ _AT_ONCE = 64  # so that the logits of a large vocabulary take little memory
 
 
 def text_losses(tokens: Any, scores: Callable[[Any], Any]) -> dict[str, Maybe[float]]:
-    """The mean of -ln(probability) over the tokens of a text behind its first one, in nats, and how many they are.
+    """The mean of -ln(probability) over the tokens of a text after its first one, in nats, and how many they are.
 
-    `scores` gives the logits behind each of some tokens, a row for each, and keeps those tokens in its state for the
+    `scores` gives the logits after each of some tokens, a row for each, and keeps those tokens in its state for the
     next call.
     """
     import numpy

@@ -73,7 +73,7 @@ class GraphDecoding:
         return {name: value.numpy().copy() for name, value in self.feed(tokens)[1].items()}
 
     def scores(self, tokens: Any) -> Any:
-        """The logits behind each of the tokens, processed together or one after the other, as in the phase."""
+        """The logits after each of the tokens, processed together or one after the other, as in the phase."""
         import numpy
 
         if self.phase.kind is PhaseKind.PREFILL:
@@ -111,7 +111,7 @@ class GraphDecoding:
         return {name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in empty.items()}
 
     def _given(self, tokens: Any, before: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        """All inputs for tokens behind `depth` others."""
+        """All inputs for tokens after `depth` others."""
         import numpy
         import onnxruntime
 
@@ -131,7 +131,7 @@ class GraphDecoding:
         return {**held, **before}
 
     def _after(self, tokens: Any, before: Mapping[str, Any], depth: int) -> tuple[Any, dict[str, Any]]:
-        """The logits behind tokens, a row for each, and the keys and values of all."""
+        """The logits after tokens, a row for each, and the keys and values of all."""
         found = dict(
             zip(
                 self.gives,

@@ -30,7 +30,7 @@ def widen_half(graph: Graph) -> str:
     borders = _cast_borders(graph)
     if not (widened or casts or any(borders)):
         raise ArmFailed("this file holds no float16", hint="leave half=widened out")
-    # Nodes made here are before and behind all others.
+    # Nodes made here are before and after all others.
     first = [helper.make_node("Cast", [f"{name}"], [f"{name}_wide"], to=TensorProto.FLOAT) for name in borders[0]]
     last = [helper.make_node("Cast", [f"{name}_wide"], [name], to=TensorProto.FLOAT16) for name in borders[1]]
     nodes = [*first, *inner.node, *last]

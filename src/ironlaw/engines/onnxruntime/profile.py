@@ -211,7 +211,7 @@ def _call(event: Any, node: Any, origins: Origins, stored: dict[str, Form]) -> L
         return LayerCall(path="", operator=operator, is_functional=True, inputs=inputs[:1], outputs=outputs)
     activation = next((a.s.decode() for a in node.attribute if a.name in ("activation", "activation_type")), "")
     origin = origins.of_node(node)
-    # A reorder behind a convolution writes what the convolution wrote, and is not it.
+    # A reorder after a convolution writes what the convolution wrote, and is not it.
     is_same = origin is not None and _computes(operator, origin.op_type)
     weight = origins.weight_of(origin) if is_same else None
     if weight is None and is_same and operator in _MULTIPLYING and not scope_of(origin):
@@ -247,7 +247,7 @@ def _matrices(node: Any, stored: dict[str, Form]) -> tuple[Form, ...]:
 def _computes(operator: str, origin: str) -> bool:
     """Whether an optimised operator still does what the one in the file did, by their names: FusedConv, QLinearConv."""
     if origin == "MatMul" and operator in ("Gemm", "FusedGemm"):
-        return True  # with the addition behind it
+        return True  # with the addition after it
     return origin.removesuffix("Integer") in operator  # DynamicQuantizeMatMul, of MatMulInteger and what is around it
 
 

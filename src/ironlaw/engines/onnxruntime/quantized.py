@@ -19,7 +19,7 @@ _OF_OUTPUT = "_QuantizeLinear_Input"  # appended by the tools to a network's out
 class QuantizedNode:
     """A node that computes in int8: by place of an input the pair or the constant's dequantize that is before it.
 
-    `gives` is the tensor behind the node that is quantized, which an activation folded into it may have made. Where the
+    `gives` is the tensor after the node that is quantized, which an activation folded into it may have made. Where the
     tools have put several nodes in its place, as dynamic quantization does, these are `replaced_by`.
     """
 

@@ -170,7 +170,7 @@ class _Opened:
         try:
             self._session = _inference_session(written, threads, Level.ORT_ENABLE_ALL)
         except onnxruntime.capi.onnxruntime_pybind11_state.Fail:
-            # Its transformers fail for some parts of a graph ("Attempt to replace the existing tensor"), as behind a
+            # Its transformers fail for some parts of a graph ("Attempt to replace the existing tensor"), as after a
             # quantized mask of attention. As it is written the part gives the same numbers, but for the order of sums.
             self._session = _inference_session(written, threads, Level.ORT_DISABLE_ALL)
         self.part = Subgraph(model=None, feeds=part.feeds, gives=part.gives)

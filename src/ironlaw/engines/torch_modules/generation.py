@@ -1,7 +1,7 @@
-"""Phases of generating text by a causal model of transformers: many tokens at once, or one behind a key-value cache.
+"""Phases of generating text by a causal model of transformers: many tokens at once, or one after a key-value cache.
 
 The tokens are given. What a token sees of those before it lies in a DynamicCache, as in transformers' own generate();
-of the logits only those behind the last token are computed, as there.
+of the logits only those after the last token are computed, as there.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def in_phase(program: Program, phase: Phase) -> Program:
 
 
 def refuse_unfit(module: Any, inputs: list[tuple[Any, ...]], phase: Phase) -> None:
-    """Check that a module continues text behind a key-value cache, and is given one sequence at a time.
+    """Check that a module continues text after a key-value cache, and is given one sequence at a time.
 
     Raises:
         ArmFailed: it takes no cache, or several sequences.
@@ -118,7 +118,7 @@ class _Sequence:
         self._run(self._behind, self._cache)
 
     def _run(self, tokens: Any, cache: Any) -> Any:
-        """The logits behind the last token; the cache holds all of them afterwards."""
+        """The logits after the last token; the cache holds all of them afterwards."""
         given = {self._argument: cache, **self._more}
         return self.module(input_ids=tokens, use_cache=True, **given)[0]
 
@@ -129,11 +129,11 @@ class _Sequence:
             self._cache.crop(-more)
 
     def infer(self, tokens: Any) -> Any:
-        """One inference: the logits behind its last token."""
+        """One inference: the logits after its last token."""
         return self._run(tokens, self._cache if self.phase.depth else new_cache(self.module))
 
     def scores(self, *arguments: Any) -> Any:
-        """The logits behind the last token of an inference; each token that is decoded has the same ones before it."""
+        """The logits after the last token of an inference; each token that is decoded has the same ones before it."""
         given = self.feed(*arguments)
         self.rewind()
         return self.infer(*given)[:, -1].float()

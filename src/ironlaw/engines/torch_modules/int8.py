@@ -194,7 +194,7 @@ def _by_tracing(
 
 
 def observed(module: Any, calibration: list[tuple[Any, ...]], *, fused: bool, backend: str, phases: Phases) -> Any:
-    """A module traced by torch.fx, with an observer behind every tensor that would be quantized, which saw the inputs.
+    """A module traced by torch.fx, with an observer after every tensor that would be quantized, which saw the inputs.
 
     Raises:
         ArmFailed: it cannot be traced or prepared.
@@ -303,7 +303,7 @@ def find_groups(module: Any) -> list[list[str]]:
         if norm is None:
             continue
         group = [node, norm]
-        # The fuser knows no pattern of a transposed convolution, or of a linear layer, with both behind it.
+        # The fuser knows no pattern of a transposed convolution, or of a linear layer, with both after it.
         relu = follower(norm, (nn.ReLU,)) if layer in before[:3] else None
         groups.append([str(one.target) for one in (*group, relu) if one is not None])
     return groups

@@ -31,14 +31,14 @@ def run_to_allocate(
     The first 30 inferences of a compiled MobileNetV2 under the profiler had 859 page faults each and took 10.3 ms;
     later ones had 5 and took 9.4 ms, the same as without the profiler.
     """
-    infer(*arguments)  # a script's executor looks at the first inference, and optimises behind it
+    infer(*arguments)  # a script's executor looks at the first inference, and optimises after that
     one_ns = marked(infer, [arguments], scope=scope, leads=leads).wall_ns
     inferences = min(_SESSIONS * _SESSION, 1 + _LONGEST_NS // one_ns)
     marked(infer, [arguments] * inferences, scope=scope, leads=leads)
 
 
-# A longer session keeps more, and the memory it gives back is faulted in again: one of 30 inferences behind one of 10
-# had 15,065 page faults, and those of 10 behind each other 79 and 667.
+# A longer session keeps more, and the memory it gives back is faulted in again: one of 30 inferences after one of 10
+# had 15,065 page faults, and those of 10 one after another 79 and 667.
 _SESSION = 10
 _SESSIONS, _LONGEST_NS = 3, 500_000_000
 

@@ -1,8 +1,8 @@
-"""Surveying an arm in a child of its process, so that the arm's own memory stays as it was.
+"""Survey an arm in a child process, so that the memory of the arm stays unchanged.
 
-A survey in the arm's own process leaves small blocks between the large ones of an inference, and glibc's malloc behind
+A survey in the arm's own process leaves small blocks between the large ones of an inference, and glibc's malloc after
 it trims and faults in other pages: seen in three of six processes of an fp32 MobileNetV2, 3200 or 3500 page faults an
-inference before it and 4000 to 6800 behind it, a fifth of its time. Behind a survey in a child they are what they were.
+inference before it and 4000 to 6800 after it, a fifth of its time. After a survey in a child they are what they were.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from ironlaw.missing import Maybe, Missing
 from ironlaw.program import Program
 
 LIMIT_S = 60.0  # a survey is a few inferences; a pool of threads that did not survive the fork waits for ever
-_SETTLING = 2  # inferences behind a fork: the first writes to each page are faults
+_SETTLING = 2  # inferences after a fork: the first writes to each page are faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """A survey as it goes through a pipe: functions by name; sites are found again on the other side."""
+    """A survey as sent through a pipe: functions by name; the parent looks up the sites."""
 
     graph: LayerGraph
     order: tuple[int, ...]
@@ -42,7 +42,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyRequest:
-    """What is surveyed, and what its int8 weights are packed for; `prices` gives what reading costs."""
+    """The program to survey, and the library its int8 weights are packed for; `prices`: the overhead of reading."""
 
     program: Program
     arm: str
@@ -50,13 +50,13 @@ class SurveyRequest:
     prices: Callable[[], dict[str, BorderCost]] = dict
 
     def survey(self) -> Survey:
-        """The survey, in the process that calls."""
+        """Survey in the calling process."""
         found = survey(self.program, self.arm, library=self.library)
         return replace(found, graph=replace(found.graph, costs=self.prices()))
 
 
 def survey_aside(wanted: SurveyRequest, *, limit_s: float = LIMIT_S) -> Survey:
-    """The survey, made by a child; where a child cannot, made here, with a note that says so."""
+    """Survey in a child process; if that fails, in this one, with a note that says so."""
     answer = _ask_child(wanted, limit_s)
     if isinstance(answer, Missing):
         found = wanted.survey()
@@ -90,7 +90,7 @@ def _ask_child(wanted: SurveyRequest, limit_s: float) -> Maybe[_Found]:
 
 
 def _answer(line: Connection, wanted: SurveyRequest, threads: int) -> None:
-    """The life of the child."""
+    """Survey in the child, write the result to the pipe, and exit."""
     try:
         die_with_parent()
         line.send(_report(wanted, threads))

@@ -1,4 +1,4 @@
-"""What oneDNN says that it runs: its verbose lines, caught while a piece of work is done."""
+"""The kernels that oneDNN runs, from its verbose lines, captured around a piece of work."""
 
 from __future__ import annotations
 

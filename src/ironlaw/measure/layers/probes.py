@@ -1,4 +1,4 @@
-"""What is read at the border of a layer beside the wall clock; raw while the turn runs, put together afterwards.
+"""Quantities read at the borders of layers in addition to the wall clock; stored raw during the turn, combined later.
 
 A probe is taken before a layer's first and after its last reading of the clock, so its own cost is not in the layer's
 time. Taking one allocates as little as possible.
@@ -31,17 +31,17 @@ class Border(Protocol):
     names: tuple[str, ...]
 
     def begin(self) -> Take | None:
-        """Open what is needed, forget what was taken; gives the function that reads once, or None."""
+        """Open what is needed and discard earlier readings; return the function that reads once, or None."""
 
     def taken(self) -> dict[str, array[int]]:
-        """What was read, by quantity, in the order of taking; a quantity that was lost is not there."""
+        """The readings by quantity, in order; lost quantities are left out."""
 
     def end(self) -> dict[str, str]:
-        """Give back what was opened; quantities that were lost, and why."""
+        """Close what was opened; return the lost quantities with the reason."""
 
 
 class ClockBorder:
-    """Nothing but the wall clock, which is read at every border anyway: what disturbs least."""
+    """The wall clock alone, which is read at every border anyway: the least disturbance."""
 
     probe = Probe.CLOCK
     group = -1
@@ -85,7 +85,7 @@ class CpuBorder(_OneQuantity):
     names: tuple[str, ...] = ("cpu_ns",)
 
     def begin(self) -> Take:
-        """The threads that exist now are brought up to date at each reading (see ProcessClock)."""
+        """Update the current threads at each reading (see ProcessClock)."""
         self._read = array("q")
         others = tuple(clock_of_thread(thread) for thread in list_threads() if thread != threading.get_native_id())
         keep, now, touch = self._read.append, time.process_time_ns, time.clock_gettime_ns
@@ -105,7 +105,7 @@ class FaultBorder(_OneQuantity):
     names: tuple[str, ...] = ("page-faults",)
 
     def begin(self) -> Take:
-        """Forget what was taken."""
+        """Discard earlier readings."""
         self._read = array("q")
         keep, usage, whole_process = self._read.append, resource.getrusage, resource.RUSAGE_SELF
         return lambda: keep(usage(whole_process).ru_minflt)
@@ -134,7 +134,7 @@ class GroupBorder:
         self._lost = ""
 
     def begin(self) -> Take:
-        """Open the group on every thread there is now, and let it count."""
+        """Open the group on every current thread and enable it."""
         self._raw, self._lost = [], ""
         try:
             for thread in self._threads():

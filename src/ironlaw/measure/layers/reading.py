@@ -1,8 +1,8 @@
-"""Reading layers: the clock at the border of each, while an arm runs inferences in turns of their own.
+"""Read layers: the clock at the border of each, while an arm runs inferences in separate turns.
 
-A module is timed by standing in for its `forward` (an instance attribute): a tenth of what a hook costs, and modules
-that choose their kernels by whether they have hooks see none. A functional operator is timed by a TorchFunctionMode,
-which is taken off the stack while a module or an operator runs, so that inside of it nothing is different.
+A module is timed by replacing its `forward` (an instance attribute): that costs a tenth of a hook, and modules that
+choose their kernels by whether they have hooks see none. A functional operator is timed by a TorchFunctionMode, which
+is taken off the stack while a module or an operator runs, so that nothing changes inside of it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class LayersStrayed(Exception):
 
 @dataclass(slots=True)
 class Trace:
-    """What was noted while inferences ran: times (start, borders, end of each inference) and which layers were met."""
+    """The notes of a layer turn: times (start, borders, end of each inference) and the layers that ran."""
 
     times: array[int] = field(default_factory=lambda: array("q"))
     seen: array[int] = field(default_factory=lambda: array("q"))
     mode_is_on: list[bool] = field(default_factory=lambda: [False])
 
     def inferences_ns(self) -> int:
-        """The time from start to end of all inferences, where no layer was met between them."""
+        """The time from start to end of all inferences in which no layer was noted, in ns."""
         return sum(self.times[1::2]) - sum(self.times[::2])
 
 
@@ -44,7 +44,7 @@ class Trace:
 class Course:
     """What one inference runs through: modules, functions, and the order in which they come.
 
-    `order` holds places in `timed`, and behind them in `functions`. An empty course is a program that is one layer.
+    `order` holds places in `timed`, and after them in `functions`. An empty course is a program that is one layer.
     """
 
     timed: tuple[Site, ...] = ()
@@ -53,7 +53,7 @@ class Course:
 
     @contextlib.contextmanager
     def standing(self, take: Take | None = None, onto: Trace | None = None) -> Iterator[Trace]:
-        """Note every layer that runs inside the block; everything is as before afterwards, also when it fails.
+        """Note every layer that runs inside the block; everything is restored afterwards, also after an error.
 
         `take` is called on the outer side of each border; what is noted is added to `onto`.
         """
@@ -73,7 +73,7 @@ class Course:
         return {function: len(self.timed) + place for place, function in enumerate(self.functions)}
 
     def _timer_with(self, mode: Any, trace: Trace, take: Take | None, number: int) -> Callable[[Run], Run]:
-        """The timer of a module that has a function before or behind it somewhere in the course, or the plain one.
+        """The timer of a module that has a function before or after it somewhere in the course, or the plain one.
 
         The mode is on only where a function comes next: looking it up between modules would cost more than timing them.
         """
@@ -122,7 +122,7 @@ def _take_off(mode: Any, trace: Trace) -> None:
 
 @contextlib.contextmanager
 def standing_in(module: Any, around: Callable[[Run], Run]) -> Iterator[None]:
-    """Let another function are in for a module's forward, made from it by `around`."""
+    """Replace a module's forward, inside the block, by what `around` makes of it."""
     own = module.__dict__.get("forward")
     # Past the module's own __setattr__, which scripted modules forbid and which would register the function's owner.
     object.__setattr__(module, "forward", around(module.forward))
@@ -198,7 +198,7 @@ def _nothing() -> None:
 
 
 class TurnKey(TypedDict):
-    """Where a layer turn is in its recording: the fields that its reading begins with."""
+    """The place of a layer turn in its recording: the first fields of its reading."""
 
     arm: str
     replicate: int
@@ -209,9 +209,9 @@ class TurnKey(TypedDict):
 def read_layers(
     program: Program, course: Course, border: Border, inputs: list[tuple[Any, ...]], place: TurnKey
 ) -> LayerReading:
-    """One layer turn: an inference for each of the inputs read at every border, and one not read, in alternation.
+    """One layer turn: for each of the inputs, one inference read at every border and one without readings, alternating.
 
-    With the clock alone, as many run around them as they do in a turn that counts: half of them before, half behind.
+    With the clock alone, as many inferences as in a counted turn run around them, half before and half after.
 
     Raises:
         LayersStrayed: an inference did not run through the course.
@@ -268,7 +268,7 @@ def _halves(inputs: list[tuple[Any, ...]], round: int) -> tuple[list[tuple[Any, 
 
 
 def run_plain(program: Program, inputs: list[tuple[Any, ...]]) -> int:
-    """The time in ns of inferences with nothing between them but what they ask for."""
+    """The time in ns of inferences that run one after another, with their own preparation alone between them."""
     noted = Trace()
     run_read(program, noted, None, inputs)
     return noted.inferences_ns()
@@ -289,7 +289,7 @@ def run_read(program: Program, trace: Trace, take: Take | None, inputs: list[tup
 
 
 def check_course(trace: Trace, course: Course, inferences: int) -> None:
-    """Check that each inference met the layers of the course, in its order.
+    """Check that each inference ran the layers of the course, in their order.
 
     Raises:
         LayersStrayed: one did not.

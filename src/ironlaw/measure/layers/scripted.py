@@ -1,4 +1,4 @@
-"""Layers by a stated law: what each costs, and what reading it adds; the counterpart of layer_reading in a script."""
+"""Layers by a stated law: what each costs, and what reading it adds; for the scripted stage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ScriptedLayer:
 
     @property
     def cycles(self) -> float:
-        """Of both modes."""
+        """Cycles in user and kernel mode together."""
         return self.user_instructions * self.user_cpi + self.kernel_instructions * self.kernel_cpi
 
 
@@ -54,7 +54,7 @@ class ScriptedArm:
         return LayerGraph(arm=self.arm, calls=tuple(layer.call for layer in self.layers), costs=costs)
 
     def turn(self, order: LayerTurn, events: tuple[str, ...]) -> tuple[LayerReading | LayerCode, int]:
-        """A layer turn, and how long it took in ns."""
+        """A layer turn, and its duration in ns."""
         if order.probe is Probe.CODE:
             return self.code(order), round(order.inferences * self._wall_ns(self.cycles))
         reading = self.reading(order, events)

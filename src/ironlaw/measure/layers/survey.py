@@ -1,7 +1,7 @@
-"""Surveying an arm: which layers one inference calls, on what, fed by which, and by which kernels they run.
+"""Survey an arm: the layers that one inference calls, their tensors, what feeds them, and the kernels that run them.
 
-Done once a replicate, behind all turns that count. What is surveyed is then read by another, lighter apparatus; the
-survey sees to it that the program runs the same operators under it as it does alone.
+Done once per replicate, after all counted turns. Lighter code then reads the surveyed layers; the survey makes sure
+that the program runs the same operators under that code as without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_FUNCTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What is known of an arm's layers, and the course to read them by."""
+    """The layers of an arm as facts, and the course by which they are read."""
 
     graph: LayerGraph
     course: Course
@@ -37,7 +37,7 @@ class Survey:
 def survey(program: Program, arm: str, *, library: str = "") -> Survey:
     """Run a few inferences of a torch program and report its layers; `library` is what int8 weights are packed for.
 
-    A program of which nothing can be distinguished has one layer, and a note that says why.
+    A program whose layers cannot be distinguished has one layer, and a note that says why.
     """
     alone, _ = _operators(program, Course())
     sites = find_sites(program.module)
@@ -70,7 +70,7 @@ def whole(program: Program, arm: str, reason: str) -> Survey:
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """A call as it was met: its site or its function, its tensors, what it was fed by."""
+    """A call as it ran: its site or its function, its tensors, what fed it."""
 
     path: str
     operator: str
@@ -149,7 +149,7 @@ class _Discovery:
         """Keep which call made a tensor, without keeping the tensor.
 
         A survey that held everything one inference makes would leave malloc's heap in another state than it found it
-        in: seen, 3200 page faults an inference before it and 5600 behind it.
+        in: seen, 3200 page faults an inference before it and 5600 after it.
         """
         identity = id(tensor)
         self.made_by[identity] = len(self.calls)

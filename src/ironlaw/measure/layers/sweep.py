@@ -1,7 +1,7 @@
-"""When layers are read: a sweep over the arms behind the counted turns of a replicate, within its share of the run.
+"""When layers are read: a sweep over the arms after the counted turns of a replicate, within its share of the run.
 
-In the same processes as the counted turns, so that they share what varies between processes; behind
-them, so that nothing which counts is disturbed; interleaved, so that all arms meet the same machine.
+Layers are read in the same processes as the counted turns, so that both share what varies between processes; after
+them, so that no counted turn is disturbed; and interleaved, so that all arms run on the machine in the same state.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CODE_S = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What a sweep is given: the seconds it should take, one inference of each arm, and how many a counted turn has."""
+    """The limits of a sweep: its time, that of one inference of each arm (s), and the inferences of a counted turn."""
 
     budget_s: float
     turn_inferences: int
@@ -44,7 +44,7 @@ class Allowance:
 
 @dataclass(slots=True, kw_only=True)
 class Sweeps:
-    """The layer turns of a run; keeps which arms can be read, and which have left the replicate at hand."""
+    """The layer turns of a run; remembers which arms can be read, and which have left the current replicate."""
 
     stage: Stage
     keep: Callable[[Fact], None]
@@ -67,7 +67,7 @@ class Sweeps:
             for arm in readable
             for probe, _ in rounds
         ) + self.code * sum(allowance.inference_s[arm.name] * _COST_OF_READING for arm in readable)
-        # Half of a counted turn read and half alone: as many inferences behind one cold start as in a counted turn.
+        # Half of a counted turn read and half alone: as many inferences after one cold start as in a counted turn.
         inferences = max(1, min(allowance.turn_inferences // 2, int(allowance.budget_s / one_s)))
         sets = max(1, min(_MOST_SETS, int(allowance.budget_s / (one_s * inferences))))
         planned = rounds * sets + [(Probe.CODE, -1)] * self.code

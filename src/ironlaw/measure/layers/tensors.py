@@ -1,4 +1,4 @@
-"""Tensors inside whatever torch's layers are given and return, as facts."""
+"""The tensors in the arguments and results of torch's layers, as facts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ironlaw.layer import Form
 
 
 def nested_objects(value: Any) -> list[Any]:
-    """Everything inside nested tuples, lists and dicts."""
+    """The leaves of nested tuples, lists and dicts, in order."""
     from torch.utils._pytree import tree_leaves
 
     return tree_leaves(value)

@@ -1,6 +1,6 @@
-"""The layer turns of one twin: its layers surveyed once, then read by one border after the other.
+"""The layer turns of one twin: its layers are surveyed once, then read by one border after another.
 
-Whatever goes wrong here is the layers' and not the arm's: it becomes the reason why there are none.
+An error here does not fail the arm: it is recorded as the reason why its layers are missing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LayerReader:
         return self.setup.arm.variant.level(ENGINE)
 
     def survey(self, order: SurveyLayers) -> LayerGraph:
-        """The arm's layers, with the prices of reading them that were requested."""
+        """The arm's layers, with the overhead of reading them if it was requested."""
         try:
             return self._survey(order)
         except Exception as error:  # noqa: BLE001  # the border to a user's code: the reason why there are no layers

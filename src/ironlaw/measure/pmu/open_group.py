@@ -8,7 +8,7 @@ from ironlaw.event import Event
 from ironlaw.measure.pmu.perf_event import GroupReading, Kernel, Opened
 from ironlaw.missing import Maybe, Missing
 
-# Intel's top-down events are only accepted behind this one as the group's leader (arch/x86/events/intel/core.c).
+# Intel's top-down events are only accepted after this one as the group's leader (arch/x86/events/intel/core.c).
 _LEADS = "slots"
 
 

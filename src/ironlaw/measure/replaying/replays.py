@@ -288,7 +288,7 @@ def _counts(sites: _Sites, group: Sequence[int], inputs: Inputs, within_s: float
         sites.flip(place)
     flip_s = (time.monotonic() - began_s) / len(group)
     groups = -(-len(replayer.sites) // len(group))
-    # Later sites have less behind them, and the first group has the most.
+    # Later sites have less after them, and the first group has the most.
     each_s = groups * begin_s + len(replayer.sites) * flip_s
     left_s = max((1 - _OPENING_SHARE) * within_s, within_s - groups * opening_s)
     total = int(left_s / max(each_s, 1e-6))

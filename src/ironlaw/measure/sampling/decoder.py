@@ -27,7 +27,7 @@ Read = Callable[[int, int], Maybe[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The code around a pointer: addresses of its first byte and behind its last, and what it computes with."""
+    """The code around a pointer: addresses of its first byte and after its last, and what it computes with."""
 
     start: int
     end: int

@@ -14,7 +14,7 @@ Kind = tuple[InstructionClass, LoopWork]
 class Scan:
     """The direct branches in some bytes of code: where each ends, and where it leads; calls are none.
 
-    `end` lies behind the last instruction; `is_over`: the code that belongs together ends there, by a return, a trap
+    `end` lies after the last instruction; `is_over`: the code that belongs together ends there, by a return, a trap
     or bytes that are no instruction.
     """
 

@@ -111,7 +111,7 @@ class LayerSampler:
 
 
 def spans_of(noted: Trace, calls: int) -> Spans:
-    """Each layer, and the time before, between and behind them as the call behind the last one.
+    """Each layer, and the time before, between and after them as the call after the last one.
 
     A program of no calls is one layer.
     """

@@ -23,7 +23,7 @@ from ironlaw.measure.pmu.perf_event import PERF_SYSCALL_NUMBERS
 _EVENTS = {SampledBy.CPU_CLOCK: (1, 0), SampledBy.CYCLES: (0, 0)}  # type and config: SOFTWARE, HARDWARE
 _SAMPLE_IP, _SAMPLE_TID, _SAMPLE_TIME, _SAMPLE_STACK_USER = 1 << 0, 1 << 1, 1 << 2, 1 << 13
 _DISABLED, _INHERIT, _EXCLUDE_KERNEL, _EXCLUDE_HV, _USE_CLOCKID = 1 << 0, 1 << 1, 1 << 5, 1 << 6, 1 << 25
-_STACK_USER_AT = 88  # offset of perf_event_attr.sample_stack_user, with clockid behind it
+_STACK_USER_AT = 88  # offset of perf_event_attr.sample_stack_user, with clockid after it
 _CLOCK_MONOTONIC = 1  # linux/time.h
 _ENABLE, _DISABLE, _SET_OUTPUT = 0x2400, 0x2401, 0x2405
 _CLOSE_ON_EXEC = 1 << 3
@@ -285,7 +285,7 @@ def decode_ring(data: bytes, *, tail: int, head: int, process: int) -> tuple[lis
 
 
 def _stack(rest: bytes) -> bytes:
-    """The stack behind the body of a record: its size, as many bytes, and how many of them are valid."""
+    """The stack after the body of a record: its size, as many bytes, and how many of them are valid."""
     if len(rest) < _LENGTH.size:
         return b""
     size = _LENGTH.unpack_from(rest)[0]

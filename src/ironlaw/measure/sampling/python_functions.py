@@ -32,7 +32,7 @@ MOST_NS = 3_000_000_000
 # 1.1 KB (Python 3.12, 95 % of samples 0.8 KB); sorting a list keeps 4 KB there.
 STACK_BYTES = 8192
 _LEAST_SHARE = 0.02  # of the samples, below which the functions of the interpreter would say little
-_PARTS = 16  # of the inferences: the buffers are emptied behind each
+_PARTS = 16  # of the inferences: the buffers are emptied after each
 _PREFIX = "py::"  # of a trampoline's name: py::QUALIFIED_NAME:FILE (Objects/perf_trampoline.c)
 
 

@@ -20,7 +20,7 @@ _LONGEST_NAME = 200  # templates of kernels reach thousands of characters
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A symbol around an address: its name, and how far behind its start the address lies, in bytes."""
+    """A symbol around an address: its name, and how far after its start the address lies, in bytes."""
 
     name: str
     offset: int

@@ -23,7 +23,7 @@ from ironlaw.signal_action import SA_RESTART, SA_SIGINFO, SignalAction
 
 SIGNAL = signal.SIGPROF  # what profilers use, and programs that are measured do not
 _CAPACITY = 4096  # samples a thread and turn
-_COUNT = 0  # offset in a thread's buffer; behind it the limit, one spare word, and the samples
+_COUNT = 0  # offset in a thread's buffer; after it the limit, one spare word, and the samples
 _FIRST = 24
 
 # void handler(int, siginfo_t *info, void *context): appends the interrupted pc to the buffer that

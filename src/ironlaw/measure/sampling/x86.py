@@ -100,7 +100,7 @@ def _classify(one: Any) -> Kind:
     return width, work if width is not InstructionClass.INTEGER else LoopWork.CONTROL
 
 
-# ADDSS, CVTSI2SD, VFMADD231SS, and names that go on behind the type (CVTSS2SI): of one number. Moves load for either.
+# ADDSS, CVTSI2SD, VFMADD231SS, and names that go on after the type (CVTSS2SI): of one number. Moves load for either.
 _SCALAR = re.compile(r"^(?!V?MOV).*S[SD](2|$)")
 
 

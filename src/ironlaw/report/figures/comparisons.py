@@ -96,7 +96,7 @@ def _draw_times(ax: Axes, explanation: Explanation, arms: Sequence[ArmSummary], 
 
 
 def _name_rows(ax: Axes, labels: Sequence[str], said: Sequence[str], *, ends: Sequence[float], is_narrow: bool) -> None:
-    """Each row's name and its number: beside the axis and behind its end, or above the bar of a narrow picture."""
+    """Each row's name and its number: beside the axis and after its end, or above the bar of a narrow picture."""
     if is_narrow:
         words_above(ax, labels, said)
         return

@@ -53,7 +53,7 @@ def _arm_width(lines: list[OperatorLine], width: int) -> int:
 
 
 def broken_name(name: str, width: int) -> str:
-    """The name of a file or benchmark in lines of at most `width` letters, broken behind its own separators."""
+    """The name of a file or benchmark in lines of at most `width` letters, broken after its own separators."""
     lines = [""]
     for piece in re.findall(r"[^-_./: ]*[-_./: ]+|[^-_./: ]+", name):
         if lines[-1] and len(lines[-1]) + len(piece) > width:
