@@ -230,8 +230,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         session = _open(path, _options(variant, threads), variant)
     accepted = {entry.name for entry in session.get_inputs()}
     places = {name: place for name, place in onnx_files.read_places(path).items() if name in accepted}
-    graph = decoding.kept(path)
-    generating = in_a_phase(variant.level(PHASE), graph)
+    generating = in_a_phase(variant.level(PHASE), decoding.kept(path))
     sequence = None if generating is None else _decoding(session, path, generating)
 
     def opening(options: Any) -> Any:
@@ -260,17 +259,21 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         census=lambda: _census(opening, _options(variant, threads), arrays(*model.inputs[0]), threads),
         applied=applied,
     )
-    if sequence is None or generating is None or graph is None:
-        return program
+    return program if sequence is None else _in_its_phase(program, sequence, path, threads)
+
+
+def _in_its_phase(program: Program, sequence: decoding.GraphDecoding, path: Path, threads: int) -> Program:
+    """The program of a graph that generates text, called as its phase requires."""
+    phase, text = sequence.phase, program.inputs[0][0]
     return replace(
         program,
-        infer=session.run_with_ort_values,
+        infer=sequence.session.run_with_ort_values,
         feed=sequence.feed,
         answers=sequence.scores,
-        text=lambda: sequence.losses(model.inputs[0][0]),
-        work=lambda: decoding.work(graph, generating, path, threads),
-        applied={**program.applied, PHASE: f"{generating}, {threads} threads"},
-        boundary=decoding.BOUNDARY[generating.kind],
+        text=lambda: sequence.losses(text),
+        work=lambda: decoding.work(sequence.graph, phase, path, threads),
+        applied={**program.applied, PHASE: f"{phase}, {threads} threads"},
+        boundary=decoding.BOUNDARY[phase.kind],
     )
 
 

@@ -37,6 +37,14 @@ class _SiteTally:
 
 
 @dataclass(slots=True)
+class _WholeNetwork:
+    """The answers of the float network, and the sums of its differences from the int8 network, by use."""
+
+    in_float: dict[Use, list[list[Any]]] = field(default_factory=dict)
+    tallies: dict[Use, AnswerTally] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _Sites:
     """A network whose sites may fail, by place the reasons of those that did."""
 
@@ -93,8 +101,7 @@ def replay(
     chosen: Inputs | None = None
     most = FEWEST_OF_ROW
     found: dict[int, ReplayedLayer] = {}
-    references: dict[Use, list[list[Any]]] = {}
-    whole: dict[Use, AnswerTally] = {}
+    whole = _WholeNetwork()
     opening = _Sites(replayer)
     failed = opening.failed
     for group in groups:
@@ -106,30 +113,39 @@ def replay(
         if chosen is None:
             chosen = inputs.first(_counts(opening, able, inputs, within_s, opening_s))
             most = max(FEWEST_OF_ROW, MOST_KEPT // (2 * len(sites) * sum(map(len, chosen.by_use.values()))))
-        states = {place: _new(replayer, place, most) for place in able}
-        is_first = not references
-        for use, one in chosen.each():
-            begun = replayer.begin(one.arguments)
-            if is_first:
-                references.setdefault(use, []).append(begun.in_float)
-                tally = whole.setdefault(use, AnswerTally(most))
-                tally.add(begun.in_float, begun.in_int8, one.rows, one.photographs)
-            for place in able:
-                if place not in failed:
-                    _add(opening, place, states[place], use, begun.in_float, one)
-        found |= {place: _layer(replayer, place, state) for place, state in states.items() if place not in failed}
+        found |= _layers(opening, able, chosen, whole, most)
     if chosen is None or not found:
         raise ArmFailed(next(iter(failed.values())), hint="compare whole arms: --arms")
     return Replay(
         arm=arm,
         layers=tuple(found[place] for place in sorted(found)),
         how=replayer.how,
-        whole={use: tally.given() for use, tally in whole.items()},
-        arm_itself={} if answer is None else _answers(answer, chosen, references, most),
-        float_answers=_kept(references, chosen, most),
+        whole={use: tally.given() for use, tally in whole.tallies.items()},
+        arm_itself={} if answer is None else _answers(answer, chosen, whole.in_float, most),
+        float_answers=_kept(whole.in_float, chosen, most),
         failed={sites[place].name: failed[place] for place in sorted(failed)},
         notes=inputs.notes,
     )
+
+
+def _layers(
+    opening: _Sites, able: Sequence[int], chosen: Inputs, whole: _WholeNetwork, most: int
+) -> dict[int, ReplayedLayer]:
+    """The layers at the sites of a group, by place; the whole network is added up with the first group."""
+    states = {place: _new(opening.replayer, place, most) for place in able}
+    is_first = not whole.in_float
+    for use, one in chosen.each():
+        begun = opening.replayer.begin(one.arguments)
+        if is_first:
+            whole.in_float.setdefault(use, []).append(begun.in_float)
+            tally = whole.tallies.setdefault(use, AnswerTally(most))
+            tally.add(begun.in_float, begun.in_int8, one.rows, one.photographs)
+        for place in able:
+            if place not in opening.failed:
+                _add(opening, place, states[place], use, begun.in_float, one)
+    return {
+        place: _layer(opening.replayer, place, state) for place, state in states.items() if place not in opening.failed
+    }
 
 
 class InFloat:
