@@ -29,7 +29,7 @@ CHECK_LIMIT_S = 300.0  # as many inferences in float as there are held-out input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ExportRequest:
     """What to export, and where to."""
 
     plan: Plan  # with the one arm
@@ -67,7 +67,7 @@ def export(arm: str, folder: Path, recording: str | None, model: str | None, **o
         plan = replace(plan, threads=threads)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
         raise BadInput(f"{folder} exists and is not empty", hint="name another folder, or add --force")
-    written = write(Wish(plan=plan, folder=folder))
+    written = write(ExportRequest(plan=plan, folder=folder))
     for name in written:
         echo(str(folder / name))
     echo(f"Try it: python {folder / 'infer.py'}", err=True)
@@ -121,7 +121,7 @@ def newest() -> Path:
     return found[-1]
 
 
-def write(wish: Wish) -> list[str]:
+def write(request: ExportRequest) -> list[str]:
     """Prepare the arm again in a process of its own, write its files, and return their names.
 
     Raises:
@@ -132,15 +132,15 @@ def write(wish: Wish) -> list[str]:
     from ironlaw.fact import ArmPrepared, Failure
     from ironlaw.measure.processes import ProcessStage
 
-    variant = wish.arm.variant
+    variant = request.arm.variant
     exported.refuse_unportable(variant)
-    stage = ProcessStage(Plan(model=wish.plan.model, arms=wish.plan.arms, schedule=wish.plan.schedule, counters=False,
-                              seed=wish.plan.seed, threads=wish.plan.threads, batch=wish.plan.batch,
-                              images=wish.plan.images))  # fmt: skip
+    stage = ProcessStage(Plan(model=request.plan.model, arms=request.plan.arms, schedule=request.plan.schedule, counters=False,
+                              seed=request.plan.seed, threads=request.plan.threads, batch=request.plan.batch,
+                              images=request.plan.images))  # fmt: skip
     try:
         stage.check_counters()
-        reference = in_float(wish.arm)
-        arms = wish.plan.arms if reference is None else (*wish.plan.arms, reference)
+        reference = in_float(request.arm)
+        arms = request.plan.arms if reference is None else (*request.plan.arms, reference)
         made = [one for one in stage.prepare(arms) if isinstance(one, ArmPrepared | Failure)]
         fact = made[0]
         if isinstance(fact, Failure):
@@ -148,31 +148,31 @@ def write(wish: Wish) -> list[str]:
             raise kind(fact.reason, hint=fact.hint)
         prepared = Path(fact.prepared.path).parent
         export = exported.export_of(variant, prepared)
-        wish.folder.mkdir(parents=True, exist_ok=True)
+        request.folder.mkdir(parents=True, exist_ok=True)
         names = list(export.files)
         for name in names:
-            (wish.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(prepared / name, wish.folder / name)
-        arguments = example(prepared, wish.folder)
+            (request.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(prepared / name, request.folder / name)
+        arguments = example(prepared, request.folder)
         named = exported.Named(
-            arm=wish.arm.name,
-            model=wish.arm.factory or wish.plan.model,
+            arm=request.arm.name,
+            model=request.arm.factory or request.plan.model,
             variant=variant,
-            threads=wish.plan.threads,
+            threads=request.plan.threads,
             settings=fact.prepared.settings,
         )
         for setting in exported.left_out(named):
             echo(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
-        checked = reference is not None and _held_out(wish, reference, made[-1])
-        least = wish.plan.agreement if checked else None
+        checked = reference is not None and _held_out(request, reference, made[-1])
+        least = request.plan.agreement if checked else None
         text = exported.script(named, export, arguments, least=least)
-        (wish.folder / "infer.py").write_text(text, encoding="utf-8")
+        (request.folder / "infer.py").write_text(text, encoding="utf-8")
     finally:
         stage.close()
     return [*names, exported.EXAMPLE, *([exported.CHECK] if checked else []), "infer.py"]
 
 
-def _held_out(wish: Wish, reference: Arm, made: ArmPrepared | Failure) -> bool:
+def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failure) -> bool:
     """Write held-out inputs with the float arm's answers; False, and the reason is printed, where that cannot be."""
     from ironlaw.engines.exported import CHECK
     from ironlaw.fact import Failure
@@ -183,10 +183,10 @@ def _held_out(wish: Wish, reference: Arm, made: ArmPrepared | Failure) -> bool:
     order = {
         "variant": str(reference.variant),
         "prepared": msgspec.to_builtins(made.prepared),
-        "threads": wish.plan.threads,
-        "seed": wish.plan.seed,
-        "images": wish.plan.images,
-        "file": str(wish.folder / CHECK),
+        "threads": request.plan.threads,
+        "seed": request.plan.seed,
+        "images": request.plan.images,
+        "file": str(request.folder / CHECK),
     }
     ran = _in_child("ironlaw.measure.replaying.held_out", json.dumps(order), limit_s=CHECK_LIMIT_S)
     if ran.returncode:

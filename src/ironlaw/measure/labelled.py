@@ -46,7 +46,7 @@ def check_fit(model: LoadedModel, labels: tuple[Label, ...]) -> None:
     """Check before anything is measured that the labels fit the model's inputs and classes.
 
     Raises:
-        ArmFailed: they name images and its factory gives the inputs, or the other way round; are more than inputs; or
+        ArmFailed: they name images and its factory gives the inputs, or vice versa; outnumber the inputs; or
             say a class that the model, run once, does not have.
     """
     inputs = sum(_width(arguments) for arguments in model.probes)

@@ -217,19 +217,19 @@ class ProcessStage:
         return idle[-len(own) :] if len(idle) >= len(own) else ()
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
-        """The arm's reading."""
+        """Return the reading of one turn of the arm."""
         return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
     def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
-        """The layers of the arm."""
+        """Survey the layers of the arm."""
         return self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
-        """The arm's layers, read."""
+        """Read the layers of the arm."""
         return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
-        """Where the arm's code was."""
+        """Sample the code of the arm."""
         return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
 
     def measure_nothing(self, arm: Arm) -> list[Fact]:
@@ -240,7 +240,7 @@ class ProcessStage:
         return facts
 
     def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
-        """What one inference of each executes, and its outputs on the probes; side by side on every CPU."""
+        """Yield what one inference of each arm executes and its outputs on the probes; in parallel, on all CPUs."""
         by_name = {arm.name: arm for arm in arms}
         requested = len(self._plan.asked())
         errands = [Errand(arm=arm.name, order=asking(arm, requested)) for arm in arms]
@@ -255,7 +255,7 @@ class ProcessStage:
         yield self._replaying.replay(arm, prepared, asked)
 
     def stop(self) -> list[Fact]:
-        """Hang up on every twin, and end what does not end by itself; what arms had left running."""
+        """Disconnect from every twin and kill what does not end by itself; return what arms had left running."""
         self._twins.hang_up()
         left: list[Fact] = []
         for interpreter in self._interpreters.active:

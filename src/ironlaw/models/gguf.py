@@ -152,7 +152,7 @@ class _Reader:
     at: int = 0
 
     def number(self, kind: str) -> Value:
-        """A number of a kind of struct's."""
+        """A number in a format of the module struct."""
         size = struct.calcsize(f"<{kind}")
         if self.at + size > len(self.file):
             raise ValueError("it ends within its header")

@@ -13,7 +13,7 @@ _EXAMPLE = "numpy.savez('inputs.npz', NAME=array), one array for each input of t
 
 
 def check(path: str) -> None:
-    """Check before anything starts that the file exists and is an .npz; shapes are checked with the model.
+    """Check before anything starts that the file exists and is an .npz; shapes are checked once the model is known.
 
     Raises:
         BadInput: it is not.
@@ -24,7 +24,7 @@ def check(path: str) -> None:
 def read(path: str, graph_inputs: list[GraphInput]) -> list[tuple[Any, ...]]:
     """Read the inputs of all inferences that the file holds.
 
-    An array has the sizes of its input, for one inference, or one dimension more in front, that of the inferences.
+    An array has the shape of its input, for one inference, or a leading dimension that counts the inferences.
 
     Raises:
         BadInput: an array is missing, is of no input, or has another type or other sizes than its input.

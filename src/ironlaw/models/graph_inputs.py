@@ -96,7 +96,7 @@ def external_files(source: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A part of a file as a message: fields are read where they lie, and weights skipped."""
+    """A part of a file as a message of a protocol buffer: fields are read in place, and weights skipped."""
 
     file: mmap.mmap
     start: int
@@ -123,11 +123,11 @@ class Message:
             at = end
 
     def number(self) -> int:
-        """The number that a field is."""
+        """The value of a field that holds a number."""
         return self._varint(self.start)[0]
 
     def numbers(self) -> list[int]:
-        """The numbers that a repeated field is: one, or several packed one after another."""
+        """The values of a repeated field: one, or several packed one after another."""
         found, at = list[int](), self.start
         while at < self.end:
             value, at = self._varint(at)
@@ -135,7 +135,7 @@ class Message:
         return found
 
     def text(self) -> str:
-        """The text that a field is."""
+        """The value of a field that holds a text."""
         return self.file[self.start : self.end].decode()
 
     def _varint(self, at: int) -> tuple[int, int]:

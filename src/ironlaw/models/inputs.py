@@ -95,7 +95,7 @@ def described(arguments: Arguments) -> str:
 
 
 def as_tensors(arguments: Arguments) -> Arguments:
-    """The arguments with tensors in the place of arrays, whose memory they share."""
+    """The arguments with every array replaced by a tensor that shares its memory."""
     import numpy
     import torch
 
@@ -110,7 +110,7 @@ def as_tensors(arguments: Arguments) -> Arguments:
 
 
 def as_array(value: Any) -> Any:
-    """An array, or a tensor as one, whose memory it shares."""
+    """An array unchanged, or a tensor as an array that shares its memory."""
     return value.detach().numpy() if torch_use.is_tensor(value) else value
 
 

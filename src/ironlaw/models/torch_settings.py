@@ -1,7 +1,7 @@
 """torch settings that a user's code changes while it makes a model; every process of the model applies them.
 
 A factory runs once, in the process that prepares; replicates read what it made in processes of their own, where torch
-is as it came. What the factory changed is found by comparing before and after, recorded, and changed there again.
+has its defaults. What the factory changed is found by comparing before and after, recorded, and changed there again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Setting:
 
 
 def read_settings() -> Settings:
-    """Every setting as it is in this process and thread; none where torch takes no part in it."""
+    """Every setting as it is in this process and thread; none where torch is not loaded."""
     if not torch_use.is_loaded():
         return {}
     return {name: setting.read() for name, setting in _settings().items()}
@@ -61,7 +61,7 @@ def statements(settings: Settings) -> list[str]:
 
 
 def settings_notes(settings: Settings, *, is_used: bool) -> tuple[str, ...]:
-    """What to say of them beside the model, which runs with torch or without."""
+    """Notes about the settings, for a model that runs with torch or without."""
     effect = "so does every replicate" if is_used else "its engine runs without torch, where that changes nothing"
     return tuple(f"its own code sets torch's {name} to {value}: {effect}" for name, value in settings.items())
 

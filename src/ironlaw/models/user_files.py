@@ -1,6 +1,6 @@
 """Files that a user names: only regular files are opened, and read up to a plausible length.
 
-A pipe that nothing writes to would hold a run up for ever, and a device without end would fill the memory.
+A pipe without a writer would block a run for ever, and an endless device would fill the memory.
 """
 
 from __future__ import annotations

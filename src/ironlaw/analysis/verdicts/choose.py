@@ -1,7 +1,7 @@
 """Which layers to leave in float: those that cost the answers most for the time that int8 saves in them.
 
-The order proposes; sets of layers from its front are replayed on the inputs to choose by, and the smallest that agrees
-as far as is requested is measured as an arm in the rounds of all others. How far it agrees is then read on inputs that
+The order only proposes. Sets of its first layers are replayed on the choosing inputs, and the smallest set that agrees
+as far as requested is measured as an arm in the same rounds as all others. Its agreement is then read on inputs that
 are held out from the choice.
 """
 

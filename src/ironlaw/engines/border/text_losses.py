@@ -13,7 +13,7 @@ _AT_ONCE = 64  # so that the logits of a large vocabulary take little memory
 
 
 def text_losses(tokens: Any, scores: Callable[[Any], Any]) -> dict[str, Maybe[float]]:
-    """The mean of -ln(probability) over the tokens of a text after its first one, in nats, and how many they are.
+    """The mean of -ln(probability) over the tokens of a text after its first one, in nats, and their number.
 
     `scores` gives the logits after each of some tokens, a row for each, and keeps those tokens in its state for the
     next call.

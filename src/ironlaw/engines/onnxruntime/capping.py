@@ -74,7 +74,7 @@ _applied: Maybe[tuple[str, int]] = Missing("its interpreter was started without 
 
 
 def refuse_uncapped(level: str) -> str:
-    """What is read back of a cap in this process.
+    """Read back the cap that is in effect in this process.
 
     Raises:
         ArmFailed: the library was imported without it.

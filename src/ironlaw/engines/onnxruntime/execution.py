@@ -216,7 +216,7 @@ def _open(path: Path, options: Any, variant: Variant) -> Any:
 
 
 def disabled_optimizers(variant: Variant) -> list[str]:
-    """What would quantize nodes that an arm leaves in float once more, where it does leave some."""
+    """The optimizers that would quantize nodes again which an arm leaves in float; none for other arms."""
     return REQUANTIZING if variant.level(PRECISION) == "int8" and _floats(variant) else []
 
 

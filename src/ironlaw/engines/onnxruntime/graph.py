@@ -46,7 +46,7 @@ class Graph:
         self.model.graph.input.append(helper.make_tensor_value_info(name, kind, values.shape))
 
     def replace(self, node: Any, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Put another operator in a node's place; its name and its metadata stay."""
+        """Replace the operator of a node; its name and its metadata stay."""
         node.op_type, node.domain = operator, ""
         _set(node.input, inputs)
         _set(node.output, outputs)
