@@ -63,7 +63,7 @@ class Declaration:
     of generated code) while an arm's code is sampled. `moves`: an arm may be loaded on other CPUs than it runs on,
     because the engine pins none of its threads to the CPUs that it finds while loading. `leaves_by`: by precision,
     the factor that leaves layers in float one by one, which can be replayed; `recalibrations`: by precision, the levels
-    that a search tries on an int8 arm that answers otherwise than is requested, those that help most often first; one
+    that a search tries on an int8 arm that agrees less than requested, those that help most often first; one
     may be another precision.
     `one_of`: packages of which it needs one. `imports_first`: modules of its folder that an interpreter imports before
     `loads`. `variables`: by factor, the environment variable by which an interpreter knows the level of its arms before

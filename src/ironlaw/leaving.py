@@ -34,7 +34,7 @@ def leaving_none(arm: Arm) -> Arm:
 
 
 def recalibrations(arm: Arm) -> tuple[Arm, ...]:
-    """The arm with each of the levels that its engine declares for int8 that answers otherwise than is requested."""
+    """The arm with each of the levels that its engine declares for int8 that agrees less than requested."""
     return tuple(Arm.running(_at(arm.variant, name, level)) for name, level in _recalibrating(arm))
 
 

@@ -134,13 +134,23 @@ def write(request: ExportRequest) -> list[str]:
 
     variant = request.arm.variant
     exported.refuse_unportable(variant)
-    stage = ProcessStage(Plan(model=request.plan.model, arms=request.plan.arms, schedule=request.plan.schedule, counters=False,
-                              seed=request.plan.seed, threads=request.plan.threads, batch=request.plan.batch,
-                              images=request.plan.images))  # fmt: skip
+    plan = request.plan
+    stage = ProcessStage(
+        Plan(
+            model=plan.model,
+            arms=plan.arms,
+            schedule=plan.schedule,
+            counters=False,
+            seed=plan.seed,
+            threads=plan.threads,
+            batch=plan.batch,
+            images=plan.images,
+        )
+    )
     try:
         stage.check_counters()
         reference = in_float(request.arm)
-        arms = request.plan.arms if reference is None else (*request.plan.arms, reference)
+        arms = plan.arms if reference is None else (*plan.arms, reference)
         made = [one for one in stage.prepare(arms) if isinstance(one, ArmPrepared | Failure)]
         fact = made[0]
         if isinstance(fact, Failure):

@@ -230,7 +230,7 @@ def _recalibrated_fit(recording: Recording) -> list[Arm]:
 
 
 def _unfit(recording: Recording) -> list[Arm]:
-    """Of each engine one int8 arm with layers that can be left, if it answers otherwise than is requested.
+    """Of each engine one int8 arm with layers that can be left, if it agrees less than requested.
 
     Of the arms that keep at least half of what the fastest int8 arm gains over float it is the one that agrees most. An
     arm whose layers were replayed remains the one, although another one may read faster later: a replay takes as long
