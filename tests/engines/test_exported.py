@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from ironlaw.commands.export import Wish, of_model, write
+from ironlaw.commands.export import ExportRequest, of_model, write
 from ironlaw.engine import Export
 from ironlaw.engines import exported
 from ironlaw.engines.compiled import execution as compiled
@@ -103,7 +103,7 @@ def test_the_script_sets_torch_as_the_program_does_and_calls_it_as_the_arm_does(
 ) -> None:
     (tmp_path / "setting.py").write_text(SETTING)
     plan = of_model("given", f"{tmp_path}/setting.py:{factory}")
-    write(Wish(plan=plan, folder=tmp_path / "out"))
+    write(ExportRequest(plan=plan, folder=tmp_path / "out"))
     script = str(tmp_path / "out" / "infer.py")
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
     assert printed in ran.stdout, ran.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import CONTRIBUTION, CauseVerdict, Comparison, Explanation, Outcome
+from ironlaw.report.columns import widest_first
 from ironlaw.report.paragraph import headline
 from ironlaw.report.terminal import Verbosity
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS
@@ -120,6 +121,8 @@ def test_whatever_a_run_has_to_report_fits_and_begins_with_the_arms_and_the_answ
         assert max(map(len, lines)) <= 80
         said = flat("\n".join(lines))
         shown = [one for one in whole.comparisons if flat(headline(one, whole)) in said]
+        if not crowd.front and not crowd.steps:
+            assert widest_first(whole.comparisons)[0] in shown
         assert shown
         confirmed = [name_of(one) for one in shown[0].causes if one.outcome is Outcome.CONFIRMED]
         assert len(confirmed) == crowd.causes[0]
@@ -165,6 +168,12 @@ def test_what_no_room_can_hold_is_cut_and_its_lines_are_counted() -> None:
     assert len(lines) == AVAILABLE
     assert re.fullmatch(r"\d+ more lines: see --verbose\.", lines[-1])
     assert int(lines[-1].split()[0]) > 50
+
+
+def test_the_steps_of_a_protocol_stay_and_its_comparison_with_them() -> None:
+    said = text_of(crowded(CROWDS["protocol"]))
+    assert said.count("  of which ") == CROWDS["protocol"].steps - 1
+    assert " faster than fp32: " in flat(said)
 
 
 def test_failures_without_room_are_named() -> None:

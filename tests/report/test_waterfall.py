@@ -36,7 +36,9 @@ def test_the_terminal_reports_one_comparison_and_the_waterfall() -> None:
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "From the blog post's speed-up to the fair one" in text
-    assert text.count("By the iron law") == 1
+    assert text.count("Invalid comparison") == 1  # of the one that the waterfall begins with
+    assert "By the iron law" not in text
+    assert "the split by the iron law" in " ".join(text.split())
 
 
 def test_markdown_and_json_hold_every_step() -> None:

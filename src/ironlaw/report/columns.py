@@ -108,16 +108,22 @@ def asked_rows(table: ArmsTable) -> ArmsTable:
     return _with_rows(table, [place for place, row in enumerate(table.rows) if not row.is_added])
 
 
-def foremost_rows(table: ArmsTable, explanation: Explanation, *, most: int | None) -> ArmsTable:
+def foremost_rows(table: ArmsTable, explanation: Explanation, *, first: Sequence[str], most: int | None) -> ArmsTable:
     """The table with `most` rows at most, in its order.
 
-    First come the control, the arm recommended, and arms with a remark on their answers, then those that differ most.
+    Kept are the control, the arms named `first`, the one recommended, and those with a remark on their answers, then
+    those that differ most.
     """
     found = explanation.recommendation
-    first = {plain(control_name(explanation)), "" if isinstance(found, Missing) else plain(found.arm)}
+    kept = {plain(name) for name in (control_name(explanation), *first)}
+    kept |= set() if isinstance(found, Missing) else {plain(found.arm)}
     moved = {plain(one.changed): moved_by(one) for one in explanation.comparisons}
-    first |= {row.name for row in table.rows if row.remark}
-    order = sorted(enumerate(table.rows), key=lambda row: (row[1].name not in first, -moved.get(row[1].name, 0.0)))
+    remarked = {row.name for row in table.rows if row.remark}
+
+    def rank(row: ArmRow) -> tuple[bool, bool, float]:
+        return row.name not in kept, row.name not in remarked, -moved.get(row.name, 0.0)
+
+    order = sorted(enumerate(table.rows), key=lambda one: rank(one[1]))
     return _with_rows(table, sorted(place for place, _ in order[:most]))
 
 

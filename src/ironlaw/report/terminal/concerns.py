@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -12,7 +13,7 @@ from ironlaw.report import words
 from ironlaw.report.console import say, say_in_a_line
 from ironlaw.report.doubts import Doubt, brief_concern_sentence, doubts
 from ironlaw.report.gaps import Gap
-from ironlaw.report.terminal.verbosity import LeftOut, Room
+from ironlaw.report.terminal.verbosity import LeftOut, Room, few
 from ironlaw.text import plain
 
 _STYLES = {Weight.INVALIDATES: "bold red", Weight.DOUBTS: "yellow", Weight.NOTES: "dim"}
@@ -42,7 +43,7 @@ def show_concerns(
                 invalid.append(doubt.concern)
                 continue
             in_full += 1
-            _show_in_full(doubt, console)
+            _show_in_full(doubt, console, most=None if is_whole else room.listed)
         elif doubt.concern.weight is Weight.NOTES:
             notes.append(doubt.concern)
         elif said == room.doubts:
@@ -64,8 +65,9 @@ def show_concerns(
     left.count("concern|in full", shortened + len(invalid) + len(named) + len(notes))
 
 
-def _show_in_full(doubt: Doubt, console: Console) -> None:
-    say(console, doubt.sentence, style=_STYLES[doubt.concern.weight])
+def _show_in_full(doubt: Doubt, console: Console, *, most: int | None) -> None:
+    about = replace(doubt, arms=(few(doubt.arms, most),)) if doubt.arms else doubt
+    say(console, about.sentence, style=_STYLES[doubt.concern.weight])
     if doubt.concern.fix:
         say(console, f"fix: {plain(doubt.concern.fix)}", indent=2, hanging=2)
 

@@ -116,6 +116,12 @@ class LeftOut:
         return f"--verbose shows {joined(parts)}." if parts else ""
 
 
+def few(names: Sequence[str], most: int | None) -> str:
+    """The first names of a list, two at least and `most` at most, and the number of the others."""
+    count = len(names) if most is None else max(2, most)
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
+
+
 def _counted(what: str, number: int) -> str:
     """A number of things: 3 more columns, 1 concern in full."""
     name, _, rest = what.partition("|")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from ironlaw.explanation import Explanation
+from ironlaw.explanation import Comparison, Explanation
 from ironlaw.explanation.varied import Varied
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import words
@@ -37,7 +38,7 @@ from ironlaw.report.terminal.concerns import show_concerns
 from ironlaw.report.terminal.found import show_found
 from ironlaw.report.terminal.generation import show_generation
 from ironlaw.report.terminal.vary import show_points, show_turning
-from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, ROOMS_OF_POINTS, LeftOut, Room, Verbosity
+from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS, ROOMS_OF_POINTS, LeftOut, Room, Verbosity, few
 from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
@@ -121,16 +122,19 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
     if explanation.was_cut:
         say(console, cut_sentence(), style="bold yellow")
     most = None if is_verbose else room.listed
-    table = arms_table(explanation, n=n)
-    names = _show_table(table, explanation, console, room=None if is_verbose else room, left=left)
-    _show_stopped(explanation, console, most=most, left=left)
     asked = compared_with_waterfall(explanation, asked_comparisons(explanation))
     comparisons = explanation.comparisons if is_verbose else asked
-    in_full = comparisons if is_verbose else compared_in_full(explanation, asked)
-    shown = Comparisons(explanation=explanation, console=console, verbosity=verbosity, room=room, left=left)
-    is_limited = room.arms is not None and not is_verbose
-    shown.show([one for one in widest_first(in_full) if plain(one.changed) in names or not is_limited])
+    in_full = widest_first(comparisons if is_verbose else compared_in_full(explanation, asked))
     others = [one for one in widest_first(comparisons) if one not in in_full]
+    table = arms_table(explanation, n=n)
+    if is_verbose:
+        show_arms(table, console, is_whole=True)
+    else:
+        names = _show_foremost(table, explanation, console, first=in_full[:1], room=room, left=left)
+        in_full = in_full if room.arms is None else [one for one in in_full if plain(one.changed) in names]
+    _show_stopped(explanation, console, most=most, left=left)
+    shown = Comparisons(explanation=explanation, console=console, verbosity=verbosity, room=room, left=left)
+    shown.show(in_full)
     show_headlines(others, explanation, console, most=most, left=left)
     lost = gaps(table.lost, comparisons)
     if verbosity is Verbosity.QUIET:
@@ -160,15 +164,18 @@ def _show(explanation: Explanation, console: Console, *, n: int | None, verbosit
         say(console, said, style="dim")
 
 
-def _show_table(
-    table: ArmsTable, explanation: Explanation, console: Console, *, room: Room | None, left: LeftOut
+def _show_foremost(
+    table: ArmsTable,
+    explanation: Explanation,
+    console: Console,
+    *,
+    first: Sequence[Comparison],
+    room: Room,
+    left: LeftOut,
 ) -> set[str]:
-    """The table of the arms, whole without a `room`; the names in its rows."""
-    if room is None:
-        show_arms(table, console, is_whole=True)
-        return {row.name for row in table.rows}
+    """The arms that were requested, as many as there is room for, with those of `first`; their names."""
     asked = asked_rows(table)
-    shown = foremost_rows(asked, explanation, most=room.arms)
+    shown = foremost_rows(asked, explanation, first=[one.changed for one in first], most=room.arms)
     left.count("arm|of experiments", len(table.rows) - len(asked.rows))
     left.count("more arm", len(asked.rows) - len(shown.rows))
     left.count("more column", show_arms(shown, console, is_whole=False, has_line_each=not room.has_paragraphs))
@@ -193,7 +200,8 @@ def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms:
 
 
 def _show_waterfall(explanation: Explanation, console: Console, *, most: int | None, left: LeftOut) -> None:
-    rows = left.cut(waterfall_rows(explanation), None if most is None else 3 * most, "step|to the fair speed-up")
+    # It is the answer of its protocol.
+    rows = left.cut(waterfall_rows(explanation), 8 if most is not None and most < 2 else None, "step|of the protocol")
     if not rows:
         return
     console.print()
@@ -245,7 +253,7 @@ def _show_agreement(
         named = "the control" if reference == control_name(explanation) else plain(reference)
         say(console, f"Same answers as {named}?", style="bold")
     for answer, names in left.cut(list(said.items()), most, "comparison|of answers"):
-        say(console, f"{', '.join(names)}: {answer}", indent=2, hanging=2)
+        say(console, f"{few(names, most)}: {answer}", indent=2, hanging=2)
     return bool(said)
 
 
