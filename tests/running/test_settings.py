@@ -176,3 +176,15 @@ def test_levels_may_follow_a_program_of_ones_own(source: str, factory: str, vari
 def test_levels_behind_a_file_are_those_of_its_arm(text: str, source: str, variant: str) -> None:
     arm = parse_own_arm(f"a={text}")
     assert (arm.factory, str(arm.variant)) == (source, variant)
+
+
+def test_a_file_without_the_name_of_an_engine_runs_in_the_first_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    absent = {"onnxruntime"}
+    monkeypatch.setattr(
+        "ironlaw.engine.Declaration.lacks", lambda self, precision: tuple(absent & {*self.loads, self.extra})
+    )
+    assert str(parse_own_arm("a=net.onnx").variant) == "given@openvino"
+    absent.add("openvino")  # none is: the first is named in what is refused later
+    assert str(parse_own_arm("a=net.onnx").variant) == "given@onnxruntime"

@@ -96,8 +96,12 @@ def _arms_of_one_point(settings: Settings) -> tuple[Arm, ...]:
     of_file = _engines_of(settings.model)
     if not of_file:
         return tuple(Arm.of(name) for name in DEFAULT_ARMS)
-    installed = [name for name in of_file if is_known(ENGINES[name].installed())]
-    return in_phases(tuple(Arm.of(f"{GIVEN}@{name}") for name in installed or of_file), settings.model)
+    return in_phases(tuple(Arm.of(f"{GIVEN}@{name}") for name in _installed(of_file) or of_file), settings.model)
+
+
+def _installed(engines: Sequence[str]) -> list[str]:
+    """Those of the engines that can run a given file here."""
+    return [name for name in engines if not ENGINES[name].lacks(GIVEN)]
 
 
 def _engines_of(source: str) -> tuple[str, ...]:
@@ -189,8 +193,8 @@ def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:
 def own_arm(name: str, source: str) -> Arm:
     """An arm that runs a program of the user's as it is.
 
-    A model file runs in the engine whose name follows, as in net.onnx@NAME, else in the first that takes one.
-    Levels of factors may follow: file.py:factory+grad=on, net.onnx+threads=2, net.onnx@NAME+threads=2.
+    A model file runs in the engine whose name follows, as in net.onnx@NAME, else in the first one that takes it and is
+    installed. Levels of factors may follow: file.py:factory+grad=on, net.onnx+threads=2, net.onnx@NAME+threads=2.
 
     Raises:
         BadInput: the engine that is named does not run such a file, or a level does not exist.
@@ -204,7 +208,8 @@ def own_arm(name: str, source: str) -> Arm:
             )
         source = file
     else:
-        engine = next(iter(_engines_of(source)), PLAIN)
+        of_file = _engines_of(source)
+        engine = next(iter(_installed(of_file) or of_file), PLAIN)
     named = "+".join((f"{GIVEN}@{engine}", *levels))
     return Arm(name=name, variant=Variant.parse(named), factory=source)
 
