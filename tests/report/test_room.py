@@ -101,7 +101,7 @@ CROWDS = {
     "doubts": Crowd(arms=2, doubts=(1, 12, 12)),
     "search": Crowd(arms=14, front=8, mixed=8, failed=3),
     "failures": Crowd(arms=14, failed=13),
-    "protocol": Crowd(arms=6, steps=14),
+    "protocol": Crowd(arms=6, steps=12),
     "phases": Crowd(arms=6, has_phases=True),
     "code": Crowd(arms=3, has_code=True),
     "two files": Crowd(arms=1, has_files=True, has_code=True),

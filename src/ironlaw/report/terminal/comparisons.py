@@ -202,6 +202,9 @@ class Comparisons:
     def _show_open(self, verdicts: Sequence[CauseVerdict]) -> None:
         """What is not confirmed, as a table: cause, outcome, effect, what would decide it."""
         rows = [one for one in _in_order(verdicts) if one.outcome is not Outcome.CONFIRMED]
+        if not self.room.has_open:
+            self.left.part("what is not confirmed", bool(rows))
+            return
         if not self.room.open_rows:
             self._show_names(rows)
         if not rows or not self.room.open_rows:
