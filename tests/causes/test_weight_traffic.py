@@ -41,3 +41,10 @@ def test_weights_beyond_half_of_the_cache_are_suspected_and_tested() -> None:
 def test_a_cache_that_is_emptied_or_of_unknown_size_keeps_nothing() -> None:
     for one in (observed("f32", 917_472, "+cache=cold"), replace(LARGE, level2_bytes=Missing("was not recorded"))):
         assert CAUSE.shows(one)
+
+
+def test_weights_that_an_engine_copied_or_repacked_are_not_aliased_and_their_part_is_an_upper_bound() -> None:
+    repacked = replace(BEYOND, census={"aliasable_bytes": 0.0})
+    assert not CAUSE.shows(repacked)
+    assert "an upper bound" in CAUSE.excludes(repacked)
+    assert CAUSE.excludes(replace(BEYOND, census={"aliasable_bytes": 4e6})) == ""

@@ -15,6 +15,7 @@ from ironlaw.report.generation import generation_table
 from ironlaw.report.html import render
 from ironlaw.report.markdown import to_markdown
 from ironlaw.report.notebook import to_fragment
+from ironlaw.report.terminal.generation import name_above_point
 from tests.report import explanations
 
 GAP = Missing("the machine's ceilings were not measured")
@@ -95,3 +96,10 @@ def test_a_clock_of_the_engine_that_agrees_is_mentioned_where_everything_is() ->
     brief, whole = (generation_table(executing(), with_added=is_whole).sentences for is_whole in (False, True))
     assert not any("its engine reports" in one for one in brief)
     assert "a: its engine reports 0.990 of the time that is measured around it." in whole
+
+
+def test_an_arm_s_point_is_on_a_line_of_its_own_so_that_80_columns_hold_the_figures() -> None:
+    assert name_above_point("given@llamacpp+phase=prefill:128 threads=2") == (
+        "given@llamacpp\n   +phase=prefill:128\n   threads=2"
+    )
+    assert name_above_point("int4 (again)") == "int4 (again)"

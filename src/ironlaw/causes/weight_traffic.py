@@ -13,6 +13,7 @@ from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
 UPPER_BOUND = "its packed int8 weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
+OWN = "its weights are where its engine cannot alias them; their cost is not deducted, so the part is an upper bound"
 FEW_BITS = "its weights of few bits cannot be aliased; their cost is not deducted, so the part is an upper bound"
 
 
@@ -69,6 +70,8 @@ class WeightTraffic(Cause):
         """Its weights are packed, or few."""
         if arm.computes_int8 and not arm.census.get(ALIASABLE):
             return UPPER_BOUND
+        if ALIASABLE in arm.census and arm.census[ALIASABLE] == 0:
+            return OWN
         if arm.census.get("widening_operators") and not arm.census.get(ALIASABLE):
             return FEW_BITS
         if _stays(arm):

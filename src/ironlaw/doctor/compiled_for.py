@@ -53,7 +53,7 @@ def finding(machine: Machine, name: str, uses: Maybe[tuple[str, ...]]) -> Findin
     return costs(
         title,
         f"its kernels are compiled for {used[-1]}, though this CPU has {has[-1]}",
-        cost="prompts take longer than this CPU needs; against another engine it is a weak baseline",
+        cost="prompts can take longer than this CPU needs, depending on the type of the weights",
         fix=ENGINES[name].tools_hint,
     )
 

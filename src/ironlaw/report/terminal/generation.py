@@ -11,6 +11,17 @@ from ironlaw.report.generation import HEADING, HEADINGS, generation_table
 from ironlaw.report.terminal.arms import wrapped_name
 from ironlaw.report.terminal.verbosity import LeftOut
 
+_WIDEST = 24  # letters of a line of the first column
+
+
+def name_above_point(name: str) -> str:
+    """An arm's name as `wrapped_name` breaks it, its point on a line of its own: the figures need the rest of 80."""
+    lines = []
+    for line in wrapped_name(name).split("\n"):
+        head, _, point = line.rpartition(" ")
+        lines += [head, f"   {point}"] if head.strip() and len(line) > _WIDEST else [line]
+    return "\n".join(lines)
+
 
 def show_generation(
     explanation: Explanation, console: Console, *, is_whole: bool, most: int | None, left: LeftOut
@@ -26,7 +37,7 @@ def show_generation(
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
     rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
     for name, *cells in rows:
-        grid.add_row(Text(wrapped_name(name)), *map(Text, cells))
+        grid.add_row(Text(name_above_point(name)), *map(Text, cells))
     print_grid(console, grid, indent=2)
     for sentence in left.cut(table.sentences, most, "more line|about generating text"):
         say(console, sentence, indent=2, hanging=2)
