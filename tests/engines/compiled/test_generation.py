@@ -69,7 +69,7 @@ def test_a_prompt_answers_as_eager_pytorch_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.hardware
-@pytest.mark.parametrize("precision", ["bf16", "int8", "int8-weights", "int8-dynamic"])
+@pytest.mark.parametrize("precision", ["bf16", "int8", "int8-weights", "int4-weights", "int8-dynamic"])
 def test_other_number_formats_decode_nearly_the_same(precision: str, tmp_path: Path) -> None:
     pytest.importorskip("torchao")
     try:

@@ -20,6 +20,7 @@ DECLARATION = Declaration(
         "bf16": Offer(reads=_COMPILED_IN, opens=("weights",)),
         "int8": Offer(reads=(*_COMPILED_IN, "int8-blocks"), makes=("torchao",)),
         "int8-weights": Offer(reads=_COMPILED_IN, makes=("torchao",)),
+        "int4-weights": Offer(reads=_COMPILED_IN, makes=("torchao",)),
         "int8-dynamic": Offer(reads=(*_COMPILED_IN, "activation-ranges"), makes=("torchao",)),
     },
     options=("isa",),

@@ -30,7 +30,7 @@ from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.compiled.replay import ExportedReplayer
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
-from ironlaw.engines.torch_modules.weight_only import quantize_weights, stored_in_few_bits
+from ironlaw.engines.torch_modules.weight_only import quantize_to_four_bits, quantize_weights, stored_in_few_bits
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.factors.weights import frame_bytes
@@ -110,7 +110,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
 class _Graph:
     """What is compiled: a module, exported, and what was done to it before.
 
-    `widened`: the number of layers whose weights are stored in int8 and widened in every call.
+    `widened`: the number of layers whose weights are stored in few bits and widened in every call.
     """
 
     exported: Any
@@ -134,6 +134,10 @@ def _graph(variant: Variant, model: LoadedModel, phases: Phases) -> _Graph:
         module = stored.module
         widened = stored_in_few_bits(module) if variant.level(options.FREEZING) == "off" else 0
         notes += stored.notes if widened else (*stored.notes, _FOLDED)
+    if precision == "int4-weights":
+        stored = quantize_to_four_bits(module, phases)
+        module, widened = stored.module, stored_in_few_bits(stored.module)  # by torch's kernel: nothing can be folded
+        notes += stored.notes
     with phases.timed("export"):
         exported: Any = _exported(module, arguments, model)
     if precision not in quantizing.PRECISIONS:
@@ -160,7 +164,7 @@ class _About:
     graph: str = ""  # a digest of what was compiled
     levels: str = ""  # of the arm, as far as they shape the package
     finders: int = 0  # of ranges, in every call
-    widened: int = 0  # weights of eight bits, in every call
+    widened: int = 0  # weights of few bits, in every call
 
     @classmethod
     def of(cls, lowered: Maybe[Lowered], configuration: dict[str, Any]) -> _About:
