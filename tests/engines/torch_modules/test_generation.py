@@ -104,3 +104,21 @@ def test_several_sequences_at_once_are_refused(tmp_path: Path) -> None:
     variant = Variant.parse("fp32+phase=decode:8")
     with pytest.raises(ArmFailed, match="one sequence at a time, not 2"):
         execution.load(variant, execution.prepare(variant, model, tmp_path / "made"), model)
+
+
+@pytest.mark.parametrize("phase", ["decode:8", "prefill:9"])
+def test_layers_of_several_inferences_are_those_of_the_survey_without_what_is_outside_of_an_inference(
+    phase: str, tmp_path: Path
+) -> None:
+    from ironlaw.measure.layers.reading import check_course, run_read
+    from ironlaw.measure.layers.survey import survey
+
+    program = loaded(tmp_path, f"fp32+phase={phase}")
+    with program.guard():
+        run(program)
+        course = survey(program, "a").course
+        with course.standing() as trace:
+            run_read(program, trace, None, program.inputs[:3])
+    check_course(trace, course, 3)
+    assert len(course.order) > 20
+    assert "repeat" not in {function.__name__ for function in course.functions}

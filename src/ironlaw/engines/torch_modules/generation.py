@@ -91,9 +91,11 @@ def tokens_of_phase(tokens: Any, phase: Phase) -> tuple[Any, Any]:
     """Of a row of tokens, repeated where it is too short: those before an inference, and those it processes."""
     import torch
 
-    given, needed = torch.as_tensor(tokens), phase.depth + phase.processed
-    taken = given.repeat(1, -(-needed // given.shape[1]))[:, :needed]
-    return taken[:, : phase.depth].contiguous(), taken[:, phase.depth :].contiguous()
+    needed = phase.depth + phase.processed
+    with torch._C.DisableTorchFunction():  # outside of the inference: functions of torch are layers where they are read
+        given = torch.as_tensor(tokens)
+        taken = given.repeat(1, -(-needed // given.shape[1]))[:, :needed]
+        return taken[:, : phase.depth].contiguous(), taken[:, phase.depth :].contiguous()
 
 
 class _Sequence:
@@ -124,9 +126,12 @@ class _Sequence:
 
     def rewind(self) -> None:
         """Take the cache back to the tokens before the one that is decoded."""
+        import torch
+
         more = self._cache.get_seq_length() - self.phase.depth if self._cache is not None else 0
         if more > 0:
-            self._cache.crop(-more)
+            with torch._C.DisableTorchFunction():  # as above
+                self._cache.crop(-more)
 
     def infer(self, tokens: Any) -> Any:
         """One inference: the logits after its last token."""
