@@ -70,10 +70,10 @@ class WeightTraffic(Cause):
         """Its weights are packed, or few."""
         if arm.computes_int8 and not arm.census.get(ALIASABLE):
             return UPPER_BOUND
-        if ALIASABLE in arm.census and arm.census[ALIASABLE] == 0:
-            return OWN
         if arm.census.get("widening_operators") and not arm.census.get(ALIASABLE):
             return FEW_BITS
+        if ALIASABLE in arm.census and arm.census[ALIASABLE] == 0:
+            return OWN
         if _stays(arm):
             return f"its {_megabytes(arm)} MB of weights stay in the level-2 cache between inferences"
         few = "its weights are no larger than what aliasing leaves"
