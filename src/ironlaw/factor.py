@@ -43,7 +43,8 @@ class Factor:
     By default the hooks do nothing; factors override them. `shapes_model`: engines read the factor when they prepare
     the model. Arms that differ only in other factors share one prepared model. `of_int8`: it decides how a model
     becomes int8; arms in float have no such factor. `changes_answers`: on purpose, so that arms that differ in it are
-    not held to the answers of their control.
+    not held to the answers of their control. `chosen_by_answers`: preparing compares answers to decide what stays in
+    float, so that agreement on the inputs it compared proves nothing.
     """
 
     name: str
@@ -54,9 +55,10 @@ class Factor:
     remedies: ClassVar[Mapping[str, str]] = {}  # level -> what a user changes to get it; only levels one would deploy
     shapes_model: bool = False
     of_int8: bool = False
+    changes_answers: bool = False
+    chosen_by_answers: bool = False
     acts_on: ActsOn = ActsOn.PROCESS
     may_move: str = "nothing else that is known"
-    changes_answers: bool = False
 
     def accepts(self, level: str) -> bool:
         """Whether the level exists; factors with open levels (threads=N) override this."""

@@ -24,6 +24,11 @@ def leaves_some(arm: Arm) -> bool:
     return bool(factor) and bool(FACTORS[factor].left_by(arm.variant.level(factor)))
 
 
+def is_chosen_by_answers(arm: Arm) -> bool:
+    """Whether what an arm leaves in float was chosen by answers, by a user who names it or by a tool."""
+    return leaves_some(arm) or any(FACTORS[name].chosen_by_answers for name, _ in arm.variant.changed)
+
+
 def leaving_none(arm: Arm) -> Arm:
     """The same arm with every layer as its precision has it, named after its variant."""
     if not leaves_some(arm):

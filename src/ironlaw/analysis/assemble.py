@@ -234,7 +234,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
     turns = {name: table for name, table in ground.evidence.turns.items() if name not in repeats}
     sensitivities = {name: _sensitivity(ground, name) for name in replayed(recording)}
     left = left_in_float(recording, sensitivities, lambda one, other: ground.evidence.compare(one, other)[0])
-    astray = unlike_held_out(recording, left, plan.agreement)
+    astray = unlike_held_out(recording)
     return Explanation(
         machine=recording.machine,
         plan=plan,

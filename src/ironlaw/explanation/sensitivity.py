@@ -159,7 +159,7 @@ class SetOfLayers:
 class Frontier:
     """The int8 arms of an engine, the fastest first, and the sets of layers that were replayed but not measured.
 
-    `least` is the agreement that was requested, `in_float` the engine's fastest float arm.
+    `least` is the agreement that was requested, `in_float` the engine's fastest float arm that agrees as far.
     """
 
     engine: str

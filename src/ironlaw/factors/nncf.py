@@ -117,7 +117,7 @@ class WeightGranularity(Factor):
 
 class AccuracyControl(Factor):
     """A number is the least agreement with the float model that NNCF accepts: it leaves operators in float, those that
-    lower agreement most first, until the inputs that arms are compared on agree as far.
+    lower agreement most first, until the inputs to choose by agree as far.
     """
 
     name = "nncf.accuracy-control"
@@ -126,6 +126,7 @@ class AccuracyControl(Factor):
     levels = ("off", "0.99")
     shapes_model = True
     of_int8 = True
+    chosen_by_answers = True
     acts_on = ActsOn.ENGINE
     may_move = "which operators compute in int8; minutes of preparing"
 

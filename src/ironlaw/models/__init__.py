@@ -73,6 +73,15 @@ class LoadedModel:
         """
         return self.module if self.quantizable is None else self.quantizable
 
+    @property
+    def to_choose_by(self) -> list[tuple[Any, ...]]:
+        """The probes by which a quantization may be chosen: of photographs all, since further crops of them are held
+        out; of other inputs those that `deal` does not hold out.
+        """
+        from ironlaw.models.inputs import deal
+
+        return self.probes if self.preprocessing is not None else deal(self.probes, self.calibration).choosing
+
 
 def open_model(
     source: str,

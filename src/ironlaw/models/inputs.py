@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,39 @@ def from_photos(folder: str | None, how: Preprocessing, *, batch: int, seed: int
         probes=_batches(probes, batch),
         preprocessing=how,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dealt:
+    """The inputs that answers are compared on, by what they may be used for: no input has two uses.
+
+    `calibrating` is empty where some of them did not calibrate: the model's own calibration inputs do.
+    """
+
+    calibrating: list[Arguments]
+    choosing: list[Arguments]
+    held_out: list[Arguments]
+
+
+def deal(probes: list[Arguments], calibration: list[Arguments]) -> Dealt:
+    """Of probes that did not calibrate every second is held out, the others are to choose by.
+
+    Where all did, a third each calibrates in name only, is to choose by and held out.
+    """
+    known = {_digest(one) for one in calibration}
+    fresh = [one for one in probes if _digest(one) not in known]
+    if len(fresh) >= 2:
+        return Dealt(calibrating=[], choosing=fresh[::2], held_out=fresh[1::2])
+    return Dealt(calibrating=probes[::3], choosing=probes[1::3], held_out=probes[2::3])
+
+
+def _digest(arguments: Arguments) -> str:
+    import numpy
+
+    seen = hashlib.sha256()
+    for leaf in leaves(arguments):
+        seen.update(numpy.ascontiguousarray(leaf).tobytes())
+    return seen.hexdigest()
 
 
 def one_batch(batches: list[Arguments]) -> Arguments:

@@ -17,7 +17,7 @@ def frontier_sentences(one: Frontier) -> list[str]:
     """Each int8 arm with its speed and its agreement, and whether any of them reaches what was requested."""
     over = "the float arm" if isinstance(one.in_float, Missing) else plain(one.in_float)
     title = ENGINES[one.engine].title
-    lines = [f"Speed over {over}, the fastest float arm of {title}, and agreement on held-out inputs:"]
+    lines = [f"Speed over {over}, the fastest float arm of {title} that agrees, and agreement on held-out inputs:"]
     lines += [f"{plain(arm.arm)}: {_speed(arm)}; {_agreement(arm.held_out)}" for arm in one.arms]
     return [*lines, _verdict(one)]
 

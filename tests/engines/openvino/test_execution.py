@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,11 @@ import torch
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import execution as engine
 from ironlaw.errors import ArmFailed
+from ironlaw.measure.replaying.inputs import inputs_of
 from ironlaw.missing import is_known
+from ironlaw.models import LoadedModel
+from ironlaw.replay import Use
+from ironlaw.variant import Variant
 
 from .. import small
 
@@ -75,3 +80,25 @@ def test_inputs_of_several_shapes_leave_them_open(tmp_path: Path) -> None:
 def test_dynamic_int8_is_refused_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ArmFailed, match="openvino cannot run int8-dynamic"):
         small.run(engine, "int8-dynamic@openvino", small.seeing(), tmp_path)
+
+
+def test_accuracy_control_compares_answers_on_no_held_out_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nncf = pytest.importorskip("nncf")
+    compared: list[bytes] = []
+
+    def control(converted: Any, data: Any, validation: Any, metric: Any, **options: Any) -> Any:
+        compared.extend(one[1][0].tobytes() for one in validation.get_data())
+        options = {name: options[name] for name in ("subset_size", "fast_bias_correction")}
+        return nncf.quantize(converted, data, **options)
+
+    monkeypatch.setattr(nncf, "quantize_with_accuracy_control", control)
+    torch.manual_seed(0)
+    given = [(torch.randn(1, 3, 8, 8),) for _ in range(9)]
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 4, 3)).eval()
+    model = LoadedModel(name="net", module=net, inputs=given[:1], calibration=given, probes=given, weights="")
+    engine.prepare(Variant.parse("int8@openvino+nncf.accuracy-control=0.99"), model, tmp_path)
+    held_out = {one[0].numpy().tobytes() for one in inputs_of(model, None, seed=0).by_use[Use.HELD_OUT]}
+    assert len(compared) == 3
+    assert not held_out & set(compared)

@@ -52,3 +52,13 @@ def test_crops_of_photographs_are_said_to_depend_on_each_other() -> None:
     image = [(np.zeros((1, 3, 8, 8), np.float32),)]
     found = inputs_of(model(image, image, Preprocessing(crop=8, resize=8)), None, seed=0)
     assert any("depend on each other" in note for note in found.notes)
+
+
+def test_what_a_tool_may_choose_by_is_none_of_the_held_out_inputs() -> None:
+    for calibration, probes in ((numbered(0, 1), numbered(1, 2, 3, 4)), (numbered(*range(9)), numbered(*range(9)))):
+        made = model(calibration, probes)
+        used = {one[0].tobytes() for one in made.to_choose_by}
+        held_out = inputs_of(made, None, seed=0).by_use[Use.HELD_OUT]
+        assert used
+        assert held_out
+        assert not used & {one[0].tobytes() for one in held_out}

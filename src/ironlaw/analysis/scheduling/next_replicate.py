@@ -12,6 +12,7 @@ from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.statistics.stopping import is_enough
 from ironlaw.analysis.turns import times_of
+from ironlaw.analysis.verdicts.choose import with_held_out
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.estimate import Estimate
 from ironlaw.fact import Ending
@@ -31,8 +32,10 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
     plan, knows = situation.plan, known_so_far(recording)
     if ending is not None:
         return NextReplicate(plan=plan, ending=ending, knows=knows)
+    if wanted is not None and situation.spent:
+        plan = affordable(with_held_out(recording, plan), situation)
     if wanted is not None and wanted.causes and len(situation.spent) >= alone(situation):
-        plan = spend(situation, recording, wanted, costs_of(situation))
+        plan = spend(replace(situation, plan=plan), recording, wanted, costs_of(situation))
     return NextReplicate(plan=plan, knows=knows)
 
 

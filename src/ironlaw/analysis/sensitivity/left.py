@@ -12,7 +12,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import Comparison
 from ironlaw.explanation.sensitivity import AnswerAgreement, LeftInFloat, Sensitivity
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor, leaving_none
+from ironlaw.leaving import is_chosen_by_answers, is_recalibrated, leaves_some, leaving_factor, leaving_none
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.recording import Recording
 from ironlaw.replay import Use
@@ -82,17 +82,21 @@ def ratio_of(comparison: Comparison) -> Maybe[Estimate]:
     return ln_ratio.through(math.exp) if is_known(ln_ratio) else ln_ratio
 
 
-def unlike_held_out(recording: Recording, left: tuple[LeftInFloat, ...], least: float) -> set[str]:
+def unlike_held_out(recording: Recording) -> set[str]:
     """The arms that agree less than is requested on inputs held out from their choice.
 
-    The shared inputs are those that layers are chosen by, in a search or by the user who names them; agreement on these
-    proves nothing: an arm without answers on held-out ones is among them. A search that asks for replays has also
-    chosen among ways to find ranges.
+    The shared inputs are those that layers are chosen by, in a search, by a tool or by the user who names them;
+    agreement on these proves nothing: an arm without answers on held-out ones is among them. A plan with replays has
+    also chosen among ways to find ranges.
     """
-    found = {one.arm for one in left if isinstance(one.held_out, Missing) or not _agrees(one.held_out, least)}
-    chosen = [arm.name for arm in recording.plan.asked() if is_recalibrated(arm)] if recording.plan.replays else []
+    chosen = [
+        arm.name
+        for arm in recording.plan.asked()
+        if is_chosen_by_answers(arm) or (recording.plan.replays and is_recalibrated(arm))
+    ]
     answers = {name: own_answers(recording, name, Use.HELD_OUT) for name in chosen}
-    return found | {name for name, one in answers.items() if isinstance(one, Missing) or not _agrees(one, least)}
+    least = recording.plan.agreement
+    return {name for name, one in answers.items() if isinstance(one, Missing) or not _agrees(one, least)}
 
 
 def _agrees(held_out: AnswerAgreement, least: float) -> bool:

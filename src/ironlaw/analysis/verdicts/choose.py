@@ -23,7 +23,7 @@ from ironlaw.arm import Arm
 from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import is_recalibrated, leaves_some, leaving_factor, recalibrations
+from ironlaw.leaving import is_chosen_by_answers, is_recalibrated, leaves_some, leaving_factor, recalibrations
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
@@ -87,6 +87,23 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
         arms=(*plan.arms, *(arm for arm in arms if arm.name not in known)),
         replays=tuple({(one.arm, one.sets, one.only_answers): one for one in (*replays, *plan.replays)}.values()),
     )
+
+
+def with_held_out(recording: Recording, plan: Plan) -> Plan:
+    """The plan with the answers on held-out inputs of arms that leave in float what was chosen by answers.
+
+    Where there are such arms, those with ranges found in other ways are compared as well: they were chosen among.
+    """
+    prepared = {fact.arm for fact in recording.prepared}
+    asked = [arm for arm in plan.asked() if arm.name in prepared]
+    if not is_trained(recording) or not any(is_chosen_by_answers(arm) for arm in asked):
+        return plan
+    known = {one.arm for one in plan.replays if one.only_answers}
+    waiting = [arm.name for arm in asked if is_chosen_by_answers(arm) or is_recalibrated(arm)]
+    budget_s = plan.schedule.budget_s
+    each_s = WITHIN_S if budget_s is None else min(WITHIN_S, SHARE * budget_s / len(waiting))
+    fresh = tuple(Replays(arm=name, within_s=each_s, only_answers=True) for name in waiting if name not in known)
+    return replace(plan, replays=(*plan.replays, *fresh))
 
 
 def _each_s(recording: Recording, plan: Plan, engines: int) -> float:
@@ -250,7 +267,7 @@ def _unfit(recording: Recording) -> list[Arm]:
     rank = {True: 0, None: 1, False: 2}
     found = []
     for engine, entries in by_engine.items():
-        kept = [one for one in entries if was_replayed.get(one[1].name)] or _fast(on, engine, entries)
+        kept = [one for one in entries if was_replayed.get(one[1].name)] or _fast(on, engine, entries, answers)
         ranked = sorted(kept, key=lambda one: (rank[was_replayed.get(one[1].name)], -_known(answers, one[1]), one[0]))
         arm = ranked[0][1]
         agreement = answers.get(arm.name)
@@ -259,11 +276,13 @@ def _unfit(recording: Recording) -> list[Arm]:
     return found
 
 
-def _fast(on: Bench, engine: str, entries: list[tuple[float, Arm]]) -> list[tuple[float, Arm]]:
+def _fast(
+    on: Bench, engine: str, entries: list[tuple[float, Arm]], answers: Mapping[str, Maybe[float]]
+) -> list[tuple[float, Arm]]:
     """The arms, by ln(time/control), that keep at least half of the fastest one's gain over the engine's float arm."""
     least = min(ln_time for ln_time, _ in entries)
     floats = [arm for arm in on.plan.asked() if arm.variant.level(ENGINE) == engine and not arm.factory]
-    in_float = fastest_float(on, floats)
+    in_float = fastest_float(on, floats, answers)
     if isinstance(in_float, Missing):
         return [one for one in entries if one[0] == least]
     of_float = mean_of(on.series((1.0, in_float), (-1.0, on.plan.control.name)))

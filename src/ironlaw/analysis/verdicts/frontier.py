@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from ironlaw.analysis.concerns.outputs import agreements_by_arm
 from ironlaw.analysis.sensitivity.left import Compare, left_names, own_answers, ratio_of
 from ironlaw.analysis.verdicts.bench import Bench, mean_of
 from ironlaw.arm import Arm
@@ -24,10 +26,10 @@ def frontiers(
 ) -> tuple[Frontier, ...]:
     """One of each engine that has static int8 arms whose answers on held-out inputs were compared."""
     engines = dict.fromkeys(arm.variant.level(ENGINE) for arm in recording.plan.asked() if leaving_factor(arm))
-    found = []
+    answers, found = agreements_by_arm(recording), []
     for engine in engines:
         arms = [arm for arm in recording.plan.asked() if arm.variant.level(ENGINE) == engine and not arm.factory]
-        in_float = fastest_float(on, arms)
+        in_float = fastest_float(on, arms, answers)
         int8 = [arm for arm in arms if leaving_factor(arm)]
         compared = [
             _arm(recording, arm, in_float, compare)
@@ -50,14 +52,23 @@ def frontiers(
     return tuple(found)
 
 
-def fastest_float(on: Bench, arms: list[Arm]) -> Maybe[str]:
-    """The fastest of the arms in a float format, by the mean of ln(time/control)."""
+def fastest_float(on: Bench, arms: list[Arm], answers: Mapping[str, Maybe[float]]) -> Maybe[str]:
+    """The fastest of the arms in a float format that answer as is requested, by the mean of ln(time/control).
+
+    `answers` is the agreement by arm. One that answers otherwise is no alternative to an int8 arm that does not. Where
+    none answers as is requested, it is the fastest of all.
+    """
     control = on.plan.control.name
     floats = [arm.name for arm in arms if arm.variant.level(PRECISION) in FLOATS]
     series = {name: table for name in floats if (table := on.series((1.0, name), (-1.0, control)))}
     if not series:
         return Missing("no float arm of this engine ran")
-    return min(series, key=lambda name: mean_of(series[name]))
+    agreeing = [name for name in series if name == control or _agrees(answers.get(name), on.plan.agreement)]
+    return min(agreeing or series, key=lambda name: mean_of(series[name]))
+
+
+def _agrees(found: Maybe[float] | None, least: float) -> bool:
+    return found is not None and is_known(found) and found >= least
 
 
 def _speed(one: FrontierArm) -> float:

@@ -181,7 +181,7 @@ def _quantized(converted: Any, variant: Variant, model: LoadedModel, floats: tup
         return [[inputs.as_array(arguments[place]) for place in places] for arguments in some]
 
     return quantizing.quantized(
-        converted, variant, arrays(model.calibration), phases, floats=floats, compared=arrays(model.probes)
+        converted, variant, arrays(model.calibration), phases, floats=floats, compared=arrays(model.to_choose_by)
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ironlaw.models import LoadedModel
 from ironlaw.models.images import check_folder, crops_in_turn, decode_photo
-from ironlaw.models.inputs import leaves
+from ironlaw.models.inputs import deal, leaves
 from ironlaw.replay import Use
 
 Arguments = tuple[Any, ...]
@@ -76,17 +75,14 @@ def inputs_of(model: LoadedModel, images: str | None, *, seed: int) -> Inputs:
                 "of one photograph depend on each other",
             ),
         )
-    known = {_digest(one) for one in model.calibration}
-    fresh = [one for one in model.probes if _digest(one) not in known]
-    if len(fresh) >= 2:
-        return Inputs(by_use={Use.CALIBRATING: model.calibration, Use.CHOOSING: fresh[::2], Use.HELD_OUT: fresh[1::2]})
+    dealt = deal(model.probes, model.calibration)
     return Inputs(
         by_use={
-            Use.CALIBRATING: model.probes[::3],
-            Use.CHOOSING: model.probes[1::3],
-            Use.HELD_OUT: model.probes[2::3],
+            Use.CALIBRATING: dealt.calibrating or model.calibration,
+            Use.CHOOSING: dealt.choosing,
+            Use.HELD_OUT: dealt.held_out,
         },
-        notes=("all inputs calibrated the int8 arms: none is held out from that",),
+        notes=("all inputs calibrated the int8 arms: none is held out from that",) if dealt.calibrating else (),
     )
 
 
@@ -105,15 +101,6 @@ def further_crops(
     groups = [found[at : at + wide] for at in range(0, len(found), wide)]
     made: list[Arguments] = [(numpy.stack([crop for _, crop in group]),) for group in groups]
     return made, [tuple(number for number, _ in group) for group in groups]
-
-
-def _digest(arguments: Arguments) -> str:
-    import numpy
-
-    seen = hashlib.sha256()
-    for leaf in leaves(arguments):
-        seen.update(numpy.ascontiguousarray(leaf).tobytes())
-    return seen.hexdigest()
 
 
 def count(inputs: Iterable[Arguments]) -> int:
