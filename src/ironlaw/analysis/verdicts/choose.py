@@ -41,6 +41,7 @@ _OF_LAYERS, _PARTS = 2, 4
 _SIZES = (0, 8, 24, 4, 16, 48, 2, 12, 32, 1, 3, 6, 64, 96)
 # Of the mean gain of a layer: what a layer that gains less is counted with, so that its ratio stays finite.
 _LEAST_GAIN = 0.05
+_STEPS = 3  # sets that agree, each with half of the noise of the one before
 # Of all noise: the layers at the end of the order, which would change nothing.
 _LEAST_LOST = 1e-4
 
@@ -149,10 +150,11 @@ def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
 def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
     """The sets to measure; none where int8 agrees by itself.
 
-    Of those that agree as far as is requested on choosing inputs the two that give up least time; where none does, the
-    one that agrees most. With them go the next one whose interval is above what is requested, since those two may agree
-    less on further inputs, and the one that agrees most for half of the time that the first gives up: whether the
-    request is what costs the gain is then measured as well.
+    Of those that agree as far as is requested on choosing inputs the one that gives up least time, and the next ones
+    with at most half of the noise of the one before: one that just agrees on few inputs may agree less on further ones,
+    and noise is known far better from few inputs than agreement is. Where none agrees, it is the one that agrees most.
+    With them go the first one whose interval is above what is requested, and the one that agrees most for half of the
+    time that the first gives up: whether the request is what costs the gain is then measured as well.
     """
     if any(not one.floats and _agrees(one, least) for one in found.mixtures):
         return ()
@@ -161,12 +163,21 @@ def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
         return ()
     fit = [one for one in some if _agrees(one, least)]
     in_order = sorted(fit, key=lambda one: (given_up_ns(found, one.floats), len(one.floats)))
-    ranked = [*in_order[:2], *[one for one in in_order if _surely_agrees(one, least)][:1]]
+    ranked = [*_quieter(in_order)[:_STEPS], *[one for one in in_order if _surely_agrees(one, least)][:1]]
     ranked = ranked or [max(some, key=lambda one: (_choosing(one), -given_up_ns(found, one.floats)))]
     half_ns = given_up_ns(found, ranked[0].floats) / 2
     cheaper = [one for one in some if given_up_ns(found, one.floats) <= half_ns]
     ranked += [max(cheaper, key=_choosing)] if cheaper else []
     return tuple(dict.fromkeys(one.floats for one in ranked))
+
+
+def _quieter(in_order: Sequence[MixedAnswers]) -> list[MixedAnswers]:
+    """The first set, and behind it those with at most half of the noise of the one before."""
+    found: list[MixedAnswers] = []
+    for one in in_order:
+        if not found or _noise(one) <= _noise(found[-1]) / 2:
+            found.append(one)
+    return found
 
 
 def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
@@ -196,6 +207,10 @@ def _choosing(one: MixedAnswers) -> tuple[float, float]:
     if found is None or isinstance(found.least, Missing):
         return -math.inf, -math.inf
     return found.least, -found.lost
+
+
+def _noise(one: MixedAnswers) -> float:
+    return -_choosing(one)[1]
 
 
 def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
