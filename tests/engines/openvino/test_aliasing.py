@@ -1,7 +1,13 @@
-"""weights=mapped and weights=aliased: OpenVINO's packed weights are found in memory, and their pages repeat."""
+"""weights=mapped and weights=aliased: OpenVINO's packed weights are found in memory, and their pages repeat.
+
+Pages are mapped in interpreters of their own: where others than those of weights are taken for such, a process may end.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +55,18 @@ def answer(program: Program) -> Any:
     return found
 
 
-def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path) -> None:
-    path = two_products(tmp_path)
+def alone(check: Callable[[Path], None], folder: Path) -> None:
+    """Run a function of this module in an interpreter of its own."""
+    code = f"from pathlib import Path; from {__name__} import {check.__name__} as check; check(Path({str(folder)!r}))"
+    root = Path(__file__).parents[3]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def check_levels(folder: Path) -> None:
+    path = two_products(folder)
     plain, mapped, aliased, small = (
-        loaded(path, tmp_path, level) for level in ("", "+weights=mapped", "+weights=aliased", "+weights=aliased:16")
+        loaded(path, folder, level) for level in ("", "+weights=mapped", "+weights=aliased", "+weights=aliased:16")
     )
     numpy.testing.assert_array_equal(answer(plain), answer(mapped))
     assert mapped.applied["weights"] == "1.2 MB of weights over 1.17 MB of memory"
@@ -61,6 +75,10 @@ def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path) 
     for other in (aliased, small):
         assert not numpy.array_equal(answer(plain), answer(other))
         assert numpy.isfinite(answer(other)).all()
+
+
+def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path) -> None:
+    alone(check_levels, tmp_path)
 
 
 def test_a_model_without_matrices_in_float_is_refused(tmp_path: Path) -> None:
@@ -78,10 +96,15 @@ def test_tables_of_which_rows_are_read_are_no_weights() -> None:
     assert aliasing.weight_bytes(model) == 512 * 16 * 4
 
 
-def test_weights_that_are_not_found_are_no_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aliasing, "weight_bytes", lambda model: 1 << 30)
-    with pytest.raises(ArmFailed, match=r"of 1073\.7 MB of weights"):
-        loaded(two_products(tmp_path), tmp_path, "+weights=aliased")
+def check_not_found(folder: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aliasing, "weight_bytes", lambda model: 1 << 30)
+        with pytest.raises(ArmFailed, match=r"of 1073\.7 MB of weights"):
+            loaded(two_products(folder), folder, "+weights=aliased")
+
+
+def test_weights_that_are_not_found_are_no_experiment(tmp_path: Path) -> None:
+    alone(check_not_found, tmp_path)
 
 
 def test_float_and_given_arms_take_the_level() -> None:
