@@ -17,6 +17,7 @@ import pytest
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import aliasing
 from ironlaw.engines.openvino import execution as engine
+from ironlaw.engines.openvino.core import core
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.models import open_model
@@ -45,6 +46,7 @@ def two_products(folder: Path, *, width: int = WIDTH) -> Path:
 
 
 def loaded(path: Path, folder: Path, levels: str = "") -> Program:
+    core.cache_clear()  # arms have processes of their own; models of one Core share packed weights
     variant = Variant.parse(f"given@openvino{levels}")
     model = open_model(str(path))
     return engine.load(variant, engine.prepare(variant, model, folder / f"prepared{levels}"), model)

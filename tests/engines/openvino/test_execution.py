@@ -11,6 +11,7 @@ import torch
 
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import execution as engine
+from ironlaw.engines.openvino.core import core
 from ironlaw.errors import ArmFailed
 from ironlaw.measure.replaying.inputs import inputs_of
 from ironlaw.missing import is_known
@@ -62,10 +63,9 @@ def test_the_threads_and_the_hint_are_what_was_asked_for(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("build", "shapes"), [(small.seeing, ["[1,3,16,16]"]), (small.two, ["[3,8]", "[3,4]"])])
 def test_the_network_is_compiled_for_the_shapes_of_its_inputs(build: type, shapes: list[str], tmp_path: Path) -> None:
-    import openvino
 
     prepared, _, _ = small.run(engine, "fp32@openvino", build(), tmp_path)
-    assert [str(port.partial_shape) for port in openvino.Core().read_model(prepared.path).inputs] == shapes
+    assert [str(port.partial_shape) for port in core().read_model(prepared.path).inputs] == shapes
 
 
 def test_inputs_of_several_shapes_leave_them_open(tmp_path: Path) -> None:

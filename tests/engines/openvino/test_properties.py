@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from ironlaw.engines.openvino import properties
+from ironlaw.engines.openvino.core import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
@@ -17,7 +18,7 @@ openvino = pytest.importorskip("openvino")
 
 
 def compiled(model: Any, variant: Variant) -> Any:
-    return openvino.Core().compile_model(model, "CPU", properties.properties(variant, 1))
+    return core().compile_model(model, "CPU", properties.properties(variant, 1))
 
 
 def did(level: str, model: Any) -> dict[str, str]:

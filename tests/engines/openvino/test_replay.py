@@ -14,6 +14,7 @@ onnx = pytest.importorskip("onnx")
 
 from ironlaw.engines.border.phases import Phases  # noqa: E402
 from ironlaw.engines.openvino import quantizing  # noqa: E402
+from ironlaw.engines.openvino.core import core  # noqa: E402
 from ironlaw.engines.openvino.replay import OpenVinoReplayer  # noqa: E402
 from ironlaw.measure.replaying.inputs import Inputs  # noqa: E402
 from ironlaw.measure.replaying.replays import InFloat, mixtures, replay  # noqa: E402
@@ -27,13 +28,13 @@ F32 = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 
 
 def compiled(model: Any) -> Any:
-    return openvino.Core().compile_model(model, "CPU", F32)
+    return core().compile_model(model, "CPU", F32)
 
 
 def replayer(folder: Path, **faults: int) -> OpenVinoReplayer:
     """The planted network in int8 by NNCF."""
     planted.write(folder / "net.onnx", **faults)
-    in_float = openvino.Core().read_model(str(folder / "net.onnx"))
+    in_float = core().read_model(str(folder / "net.onnx"))
     openvino.save_model(in_float, str(folder / "float.xml"), compress_to_fp16=False)
     calibration = [list(arguments) for arguments in planted.images(8, seed=1)]
     made = quantizing.quantized(in_float, Variant.parse(ARM), calibration, Phases())
@@ -133,7 +134,7 @@ def test_a_level_of_nncf_changes_the_model_that_it_makes(level: str, changes: bo
     calibration = [list(arguments) for arguments in planted.images(8, seed=1)]
     answers = []
     for text in (ARM, f"{ARM}+{level}"):
-        in_float = openvino.Core().read_model(str(tmp_path / "net.onnx"))
+        in_float = core().read_model(str(tmp_path / "net.onnx"))
         made = quantizing.quantized(in_float, Variant.parse(text), calibration, Phases())
         answers.append(compiled(made)(calibration[0])[0])
     assert np.array_equal(*answers) is not changes

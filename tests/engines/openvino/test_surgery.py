@@ -9,6 +9,7 @@ import pytest
 
 from ironlaw.engines.border import change
 from ironlaw.engines.border.change import Changed
+from ironlaw.engines.openvino.core import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
@@ -21,7 +22,7 @@ from . import graphs  # noqa: E402
 
 
 def compiled(model: Any) -> Any:
-    return openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    return core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
 
 
 def operate(level: str, model: Any) -> Changed:

@@ -18,6 +18,7 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import aliasing, decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import census as openvino_census
 from ironlaw.engines.openvino import profile as openvino_profile
+from ironlaw.engines.openvino.core import core
 from ironlaw.engines.openvino.model import SourceModel, number_by_type
 from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
@@ -120,7 +121,7 @@ def _converted(model: LoadedModel, precision: str) -> Any:
     import openvino
 
     if isinstance(model.module, ModelFile):
-        return openvino.Core().read_model(model.module.path)
+        return core().read_model(model.module.path)
     if precision == GIVEN:
         raise ArmFailed(f"{model.name} is not an .onnx file", hint="write fp32@openvino to convert it")
     torch_use.require_module(model.module, model.name)
@@ -187,15 +188,13 @@ def _quantized(converted: Any, variant: Variant, model: LoadedModel, floats: tup
 
 def _compile(variant: Variant, source: Any, threads: int, *, is_profiled: bool = False) -> Any:
     """The compiled model of a file or of a model in memory, on the CPUs the process may use."""
-    import openvino
-
-    core = openvino.Core()
+    device = core()
     asked = properties.hint(variant)
     capability, said = _FORMATS[asked]
-    if capability not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if capability not in device.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise ArmFailed(f"this CPU does not compute in {said}", hint=f"leave the {asked} arm out")
     options = properties.properties(variant, threads, is_profiled=is_profiled)
-    return core.compile_model(str(source) if isinstance(source, Path) else source, "CPU", options)
+    return device.compile_model(str(source) if isinstance(source, Path) else source, "CPU", options)
 
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
@@ -301,9 +300,7 @@ def _profiled(
 
 
 def _read(path: Path) -> Any:
-    import openvino
-
-    return openvino.Core().read_model(str(path))
+    return core().read_model(str(path))
 
 
 def export(variant: Variant, prepared: Path) -> Export:

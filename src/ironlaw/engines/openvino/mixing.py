@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ironlaw.engines.openvino.core import core
 from ironlaw.engines.openvino.model import MOVING, PRODUCTS, as_constant, is_constant
 from ironlaw.errors import ArmFailed
 from ironlaw.replayer import Rounding
@@ -53,10 +54,9 @@ class LayerMixing:
         Raises:
             ArmFailed: a quantized layer is not in the float model.
         """
-        import openvino
 
-        core = openvino.Core()
-        self.in_float, self.in_int8 = core.read_model(str(float_file)), core.read_model(str(int8_file))
+        reader = core()
+        self.in_float, self.in_int8 = reader.read_model(str(float_file)), reader.read_model(str(int8_file))
         self._floats = {node.get_friendly_name(): node for node in self.in_float.get_ordered_ops()}
         self._fixed = {name for name, node in self._floats.items() if is_constant(node)}
         self._constants: dict[Tensor, Any] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ironlaw.engines.openvino.core import core
 from ironlaw.engines.openvino.runtime_graph import PluginNode
 
 # The model's words for what multiplies and adds, of which both inputs are quantized if any is.
@@ -165,8 +166,9 @@ def as_constant(source: Any) -> Any:
     import openvino
     from openvino import opset13
 
-    core = openvino.Core()
-    computed = core.compile_model(openvino.Model([source], [], "constant"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    computed = core().compile_model(
+        openvino.Model([source], [], "constant"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
     folded = opset13.constant(computed({})[0].copy())
     folded.set_friendly_name(f"{source.get_node().get_friendly_name()}/float")
     return folded.output(0)

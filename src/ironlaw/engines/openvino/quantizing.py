@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.openvino.core import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
@@ -98,9 +99,7 @@ class _Agreement:
     """The metric of accuracy control: the mean agreement of a compiled model's answers with the float model's."""
 
     def __init__(self, converted: Any, compared: list[Arrays]) -> None:
-        import openvino
-
-        compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         self._expected = [_outputs(compiled, arrays) for arrays in compared]
 
     def __call__(self, compiled: Any, numbered: Iterable[tuple[int, Arrays]]) -> tuple[float, list[float]]:
