@@ -17,7 +17,7 @@ import pytest
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import aliasing
 from ironlaw.engines.openvino import execution as engine
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
 from ironlaw.models import open_model

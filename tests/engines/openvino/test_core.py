@@ -13,7 +13,7 @@ CODE = """
 import gc, os, signal
 import numpy, openvino
 from openvino import opset13 as ops
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 
 x = ops.parameter([4, 64], numpy.float32)
 model = openvino.Model([ops.relu(x)], [x], "model")

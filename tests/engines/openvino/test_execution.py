@@ -11,7 +11,7 @@ import torch
 
 from ironlaw.engines import ENGINES
 from ironlaw.engines.openvino import execution as engine
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 from ironlaw.errors import ArmFailed
 from ironlaw.measure.replaying.inputs import inputs_of
 from ironlaw.missing import is_known

@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from ironlaw.engines.openvino import properties
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 

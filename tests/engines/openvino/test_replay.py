@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 
 from ironlaw.engines.border.phases import Phases  # noqa: E402
 from ironlaw.engines.openvino import quantizing  # noqa: E402
-from ironlaw.engines.openvino.core import core  # noqa: E402
+from ironlaw.engines.openvino.model import core  # noqa: E402
 from ironlaw.engines.openvino.replay import OpenVinoReplayer  # noqa: E402
 from ironlaw.measure.replaying.inputs import Inputs  # noqa: E402
 from ironlaw.measure.replaying.replays import InFloat, mixtures, replay  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 
 from ironlaw.engines.border import change
 from ironlaw.engines.border.change import Changed
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 

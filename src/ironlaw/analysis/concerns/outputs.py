@@ -50,6 +50,12 @@ def agreements_by_arm(recording: Recording) -> dict[str, Maybe[float]]:
     }
 
 
+def agrees_in(answers: Mapping[str, Maybe[float]], arm: str, least: float) -> bool:
+    """Whether an arm's agreement is among those by arm, known, and at least what was requested."""
+    found = answers.get(arm)
+    return found is not None and is_known(found) and found >= least
+
+
 def gives_same_outputs(row: ArmSummary, least: float) -> bool:
     """Whether the agreement is known and at least what was requested."""
     agreement = agreement_of(row)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ironlaw.analysis.compare import compare
 from ironlaw.analysis.concerns.circumstances import is_trained
-from ironlaw.analysis.concerns.outputs import agreements_by_arm
+from ironlaw.analysis.concerns.outputs import agreements_by_arm, agrees_in
 from ironlaw.analysis.layers.ledger import ledger
 from ironlaw.analysis.sensitivity.layers import float_form, sensitivity
 from ironlaw.analysis.turns import turns_of
@@ -254,10 +254,7 @@ def _recalibrated_fit(recording: Recording) -> list[Arm]:
     return [
         arm
         for arm in recording.plan.asked()
-        if is_recalibrated(arm)
-        and (found := answers.get(arm.name)) is not None
-        and is_known(found)
-        and found >= recording.plan.agreement
+        if is_recalibrated(arm) and agrees_in(answers, arm.name, recording.plan.agreement)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ironlaw.analysis.concerns.outputs import agreements_by_arm
+from ironlaw.analysis.concerns.outputs import agreements_by_arm, agrees_in
 from ironlaw.analysis.sensitivity.left import Compare, left_names, own_answers, ratio_of
 from ironlaw.analysis.verdicts.bench import Bench, mean_of
 from ironlaw.arm import Arm
@@ -63,12 +63,8 @@ def fastest_float(on: Bench, arms: list[Arm], answers: Mapping[str, Maybe[float]
     series = {name: table for name in floats if (table := on.series((1.0, name), (-1.0, control)))}
     if not series:
         return Missing("no float arm of this engine ran")
-    agreeing = [name for name in series if name == control or _agrees(answers.get(name), on.plan.agreement)]
+    agreeing = [name for name in series if name == control or agrees_in(answers, name, on.plan.agreement)]
     return min(agreeing or series, key=lambda name: mean_of(series[name]))
-
-
-def _agrees(found: Maybe[float] | None, least: float) -> bool:
-    return found is not None and is_known(found) and found >= least
 
 
 def _speed(one: FrontierArm) -> float:

@@ -18,8 +18,7 @@ from ironlaw.engines.onnxruntime import files as onnx_files
 from ironlaw.engines.openvino import aliasing, decoding, properties, quantizing, surgery
 from ironlaw.engines.openvino import census as openvino_census
 from ironlaw.engines.openvino import profile as openvino_profile
-from ironlaw.engines.openvino.core import core
-from ironlaw.engines.openvino.model import SourceModel, number_by_type
+from ironlaw.engines.openvino.model import SourceModel, core, number_by_type
 from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.openvino.core import core
-from ironlaw.engines.openvino.model import MOVING, PRODUCTS, as_constant, is_constant
+from ironlaw.engines.openvino.model import MOVING, PRODUCTS, as_constant, core, is_constant
 from ironlaw.errors import ArmFailed
 from ironlaw.replayer import Rounding
 

@@ -1,4 +1,4 @@
-"""OpenVINO models before compilation: their products, and which are quantized."""
+"""OpenVINO models before compilation: what opens them, their products, and which are quantized."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from ironlaw.engines.openvino.core import core
 from ironlaw.engines.openvino.runtime_graph import PluginNode
 
 # The model's words for what multiplies and adds, of which both inputs are quantized if any is.
@@ -26,6 +26,19 @@ _DEQUANTIZING = {"Convert", "Subtract", "Multiply"}
 
 _COUNTED = re.compile(r"^[A-Za-z0-9]+_\d+$")
 _ENDS = ("Parameter", "Result")
+
+
+@cache
+def core() -> Any:
+    """The openvino.Core of this process, which is never destroyed.
+
+    Each Core's CPU plugin gives the thread an alternate signal stack and frees it with itself. Where the first of two
+    is destroyed before the second, the thread keeps a stack that was freed (OpenVINO 2026.4), and the next signal that
+    Python handles, such as Ctrl-C, ends the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ironlaw.engines.border.phases import Phases
-from ironlaw.engines.openvino.core import core
+from ironlaw.engines.openvino.model import core
 from ironlaw.errors import ArmFailed
 from ironlaw.variant import Variant
 
