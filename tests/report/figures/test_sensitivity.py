@@ -47,3 +47,10 @@ def test_names_of_layers_that_would_overlap_are_left_out() -> None:
     assert "stem" in svg
     assert "head" in svg
     assert "twin" not in svg
+
+
+def test_two_layers_never_have_the_same_shortened_name() -> None:
+    names = [f"encoder.layer.{place}.attention.output.dense.MatMul" for place in range(3)]
+    svg = drawn(*(layer(name, 0.02 / 10**place, 1e6) for place, name in enumerate(names)))
+    labels = [label for label in re.findall(r"<text[^>]*>([^<]*)</text>", svg) if label.startswith("encoder")]
+    assert len(set(labels)) == len(labels) == 3

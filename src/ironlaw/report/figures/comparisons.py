@@ -33,6 +33,7 @@ from ironlaw.report.figures.drawing import (
     label_width,
     margins,
     shortened,
+    shortened_apart,
     words_above,
 )
 from ironlaw.report.quantity import PERCENT, TIME, Scale, growth, number, quantity, scale_for, shown, with_unit
@@ -69,7 +70,7 @@ def time_bars(explanation: Explanation, *, name: str = "bars", of_experiments: b
     def draw(is_narrow: bool) -> Drawing:
         with canvas(0.6 + (NARROW_ROW_IN if is_narrow else ROW_IN) * len(arms), is_narrow=is_narrow) as (figure, [ax]):
             _draw_times(ax, explanation, arms, is_narrow=is_narrow)
-            labels = [shortened(arm.arm) for arm in arms]
+            labels = shortened_apart([arm.arm for arm in arms])
             margins(figure, left=0.1 if is_narrow else label_width(labels), right=0.1 if is_narrow else 1.6)
             return finish(figure, name=f"{name}{'-narrow' * is_narrow}", title=title, caption=caption)
 
@@ -102,7 +103,7 @@ def _name_rows(ax: Axes, labels: Sequence[str], said: Sequence[str], *, ends: Se
         return
     for place, (end, text) in enumerate(zip(ends, said, strict=True)):
         ax.annotate(text, (end, place), xytext=(6, 0), textcoords="offset points", va="center")
-    ax.set_yticks(range(len(labels)), [shortened(label) for label in labels], color=Ink.TEXT.value)
+    ax.set_yticks(range(len(labels)), shortened_apart(labels), color=Ink.TEXT.value)
     ax.invert_yaxis()
 
 
@@ -284,9 +285,10 @@ def rounds_strip(
     place = {turn: index for index, turn in enumerate(turns)}
     starts = [index for index, turn in enumerate(turns) if index and turn[0] != turns[index - 1][0]]
     with canvas(0.6 + 0.75 * len(names), rows=len(names), sharex=True) as (figure, axes):
-        margins(figure, left=label_width([shortened(name, longest=28) for name in names]) + 0.6)
-        for ax, arm in zip(axes, names, strict=True):
-            _strip(ax, by_arm[arm], place, label=shortened(arm, longest=28))
+        labels = shortened_apart(names, longest=28)
+        margins(figure, left=label_width(labels) + 0.6)
+        for ax, arm, label in zip(axes, names, labels, strict=True):
+            _strip(ax, by_arm[arm], place, label=label)
             joints = [start - 0.5 for start in starts]
             to_top = ax.get_xaxis_transform()
             ax.vlines(joints, 0, 1, transform=to_top, color=Ink.MUTED.value, linewidth=0.7, linestyle=":")
@@ -316,7 +318,7 @@ def association_map(associations: Sequence[Association], *, name: str = "associa
         return None
     counters = list(dict.fromkeys(item.counter for item in known))
     groups = list(dict.fromkeys((item.over, item.arm) for item in known))
-    labels = [shortened(f"{over}: {arm}" if arm else over) for over, arm in groups]
+    labels = shortened_apart([f"{over}: {arm}" if arm else over for over, arm in groups])
     with canvas(0.75 + ROW_IN * len(groups)) as (figure, [ax]):
         margins(figure, left=label_width(labels), top=0.55, bottom=0.1)
         for item in known:

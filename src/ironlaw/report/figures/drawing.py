@@ -115,19 +115,37 @@ def words_above(ax: Axes, labels: Sequence[str], said: Sequence[str]) -> None:
     """Above each row of a narrow picture what it is, at the left, and its number, at the right, in place of ticks."""
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    for place, (label, number) in enumerate(zip(labels, said, strict=True)):
-        for x, text, side in ((0.0, shortened(label, longest=28), "left"), (1.0, number, "right")):
+    for place, (label, number) in enumerate(zip(shortened_apart(labels, longest=28), said, strict=True)):
+        for x, text, side in ((0.0, label, "left"), (1.0, number, "right")):
             ax.annotate(text, (x, place - 0.25), xycoords=ax.get_yaxis_transform(), ha=side, va="bottom", fontsize=8.5)
     ax.set_ylim(len(labels) - 0.6, -0.9)
 
 
 def shortened(text: str, *, longest: int = 36) -> str:
     """A name shortened in the middle to fit beside an axis."""
-    name = plain(text)
-    if len(name) <= longest:
-        return name
-    head = (longest - 1) // 2
-    return f"{name[:head]}…{name[-(longest - 1 - head) :]}"
+    return _cut(plain(text), longest, (longest - 1) // 2)
+
+
+def shortened_apart(texts: Sequence[str], *, longest: int = 36) -> list[str]:
+    """Names shortened in the middle as one by one, but different names to different labels.
+
+    Where the same label would stand for two, the cut is at the place nearest the middle where none does; where there is
+    no such place the labels are longer than `longest`, by as little as it takes.
+    """
+    names = [plain(text) for text in texts]
+    different = len(set(names))
+    for length in range(longest, max(map(len, names), default=0)):
+        middle = (length - 1) // 2
+        for head in sorted(range(1, length - 1), key=lambda place: abs(place - middle)):
+            labels = [_cut(name, length, head) for name in names]
+            if len(set(labels)) == different:
+                return labels
+    return names
+
+
+def _cut(name: str, longest: int, head: int) -> str:
+    """A name in at most `longest` characters, of which the first `head` are its own first ones."""
+    return name if len(name) <= longest else f"{name[:head]}…{name[-(longest - 1 - head) :]}"
 
 
 def grid_lines(ax: Axes, *, axis: str) -> None:

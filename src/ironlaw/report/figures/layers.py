@@ -24,6 +24,7 @@ from ironlaw.report.figures.drawing import (
     in_both_widths,
     margins,
     shortened,
+    shortened_apart,
     stairs,
 )
 from ironlaw.report.quantity import TIME, Scale, scale_for
@@ -146,8 +147,10 @@ def roofline(comparison: Comparison, ledger: Ledger, ceilings: Maybe[Roofline], 
             xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
             label = shortened(arm)
             ax.scatter(xs, ys, s=16, marker=marker, facecolor="none", edgecolor=ink.value, linewidth=1.1, label=label)
+        layers = [layer for layer, _, _ in changed]
+        labels = dict(zip(layers, shortened_apart(layers, longest=24), strict=True))
         for layer, x, y in _worth_naming(changed):
-            ax.annotate(shortened(layer, longest=24), (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
+            ax.annotate(labels[layer], (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7)
         _roofs(ax, ceilings)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -22,6 +22,7 @@ from ironlaw.report.figures.drawing import (
     label_width,
     margins,
     shortened,
+    shortened_apart,
     words_above,
 )
 from ironlaw.report.quantity import TIME, Scale, growth, scale_for
@@ -66,7 +67,7 @@ def _mirrored(
             if is_narrow:
                 words_above(ax, [row.name for row in rows], said)
             else:
-                ax.set_yticks(range(len(rows)), [shortened(row.name) for row in rows], color=Ink.TEXT.value)
+                ax.set_yticks(range(len(rows)), shortened_apart([row.name for row in rows]), color=Ink.TEXT.value)
                 ax.invert_yaxis()
                 for place, text in enumerate(said):
                     across = ax.get_yaxis_transform()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ironlaw.explanation import Explanation
 from ironlaw.explanation.sensitivity import NOT_REPLAYED, LayerAnswers, Sensitivity
 from ironlaw.missing import Missing
-from ironlaw.report.figures.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened
+from ironlaw.report.figures.drawing import Drawing, Ink, canvas, finish, grid_lines, margins, shortened, shortened_apart
 from ironlaw.report.quantity import MILLISECONDS
 from ironlaw.report.sensitivity import answers_headline, cells, footing, sensitivity_headings
 from ironlaw.text import plain
@@ -79,10 +79,10 @@ def answers_over_time(found: Sensitivity, *, name: str) -> Drawing | None:
             edgecolor=Ink.CHANGED.value,
             linewidth=1.1,
         )
+        labels = shortened_apart([layer.name for layer in found.layers], longest=26)
+        by_name = dict(zip((layer.name for layer in found.layers), labels, strict=True))
         for layer, x, y in _worth_naming(points):
-            ax.annotate(
-                shortened(layer.name, longest=26), (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7
-            )
+            ax.annotate(by_name[layer.name], (x, y), xytext=(5, 3), textcoords="offset points", fontsize=7)
         ax.axvline(0, color=Ink.MUTED.value, linewidth=0.8)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
