@@ -10,16 +10,18 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tests.analysis.test_coverage import Rng, Variation, arms
 
+from ironlaw.analysis.compare import absent, difference_of, has_moved, reach, settled, voids
 from ironlaw.analysis.statistics.interval import rank_interval, t_interval, t_quantile
 from ironlaw.analysis.statistics.modes import slow_mode
 from ironlaw.analysis.statistics.paired import Pairs, pair
 from ironlaw.analysis.statistics.stopping import FEWEST_REPLICATES, STOPPING_CONFIDENCE
 from ironlaw.analysis.turns import Floats
+from ironlaw.explanation import Comparison, Difference
 from ironlaw.missing import is_known
 
 SPREADS = (0.0, 0.02, 0.05)
@@ -147,6 +149,39 @@ def modes_called(count: int, kind: str, *, runs: int, seed: int) -> float:
     return sum(slow_mode(row) is not None for row in means) / runs
 
 
+def claimed_beside_control(bias: float, effect: float, *, runs: int, seed: int) -> dict[str, float]:
+    """Simulated recordings of 8 replicates, 2 % apart, in which every arm is off by a constant of its own.
+
+    Returns the shares whose control moved, and of those that claim a difference, by the rule in use and a strict one,
+    where any move of the control forbids it. A claim is wrong if there is no difference, or one of the other sign.
+    """
+    rng = np.random.default_rng(seed)
+    found = dict.fromkeys(("moved", "strict", "in use", "strict and wrong", "in use and wrong"), 0)
+    for _ in range(runs):
+        arms_off = rng.normal(0, bias, 3) if bias else np.zeros(3)
+        control, again, changed = arms_off[:, None] + rng.normal(0, 0.02 / math.sqrt(2), (3, 8))
+        check = settled(_compared(control - again))
+        comparison = _compared(control - changed + effect)
+        claims_any = comparison.difference is not Difference.NONE_SHOWN
+        strict, stands = (
+            claims_any and not has_moved(check),
+            claims_any and not voids(reach(check), comparison.ln_ratio),
+        )
+        is_right = effect > 0 and comparison.difference is Difference.FASTER
+        found["moved"] += has_moved(check)
+        found["strict"] += strict
+        found["in use"] += stands
+        found["strict and wrong"] += strict and not is_right
+        found["in use and wrong"] += stands and not is_right
+    return {name: count / runs for name, count in found.items()}
+
+
+def _compared(ln_ratios: Floats) -> Comparison:
+    empty = absent("control", "changed", "")
+    made = replace(empty, ln_ratio=t_interval(ln_ratios), replicates=tuple(ln_ratios.tolist()))
+    return replace(made, difference=difference_of(made))
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -174,6 +209,13 @@ def main() -> None:
                 covered, count = stopping(rule, kind, spread=spread, goal=0.02, runs=10 * runs, seed=3)
                 cells.append(f"{covered:13.1%} ({count:4.1f})")
             print(f"{kind:>16} {spread:6.0%} " + " ".join(cells))
+    print(f"\nwhere each arm is off by a constant of its own, {runs} recordings of 8 replicates")
+    print(f"{'off by':>6} {'effect':>6} {'moved':>8} {'strict':>8} {'in use':>8} {'wrong: strict':>13} {'in use':>8}")
+    for bias in (0.0, 0.005, 0.02):
+        for effect in (0.0, 0.03, 0.1, 1.0):
+            shares = claimed_beside_control(bias, effect, runs=runs, seed=5)
+            row = [f"{share:{width}.1%}" for share, width in zip(shares.values(), (8, 8, 8, 13, 8), strict=True)]
+            print(f"{bias:6.1%} {effect:6.2f} " + " ".join(row))
     print(f"\nof one mode and called two, {runs} recordings each")
     print(f"{'replicates':>10} " + " ".join(f"{kind:>8}" for kind in ("normal", "uniform", "t(3)")))
     for count in (6, 8, 10, 15, 20):

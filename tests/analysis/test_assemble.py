@@ -9,12 +9,15 @@ import pytest
 
 import ironlaw
 from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.brief import briefly
 from ironlaw.answer import Answer
+from ironlaw.concern import Weight
 from ironlaw.errors import BadInput
 from ironlaw.explanation import Difference
 from ironlaw.fact import Failure
 from ironlaw.missing import Missing, is_known
 from ironlaw.recording import Recording
+from ironlaw.report.doubts import control_sentence
 
 from .stated import Law, Noise, recording
 
@@ -52,14 +55,41 @@ def test_swapped_arms_negate_the_difference() -> None:
     assert (forth.difference, back.difference) == (Difference.FASTER, Difference.SLOWER)
 
 
-def test_a_control_that_moves_makes_every_difference_unproven() -> None:
-    fact = recording({"fp32": FP32, "int8": INT8})
-    moved = tuple(
-        replace(one, wall_ns=one.wall_ns * 102 // 100) if one.arm.endswith("(again)") else one for one in fact.readings
+def with_control_moved(fact: Recording, percent: int) -> Recording:
+    return replace(
+        fact,
+        readings=tuple(
+            replace(one, wall_ns=one.wall_ns * (100 + percent) // 100) if one.arm.endswith("(again)") else one
+            for one in fact.readings
+        ),
     )
-    explanation = explain(replace(fact, readings=moved))
+
+
+@pytest.mark.parametrize("changed", [INT8, Law(instructions=1e6)])
+def test_a_control_that_moves_makes_every_difference_unproven(changed: Law) -> None:
+    # By 7 %: more than a tenth of the first difference, and more than is ever excused beside the second.
+    fact = with_control_moved(recording({"fp32": FP32, "int8": changed}), 7)
+    explanation = explain(fact)
     assert [comparison.difference for comparison in explanation.comparisons] == [Difference.UNPROVEN]
-    assert "control-moved" in {concern.slug for concern in explanation.concerns}
+    assert [one.difference for one in briefly(fact).comparisons] == [Difference.UNPROVEN]
+    assert isinstance(explanation.recommendation, Missing)
+    assert "the control differs from itself" in explanation.recommendation.reason
+    (doubt,) = [concern for concern in explanation.concerns if concern.slug == "control-moved"]
+    assert doubt.weight is Weight.INVALIDATES
+    assert "every difference of this recording is unproven" in doubt.text
+
+
+def test_a_control_that_moves_by_a_tenth_of_a_difference_leaves_that_one_proven_and_smaller_ones_not() -> None:
+    close = Law(instructions=18e6)  # 10e6 cycles, where the control has 11e6
+    fact = with_control_moved(recording({"fp32": FP32, "int8": INT8, "close": close}), 3)
+    explanation = explain(fact)
+    found = {comparison.changed: comparison.difference for comparison in explanation.comparisons}
+    assert found == {"int8": Difference.FASTER, "close": Difference.UNPROVEN}
+    assert {one.changed: one.difference for one in briefly(fact).comparisons} == found
+    (doubt,) = [concern for concern in explanation.concerns if concern.slug == "control-moved"]
+    assert doubt.weight is Weight.DOUBTS
+    assert "differences and effects below 34 % are unproven" in doubt.text
+    assert "only differences of ten times as much are proven" in control_sentence(explanation)
 
 
 def test_a_control_that_moves_by_less_than_would_matter_has_not_moved() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
-from ironlaw.analysis.compare import Goal, absent, compare, has_moved, settled
+from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, reach, settled
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
@@ -45,7 +45,7 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ArmSummary, Comparison, Difference, Explanation
+from ironlaw.explanation import ArmSummary, Comparison, Explanation
 from ironlaw.explanation.account import Executed
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import Ceilings, Ending
@@ -152,7 +152,7 @@ def _explained(
     concerns = _doubts_of_arms(ground)
     strays = strays_among(concerns)
     agreeing = [pair for pair in pairs if not {*pair} & strays]
-    among: Maybe[Family] = _MOVED if has_moved(ground.check) else family(ground.bench, agreeing)
+    among: Maybe[Family] = _MOVED if reach(ground.check) > MOST_EXCUSED else family(ground.bench, agreeing)
     comparisons = []
     for pair in pairs:
         judged_among = among if pair in agreeing else _otherwise(*pair, strays)
@@ -218,7 +218,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
     comparison = _with_account(comparison, ground.samples, rows)
     if is_known(comparison.ledger):
         doubts += ledger_doubts(comparison, comparison.ledger)
-    comparison = _with_causes(_unproven_if_moved(comparison, ground.check), ground, among)
+    comparison = _with_causes(beside(comparison, ground.check), ground, among)
     comparison = _with_bounds(in_time(comparison, rows), rows, recording.ceilings)
     return _with_signatures(comparison, ground.seen, recording), doubts
 
@@ -226,7 +226,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
 def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: list[Concern]) -> Explanation:
     """The explanation: the comparisons, and what follows from all arms and concerns together."""
     recording, plan, rows, on = ground.recording, ground.recording.plan, ground.rows, ground.bench
-    trusted, trained = not has_moved(ground.check), is_trained(recording)
+    moved_by, trained = reach(ground.check), is_trained(recording)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
     strays = strays_among(concerns)
@@ -242,8 +242,10 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         comparisons=comparisons,
         concerns=tuple(concerns),
         front=front(on, ground.by_name),
-        mixed=mixed(recording, on, agreeing, trusted=trusted),
-        recommendation=recommend(on, rows, trusted=trusted, trained=trained, invalid=invalid, strays=strays | astray),
+        mixed=mixed(recording, on, agreeing, trusted=not moved_by),
+        recommendation=recommend(
+            on, rows, moved_by=reach(ground.check), trained=trained, invalid=invalid, strays=strays | astray
+        ),
         associations=associations(turns),
         control_check=ground.check,
         was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
@@ -251,7 +253,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
         run=run_time(recording),
-        gains_by_phase=gains_by_phase(on) if trusted else (),
+        gains_by_phase=gains_by_phase(on) if not moved_by else (),
         sensitivities=sensitivities,
         left_in_float=left,
         frontiers=frontiers(recording, on, sensitivities, lambda one, other: ground.evidence.compare(one, other)[0]),
@@ -321,7 +323,14 @@ def _is_in_format_of(control: Arm, arm: Arm) -> bool:
 def _with_causes(comparison: Comparison, ground: Ground, among: Maybe[Family]) -> Comparison:
     if isinstance(comparison.ln_ratio, Missing):
         return comparison
-    judged = judge(ground.bench, comparison.control, comparison.changed, whole=comparison.ln_ratio, among=among)
+    judged = judge(
+        ground.bench,
+        comparison.control,
+        comparison.changed,
+        whole=comparison.ln_ratio,
+        among=among,
+        moved_by=reach(ground.check),
+    )
     if judged.unexplained == NOTHING_RAN:
         why = ground.why_untested(comparison)
         judged = replace(judged, unexplained=why, unexplained_share=why)
@@ -388,9 +397,3 @@ def _control_check(evidence: Evidence, control: Arm, controls: int) -> Maybe[Com
                 return comparison.ln_ratio
             return settled(comparison, among=controls)
     return Missing("the recording has no control arm")
-
-
-def _unproven_if_moved(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
-    if has_moved(check):
-        return replace(comparison, difference=Difference.UNPROVEN)
-    return comparison

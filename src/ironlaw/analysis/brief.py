@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.compare import Goal, absent, difference_of, has_moved, settled
+from ironlaw.analysis.compare import Goal, absent, beside, difference_of, has_moved, settled
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns, times_of
@@ -38,13 +38,11 @@ def briefly(recording: Recording) -> Brief:
     checks = {
         arm.point: settled(_compared(turns, first, arm.name, goal), among=len(controls)) for first, arm in controls
     }
-    moved = {point for point, check in checks.items() if has_moved(check)}
     comparisons = []
     for control, arm in plan.pairs():
-        comparison = _compared(turns, control.name, arm.name, goal)
-        difference = Difference.UNPROVEN if arm.point in moved else comparison.difference
-        comparisons.append(replace(comparison, difference=difference))
-    return Brief(comparisons=tuple(comparisons), control_moved=bool(moved))
+        check = checks.get(arm.point, Missing("no arm ran twice"))
+        comparisons.append(beside(_compared(turns, control.name, arm.name, goal), check))
+    return Brief(comparisons=tuple(comparisons), control_moved=any(has_moved(check) for check in checks.values()))
 
 
 def _compared(turns: dict[str, ArmTurns], control: str, changed: str, goal: Goal) -> Comparison:

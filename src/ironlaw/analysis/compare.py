@@ -20,6 +20,9 @@ from ironlaw.machine import Machine
 from ironlaw.missing import Maybe, Missing, is_known
 
 NEGLIGIBLE_MOVE = 0.002  # ln units
+# A control that may have moved by more than this share of a difference, or further than that, leaves it unproven.
+EXCUSED_SHARE = 0.1
+MOST_EXCUSED = math.log(1.05)
 ERROR = 1 - CONFIDENCE  # that the controls of a recording may be in together
 NO_GOAL = Missing("the plan asks for no precision")
 
@@ -124,8 +127,34 @@ NO_GAIN = Missing("the control differs from itself, so no gain is proven")
 
 
 def has_moved(check: Maybe[Comparison]) -> bool:
-    """Whether the control differs from itself, which leaves every difference of the recording unproven."""
+    """Whether the control differs from itself."""
     return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
+
+
+def reach(check: Maybe[Comparison]) -> float:
+    """How far from zero, in ln units, the control's interval reaches if it differs from itself; 0 if it does not."""
+    if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
+        return 0.0
+    return max(abs(check.ln_ratio.low), abs(check.ln_ratio.high))
+
+
+def voids(moved_by: float, claimed: Maybe[Estimate]) -> bool:
+    """Whether a control that differs from itself by up to `moved_by` leaves a difference or an effect unproven.
+
+    It does not if the move is at most 5 %, and a tenth of what is claimed.
+    """
+    if moved_by == 0.0:
+        return False
+    if isinstance(claimed, Missing) or not claimed.excludes(0.0):
+        return True
+    return moved_by > min(MOST_EXCUSED, EXCUSED_SHARE * min(abs(claimed.low), abs(claimed.high)))
+
+
+def beside(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
+    """A comparison whose difference is unproven if the control's move `voids` it."""
+    if voids(reach(check), comparison.ln_ratio):
+        return replace(comparison, difference=Difference.UNPROVEN)
+    return comparison
 
 
 def difference_of(comparison: Comparison) -> Difference:

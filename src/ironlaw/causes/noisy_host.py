@@ -13,7 +13,7 @@ class NoisyHost(Cause):
     mechanism = "other work took CPU time from the arms"
     part = Part.FALSE_CONCLUSION
     order = 120
-    example = "`fp32 (again)` differs from `fp32`: everything is unproven; steal time is a concern"
+    example = "`fp32 (again)` differs from `fp32`: what is not ten times as large is unproven; steal time is a concern"
 
 
 CAUSE = NoisyHost()

@@ -39,6 +39,8 @@ SAVED_BYTES = "bytes of weights saved"
 SAVED_NS = "ns to stream them at the measured bandwidth"
 OPPOSED = Missing("some parts are negative: each is given in time, not as a share")
 ITSELF = Missing("the arms differ in nothing else: the comparison itself is this experiment")
+# The share of a confirmed cause whose part is within what is unexplained.
+NOT_TOGETHER = Missing("it overlaps with another confirmed cause, and the two were not measured together")
 SAVED_SHARE = "share of the time saved that this is"
 
 

@@ -53,6 +53,8 @@ def control_sentence(explanation: Explanation) -> str:
         return f"Control: {name} against itself is {moved}: too small to cast doubt on larger differences."
     if check.difference is Difference.NONE_SHOWN:
         return f"Control: {name} against itself is {moved}: no difference, as expected."
+    if any(one.difference in (Difference.FASTER, Difference.SLOWER) for one in explanation.comparisons):
+        return f"Control: {name} against itself is {moved}: only differences of ten times as much are proven."
     return f"Control: {name} against itself is {moved}: they differ, so no claim of this recording is proven."
 
 

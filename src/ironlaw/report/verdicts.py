@@ -10,6 +10,7 @@ from ironlaw.explanation import (
     CONTRIBUTION,
     ITSELF,
     NOT_RECORDED,
+    NOT_TOGETHER,
     OPPOSED,
     CauseVerdict,
     Comparison,
@@ -20,7 +21,7 @@ from ironlaw.explanation import (
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.quantity import PERCENT, TIME, number, percent, ratio, scale_for, shown, with_unit
-from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, sentence
+from ironlaw.report.words import OUTCOME_WORDS, difference_word, ended, joined, sentence
 from ironlaw.text import plain
 
 
@@ -144,7 +145,25 @@ def shares_sentence(comparison: Comparison) -> str:
         for verdict in confirmed
         if is_known(verdict.share)
     ]
-    return " ".join(parts)
+    return " ".join([*parts, *_without_a_share(comparison, confirmed)])
+
+
+def _without_a_share(comparison: Comparison, confirmed: list[CauseVerdict]) -> list[str]:
+    """Of the causes that were not measured together with the others: that they are, and where their parts are."""
+    apart = [verdict for verdict in confirmed if verdict.share == NOT_TOGETHER]
+    if not apart:
+        return []
+    named = joined([_with_effect(verdict) for verdict in apart])
+    verb, whose = ("is", "its part is") if len(apart) == 1 else ("are", "their parts are")
+    start = f"{named[:1].upper()}{named[1:]} {verb} confirmed"
+    if isinstance(comparison.unexplained, Missing):
+        return [f"{start}; {whose} not known."]
+    return [f"{start} too, but not measured together with the others: {whose} within what is unexplained."]
+
+
+def _with_effect(verdict: CauseVerdict) -> str:
+    effect = effect_text(verdict)
+    return f"{cause_of(verdict.cause).title}{f' (a factor of {effect})' if effect else ''}"
 
 
 def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> str:
@@ -154,6 +173,7 @@ def _opposed_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> 
         for verdict in confirmed
         if is_known(verdict.saved_interval_ns)
     ]
+    parts += _without_a_share(comparison, confirmed)
     if is_known(comparison.unexplained_interval_ns):
         parts.append(f"Unexplained: {_saving(comparison.unexplained_interval_ns)}.")
     return f"Effects oppose each other. {' '.join(parts)}" if parts else ""

@@ -12,9 +12,10 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.in_time import in_time
 from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import ITSELF, OPPOSED, CauseVerdict, Comparison, Outcome
+from ironlaw.explanation import ITSELF, NOT_TOGETHER, OPPOSED, CauseVerdict, Comparison, Outcome
 from ironlaw.measure.scripted import ArmScript, Script
 from ironlaw.missing import Missing, is_known
+from ironlaw.report.figures.comparisons import cause_steps
 from ironlaw.report.paragraph import paragraph
 from ironlaw.report.verdicts import shares_sentence, unexplained_sentence
 from tests.report import explanations
@@ -57,6 +58,23 @@ def test_effects_that_oppose_each_other_are_given_in_ms_and_not_as_shares(values
         assert verdict.saved_interval_ns.value == pytest.approx(value * 18.3e6, rel=1e-3)
     assert said.count("saves") == sum(value > 0 for value in values)
     assert said.count("costs") == sum(value < 0 for value in values)
+
+
+def test_a_confirmed_cause_without_a_share_is_named_and_its_part_is_said_to_be_unexplained() -> None:
+    given = shared(0.5, 0.5)
+    apart = replace(explanations.PAGE_FAULTS, cause="weight-traffic", effect=explanations.ln(2.0), share=NOT_TOGETHER)
+    comparison = replace(given, causes=(*given.causes, apart))
+    said = shares_sentence(comparison)
+    assert said.startswith("The engine: 50.0")
+    assert "Weight traffic (a factor of 2" in said
+    assert "is confirmed too, but not measured together with the others: its part is within what is" in said
+    assert said in paragraph(comparison, explanations.with_pmu())
+    assert cause_steps(comparison)[-1].label == "unexplained, or of causes without a share"
+    assert cause_steps(given)[-1].label == "unexplained"
+    two = replace(comparison, causes=(*comparison.causes, replace(apart, cause="denormals")))
+    assert "are confirmed too" in shares_sentence(two)
+    unknown = replace(comparison, unexplained=Missing("they overlap"))
+    assert shares_sentence(unknown).endswith("is confirmed; its part is not known.")
 
 
 def test_of_a_loss_a_positive_share_costs() -> None:

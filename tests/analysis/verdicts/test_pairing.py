@@ -62,6 +62,26 @@ def test_a_cause_with_a_switch_per_engine_is_confirmed_with_its_share() -> None:
     assert verdict.share.value == pytest.approx(0.3, abs=0.01)
 
 
+@pytest.mark.parametrize(("moved_by", "outcome"), [(0.029, Outcome.CONFIRMED), (0.031, Outcome.UNDECIDED)])
+def test_an_effect_is_confirmed_if_the_control_moved_by_a_tenth_at_most(moved_by: float, outcome: Outcome) -> None:
+    among = family(DIFFERENT, [("a", "b")])
+    (verdict,) = judge(DIFFERENT, "a", "b", whole=WHOLE, among=among, moved_by=moved_by).causes
+    assert verdict.effect.low == pytest.approx(0.3, abs=0.005)
+    assert verdict.outcome is outcome
+    assert ("by up to 3.1 %, more than a tenth of the effect" in verdict.reason) == (outcome is Outcome.UNDECIDED)
+
+
+@pytest.mark.parametrize(("moved_by", "outcome"), [(0.0, Outcome.REFUTED), (0.03, Outcome.UNDECIDED)])
+def test_nothing_is_refuted_that_a_control_that_moved_could_hide(moved_by: float, outcome: Outcome) -> None:
+    bench = on(
+        [applied_to("a", RETAIN), applied_to("b", RETAIN)],
+        {"a": 16.0, "b": 15.0, "a+malloc=retain": 15.0, "b+malloc=retain": 14.0},
+    )
+    among = family(bench, [("a", "b")])
+    (verdict,) = judge(bench, "a", "b", whole=WHOLE, among=among, moved_by=moved_by).causes
+    assert verdict.outcome is outcome
+
+
 def test_switches_of_different_causes_do_not_face_each_other() -> None:
     bench = on(
         [applied_to("a", RETAIN), applied_to("b", FLUSHED)],

@@ -50,7 +50,7 @@ def test_a_gain_within_a_phase_of_generation_names_the_control_of_that_phase() -
     walls = dict(zip(names, (9.0, 9.0, 8.0, 7.0), strict=True))
     ln_wall = {name: {number: wall + 0.001 * (number % 3) for number in range(6)} for name, wall in walls.items()}
     rows = [ArmSummary(arm=name, inferences=10, wall_ns=Estimate(value=1e6, low=1e6, high=1e6)) for name in names]
-    found = recommend(Bench(plan=plan, ln_wall=ln_wall), rows, trusted=True, trained=False, invalid=())
+    found = recommend(Bench(plan=plan, ln_wall=ln_wall), rows, moved_by=0.0, trained=False, invalid=())
     assert not isinstance(found, Missing)
     assert (found.arm, found.over) == (names[3], names[2])
     assert f" the speed of {names[2]}." in recommendation_sentence(found)

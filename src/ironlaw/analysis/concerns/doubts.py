@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from ironlaw.analysis.compare import has_moved
+from ironlaw.analysis.compare import EXCUSED_SHARE, MOST_EXCUSED, has_moved, reach
 from ironlaw.analysis.concerns.circumstances import circumstance_doubts
 from ironlaw.analysis.concerns.shapes import shape_doubts
 from ironlaw.analysis.concerns.standings import standing_doubts
@@ -75,12 +76,19 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
             text=(
                 f"{check.changed} is the same program as {check.control} and yet differs by "
                 f"{moved.value * 100:+.2f} % [{moved.low * 100:+.2f}, {moved.high * 100:+.2f}]; "
-                "every difference of this recording is unproven"
+                f"{_unproven(reach(check))}"
             ),
             fix="record again with more replicates, or on a quieter machine (ironlaw doctor names the noise)",
             arm=check.changed,
-            weight=Weight.INVALIDATES,
+            weight=Weight.INVALIDATES if reach(check) > MOST_EXCUSED else Weight.DOUBTS,
         )
+
+
+def _unproven(moved_by: float) -> str:
+    if moved_by > MOST_EXCUSED:
+        return "every difference of this recording is unproven"
+    smallest = math.expm1(moved_by / EXCUSED_SHARE)
+    return f"differences and effects below {smallest * 100:.0f} % are unproven"
 
 
 def comparison_doubts(comparison: Comparison, left_out: tuple[int, ...]) -> Iterator[Concern]:

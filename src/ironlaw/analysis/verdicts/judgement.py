@@ -8,10 +8,12 @@ the comparison.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median, stdev
 
+from ironlaw.analysis.compare import voids
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
 from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of, slower_loses
@@ -19,7 +21,7 @@ from ironlaw.analysis.verdicts.family import adjusted, p_value
 from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.explanation import CONTRIBUTION, ITSELF, CauseVerdict, Design, Outcome
+from ironlaw.explanation import CONTRIBUTION, ITSELF, NOT_TOGETHER, CauseVerdict, Design, Outcome
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
 
@@ -27,6 +29,7 @@ FEWEST_REPLICATES = 3
 # A cause whose whole interval is within this share of the difference does not explain it.
 NEGLIGIBLE_SHARE = 0.05
 _MORE = "more replicates"
+_NOT_BEYOND = "the control differs from itself, by up to {:.1f} %, more than a tenth of the effect"
 NO_WHOLE = Missing("no difference is shown, so it has no share")
 
 NOTHING_RAN = Missing("no experiment ran")
@@ -70,13 +73,15 @@ def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
     return {key: max(value, guarded_p_value(values[key], typical)) for key, value in raw.items()}
 
 
-def judge(on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family]) -> Attribution:
+def judge(
+    on: Bench, control: str, changed: str, *, whole: Estimate, among: Maybe[Family], moved_by: float = 0.0
+) -> Attribution:
     """Judge every cause that was tested for one comparison, whose ln-ratio is `whole`.
 
     `among` is the recording's family of p-values, or why nothing can be confirmed: the control moved, or the arms
-    compute different functions.
+    compute different functions. `moved_by` is how far a control that differs from itself may have moved, in ln units.
     """
-    judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks))
+    judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks), moved_by=moved_by)
     found = [*contributions(on, control, changed)]
     verdicts = [judged.verdict(item) for item in found]
     confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
@@ -116,6 +121,7 @@ class Judge:
     arms: tuple[str, str]
     among: Maybe[Family]
     rule: LookRule = AT_ONCE
+    moved_by: float = 0.0
 
     def verdict(self, item: Contribution) -> CauseVerdict:
         """The outcome of one experiment, with its numbers."""
@@ -176,6 +182,8 @@ class Judge:
                 "both arms have the same amount of it: if it costs one of them more, it interacts with another cause",
                 "",
             )
+        if voids(self.moved_by, effect):
+            return Outcome.UNDECIDED, _NOT_BEYOND.format(math.expm1(self.moved_by) * 100), _MORE
         if (reason := cause_of(item.cause).if_slower_loses) and slower_loses(self.on, item):
             return Outcome.UNDECIDED, reason, ""
         # What is judged can differ from what the family was made of by the switches held: the worse one counts.
@@ -187,8 +195,9 @@ class Judge:
 
     def _is_within(self, values: list[float], most: float) -> bool:
         """Whether the whole interval is within ±`most`."""
+        # An effect is the difference of two ratios, each of which may be as far off as the control is from itself.
         estimate = t_interval(values, confidence=self.rule.confidence)
-        return isinstance(estimate, Estimate) and estimate.lies_within(most)
+        return isinstance(estimate, Estimate) and estimate.lies_within(most - 2 * self.moved_by)
 
     def negligible(self) -> float:
         """The half-width, in ln units, of an effect that is negligible in this comparison.
@@ -240,8 +249,7 @@ def _with_share(
     if verdict.outcome is not Outcome.CONFIRMED:
         return verdict
     if part is None:
-        gap = Missing("it overlaps with another confirmed cause, and the two were not measured together")
-        return replace(verdict, share=gap)
+        return replace(verdict, share=NOT_TOGETHER)
     if not whole.excludes(0.0):
         return replace(verdict, share=NO_WHOLE)
     share = share_of(part[0], total, whole.value)

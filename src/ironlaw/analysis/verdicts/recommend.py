@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator
 
-from ironlaw.analysis.compare import NO_GAIN
+from ironlaw.analysis.compare import NO_GAIN, voids
 from ironlaw.analysis.concerns.outputs import gives_same_outputs
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
@@ -23,7 +23,7 @@ def recommend(
     on: Bench,
     rows: Iterable[ArmSummary],
     *,
-    trusted: bool,
+    moved_by: float,
     trained: bool,
     invalid: Collection[str],
     strays: Collection[str] = (),
@@ -35,9 +35,8 @@ def recommend(
 
     An arm whose level changes the answers on purpose (other inputs, aliased weights) is never recommended. Without
     `trained` weights agreement cannot be judged; it is then not required, and a concern says that it is unknown.
+    `moved_by` is how far a control that differs from itself may have moved, in ln units: gains must be well beyond it.
     """
-    if not trusted:
-        return NO_GAIN
     control = on.plan.control
     if control.name in invalid:
         return Missing(f"{control.name} is not a fair control, so no gain over it counts")
@@ -45,14 +44,14 @@ def recommend(
     gains: list[tuple[Estimate, str]] = []
     tried, unlike = [], []
     for arm, base, ln_gain in _candidates(on, invalid, strays):
-        if ln_gain.low <= 0:
+        if ln_gain.low <= 0 or voids(moved_by, ln_gain):
             tried.append(arm.name)
         elif base in strays or not is_fit(by_name.get(arm.name), on.plan.agreement, trained=trained):
             unlike.append(arm.name)
         else:
             gains.append((ln_gain, arm.name))
     if not gains:
-        return Missing("no arm is shown to be faster with the same outputs")
+        return NO_GAIN if moved_by else Missing("no arm is shown to be faster with the same outputs")
     gains.sort(key=lambda pair: -pair[0].low)
     best, *others = [_option(on, gain, name) for gain, name in gains]
     return Recommendation(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import (
+    NOT_TOGETHER,
     ArmSummary,
     Association,
     Comparison,
@@ -232,7 +233,9 @@ def cause_steps(comparison: Comparison) -> list[BarStep]:
             reached += share.value
     if steps and abs(1 - reached) > _NEGLIGIBLE:
         said = with_unit(number(1 - reached, PERCENT, digits=2), PERCENT)
-        steps.append(BarStep(label="unexplained", start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
+        apart = any(verdict.share == NOT_TOGETHER for verdict in comparison.causes)
+        label = "unexplained, or of causes without a share" if apart else "unexplained"
+        steps.append(BarStep(label=label, start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
     return steps
 
 
