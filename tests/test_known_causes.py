@@ -306,28 +306,6 @@ def test_weights_that_aliasing_would_not_shrink_are_not_tested() -> None:
     assert "weight-traffic" not in {one.cause for one in comparison.causes}
 
 
-def test_nothing_is_confirmed_when_the_control_moved() -> None:
-    before, after = STATED["page-faults"]
-    moved = replace(before, user_instructions=110e6)
-    script = Script(arms={"a": before, "a (again)": moved, "b": after}, turn_noise=QUIET)
-    (comparison,) = explained((own("a"), own("b")), script).comparisons
-    assert confirmed(comparison) == set()
-    (verdict,) = (one for one in comparison.causes if one.cause == "page-faults")
-    assert verdict.reason.startswith("the control differs from itself: nothing is confirmed in this recording")
-
-
-@pytest.mark.parametrize(("percent", "outcome"), [(2, Outcome.CONFIRMED), (5, Outcome.UNDECIDED)])
-def test_a_cause_is_confirmed_where_the_control_moved_by_less_than_a_tenth_of_its_effect(
-    percent: int, outcome: Outcome
-) -> None:
-    before, after = STATED["page-faults"]
-    moved = replace(before, user_instructions=before.user_instructions * (1 + percent / 100))
-    script = Script(arms={"a": before, "a (again)": moved, "b": after}, turn_noise=0.0005)
-    (comparison,) = explained((own("a"), own("b")), script).comparisons
-    (verdict,) = (one for one in comparison.causes if one.cause == "page-faults")
-    assert verdict.outcome is outcome
-
-
 def test_layers_that_cannot_be_given_their_ranges_are_consistent_with_a_slow_arm_and_no_more() -> None:
     # An LSTM among them: what the experiment would leave in, it would not count.
     dynamic: dict[str, Maybe[float]] = {**INT8, "dynamic_operators": 12.0, "range_finders": 11.0, "float_share": 0.2}
