@@ -11,7 +11,7 @@ LONGEST = 12
 names = st.lists(st.text(alphabet="ab.", max_size=24), max_size=6)
 
 
-def test_a_cut_is_in_the_middle_where_that_tells_names_apart() -> None:
+def test_a_cut_is_in_the_middle_where_that_keeps_names_apart() -> None:
     assert shortened_apart(["first.of.all.the.layers", "last"], longest=11) == ["first…ayers", "last"]
 
 
@@ -22,7 +22,7 @@ def test_a_cut_moves_to_where_names_differ() -> None:
     ]
 
 
-def test_labels_are_longer_where_no_cut_tells_names_apart() -> None:
+def test_labels_are_longer_where_no_cut_keeps_names_apart() -> None:
     labels = shortened_apart(["a" * 8 + "x" + "b" * 8, "a" * 8 + "y" + "b" * 8], longest=4)
     assert len(set(labels)) == 2
     assert [len(label) for label in labels] == [11, 11]  # nine of either end, a dot and one of the other end
