@@ -75,6 +75,15 @@ def test_creating_is_counted_and_in_no_time() -> None:
     assert f"in {took:.3g} ms" in note
 
 
+def test_a_log_whose_first_repeat_is_in_the_time_says_so() -> None:
+    once = VERSION_2.splitlines(keepends=True)
+    head, repeat = "".join(once[:3]), "".join(once[3:])
+    (first_in,) = file_of(head + repeat * 3).found
+    (first_out,) = file_of(head + once[3] + repeat * 3).found
+    assert first_in.included == "its first repeat: the log marks no warming up"
+    assert (first_out.included, first_out.left_out != "") == ("", True)
+
+
 @pytest.mark.parametrize(
     ("log", "kernel", "ms"),
     [

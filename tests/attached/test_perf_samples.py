@@ -87,6 +87,41 @@ def test_a_name_decides_where_the_instructions_are_unknown() -> None:
     assert executed.categories == {Category.MATRIX: pytest.approx(1)}
 
 
+def stripped(tool: str, *, symbol: str, count: int = 40) -> str:
+    """Samples of a library whose inner functions have no symbol: ONNX Runtime's, as published."""
+    if tool == "script":
+        where = "(/v/onnxruntime_pybind11_state.cpython-311-x86_64-linux-gnu.so)"
+        return "\n".join(f"python 1 {at}.5: 1000 cpu-clock: 1926a6a {symbol} {where}" for at in range(count))
+    rows = "    90.00%  python  onnxruntime_pybind11_state.so  [.] 0x0000000001926a6a\n"
+    rows += "    10.00%  python  libpython3.11.so.1.0  [.] _PyEval_EvalFrameDefault\n"
+    head = f"# Samples: {count}  of event 'cpu-clock'\n# Event count (approx.): 1000000\n# Overhead Command Symbol\n"
+    return head + rows
+
+
+@pytest.mark.parametrize(("tool", "share"), [("script", 1.0), ("report", 0.9)])
+def test_unnamed_code_of_an_engine_is_other_and_not_its_framework(tool: str, share: float) -> None:
+    """It may be kernels: dispatch overhead would be a wrong explanation."""
+    slow = stripped(tool, symbol="[unknown]")
+    explanation = explained_texts(slow, slow.replace("1000", "500"))
+    executed = explanation.arms[0].executed
+    assert is_known(executed)
+    assert executed.categories[Category.OTHER] == pytest.approx(share)
+    assert Category.FRAMEWORK not in executed.categories
+    assert "dispatch-overhead" not in {verdict.cause for verdict in explanation.comparisons[0].causes}
+    (note,) = {concern.text for concern in explanation.concerns if "without symbols" in concern.text}
+    assert note.startswith(f"{share:.0%} of the samples")
+    assert "onnxruntime_pybind11_state" in note
+
+
+def test_named_code_of_an_engine_remains_its_framework() -> None:
+    named = stripped("script", symbol="OrtGetApiBase+0x4")
+    explanation = explained_texts(named, named.replace("1000", "500"))
+    executed = explanation.arms[0].executed
+    assert is_known(executed)
+    assert executed.categories == {Category.FRAMEWORK: pytest.approx(1)}
+    assert not any("without symbols" in concern.text for concern in explanation.concerns)
+
+
 def explained_texts(control: str, changed: str) -> Explanation:
     return explain_attached([file_of(control, "a"), file_of(changed, "b")])
 

@@ -67,7 +67,9 @@ def _code(site: CodeSite) -> Code:
 
 
 def _category(site: CodeSite) -> Category:
+    """The category by name. Without one, what is left of a library may be its kernels as well as what calls them."""
     if not site.symbol:
-        return category_of(site)
+        found = category_of(site)
+        return Category.OTHER if found is Category.FRAMEWORK else found
     by_name = category_of(replace(site, work=_AS_IF))
     return by_name if by_name in _BY_NAME else category_of(site)

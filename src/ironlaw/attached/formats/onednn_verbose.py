@@ -144,7 +144,7 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
             **_census(nodes, [kinds[place] for place in log.ran[found.before : found.before + found.length]]),
             stated=log.stated,
             left_out=_left_out(found),
-            included="" if found.before else _FIRST_INCLUDED if is_whole else "",
+            included="" if found.before else _WHOLE_INCLUDED if is_whole else _FIRST_INCLUDED,
             disturbs="a line is printed for each primitive, which lengthens what is between them",
             notes=_notes(log, found),
             lacks=_LACKS,
@@ -152,7 +152,8 @@ def _read(text: AttachedText) -> tuple[Attachment, ...]:
     )
 
 
-_FIRST_INCLUDED = "everything that the log holds, warming up as well: no sequence repeats in it"
+_FIRST_INCLUDED = "its first repeat: the log marks no warming up"
+_WHOLE_INCLUDED = "everything that the log holds, warming up as well: no sequence repeats in it"
 _LACKS = (
     Lack(
         what="operators that oneDNN does not run, and what is between the primitives",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from ironlaw.attached.format import AttachedFormat
@@ -30,6 +30,8 @@ _ROW = re.compile(
 _EVENT = re.compile(r"^# Samples:\s*(?P<samples>[\d.]+)(?P<unit>[KMG]?)\s+of event[s]?\s+'(?P<event>[^']+)'")
 _COUNT = re.compile(r"^# Event count \(approx\.\):\s*(\d+)")
 _UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
+_NAMELESS_FROM = 0.05  # of the samples, from which on code without a symbol is noted
+_ALL_THREADS = "times are CPU time of all threads: the number of samples times their period"
 _NO_INSTRUCTIONS = Lack(
     what="which instructions executed",
     why="the text holds names of code, and no bytes of it",
@@ -196,6 +198,21 @@ def _cpu_time(event: str, periods: int) -> Maybe[RepeatTimes]:
     return RepeatTimes(mean_ns=float(periods), count=1, is_cpu_time=True)
 
 
+def _nameless(code: AttachedCode) -> tuple[str, ...]:
+    """A note of how much of the code has no symbol, so that no category but *other* can hold it."""
+    shares: dict[str, float] = defaultdict(float)
+    for site, share in code.sites:
+        if not site.symbol and site.mode is SampleMode.USER and not site.object.startswith("["):
+            shares[site.object] += share
+    if (whole := sum(shares.values())) < _NAMELESS_FROM:
+        return ()
+    most = max(shares, key=lambda name: shares[name])
+    return (
+        f"{whole:.0%} of the samples are in libraries without symbols, most of them in {most}: "
+        "kernels and what calls them cannot be distinguished there, and count as other",
+    )
+
+
 def _attachment(format_: AttachedFormat, code: AttachedCode, times: Maybe[RepeatTimes], notes: list[str]) -> Attachment:
     return Attachment(
         format=format_.slug,
@@ -206,9 +223,11 @@ def _attachment(format_: AttachedFormat, code: AttachedCode, times: Maybe[Repeat
         code=code,
         included="start, imports, loading and warming up: perf record sees the whole process",
         disturbs="sampling takes time at each sample",
-        notes=("times are CPU time of all threads: the number of samples times their period", *notes)
-        if not isinstance(times, Missing)
-        else tuple(notes),
+        notes=(
+            *(() if isinstance(times, Missing) else (_ALL_THREADS,)),
+            *notes,
+            *_nameless(code),
+        ),
         lacks=(_NO_INSTRUCTIONS,),
     )
 
