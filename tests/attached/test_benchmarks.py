@@ -265,6 +265,13 @@ def test_the_run_line_names_its_arms_apart() -> None:
         assert not any(arm.isdecimal() for arm in arms)
 
 
+def test_arms_of_benchmarks_in_two_files_are_called_by_their_files() -> None:
+    google = (DATA / GOOGLE).read_text()
+    explanation = explain_attached([file_of(google, "runs/a.json"), file_of(google, "runs/b.json")])
+    assert is_known(explanation.next_run)
+    assert explanation.next_run.command.startswith("ironlaw run --arm a=CONTROL")
+
+
 def test_outputs_of_several_runs_without_their_number_are_not_said_to_be_of_one() -> None:
     explanation = explained("perf-stat-6.1-separated-a.csv", "perf-stat-6.1-separated-b.csv")
     (comparison,) = explanation.comparisons

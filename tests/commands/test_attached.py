@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ironlaw import cli
-from ironlaw.report.terminal.attached import broken_name
+from ironlaw.commands.attaching import shown_names
+from ironlaw.report.arm_names import broken_name
 
 DATA = Path(__file__).parents[1] / "attached" / "data"
 FLOAT, DYNAMIC = DATA / "onnxruntime-1.32-fp32.json", DATA / "onnxruntime-1.32-dynamic.json"
@@ -111,6 +112,12 @@ def test_no_line_is_wider_than_80_columns_but_the_command_which_is_one(
     monkeypatch.chdir(tmp_path)
     assert cli.run(shlex.split(command)[1:]) == 2  # all is understood; the placeholders are no files
     assert "cannot read CONTROL." in capsys.readouterr().err
+
+
+def test_files_of_one_name_are_called_by_the_folders_that_distinguish_them() -> None:
+    assert shown_names([Path("a/x.csv"), Path("a/y.csv")]) == ["x.csv", "y.csv"]
+    assert shown_names([Path("/r/fp32/out/x.csv"), Path("/r/int8/out/x.csv")]) == ["fp32", "int8"]
+    assert shown_names([Path("x.csv"), Path("int8/x.csv")]) == ["x.csv", "int8/x.csv"]
 
 
 def test_a_file_s_name_is_broken_behind_its_separators() -> None:

@@ -266,3 +266,18 @@ def test_damaged_table_is_explained_or_refused(start: float, removed: int, inser
         explain_table(_damaged(text, start, removed, inserted), named="table")
     except IronlawError:
         return
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["a.onnx", "b.onnx"], "--arm a=a.onnx --arm b=b.onnx"),
+        (["--arm", "a.onnx"], "hint: --arm a=a.onnx"),
+        (["--arm", "model.py:build"], "hint: --arm a=model.py:build"),
+    ],
+)
+def test_files_without_a_name_are_offered_as_arms(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["run", *words]) == 2
+    assert hint in capsys.readouterr().err

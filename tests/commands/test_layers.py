@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ironlaw import cli
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.lines import encode
+from ironlaw.missing import Missing
+from ironlaw.recording import Recording
 from tests.analysis.layers.test_flips import flipped
 from tests.analysis.scripted_layers import recorded
 
@@ -138,3 +142,60 @@ def test_flipping_an_arm_that_cannot_be_mixed_is_reported_before_measuring(
 ) -> None:
     assert cli.run(["layers", str(file), "--flip", "--control", "int8", "--changed", "fp32"]) == 2
     assert "cannot be flipped" in capsys.readouterr().err
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The two lines of a command that is refused."""
+    assert cli.run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 2
+    return err
+
+
+def written(path: Path, recording: Recording) -> Path:
+    """The path, where a recording without layers was written."""
+    facts: list[object] = [recording.header, recording.machine, *recording.plans, recording.counters]
+    facts += [*recording.prepared]
+    facts += [*recording.started, *recording.readings, *recording.circumstances, recording.ended]
+    path.write_bytes(b"".join(encode(fact) + b"\n" for fact in facts))  # type: ignore[arg-type]  # all are known
+    return path
+
+
+def test_without_layers_the_reason_and_the_command_that_reads_them_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = recorded(turn_noise=0.001, pmu=False)
+    (plan,) = recording.plans
+    again = f"ironlaw run {plan.model} --arms {','.join(arm.name for arm in plan.asked())} --threads {plan.threads}"
+    left_out = replace(recording, plans=(replace(plan, layers=False),), layer_graphs=(), layer_readings=())
+    said = refused(["layers", str(written(tmp_path / "no.jsonl", left_out))], capsys)
+    assert "no.jsonl has no layers to compare: the run left them out, as --no-layers does" in said
+    assert said.endswith(f"{again}\n")
+    short = ShortBudget(budget_s=40.0, left_s=0.0, left_out=(Supplement.LAYERS,))
+    cut = replace(recording, layer_graphs=(), layer_readings=(), circumstances=(short,))
+    said = refused(["layers", str(written(tmp_path / "short.jsonl", cut))], capsys)
+    assert "the budget of 40 s left no time to read them" in said
+    assert said.endswith(f"{again} --budget 80\n")
+
+
+def test_layers_that_could_not_be_read_are_not_read_by_a_longer_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = recorded(turn_noise=0.001, pmu=False)
+    lost = tuple(replace(graph, calls=Missing("onnx is not installed here")) for graph in recording.layer_graphs)
+    path = written(tmp_path / "lost.jsonl", replace(recording, layer_graphs=()))
+    path.write_bytes(path.read_bytes() + b"".join(encode(graph) + b"\n" for graph in lost))
+    said = refused(["layers", str(path)], capsys)
+    assert "onnx is not installed here" in said
+    assert "hint: change that, then: ironlaw run" in said
+    assert "--budget" not in said
+
+
+def test_a_file_of_another_tool_is_named_as_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    file = Path(__file__).parents[1] / "attached" / "data" / "onnxruntime-1.32-fp32.json"
+    for arguments in (["layers", str(file)], ["report", str(file), "-o", "x.html"]):
+        said = refused(arguments, capsys)
+        assert "is a profile of ONNX Runtime, not a recording" in said
+        assert f"ironlaw explain {file} OTHER" in said
+    assert "ironlaw explain A B --verbose" in refused(["layers", str(file), str(file)], capsys)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ironlaw.errors import BadInput
+from ironlaw.errors import BadInput, RecordingUnreadable
 
 if TYPE_CHECKING:
     from ironlaw.attached.text import Watch
     from ironlaw.attachment import AttachedFile
     from ironlaw.explanation import Explanation
+    from ironlaw.recording import Recording
 
 _SHOWN_FROM_BYTES = 2**23  # a smaller file is read before progress could be seen
 
@@ -58,10 +59,48 @@ def read_files(files: Sequence[Path], streams: Sequence[io.BufferedReader] = ())
     return found
 
 
+def load_recording(file: Path) -> Recording:
+    """Read a recording.
+
+    Raises:
+        BadInput: it is a file of another tool.
+        RecordingUnreadable: it is no recording that this version reads.
+    """
+    import ironlaw
+
+    try:
+        return ironlaw.load(file)
+    except RecordingUnreadable:
+        if title := _other_title(file):
+            raise BadInput(
+                f"{file} is {title}, not a recording of ironlaw run",
+                hint=f"two such files are compared: ironlaw explain {file} OTHER; --verbose lists all their layers",
+            ) from None
+        raise
+
+
+def _other_title(file: Path) -> str:
+    """What another tool's file is; empty for anything else."""
+    from ironlaw.attached import recognised
+    from ironlaw.attached.text import AttachedText
+
+    try:
+        with file.open("rb") as stream:
+            known = recognised(AttachedText(stream, named=str(file)).head)
+    except (OSError, ValueError, BadInput):
+        return ""
+    return known.title if known is not None else ""
+
+
 def shown_names(files: Sequence[Path]) -> list[str]:
-    """The names of the arms: file names without folders if they differ, which keeps tables narrow."""
-    names = [file.name for file in files]
-    return names if len(set(names)) == len(names) else [str(file) for file in files]
+    """The names of the arms, short for narrow tables: of the files if they differ, else of the folders in which they
+    do; whole paths if no single folder distinguishes them.
+    """
+    for depth in range(1, min((len(file.parts) for file in files), default=0) + 1):
+        names = [file.parts[-depth] for file in files]
+        if len(set(names)) == len(names):
+            return names
+    return [str(file) for file in files]
 
 
 def unreadable(file: Path, error: Exception) -> BadInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ironlaw.circumstance import ShortBudget, Supplement
 from ironlaw.commands.answers import ANSWERS_BUDGET_S, show_answers
+from ironlaw.commands.attaching import load_recording
 from ironlaw.commands.consent import require_consent, run_its_code
 from ironlaw.commands.showing import check_writable, echo, keeping_measured, say_json
 from ironlaw.errors import BadInput
-from ironlaw.explanation import Comparison, Explanation
+from ironlaw.explanation import NOT_RECORDED, Comparison, Explanation
 from ironlaw.missing import Maybe, Missing
 
 if TYPE_CHECKING:
@@ -24,11 +27,13 @@ if TYPE_CHECKING:
 TOP = 20
 FLIP_BUDGET_S = 180.0
 FLIP_DEPTH = 2
+SHORTEST_BUDGET_S = 60.0  # in which small models have their layers read
 _BUDGETS = f"Seconds for --flip ({FLIP_BUDGET_S:.0f}) or --answers ({ANSWERS_BUDGET_S:.0f})."
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("file", type=click.Path(path_type=Path))
+@click.argument("others", nargs=-1, type=click.Path(path_type=Path), metavar="")
 @click.option("--control", metavar="ARM", help="The arm to compare with; default: the plan's first.")
 @click.option("--changed", metavar="ARM", help="The arm to explain; default: the one that differs most.")
 @click.option("--order", type=click.Choice(["contribution", "execution"]), default="contribution", show_default=True)
@@ -59,14 +64,19 @@ _BUDGETS = f"Seconds for --flip ({FLIP_BUDGET_S:.0f}) or --answers ({ANSWERS_BUD
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the recording of --flip or --answers to FILE."
 )
 @run_its_code
-def layers(file: Path, control: str | None, changed: str | None, **options: object) -> int:
+def layers(file: Path, others: tuple[Path, ...], control: str | None, changed: str | None, **options: object) -> int:
     """Show which layers of the recording FILE got faster or slower, in milliseconds that add up to the difference."""
     import ironlaw
 
     trace = options["trace"]
     if isinstance(trace, Path):
         check_writable(trace, keeping=[file])
-    recording = ironlaw.load(file)
+    if others:
+        raise BadInput(
+            f"ironlaw layers shows one recording, and {1 + len(others)} files are named",
+            hint="files of other tools: ironlaw explain A B --verbose lists all their layers",
+        )
+    recording = load_recording(file)
     if options["flip"]:
         return flip(recording, control, changed, {**options, "file": file})
     if options["answers"]:
@@ -75,7 +85,7 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     if options["code"]:
         show_by_code(explanation, options)
         return 0
-    comparison = chosen(explanation)
+    comparison = chosen(explanation, recording, file)
     if isinstance(trace, Path):
         write_trace(comparison, trace)
     if options["as_csv"]:
@@ -91,14 +101,45 @@ def layers(file: Path, control: str | None, changed: str | None, **options: obje
     return 0
 
 
-def chosen(explanation: Explanation) -> Comparison:
+def chosen(explanation: Explanation, recording: Recording, file: Path) -> Comparison:
     """The comparison to show: of those with a ledger the one with the largest difference.
 
     Raises:
-        BadInput: there is none; the reason.
+        BadInput: there is none; the reason, and the command that records one.
     """
-    hint = "record with ironlaw run, without --no-layers, and with a longer --budget if that was too short"
-    return _widest_with(explanation, lambda one: one.ledger, what="ledger", hint=hint)
+    try:
+        return _widest_with(explanation, lambda one: one.ledger, what="ledger", hint="")
+    except BadInput:
+        why, hint = _without_ledger(explanation, recording, file)
+        raise BadInput(f"{file} has no layers to compare: {why}", hint=hint) from None
+
+
+def _without_ledger(explanation: Explanation, recording: Recording, file: Path) -> tuple[str, str]:
+    """Why no comparison has a ledger, and what to run."""
+    from ironlaw.report.bundle import arms_command
+
+    plan = recording.plan
+    again = shlex.join(arms_command(plan))
+    if not explanation.comparisons:
+        return "it has nothing but its control", "name two arms: ironlaw run MODEL --arms fp32,int8"
+    first = explanation.comparisons[0]
+    if not plan.layers:
+        return "the run left them out, as --no-layers does", f"to read them: {again}"
+    cut = [one for one in recording.circumstances if isinstance(one, ShortBudget) and Supplement.LAYERS in one.left_out]
+    if cut:
+        return (
+            f"the budget of {cut[0].budget_s:g} s left no time to read them",
+            f"a longer one: {again} --budget {max(SHORTEST_BUDGET_S, 2 * cut[0].budget_s):g}",
+        )
+    if first.ledger == NOT_RECORDED and isinstance(first.ln_ratio, Missing):  # an arm failed
+        return first.ln_ratio.reason, f"ironlaw explain {file} shows what was recorded"
+    if any(isinstance(graph.calls, Missing) for graph in recording.layer_graphs):  # no time would help
+        return _reason(first.ledger), f"change that, then: {again}"
+    return _reason(first.ledger), f"a longer run may read them: {again} --budget {SHORTEST_BUDGET_S:g}"
+
+
+def _reason(part: Maybe[object]) -> str:
+    return part.reason if isinstance(part, Missing) else ""
 
 
 def _widest_with(
@@ -163,7 +204,9 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
 
     after: AbstractContextManager[None] = nullcontext()
     if not is_of_flips(recording.plan):
-        comparison = chosen(ironlaw.explain(recording, control=control, changed=changed))
+        file = options["file"]
+        assert isinstance(file, Path)
+        comparison = chosen(ironlaw.explain(recording, control=control, changed=changed), recording, file)
         assert not isinstance(comparison.ledger, Missing), "only a comparison with a ledger is chosen"
         depth, most, budget_s = options["depth"] or FLIP_DEPTH, options["blocks"], options["budget"] or FLIP_BUDGET_S
         assert isinstance(depth, int)
@@ -171,8 +214,6 @@ def flip(recording: Recording, control: str | None, changed: str | None, options
         assert isinstance(budget_s, float)
         blocks = blocks_to_flip(comparison.ledger, depth=depth, most=most)
         plan = flip_plan(recording.plan, comparison.changed, blocks, Schedule(budget_s=budget_s))
-        file = options["file"]
-        assert isinstance(file, Path)
         require_consent(plan, file, given=bool(options["run_its_code"]))
         out = options["out"] if isinstance(options["out"], Path) else default_out(f"{plan.model}-flips")
         with ProgressBar(Console(stderr=True), quiet=False) as bar:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ironlaw.commands.attaching import load_recording
 from ironlaw.commands.showing import check_writable, echo, write_report, write_text
 
 
@@ -18,7 +19,7 @@ def report(file: Path, out: Path, control: str | None) -> int:
     import ironlaw
 
     check_writable(out, keeping=[file])
-    recording = ironlaw.load(file)
+    recording = load_recording(file)
     explanation = ironlaw.explain(recording, control=control)
     match out.suffix.lower():
         case ".md":

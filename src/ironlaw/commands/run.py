@@ -12,7 +12,7 @@ import click
 from ironlaw.arm import Arm
 from ironlaw.commands.showing import Display, check_writable, echo, keeping_measured, show_explanation, write_report
 from ironlaw.engines import ENGINES
-from ironlaw.errors import ExitCode
+from ironlaw.errors import BadInput, ExitCode
 from ironlaw.running.option import Option, ValueKind
 from ironlaw.running.planning import parse_own_arm, variants_named
 from ironlaw.running.settings import DEFAULT_MODEL, Settings, options
@@ -62,6 +62,7 @@ _OWN = "A program of your own, or a model file: NAME=FILE.onnx[@ENGINE]. Levels 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("model", default=DEFAULT_MODEL)
+@click.argument("others", nargs=-1, metavar="")
 @click.option("--arms", metavar="A,B,...", help=_ARMS)
 @click.option("--arm", "programs", multiple=True, metavar="NAME=FILE.py:FACTORY", help=_OWN)
 @settings_options
@@ -82,6 +83,11 @@ def run(**words: Any) -> int:
     ironlaw run resnet18 --arms fp32,int8+fused --budget 120
     ironlaw run model.py:build --report why.html
     """
+    if others := words.pop("others"):
+        raise BadInput(
+            f"a run is of one model, and {1 + len(others)} are named",
+            hint=f"what is compared is an arm each: --arm a={words['model']} --arm b={others[0]}",
+        )
     return execute(Invocation.of(words))
 
 

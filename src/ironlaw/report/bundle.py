@@ -120,7 +120,8 @@ def _with_levels(arm: Arm, factory: str) -> str:
     return factory + str(variant).removeprefix(variant.level(PRECISION))
 
 
-def _command(plan: Plan) -> list[str]:
+def arms_command(plan: Plan) -> list[str]:
+    """The command that measures the requested arms at the same points and threads."""
     points = plan.points()
     asked = [arm for arm in plan.asked() if not points or arm.point == points[0]]
     command = ["ironlaw", "run"]
@@ -135,7 +136,11 @@ def _command(plan: Plan) -> list[str]:
         command += ["--vary", f"{setting}={','.join(values)}"]
     if plan.inputs:
         command += ["--inputs", plan.inputs]
-    command += ["--threads", str(plan.threads), "--seed", str(plan.seed)]
+    return [*command, "--threads", str(plan.threads)]
+
+
+def _command(plan: Plan) -> list[str]:
+    command = [*arms_command(plan), "--seed", str(plan.seed)]
     command += ["--replicates", str(plan.schedule.replicates), "--experiments", _experiments(plan.arms)]
     if plan.schedule.inferences is not None:
         command += ["--n", str(plan.schedule.inferences)]

@@ -240,7 +240,8 @@ def parse_own_arm(text: str) -> Arm:
     """
     name, equals, source = text.partition("=")
     if not (name and equals and source):
-        raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY or NAME=MODEL.onnx", hint="--arm a=model.py:build")
+        example = f"a={text}" if engines_of_file(text) else "a=model.py:build"
+        raise BadInput(f"--arm {text!r} is not NAME=FILE.py:FACTORY or NAME=MODEL.onnx", hint=f"--arm {example}")
     return own_arm(name, source)
 
 

@@ -78,14 +78,14 @@ def _short_names(names: Sequence[str]) -> list[str]:
     Without folders and suffixes; with everything, or with a number, where that would give two arms one name.
     """
     for parts in (_of_file, _of_benchmark, _whole):
-        found = [re.sub(r"[^\w.+-]+", "-", parts(name)).strip("-+.") or "arm" for name in names]
+        found = [re.sub(r"[^\w.+]+", "-", parts(name)).strip("-+.") or "arm" for name in names]
         if len(set(found)) == len(found) and not any(name.isdecimal() for name in found):
             return found
     return [f"{name}-{number}" for number, name in enumerate(found, start=1)]
 
 
 def _of_file(name: str) -> str:
-    stem = re.split(r"[/\\]", name)[-1].partition(":")[0]
+    stem = re.split(r"[/\\]", name.partition(": ")[0])[-1]
     return re.sub(r"\.\w{1,6}$", "", stem)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.engines import ENGINES
+from ironlaw.errors import IronlawError
 from ironlaw.layer import LayerCall, LayerGraph, LayerReading, NodeProfile, Probe
 from ironlaw.measure.layers.cost import border_cost
 from ironlaw.measure.layers.forked_survey import SurveyRequest, survey_aside
@@ -109,7 +110,8 @@ class LayerReader:
         )
 
     def _lost(self, error: Exception) -> LayerGraph:
-        return LayerGraph(arm=self.arm, calls=Missing(f"reading layers failed: {type(error).__name__}: {error}"))
+        said = error.message if isinstance(error, IronlawError) else f"{type(error).__name__}: {error}"
+        return LayerGraph(arm=self.arm, calls=Missing(f"reading layers failed: {said}"))
 
     def _border(self, probe: Probe, group: int) -> Border:
         match probe:

@@ -15,12 +15,14 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import REPLACED, Ledger, LedgerRow, Term
 from ironlaw.missing import Maybe, Missing
 from ironlaw.report import words
+from ironlaw.report.arm_names import arm_headings
 from ironlaw.report.doubts import concern_sentence
 from ironlaw.report.paragraph import headline
 from ironlaw.report.quantity import COUNT, MILLISECONDS, PERCENT, decimal, number, ratio, shown
 from ironlaw.text import plain
 
 _DECIMALS = 3  # of milliseconds: a microsecond; the same in every cell, so that cells can be added by eye
+_LEAST_ARM = 10
 _ABBREVIATED: dict[Term, str] = {
     Term.INSTRUCTIONS: "instr",
     Term.CPI: "CPI",
@@ -52,11 +54,15 @@ def show_ledger(
 def _table(rows: Sequence[LedgerRow], total: LedgerRow, comparison: Comparison, *, width: int) -> Table:
     terms = [term for term in Term if not isinstance(total.terms.get(term, _ABSENT), Missing)]
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    # Ten letters for an arm, six for a time, eight for a fate, and one between.
-    beside = 11 * 2 + 8 + 9 + 8 * len(terms)
-    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(14, width - beside))
-    for title in (comparison.control, comparison.changed, "saved", "factor", *(_ABBREVIATED[term] for term in terms)):
-        grid.add_column(Text(plain(title), justify="right"), justify="right", overflow="ellipsis", max_width=10)
+    # Six letters for a time, eight for a fate, and one between; arms have ten each, and what layers leave over.
+    beside = 8 + 9 + 8 * len(terms)
+    longest = max((len(plain(row.layer)) for row in rows), default=0)
+    widest = max(_LEAST_ARM, (width - beside - longest - 3) // 2)
+    grid.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=max(14, width - beside - 2 * (widest + 1)))
+    arms = arm_headings((comparison.control, comparison.changed), widest)
+    for title in (*arms, "saved", "factor", *(_ABBREVIATED[term] for term in terms)):
+        heading = Text(title, justify="right", overflow="fold")
+        grid.add_column(heading, justify="right", overflow="ellipsis", max_width=widest if title in arms else 10)
     for row in rows:
         grid.add_row(*_cells(row, terms), style="" if row.fate in ("both", "appeared", "vanished") else "dim")
     grid.add_row(*("" for _ in range(5 + len(terms))))

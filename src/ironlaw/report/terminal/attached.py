@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Comparison, Explanation
+from ironlaw.report.arm_names import arm_headings
 from ironlaw.report.attached import (
     OPERATORS_HEADING,
     SHOWN_OPERATORS,
@@ -17,7 +16,6 @@ from ironlaw.report.attached import (
     operator_lines,
 )
 from ironlaw.report.console import headed_grid, print_grid, say
-from ironlaw.text import plain
 
 _OPERATOR_WIDTH = 32  # what the name of an operator takes before those of the arms are broken into lines
 _ARM_WIDTH = 16  # what a file's name may take in any case
@@ -34,8 +32,8 @@ def show_operators(comparison: Comparison, console: Console, *, is_whole: bool) 
     grid.add_column("operator", overflow="fold")
     grid.add_column("calls", justify="right")
     widest = _arm_width(shown, console.width)
-    for title in (comparison.control, comparison.changed, "saved"):
-        heading = Text(f"{broken_name(plain(title), widest)}\n{unit}", justify="right", overflow="fold")
+    for title in (*arm_headings((comparison.control, comparison.changed), widest), "saved"):
+        heading = Text(f"{title}\n{unit}", justify="right", overflow="fold")
         grid.add_column(heading, justify="right", overflow="fold", max_width=widest)
     for line in shown:
         grid.add_row(Text(line.name), Text(line.times), *map(Text, line.cells))
@@ -50,16 +48,6 @@ def _arm_width(lines: list[OperatorLine], width: int) -> int:
     calls = max(5, *(len(line.times) for line in lines))
     first, second, saved = (max(len(line.cells[place]) for line in lines) for place in range(3))
     return max(first, second, _ARM_WIDTH, (width - _BETWEEN - operators - calls - max(5, saved)) // 2)
-
-
-def broken_name(name: str, width: int) -> str:
-    """The name of a file or benchmark in lines of at most `width` letters, broken after its own separators."""
-    lines = [""]
-    for piece in re.findall(r"[^-_./: ]*[-_./: ]+|[^-_./: ]+", name):
-        if lines[-1] and len(lines[-1]) + len(piece) > width:
-            lines.append("")
-        lines[-1] += piece
-    return "\n".join(lines)
 
 
 def show_next(explanation: Explanation, console: Console) -> None:

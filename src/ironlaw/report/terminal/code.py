@@ -19,10 +19,14 @@ from ironlaw.report.account import (
     named_rows,
     share_cell,
 )
+from ironlaw.report.arm_names import arm_headings
+from ironlaw.report.console import headed_grid, print_grid, say
 from ironlaw.report.quantity import TIME, number, quantity, scale_for
-from ironlaw.text import plain
 
 LISTED = 40  # pieces of code of an arm that are listed unless all are requested
+_SAVED = "saved [95 %]"
+_LEAST_ARM = 8
+_BETWEEN = 4 + 4 * 2  # the indent, and the space behind each column
 _FUNCTIONS = 10  # of Python, likewise
 
 
@@ -31,22 +35,38 @@ def show_account(account: Account, comparison: Comparison, console: Console, *, 
     rows = named_rows(account)
     shown = rows[:most]
     scale = scale_for(TIME, [time.value for one in shown for time in (one.row.control_ns, one.row.changed_ns)])
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    lines = [
+        (
+            one.name,
+            number(one.row.control_ns.value, scale),
+            number(one.row.changed_ns.value, scale),
+            quantity(one.row.saved_ns, scale, null=0.0),
+        )
+        for one in shown
+    ]
+    widths = [max(map(len, column), default=0) for column in zip(*lines, strict=True)]
+    widest = _arm_width(widths, console.width) if lines else _LEAST_ARM
+    grid = headed_grid()
     grid.add_column("code", overflow="fold")
-    for title in (comparison.control, comparison.changed, "saved [95 %]"):
-        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
-    for one in shown:
-        row = one.row
-        times = (number(row.control_ns.value, scale), number(row.changed_ns.value, scale))
-        grid.add_row(Text(one.name), *map(Text, times), Text(quantity(row.saved_ns, scale, null=0.0)))
+    for title in (*arm_headings((comparison.control, comparison.changed), widest), _SAVED):
+        heading = Text(f"{title}\n{scale.unit}", justify="right", overflow="fold")
+        grid.add_column(heading, justify="right", no_wrap=title == _SAVED, overflow="fold")
+    for line in lines:
+        grid.add_row(*map(Text, line))
     title = "By executed code:"
     if len(shown) < len(rows):
         title = f"By executed code ({len(shown)} of {len(rows)} kinds):"
-    console.print(Padding(Text(title), (0, 0, 0, 2)))
-    console.print(Padding(grid, (0, 0, 0, 4)))
+    say(console, title, indent=2)
+    print_grid(console, grid, indent=4)
     if most is None:
         for said in account_sentences(account):
             console.print(Padding(Text(said, style="dim"), (0, 0, 0, 4)))
+
+
+def _arm_width(widths: list[int], width: int) -> int:
+    """What the name of an arm may take beside the code's names and what is saved; no less than its times need."""
+    name, control, changed, saved = widths
+    return max(_LEAST_ARM, control, changed, (width - _BETWEEN - name - max(saved, len(_SAVED))) // 2)
 
 
 def show_code(arm: ArmSummary, executed: Executed, console: Console, *, is_whole: bool) -> None:

@@ -20,6 +20,7 @@ from ironlaw.explanation import (
 from ironlaw.explanation.split import Ledger
 from ironlaw.missing import Missing, is_known
 from ironlaw.report import splitting, words
+from ironlaw.report.arm_names import arm_headings
 from ironlaw.report.console import bare_grid, headed_grid, print_grid, say, say_in_a_line
 from ironlaw.report.paragraph import brief_paragraph, headline, paragraph, rank_sentence
 from ironlaw.report.quantity import TIME, number, scale_for
@@ -39,6 +40,9 @@ from ironlaw.report.verdicts import (
 from ironlaw.text import plain
 
 _LEDGER_TOP = 3
+_LONGEST_LAYER = 40  # what a layer's name takes before those of arms are broken into lines
+_LEAST_ARM = 8
+_BESIDE_ARMS = 4 + 4 * 2 + 7  # the indent, the space behind each column, and what is saved
 _AGAINST = "confirmed, against the difference"
 OUTCOME_STYLES = {
     Outcome.CONFIRMED: "green",
@@ -305,8 +309,11 @@ def _show_ledger(ledger: Ledger, comparison: Comparison, console: Console, *, is
     scale = scale_for(TIME, [time for row in shown for time in (row.control_ns, row.changed_ns)])
     grid = headed_grid()
     grid.add_column("layer", overflow="fold")
-    for title in (comparison.control, comparison.changed, "saved"):
-        grid.add_column(Text(f"{plain(title)}\n{scale.unit}", justify="right"), justify="right")
+    longest = max((len(plain(row.layer)) for row in shown), default=0)
+    widest = max(_LEAST_ARM, (console.width - _BESIDE_ARMS - min(longest, _LONGEST_LAYER)) // 2)
+    for title in (*arm_headings((comparison.control, comparison.changed), widest), "saved"):
+        heading = Text(f"{title}\n{scale.unit}", justify="right", overflow="fold")
+        grid.add_column(heading, justify="right", overflow="fold", max_width=widest)
     for row in shown:
         times = (row.control_ns, row.changed_ns, row.control_ns - row.changed_ns)
         grid.add_row(Text(plain(row.layer)), *(Text(number(time, scale)) for time in times))
