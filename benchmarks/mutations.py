@@ -1,4 +1,4 @@
-"""Break sixty lines of the half that thinks, one at a time, and check that the tests beside each notice.
+"""Break 67 lines of the half that thinks, one at a time, and check that the tests beside each notice.
 
     python -m benchmarks.mutations            all of them
     python -m benchmarks.mutations holm gap   those whose file, text or tests contain a word
@@ -60,7 +60,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("ddof=1", "ddof=0"),
     ),
     *_of(
-        f"{_V}/judgement.py", f"{_TV}/test_judgement.py",
+        f"{_V}/judgement.py", f"{_TV}/test_judgement.py {_TV}/test_negligible.py",
         ("return Outcome.UNDECIDED, self.among.reason", 'return Outcome.CONFIRMED, ""'),
         ("        if len(item.parts) < FEWEST_REPLICATES:", "        if len(item.parts) < 2:"),
         ("or len(item.parts) < FEWEST_REPLICATES", "or len(item.parts) < 2"),

@@ -12,7 +12,9 @@ from ironlaw.factors.weights import ALIASABLE, FRAME_BYTES
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 
-UPPER_BOUND = "its packed int8 weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
+UPPER_BOUND = (
+    "its packed quantized weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
+)
 OWN = "its weights are where its engine cannot alias them; their cost is not deducted, so the part is an upper bound"
 FEW_BITS = "its weights of few bits cannot be aliased; their cost is not deducted, so the part is an upper bound"
 
