@@ -334,6 +334,7 @@ class Ending(Enum):
     COMPLETE = "complete"
     BUDGET = "budget"
     PRECISION = "precision"  # the interval was narrow enough
+    SETTLED = "settled"  # every difference and every experiment was decided
     INTERRUPTED = "interrupted"
     FAILED = "failed"
 

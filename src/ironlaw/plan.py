@@ -21,14 +21,16 @@ class Schedule:
     """How much is measured.
 
     `inferences` is the number per arm over the whole run (--n); None: the budget decides. `precision` is the half-width
-    of the speed-up's interval at which the run may stop, as a fraction; None: the schedule is fixed. `budget_s` covers
-    the whole run including preparation; None: only the schedule ends it.
+    of the speed-up's interval at which the run may stop, as a fraction; None: the schedule is fixed. `until_settled`:
+    it stops when every difference and experiment is decided. `budget_s` covers the whole run including preparation;
+    None: only the schedule ends it.
     """
 
     replicates: Number = 8
     rounds: Number = 10
     inferences: Positive | None = None
     precision: NotNegative | None = None
+    until_settled: bool = False
     budget_s: NotNegative | None = 100.0
     turn_limit_s: NotNegative = 60.0
 

@@ -85,8 +85,7 @@ class Evidence:
 
     def stopped_on_precision(self) -> bool:
         """Whether the run ended because its intervals were narrow enough."""
-        ended = self.recording.ended
-        return is_known(ended) and ended.why is Ending.PRECISION
+        return self.recording.ended_by(Ending.PRECISION)
 
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
@@ -248,8 +247,9 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         ),
         associations=associations(turns),
         control_check=ground.check,
-        was_cut=recording.was_cut or (is_known(recording.ended) and recording.ended.why is Ending.INTERRUPTED),
+        was_cut=recording.was_cut or recording.ended_by(Ending.INTERRUPTED),
         stopped_on_precision=ground.evidence.stopped_on_precision(),
+        stopped_when_settled=recording.ended_by(Ending.SETTLED),
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
         run=run_time(recording),

@@ -338,6 +338,7 @@ class Explanation:
     control_check: Maybe[Comparison] = Missing("the control arm did not run")
     was_cut: bool = False
     stopped_on_precision: bool = False  # before its schedule or budget ended the run
+    stopped_when_settled: bool = False
     waterfall: tuple[WaterfallStep, ...] = ()  # of --protocol post
     ceilings: Maybe[Roofline] = NOT_RECORDED
     front: tuple[FrontPoint, ...] = ()  # of a search, fastest first

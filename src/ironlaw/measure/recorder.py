@@ -225,6 +225,7 @@ def _run_replicates(run: _Run) -> Ending:
         if step.ending is not None:
             if math.isinf(run.left_s()):
                 _measure_ceilings(run)
+            _adopt(run, step.plan)
             return step.ending
         if len(run.spent) >= FIRST_INTERVAL:
             _measure_ceilings(run)

@@ -67,6 +67,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "plan": plain_value(explanation.plan),
         "was_cut": explanation.was_cut,
         "stopped_on_precision": explanation.stopped_on_precision,
+        "stopped_when_settled": explanation.stopped_when_settled,
         "run": run_document(explanation.run),
         "arms": [_arm(arm, explanation) for arm in ordered_arms(explanation)],
         "comparisons": [_comparison(comparison, explanation) for comparison in explanation.comparisons],

@@ -20,11 +20,15 @@ from ironlaw.text import plain
 
 
 def stopped_sentence(explanation: Explanation) -> str:
-    """That the run stopped early because it was precise enough; empty when it did not."""
+    """That the run stopped early, and why; empty when it did not."""
     plan = explanation.plan
-    if isinstance(plan, Missing) or plan.schedule.precision is None or not explanation.stopped_on_precision:
+    if isinstance(plan, Missing):
         return ""
     count = max((len(comparison.replicates) for comparison in explanation.comparisons), default=0)
+    if explanation.stopped_when_settled:
+        return f"Stopped early, after {count} replicates: every difference and every experiment is decided."
+    if plan.schedule.precision is None or not explanation.stopped_on_precision:
+        return ""
     goal = percent(plan.schedule.precision)
     return f"Stopped early, after {count} replicates: every interval requested is within ±{goal}."
 

@@ -166,13 +166,19 @@ def schedule_of(settings: Settings) -> Schedule:
         budget_s = SEARCH_BUDGET_S
     elif budget_s is None and inferences is None:
         budget_s = DEFAULT_BUDGET_S
-    if replicates is None and settings.precision is not None:
-        replicates = MOST_REPLICATES  # with a precision to reach, the budget is the only other end
+    if replicates is None and (settings.precision is not None or settings.until_settled):
+        replicates = MOST_REPLICATES  # with something to reach, the budget is the only other end
     if replicates is None and inferences is not None:
         replicates = 8 if tests_nothing else 12
     elif replicates is None:
         replicates = MOST_REPLICATES  # what the budget cannot start is not started
-    return Schedule(replicates=replicates, inferences=inferences, precision=settings.precision, budget_s=budget_s)
+    return Schedule(
+        replicates=replicates,
+        inferences=inferences,
+        precision=settings.precision,
+        until_settled=settings.until_settled,
+        budget_s=budget_s,
+    )
 
 
 def variants_named(names: str | Sequence[str]) -> tuple[Arm, ...]:

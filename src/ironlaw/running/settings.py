@@ -70,6 +70,13 @@ class Settings:
             help="Stop when every interval is within ±P%.",
         ),
     ] = None  # fmt: skip
+    until_settled: Annotated[
+        bool,
+        Option(
+            flag="--until-settled", kind=ValueKind.SWITCH, example="True",
+            help="Stop when every difference and every experiment is decided.",
+        ),
+    ] = False  # fmt: skip
     replicates: Annotated[
         int | None,
         Option(
@@ -189,6 +196,7 @@ class Options(TypedDict, total=False):
     search: bool
     n: int | None
     precision: float | str | None
+    until_settled: bool
     replicates: int | None
     threads: int
     budget: float | None

@@ -45,7 +45,7 @@ def measured(plant: Plant, folder: Path) -> Path:
     """Record a plant as a user would, with all experiments."""
     arms = _files(plant, folder) if plant.engine in WRITERS else _programs(plant)
     out = folder / f"{plant.name}.jsonl"
-    schedule = Schedule(replicates=MOST_REPLICATES, rounds=6, budget_s=plant.seconds)
+    schedule = Schedule(replicates=MOST_REPLICATES, rounds=6, until_settled=True, budget_s=plant.seconds)
     plan = Plan(model="planted", arms=with_control(arms), schedule=schedule)
     ironlaw.record(plan, out, force=True, advice=advise(TESTED))
     return out

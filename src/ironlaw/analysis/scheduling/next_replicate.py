@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ironlaw.analysis.scheduling.costs import costs_of
 from ironlaw.analysis.scheduling.dimension import ALONE
+from ironlaw.analysis.scheduling.settled import is_settled
 from ironlaw.analysis.scheduling.spending import LEAST_WORTH_JOINING, spend
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
@@ -36,6 +37,8 @@ def next_replicate(situation: Situation, wanted: Wanted | None) -> NextReplicate
         plan = affordable(with_held_out(recording, plan), situation)
     if wanted is not None and wanted.causes and len(situation.spent) >= alone(situation):
         plan = spend(replace(situation, plan=plan), recording, wanted, costs_of(situation))
+    if plan.schedule.until_settled and len(situation.spent) > alone(situation) and is_settled(plan, recording):
+        return NextReplicate(plan=plan, ending=Ending.SETTLED, knows=knows)
     return NextReplicate(plan=plan, knows=knows)
 
 

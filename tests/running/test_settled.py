@@ -1,0 +1,73 @@
+"""Runs that end when nothing is open, on the scripted stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ironlaw.analysis.assemble import explain
+from ironlaw.analysis.scheduling.settled import is_settled
+from ironlaw.analysis.verdicts.planner import Wanted
+from ironlaw.experiment import CauseState
+from ironlaw.explanation import Difference, Outcome
+from ironlaw.fact import Ending
+from ironlaw.measure.scripted import ArmScript, Burden, Script
+from ironlaw.plan import Plan, Schedule, with_control
+from ironlaw.recording import Recording, assemble
+from ironlaw.report.doubts import stopped_sentence
+from ironlaw.running.advice import advise_wanted
+from tests.scripted import SOUND, burdened, own, run_script
+
+FAULTY = burdened(Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0))
+NOISE = 0.002  # of a turn
+
+
+def run(control: ArmScript, changed: ArmScript, *, noise: float = NOISE, until_settled: bool = True) -> Recording:
+    schedule = Schedule(budget_s=200.0, replicates=200, until_settled=until_settled)
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=schedule)
+    script = Script(arms={"a": control, "b": changed}, turn_noise=noise)
+    return assemble(run_script(plan, script, advise_wanted(Wanted())))
+
+
+def test_a_run_ends_when_its_difference_is_shown_and_its_cause_confirmed() -> None:
+    recording, whole = run(FAULTY, SOUND), run(FAULTY, SOUND, until_settled=False)
+    assert recording.ended_by(Ending.SETTLED)
+    assert whole.ended_by(Ending.BUDGET)
+    explanation = explain(recording)
+    (comparison,) = explanation.comparisons
+    assert comparison.difference is Difference.FASTER
+    assert {one.cause for one in comparison.causes if one.outcome is Outcome.CONFIRMED} == {"page-faults"}
+    count = len(comparison.replicates)
+    assert count < len(explain(whole).comparisons[0].replicates)
+    assert recording.plan.looks > 0
+    said = f"Stopped early, after {count} replicates: every difference and every experiment is decided."
+    assert stopped_sentence(explanation) == said
+    assert stopped_sentence(explain(whole)) == ""
+
+
+def test_equal_arms_end_it_once_they_are_shown_to_be_equal() -> None:
+    recording = run(SOUND, SOUND)
+    assert recording.ended_by(Ending.SETTLED)
+    assert [one.difference for one in explain(recording).comparisons] == [Difference.NONE_SHOWN]
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (1.0, 1.02)])
+def test_a_difference_that_noise_hides_keeps_it_running_to_its_budget(low: float, high: float) -> None:
+    sides = (replace(SOUND, user_instructions=SOUND.user_instructions * size) for size in (high, low))
+    assert run(*sides, noise=0.5).ended_by(Ending.BUDGET)
+
+
+def test_what_is_open_or_measured_together_is_not_settled() -> None:
+    recording = run(FAULTY, SOUND)
+    plan = recording.plan
+    assert is_settled(plan, recording)
+    opened = tuple(replace(one, state=CauseState.OPEN) for one in plan.standings)
+    assert not is_settled(replace(plan, standings=opened), recording)
+    assert not is_settled(replace(plan, resting=()), recording)
+
+
+def test_five_replicates_are_needed() -> None:
+    recording = run(FAULTY, SOUND)
+    few = tuple(one for one in recording.readings if one.replicate < 4)
+    assert not is_settled(recording.plan, replace(recording, readings=few))
