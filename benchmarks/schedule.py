@@ -106,7 +106,7 @@ def run_once(
 def look(one: Experiment, *, hypotheses: int, left_s: float, typical: float, negligible: float) -> None:
     """An interim look, as scheduling takes it."""
     strict = t_interval(one.values, confidence=INTERIM_CONFIDENCE)
-    more = replicates_to_decide(one.values, hypotheses=hypotheses, smallest=negligible) - len(one.values)
+    more = replicates_to_decide((one.values, negligible), hypotheses=hypotheses) - len(one.values)
     is_confirmed = guarded_p_value(one.values, typical) * hypotheses < INTERIM_ERROR
     if is_confirmed or (isinstance(strict, Estimate) and strict.lies_within(negligible)):
         one.state = "settled"

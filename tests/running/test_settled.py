@@ -71,3 +71,12 @@ def test_five_replicates_are_needed() -> None:
     recording = run(FAULTY, SOUND)
     few = tuple(one for one in recording.readings if one.replicate < 4)
     assert not is_settled(recording.plan, replace(recording, readings=few))
+
+
+@pytest.mark.parametrize("noise", [NOISE, 0.03])
+def test_an_experiment_that_cannot_be_confirmed_leaves_however_wide_its_interval(noise: float) -> None:
+    # Both keep as much in the caches: what the cold costs one of them more is another cause's.
+    cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=25e6)
+    recording = run(replace(SOUND, user_instructions=150e6), burdened(cold), noise=noise)
+    assert {one.state for one in recording.plan.standings if one.cause == "cache-fit"} == {CauseState.STUCK}
+    assert recording.ended_by(Ending.SETTLED)

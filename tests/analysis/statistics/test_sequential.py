@@ -50,12 +50,22 @@ def test_a_guarded_p_value_is_never_smaller(values: list[float], typical: float)
 
 def test_replicates_to_decide_are_known_answers() -> None:
     clear = [0.10, 0.11, 0.09, 0.10, 0.105]
-    assert replicates_to_decide(clear, hypotheses=1, smallest=0.015) == 5
+    assert replicates_to_decide((clear, 0.015), hypotheses=1) == 5
     none = [0.001, -0.001, 0.0, 0.0015, -0.0015]
-    assert replicates_to_decide(none, hypotheses=10, smallest=0.015) == 5
-    assert math.isinf(replicates_to_decide([0.015, 0.015 + 1e-9, 0.015 - 1e-9][:1], hypotheses=1, smallest=0.015))
-    wide = replicates_to_decide([0.1, -0.1, 0.12, -0.08], hypotheses=10, smallest=0.015)
+    assert replicates_to_decide((none, 0.015), hypotheses=10) == 5
+    assert math.isinf(replicates_to_decide(([0.015], 0.015), hypotheses=1))
+    wide = replicates_to_decide(([0.1, -0.1, 0.12, -0.08], 0.015), hypotheses=10)
     assert 100 < wide <= 10_000
+
+
+def test_what_is_judged_on_two_scales_is_confirmed_on_both_and_refuted_on_one() -> None:
+    clear, none = [0.10, 0.11, 0.09, 0.10, 0.105], [0.001, -0.001, 0.0, 0.0015, -0.0015]
+    wide = [0.1, -0.1, 0.12, -0.08, 0.06]
+    assert replicates_to_decide((clear, 0.015), (clear, 0.015), hypotheses=1) == 5
+    assert replicates_to_decide((clear, 0.015), (none, 0.015), hypotheses=1) == 5
+    assert replicates_to_decide((clear, 0.015), (wide, 0.015), hypotheses=1) > 50
+    against = [-value for value in clear]
+    assert math.isinf(replicates_to_decide((clear, 0.015), (against, 0.015), hypotheses=1))
 
 
 def test_of_recordings_without_an_effect_few_are_confirmed_at_any_look() -> None:

@@ -21,11 +21,12 @@ from ironlaw.analysis.statistics.sequential import (
     replicates_to_decide,
 )
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, bench, contributions
-from ironlaw.analysis.verdicts.judgement import Family, Judge, p_values, signed_parts
+from ironlaw.analysis.verdicts.judgement import Family, Judge, p_values, signed_in_time, signed_parts
 from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, is_joint, joint
 from ironlaw.causes import cause_of
 from ironlaw.experiment import CauseStanding, CauseState, Experiment, Switch
-from ironlaw.explanation import Outcome
+from ironlaw.explanation import CauseVerdict, Outcome
+from ironlaw.missing import is_known
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
 from ironlaw.situation import ReplicateSpent, Situation
@@ -152,14 +153,18 @@ class _Spending:
                 states.append(CauseState.OPEN)
                 continue
             judge = Judge(on=on, arms=arms, among=among, rule=INTERIM)
-            outcome = judge.verdict(item).outcome
-            more = replicates_to_decide(values, hypotheses=hypotheses, smallest=judge.negligible()) - len(values)
+            verdict = judge.verdict(item)
+            outcome = verdict.outcome
+            scales = [(values, judge.negligible())]
+            if item.in_time:
+                scales.append((signed_in_time(item), on.smallest))
+            more = replicates_to_decide(*scales, hypotheses=hypotheses) - len(values)
             arms_needed = len(self._asked()) + len({*item.arms} - set(self._asked()))
             if outcome is Outcome.CONFIRMED:
                 states.append(CauseState.CONFIRMED)
             elif outcome is Outcome.REFUTED:
                 states.append(CauseState.REFUTED)
-            elif among.get((*arms, item.key), 1.0) < INTERIM_ERROR:
+            elif among.get((*arms, item.key), 1.0) < INTERIM_ERROR or _is_barred(verdict):
                 states.append(CauseState.STUCK)
             elif more > HOPELESS_TIMES * self.affordable.replicates(arms_needed):
                 states.append(CauseState.HOPELESS)
@@ -223,6 +228,11 @@ _WORST_FIRST = (CauseState.OPEN, CauseState.CONFIRMED, CauseState.HOPELESS, Caus
 def _arms_of(entry: Experiment) -> tuple[str, tuple[Switch, ...], str]:
     """What an experiment compares. Why an arm is excluded is worded with what it read, which varies."""
     return entry.arm, entry.switches, entry.applied
+
+
+def _is_barred(verdict: CauseVerdict) -> bool:
+    """Whether an effect is read that something else than its noise keeps from being confirmed."""
+    return is_known(verdict.effect) and verdict.effect.low > 0 and not verdict.decided_by
 
 
 def _found(on: Bench, plan: Plan) -> dict[str, list[tuple[tuple[str, str], Contribution]]]:

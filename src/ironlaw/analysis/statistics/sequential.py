@@ -75,21 +75,23 @@ def guarded_p_value(values: Sequence[float], typical_spread: float) -> float:
     return min(1.0, 2 * float(stdtr(len(values) - 1, -abs(mean) / (spread / math.sqrt(len(values))))))
 
 
-def replicates_to_decide(values: Sequence[float], *, hypotheses: int, smallest: float) -> float:
-    """The total number of replicates that would confirm or refute, if mean and spread stay the same; infinite: none
+def replicates_to_decide(*scales: tuple[Sequence[float], float], hypotheses: int) -> float:
+    """The total number of replicates that would confirm or refute, if means and spreads stay the same; infinite: none
     would.
 
-    `values` are of one experiment, positive as predicted.
+    `scales` are what one experiment read on each scale that it is judged on, positive as predicted, and what is
+    negligible there. It is confirmed if it shows on all of them, and refuted if it is negligible on one.
     """
-    count = len(values)
+    count = min(len(values) for values, _ in scales)
     if count < 2:
         return math.inf
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+    known = [(float(np.mean(values)), float(np.std(values, ddof=1)), smallest) for values, smallest in scales]
     wanted = count
     while wanted <= MOST_PROJECTED:
-        error = spread / math.sqrt(wanted)
-        confirms = mean > t_quantile(wanted - 1, 1 - FAMILY_ERROR / 2 / max(1, hypotheses)) * error
-        if confirms or abs(mean) + t_quantile(wanted - 1, (1 + CONFIDENCE) / 2) * error < smallest:
+        to_confirm = t_quantile(wanted - 1, 1 - FAMILY_ERROR / 2 / max(1, hypotheses)) / math.sqrt(wanted)
+        to_refute = t_quantile(wanted - 1, (1 + CONFIDENCE) / 2) / math.sqrt(wanted)
+        confirms = all(mean > to_confirm * spread for mean, spread, _ in known)
+        if confirms or any(abs(mean) + to_refute * spread < smallest for mean, spread, smallest in known):
             return wanted
         wanted += max(1, wanted // 16)
     return math.inf

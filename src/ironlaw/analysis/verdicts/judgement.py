@@ -159,7 +159,7 @@ class Judge:
         if self._is_within(signed_parts(item), self.on.smallest):
             return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %", ""
         in_time = _in_time(item)
-        if in_time is not None and self._is_within(_signed_in_time(item), self.on.smallest):
+        if in_time is not None and self._is_within(signed_in_time(item), self.on.smallest):
             most = f"±{100 * self.on.smallest:.1f} %"
             return (
                 Outcome.REFUTED,
@@ -221,7 +221,7 @@ class Judge:
 
 def _in_time(item: Contribution) -> Estimate | None:
     """The part on the scale of time, positive as predicted; None if it has none. See Contribution."""
-    estimate = t_interval(_signed_in_time(item))
+    estimate = t_interval(signed_in_time(item))
     return estimate if isinstance(estimate, Estimate) else None
 
 
@@ -230,7 +230,8 @@ def signed_parts(item: Contribution) -> list[float]:
     return [item.sign * part for part in item.parts.values()]
 
 
-def _signed_in_time(item: Contribution) -> list[float]:
+def signed_in_time(item: Contribution) -> list[float]:
+    """The part on the scale of time in each replicate, positive as predicted; empty if it has none."""
     return [item.sign * part for part in item.in_time.values()]
 
 
