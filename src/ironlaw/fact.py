@@ -348,6 +348,11 @@ class Ended:
     signal: Maybe[str] = Missing("no signal is recorded")  # that ended it: SIGINT (Ctrl-C), SIGTERM, SIGHUP
 
 
+def has_ended_by(ended: Maybe[Ended], why: Ending) -> bool:
+    """Whether a recording says that its run ended for that reason."""
+    return isinstance(ended, Ended) and ended.why is why
+
+
 Fact = (
     Header
     | Machine

@@ -34,7 +34,6 @@ from ironlaw.fact import (
     Census,
     CounterCheck,
     Ended,
-    Ending,
     Fact,
     Failure,
     Header,
@@ -90,10 +89,6 @@ class Recording:
     spent: tuple[Spent, ...] = ()
     at_s: Mapping[str, tuple[Maybe[float], ...]] = field(default_factory=dict, compare=False)
     was_cut: bool = False  # the last line was incomplete, or there was no ending
-
-    def ended_by(self, why: Ending) -> bool:
-        """Whether the run ended for that reason; not if the recording was cut before it says so."""
-        return isinstance(self.ended, Ended) and self.ended.why is why
 
     @property
     def plan(self) -> Plan:

@@ -11,7 +11,7 @@ from ironlaw.analysis.scheduling.settled import is_settled
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Difference, Outcome
-from ironlaw.fact import Ending
+from ironlaw.fact import Ending, has_ended_by
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
@@ -32,8 +32,8 @@ def run(control: ArmScript, changed: ArmScript, *, noise: float = NOISE, until_s
 
 def test_a_run_ends_when_its_difference_is_shown_and_its_cause_confirmed() -> None:
     recording, whole = run(FAULTY, SOUND), run(FAULTY, SOUND, until_settled=False)
-    assert recording.ended_by(Ending.SETTLED)
-    assert whole.ended_by(Ending.BUDGET)
+    assert has_ended_by(recording.ended, Ending.SETTLED)
+    assert has_ended_by(whole.ended, Ending.BUDGET)
     explanation = explain(recording)
     (comparison,) = explanation.comparisons
     assert comparison.difference is Difference.FASTER
@@ -48,14 +48,14 @@ def test_a_run_ends_when_its_difference_is_shown_and_its_cause_confirmed() -> No
 
 def test_equal_arms_end_it_once_they_are_shown_to_be_equal() -> None:
     recording = run(SOUND, SOUND)
-    assert recording.ended_by(Ending.SETTLED)
+    assert has_ended_by(recording.ended, Ending.SETTLED)
     assert [one.difference for one in explain(recording).comparisons] == [Difference.NONE_SHOWN]
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (1.0, 1.02)])
 def test_a_difference_that_noise_hides_keeps_it_running_to_its_budget(low: float, high: float) -> None:
     sides = (replace(SOUND, user_instructions=SOUND.user_instructions * size) for size in (high, low))
-    assert run(*sides, noise=0.5).ended_by(Ending.BUDGET)
+    assert has_ended_by(run(*sides, noise=0.5).ended, Ending.BUDGET)
 
 
 def test_what_is_open_or_measured_together_is_not_settled() -> None:
@@ -73,10 +73,20 @@ def test_five_replicates_are_needed() -> None:
     assert not is_settled(recording.plan, replace(recording, readings=few))
 
 
-@pytest.mark.parametrize("noise", [NOISE, 0.03])
-def test_an_experiment_that_cannot_be_confirmed_leaves_however_wide_its_interval(noise: float) -> None:
+def state_of_cache_fit(*, stall_cycles: float, other: ArmScript, noise: float, is_shared: bool) -> CauseState:
+    cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=stall_cycles)
+    recording = run(burdened(cold, law=other) if is_shared else other, burdened(cold), noise=noise)
+    assert has_ended_by(recording.ended, Ending.SETTLED)
+    (state,) = {one.state for one in recording.plan.standings if one.cause == "cache-fit"}
+    return state
+
+
+def test_an_experiment_that_cannot_be_confirmed_leaves_however_wide_its_interval() -> None:
     # Both keep as much in the caches: what the cold costs one of them more is another cause's.
-    cold = Burden(factor="cache", level="cold", is_brought=True, stall_cycles=25e6)
-    recording = run(replace(SOUND, user_instructions=150e6), burdened(cold), noise=noise)
-    assert {one.state for one in recording.plan.standings if one.cause == "cache-fit"} == {CauseState.STUCK}
-    assert recording.ended_by(Ending.SETTLED)
+    other = replace(SOUND, user_instructions=150e6)
+    assert state_of_cache_fit(stall_cycles=5e6, other=other, noise=0.1, is_shared=False) is CauseState.STUCK
+
+
+def test_one_that_costs_both_the_same_time_is_not_awaited_since_it_changes_their_ratio() -> None:
+    other = replace(SOUND, user_instructions=300e6)
+    assert state_of_cache_fit(stall_cycles=25e6, other=other, noise=0.1, is_shared=True) is CauseState.HOPELESS

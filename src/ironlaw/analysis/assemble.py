@@ -48,7 +48,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Comparison, Explanation
 from ironlaw.explanation.account import Executed
 from ironlaw.explanation.sensitivity import Sensitivity
-from ironlaw.fact import Ceilings, Ending
+from ironlaw.fact import Ceilings, Ending, has_ended_by
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.observed import Observed
 from ironlaw.program import FAULTY
@@ -85,7 +85,7 @@ class Evidence:
 
     def stopped_on_precision(self) -> bool:
         """Whether the run ended because its intervals were narrow enough."""
-        return self.recording.ended_by(Ending.PRECISION)
+        return has_ended_by(self.recording.ended, Ending.PRECISION)
 
     def _why_no_turn(self, name: str) -> str:
         for failure in self.recording.failures:
@@ -247,9 +247,9 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         ),
         associations=associations(turns),
         control_check=ground.check,
-        was_cut=recording.was_cut or recording.ended_by(Ending.INTERRUPTED),
+        was_cut=recording.was_cut or has_ended_by(recording.ended, Ending.INTERRUPTED),
         stopped_on_precision=ground.evidence.stopped_on_precision(),
-        stopped_when_settled=recording.ended_by(Ending.SETTLED),
+        stopped_when_settled=has_ended_by(recording.ended, Ending.SETTLED),
         ceilings=reached(recording.ceilings),
         waterfall=waterfall(on),
         run=run_time(recording),

@@ -9,7 +9,7 @@ from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns, times_of
 from ironlaw.explanation import Comparison, Difference
-from ironlaw.fact import Ending
+from ironlaw.fact import Ending, has_ended_by
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
 
@@ -32,7 +32,7 @@ def briefly(recording: Recording) -> Brief:
     turns = times_of(recording)
     goal = Goal(
         precision=plan.schedule.precision,
-        stopped_on_it=recording.ended_by(Ending.PRECISION),
+        stopped_on_it=has_ended_by(recording.ended, Ending.PRECISION),
     )
     controls = [(arm.repeats, arm) for arm in plan.arms if arm.repeats is not None]
     checks = {

@@ -13,7 +13,7 @@ from ironlaw.arm import Arm
 from ironlaw.estimate import Estimate
 from ironlaw.experiment import Experiment, Switch
 from ironlaw.explanation import Outcome
-from ironlaw.missing import Missing
+from ironlaw.missing import Missing, is_known
 from ironlaw.plan import Plan, Schedule
 
 RETAIN = Switch(cause="page-faults", factor="malloc", level="retain")
@@ -66,6 +66,7 @@ def test_a_cause_with_a_switch_per_engine_is_confirmed_with_its_share() -> None:
 def test_an_effect_is_confirmed_if_the_control_moved_by_a_tenth_at_most(moved_by: float, outcome: Outcome) -> None:
     among = family(DIFFERENT, [("a", "b")])
     (verdict,) = judge(DIFFERENT, "a", "b", whole=WHOLE, among=among, moved_by=moved_by).causes
+    assert is_known(verdict.effect)
     assert verdict.effect.low == pytest.approx(0.3, abs=0.005)
     assert verdict.outcome is outcome
     assert ("by up to 3.1 %, more than a tenth of the effect" in verdict.reason) == (outcome is Outcome.UNDECIDED)
