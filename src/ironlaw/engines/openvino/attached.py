@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ironlaw.attached.format import AttachedFormat
 from ironlaw.attached.text import AttachedText
 from ironlaw.attachment import LEAST_NS, AttachedNode, Attachment, Lack, RepeatTimes, TimedWhole
+from ironlaw.engines.openvino.runtime_graph import computes
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Maybe, Missing
 
@@ -62,7 +63,7 @@ class _Counters:
 
     def add(self, name: str, status: str, kind: tuple[str, str], ms: float) -> None:
         """Add one row. Rows that were optimised away or have no kernel are no layers that ran."""
-        if status.rpartition(".")[2] == "EXECUTED" or not kind[1].startswith(("undef", "unknown")):
+        if status.rpartition(".")[2] == "EXECUTED" or computes(*kind):
             key = (name, *kind)
             self.took_ms[_Row(*key, self.seen[key])].append(ms)
             self.seen[key] += 1

@@ -285,17 +285,17 @@ def _profiled(
     phase: Maybe[Phase],
 ) -> NodeProfile:
     """The times of the nodes of `compiled`, which was made from the model at `path` with counters, in `runs`."""
-    request = compiled.create_infer_request()
+    request = openvino_profile.CountedRequest(compiled.create_infer_request())
     sequence = None if isinstance(phase, Missing) else decoding.StatefulDecoding(compiled, phase, request)
 
-    def infer(*arguments: Any) -> Any:
+    def ready(*arguments: Any) -> tuple[Any, ...]:
         if sequence is None:
-            return request.infer(*feed(*arguments), share_inputs=True).to_tuple()
+            return feed(*arguments)
         fed = sequence.feed(*arguments)
         sequence.rewind()
-        return request.infer(*fed, share_inputs=True).to_tuple()
+        return fed
 
-    return openvino_profile.profile(compiled, SourceModel.of(_read(path)), infer, request, runs)
+    return openvino_profile.profile(compiled, SourceModel.of(_read(path)), ready, request, runs)
 
 
 def _read(path: Path) -> Any:

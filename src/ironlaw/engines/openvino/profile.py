@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ironlaw.engines.openvino.model import SourceModel
-from ironlaw.engines.openvino.runtime_graph import PRODUCTS, as_executed
+from ironlaw.engines.openvino.runtime_graph import PRODUCTS, as_executed, computes
 from ironlaw.layer import Form, LayerCall, NodeProfile
 from ironlaw.missing import Missing
 
@@ -26,33 +26,63 @@ _DTYPES = {
 _NO_STARTS = Missing("OpenVINO's counters hold how long each node took, and not when it started")
 
 
-def profile(
-    compiled: Any, source: SourceModel, infer: Callable[..., Any], request: Any, inputs: list[tuple[Any, ...]]
-) -> NodeProfile:
-    """Run inferences on a request whose model was compiled with PERF_COUNT; `infer` calls it with one input.
+class CountedRequest:
+    """An inference request that counts its inferences.
 
-    `source` is the model before compilation, whose nodes name the calls.
+    OpenVINO's counters are means over all inferences since the model was compiled, those that prepare a state included.
     """
-    infer(*inputs[0])  # the first inference allocates
-    ran = [node for node in request.profiling_info if _did_run(node)]
-    places = {node.node_name: place for place, node in enumerate(ran)}
-    spent_ns = [0] * len(ran)
-    wall_ns = 0
+
+    def __init__(self, request: Any) -> None:
+        self._request, self._inferences = request, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+    def infer(self, *arguments: Any, **options: Any) -> Any:
+        """Run an inference."""
+        self._inferences += 1
+        return self._request.infer(*arguments, **options)
+
+    def spent_ns(self) -> dict[str, int]:
+        """The time of each node in all inferences so far, as far as whole microseconds of their mean give it."""
+        return {
+            node.node_name: round(node.real_time.total_seconds() * 1e9) * self._inferences
+            for node in self._request.profiling_info
+        }
+
+
+def profile(
+    compiled: Any,
+    source: SourceModel,
+    ready: Callable[..., tuple[Any, ...]],
+    request: CountedRequest,
+    inputs: list[tuple[Any, ...]],
+) -> NodeProfile:
+    """Run inferences on a request whose model was compiled with PERF_COUNT.
+
+    `source` is the model before compilation, whose nodes name the calls. `ready` makes the arrays of an input and sets
+    the state back, outside the clock. No other request may run the model.
+    """
+
+    def infer(arrays: Any) -> None:
+        request.infer(arrays, share_inputs=True).to_tuple()
+
+    infer(*ready(*inputs[0]))  # the first inference allocates
+    ran = [node for node in request.profiling_info if computes(str(node.node_type), str(node.exec_type))]
+    before_ns, wall_ns = request.spent_ns(), 0
     for arguments in inputs:
+        fed = ready(*arguments)
         began_ns = time.perf_counter_ns()
-        infer(*arguments)
+        infer(*fed)
         wall_ns += time.perf_counter_ns() - began_ns
-        for node in request.profiling_info:
-            if node.node_name in places:
-                spent_ns[places[node.node_name]] += round(node.real_time.total_seconds() * 1e9)
+    after_ns = request.spent_ns()
     operators = {operator.get_friendly_name(): operator for operator in compiled.get_runtime_model().get_ops()}
-    calls = _calls(ran, operators, source)
-    return NodeProfile(calls=calls, calls_ns=tuple(spent_ns), wall_ns=wall_ns, spans=_NO_STARTS)
-
-
-def _did_run(node: Any) -> bool:
-    """Whether the node computes. A node below a microsecond is reported as not run, but has a kernel's name."""
-    return str(node.status).endswith(".EXECUTED") or not str(node.exec_type).startswith(("undef", "unknown"))
+    return NodeProfile(
+        calls=_calls(ran, operators, source),
+        calls_ns=tuple(max(0, after_ns[node.node_name] - before_ns[node.node_name]) for node in ran),
+        wall_ns=wall_ns,
+        spans=_NO_STARTS,
+    )
 
 
 def _calls(ran: list[Any], operators: dict[str, Any], source: SourceModel) -> tuple[LayerCall, ...]:

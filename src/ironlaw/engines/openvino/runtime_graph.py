@@ -10,6 +10,9 @@ FLOATS = ("f32", "f16", "bf16", "f64")
 # Nodes that multiply and add.
 PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul", "RNNCell", "RNNSeq")
 _NEVER_RUN = ("Const", "Input", "Output")
+_UNNAMED = ("unknown", "undef")
+# Nodes that are in a profile although they compute nothing: what the model takes and gives, and views.
+_IDLE = ("Parameter", "Result", "Constant", *_NEVER_RUN, "Reshape", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +53,16 @@ class PluginNode:
 def executed(compiled: Any) -> list[PluginNode]:
     """The nodes executed in an inference, without constants and views."""
     nodes = map(as_executed, compiled.get_runtime_model().get_ordered_ops())
-    return [
-        node
-        for node in nodes
-        if node.layer_type not in _NEVER_RUN and not node.primitive.startswith(("unknown", "undef"))
-    ]
+    return [node for node in nodes if node.layer_type not in _NEVER_RUN and not node.primitive.startswith(_UNNAMED)]
+
+
+def computes(kind: str, kernel: str) -> bool:
+    """Whether a node of a profile does something in an inference, by its type and its kernel.
+
+    Nodes that move data (ReadValue, Transpose) have a kernel called unknown, fused ones none (undef). The status in
+    a profile says whether a node took a microsecond or more, which of the same node changes from run to run.
+    """
+    return not kernel.startswith(_UNNAMED) or (kernel.startswith("unknown") and kind not in _IDLE)
 
 
 def as_executed(operator: Any) -> PluginNode:
