@@ -70,7 +70,7 @@ def in_phase(model: LoadedModel, phase: Phase) -> tuple[LoadedModel, Behind]:
         with torch.no_grad():
             behind = replace(behind, tensors=_keys_and_values(module, before))
     form = copy.copy(module)
-    form.forward = types.MethodType(_forward, form)
+    form.forward = types.MethodType(_behind(phase.depth), form)
 
     def called(some: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         return [behind.fed(*one) for one in some]
@@ -80,16 +80,23 @@ def in_phase(model: LoadedModel, phase: Phase) -> tuple[LoadedModel, Behind]:
     return made, behind
 
 
-def _forward(self: Any, input_ids: Any, *behind: Any) -> Any:
-    """The logits of the last token, behind keys and values of earlier ones."""
-    cache = new_cache(self)
-    for layer, keys, values in zip(cache.layers, behind[::2], behind[1::2], strict=False):
-        layer.lazy_initialization(keys, values)
-        layer.keys, layer.values = keys, values
-        if hasattr(layer, "cumulative_length"):
-            layer.cumulative_length = keys.shape[-2]
-    given = {cache_argument(self): cache, **last_logits_alone(self)}
-    return type(self).forward(self, input_ids=input_ids, use_cache=True, **given)[0]
+def _behind(depth: int) -> Callable[..., Any]:
+    """What computes the logits of the last token behind keys and values of `depth` earlier ones.
+
+    Layers with a window have the keys and values of the last positions alone, but count all that were before.
+    """
+
+    def forward(self: Any, input_ids: Any, *behind: Any) -> Any:
+        cache = new_cache(self)
+        for layer, keys, values in zip(cache.layers, behind[::2], behind[1::2], strict=False):
+            layer.lazy_initialization(keys, values)
+            layer.keys, layer.values = keys, values
+            if hasattr(layer, "cumulative_length"):
+                layer.cumulative_length = depth
+        given = {cache_argument(self): cache, **last_logits_alone(self)}
+        return type(self).forward(self, input_ids=input_ids, use_cache=True, **given)[0]
+
+    return forward
 
 
 def _keys_and_values(module: Any, tokens: Any) -> tuple[Any, ...]:
