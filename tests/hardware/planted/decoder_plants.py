@@ -35,8 +35,8 @@ DECODERS = (
         changed=("q8", "prompted_in_8"),
         absent="weight-traffic",
         engine="llamacpp",
-        levels=("+phase=prefill:64", "+phase=prefill:64"),
-        budget_s=60.0,
+        levels=("+phase=prefill:512", "+phase=prefill:512"),
+        budget_s=100.0,
     ),
     Plant(
         name="llamacpp-inside-the-last-cache",
@@ -72,9 +72,10 @@ DECODERS = (
         changed=("bf16", "prompted_in_16"),
         absent="weight-traffic",
         file="decoders",
-        levels=("+phase=prefill:128", "+phase=prefill:128"),
+        # Memory is kept in both, so that the time goes to experiments on weights.
+        levels=("+phase=prefill:256+malloc=retain", "+phase=prefill:256+malloc=retain"),
         also=(IN_BFLOAT16,),
-        budget_s=60.0,
+        budget_s=130.0,
     ),
     Plant(
         name="decoder-within-the-cache",

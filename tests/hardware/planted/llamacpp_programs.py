@@ -9,8 +9,8 @@ from tests.language_models import Made, gguf_file
 
 # 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
 _BEYOND: dict[str, Any] = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
-# 94 million: 189 MB in float16, of which a prompt uses each weight 64 times.
-_PROMPTED: dict[str, Any] = {**_BEYOND, "layers": 2}
+# 48 million: 95 MB in float16, of which a prompt uses each weight 512 times.
+_PROMPTED: dict[str, Any] = {**_BEYOND, "layers": 1}
 # 6 million: 12 MB in float16, inside last-level caches of 32 MB and beyond level 2.
 _INSIDE: dict[str, Any] = {"width": 512, "heads": 8, "hidden": 1408, "layers": 2}
 # 0.1 million: 0.44 MB in float32, less than half of a level-2 cache of 1 MiB.
