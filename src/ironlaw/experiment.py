@@ -30,6 +30,10 @@ class Switch:
         """The variant with the switch applied."""
         return variant.with_level(self.factor, self.level)
 
+    def is_on(self, variant: Variant) -> bool:
+        """Whether the variant has the level by itself."""
+        return variant.level(self.factor) == self.level
+
     def slows(self) -> bool:
         """Whether the switch is predicted to make the arm that has the cause slower."""
         return self.adds or self.predicts is Direction.SLOWER

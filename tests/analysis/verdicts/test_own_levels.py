@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
 from ironlaw.causes import CAUSES
 from ironlaw.measure.scripted import ArmScript, Burden, Script
 
-from ...scripted import burdened, confirmed, explained, own
+from ...scripted import QUARTER, QUIET, SOUND, burdened, confirmed, explained, own, recorded
 
 LEVEL = ("malloc", "retain")
 SLUG = next(slug for slug, cause in CAUSES.items() if LEVEL[0] in cause.factors)
@@ -32,3 +35,28 @@ def test_a_level_of_the_same_program_is_confirmed_by_the_comparison_itself() -> 
 
 def test_levels_of_two_programs_prove_nothing() -> None:
     assert SLUG not in found(same=False)
+
+
+# Page faults that keeping memory does not take away, and weights that only the slower program has.
+FAULTING = replace(SOUND, page_faults=60.0)
+WEIGHTS = Burden(factor="weights", level="aliased", stall_cycles=QUARTER)
+
+
+def kept(name: str) -> Arm:
+    arm = own(name)
+    return replace(arm, variant=arm.variant.with_level(*LEVEL))
+
+
+@pytest.mark.parametrize(
+    "arms", [(kept("a"), kept("b")), (own("a"), kept("b")), (kept("a"), own("b"))], ids=["both", "changed", "control"]
+)
+def test_a_confounder_that_an_arm_removes_itself_is_not_removed_again(arms: tuple[Arm, Arm]) -> None:
+    """Else it would run twice, and nothing would face what the other arm runs with."""
+    narrow = replace(FAULTING, size_bytes=FAULTING.size_bytes // 2)
+    script = Script(arms={"a": burdened(WEIGHTS, law=FAULTING), "b": narrow}, turn_noise=QUIET)
+    recording = recorded(arms, script)
+    (comparison,) = explain(recording).comparisons
+    assert "weight-traffic" in confirmed(comparison)
+    serving = [(arm.factory, arm.variant) for arm in recording.plan.arms if arm.serves]
+    assert len(set(serving)) == len(serving)
+    assert not {(arm.factory, arm.variant) for arm in arms} & set(serving)

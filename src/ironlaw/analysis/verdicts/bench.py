@@ -37,14 +37,22 @@ class Bench:
     smallest: float = SMALLEST_EFFECT
 
     def stand_in(self, arm: str, switches: Iterable[Switch]) -> str | None:
-        """The arm that ran as `arm` with the switches applied; `arm` itself if all are excluded; None if none ran."""
+        """The arm that ran as `arm` with the switches applied; None if none ran.
+
+        `arm` itself, if it has the levels of those that are not excluded.
+        """
+        variant = self.plan.arm(arm).variant
         own = [entry for entry in self.plan.experiments if entry.arm == arm]
         excluded = {entry.switches for entry in own if entry.excluded}
-        needed = {switch for switch in switches if (switch,) not in excluded}
+
+        def lacking(switches: Iterable[Switch]) -> set[Switch]:
+            return {switch for switch in switches if not switch.is_on(variant)}
+
+        needed = lacking(switch for switch in switches if (switch,) not in excluded)
         if not needed:
             return arm
         for entry in own:
-            if not entry.excluded and set(entry.switches) == needed:
+            if not entry.excluded and lacking(entry.switches) == needed:
                 return entry.applied if entry.applied in self.ln_wall else None
         return None
 

@@ -246,11 +246,15 @@ class _Scene:
     def _fits(self, arm: Observed, switch: Switch) -> bool:
         """Whether the arm lacks the level, and its engine can apply it."""
         variant = arm.arm.variant
-        return variant.level(switch.factor) != switch.level and self.wanted.applies(switch, variant)
+        return not switch.is_on(variant) and self.wanted.applies(switch, variant)
 
     def _on(self, arm: Observed, switch: Switch) -> Experiment:
-        """The arm with the switch applied and its confounders removed; see Bench.held."""
-        held = (other for other in self.confounders if other != switch and cause_of(other.cause).shows(arm))
+        """The arm with the switch applied and its confounders removed, if they are not yet; see Bench.held."""
+        held = (
+            other
+            for other in self.confounders
+            if other != switch and cause_of(other.cause).shows(arm) and not other.is_on(arm.arm.variant)
+        )
         switches = (*held, switch)
         return Experiment(arm=arm.arm.name, switches=switches, applied=named(arm.arm, switches))
 
