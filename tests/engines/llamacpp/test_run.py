@@ -24,16 +24,18 @@ def test_two_files_are_compared_in_both_phases_without_torch_and_faults_stop_the
     gguf_file(tmp_path / "wide.gguf", Made(kind="F32"))
     whole = gguf_file(tmp_path / "short.gguf", Made(kind="Q8_0")).read_bytes()
     (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])
-    arms = [f"{name}={name}.gguf" for name in ("wide", "short", "cut")]
+    gguf_file(tmp_path / "narrow.gguf", Made(context=64))
+    arms = [f"{name}={name}.gguf" for name in ("wide", "short", "cut", "narrow")]
     words = [word for arm in arms for word in ("--arm", arm)]
     done = ironlaw_("run", *words, *SHORT, "--no-layers", "--out", "made.jsonl", folder=tmp_path)
     assert done.returncode == 3, done.stderr
     explained = json.loads(ironlaw_("explain", "made.jsonl", "--json", folder=tmp_path).stdout)
-    pairs = [(one["control"], one["changed"]) for one in explained["comparisons"] if "cut" not in one["changed"]]
+    pairs = [(one["control"], one["changed"]) for one in explained["comparisons"] if "short" in one["changed"]]
     assert pairs == [(f"wide+phase={phase}", f"short+phase={phase}") for phase in ("prefill:128", "decode:32")]
     found = {arm["arm"]: arm for arm in explained["arms"]}
     assert "it was cut short" in found["cut+phase=prefill:128"]["failure"]
-    for name in ("wide", "short"):
+    assert "the file's is 64" in found["narrow+phase=prefill:128"]["failure"]
+    for name in ("wide", "short", "narrow"):
         decoding = found[f"{name}+phase=decode:32"]
         assert decoding["failure"] is None
         assert decoding["generation"]["depth"] == 32

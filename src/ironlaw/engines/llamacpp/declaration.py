@@ -8,7 +8,7 @@ DECLARATION = Declaration(
     title="llama.cpp",
     remedy="convert the model to GGUF and run it in llama.cpp",
     extra="llamacpp",
-    offers={"given": Offer()},
+    offers={"given": Offer(reads=("phase",))},
     loads=("numpy",),
     one_of=("llama_cpp", "xllamacpp"),
     tools_hint="build it for this CPU: CMAKE_ARGS=-DGGML_NATIVE=ON pip install llama-cpp-python",
