@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ironlaw.analysis.verdicts.bench import Bench, Contribution
@@ -51,7 +53,8 @@ def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share(
     for entry in experiments:
         taken_away = sum(worth[name] for name in entry.applied.split("+")[1:]) if entry.arm == "a" else 0.0
         ln_wall[entry.applied] = ln_wall[entry.arm] - taken_away
-    plan = Plan(model="m", arms=(Arm.of("fp32"),), schedule=Schedule(), experiments=experiments)
+    arms = tuple(replace(Arm.of("fp32"), name=name) for name in ("a", "b"))
+    plan = Plan(model="m", arms=arms, schedule=Schedule(), experiments=experiments)
     ran = {name: together if "larger+large" in name else 4 for name in ln_wall}
     on = Bench(plan=plan, ln_wall={name: dict.fromkeys(range(ran[name]), value) for name, value in ln_wall.items()})
     shares = share_out_causes(on, "a", "b", [item(name, value) for name, value in worth.items()])

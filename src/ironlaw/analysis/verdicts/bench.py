@@ -41,19 +41,16 @@ class Bench:
 
         `arm` itself, if it has the levels of those that are not excluded.
         """
-        variant = self.plan.arm(arm).variant
         own = [entry for entry in self.plan.experiments if entry.arm == arm]
         excluded = {entry.switches for entry in own if entry.excluded}
-
-        def lacking(switches: Iterable[Switch]) -> set[Switch]:
-            return {switch for switch in switches if not switch.is_on(variant)}
-
-        needed = lacking(switch for switch in switches if (switch,) not in excluded)
-        if not needed:
-            return arm
-        for entry in own:
-            if not entry.excluded and lacking(entry.switches) == needed:
-                return entry.applied if entry.applied in self.ln_wall else None
+        needed = {switch for switch in switches if (switch,) not in excluded}
+        variant = self.plan.arm(arm).variant
+        for ran in (needed, {switch for switch in needed if not switch.is_on(variant)}):
+            if not ran:
+                return arm
+            for entry in own:
+                if not entry.excluded and set(entry.switches) == ran:
+                    return entry.applied if entry.applied in self.ln_wall else None
         return None
 
     def is_equal_in(self, control: str, changed: str, switch: Switch) -> bool:
