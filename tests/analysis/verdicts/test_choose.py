@@ -131,6 +131,14 @@ def test_where_no_set_agrees_the_one_that_agrees_most_is_measured() -> None:
     assert chosen(found(LOUD, DEAR, mixtures=mixtures), 0.99)[0] == ("loud",)
 
 
+def test_of_sets_that_give_up_as_much_the_smaller_and_of_those_that_agree_as_much_the_cheaper_is_measured() -> None:
+    calm, dear = layer("calm", lost=0.01, gained_ns=0.0), layer("dear", lost=0.01, gained_ns=2000.0)
+    both = (mixture((), 0.9), mixture(("loud", "calm"), 1.0), mixture(("loud",), 1.0))
+    assert chosen(found(LOUD, calm, mixtures=both), 0.99) == (("loud",),)
+    unfit = (mixture((), 0.9), mixture(("dear",), 0.95), mixture(("loud",), 0.95))
+    assert chosen(found(LOUD, dear, mixtures=unfit), 0.99)[0] == ("loud",)
+
+
 def test_nothing_is_chosen_where_int8_agrees_by_itself() -> None:
     assert chosen(found(LOUD, mixtures=(mixture((), 1.0), mixture(("loud",), 1.0))), 0.99) == ()
 
