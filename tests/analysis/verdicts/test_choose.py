@@ -292,7 +292,8 @@ def test_a_set_that_agrees_by_its_interval_goes_with_the_one_that_agrees_by_its_
         known = replace(agreeing(0.995), agreement=Estimate(value=0.995, low=low, high=1.0))
         return MixedAnswers(floats=floats, agreement={Use.CHOOSING: known})
 
-    layers = [replace(LOUD, name=name, gained_ns=1000.0 * place) for place, name in enumerate("abcd", start=1)]
-    sets = (sure(("a",), 0.98), sure(("b",), 0.98), sure(("c",), 0.98), sure(("d",), 0.991))
+    layers = [replace(LOUD, name=name, gained_ns=1000.0 * place) for place, name in enumerate("abcde", start=1)]
+    low = {"a": 0.98, "b": 0.98, "c": 0.98, "d": 0.991, "e": 0.992}  # the first of two that surely agree
+    sets = tuple(sure((name,), least) for name, least in low.items())
     picked = chosen(found(*layers, mixtures=sets), 0.99)
     assert picked == (("a",), ("d",))
