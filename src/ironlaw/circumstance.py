@@ -44,7 +44,9 @@ class RandomNumbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenExamples:
-    """The number of inputs that a factory gave; answers are compared, and int8 calibrated, on these."""
+    """The number of inputs that a factory gave; answers are compared on these, and int8 is calibrated on them, or on
+    some of many.
+    """
 
     count: Amount
 

@@ -64,7 +64,8 @@ class Declaration:
     because the engine pins none of its threads to the CPUs that it finds while loading. `leaves_by`: by precision,
     the factor that leaves layers in float one by one, which can be replayed; `recalibrations`: by precision, the levels
     that a search tries on an int8 arm that agrees less than requested, those that help most often first; one
-    may be another precision.
+    may be another precision. `longer`: by such a level, how many times as long as the arm itself it takes to prepare,
+    where that is several times.
     `one_of`: packages of which it needs one. `imports_first`: modules of its folder that an interpreter imports before
     `loads`. `variables`: by factor, the environment variable by which an interpreter knows the level of its arms before
     it imports anything; such arms have an interpreter of their own. `phases`: the levels of the factor phase in which a
@@ -91,6 +92,7 @@ class Declaration:
     moves: bool = False
     leaves_by: Mapping[str, str] = field(default_factory=dict)
     recalibrations: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    longer: Mapping[tuple[str, str], float] = field(default_factory=dict)
     one_of: tuple[str, ...] = ()
     phases: tuple[str, ...] = ()
     imports_first: tuple[str, ...] = ()

@@ -43,6 +43,12 @@ def recalibrations(arm: Arm) -> tuple[Arm, ...]:
     return tuple(Arm.running(_at(arm.variant, name, level)) for name, level in _recalibrating(arm))
 
 
+def times_longer(arm: Arm) -> float:
+    """How many times as long as at plain levels an arm takes to prepare, as its engine declares."""
+    longer = ENGINES[arm.variant.level(ENGINE)].longer
+    return max((longer.get(changed, 1.0) for changed in arm.variant.changed), default=1.0)
+
+
 def is_recalibrated(arm: Arm) -> bool:
     """Whether an arm is at one of these levels."""
     if any(arm.variant.level(name) == level for name, level in _recalibrating(arm)):

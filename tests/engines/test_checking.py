@@ -55,7 +55,9 @@ def check(folder: Path, *, shape: tuple[int, ...], is_spoiled: bool, wrong: int 
     write(folder, weights, shape)
     np.savez(folder / exported.CHECK, input0=shown, output0=expected)
     export = Export(files=("prepared.onnx",), values=VALUES)
-    (folder / "infer.py").write_text(exported.script(NAMED, export, ["input0"], least=0.95))
+    (folder / "infer.py").write_text(
+        exported.script(NAMED, export, ["input0"], check=exported.Check(least=0.95, calibrated=False))
+    )
     ran = subprocess.run(
         [sys.executable, str(folder / "infer.py"), "check"], capture_output=True, text=True, timeout=60, check=False
     )

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
 
-from ironlaw.commands.export import ExportRequest, of_model, write
+import ironlaw
+from ironlaw.arm import Arm
+from ironlaw.commands.export import ExportRequest, of_model, of_recording, write
 from ironlaw.engine import Export
 from ironlaw.engines import exported
 from ironlaw.engines.compiled import execution as compiled
@@ -21,6 +23,7 @@ from ironlaw.engines.onnxruntime import execution as onnxruntime
 from ironlaw.engines.openvino import execution as openvino
 from ironlaw.engines.torchscript import execution as torchscript
 from ironlaw.errors import BadInput
+from ironlaw.plan import Plan, Schedule
 from ironlaw.variant import Variant
 
 from . import small
@@ -118,6 +121,46 @@ def test_settings_of_torch_are_left_out_of_a_script_without_torch_and_named_in_i
         text = exported.script(named, Export(files=("f",), values={**values, "quantized_engine": "none"}), [])
         assert ("torch.set_num_threads(3)" in text) is (engine == "torchscript")
         assert ("sets torch's threads to 3" in text) is (engine == "onnxruntime")
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_check_calls_no_input_held_out_that_calibrated(calibrated: bool) -> None:
+    named = exported.Named(arm="a", model="m", variant=Variant.parse("int8@torchscript"), threads=1)
+    values = {"quantized_engine": "none"}
+    check = exported.Check(least=0.99, calibrated=calibrated)
+    text = exported.script(named, Export(files=("f",), values=values), [], check=check)
+    assert ("held-out inputs" in text) is not calibrated
+    assert ("calibrated int8" in text) is calibrated
+    assert "LEAST = 0.99" in text
+    compile(text, "infer.py", "exec")
+
+
+INPUTS = """
+import torch
+
+def build():
+    torch.manual_seed(0)
+    given = [(torch.randn(1, 4),) for _ in range(COUNT)]
+    return torch.nn.Linear(4, 3), given
+"""
+
+
+@pytest.mark.parametrize(("count", "kept"), [(24, "8 inputs that calibrated int8"), (192, "64 held-out inputs")])
+def test_a_check_is_on_the_inputs_that_neither_calibrated_nor_chose_where_there_are_any(
+    count: int, kept: str, tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text(INPUTS.replace("COUNT", str(count)))
+    plan = of_model("int8-dynamic", f"{tmp_path}/own.py:build")
+    write(ExportRequest(plan=plan, folder=tmp_path / "out"))
+    words = [sys.executable, str(tmp_path / "out" / "infer.py"), "check"]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert f" of {kept} have float's top class" in ran.stdout, ran.stderr
+
+
+def test_the_inputs_of_a_model_file_are_those_of_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(model="net.onnx", arms=(Arm.of("int8@onnxruntime"),), schedule=Schedule(), inputs="given.npz")
+    monkeypatch.setattr(ironlaw, "load", lambda file: SimpleNamespace(plan=plan))
+    assert of_recording("int8@onnxruntime", "run.jsonl").inputs == "given.npz"
 
 
 def test_threads_that_are_asked_for_win_over_those_of_the_program() -> None:

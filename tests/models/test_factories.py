@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from ironlaw import models
 from ironlaw.circumstance import GivenExamples
 from ironlaw.errors import ArmFailed, BadInput
-from ironlaw.models import saved
+from ironlaw.models import inputs, saved
 from ironlaw.models.images import SHIPPED
 from ironlaw.point import Point
 
@@ -105,6 +106,25 @@ def test_a_list_of_tuples_is_several_inferences(source: Callable[[str], str]) ->
     model = models.open_model(source("several"))
     assert [one[0].max().item() for one in model.inputs] == list(range(9))
     assert model.circumstances == (GivenExamples(count=9),)
+
+
+def test_all_of_few_inputs_calibrate_and_of_many_some_that_are_spread_evenly() -> None:
+    few = inputs.from_given([(place,) for place in range(191)], ())
+    assert few.calibration == few.turns == few.probes
+    many = inputs.from_given([(place,) for place in range(640)], ())
+    assert [place for (place,) in many.calibration] == list(range(0, 640, 10))
+    assert len(many.turns) == len(many.probes) == 640
+
+
+def test_of_many_inputs_none_to_choose_by_and_none_held_out_calibrated() -> None:
+    given = [(np.array(place),) for place in range(192)]
+    examples = inputs.from_given(given, ())
+    dealt = inputs.deal(examples.probes, examples.calibration)
+    assert not dealt.calibrating  # they are the model's own
+    known = {int(place) for (place,) in examples.calibration}
+    chosen, held_out = ({int(place) for (place,) in some} for some in (dealt.choosing, dealt.held_out))
+    assert len(known) == len(chosen) == len(held_out) == 64
+    assert known | chosen | held_out == set(range(192))
 
 
 @pytest.mark.parametrize("name", ["tensor", "function", "ready"])

@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from ironlaw.models import open_model, saved
+from ironlaw.models import LoadedModel, inputs, open_model, saved
 from ironlaw.models.reached_code import names_library
+from ironlaw.models.weights import Provenance
 from tests.language_models import decoder_folder
 
 READ = """
 import sys, pathlib, torch
-from ironlaw.models import open_model, saved
+from ironlaw.models import LoadedModel, inputs, open_model, saved
 module = saved.load_module(pathlib.Path(sys.argv[1]))
 with torch.inference_mode():
     answer = module(torch.ones(1, 3, 64, 64))
@@ -95,3 +98,30 @@ def test_a_decoder_of_transformers_names_the_modules_of_its_classes_to_import_be
     imports = saved.save_module(module, tmp_path / "module.pt")
     assert imports[0] == "transformers"
     assert "transformers.models.llama.modeling_llama" in imports
+
+
+@pytest.mark.parametrize("count", [24, 192])
+def test_the_inputs_of_a_check_are_those_that_a_replay_holds_out(count: int, tmp_path: Path) -> None:
+    given = [(np.array([place]),) for place in range(count)]
+    examples = inputs.from_given(given, ())
+    saved.save(LoadedModel.fed("numbers", len, Provenance(text=""), examples), tmp_path)
+    dealt = inputs.deal(examples.probes, examples.calibration)
+    kept, calibrated = saved.held_out(tmp_path, saved.load(tmp_path, probes=True).probes)
+    assert kept == dealt.held_out
+    assert calibrated == (count == 24)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_inputs_of_any_number_format_and_layout_are_distinguished() -> None:
+    ones = torch.ones(2, 3)
+    for form in (
+        torch.Tensor.bfloat16,
+        torch.Tensor.to_sparse,
+        lambda one: torch.quantize_per_tensor(one, 0.1, 0, torch.qint8),
+        lambda one: one.clone().requires_grad_(),
+        lambda one: one[0, 0],
+    ):
+        one, other = form(ones), form(3 * ones)
+        dealt = inputs.deal([(one,), (other,), (form(5 * ones),)], [(form(ones),)])
+        assert not dealt.calibrating
+        assert dealt.choosing == [(other,)]

@@ -22,6 +22,7 @@ from ironlaw.plan import Plan, Schedule
 
 if TYPE_CHECKING:
     from ironlaw.fact import ArmPrepared, Failure
+    from ironlaw.measure.replaying.held_out import Checked
 
 RUNS = Path("ironlaw-runs")
 EXAMPLE_LIMIT_S = 120.0
@@ -102,6 +103,7 @@ def of_recording(name: str, path: str | None, *, trusted: bool = False) -> Plan:
         seed=plan.seed,
         threads=plan.threads,
         batch=plan.batch,
+        inputs=plan.inputs,
         images=plan.images,
         agreement=plan.agreement,
     )
@@ -144,6 +146,7 @@ def write(request: ExportRequest) -> list[str]:
             seed=plan.seed,
             threads=plan.threads,
             batch=plan.batch,
+            inputs=plan.inputs,
             images=plan.images,
         )
     )
@@ -173,23 +176,24 @@ def write(request: ExportRequest) -> list[str]:
         )
         for setting in exported.left_out(named):
             echo(f"left out, since infer.py runs without torch: its own code sets torch's {setting}", err=True)
-        checked = reference is not None and _held_out(request, reference, made[-1])
-        least = request.plan.agreement if checked else None
-        text = exported.script(named, export, arguments, least=least)
+        checked = None if reference is None else _held_out(request, reference, made[-1])
+        check = None if checked is None else exported.Check(least=request.plan.agreement, calibrated=checked.calibrated)
+        text = exported.script(named, export, arguments, check=check)
         (request.folder / "infer.py").write_text(text, encoding="utf-8")
     finally:
         stage.close()
     return [*names, exported.EXAMPLE, *([exported.CHECK] if checked else []), "infer.py"]
 
 
-def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failure) -> bool:
-    """Write held-out inputs with the float arm's answers; False, and the reason is printed, where that cannot be."""
+def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failure) -> Checked | None:
+    """Write held-out inputs with the float arm's answers; None, and the reason is printed, where that cannot be."""
     from ironlaw.engines.exported import CHECK
     from ironlaw.fact import Failure
+    from ironlaw.measure.replaying.held_out import Checked
 
     if isinstance(made, Failure):
         echo(f"infer.py has no check: {reference.name} cannot be prepared: {made.reason}", err=True)
-        return False
+        return None
     order = {
         "variant": str(reference.variant),
         "prepared": msgspec.to_builtins(made.prepared),
@@ -201,7 +205,8 @@ def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failur
     ran = _in_child("ironlaw.measure.replaying.held_out", json.dumps(order), limit_s=CHECK_LIMIT_S)
     if ran.returncode:
         echo(f"infer.py has no check: {_last_line(ran.stderr)}", err=True)
-    return not ran.returncode
+        return None
+    return msgspec.json.decode(ran.stdout, type=Checked)
 
 
 def _in_child(module: str, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[str]:

@@ -43,6 +43,14 @@ class Named:
     settings: Settings = field(default_factory=dict)  # torch's own that the model's code changed while it was made
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The agreement with float that was requested, and whether the inputs of check.npz calibrated int8."""
+
+    least: float
+    calibrated: bool
+
+
 def refuse_unportable(variant: Variant) -> None:
     """Refuse levels that a script cannot apply: those of experiments, and those set before a process starts.
 
@@ -97,8 +105,8 @@ def _kept(named: Named) -> Settings:
     return {name: value for name, value in named.settings.items() if not (asked and name == "threads")}
 
 
-def script(named: Named, export: Export, arguments: list[Any], *, least: float | None = None) -> str:
-    """The text of infer.py for what an engine exports; `arguments` as `write_example` gave them. With `least` it checks
+def script(named: Named, export: Export, arguments: list[Any], *, check: Check | None = None) -> str:
+    """The text of infer.py for what an engine exports; `arguments` as `write_example` gave them. With `check` it checks
     that the arm agrees with float as far as that on the inputs of check.npz.
     """
     import jinja2
@@ -124,7 +132,8 @@ def script(named: Named, export: Export, arguments: list[Any], *, least: float |
         threads=variant.threads(named.threads),
         file=export.files[0],
         arguments=repr(tuple(arguments)),
-        least=least,
+        check=check,
+        kept="inputs that calibrated int8" if check and check.calibrated else "held-out inputs",
         **levels,
         telemetry_off=declared.telemetry_off,
         **export.values,

@@ -115,6 +115,26 @@ class WeightGranularity(Factor):
     may_move = "the answers"
 
 
+class OverflowFix(Factor):
+    """Plain quantizes the weights of the first convolutions to half of the range of int8, as NNCF does by default, and
+    all does so for every layer: CPUs without VNNI add two products of int8 in 16 bits, which may overflow. off uses the
+    whole range, which halves the rounding of those weights.
+    """
+
+    name = "nncf.overflow-fix"
+    summary = "which weights NNCF quantizes to half of the range, for CPUs without VNNI"
+    plain = "first-layer"
+    levels = ("first-layer", "off", "all")
+    remedies: ClassVar = {
+        level: f"nncf.quantize with AdvancedQuantizationParameters(overflow_fix=OverflowFix.{called})"
+        for level, called in (("off", "DISABLE"), ("all", "ENABLE"))
+    }
+    shapes_model = True
+    of_int8 = True
+    acts_on = ActsOn.ENGINE
+    may_move = "the answers; not the kernels"
+
+
 class AccuracyControl(Factor):
     """A number is the least agreement with the float model that NNCF accepts: it leaves operators in float, those that
     lower agreement most first, until the inputs to choose by agree as far.
@@ -141,4 +161,12 @@ class AccuracyControl(Factor):
         return f"nncf.quantize_with_accuracy_control(..., max_drop={1 - float(level):.4g})"
 
 
-FACTORS = (AccuracyControl(), BiasCorrection(), WeightGranularity(), Preset(), Ranges(), SmoothQuant())
+FACTORS = (
+    AccuracyControl(),
+    BiasCorrection(),
+    WeightGranularity(),
+    OverflowFix(),
+    Preset(),
+    Ranges(),
+    SmoothQuant(),
+)

@@ -53,8 +53,7 @@ def open_factory(
             hint="give the factory a keyword for it, def build(batch=1), and return inputs of that batch",
         )
     if made.examples:
-        given, circumstances = made.examples, (GivenExamples(count=len(made.examples)),)
-        examples = inputs.Examples(turns=given, calibration=given, probes=given, circumstances=circumstances)
+        examples = inputs.from_given(made.examples, (GivenExamples(count=len(made.examples)),))
     else:
         examples = inputs.from_photos(images, _preprocessing(made.program), batch=batch, seed=seed)
     examples = inputs.fitting(made.program, examples)

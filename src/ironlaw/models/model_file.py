@@ -53,15 +53,14 @@ def open_file(
     how = _as_image(graph_inputs)
     if given is not None:
         turns = given_arrays.read(given, graph_inputs)
-        circumstances: tuple[Circumstance, ...] = (GivenExamples(count=len(turns)),)
-        examples = inputs.Examples(turns=turns, calibration=turns, probes=turns, circumstances=circumstances)
+        examples = inputs.from_given(turns, (GivenExamples(count=len(turns)),))
     elif how is not None:
         examples = inputs.from_photos(images, how, batch=graph_inputs[0].shape[0] or batch, seed=seed)
     else:
         rows = _rows(source)
         turns = [_random(graph_inputs, rows, batch, seed + number) for number in range(64)]
         calibration = [_random(graph_inputs, rows, batch, seed + 64 + number) for number in range(24)]
-        circumstances = (RandomNumbers(source=source),)
+        circumstances: tuple[Circumstance, ...] = (RandomNumbers(source=source),)
         examples = inputs.Examples(turns=turns, calibration=calibration, probes=turns, circumstances=circumstances)
     module = ModelFile(path=str(Path(source).resolve()), input_names=tuple(one.name for one in graph_inputs))
     return LoadedModel.fed(source, module, Provenance(text="as in the file"), examples)

@@ -43,6 +43,7 @@ def save(model: LoadedModel, folder: Path) -> None:
         "keywords": dict(model.keywords),
         "preprocessing": msgspec.to_builtins(model.preprocessing),
         "circumstances": [encode(fact).decode() for fact in model.circumstances],
+        **_dealt(model),
     }
     (folder / _ABOUT).write_text(json.dumps(about))
     for part in ("inputs", "probes"):
@@ -67,6 +68,26 @@ def load(folder: Path, *, probes: bool = False) -> LoadedModel:
         calibration=[],
         probes=load_inputs(folder / "probes.pickle") if probes else [],
     )
+
+
+def _dealt(model: LoadedModel) -> dict[str, Any]:
+    """The places of the probes that are held out, and whether they calibrated; of photographs further crops are."""
+    if model.preprocessing is not None or not model.probes:
+        return {}
+    from ironlaw.models.inputs import deal
+
+    dealt = deal(model.probes, model.calibration)
+    held = {id(one) for one in dealt.held_out}
+    return {
+        "held_out": [place for place, one in enumerate(model.probes) if id(one) in held],
+        "calibrated": bool(dealt.calibrating),
+    }
+
+
+def held_out(folder: Path, probes: list[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], bool]:
+    """The probes of a saved model that are held out, all where there are too few, and whether they calibrated."""
+    about = json.loads((folder / _ABOUT).read_text())
+    return [probes[place] for place in about["held_out"]] or probes, bool(about["calibrated"])
 
 
 def _circumstances(lines: list[str]) -> tuple[Circumstance, ...]:

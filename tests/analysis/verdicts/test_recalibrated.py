@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
+
+from ironlaw import leaving
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.verdicts.choose import WITHIN_S, with_choices
 from ironlaw.analysis.verdicts.search import adapted
@@ -77,6 +80,7 @@ def test_what_engines_declare_are_levels_that_they_read_in_that_precision() -> N
                     continue
                 assert factor in declared.reads(precision), (name, factor)
                 assert Arm.of(f"{precision}@{name}+{factor}={level}")
+        assert set(declared.longer) <= {one for levels in declared.recalibrations.values() for one in levels}
     assert {"onnxruntime", "openvino"} <= {name for name, one in ENGINES.items() if one.recalibrations}
 
 
@@ -98,6 +102,23 @@ def test_a_short_budget_tries_the_levels_that_help_most_often() -> None:
     assert added(short) == OTHERS[:2]
     known = replace(short.plan, arms=(*short.plan.arms, OTHERS[0]))
     assert added(replace(short, plans=(known,))) == OTHERS[1:2]
+
+
+def test_a_level_that_takes_several_times_as_long_is_left_out_where_it_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = ENGINES["onnxruntime"]
+    declared = replace(engine, longer={engine.recalibrations["int8"][1]: 3.0})
+    monkeypatch.setattr(leaving, "ENGINES", {**ENGINES, "onnxruntime": declared})
+    recording = searched({CURED: 2 * NOISE})
+    took = tuple(
+        replace(one, prepared=replace(one.prepared, phases_ns={"calibrate": 4 * 10**9})) for one in recording.prepared
+    )
+    # 15 % of 80 s are 12 s: three arms of 4 s, or the second one alone.
+    short = begun(replace(recording, prepared=took), schedule=replace(recording.plan.schedule, budget_s=80.0))
+    assert added(short) == (OTHERS[0], *OTHERS[2:4])
+    second = replace(short.plan, arms=(*short.plan.arms, OTHERS[1]))
+    assert added(replace(short, plans=(second,))) == ()
 
 
 def test_an_arm_that_agrees_by_its_ranges_is_recommended_by_its_answers_on_held_out_inputs() -> None:

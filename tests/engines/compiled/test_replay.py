@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 pytest.importorskip("torchao")
 
@@ -95,3 +96,43 @@ def test_the_layer_that_clips_held_out_inputs_is_first_in_clipping() -> None:
         shown[:, 0] *= 6  # what only the first layer reads, with weights of zero
     found = layers(replayer(has_outlier=False, ignores=0)[0], held_out=held_out)
     assert max(found, key=lambda one: one.read[0].clipped[Use.HELD_OUT]).name == "first"
+
+
+def dynamic(net: nn.Module, arguments: tuple[Any, ...]) -> Any:
+    with torch.no_grad():
+        graph = torch.export.export(net, arguments).module()
+        return quantizing.observed(graph, Variant.parse("int8-dynamic@compiled"), [arguments], Phases())
+
+
+class Rows(nn.Module):
+    """Two linear layers that read one tensor, and scores."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.one, self.other, self.scores = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.scores(torch.relu(self.one(x)) + self.other(x))
+        return scores
+
+
+def test_dynamic_int8_is_replayed_by_the_ranges_of_each_call() -> None:
+    net = Rows().eval()
+    shown, other = ((scale * torch.randn(2, 6, generator=torch.Generator().manual_seed(3)),) for scale in (1.0, 50.0))
+    made = ExportedReplayer(dynamic(net, shown))
+    assert [(site.name, site.reads) for site in made.sites] == [("one", ()), ("other", ()), ("scores", ())]
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
+
+    real = convert_pt2e(dynamic(net, shown))
+    for arguments in (shown, other):
+        begun = made.begin(arguments)
+        with torch.no_grad():
+            np.testing.assert_allclose(begun.in_float[0], net(*arguments).numpy(), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(begun.in_int8[0], real(*arguments).numpy(), rtol=1e-4, atol=1e-4)
+        assert not np.allclose(begun.in_float[0], begun.in_int8[0], rtol=1e-4, atol=1e-4)
+    for place in range(3):
+        flipped = made.flip(place)
+        assert not np.allclose(flipped.own_float, flipped.own_int8, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(flipped.left_float[0], made.mixed(frozenset({place}))(other)[0], atol=1e-6)
+    np.testing.assert_allclose(made.mixed(frozenset(range(3)))(other)[0], begun.in_float[0], atol=1e-5)

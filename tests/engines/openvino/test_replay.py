@@ -127,6 +127,9 @@ def test_a_mixture_without_the_planted_layer_answers_as_float_does(tmp_path: Pat
         ("nncf.ranges=minmax", True),
         ("nncf.preset=mixed", True),
         ("nncf.granularity=tensor", True),
+        ("nncf.overflow-fix=off", True),
+        ("nncf.overflow-fix=all", True),
+        ("nncf.overflow-fix=first-layer", False),
     ],
 )
 def test_a_level_of_nncf_changes_the_model_that_it_makes(level: str, changes: bool, tmp_path: Path) -> None:

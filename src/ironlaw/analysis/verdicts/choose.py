@@ -23,7 +23,14 @@ from ironlaw.arm import Arm
 from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
-from ironlaw.leaving import is_chosen_by_answers, is_recalibrated, leaves_some, leaving_factor, recalibrations
+from ironlaw.leaving import (
+    is_chosen_by_answers,
+    is_recalibrated,
+    leaves_some,
+    leaving_factor,
+    recalibrations,
+    times_longer,
+)
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.plan import Plan, Replays
 from ironlaw.recording import Recording
@@ -226,7 +233,7 @@ def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) ->
 
     None if its layers were, or if it is at one of them already.
 
-    As many as their preparing fits into a share of the budget, as long as the arm's own took.
+    Those whose preparing fits into a share of the budget, by what the arm's own took and what its engine declares.
     """
     made = recalibrations(arm)
     if is_recalibrated(arm) or arm.name in {one.arm for one in plan.replays}:
@@ -237,8 +244,14 @@ def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) ->
         return fresh
     took_s = (math.fsum(one.prepared.phases_ns.values()) / 1e9 for one in recording.prepared if one.arm == arm.name)
     each_s = max(next(took_s, 0.0), _LEAST_PREPARING_S)
-    most = int(_RECALIBRATING_SHARE * plan.schedule.budget_s / engines / each_s)
-    return fresh[: max(0, most - (len(made) - len(fresh)))]
+    left_s = _RECALIBRATING_SHARE * plan.schedule.budget_s / engines
+    left_s -= each_s * math.fsum(times_longer(one) for one in made if one.name in known)
+    fitting = []
+    for one in fresh:
+        if (longer_s := each_s * times_longer(one)) <= left_s:
+            fitting.append(one)
+            left_s -= longer_s
+    return fitting
 
 
 def _is_recalibrating(recording: Recording, plan: Plan, arm: Arm) -> bool:

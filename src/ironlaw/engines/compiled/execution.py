@@ -355,15 +355,15 @@ def export(variant: Variant, prepared: Path) -> Export:
 
 
 def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
-    """The convolutions and linear layers of a static int8 arm, in the graph that torch exports.
+    """The convolutions and linear layers of an arm that multiplies in int8, in the graph that torch exports.
 
     Raises:
         ArmFailed: the arm is none, or its model cannot be exported.
     """
     import torch
 
-    if variant.level(PRECISION) != "int8":
-        raise ArmFailed("only static int8 can be replayed", hint="int8@compiled")
+    if variant.level(PRECISION) not in quantizing.PRECISIONS:
+        raise ArmFailed("only arms that multiply in int8 can be replayed", hint="int8@compiled, int8-dynamic@compiled")
     torch_use.require_module(model.module, model.name)
     with quiet(), explained("replay"), torch.no_grad():
         exported = _exported(model.form.eval(), shapes.example(model), model)

@@ -1,8 +1,8 @@
-"""Replays layers of static int8 for Inductor: the exported graph, run from a layer on with its int8 form simulated.
+"""Replays layers for Inductor: the exported graph, run from a layer on with its int8 form simulated.
 
 torchao puts observers where quantize and dequantize operators would come, as for the arm itself; after calibration
-their scales stand in for them. Between layers values are float: a layer reads int8, and what follows it reads float
-unless it is another such layer.
+their scales stand in for them, or where int8 is dynamic those that each call finds. Between layers values are float: a
+layer reads int8, and what follows it reads float unless it is another such layer.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ExportedReplayer(TorchReplayer):
             operator=type(self.modules[path]).__name__,
             nodes=(path,),
             repeat=repeat,
-            reads=tuple(self.steps[one] for one in layer.reads),
+            reads=self.ranges(layer.reads),
         )
 
     def begins(self, layer: TracedLayer) -> Any:

@@ -14,6 +14,7 @@ from ironlaw.engines.border.failures import explained
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.torch_modules import int8 as eager_int8
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
+from ironlaw.engines.torch_modules.dynamic_replay import DynamicReplayer
 from ironlaw.engines.torch_modules.generation import in_phase
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.replay import TorchReplayer
@@ -248,15 +249,20 @@ def _read(path: Path, about: dict[str, Any]) -> Any:
 
 
 def replayer(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Replayer:
-    """The modules with weights of a static int8 arm, as torch.fx traces them.
+    """The modules with weights of a static int8 arm, as torch.fx traces them, or the int8 modules of a dynamic one.
 
     Raises:
         ArmFailed: the arm is none, or its module cannot be traced.
     """
     import torch
 
-    if variant.level(PRECISION) != "int8" or not isinstance(model.module, torch.nn.Module):
-        raise ArmFailed("only modules in static int8 can be replayed", hint="--changed int8")
+    if variant.level(PRECISION) not in ("int8", "int8-dynamic") or not isinstance(model.module, torch.nn.Module):
+        raise ArmFailed("only modules in static or dynamic int8 can be replayed", hint="--changed int8")
+    if variant.level(PRECISION) == "int8-dynamic":
+        source = model.form.eval()
+        in_float = eager_int8.fuse(source, Phases()).module if variant.level("fusion") == "fused" else source
+        made = eager_int8.quantize_dynamic(in_float, _backend(variant), Phases())
+        return DynamicReplayer(in_float, made.module)
     torch.backends.quantized.engine = _backend(variant)
     traced = eager_int8.observed(
         model.form.eval(),

@@ -13,6 +13,7 @@ from ironlaw.variant import Variant
 Arrays = list[Any]
 # By level of nncf.ranges the name in RangeEstimatorParametersSet.
 _RANGES = {"minmax": "MINMAX", "quantile": "MEAN_QUANTILE", "histogram": "HISTOGRAM"}
+_OVERFLOW = {"first-layer": "FIRST_LAYER", "off": "DISABLE", "all": "ENABLE"}
 _CONTROL, _SMOOTHING = "nncf.accuracy-control", "nncf.smooth-quant"
 _COLUMNS = 64  # of an output's last axis, up to which each is compared by itself
 
@@ -81,7 +82,8 @@ def _advanced(variant: Variant) -> Any:
     from nncf.quantization import advanced_parameters, range_estimator
 
     parameters = nncf.AdvancedQuantizationParameters(
-        disable_bias_correction=variant.level("nncf.bias-correction") == "off"
+        disable_bias_correction=variant.level("nncf.bias-correction") == "off",
+        overflow_fix=getattr(advanced_parameters.OverflowFix, _OVERFLOW[variant.level("nncf.overflow-fix")]),
     )
     if (level := variant.level("nncf.ranges")) != "own":
         sets = range_estimator.RangeEstimatorParametersSet

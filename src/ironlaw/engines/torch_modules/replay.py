@@ -28,6 +28,19 @@ class TracedLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RangeInCall:
+    """The rounding of a tensor whose range is found in each call, as dynamic quantization does."""
+
+    least: int
+    most: int
+    smallest_scale: float
+    dtype: Any
+
+
+Step = Rounding | RangeInCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundedMix:
     """Which layers are int8 in a run, and the observers whose tensors are rounded."""
 
@@ -62,11 +75,20 @@ class TorchReplayer:
         self._in_int8: dict[Any, Any] = {}
         self._arguments: tuple[Any, ...] = ()
 
-    def _step_of(self, node: Any) -> Rounding | None:
-        """The scale and zero point of an observer; None for any other node, and for one that saw nothing."""
+    def _step_of(self, node: Any) -> Step | None:
+        """The scale and zero point of an observer, if there is one; None for any other node, and where it saw
+        nothing.
+        """
         if node.op != "call_module" or not hasattr(self.modules[str(node.target)], "calculate_qparams"):
             return None
         observer = self.modules[str(node.target)]
+        if getattr(observer, "is_dynamic", False):
+            return RangeInCall(
+                least=int(observer.quant_min),
+                most=int(observer.quant_max),
+                smallest_scale=float(observer.eps),
+                dtype=observer.dtype,
+            )
         scale, zero = observer.calculate_qparams()
         if scale.numel() != 1:
             return None
@@ -105,9 +127,13 @@ class TorchReplayer:
             path=path,
             operator=type(self.modules[path]).__name__,
             nodes=(path,),
-            reads=tuple(self.steps[one] for one in layer.reads),
-            gives=None if layer.gives is None else self.steps[layer.gives],
+            reads=self.ranges(layer.reads),
+            gives=next(iter(self.ranges((layer.gives,))), None),
         )
+
+    def ranges(self, nodes: Collection[Any]) -> tuple[Rounding, ...]:
+        """The roundings of observers that have a range of their own."""
+        return tuple(step for one in nodes if isinstance(step := self.steps.get(one), Rounding))
 
     def open(self, places: Sequence[int]) -> None:
         """Do nothing: one traced module serves all sites."""
@@ -188,7 +214,7 @@ class TorchReplayer:
         module: Any = running.fetch_attr(layer.node.target)
         return torch.func.functional_call(module, {"weight": layer.weights}, arguments, named)
 
-    def step_of(self, node: Any) -> Rounding | None:
+    def step_of(self, node: Any) -> Step | None:
         """The rounding of an observer's tensor."""
         return self.steps.get(node)
 
@@ -227,12 +253,16 @@ def _interpreter(of: TorchReplayer, mix: RoundedMix, keep: dict[Any, Any] | None
     return Running(of._module, garbage_collect_values=keep is None)
 
 
-def rounded(value: Any, step: Rounding | None) -> Any:
+def rounded(value: Any, step: Step | None) -> Any:
     """A tensor rounded to int8 and back."""
     import torch
 
     if step is None:
         return value
+    if isinstance(step, RangeInCall):
+        find = torch.ops.quantized_decomposed.choose_qparams.tensor
+        scale, zero = find(value, step.least, step.most, step.smallest_scale, step.dtype)
+        return torch.fake_quantize_per_tensor_affine(value, scale.float(), zero.int(), step.least, step.most)
     return torch.fake_quantize_per_tensor_affine(value, step.scale, step.zero, step.least, step.most)
 
 

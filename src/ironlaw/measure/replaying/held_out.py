@@ -1,7 +1,7 @@
 """Inputs held out from calibration and choice, beside what a float arm answers on them, as a file for a script.
 
 Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `HeldOutOrder` in JSON, it writes the
-file and prints how many inputs are in it: loading the float arm may need torch, which the command line does not load.
+file and prints a `Checked`: loading the float arm may need torch, which the command line does not load.
 """
 
 from __future__ import annotations
@@ -34,15 +34,25 @@ class HeldOutOrder(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
-def write_held_out(order: HeldOutOrder) -> int:
-    """Write the inputs, an array for each argument, and the float arm's outputs; the number of inputs."""
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """How many inputs were written, and whether they calibrated as well, because the model came with no others."""
+
+    count: int
+    calibrated: bool
+
+
+def write_held_out(order: HeldOutOrder) -> Checked:
+    """Write the inputs, an array for each argument, and the float arm's outputs."""
     import numpy
 
     variant = Variant.parse(order.variant)
-    model = saved.load(Path(order.prepared.path).parent, probes=True)
-    inputs = model.probes
+    folder = Path(order.prepared.path).parent
+    model = saved.load(folder, probes=True)
     if model.preprocessing is not None:
         inputs, _ = further_crops(model, order.images, seed=order.seed + SEED)
+        calibrated = False
+    else:
+        inputs, calibrated = saved.held_out(folder, model.probes)
     first = [as_array(one).shape for one in inputs[0] if is_array(one)]
     equal = [one for one in inputs if [as_array(each).shape for each in one if is_array(each)] == first]
     size = sum(as_array(one).nbytes for one in inputs[0] if is_array(one))
@@ -56,8 +66,8 @@ def write_held_out(order: HeldOutOrder) -> int:
     for place in range(len(answers[0])):
         arrays[f"output{place}"] = numpy.stack([one[place] for one in answers])
     numpy.savez_compressed(order.file, **arrays)
-    return len(taken)
+    return Checked(count=len(taken), calibrated=calibrated)
 
 
 if __name__ == "__main__":
-    print(write_held_out(msgspec.json.decode(sys.argv[1], type=HeldOutOrder)))
+    print(msgspec.json.encode(write_held_out(msgspec.json.decode(sys.argv[1], type=HeldOutOrder))).decode())
