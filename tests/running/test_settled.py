@@ -90,3 +90,14 @@ def test_an_experiment_that_cannot_be_confirmed_leaves_however_wide_its_interval
 def test_one_that_costs_both_the_same_time_is_not_awaited_since_it_changes_their_ratio() -> None:
     other = replace(SOUND, user_instructions=300e6)
     assert state_of_cache_fit(stall_cycles=25e6, other=other, noise=0.1, is_shared=True) is CauseState.HOPELESS
+
+
+@pytest.mark.parametrize("fails_in", [3, 5])
+def test_an_experiment_whose_arm_failed_leaves(fails_in: int) -> None:
+    schedule = Schedule(budget_s=200.0, replicates=200, until_settled=True)
+    plan = Plan(model="scripted", arms=with_control((own("a"), own("b"))), schedule=schedule)
+    failing = {"a": FAULTY, "b": SOUND, "a+malloc=retain": replace(FAULTY, fails_in=fails_in)}
+    recording = assemble(run_script(plan, Script(arms=failing, turn_noise=NOISE), advise_wanted(Wanted())))
+    assert "a+malloc=retain" in {failure.arm for failure in recording.failures}
+    assert {standing.state for standing in recording.plan.standings} == {CauseState.STUCK}
+    assert has_ended_by(recording.ended, Ending.SETTLED)

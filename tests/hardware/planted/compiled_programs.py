@@ -43,10 +43,16 @@ def few_rows() -> Made:
 
 
 class Squashed(nn.Module):
-    """Exponentials, which have no instruction: their polynomials are as fast as vectors are wide."""
+    """Polynomials by rows: as fast as vectors are wide.
+
+    Without calls of a library: on Zen 5 returning from Sleef's exponentials takes nine times as long in most processes.
+    """
 
     def forward(self, x: Any) -> Any:
-        return torch.sigmoid(torch.tanh(torch.sigmoid(x))).sum(1)
+        for _ in range(8):
+            square = x * x
+            x = x * (square * (square * 0.002 - 0.05) + 0.9)
+        return x.sum(1)
 
 
 def squashed() -> Made:

@@ -130,12 +130,25 @@ class _Spending:
             items = found.get(slug, [])
             known = before.get(slug, CauseStanding(cause=slug, state=CauseState.WAITING))
             known = replace(known, hypotheses=max(1, len(items) or _sides(waiting, slug)))
-            if is_look and items and known.state is CauseState.OPEN:
+            if known.state is CauseState.OPEN and self._reads_no_more(on, plan, slug, items):
+                known = replace(known, state=CauseState.STUCK)
+            elif is_look and items and known.state is CauseState.OPEN:
                 known = self._looked_at(on, known, items, raw, hypotheses)
             elif any(entry.switches[-1].cause == slug for entry in waiting) and known.state is not CauseState.OPEN:
                 known = replace(known, state=CauseState.WAITING)  # new evidence calls for another experiment on it
             standings[slug] = known
         return standings
+
+    def _reads_no_more(
+        self, on: Bench, plan: Plan, slug: str, items: Sequence[tuple[tuple[str, str], Contribution]]
+    ) -> bool:
+        """Whether arms that its experiments need failed, or ran often enough with nothing to compare them with."""
+        failed = {failure.arm for failure in self.recording.failures}
+        if items:
+            return all(failed & {*item.arms} for _, item in items)
+        own = [entry for entry in plan.experiments if entry.switches[-1].cause == slug and not entry.excluded]
+        ran = [len(on.ln_wall.get(entry.applied, ())) for entry in own if entry.applied not in failed]
+        return min(ran, default=FEWEST_TO_SETTLE) >= FEWEST_TO_SETTLE
 
     def _looked_at(
         self,
