@@ -68,7 +68,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("NEGLIGIBLE_SHARE = 0.05", "NEGLIGIBLE_SHARE = 0.1"),
         ("outcome is Outcome.UNDECIDED and self._explains_little(item)", "self._explains_little(item)"),
         ("if self._is_within(signed_parts(item), self.on.smallest):", "if False:"),
-        ("in_time is not None and self._is_within(_signed_in_time(item), self.on.smallest)", "False"),
+        ("in_time is not None and self._is_within(signed_in_time(item), self.on.smallest)", "False"),
         ("if effect.high < 0:", "if False:"),
         ("if effect.low <= 0:", "if False:"),
         ("if in_time is not None and in_time.low <= 0:", "if False:"),

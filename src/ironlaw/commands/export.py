@@ -22,7 +22,7 @@ from ironlaw.plan import Plan, Schedule
 
 if TYPE_CHECKING:
     from ironlaw.fact import ArmPrepared, Failure
-    from ironlaw.measure.replaying.held_out import Checked
+    from ironlaw.measure.replaying.held_out import HeldOut
 
 RUNS = Path("ironlaw-runs")
 EXAMPLE_LIMIT_S = 120.0
@@ -185,11 +185,11 @@ def write(request: ExportRequest) -> list[str]:
     return [*names, exported.EXAMPLE, *([exported.CHECK] if checked else []), "infer.py"]
 
 
-def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failure) -> Checked | None:
+def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failure) -> HeldOut | None:
     """Write held-out inputs with the float arm's answers; None, and the reason is printed, where that cannot be."""
     from ironlaw.engines.exported import CHECK
     from ironlaw.fact import Failure
-    from ironlaw.measure.replaying.held_out import Checked
+    from ironlaw.measure.replaying.held_out import HeldOut
 
     if isinstance(made, Failure):
         echo(f"infer.py has no check: {reference.name} cannot be prepared: {made.reason}", err=True)
@@ -206,7 +206,7 @@ def _held_out(request: ExportRequest, reference: Arm, made: ArmPrepared | Failur
     if ran.returncode:
         echo(f"infer.py has no check: {_last_line(ran.stderr)}", err=True)
         return None
-    return msgspec.json.decode(ran.stdout, type=Checked)
+    return msgspec.json.decode(ran.stdout, type=HeldOut)
 
 
 def _in_child(module: str, *arguments: str, limit_s: float) -> subprocess.CompletedProcess[str]:

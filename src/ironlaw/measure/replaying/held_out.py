@@ -1,7 +1,7 @@
 """Inputs held out from calibration and choice, beside what a float arm answers on them, as a file for a script.
 
 Run as `python -m ironlaw.measure.replaying.held_out ORDER`, with the fields of `HeldOutOrder` in JSON, it writes the
-file and prints a `Checked`: loading the float arm may need torch, which the command line does not load.
+file and prints a `HeldOut`: loading the float arm may need torch, which the command line does not load.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class HeldOutOrder(msgspec.Struct, frozen=True, kw_only=True):
     file: str
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     """How many inputs were written, and whether they calibrated as well, because the model came with no others."""
 
     count: int
     calibrated: bool
 
 
-def write_held_out(order: HeldOutOrder) -> Checked:
+def write_held_out(order: HeldOutOrder) -> HeldOut:
     """Write the inputs, an array for each argument, and the float arm's outputs."""
     import numpy
 
@@ -66,7 +66,7 @@ def write_held_out(order: HeldOutOrder) -> Checked:
     for place in range(len(answers[0])):
         arrays[f"output{place}"] = numpy.stack([one[place] for one in answers])
     numpy.savez_compressed(order.file, **arrays)
-    return Checked(count=len(taken), calibrated=calibrated)
+    return HeldOut(count=len(taken), calibrated=calibrated)
 
 
 if __name__ == "__main__":
