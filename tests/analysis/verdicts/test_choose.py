@@ -139,6 +139,12 @@ def test_of_sets_that_give_up_as_much_the_smaller_and_of_those_that_agree_as_muc
     assert chosen(found(LOUD, dear, mixtures=unfit), 0.99)[0] == ("loud",)
 
 
+def test_time_given_up_counts_before_the_number_of_layers() -> None:
+    calm, dear = layer("calm", lost=0.01, gained_ns=0.0), layer("dear", lost=0.01, gained_ns=2000.0)
+    sets = (mixture((), 0.9), mixture(("dear",), 1.0), mixture(("loud", "calm"), 1.0))
+    assert chosen(found(LOUD, calm, dear, mixtures=sets), 0.99)[0] == ("loud", "calm")
+
+
 def test_nothing_is_chosen_where_int8_agrees_by_itself() -> None:
     assert chosen(found(LOUD, mixtures=(mixture((), 1.0), mixture(("loud",), 1.0))), 0.99) == ()
 

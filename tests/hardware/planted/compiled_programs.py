@@ -43,15 +43,14 @@ def few_rows() -> Made:
 
 
 class Squashed(nn.Module):
-    """Polynomials by rows: as fast as vectors are wide.
+    """Arithmetic by rows: as fast as vectors are wide.
 
     Without calls of a library: on Zen 5 returning from Sleef's exponentials takes nine times as long in most processes.
     """
 
     def forward(self, x: Any) -> Any:
-        for _ in range(8):
-            square = x * x
-            x = x * (square * (square * 0.002 - 0.05) + 0.9)
+        for _ in range(32):
+            x = (x * 0.9 + 0.1).abs()
         return x.sum(1)
 
 

@@ -200,20 +200,33 @@ def float_convolutions() -> Made:
 # a grouped convolution that the fast kernels do not take
 
 
-def _grouped(groups: int) -> nn.Module:
+def _grouped() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(*(nn.Conv2d(32, 32, 5, padding=2, groups=groups, bias=False) for _ in range(2)))
+    return nn.Sequential(*(nn.Conv2d(32, 32, 5, padding=2, groups=4, bias=False) for _ in range(2)))
+
+
+def _dense() -> nn.Module:
+    """The same function: zeros stand where no group has a weight."""
+    layers = []
+    for grouped in _grouped():
+        assert isinstance(grouped, nn.Conv2d)
+        dense = nn.Conv2d(32, 32, 5, padding=2, bias=False)
+        blocks = grouped.weight.detach().chunk(4)
+        rows = [nn.functional.pad(one, (0, 0, 0, 0, 8 * place, 24 - 8 * place)) for place, one in enumerate(blocks)]
+        dense.weight = nn.Parameter(torch.cat(rows))
+        layers.append(dense)
+    return nn.Sequential(*layers)
 
 
 def int8_grouped() -> Made:
     """FBGEMM has no kernel for groups of this kernel size, and falls back to one that is slower than a dense one."""
     inputs = drawn(1, 32, 56, 56)
-    return _static(_grouped(4), inputs, "fbgemm"), inputs
+    return _static(_grouped(), inputs, "fbgemm"), inputs
 
 
 def int8_dense() -> Made:
     inputs = drawn(1, 32, 56, 56)
-    return _static(_grouped(1), inputs, "fbgemm"), inputs
+    return _static(_dense(), inputs, "fbgemm"), inputs
 
 
 # dynamic quantization: wide inputs and few outputs, so that looking for the range is a good part of each layer
