@@ -208,7 +208,7 @@ def _grouped() -> nn.Module:
 def _dense() -> nn.Module:
     """The same function: zeros stand where no group has a weight."""
     layers = []
-    for grouped in _grouped():
+    for grouped in _grouped().children():
         assert isinstance(grouped, nn.Conv2d)
         dense = nn.Conv2d(32, 32, 5, padding=2, bias=False)
         blocks = grouped.weight.detach().chunk(4)
