@@ -69,7 +69,7 @@ def test_a_confirmed_cause_without_a_share_is_named_and_its_part_is_said_to_be_u
     assert "Weight traffic (a factor of 2" in said
     assert "is confirmed too, but not measured together with the others: its part is within what is" in said
     assert said in paragraph(comparison, explanations.with_pmu())
-    assert cause_steps(comparison)[-1].label == "unexplained, or of causes without a share"
+    assert cause_steps(comparison)[-1].label == "unexplained, or without a share"
     assert cause_steps(given)[-1].label == "unexplained"
     two = replace(comparison, causes=(*comparison.causes, replace(apart, cause="denormals")))
     assert "are confirmed too" in shares_sentence(two)

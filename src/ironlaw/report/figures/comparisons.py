@@ -234,7 +234,7 @@ def cause_steps(comparison: Comparison) -> list[BarStep]:
     if steps and abs(1 - reached) > _NEGLIGIBLE:
         said = with_unit(number(1 - reached, PERCENT, digits=2), PERCENT)
         apart = any(verdict.share == NOT_TOGETHER for verdict in comparison.causes)
-        label = "unexplained, or of causes without a share" if apart else "unexplained"
+        label = "unexplained, or without a share" if apart else "unexplained"
         steps.append(BarStep(label=label, start=reached, end=1.0, ink=Ink.UNKNOWN, said=said))
     return steps
 
