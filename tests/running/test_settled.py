@@ -9,6 +9,7 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.scheduling.settled import is_settled
 from ironlaw.analysis.verdicts.planner import Wanted
+from ironlaw.errors import BadInput
 from ironlaw.experiment import CauseState
 from ironlaw.explanation import Difference, Outcome
 from ironlaw.fact import Ending, has_ended_by
@@ -17,6 +18,7 @@ from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import Recording, assemble
 from ironlaw.report.doubts import stopped_sentence
 from ironlaw.running.advice import advise_wanted
+from ironlaw.running.settings import Settings
 from tests.scripted import SOUND, burdened, own, run_script
 
 FAULTY = burdened(Burden(factor="malloc", level="retain", kernel_instructions=25e6, page_faults=3000.0))
@@ -101,3 +103,20 @@ def test_an_experiment_whose_arm_failed_leaves(fails_in: int) -> None:
     assert "a+malloc=retain" in {failure.arm for failure in recording.failures}
     assert {standing.state for standing in recording.plan.standings} == {CauseState.STUCK}
     assert has_ended_by(recording.ended, Ending.SETTLED)
+
+
+def test_a_run_with_nothing_left_to_compare_is_not_settled() -> None:
+    plan = Plan(
+        model="scripted",
+        arms=with_control((own("a"), own("b"))),
+        schedule=Schedule(budget_s=60.0, replicates=200, until_settled=True),
+    )
+    failing = {"a": SOUND, "b": replace(SOUND, fails_in=1)}
+    recording = assemble(run_script(plan, Script(arms=failing, turn_noise=NOISE), advise_wanted(Wanted())))
+    assert has_ended_by(recording.ended, Ending.BUDGET)
+    assert not is_settled(recording.plan, recording)
+
+
+def test_a_search_is_not_ended_by_what_is_settled() -> None:
+    with pytest.raises(BadInput, match="as long as its budget lasts"):
+        Settings(model="mobilenet_v2", search=True, until_settled=True)

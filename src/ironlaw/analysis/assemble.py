@@ -242,9 +242,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         concerns=tuple(concerns),
         front=front(on, ground.by_name),
         mixed=mixed(recording, on, agreeing, trusted=not moved_by),
-        recommendation=recommend(
-            on, rows, moved_by=reach(ground.check), trained=trained, invalid=invalid, strays=strays | astray
-        ),
+        recommendation=recommend(on, rows, moved_by=moved_by, trained=trained, invalid=invalid, strays=strays | astray),
         associations=associations(turns),
         control_check=ground.check,
         was_cut=recording.was_cut or has_ended_by(recording.ended, Ending.INTERRUPTED),

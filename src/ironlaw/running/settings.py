@@ -141,6 +141,8 @@ class Settings:
             raise BadInput("the protocol has arms of its own", hint="name no arms, or leave the protocol out")
         if self.search and self.protocol is not None:
             raise BadInput("a protocol's arms are fixed, and a search adds arms", hint="leave one of the two out")
+        if self.search and self.until_settled:
+            raise BadInput("a search chooses as long as its budget lasts", hint="leave it or --until-settled out")
         if self.search and (own := next((arm for arm in self.arms if arm.factory is not None), None)):
             raise BadInput(
                 f"a search chooses levels of the model that it is given, and {own.name} is a program of its own",

@@ -28,11 +28,8 @@ def is_settled(plan: Plan, recording: Recording) -> bool:
         return False  # what measures settled causes together has not run often enough yet
     turns = times_of(recording)
     failed = {failure.arm for failure in recording.failures}
-    return all(
-        _is_decided(turns, control.name, arm.name)
-        for control, arm in plan.pairs()
-        if not {control.name, arm.name} & failed and not arm.serves
-    )
+    pairs = [(control.name, arm.name) for control, arm in plan.pairs() if not {control.name, arm.name} & failed]
+    return bool(pairs) and all(_is_decided(turns, *pair) for pair in pairs)
 
 
 def _is_decided(turns: dict[str, ArmTurns], control: str, changed: str) -> bool:
