@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from ironlaw.measure.processes import FOR_EVERY_ARM
+from ironlaw.measure.needs import FOR_EVERY_ARM
 
 REPEATS = 11
 PYTHON = sys.executable

@@ -57,9 +57,9 @@ class Disturbed(ScriptedStage):
             self._in_turn()
         return super().turn(arm, order)
 
-    def stop(self) -> list[Fact]:
+    def stop(self, *, at_once: bool = False) -> list[Fact]:
         self._in_stop()
-        return super().stop()
+        return super().stop(at_once=at_once)
 
     def close(self) -> None:
         self._in_close()

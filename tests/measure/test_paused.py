@@ -17,6 +17,7 @@ import pytest
 from ironlaw import child
 from ironlaw.measure import interpreters
 from ironlaw.measure.interpreters import Interpreters, Request
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.supervised import Interpreter
 from ironlaw.missing import is_known
 
@@ -70,7 +71,7 @@ def test_it_is_stopped_goes_on_and_does_not_count_the_time_between(
     assert every.is_importing()
     every.resume(os.sched_getaffinity(0))
     pipe.write_text("go on")
-    imported_ns = one.imported(limit_s=60.0)
+    imported_ns = one.imported(Limit(s=60.0))
     assert is_known(imported_ns)
     assert 0 < one.paused_ns(imported_ns) < imported_ns
     assert one.paused_ns(0) == 0
@@ -85,7 +86,7 @@ def test_one_that_is_stopped_goes_on_when_it_is_taken(importing: tuple[Interpret
     (launched,) = every.take([Request(environment=(), imports=("slow",), setups=())])
     assert launched.interpreter is one
     pipe.write_text("go on")
-    assert is_known(one.imported(limit_s=60.0))
+    assert is_known(one.imported(Limit(s=60.0)))
     one.discard()
 
 

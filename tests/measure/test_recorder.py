@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -86,6 +86,50 @@ def test_ctrl_c_keeps_what_was_recorded_and_says_so() -> None:
     assert isinstance(recording.ended, Ended)
     assert recording.ended.why is Ending.INTERRUPTED
     assert len(recording.readings) == 6 * 3 + 2 * 3
+
+
+class _Stopping(ScriptedStage):
+    """Notes how a run begins and how its replicates end."""
+
+    def __init__(self, turn: Callable[[ScriptedStage, Arm, Turn], Fact] = ScriptedStage.turn) -> None:
+        super().__init__(SCRIPT)
+        self.begun: list[float | None] = []
+        self.stopped_at_once: list[bool] = []
+        self._in_turn = turn
+
+    def begin(self, budget_s: float | None) -> None:
+        self.begun.append(budget_s)
+
+    def turn(self, arm: Arm, order: Turn) -> Fact:
+        return self._in_turn(self, arm, order)
+
+    def stop(self, *, at_once: bool = False) -> list[Fact]:
+        self.stopped_at_once.append(at_once)
+        return super().stop(at_once=at_once)
+
+
+def _interrupt(_: ScriptedStage, arm: Arm, order: Turn) -> Fact:
+    raise KeyboardInterrupt
+
+
+def _break(_: ScriptedStage, arm: Arm, order: Turn) -> Fact:
+    raise OSError("no room")
+
+
+def test_only_a_run_that_is_cut_short_stops_its_arms_at_once() -> None:
+    complete, interrupted, broken = _Stopping(), _Stopping(_interrupt), _Stopping(_break)
+    run(plan("fp32", "int8"), complete)
+    run(plan("fp32", "int8"), interrupted)
+    with pytest.raises(OSError, match="no room"):
+        run(plan("fp32", "int8"), broken)
+    assert set(complete.stopped_at_once) == {False}
+    assert interrupted.stopped_at_once == broken.stopped_at_once == [True]
+
+
+def test_the_stage_is_given_the_budget_of_the_run() -> None:
+    stage = _Stopping()
+    run(plan("fp32", schedule=Schedule(replicates=1, budget_s=60.0)), stage)
+    assert stage.begun == [60.0]
 
 
 def test_the_budget_ends_a_run_that_its_schedule_would_not() -> None:

@@ -8,8 +8,10 @@ from typing import ClassVar
 import pytest
 
 from ironlaw.arm import Arm
+from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import CounterCheck, Fact, Failure, FreeMemory, Meter
 from ironlaw.measure import interpreters, processes
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import Launch, Line
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.twins import Twins
@@ -34,7 +36,7 @@ class _Silent:
     def begin(self, imports: object) -> None:
         self.seen.append(f"begin {self.name}")
 
-    def imported(self, *, limit_s: float) -> int:
+    def imported(self, limit: Limit) -> int:
         self.seen.append(f"imported {self.name}")
         return 0
 
@@ -53,9 +55,12 @@ class _Silent:
     def keep_to(self, cpus: Iterable[int]) -> None:
         self.seen.append(f"keep {self.name} to {sorted(cpus)}")
 
-    def fork(self, launch: Launch, ends: object, *, limit_s: float) -> str:
+    def fork(self, launch: Launch, ends: object, limit: Limit) -> str:
         self.seen.append(f"{self.name} forks {', '.join(setup.arm.name for setup in launch.setups)}")
         return ""
+
+    def terminate(self) -> None:
+        self.seen.append(f"terminate {self.name}")
 
     def dismiss(self, *, limit_s: float) -> list[Fact]:
         self.line.close()
@@ -98,6 +103,26 @@ def test_the_interpreters_of_a_replicate_start_side_by_side(silent: list[str], m
     _start(stage, 0, *names)
     begun = ["begin 0", "begin 1", "imported 0", "0 forks fp32", "imported 1", "1 forks fp32+pages=huge"]
     assert silent[: len(begun)] == begun
+    stage.close()
+
+
+def test_interpreters_that_stop_at_once_end_side_by_side_and_what_they_left_is_not_said(
+    silent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dismiss(self: _Silent, *, limit_s: float) -> list[LeftRunning]:
+        silent.append(f"dismiss {self.name}")
+        self.line.close()
+        return [LeftRunning(arm="", beside=(), commands=("a compiler's worker",))]
+
+    monkeypatch.setattr(_Silent, "dismiss", dismiss)
+    names = ("fp32", "fp32+pages=huge")
+    stage = _stage_of(*names, cpus=2, monkeypatch=monkeypatch)
+    _start(stage, 0, *names)
+    assert stage.stop(at_once=True) == []
+    assert silent[-4:] == ["terminate 0", "terminate 1", "dismiss 0", "dismiss 1"]
+    _start(stage, 1, *names)
+    assert len(stage.stop()) == 2
+    assert "terminate 2" not in silent
     stage.close()
 
 
@@ -148,6 +173,7 @@ def test_where_arms_run_on_every_cpu_what_imports_ahead_is_stopped_before_they_w
 def test_without_an_idle_cpu_nothing_starts_ahead(silent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     stage = _stage_of("fp32", cpus=1, monkeypatch=monkeypatch)
     _start(stage, 0, "fp32")
+    stage.stop()
     stage.close()
     assert silent == ["begin 0", "imported 0", "0 forks fp32"]
 
@@ -162,7 +188,7 @@ def test_an_interpreter_that_was_lost_while_it_waited_is_replaced(
     monkeypatch.setattr(
         _Silent,
         "imported",
-        lambda self, *, limit_s: Missing("killed") if self.name == "1" else imported(self, limit_s=limit_s),
+        lambda self, limit: Missing("killed") if self.name == "1" else imported(self, limit),
     )
     _start(stage, 1, "fp32")
     stage.close()
@@ -190,7 +216,7 @@ class _Orders:
         monkeypatch.setattr(Twins, "send", lambda _, arm, order: self.given.append(f"{arm} loads on {order.cpus}"))
         monkeypatch.setattr(Twins, "ask", self._ask)
 
-    def _ask(self, arm: str, order: object, limit_s: float) -> list[Fact]:
+    def _ask(self, arm: str, order: object, limit: Limit) -> list[Fact]:
         self.given.append(f"{arm} warms up")
         return [Failure(arm=arm, replicate=0, stage="start", reason="")]
 

@@ -101,7 +101,7 @@ class _Supervisor:
         self._line = line
         self._names = names
         self._is_over = False
-        signal.signal(signal.SIGTERM, self._end_all)  # its own recorder's end, by die_with_parent
+        signal.signal(signal.SIGTERM, self._end_all)  # its recorder's end, by die_with_parent, or the run's at once
         self._ends = ChildEnds()
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class _Supervisor:
             if self._ends.wait(*listening):
                 self._obey()
             self._report_ended()
-        self._send(Left(end_children(self._ends, grace_s=GRACE_S, limit_s=_ENDED_S)))
+        self._send(Left(end_children(self._ends, grace_s=self._grace_s(), limit_s=_ENDED_S)))
 
     def _obey(self) -> None:
         try:
@@ -124,6 +124,10 @@ class _Supervisor:
                 if name == order.arm:
                     os.kill(pid, signal.SIGKILL)
 
+    def _grace_s(self) -> float:
+        """What the twins started has no time to end by itself where the recorder has none."""
+        return 0.0 if self._is_over else GRACE_S
+
     def _end_all(self, *_: object) -> None:
         self._is_over = True
         for pid in self._names:
@@ -134,7 +138,7 @@ class _Supervisor:
             if pid not in self._names:
                 os.waitpid(pid, 0)  # an orphan that was adopted
                 continue
-            left = end_group(pid, self._ends, grace_s=GRACE_S, limit_s=_ENDED_S)
+            left = end_group(pid, self._ends, grace_s=self._grace_s(), limit_s=_ENDED_S)
             name = self._names.pop(pid)
             _, status = os.waitpid(pid, 0)
             with contextlib.suppress(OSError):

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from ironlaw import child
 from ironlaw.errors import step_for
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import Imports, Launch, TwinSetup
 from ironlaw.measure.process_start import new_line
 from ironlaw.measure.supervised import Interpreter, TwinProcess
 from ironlaw.missing import Missing
 
-IMPORT_LIMIT_S = 180.0
 Environment = tuple[tuple[str, str], ...]
 
 
@@ -121,15 +121,17 @@ class Interpreters:
                 self._ahead[environment] = launched
                 room -= 1
 
-    def fork(self, launched: Launched, request: Request) -> tuple[Launched, list[TwinProcess]]:
+    def fork(
+        self, launched: Launched, request: Request, limit: Callable[[], Limit]
+    ) -> tuple[Launched, list[TwinProcess]]:
         """Wait until it has imported, and make it fork its twins; none if that failed, for the reason that it holds.
 
         One that was started ahead and is lost by now is replaced.
         """
-        twins = self._forked(launched, request)
+        twins = self._forked(launched, request, limit())
         if launched.reason and launched.is_ahead:
             launched = self._launch(request.environment, request.imports)
-            twins = self._forked(launched, request)
+            twins = self._forked(launched, request, limit())
         return launched, twins
 
     def discard_ahead(self) -> None:
@@ -182,19 +184,20 @@ class Interpreters:
                 )
         return Interpreter(process, line, launched.log)
 
-    def _forked(self, launched: Launched, request: Request) -> list[TwinProcess]:
+    def _forked(self, launched: Launched, request: Request, limit: Limit) -> list[TwinProcess]:
         interpreter = launched.interpreter
         if interpreter is None:
             return []
         self.active.append(interpreter)
-        imported_ns = interpreter.imported(limit_s=IMPORT_LIMIT_S)
+        imported_ns = interpreter.imported(limit)
         if isinstance(imported_ns, Missing):
             launched.reason = imported_ns.reason
+            interpreter.discard()
             return []
         launched.start_ns = imported_ns - launched.began_ns - interpreter.paused_ns(imported_ns)
         began_ns = time.monotonic_ns()
         try:
-            twins = self._fork_twins(interpreter, request, launched)
+            twins = self._fork_twins(launched, request, limit)
         except OSError as error:
             launched.reason = f"the interpreter did not start: {error.strerror}"
             launched.hint = step_for(error)
@@ -202,13 +205,14 @@ class Interpreters:
         launched.start_ns += time.monotonic_ns() - began_ns
         return twins
 
-    def _fork_twins(self, interpreter: Interpreter, request: Request, launched: Launched) -> list[TwinProcess]:
+    def _fork_twins(self, launched: Launched, request: Request, limit: Limit) -> list[TwinProcess]:
         """Have it fork the twins of a request.
 
         Raises:
             OSError: there are not enough descriptors.
         """
-        twins: list[TwinProcess] = []
+        interpreter, twins = launched.interpreter, list[TwinProcess]()
+        assert interpreter is not None, "it has imported"
         try:
             with contextlib.ExitStack() as theirs:
                 ends = []
@@ -217,9 +221,10 @@ class Interpreters:
                     twins.append(TwinProcess(setup.arm.name, line, interpreter, Path(setup.log)))
                     ends.append(end.fileno())
                 launch = Launch(imports=request.imports, setups=request.setups)
-                launched.reason = interpreter.fork(launch, ends, limit_s=IMPORT_LIMIT_S)
+                launched.reason = interpreter.fork(launch, ends, limit)
         finally:
             if launched.reason or len(twins) < len(request.setups):
                 for twin in twins:
                     twin.line.close()
+                interpreter.discard()
         return [] if launched.reason else twins

@@ -6,12 +6,12 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ironlaw.arm import Arm
-from ironlaw.engines import ENGINES, execution_of, telemetry_off
+from ironlaw.engines import ENGINES, telemetry_off
 from ironlaw.errors import BadInput
 from ironlaw.fact import ArmPrepared, Ceilings, CounterCheck, Fact, Failure, FreeMemory, InterpreterStarted
 from ironlaw.machine import Machine
@@ -21,6 +21,7 @@ from ironlaw.machine.inspection import inspect_machine
 from ironlaw.machine.numa import neighbours
 from ironlaw.measure.answers import asking
 from ironlaw.measure.interpreters import Environment, Interpreters, Launched, Request
+from ironlaw.measure.limits import Limit, Limits
 from ironlaw.measure.messages import (
     CodeTurn,
     LayerTurn,
@@ -32,6 +33,7 @@ from ironlaw.measure.messages import (
     Turn,
     TwinSetup,
 )
+from ironlaw.measure.needs import by_environment, imports_of
 from ironlaw.measure.pmu.known_answer import check_counters
 from ironlaw.measure.pmu.perf_event import SyscallKernel
 from ironlaw.measure.process_start import threading_environment, user_environment, with_tail
@@ -47,12 +49,11 @@ from ironlaw.variant import ENGINE, PRECISION
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
 LAYERS_SHARE_OF_BUDGET = 1 / 8  # that making an arm may take, if it is to be made once more to name its layers
 START_LIMIT_S = 180.0
+IMPORT_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
 _NULLS = 5  # their median is not one interruption's
-# What each twin would import otherwise, 0.2 s an arm.
-FOR_EVERY_ARM = ("numpy", "cloudpickle", "ironlaw.measure.twin")
 
 
 class ProcessStage:
@@ -71,7 +72,8 @@ class ProcessStage:
         self._memory = FreeMemory()  # models are prepared wherever memory is free
         self._has_settled = False  # memory was compacted, once a run: it moves what every program of the machine uses
         self._made: dict[str, Fact] = {}  # by what arms that share a prepared model have in common
-        self._twins = Twins()
+        self._limits = Limits(self.now_s)
+        self._twins = Twins(self.now_s)
         self._arms = {arm.name: arm for arm in plan.arms}
         self._logs = 0
         quiet = merged((telemetry_off(), hub.TELEMETRY_OFF))
@@ -82,13 +84,22 @@ class ProcessStage:
             new_log=self._new_log,
         )
         self._replaying = ReplayHosts(
-            self._interpreters, lambda arm: self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})[0]
+            self._interpreters,
+            lambda arm: self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})[0],
+            self._limit_of(IMPORT_LIMIT_S),
         )
         self._allowed = sorted(os.sched_getaffinity(0))
 
     def now_s(self) -> float:
         """Monotonic seconds."""
         return time.monotonic()
+
+    def begin(self, budget_s: float | None) -> None:
+        """From now on its clock the budget is counted."""
+        self._limits = Limits(self.now_s, budget_s)
+
+    def _limit_of(self, most_s: float) -> Callable[[], Limit]:
+        return lambda: self._limits.of(most_s)
 
     def inspect(self) -> Machine:
         """The machine, from /proc and /sys."""
@@ -149,7 +160,8 @@ class ProcessStage:
             else:
                 yield fact
         waiting = [self._making(key, arm) for key, arm in makers.items() if key not in self._made]
-        for name, facts in self._twins.ask_side_by_side(waiting, places, PREPARE_LIMIT_S, fits=half_is_left()):
+        limit = self._limit_of(PREPARE_LIMIT_S)
+        for name, facts in self._twins.ask_side_by_side(waiting, places, limit, fits=half_is_left()):
             yield from facts[:-1]
             self._made[self._arms[name].prepared_as()] = facts[-1]
         yield from self.stop()
@@ -206,7 +218,7 @@ class ProcessStage:
                 inferences=warm_up.inferences.get(arm.name),
                 checks=warm_up.checks,
             )
-            yield self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
+            yield self._twins.ask(arm.name, order, self._limits.of(START_LIMIT_S))[-1]
 
     def _idle_cpus(self, arm: Arm) -> Cpus:
         """CPUs on which an arm is loaded while another one runs on its own; none where it has to be there itself."""
@@ -218,25 +230,28 @@ class ProcessStage:
 
     def turn(self, arm: Arm, order: Turn) -> Fact:
         """Return the reading of one turn of the arm."""
-        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._turn_limit())[-1]
 
     def survey(self, arm: Arm, order: SurveyLayers) -> Fact:
         """Survey the layers of the arm."""
-        return self._twins.ask(arm.name, order, START_LIMIT_S)[-1]
+        return self._twins.ask(arm.name, order, self._limits.of(START_LIMIT_S))[-1]
 
     def layer_turn(self, arm: Arm, order: LayerTurn) -> Fact:
         """Read the layers of the arm."""
-        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._turn_limit())[-1]
 
     def code_turn(self, arm: Arm, order: CodeTurn) -> Fact:
         """Sample the code of the arm."""
-        return self._twins.ask(arm.name, order, self._plan.schedule.turn_limit_s)[-1]
+        return self._twins.ask(arm.name, order, self._turn_limit())[-1]
+
+    def _turn_limit(self) -> Limit:
+        return Limit(s=self._plan.schedule.turn_limit_s)
 
     def measure_nothing(self, arm: Arm) -> list[Fact]:
         """Empty turns, or the failure behind them."""
-        limit_s, facts = self._plan.schedule.turn_limit_s, list[Fact]()
+        facts = list[Fact]()
         while len(facts) < _NULLS and not (facts and isinstance(facts[-1], Failure)):
-            facts += self._twins.ask(arm.name, MeasureNothing(), limit_s)
+            facts += self._twins.ask(arm.name, MeasureNothing(), self._turn_limit())
         return facts
 
     def answers(self, arms: tuple[Arm, ...]) -> Iterator[tuple[Arm, list[Fact]]]:
@@ -244,8 +259,8 @@ class ProcessStage:
         by_name = {arm.name: arm for arm in arms}
         requested = len(self._plan.asked())
         errands = [Errand(arm=arm.name, order=asking(arm, requested)) for arm in arms]
-        limit_s = START_LIMIT_S if self._plan.labels is None else LABELS_LIMIT_S
-        for name, facts in self._twins.ask_side_by_side(errands, self._places(arms), limit_s):
+        limit = self._limit_of(START_LIMIT_S) if self._plan.labels is None else lambda: Limit(s=LABELS_LIMIT_S)
+        for name, facts in self._twins.ask_side_by_side(errands, self._places(arms), limit):
             yield by_name[name], facts
 
     def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
@@ -254,18 +269,20 @@ class ProcessStage:
         self._interpreters.resume(self._allowed)
         yield self._replaying.replay(arm, prepared, asked)
 
-    def stop(self) -> list[Fact]:
+    def stop(self, *, at_once: bool = False) -> list[Fact]:
         """Disconnect from every twin and kill what does not end by itself; return what arms had left running."""
         self._twins.hang_up()
         left: list[Fact] = []
+        for interpreter in self._interpreters.active if at_once else ():
+            interpreter.terminate()
         for interpreter in self._interpreters.active:
             left.extend(interpreter.dismiss(limit_s=HANG_UP_LIMIT_S))
         self._interpreters.active.clear()
-        return left
+        return [] if at_once else left
 
     def close(self) -> None:
         """Stop, and remove the prepared models."""
-        self.stop()
+        self.stop(at_once=True)
         self._replaying.close()
         self._interpreters.discard_ahead()
         self._hold.release()
@@ -283,26 +300,20 @@ class ProcessStage:
         return [tuple(self._allowed[last - size * (place + 1) : last - size * place]) for place in range(count)]
 
     def _requests(self, arms: tuple[Arm, ...], imports: Mapping[str, tuple[str, ...]]) -> list[Request]:
-        by_environment: dict[Environment, list[Arm]] = {}
-        for arm in arms:
-            by_environment.setdefault(_environment(arm), []).append(arm)
         return [
             Request(
                 environment=environment,
-                imports=_imports(members, imports),
+                imports=imports_of(members, imports),
                 setups=tuple(self._setup(arm) for arm in members),
             )
-            for environment, members in by_environment.items()
+            for environment, members in by_environment(arms).items()
         ]
 
     def _needs(
         self, arms: tuple[Arm, ...], imports: Mapping[str, tuple[str, ...]]
     ) -> list[tuple[Environment, tuple[str, ...]]]:
         """The interpreters of a replicate of these arms, whose models import what is named."""
-        by_environment: dict[Environment, list[Arm]] = {}
-        for arm in arms:
-            by_environment.setdefault(_environment(arm), []).append(arm)
-        return [(environment, _imports(members, imports)) for environment, members in by_environment.items()]
+        return [(environment, imports_of(members, imports)) for environment, members in by_environment(arms).items()]
 
     def _imports_to_prepare(self, arm: Arm) -> tuple[str, ...]:
         return (*libraries_for(arm.factory or self._plan.model), *self._imports_of_program(arm))
@@ -316,7 +327,7 @@ class ProcessStage:
     def _opened(self, requests: Sequence[Request], launched: Sequence[Launched]) -> Iterator[Fact]:
         """Wait for interpreters and their twins; what there is to say of them."""
         for request, one in zip(requests, launched, strict=True):
-            done, twins = self._interpreters.fork(one, request)
+            done, twins = self._interpreters.fork(one, request, self._limit_of(IMPORT_LIMIT_S))
             for twin in twins:
                 self._twins.add(twin)
             yield from self._reported(request, done)
@@ -373,23 +384,3 @@ def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
             f"cannot make a temporary folder: {error.strerror}",
             hint="name one with room in it: TMPDIR=FOLDER ironlaw run",
         ) from None
-
-
-def _environment(arm: Arm) -> Environment:
-    variant = arm.variant
-    declared = ENGINES[variant.level(ENGINE)].environment(dict(variant.changed))
-    return tuple(sorted({**variant.environment(), **declared}.items()))
-
-
-def _imports(arms: Sequence[Arm], of_models: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """What an interpreter imports for its arms: for all of them, for their engines, for their models."""
-    of_engines = [
-        name
-        for variant in (arm.variant for arm in arms)
-        for name in (
-            *ENGINES[variant.level(ENGINE)].imports(variant.level(PRECISION)),
-            execution_of(variant.level(ENGINE)),
-        )
-    ]
-    used = [name for arm in arms for name in of_models.get(arm.name, ())]
-    return tuple(dict.fromkeys((*FOR_EVERY_ARM, *of_engines, *used)))

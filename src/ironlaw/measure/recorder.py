@@ -157,7 +157,7 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
     except KeyboardInterrupt as interrupt:
         ending, signal = Ending.INTERRUPTED, signal_of(interrupt)
     except BaseException:
-        stage.stop()
+        stage.stop(at_once=True)
         raise
     try:
         _end(run, ending, signal)
@@ -167,12 +167,13 @@ def record(plan: Plan, stage: Stage, sink: Sink, *, watcher: Watcher, advice: Ad
 
 
 def _end(run: _Run, ending: Ending, signal: Maybe[str]) -> None:
-    _stop(run)
+    _stop(run, at_once=ending is Ending.INTERRUPTED)
     run.keep(run.watch.take())
     run.keep(Ended(why=ending, elapsed_s=run.elapsed_s(), signal=signal))
 
 
 def _open(run: _Run) -> None:
+    run.stage.begin(run.plan.schedule.budget_s)
     started = datetime.now(UTC).isoformat(timespec="seconds")
     run.keep(Header(schema=SCHEMA, ironlaw=version("ironlaw"), started_utc=started))
     machine = run.stage.inspect()
@@ -313,9 +314,9 @@ def _count(run: _Run, replicate: int, arms: tuple[Arm, ...], size: Dimension) ->
         run.say(doing, replicate + (number + 1) / size.rounds)
 
 
-def _stop(run: _Run) -> None:
+def _stop(run: _Run, *, at_once: bool = False) -> None:
     run.watch.turn_to(Activity.WAITING)
-    for fact in run.stage.stop():
+    for fact in run.stage.stop(at_once=at_once):
         run.keep(fact)
 
 
@@ -389,12 +390,11 @@ def _answer(run: _Run) -> int:
     if not silent or run.left_s() <= 0:
         return 0
     run.say(f"comparing what {len(silent)} arms answer")
-    count = 0
+    before = len(run.answered)
     for arm, facts in run.stage.answers(silent):
         run.answered.add(arm.name)
-        count += 1
         for fact in facts:
             run.keep(fact)
         if run.left_s() <= 0:
             break
-    return count
+    return len(run.answered) - before

@@ -185,6 +185,9 @@ class ScriptedStage:
         """Virtual seconds."""
         return self._now_s
 
+    def begin(self, budget_s: float | None) -> None:
+        """Nothing takes long."""
+
     def inspect(self) -> Machine:
         """A machine that says it is scripted."""
         return Machine(architecture="scripted", cpu="scripted", cpus_allowed=(0,))
@@ -356,7 +359,7 @@ class ScriptedStage:
         one = NullReading(arm=arm.name, replicate=self._replicate, wall_ns=wall_ns, inferences=_NULL_INFERENCES)
         return [one] if wall_ns else []
 
-    def stop(self) -> list[Fact]:
+    def stop(self, *, at_once: bool = False) -> list[Fact]:
         """Nothing runs, and nothing is left."""
         return []
 
@@ -383,12 +386,8 @@ def _stated(law: ArmScript, event: Event, slower: float) -> float:
     """What one inference adds to an event; noise slows cycles, not instructions."""
     user = {"instructions": law.user_instructions, "cycles": law.user_instructions * law.user_cpi * slower}
     kernel = {"instructions": law.kernel_instructions, "cycles": law.kernel_instructions * law.kernel_cpi * slower}
-    others = {
-        "cache-references": law.cache_references,
-        "cache-misses": law.cache_misses,
-        "branches": law.branches,
-        "branch-misses": law.branch_misses,
-    }
+    others = {"cache-references": law.cache_references, "cache-misses": law.cache_misses,
+              "branches": law.branches, "branch-misses": law.branch_misses}  # fmt: skip
     if event.name in others:
         return others[event.name]
     match event.mode:

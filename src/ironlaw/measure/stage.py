@@ -20,6 +20,9 @@ class Stage(Protocol):
     Any error of an arm is returned as a Failure of that arm; the recorder decides what follows.
     """
 
+    def begin(self, budget_s: float | None) -> None:
+        """The run begins, and has this budget: an arm is lost where what it is asked takes longer than that allows."""
+
     def inspect(self) -> Machine:
         """Return the facts about the machine."""
 
@@ -58,8 +61,11 @@ class Stage(Protocol):
     def replay(self, arm: Arm, prepared: PreparedModel, asked: Replays) -> Iterator[Fact]:
         """Yield a Replay of a prepared arm, with its layers or with the reason why there are none."""
 
-    def stop(self) -> list[Fact]:
-        """End the replicate and all its processes; return a fact about the processes that arms had left running."""
+    def stop(self, *, at_once: bool = False) -> list[Fact]:
+        """End the replicate and all its processes; return a fact about the processes that arms had left running.
+
+        With `at_once`, whatever they are doing, which says nothing about what they would leave.
+        """
 
     def now_s(self) -> float:
         """Seconds on the clock that the budget is counted in."""

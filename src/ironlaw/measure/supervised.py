@@ -16,6 +16,7 @@ import msgspec
 from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Fact
 from ironlaw.measure.children import describe_exit, end_session
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import (
     Broken,
     Died,
@@ -59,17 +60,17 @@ class Interpreter:
         with contextlib.suppress(LineLost):
             self.line.send(msgspec.json.encode(imports))
 
-    def imported(self, *, limit_s: float) -> Maybe[int]:
+    def imported(self, limit: Limit) -> Maybe[int]:
         """Wait until it has imported: when that was, on the monotonic clock in ns, or why it could not."""
         if self._imported is None:
-            news = self._next_news(limit_s)
+            news = self._next_news(limit)
             self._imported = news.at_ns if isinstance(news, Imported) else Missing(_refused(news))
         return self._imported
 
     def is_importing(self) -> bool:
         """Whether it still imports."""
         if self._imported is None and not self.has_ended and first_readable(self.line, deadline_s=0.0) is not None:
-            self.imported(limit_s=0.0)
+            self.imported(Limit(s=0.0))
         return self._imported is None and not self.has_ended
 
     def pause(self) -> None:
@@ -99,20 +100,22 @@ class Interpreter:
         if not self.has_ended:
             self._end_and_reap()
 
-    def fork(self, launch: Launch, ends: Sequence[int], *, limit_s: float) -> str:
+    def fork(self, launch: Launch, ends: Sequence[int], limit: Limit) -> str:
         """Make it fork twins, which get these ends of their sockets; return why it could not, or an empty text."""
         self.arms = tuple(setup.arm.name for setup in launch.setups)
         with contextlib.suppress(LineLost):
             self.line.send(msgspec.json.encode(launch), ends)
-        news = self._next_news(limit_s)
+        news = self._next_news(limit)
         return "" if isinstance(news, Forked) else _refused(news)
 
-    def _next_news(self, limit_s: float) -> News | str:
+    def _next_news(self, limit: Limit) -> News | str:
         """The next news, or how it was lost."""
         try:
-            return self.line.receive_news(timeout_s=limit_s)
+            return self.line.receive_news(timeout_s=limit.s)
         except LineLost as lost:
-            return lost.message if lost.loss is not Loss.CLOSED else self._end_and_reap()
+            if lost.loss is Loss.CLOSED:
+                return self._end_and_reap()
+            return limit.reason if lost.loss is Loss.SLOW else lost.message
 
     def hear(self) -> None:
         """Read the news that have arrived; a closed line means that it has ended."""
@@ -138,6 +141,11 @@ class Interpreter:
         self.hear_until_ended({arm}, limit_s=END_LIMIT_S)
         if arm not in self.ends:
             self._end_and_reap()
+
+    def terminate(self) -> None:
+        """Have it end its twins at once, and then itself: `dismiss` waits for that."""
+        if not self.has_ended:
+            os.kill(self.process.pid, signal.SIGTERM)
 
     def dismiss(self, *, limit_s: float) -> list[LeftRunning]:
         """Wait until it has ended, after its twins were disconnected; return what the arms had left running."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ironlaw.circumstance import Circumstance
 from ironlaw.fact import Census, Fact, Failure, Labelled, Outputs
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import LineLost, Loss, Order, first_readable
 from ironlaw.measure.process_start import with_tail
 from ironlaw.measure.supervised import TwinProcess
@@ -33,15 +34,17 @@ class _Running:
     twin: TwinProcess
     stage: str
     place: Cpus
-    deadline_s: float
+    limit: Limit
+    began_s: float
     facts: list[Fact] = field(default_factory=list)
 
 
 class Twins:
     """The live twins by arm; one that fails is removed."""
 
-    def __init__(self) -> None:
-        """Start without twins."""
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Start without twins. Orders that run side by side are timed by this clock."""
+        self._now_s = now_s
         self._twins: dict[str, TwinProcess] = {}
         self.replicate = -1  # whose they are; -1 while models are prepared
 
@@ -71,7 +74,7 @@ class Twins:
             except LineLost:
                 return
 
-    def ask(self, arm: str, order: Order, limit_s: float) -> list[Fact]:
+    def ask(self, arm: str, order: Order, limit: Limit) -> list[Fact]:
         """Send an order and return the facts it brings; the last one is the answer or a Failure."""
         stage, twin = _stage(order), self._twins.get(arm)
         if twin is None:
@@ -80,9 +83,9 @@ class Twins:
         try:
             twin.send(order)
             while not facts or _goes_before(facts[-1]):
-                facts.append(twin.receive(limit_s=limit_s))
+                facts.append(twin.receive(limit_s=limit.s))
         except LineLost as lost:
-            facts.append(self._lost(twin, stage, lost))
+            facts.append(self._lost(twin, stage, lost, limit))
         if isinstance(facts[-1], Failure):
             self.drop(arm)
         return facts
@@ -91,12 +94,13 @@ class Twins:
         self,
         errands: Sequence[Errand],
         places: Sequence[Cpus],
-        limit_s: float,
+        limit: Callable[[], Limit],
         *,
         fits: Callable[[], bool] = lambda: True,
     ) -> Iterator[tuple[str, list[Fact]]]:
         """Send each order and yield its arm with the facts it brings, as they arrive; one order at a time per place.
 
+        `limit` is asked whenever one begins.
         A second one begins only where `fits` says so. Where it does not any more while several run, the one that began
         last is ended, and nothing comes of it.
         """
@@ -105,7 +109,7 @@ class Twins:
             free = [place for place in places if place not in [one.place for one in running]]
             while waiting and free and (not running or fits()):
                 errand = waiting.pop(0)
-                begun = self._begin(errand, free.pop(0), limit_s)
+                begun = self._begin(errand, free.pop(0), limit())
                 if isinstance(begun, Failure):
                     yield errand.arm, [begun]
                 else:
@@ -120,7 +124,7 @@ class Twins:
                     running.remove(one)
                     yield one.twin.arm, one.facts
 
-    def _begin(self, errand: Errand, place: Cpus, limit_s: float) -> _Running | Failure:
+    def _begin(self, errand: Errand, place: Cpus, limit: Limit) -> _Running | Failure:
         order = errand.order(place)
         stage, twin = _stage(order), self._twins.get(errand.arm)
         if twin is None:
@@ -128,8 +132,8 @@ class Twins:
         try:
             twin.send(order)
         except LineLost as lost:
-            return self._lost(twin, stage, lost)
-        return _Running(twin=twin, stage=stage, place=place, deadline_s=time.monotonic() + limit_s)
+            return self._lost(twin, stage, lost, limit)
+        return _Running(twin=twin, stage=stage, place=place, limit=limit, began_s=self._now_s())
 
     def _is_done(self, one: _Running) -> bool:
         """Whether its answer has arrived, or the twin was lost, with the facts so far."""
@@ -137,12 +141,12 @@ class Twins:
             while not one.facts or _goes_before(one.facts[-1]):
                 fact = one.twin.look()
                 if fact is None:
-                    if time.monotonic() < one.deadline_s:
+                    if self._now_s() - one.began_s < one.limit.s:
                         return False
-                    raise LineLost("no answer in time", loss=Loss.SLOW)
+                    raise LineLost(one.limit.reason, loss=Loss.SLOW)
                 one.facts.append(fact)
         except LineLost as lost:
-            one.facts.append(self._lost(one.twin, one.stage, lost))
+            one.facts.append(self._lost(one.twin, one.stage, lost, one.limit))
         if isinstance(one.facts[-1], Failure):
             self.drop(one.twin.arm)
         return True
@@ -150,10 +154,12 @@ class Twins:
     def _ended(self, arm: str, stage: str) -> Failure:
         return Failure(arm=arm, replicate=self.replicate, stage=stage, reason="its process has ended")
 
-    def _lost(self, twin: TwinProcess, stage: str, lost: LineLost) -> Failure:
-        reason = with_tail(twin.explain(lost), twin.log)
+    def _lost(self, twin: TwinProcess, stage: str, lost: LineLost, limit: Limit) -> Failure:
+        is_late = lost.loss is Loss.SLOW
+        reason = with_tail(twin.explain(LineLost(limit.reason, loss=lost.loss) if is_late else lost), twin.log)
         self.drop(twin.arm)
-        return Failure(arm=twin.arm, replicate=self.replicate, stage=stage, reason=reason)
+        hint = limit.hint if is_late else ""
+        return Failure(arm=twin.arm, replicate=self.replicate, stage=stage, reason=reason, hint=hint)
 
 
 def _wait(running: Sequence[_Running]) -> None:

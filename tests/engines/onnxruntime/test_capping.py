@@ -16,7 +16,7 @@ from ironlaw.engines import ENGINES
 from ironlaw.engines.onnxruntime import capping
 from ironlaw.engines.onnxruntime.declaration import CAP
 from ironlaw.errors import ArmFailed
-from ironlaw.measure import processes
+from ironlaw.measure import needs
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="hides features of x86 CPUs")
 
@@ -83,8 +83,8 @@ def test_the_bytes_of_a_cpuid_inside_another_instruction_are_left_alone() -> Non
 
 def test_an_interpreter_knows_the_cap_before_it_imports_the_library_and_serves_no_other_arms() -> None:
     capped, plain = (Arm.of(f"fp32@onnxruntime{levels}") for levels in ("+isa=avx512", ""))
-    assert processes._environment(capped) == ((CAP, "avx512"),)
-    assert processes._environment(plain) == processes._environment(Arm.of("fp32+isa=avx512")) == ()
+    assert needs.environment_of(capped) == ((CAP, "avx512"),)
+    assert needs.environment_of(plain) == needs.environment_of(Arm.of("fp32+isa=avx512")) == ()
     assert ENGINES["onnxruntime"].imports("fp32") == (capping.__name__, "onnxruntime")
 
 

@@ -14,6 +14,7 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Fact, Failure
 from ironlaw.leaving import float_family
 from ironlaw.measure.interpreters import Interpreters, Launched, Request
+from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import ReplayLayers
 from ironlaw.measure.supervised import Interpreter
 from ironlaw.measure.twins import Twins
@@ -38,9 +39,12 @@ class _Host:
 class ReplayHosts:
     """The processes that replay, by what their arms have in common."""
 
-    def __init__(self, interpreters: Interpreters, request: Callable[[Arm], Request]) -> None:
-        """`request` is the interpreter that an arm needs."""
+    def __init__(
+        self, interpreters: Interpreters, request: Callable[[Arm], Request], limit: Callable[[], Limit]
+    ) -> None:
+        """`request` is the interpreter that an arm needs, and `limit` how long that may import."""
         self._interpreters = interpreters
+        self._limit = limit
         self._request = request
         self._hosts: dict[str, _Host] = {}
 
@@ -61,7 +65,7 @@ class ReplayHosts:
             sets=asked.sets,
             only_answers=asked.only_answers,
         )
-        fact = host.twins.ask(host.arm.name, order, LATE_S + asked.within_s)[-1]
+        fact = host.twins.ask(host.arm.name, order, Limit(s=LATE_S + asked.within_s))[-1]
         took_s = time.monotonic() - began_s
         if isinstance(fact, Replay):
             return replace(fact, arm=arm.name, took_s=took_s)
@@ -77,7 +81,7 @@ class ReplayHosts:
     def _started(self, arm: Arm) -> _Host | Failure:
         request = self._request(arm)
         (launched,) = self._interpreters.take([request])
-        done, twins = self._interpreters.fork(launched, request)
+        done, twins = self._interpreters.fork(launched, request, self._limit)
         host = _Host(arm=arm, twins=Twins(), interpreter=done.interpreter)
         self._keep_apart(launched, done)
         for twin in twins:
@@ -95,6 +99,7 @@ class ReplayHosts:
     def _end(self, host: _Host) -> None:
         host.twins.hang_up()
         if host.interpreter is not None:
+            host.interpreter.terminate()  # whatever it still does has no reader
             host.interpreter.dismiss(limit_s=HANG_UP_LIMIT_S)
 
 
