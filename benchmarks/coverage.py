@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tests.analysis.test_coverage import Rng, Variation, arms
 
-from ironlaw.analysis.compare import absent, difference_of, has_moved, reach, settled, voids
+from ironlaw.analysis.compare import absent, control_moved_by, difference_of, has_moved, settled, voids
 from ironlaw.analysis.statistics.interval import rank_interval, t_interval, t_quantile
 from ironlaw.analysis.statistics.modes import slow_mode
 from ironlaw.analysis.statistics.paired import Pairs, pair
@@ -165,7 +165,7 @@ def claimed_beside_control(bias: float, effect: float, *, runs: int, seed: int) 
         claims_any = comparison.difference is not Difference.NONE_SHOWN
         strict, stands = (
             claims_any and not has_moved(check),
-            claims_any and not voids(reach(check), comparison.ln_ratio),
+            claims_any and not voids(control_moved_by(check), comparison.ln_ratio),
         )
         is_right = effect > 0 and comparison.difference is Difference.FASTER
         found["moved"] += has_moved(check)

@@ -9,7 +9,7 @@ from functools import partial
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
-from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, reach, settled
+from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, control_moved_by, settled
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
@@ -151,7 +151,7 @@ def _explained(
     concerns = _doubts_of_arms(ground)
     strays = strays_among(concerns)
     agreeing = [pair for pair in pairs if not {*pair} & strays]
-    among: Maybe[Family] = _MOVED if reach(ground.check) > MOST_EXCUSED else family(ground.bench, agreeing)
+    among: Maybe[Family] = _MOVED if control_moved_by(ground.check) > MOST_EXCUSED else family(ground.bench, agreeing)
     comparisons = []
     for pair in pairs:
         judged_among = among if pair in agreeing else _otherwise(*pair, strays)
@@ -225,7 +225,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
 def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: list[Concern]) -> Explanation:
     """The explanation: the comparisons, and what follows from all arms and concerns together."""
     recording, plan, rows, on = ground.recording, ground.recording.plan, ground.rows, ground.bench
-    moved_by, trained = reach(ground.check), is_trained(recording)
+    moved_by, trained = control_moved_by(ground.check), is_trained(recording)
     repeats = {arm.name for arm in plan.arms if arm.repeats}
     invalid = {concern.arm for concern in concerns if concern.weight is Weight.INVALIDATES}
     strays = strays_among(concerns)
@@ -327,7 +327,7 @@ def _with_causes(comparison: Comparison, ground: Ground, among: Maybe[Family]) -
         comparison.changed,
         whole=comparison.ln_ratio,
         among=among,
-        moved_by=reach(ground.check),
+        moved_by=control_moved_by(ground.check),
     )
     if judged.unexplained == NOTHING_RAN:
         why = ground.why_untested(comparison)

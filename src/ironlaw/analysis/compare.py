@@ -131,8 +131,8 @@ def has_moved(check: Maybe[Comparison]) -> bool:
     return is_known(check) and check.difference in (Difference.FASTER, Difference.SLOWER)
 
 
-def reach(check: Maybe[Comparison]) -> float:
-    """How far from zero, in ln units, the control's interval reaches if it differs from itself; 0 if it does not."""
+def control_moved_by(check: Maybe[Comparison]) -> float:
+    """How far the control may have moved, in ln units: as its interval reaches if it differs from itself, 0 if not."""
     if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
         return 0.0
     return max(abs(check.ln_ratio.low), abs(check.ln_ratio.high))
@@ -152,7 +152,7 @@ def voids(moved_by: float, claimed: Maybe[Estimate]) -> bool:
 
 def beside(comparison: Comparison, check: Maybe[Comparison]) -> Comparison:
     """A comparison whose difference is unproven if the control's move `voids` it."""
-    if voids(reach(check), comparison.ln_ratio):
+    if voids(control_moved_by(check), comparison.ln_ratio):
         return replace(comparison, difference=Difference.UNPROVEN)
     return comparison
 

@@ -8,7 +8,7 @@ and are compared directly.
 The two recordings are independent, so the interval of the change is made from the two intervals (MOVER: Zou & Donner,
 Statistics in Medicine 27 (2008) 1693). Each is widened to 1 - 0.05/m for m judgements (Bonferroni): a gate whose limits
 are at or above zero fails two recordings of the same thing in at most 2.5 % of the cases, however many rules and arms
-it has. A control that differs from itself widens the interval by that difference.
+it has. A control that differs from itself widens the interval by as much as it may have moved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ironlaw.analysis.compare import has_moved
+from ironlaw.analysis.compare import control_moved_by
 from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval, t_quantile
 from ironlaw.analysis.statistics.paired import mean_by
 from ironlaw.analysis.summaries import total_column
@@ -70,13 +70,10 @@ class Side:
         return max(1, min((len(item.replicates) for item in items), default=2) - 1)
 
     def control_moved_by(self, arm: str) -> float:
-        """How far the arm's control differed from itself, in ln units; 0 if it did not."""
+        """How far the arm's own control may have moved, in ln units."""
         varied = self.explanation.varied
         own = self.explanation if isinstance(varied, Missing) else varied.explanation_of(arm, self.explanation)
-        check = own.control_check
-        if not has_moved(check) or isinstance(check, Missing) or isinstance(check.ln_ratio, Missing):
-            return 0.0
-        return abs(check.ln_ratio.value)
+        return control_moved_by(own.control_check)
 
 
 def side_of(recording: Recording, explanation: Explanation) -> Side:

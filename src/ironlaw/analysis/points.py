@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from ironlaw.analysis.compare import has_moved, reach, voids
+from ironlaw.analysis.compare import control_moved_by, has_moved, voids
 from ironlaw.analysis.concerns.outputs import strays_among
 from ironlaw.analysis.saturation import rates_by_threads
 from ironlaw.analysis.statistics.interval import t_interval
@@ -163,7 +163,7 @@ def _why_nothing(comparison: Comparison, explanation: Explanation) -> str:
     """Why the comparison may claim nothing at this point, whatever its interval; empty where it may."""
     if isinstance(comparison.ln_ratio, Missing):
         return comparison.ln_ratio.reason
-    if voids(reach(explanation.control_check), comparison.ln_ratio):
+    if voids(control_moved_by(explanation.control_check), comparison.ln_ratio):
         return "the control differs from itself there"
     if {comparison.control, comparison.changed} & strays_among(explanation.concerns):
         return "the outputs differ there"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ironlaw.analysis.compare import EXCUSED_SHARE, MOST_EXCUSED, has_moved, reach
+from ironlaw.analysis.compare import EXCUSED_SHARE, MOST_EXCUSED, control_moved_by, has_moved
 from ironlaw.analysis.concerns.circumstances import circumstance_doubts
 from ironlaw.analysis.concerns.shapes import shape_doubts
 from ironlaw.analysis.concerns.standings import standing_doubts
@@ -76,11 +76,11 @@ def control_doubts(check: Maybe[Comparison], has_control: bool) -> Iterator[Conc
             text=(
                 f"{check.changed} is the same program as {check.control} and yet differs by "
                 f"{moved.value * 100:+.2f} % [{moved.low * 100:+.2f}, {moved.high * 100:+.2f}]; "
-                f"{_unproven(reach(check))}"
+                f"{_unproven(control_moved_by(check))}"
             ),
             fix="record again with more replicates, or on a quieter machine (ironlaw doctor names the noise)",
             arm=check.changed,
-            weight=Weight.INVALIDATES if reach(check) > MOST_EXCUSED else Weight.DOUBTS,
+            weight=Weight.INVALIDATES if control_moved_by(check) > MOST_EXCUSED else Weight.DOUBTS,
         )
 
 
