@@ -31,6 +31,9 @@ _COLUMNS = {
 }
 
 
+_LEAST_LAYER = 12
+
+
 def sensitivity_headings() -> tuple[str, ...]:
     """The columns of the table with their units."""
     return tuple(f"{title}, {unit}" if unit else title for title, unit in _COLUMNS.items())
@@ -41,12 +44,19 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
     console.print(Text(answers_headline(found)))
     console.print()
     grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for place, (title, unit) in enumerate(_COLUMNS.items()):
-        justify: Any = "left" if place == 0 else "right"
-        grid.add_column(Text(f"{title}\n{unit}".rstrip(), justify=justify), justify=justify, overflow="fold")
     shown = found.layers[:top]
-    for layer in shown:
-        grid.add_row(*(Text(cell) for cell in cells(layer)))
+    rows = [cells(layer) for layer in shown]
+    headings = [_in_lines(title) for title in sensitivity_headings()]
+    columns = [
+        [*heading.splitlines(), *column] for heading, column in zip(headings, zip(*rows, strict=True), strict=True)
+    ]
+    beside = sum(1 + max(map(len, lines)) for lines in columns[1:])
+    widest = max(_LEAST_LAYER, console.width - beside)
+    grid.add_column(headings[0], overflow="ellipsis", no_wrap=True, max_width=widest)
+    for heading in headings[1:]:
+        grid.add_column(Text(heading, justify="right"), justify="right", overflow="fold")
+    for row in rows:
+        grid.add_row(*map(Text, row))
     console.print(grid)
     if len(found.layers) > len(shown):
         console.print(
@@ -55,6 +65,11 @@ def show_sensitivity(found: Sensitivity, console: Console, *, top: int | None) -
     console.print()
     for line in footing(found):
         console.print(Text(line), style="dim")
+
+
+def _in_lines(heading: str) -> str:
+    """A heading with a word a line: the numbers and the names of layers need the width."""
+    return heading.replace(", ", "\n").replace(" ", "\n").replace("/", "/\n").replace("[95\n%]", "[95 %]")
 
 
 def answers_headline(found: Sensitivity) -> str:
