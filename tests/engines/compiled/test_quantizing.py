@@ -33,12 +33,12 @@ class Parts(nn.Module):
 INPUT = (torch.ones(1, 3, 16, 16),)
 
 
-def made(levels: str, precision: str = "int8") -> QuantizedGraph:
+def made(levels: str, precision: str = "int8", *, seen: tuple[Any, ...] = (INPUT,)) -> QuantizedGraph:
     torch.manual_seed(0)
     graph = torch.export.export(Parts().eval(), INPUT).module()
     variant = Variant.parse(f"{precision}@compiled{levels}")
     with torch.no_grad():
-        return quantized(graph, variant, [INPUT], Phases(), seen=[INPUT])
+        return quantized(graph, variant, [INPUT], Phases(), seen=list(seen))
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,15 @@ def test_ranges_that_are_found_in_every_call_can_be_given() -> None:
     assert torch.equal(given.module(*INPUT), looking.module(*INPUT))
     variant = Variant.parse("int8-dynamic@compiled+activation-ranges=fixed")
     assert given.applied(variant) == {"activation-ranges": "1 ranges given, 0 found in every call"}
+
+
+def test_a_range_that_is_given_holds_what_every_input_needs() -> None:
+    large = (5 * torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)),)
+
+    def scale(*seen: Any) -> float:
+        given = made("+activation-ranges=fixed", "int8-dynamic", seen=seen)
+        return float(dict(given.module.named_buffers())["_fixed_0_0"])
+
+    each = [scale(INPUT), scale(large)]
+    assert each[0] != each[1]
+    assert scale(INPUT, large) == scale(large, INPUT) >= max(each)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from ironlaw.engines.openvino import execution
+from ironlaw.engines.openvino import decoding, execution
 from ironlaw.errors import ArmFailed
 from ironlaw.missing import is_known
 from ironlaw.models import open_model
@@ -96,3 +96,9 @@ def test_a_decoder_without_a_phase_and_surgery_on_one_are_refused(graph: Path, t
         loaded(graph, "", tmp_path / "a")
     with pytest.raises(ArmFailed, match="cannot be left in float"):
         loaded(graph, "+phase=decode:8+float-ops=MatMul", tmp_path / "b")
+
+
+@pytest.mark.parametrize(("count", "size"), [(4, 2), (5, 3)])
+def test_an_odd_number_of_four_bit_weights_takes_a_whole_last_byte(count: int, size: int) -> None:
+    weights = openvino.op.Constant(openvino.Type.u4, openvino.Shape([count]), [1] * count)
+    assert decoding._read_of(weights) == (size, 0)
