@@ -81,6 +81,7 @@ class Plan:
     ceilings: bool = False  # measure what the machine can do at most, beside the arms
     experiments: tuple[Experiment, ...] = ()
     retired: tuple[str, ...] = ()  # arms of a search that take no further turns
+    untried: tuple[str, ...] = ()  # arms that a search has left out, since preparing them takes too much of its budget
     resting: tuple[str, ...] = ()  # arms of experiments that take no turns in the replicates that follow
     standings: tuple[CauseStanding, ...] = ()  # of every cause whose experiments are called for
     looks: Ordinal = 0  # how often verdicts were looked at while the run could still go another way

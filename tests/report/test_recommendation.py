@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import NOT_SEARCHED, FrontPoint, Mixed
@@ -12,7 +14,10 @@ from ironlaw.explanation.sensitivity import NOT_REPLAYED, Sensitivity
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.columns import asked_comparisons
 from ironlaw.report.document import to_document
-from ironlaw.report.recommendation import compared_in_full, mixed_sentences
+from ironlaw.report.html import render
+from ironlaw.report.markdown import to_markdown
+from ironlaw.report.recommendation import compared_in_full, mixed_sentences, untried_sentence
+from ironlaw.report.terminal import show
 from tests.report.explanations import with_pmu
 
 MIXED = Mixed(
@@ -42,6 +47,22 @@ def test_of_a_search_the_recommended_arm_is_reported_at_length_and_one_whose_cau
 
 def said(mixed: Maybe[tuple[Mixed, ...]]) -> list[str]:
     return mixed_sentences(replace(with_pmu(), mixed=mixed))
+
+
+def test_what_a_search_left_out_for_want_of_time_is_named() -> None:
+    whole = with_pmu()
+    assert is_known(whole.plan)
+    one, two = (replace(whole, plan=replace(whole.plan, untried=names)) for names in (("a",), ("a", "b")))
+    assert untried_sentence(whole) == ""
+    assert untried_sentence(one) == "Not tried, since preparing it takes too much of the budget: a."
+    assert untried_sentence(two) == "Not tried, since preparing them takes too much of the budget: a and b."
+    assert to_document(two)["untried"] == ["a", "b"]
+    assert to_document(whole)["untried"] == []
+    assert untried_sentence(two) in render(two, None)
+    assert untried_sentence(two) in to_markdown(two)
+    printed = io.StringIO()
+    show(two, Console(file=printed, width=80))
+    assert untried_sentence(two) in printed.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def to_document(explanation: Explanation) -> dict[str, Any]:
         "rates_by_threads": threads_document(explanation),
         "front": [_front(point) for point in explanation.front],
         "mixed": _mixed(explanation.mixed),
+        "untried": list(explanation.plan.untried) if not isinstance(explanation.plan, Missing) else [],
         "varied": varied_document(explanation),
         "left_in_float": [left_value(one) for one in explanation.left_in_float],
         "frontiers": [frontier_value(one) for one in explanation.frontiers],

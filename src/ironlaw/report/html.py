@@ -56,6 +56,7 @@ from ironlaw.report.recommendation import (
     mixed_sentences,
     next_best_sentences,
     recommendation_sentence,
+    untried_sentence,
 )
 from ironlaw.report.run_time import run_bar
 from ironlaw.report.vary import explanation_at
@@ -86,6 +87,7 @@ _SAID = (
     prediction_text,
     recommendation_sentence,
     share_text,
+    untried_sentence,
 )
 
 # A page that would be larger with the recording in it is written without.

@@ -30,6 +30,7 @@ from ironlaw.report.recommendation import (
     mixed_sentences,
     next_best_sentences,
     recommendation_sentence,
+    untried_sentence,
 )
 from ironlaw.report.vary import (
     ALONG_HEADING,
@@ -63,6 +64,7 @@ def to_markdown(explanation: Explanation, recording: Recording | None = None, *,
     if explanation.front:
         blocks += [f"{FRONT_HEADING}:", _listed([front_sentence(point) for point in explanation.front])]
     blocks += [f"Blocks left in float: {escaped(said)}" for said in mixed_sentences(explanation)]
+    blocks += [escaped(untried)] if (untried := untried_sentence(explanation)) else []
     if is_known(explanation.recommendation):
         blocks.append(f"**{escaped(recommendation_sentence(explanation.recommendation))}**")
         if explanation.recommendation.how:

@@ -11,7 +11,7 @@ from ironlaw.report.frontier import frontier_sentences
 from ironlaw.report.left_in_float import left_sentences
 from ironlaw.report.quantity import MEGABYTES, number, percent, ratio
 from ironlaw.report.sensitivity import not_replayed
-from ironlaw.report.words import ended
+from ironlaw.report.words import ended, joined
 from ironlaw.text import plain
 
 
@@ -86,6 +86,15 @@ def mixed_sentences(explanation: Explanation) -> list[str]:
     if isinstance(mixed, Missing):
         return left or ([] if mixed == NOT_SEARCHED else [f"None was tried: {ended(plain(mixed.reason))}"])
     return [*(_mixed_sentence(one) for one in mixed), *left]
+
+
+def untried_sentence(explanation: Explanation) -> str:
+    """The arms that a search has left out for want of time; empty where there are none."""
+    untried = explanation.plan.untried if is_known(explanation.plan) else ()
+    if not untried:
+        return ""
+    them = "it" if len(untried) == 1 else "them"
+    return f"Not tried, since preparing {them} takes too much of the budget: {joined([plain(one) for one in untried])}."
 
 
 def _failed_replays(explanation: Explanation) -> list[str]:

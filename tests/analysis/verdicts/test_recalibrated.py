@@ -100,6 +100,7 @@ def test_a_short_budget_tries_the_levels_that_help_most_often() -> None:
     # 15 % of 55 s are two times 4 s.
     short = begun(long, schedule=replace(long.plan.schedule, budget_s=55.0))
     assert added(short) == OTHERS[:2]
+    assert with_choices(short, short.plan).untried == tuple(one.name for one in OTHERS[2:])
     known = replace(short.plan, arms=(*short.plan.arms, OTHERS[0]))
     assert added(replace(short, plans=(known,))) == OTHERS[1:2]
 
@@ -117,6 +118,9 @@ def test_a_level_that_takes_several_times_as_long_is_left_out_where_it_does_not_
     # 15 % of 80 s are 12 s: three arms of 4 s, or the second one alone.
     short = begun(replace(recording, prepared=took), schedule=replace(recording.plan.schedule, budget_s=80.0))
     assert added(short) == (OTHERS[0], *OTHERS[2:4])
+    step = with_choices(short, short.plan)
+    assert step.untried == (OTHERS[1].name, *(one.name for one in OTHERS[4:]))
+    assert with_choices(replace(short, plans=(step,)), step).untried == step.untried
     second = replace(short.plan, arms=(*short.plan.arms, OTHERS[1]))
     assert added(replace(short, plans=(second,))) == ()
 

@@ -58,6 +58,7 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     if not is_trained(recording):
         return plan
     arms: list[Arm] = []
+    untried: list[str] = list(plan.untried)
     bases: list[str] = []
     replays = list(plan.replays)
     unfit = _unfit(recording)
@@ -65,7 +66,9 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     if each_s < LEAST_S:
         return plan
     for arm in unfit:
-        if (fresh := _to_recalibrate(recording, plan, arm, len(unfit))) or _is_recalibrating(recording, plan, arm):
+        fresh, late = _to_recalibrate(recording, plan, arm, len(unfit))
+        untried += [one.name for one in late]
+        if fresh or _is_recalibrating(recording, plan, arm):
             arms += fresh
             continue
         whole = [one for one in recording.replays if one.arm == arm.name and not one.mixtures]
@@ -93,6 +96,7 @@ def with_choices(recording: Recording, plan: Plan) -> Plan:
     return replace(
         plan,
         arms=(*plan.arms, *(arm for arm in arms if arm.name not in known)),
+        untried=tuple(dict.fromkeys(untried)),
         replays=tuple({(one.arm, one.sets, one.only_answers): one for one in (*replays, *plan.replays)}.values()),
     )
 
@@ -200,12 +204,9 @@ def _agrees(one: MixedAnswers, least: float) -> bool:
 
 
 def _surely_agrees(one: MixedAnswers, least: float) -> bool:
-    """Whether a set agrees as far by the lower end of its interval."""
+    """Whether a set that agrees does so by the lower end of its interval as well."""
     found = one.agreement.get(Use.CHOOSING)
-    if found is None or isinstance(found.agreement, Missing):
-        return False
-    worst = found.agreement.low if isinstance(found.column, Missing) else min(found.agreement.low, found.column)
-    return worst >= least
+    return found is not None and is_known(found.agreement) and found.agreement.low >= least
 
 
 def _choosing(one: MixedAnswers) -> tuple[float, float]:
@@ -228,30 +229,31 @@ def _mixed(arm: Arm, found: Sensitivity, floats: Sequence[str]) -> Arm:
     return Arm.running(variant)
 
 
-def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) -> list[Arm]:
+def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) -> tuple[list[Arm], list[Arm]]:
     """An int8 arm at the levels that may make it answer as is requested, which were not tried.
 
     None if its layers were, or if it is at one of them already.
 
-    Those whose preparing fits into a share of the budget, by what the arm's own took and what its engine declares.
+    First those whose preparing fits into a share of the budget, by what the arm's own took and what its engine
+    declares; then those for which that is too short.
     """
     made = recalibrations(arm)
     if is_recalibrated(arm) or arm.name in {one.arm for one in plan.replays}:
-        return []
+        return [], []
     known = {one.name for one in plan.arms}
     fresh = [one for one in made if one.name not in known]
     if plan.schedule.budget_s is None:
-        return fresh
+        return fresh, []
     took_s = (math.fsum(one.prepared.phases_ns.values()) / 1e9 for one in recording.prepared if one.arm == arm.name)
     each_s = max(next(took_s, 0.0), _LEAST_PREPARING_S)
     left_s = _RECALIBRATING_SHARE * plan.schedule.budget_s / engines
     left_s -= each_s * math.fsum(times_longer(one) for one in made if one.name in known)
-    fitting = []
+    fitting, late = list[Arm](), list[Arm]()
     for one in fresh:
-        if (longer_s := each_s * times_longer(one)) <= left_s:
-            fitting.append(one)
-            left_s -= longer_s
-    return fitting
+        longer_s = each_s * times_longer(one)
+        (fitting if longer_s <= left_s else late).append(one)
+        left_s -= longer_s * (one in fitting)
+    return fitting, late
 
 
 def _is_recalibrating(recording: Recording, plan: Plan, arm: Arm) -> bool:

@@ -15,6 +15,7 @@ from ironlaw.report.recommendation import (
     mixed_sentences,
     next_best_sentences,
     recommendation_sentence,
+    untried_sentence,
 )
 from ironlaw.report.terminal.verbosity import LeftOut, Room
 from ironlaw.text import plain
@@ -27,6 +28,9 @@ def show_found(explanation: Explanation, console: Console, *, is_whole: bool, ro
     _show_list(f"{FRONT_HEADING}:", [front_sentence(point) for point in front], console)
     mixed = left.cut(mixed_sentences(explanation), most, "more line|about blocks left in float")
     _show_list("Blocks left in float:", mixed, console)
+    if untried := untried_sentence(explanation):
+        console.print()
+        say(console, untried)
     _show_recommendation(explanation, console, is_whole=is_whole, room=room, left=left)
 
 
