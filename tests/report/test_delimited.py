@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.report.delimited import arms_csv, causes_csv, ledger_csv
+from ironlaw.report.delimited import arms_csv, ledger_csv
 from ironlaw.report.document import to_document
 from ironlaw.report.frame import to_frame
 from tests.report import explanations
@@ -37,12 +37,6 @@ def test_interval_has_columns_of_its_own() -> None:
     row = next(row for row in read(arms_csv(explanations.with_pmu())) if row["arm"] == "int8+fused")
     assert float(row["speedup"]) == pytest.approx(2.7)
     assert float(row["speedup_low"]) == pytest.approx(2.7 * math.exp(-0.037))
-
-
-def test_causes_stand_under_their_comparison() -> None:
-    rows = read(causes_csv(explanations.with_pmu()))
-    assert [row["cause"] for row in rows] == ["page-faults", "fusion", "cache-fit", "simd-density", "layout"]
-    assert {row["changed"] for row in rows} == {"int8+fused"}
 
 
 def test_ledger_has_a_line_per_layer() -> None:

@@ -28,11 +28,6 @@ def arm_records(explanation: Explanation) -> list[dict[str, Any]]:
     return [_flat(arm) for arm in to_document(explanation)["arms"]]
 
 
-def causes_csv(explanation: Explanation) -> str:
-    """One line per suspected cause of each comparison."""
-    return _of_comparisons(explanation, "causes")
-
-
 def ledger_csv(explanation: Explanation) -> str:
     """One line per layer of each comparison that has a ledger."""
     records = []
@@ -52,17 +47,12 @@ def _code_cell(executed: Maybe[LayerExecuted]) -> str | None:
 
 def account_csv(explanation: Explanation) -> str:
     """One line per category of code (and class of instructions) of each comparison that has an account."""
-    return _of_comparisons(explanation, "account")
-
-
-def _of_comparisons(explanation: Explanation, part: str) -> str:
-    """The rows that one part of each comparison has; a part that is missing has none."""
     return _written(
         [
             {"control": comparison["control"], "changed": comparison["changed"], **_flat(row)}
             for comparison in to_document(explanation)["comparisons"]
-            if isinstance(comparison[part], list)
-            for row in comparison[part]
+            if isinstance(comparison["account"], list)
+            for row in comparison["account"]
         ]
     )
 

@@ -19,7 +19,6 @@ from ironlaw.measure.sampling.symbols import (
     Found,
     demangled,
     kernel_symbols,
-    parse_kernel_symbols,
     parse_perf_map,
     shortened,
 )
@@ -56,13 +55,16 @@ def test_a_perf_map_names_what_lies_in_a_symbol_and_nothing_behind_it() -> None:
     assert table.before(0x9999) == "jit two"
 
 
-def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing() -> None:
-    table = parse_kernel_symbols(
-        b"ffffffff81000000 T start\nffffffff81000100 t inner\t[mod]\nffffffff81000200 D data\n"
-    )
+def test_kernel_symbols_reach_to_the_next_one_and_hidden_addresses_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = b"ffffffff81000000 T start\nffffffff81000100 t inner\t[mod]\nffffffff81000200 D data\n"
+    monkeypatch.setattr(Path, "read_bytes", lambda self: text)
+    table = kernel_symbols(KeptTables())
     assert not isinstance(table, Missing)
     assert table.at(0xFFFFFFFF81000180) == Found("inner", 0x80)
-    assert isinstance(parse_kernel_symbols(b"0000000000000000 T start\n"), Missing)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: b"0000000000000000 T start\n")
+    assert isinstance(kernel_symbols(KeptTables()), Missing)
 
 
 def test_kernel_symbols_are_the_same_kept_as_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,14 +86,8 @@ def parse_perf_map(text: str) -> SymbolTable:
     return _from_rows(rows)
 
 
-def parse_kernel_symbols(text: bytes) -> Maybe[SymbolTable]:
-    """Symbols in /proc/kallsyms; Missing where the kernel hides its addresses."""
-    import numpy as np
-
-    return _in_kernel(np.frombuffer(text, dtype=np.uint8), KeptTables())
-
-
 def _in_kernel(data: NDArray[Any], kept: KeptTables) -> Maybe[SymbolTable]:
+    """Symbols in /proc/kallsyms; Missing where the kernel hides its addresses."""
     import numpy as np
 
     addresses, begins, ends = kept.of("kernel-symbols", lambda: _read_kernel_symbols(data))
