@@ -140,7 +140,7 @@ def test_what_arms_started_has_time_to_end_by_itself_unless_the_recorder_has_non
 ) -> None:
     seen: list[float] = []
 
-    def end_group(leader: int, ends: object, *, grace_s: float, limit_s: float) -> tuple[str, ...]:
+    def end(*_: object, grace_s: float, limit_s: float) -> tuple[str, ...]:
         seen.append(grace_s)
         return ()
 
@@ -149,8 +149,8 @@ def test_what_arms_started_has_time_to_end_by_itself_unless_the_recorder_has_non
 
     monkeypatch.setattr(interpreter, "ChildEnds", object)
     monkeypatch.setattr(interpreter, "ended_child", lambda: 7)
-    monkeypatch.setattr(interpreter, "end_group", end_group)
-    monkeypatch.setattr(interpreter, "end_children", lambda ends, *, grace_s, limit_s: seen.append(grace_s) or ())
+    monkeypatch.setattr(interpreter, "end_group", end)
+    monkeypatch.setattr(interpreter, "end_children", end)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("os.waitpid", lambda *_: (7, 0))
     monkeypatch.setattr("os.kill", lambda *_: None)
