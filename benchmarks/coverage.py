@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from tests.analysis.test_coverage import Rng, Variation, arms
 
-from ironlaw.analysis.compare import absent, control_moved_by, difference_of, has_moved, settled, voids
+from ironlaw.analysis.compare import absent, control_moved_by, difference_of, excusing_noise, has_moved, voids
 from ironlaw.analysis.statistics.interval import rank_interval, t_interval, t_quantile
 from ironlaw.analysis.statistics.modes import slow_mode
 from ironlaw.analysis.statistics.paired import Pairs, pair
@@ -160,7 +160,7 @@ def claimed_beside_control(bias: float, effect: float, *, runs: int, seed: int) 
     for _ in range(runs):
         arms_off = rng.normal(0, bias, 3) if bias else np.zeros(3)
         control, again, changed = arms_off[:, None] + rng.normal(0, 0.02 / math.sqrt(2), (3, 8))
-        check = settled(_compared(control - again))
+        check = excusing_noise(_compared(control - again))
         comparison = _compared(control - changed + effect)
         claims_any = comparison.difference is not Difference.NONE_SHOWN
         strict, stands = (

@@ -42,6 +42,14 @@ def test_an_order_that_has_a_shorter_limit_keeps_it_and_the_budget_is_not_blamed
     assert limits.of(10.0) == Limit(s=10.0)
 
 
+def test_the_budget_counts_from_when_the_run_begins() -> None:
+    clock = Clock()
+    limits = Limits(clock)
+    clock.at_s += 60.0
+    limits.begin(120.0)
+    assert limits.of(900.0) == Limit(s=90.0, budget_s=120.0)
+
+
 def test_without_a_budget_each_order_has_its_own_limit() -> None:
     clock = Clock()
     limits = Limits(clock)

@@ -9,7 +9,7 @@ from functools import partial
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
-from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, control_moved_by, settled
+from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, control_moved_by, excusing_noise
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
 from ironlaw.analysis.concerns.ledger import ledger_doubts, precision_doubts
@@ -393,5 +393,5 @@ def _control_check(evidence: Evidence, control: Arm, controls: int) -> Maybe[Com
             if pairs is None:
                 assert isinstance(comparison.ln_ratio, Missing)
                 return comparison.ln_ratio
-            return settled(comparison, among=controls)
+            return excusing_noise(comparison, among=controls)
     return Missing("the recording has no control arm")

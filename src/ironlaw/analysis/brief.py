@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironlaw.analysis.compare import Goal, absent, beside, difference_of, has_moved, settled
+from ironlaw.analysis.compare import Goal, absent, beside, difference_of, excusing_noise, has_moved
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.paired import pair
 from ironlaw.analysis.turns import ArmTurns, times_of
@@ -36,7 +36,8 @@ def briefly(recording: Recording) -> Brief:
     )
     controls = [(arm.repeats, arm) for arm in plan.arms if arm.repeats is not None]
     checks = {
-        arm.point: settled(_compared(turns, first, arm.name, goal), among=len(controls)) for first, arm in controls
+        arm.point: excusing_noise(_compared(turns, first, arm.name, goal), among=len(controls))
+        for first, arm in controls
     }
     comparisons = []
     for control, arm in plan.pairs():

@@ -108,7 +108,7 @@ def absent(control: str, changed: str, reason: str) -> Comparison:
     )
 
 
-def settled(check: Comparison, *, among: int = 1) -> Comparison:
+def excusing_noise(check: Comparison, *, among: int = 1) -> Comparison:
     """The control's comparison with itself; a move too small to matter counts as none.
 
     Long recordings detect differences as small as those caused by an arm's position in its round. A move whose whole

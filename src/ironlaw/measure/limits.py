@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+IMPORT_LIMIT_S = 180.0  # of an interpreter
 # Of the time that is left: the rest is for the other arms and for a first replicate.
 SHARE = 3 / 4
 # A shorter budget is taken as this here: importing torch and a model takes 3 s on quiet CPUs, and 20 s on busy ones.
@@ -40,10 +41,14 @@ class Limits:
     """The limits of a run. Without a budget each order has its own alone."""
 
     def __init__(self, now_s: Callable[[], float], budget_s: float | None = None) -> None:
-        """The run begins now, on this clock."""
+        """The run begins now, on this clock, unless it does so later."""
         self._now_s = now_s
+        self.begin(budget_s)
+
+    def begin(self, budget_s: float | None) -> None:
+        """The run begins now, with this budget."""
         self._budget_s = budget_s
-        self._ends_s = math.inf if budget_s is None else now_s() + max(budget_s, SHORTEST_BUDGET_S)
+        self._ends_s = math.inf if budget_s is None else self._now_s() + max(budget_s, SHORTEST_BUDGET_S)
 
     def of(self, most_s: float) -> Limit:
         """The limit of what is ordered now, and never takes longer than `most_s`."""

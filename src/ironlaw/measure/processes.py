@@ -21,7 +21,7 @@ from ironlaw.machine.inspection import inspect_machine
 from ironlaw.machine.numa import neighbours
 from ironlaw.measure.answers import asking
 from ironlaw.measure.interpreters import Environment, Interpreters, Launched, Request
-from ironlaw.measure.limits import Limit, Limits
+from ironlaw.measure.limits import IMPORT_LIMIT_S, Limit, Limits
 from ironlaw.measure.messages import (
     CodeTurn,
     LayerTurn,
@@ -49,7 +49,6 @@ from ironlaw.variant import ENGINE, PRECISION
 PREPARE_LIMIT_S = 900.0  # quantizing and compiling a large model takes minutes; a hang takes for ever
 LAYERS_SHARE_OF_BUDGET = 1 / 8  # that making an arm may take, if it is to be made once more to name its layers
 START_LIMIT_S = 180.0
-IMPORT_LIMIT_S = 180.0
 LABELS_LIMIT_S = 3600.0  # there may be thousands of labelled images
 HANG_UP_LIMIT_S = 5.0  # for a twin that was hung up on; longer only while it is in the middle of a turn
 WARM_UP_LIMIT_NS = 2_000_000_000
@@ -86,7 +85,7 @@ class ProcessStage:
         self._replaying = ReplayHosts(
             self._interpreters,
             lambda arm: self._requests((arm,), {arm.name: self._imports_to_prepare(arm)})[0],
-            self._limit_of(IMPORT_LIMIT_S),
+            self._limits.of,
         )
         self._allowed = sorted(os.sched_getaffinity(0))
 
@@ -96,7 +95,7 @@ class ProcessStage:
 
     def begin(self, budget_s: float | None) -> None:
         """From now on its clock the budget is counted."""
-        self._limits = Limits(self.now_s, budget_s)
+        self._limits.begin(budget_s)
 
     def _limit_of(self, most_s: float) -> Callable[[], Limit]:
         return lambda: self._limits.of(most_s)

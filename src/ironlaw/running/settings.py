@@ -91,7 +91,7 @@ class Settings:
         float | None,
         Option(
             flag="--budget", kind=ValueKind.SECONDS, metavar="S", example="100",
-            help="Seconds for the whole run; default: 120; none with --n.",
+            help="Seconds for the whole run; default: 120, with --search 600; none with --n or --protocol.",
         ),
     ] = None  # fmt: skip
     batch: Annotated[int, Option(flag="--batch", kind=ValueKind.COUNT, example="1", help="Inputs per inference.")] = 1

@@ -14,7 +14,7 @@ from ironlaw.arm import Arm
 from ironlaw.fact import Fact, Failure
 from ironlaw.leaving import float_family
 from ironlaw.measure.interpreters import Interpreters, Launched, Request
-from ironlaw.measure.limits import Limit
+from ironlaw.measure.limits import IMPORT_LIMIT_S, Limit
 from ironlaw.measure.messages import ReplayLayers
 from ironlaw.measure.supervised import Interpreter
 from ironlaw.measure.twins import Twins
@@ -40,9 +40,9 @@ class ReplayHosts:
     """The processes that replay, by what their arms have in common."""
 
     def __init__(
-        self, interpreters: Interpreters, request: Callable[[Arm], Request], limit: Callable[[], Limit]
+        self, interpreters: Interpreters, request: Callable[[Arm], Request], limit: Callable[[float], Limit]
     ) -> None:
-        """`request` is the interpreter that an arm needs, and `limit` how long that may import."""
+        """`request` is the interpreter that an arm needs, and `limit` what the budget leaves of a limit."""
         self._interpreters = interpreters
         self._limit = limit
         self._request = request
@@ -65,7 +65,7 @@ class ReplayHosts:
             sets=asked.sets,
             only_answers=asked.only_answers,
         )
-        fact = host.twins.ask(host.arm.name, order, Limit(s=LATE_S + asked.within_s))[-1]
+        fact = host.twins.ask(host.arm.name, order, self._limit(LATE_S + asked.within_s))[-1]
         took_s = time.monotonic() - began_s
         if isinstance(fact, Replay):
             return replace(fact, arm=arm.name, took_s=took_s)
@@ -81,7 +81,7 @@ class ReplayHosts:
     def _started(self, arm: Arm) -> _Host | Failure:
         request = self._request(arm)
         (launched,) = self._interpreters.take([request])
-        done, twins = self._interpreters.fork(launched, request, self._limit)
+        done, twins = self._interpreters.fork(launched, request, lambda: self._limit(IMPORT_LIMIT_S))
         host = _Host(arm=arm, twins=Twins(), interpreter=done.interpreter)
         self._keep_apart(launched, done)
         for twin in twins:
