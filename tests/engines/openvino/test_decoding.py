@@ -102,3 +102,29 @@ def test_a_decoder_without_a_phase_and_surgery_on_one_are_refused(graph: Path, t
 def test_an_odd_number_of_four_bit_weights_takes_a_whole_last_byte(count: int, size: int) -> None:
     weights = openvino.op.Constant(openvino.Type.u4, openvino.Shape([count]), [1] * count)
     assert decoding._read_of(weights) == (size, 0)
+
+
+def test_compressed_weights_are_found_by_inferences_that_begin_with_an_empty_state(graph: Path, tmp_path: Path) -> None:
+    nncf = pytest.importorskip("nncf")
+    loaded(graph, "+phase=decode:8", tmp_path / "a")
+    model = openvino.Core().read_model(str(tmp_path / "a" / "prepared.xml"))
+    openvino.save_model(nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM), str(tmp_path / "c.xml"))
+    program = loaded(tmp_path / "c.xml", "+phase=decode:8", tmp_path / "b")
+    first = once(program)
+    assert program.census is not None
+    counts = program.census().counts
+    assert counts["widening_operators"] or counts["dynamic_operators"]
+    assert numpy.array_equal(first, once(program))
+
+
+@pytest.mark.parametrize("phase", ["prefill:8", "decode:8"])
+def test_a_state_of_no_sequence_is_refused_when_the_arm_is_prepared(phase: str, graph: Path, tmp_path: Path) -> None:
+    from openvino._offline_transformations import apply_make_stateful_transformation
+
+    model = openvino.Core().read_model(str(graph))
+    named = (value.get_any_name() for value in model.inputs)
+    past = {name: name.replace("past_key_values", "present") for name in named if name.startswith("past")}
+    apply_make_stateful_transformation(model, past)
+    openvino.save_model(model, str(tmp_path / "open.xml"))
+    with pytest.raises(ArmFailed, match="begins with no sequence"):
+        loaded(tmp_path / "open.xml", f"+phase={phase}", tmp_path / "a")

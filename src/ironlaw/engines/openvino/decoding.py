@@ -54,6 +54,23 @@ def keep_state(model: Any, graph: DecoderGraph) -> None:
     apply_make_stateful_transformation(model, {one.takes: one.gives for one in graph.past})
 
 
+def refuse_empty_state(model: Any) -> None:
+    """Refuse a state of an open batch without an initial value: OpenVINO begins it with no sequence to compute.
+
+    Raises:
+        ArmFailed: the model has one.
+    """
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "ReadValue" or node.get_input_size():
+            continue
+        shape = node.get_output_partial_shape(0)
+        if shape.rank.is_static and len(shape) and shape[0].is_dynamic:
+            raise ArmFailed(
+                f"its state {node.get_variable_id()} begins with no sequence: its batch is open, with no initial value",
+                hint="reshape the graph to a batch of 1 before its keys and values become a state",
+            )
+
+
 class StatefulDecoding:
     """A request on a stateful model in one phase: what it is fed, and what it answers."""
 
@@ -76,6 +93,12 @@ class StatefulDecoding:
             self._scores(needed[:, : self.phase.depth], 0)
             self._behind = [numpy.array(state.state.data) for state in self.request.query_state()]
         return (self._arrays(needed[:, self.phase.depth :], self.phase.depth),)
+
+    def without_state(self, tokens: Any) -> list[Any]:
+        """The arrays of one inference on an empty state: as many tokens as in the phase, behind none."""
+        import numpy
+
+        return self._arrays(numpy.resize(tokens, (1, self.phase.processed)), 0)
 
     def rewind(self) -> None:
         """Take the state back to where every inference of the phase begins."""

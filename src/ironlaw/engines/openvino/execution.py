@@ -64,6 +64,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
             converted = _converted(model, precision)
         if graph is not None:
             decoding.keep_state(converted, graph)
+            decoding.refuse_empty_state(converted)
         by_surgery, floats = variant, tuple[str, ...]()
         if precision == "int8":
             openvino.save_model(converted, str(folder / _FLOAT), compress_to_fp16=False)
@@ -217,7 +218,8 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
     def infer(arrays: list[Any]) -> Any:
         return run(arrays, share_inputs=True).to_tuple()
 
-    first = feed(*model.inputs[0])[0]
+    feed(*model.inputs[0])  # fills the state
+    first = feed(*model.inputs[0])[0] if sequence is None else sequence.without_state(*model.inputs[0])
 
     def compile_for(other: Variant) -> Any:
         return _compile(other, path, threads)
