@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+
+import pytest
+from rich.console import Console
 
 from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
@@ -15,7 +19,9 @@ from ironlaw.report.generation import generation_table
 from ironlaw.report.html import render
 from ironlaw.report.markdown import to_markdown
 from ironlaw.report.notebook import to_fragment
-from ironlaw.report.terminal.generation import name_above_point
+from ironlaw.report.terminal.arms import wrapped_name
+from ironlaw.report.terminal.generation import show_generation
+from ironlaw.report.terminal.verbosity import LeftOut
 from tests.report import explanations
 
 GAP = Missing("the machine's ceilings were not measured")
@@ -98,8 +104,48 @@ def test_a_clock_of_the_engine_that_agrees_is_mentioned_where_everything_is() ->
     assert "a: its engine reports 0.990 of the time that is measured around it." in whole
 
 
-def test_an_arm_s_point_is_on_a_line_of_its_own_so_that_80_columns_hold_the_figures() -> None:
-    assert name_above_point("given@llamacpp+phase=prefill:128 threads=2") == (
+def test_names_are_broken_so_that_80_columns_hold_the_figures() -> None:
+    assert wrapped_name("given@llamacpp+phase=prefill:128 threads=2", 24) == (
         "given@llamacpp\n   +phase=prefill:128\n   threads=2"
     )
-    assert name_above_point("int4 (again)") == "int4 (again)"
+    assert wrapped_name("fp32+phase=decode:32 (again)", 24) == "fp32+phase=decode:32\n   (again)"
+    assert wrapped_name("fp32+phase=decode:32 (again)", 24, 4) == "fp32+phase=decode:32 (again)"
+    assert wrapped_name("int4 (again)", 24) == "int4 (again)"
+
+
+def test_no_figure_is_cut_where_rates_have_four_digits() -> None:
+    (arm,) = explained(share=Estimate(value=0.01013, low=0.010, high=0.0102)).arms
+    found = arm.generation
+    assert isinstance(found, Generation)
+    fast = replace(
+        found, tokens_per_s=Estimate(value=3590.0, low=3550.0, high=3630.0), first_token_ns=found.ns_per_token
+    )
+    explanation = made(replace(arm, arm="level0+phase=prefill:128", generation=fast))
+    explanation = replace(explanation, plan=explanations.plan("level0+phase=prefill:128"))
+    written = io.StringIO()
+    console = Console(width=80, file=written)
+    show_generation(explanation, console, is_whole=False, most=None, left=LeftOut())
+    shown = written.getvalue()
+    assert "3590 [3550, 3630]" in shown
+    assert "bandwidth" in shown
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize(
+    ("reading", "fp32", "int8", "said"),
+    [
+        (0.3, 0.2, 0.1, "; reading is its lowest ceiling."),
+        (0.01, 0.5, 0.1, "; arithmetic is its lowest ceiling."),
+        (0.3, 0.4, 0.1, "; which ceiling is the lowest depends on the numbers that it multiplies in."),
+        (1.3, 0.4, 0.1, "; more than memory gives: its weights come from a cache."),
+    ],
+)
+def test_the_lowest_ceiling_is_the_one_of_which_most_is_reached(
+    reading: float, fp32: float, int8: float, said: str
+) -> None:
+    (arm,) = explained(share=GAP).arms
+    assert isinstance(arm.generation, Generation)
+    shares = {READING: reading, "fp32": fp32, "int8": int8}
+    reached = {name: Estimate(value=one, low=one * 0.9, high=one * 1.1) for name, one in shares.items()}
+    explanation = made(replace(arm, generation=replace(arm.generation, reached=reached)))
+    assert any(one.endswith(said) for one in generation_table(explanation, with_added=False).sentences)

@@ -26,9 +26,12 @@ def bare_grid() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
 
 
+BETWEEN = 2  # spaces between columns
+
+
 def headed_grid() -> Table:
     """A table without a box, its headings bold, two spaces between its columns."""
-    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    return Table(box=None, pad_edge=False, padding=(0, BETWEEN, 0, 0), header_style="bold")
 
 
 def print_grid(console: Console, grid: Table, *, indent: int) -> None:

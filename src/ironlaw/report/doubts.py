@@ -110,8 +110,9 @@ class Doubt:
 
 
 def brief_concern_sentence(doubt: Doubt) -> str:
-    """A concern by its first clause, for a line of its own."""
-    where = f" ({', '.join(plain(arm) for arm in doubt.arms)})" if doubt.arms else ""
+    """A concern by its first clause, for a line of its own, which the names of several arms would fill."""
+    names = [plain(arm) for arm in doubt.arms]
+    where = f" ({f'{len(names)} arms' if len(names) > 1 else names[0]})" if names else ""
     return f"{WEIGHT_WORDS[doubt.concern.weight]}{where}: {_FIRST_CLAUSE.split(plain(doubt.concern.text))[0]}."
 
 

@@ -106,10 +106,10 @@ def _sentences(
         name for one in explanation.comparisons if is_known(one.account) for name in (one.control, one.changed)
     }
     return (
-        *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
-        *(sentence for arm, _ in shown if arm.arm not in accounted and (sentence := _by_code(arm))),
         *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
         *(_by_threads(rate) for rate in explanation.rates_by_threads),
+        *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
+        *(sentence for arm, _ in shown if arm.arm not in accounted and (sentence := _by_code(arm))),
         *_perplexities(shown),
         *(sentence for arm, found in shown if (sentence := _own_clock(arm, found, is_whole=is_whole))),
     )
@@ -259,8 +259,24 @@ def _bound(arm: ArmSummary, found: Generation, explanation: Explanation) -> str:
     intensity = found.macs_per_byte
     per_byte = "" if isinstance(intensity, Missing) else f" ({number(intensity)} products for each byte read)"
     above = known.get(READING)
-    cached = "; more than memory gives: its weights come from a cache" if above is not None and above.low > 1 else ""
-    return f"{plain(arm.arm)} reaches {', '.join(parts)}{per_byte}{cached}."
+    if above is not None and above.low > 1:
+        lowest = "; more than memory gives: its weights come from a cache"
+    else:
+        lowest = _lowest(known)
+    return f"{plain(arm.arm)} reaches {', '.join(parts)}{per_byte}{lowest}."
+
+
+def _lowest(reached: Mapping[str, Estimate]) -> str:
+    """Which ceiling is the lowest for its work: that of which it reaches the largest share, whatever its speed."""
+    rates = [share.value for name, share in reached.items() if name != READING]
+    reading = reached.get(READING)
+    if reading is None or not rates:
+        return ""
+    if reading.value > max(rates):
+        return "; reading is its lowest ceiling"
+    if reading.value < min(rates):
+        return "; arithmetic is its lowest ceiling"
+    return "; which ceiling is the lowest depends on the numbers that it multiplies in"
 
 
 def _share(share: Estimate) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -78,18 +80,21 @@ def _grid(
         if row.is_added and not was_added:
             grid.add_row(Text("for experiments:", style="italic dim"))
             was_added = True
-        name = Text(wrapped_name(f"  {row.name}" if row.is_added else row.name, widest))
+        name = Text(wrapped_name(f"  {row.name}" if row.is_added else row.name, widest, spare))
         name.append(f"\n  {row.remark}" if row.remark else "", style="red")
         grid.add_row(name, *(Text(column[place]) for column in texts), style="dim" if row.failure else "")
     return grid
 
 
-def wrapped_name(name: str, widest: int = _WIDEST_NAME) -> str:
-    """A long variant's name broken before a plus, the rest indented."""
-    lines = [""]
-    for place, part in enumerate(name.split("+")):
-        piece = f"+{part}" if place else part
-        if place and len(lines[-1]) + len(piece) > widest:
-            lines.append("   ")
-        lines[-1] += piece
+def wrapped_name(name: str, widest: int = _WIDEST_NAME, spare: int = 0) -> str:
+    """A long variant's name broken before a plus, and before its point or (again) if it does not fit on `spare` more;
+    the rest is indented.
+    """
+    first, *rest = re.split(r"(?=[+ ])", name.lstrip())
+    lines = [" " * (len(name) - len(name.lstrip())) + first]
+    for piece in rest:
+        if len(lines[-1]) + len(piece) > widest + spare * piece.startswith(" "):
+            lines.append("   " + piece.lstrip())
+        else:
+            lines[-1] += piece
     return "\n".join(lines)

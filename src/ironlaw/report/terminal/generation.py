@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from ironlaw.explanation import Explanation
-from ironlaw.report.console import headed_grid, print_grid, say
+from ironlaw.report.console import BETWEEN, headed_grid, print_grid, say
 from ironlaw.report.generation import HEADING, HEADINGS, generation_table
 from ironlaw.report.terminal.arms import wrapped_name
 from ironlaw.report.terminal.verbosity import LeftOut
 
-_WIDEST = 24  # letters of a line of the first column
+_INDENT = 2
+_NARROWEST = 16  # letters of a line of the first column
 
 
-def name_above_point(name: str) -> str:
-    """An arm's name as `wrapped_name` breaks it, its point on a line of its own: the figures need the rest of 80."""
-    lines = []
-    for line in wrapped_name(name).split("\n"):
-        head, _, point = line.rpartition(" ")
-        lines += [head, f"   {point}"] if head.strip() and len(line) > _WIDEST else [line]
-    return "\n".join(lines)
+def _beside_names(rows: Sequence[tuple[str, ...]]) -> int:
+    """The letters of a line that the figures and the space between the columns take."""
+    columns = zip(HEADINGS, *rows, strict=True)
+    return sum(BETWEEN + max(len(line) for cell in column for line in cell.split("\n")) for column in [*columns][1:])
 
 
 def show_generation(
@@ -32,12 +32,13 @@ def show_generation(
         return
     console.print()
     say(console, f"{HEADING}:", style="bold")
+    rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
     grid = headed_grid()
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
-    rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
+    widest = max(_NARROWEST, console.width - _INDENT - _beside_names(rows))
     for name, *cells in rows:
-        grid.add_row(Text(name_above_point(name)), *map(Text, cells))
-    print_grid(console, grid, indent=2)
+        grid.add_row(Text(wrapped_name(name, widest)), *map(Text, cells))
+    print_grid(console, grid, indent=_INDENT)
     for sentence in left.cut(table.sentences, most, "more line|about generating text"):
         say(console, sentence, indent=2, hanging=2)
