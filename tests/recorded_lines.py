@@ -11,9 +11,9 @@ from ironlaw.recording import Recording
 def lines_of(recording: Recording) -> list[bytes]:
     """The lines, without their ends, in an order in which a run could have written them."""
     of = recording
-    first: list[Maybe[Fact]] = [of.header, of.machine, of.counters, of.ceilings]
+    first: list[Maybe[Fact]] = [of.header, of.machine, of.counters]
     many: list[tuple[Fact, ...]] = [
-        of.plans, of.prepared, of.interpreters, of.started, of.censuses, of.layer_graphs, of.readings,
+        of.ceilings, of.plans, of.prepared, of.interpreters, of.started, of.censuses, of.layer_graphs, of.readings,
         of.layer_readings, of.code_samples, of.nulls, of.outputs, of.labelled, of.failures, of.concerns,
         of.circumstances, of.spent,
     ]  # fmt: skip

@@ -186,8 +186,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The highest rates this machine reached when it ran nothing else, on the CPUs and threads of the arms.
+    """The highest rates this machine reached when it ran nothing else, on the CPUs of arms with this number of threads.
 
+    Arms in phases of generation that run on several numbers of threads have ceilings of each.
     `macs_per_s` is by kind of arithmetic (fp32, bf16, int8), by matrix multiplication. Streaming covers
     `streamed_bytes`, which exceed the last cache; a copy counts the bytes read and written. `switch_ns` is one switch
     between two processes on one CPU, without the cost of cold caches; `page_fault_ns` is mapping, first touch and

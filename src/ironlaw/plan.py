@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.experiment import CauseStanding, CauseState, Experiment
+from ironlaw.phase import WHOLE
 from ironlaw.point import Point
 from ironlaw.ranges import MOST, MOST_OF_A_KIND, NotNegative, Number, Ordinal, Positive, Share, Word
 from ironlaw.variant import PHASE
@@ -14,6 +15,7 @@ from ironlaw.variant import PHASE
 DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 # What measuring a machine's ceilings takes: 11 s on two virtual CPUs that others used as well, 6 s on quiet ones.
 CEILINGS_S = 10.0
+_CEILINGS_SHARE = 1 / 6  # of the budget, at most, that measuring them takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class Schedule:
     def most_replicates(self) -> int:
         """The most replicates it allows, which is at most the number of inferences."""
         return min(self.replicates, self.inferences or self.replicates)
+
+    def affords_ceilings(self, seconds: float) -> bool:
+        """Whether measuring the machine's ceilings may take this long."""
+        return self.budget_s is None or seconds <= self.budget_s * _CEILINGS_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,20 @@ class Plan:
     def asked(self) -> tuple[Arm, ...]:
         """The arms that were requested: neither repeats nor experiments."""
         return tuple(arm for arm in self.arms if not arm.repeats and not arm.serves)
+
+    def threads_of(self, name: str) -> int:
+        """The number of threads of an arm's inferences."""
+        return self.arm(name).variant.threads(self.threads)
+
+    def ceilings_due(self) -> tuple[int, ...]:
+        """By which numbers of threads the machine's ceilings are measured: those of arms in a phase of generation, the
+        run's own for others.
+        """
+        numbers = (
+            self.threads if arm.variant.level(PHASE) == WHOLE else arm.variant.threads(self.threads)
+            for arm in self.asked()
+        )
+        return tuple(dict.fromkeys(numbers)) if self.ceilings else ()
 
     def control_of(self, arm: Arm) -> Arm:
         """The arm that one is compared with: the first one requested at its point, in its phase of generation.

@@ -79,7 +79,7 @@ class Recording:
     circumstances: tuple[Circumstance, ...] = ()
     concerns: tuple[Concern, ...] = ()
     ended: Maybe[Ended] = Missing("the recording was cut short")
-    ceilings: Maybe[Ceilings] = Missing("the ceilings of the machine were not measured")
+    ceilings: tuple[Ceilings, ...] = ()  # one for each number of threads
     layer_graphs: tuple[LayerGraph, ...] = ()
     layer_readings: tuple[LayerReading, ...] = ()
     layer_codes: tuple[LayerCode, ...] = ()

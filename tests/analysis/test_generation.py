@@ -86,8 +86,13 @@ def test_prefill_reads_the_weights_once_for_all_of_its_tokens() -> None:
 
 
 def test_ceilings_of_other_threads_are_no_ceilings_of_an_arm() -> None:
-    found = known(generation(row(DECODE, 10.0), recorded(threads=2.0)))
-    assert found.reached == {READING: Missing("the ceilings were measured by 1 threads, not 2")}
+    by_one = recorded(threads=2.0)
+    found = known(generation(row(DECODE, 10.0), by_one))
+    assert found.reached == {READING: Missing("the ceilings of the machine were not measured by 2 threads")}
+    by_two = replace(by_one.ceilings[0], threads=2, read_bytes_per_s=20e9)
+    share = known(generation(row(DECODE, 10.0), replace(by_one, ceilings=(*by_one.ceilings, by_two)))).reached[READING]
+    assert is_known(share)
+    assert share.value == pytest.approx(100 * 51e6 / 20e9)
 
 
 def test_unknown_bytes_stay_unknown() -> None:

@@ -11,6 +11,7 @@ import pytest
 from ironlaw.arm import Arm
 from ironlaw.errors import BadInput
 from ironlaw.fact import Ceilings, Ended, Ending, Fact, Failure, Reading
+from ironlaw.machine import Machine
 from ironlaw.measure.messages import Turn
 from ironlaw.measure.recorder import Advice, record
 from ironlaw.measure.scripted import ArmScript, Script, ScriptedStage
@@ -336,6 +337,27 @@ def test_ceilings_of_a_run_of_one_replicate_without_a_budget_are_measured_at_its
     what = replace(plan("fp32", "int8"), ceilings=True, schedule=Schedule(replicates=1, rounds=2, budget_s=None))
     kept = run_script(what, SCRIPT)
     assert any(isinstance(fact, Ceilings) for fact in kept)
+
+
+class _Unhurried(ScriptedStage):
+    """Measures ceilings in four virtual seconds."""
+
+    def measure_ceilings(self, machine: Machine, threads: int) -> Ceilings:
+        self._now_s += 4
+        return super().measure_ceilings(machine, threads)
+
+
+@pytest.mark.parametrize(("budget_s", "numbers"), [(None, [1, 2, 4]), (72.0, [1, 2, 4]), (60.0, [1, 2]), (30.0, [1])])
+def test_ceilings_are_measured_by_the_threads_of_each_arm_in_a_phase_for_a_sixth_of_the_budget(
+    budget_s: float | None, numbers: list[int]
+) -> None:
+    names = ["fp32+phase=decode:8", "fp32+phase=decode:8+threads=2", "fp32+phase=decode:8+threads=4", "fp32+threads=3"]
+    arms = tuple(map(Arm.of, names))
+    script = Script(arms={arm.name: ArmScript() for arm in arms})
+    what = replace(plan("fp32"), arms=with_control(arms), ceilings=True, schedule=Schedule(budget_s=budget_s))
+    kept = Kept()
+    record(what, _Unhurried(script), kept, watcher=Unwatched(), advice=advise())
+    assert [fact.threads for fact in kept if isinstance(fact, Ceilings)] == numbers
 
 
 def test_deciding_how_much_is_measured_does_not_count_as_time_between_turns() -> None:

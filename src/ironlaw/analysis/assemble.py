@@ -9,6 +9,7 @@ from functools import partial
 
 from ironlaw.analysis.account.difference import account
 from ironlaw.analysis.account.executed import Sampled, sampled
+from ironlaw.analysis.ceilings import ceilings_of
 from ironlaw.analysis.compare import MOST_EXCUSED, Goal, absent, beside, compare, control_moved_by, excusing_noise
 from ironlaw.analysis.concerns.circumstances import is_trained
 from ironlaw.analysis.concerns.doubts import arm_doubts, comparison_doubts, control_doubts, recording_doubts
@@ -218,7 +219,7 @@ def _comparison(ground: Ground, arms: tuple[str, str], among: Maybe[Family]) -> 
     if is_known(comparison.ledger):
         doubts += ledger_doubts(comparison, comparison.ledger)
     comparison = _with_causes(beside(comparison, ground.check), ground, among)
-    comparison = _with_bounds(in_time(comparison, rows), rows, recording.ceilings)
+    comparison = _with_bounds(in_time(comparison, rows), rows, ceilings_of(recording, other))
     return _with_signatures(comparison, ground.seen, recording), doubts
 
 
@@ -248,7 +249,7 @@ def _concluded(ground: Ground, comparisons: tuple[Comparison, ...], concerns: li
         was_cut=recording.was_cut or has_ended_by(recording.ended, Ending.INTERRUPTED),
         stopped_on_precision=ground.evidence.stopped_on_precision(),
         stopped_when_settled=has_ended_by(recording.ended, Ending.SETTLED),
-        ceilings=reached(recording.ceilings),
+        ceilings=reached(ceilings_of(recording, plan.control.name)),
         waterfall=waterfall(on),
         run=run_time(recording),
         gains_by_phase=gains_by_phase(on) if not moved_by else (),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from ironlaw.analysis.agreement import divergence
+from ironlaw.analysis.ceilings import ceilings_by
 from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.arm import Arm
@@ -60,7 +61,7 @@ def generation(row: ArmSummary, recording: Recording) -> Maybe[Generation]:
             for name, count in counts.items()
             if name.startswith(_BY_TYPE) and is_known(count)
         },
-        reached=_reached(per_s, read, macs, counts.get("threads", _NO_CENSUS), recording.ceilings),
+        reached=_reached(per_s, read, macs, _ceilings(counts.get("threads", _NO_CENSUS), recording)),
         perplexity=_perplexity(counts, recording),
         text_tokens=counts.get(TEXT_TOKENS, _NO_TEXT),
         kl_nats=_divergence(row.arm, recording),
@@ -91,18 +92,20 @@ def _rate(wall_ns: Maybe[Estimate], tokens: int) -> Maybe[Estimate]:
     return Estimate(value=value, low=low, high=high)
 
 
+def _ceilings(threads: Maybe[float], recording: Recording) -> Maybe[Ceilings]:
+    """The machine's ceilings by the threads of an arm; by the run's own where its engine reports no number."""
+    return ceilings_by(recording, int(threads) if is_known(threads) else recording.plan.threads)
+
+
 def _reached(
     per_s: Maybe[Estimate],
     read: Maybe[float],
     macs: Maybe[float],
-    threads: Maybe[float],
     ceilings: Maybe[Ceilings],
 ) -> dict[str, Maybe[Estimate]]:
     """The share of each ceiling that was measured with the arm's number of threads."""
     if isinstance(ceilings, Missing):
-        return {READING: Missing("the machine's ceilings were not measured")}
-    if is_known(threads) and threads != ceilings.threads:
-        return {READING: Missing(f"the ceilings were measured by {ceilings.threads} threads, not {threads:.0f}")}
+        return {READING: ceilings}
     found = {READING: _share(per_s, read, ceilings.read_bytes_per_s)}
     for kind, rate in ceilings.macs_per_s.items():
         if is_known(rate):

@@ -113,9 +113,8 @@ class ProcessStage:
             os.sched_setaffinity(0, self._allowed)
         return self._check
 
-    def measure_ceilings(self, machine: Machine) -> Ceilings:
+    def measure_ceilings(self, machine: Machine, threads: int) -> Ceilings:
         """By matrix multiplication and streaming, in a process of its own."""
-        threads = self._plan.threads
         return measure_ceilings(machine, threads=threads, cpus=self._cpus(threads))
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,6 +28,7 @@ from ironlaw.fact import (
     Reading,
 )
 from ironlaw.machine import Machine
+from ironlaw.measure.ceilings import ceilings_in_time
 from ironlaw.measure.interruption import signal_of
 from ironlaw.measure.layers.sweep import Allowance, Sweeps
 from ironlaw.measure.messages import CodeTurn, Turn
@@ -107,6 +108,10 @@ class _Run:
         if isinstance(fact, ArmStarted):
             self.started[fact.arm] = fact
             self.warm_ups.note(self.plan.arm(fact.arm), fact)
+
+    def keep_all(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            self.keep(fact)
 
     def situation(self) -> Situation:
         return Situation(
@@ -194,7 +199,7 @@ def _measure_ceilings(run: _Run) -> None:
     if run.machine is not None:
         run.watch.turn_to(Activity.PREPARING)
         run.say("measuring the machine's ceilings", len(run.spent))
-        run.keep(run.stage.measure_ceilings(run.machine))
+        run.keep_all(ceilings_in_time(run.plan, run.stage, run.machine))
         run.machine = None
 
 
@@ -252,8 +257,7 @@ def _adopt(run: _Run, plan: Plan) -> None:
         if asked not in was.replays and asked.arm in run.models:
             run.watch.turn_to(Activity.ANSWERS)
             run.say(f"replaying layers of {asked.arm}")
-            for fact in run.stage.replay(plan.arm(asked.arm), run.models[asked.arm], asked):
-                run.keep(fact)
+            run.keep_all(run.stage.replay(plan.arm(asked.arm), run.models[asked.arm], asked))
 
 
 def _run_replicate(run: _Run, replicate: int) -> None:
@@ -274,8 +278,7 @@ def _run_replicate(run: _Run, replicate: int) -> None:
     size = run.advice.dimension(run.situation())
     run.watch.turn_to(Activity.WAITING)
     run.foreseen = size.foreseen
-    for circumstance in size.circumstances:
-        run.keep(circumstance)
+    run.keep_all(size.circumstances)
     clock.lap()  # deciding that is not between turns: counted there, it made turns of 0.1 s ten times as long
     _count(run, replicate, arms, size)
     counting_s = clock.lap()
@@ -316,8 +319,7 @@ def _count(run: _Run, replicate: int, arms: tuple[Arm, ...], size: Dimension) ->
 
 def _stop(run: _Run, *, at_once: bool = False) -> None:
     run.watch.turn_to(Activity.WAITING)
-    for fact in run.stage.stop(at_once=at_once):
-        run.keep(fact)
+    run.keep_all(run.stage.stop(at_once=at_once))
 
 
 def _sweep(run: _Run, replicate: int, size: Dimension) -> None:
@@ -378,8 +380,7 @@ def _measure_nothing(run: _Run) -> None:
     for arm in run.alive():
         if arm.name not in run.emptied:
             run.emptied.add(arm.name)
-            for fact in run.stage.measure_nothing(arm):
-                run.keep(fact)
+            run.keep_all(run.stage.measure_nothing(arm))
 
 
 def _answer(run: _Run) -> int:
@@ -393,8 +394,7 @@ def _answer(run: _Run) -> int:
     before = len(run.answered)
     for arm, facts in run.stage.answers(silent):
         run.answered.add(arm.name)
-        for fact in facts:
-            run.keep(fact)
+        run.keep_all(facts)
         if run.left_s() <= 0:
             break
     return len(run.answered) - before

@@ -200,9 +200,9 @@ class ScriptedStage:
         groups = tuple(tuple(map(str, group.events)) for group in self._groups)
         return CounterCheck(meter=Meter.SCRIPTED, slots=self._script.slots, groups=groups)
 
-    def measure_ceilings(self, machine: Machine) -> Ceilings:
+    def measure_ceilings(self, machine: Machine, threads: int) -> Ceilings:
         """As the script states."""
-        return self._script.ceilings
+        return replace(self._script.ceilings, threads=threads)
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Models that exist by their size only."""

@@ -29,8 +29,8 @@ class Stage(Protocol):
     def check_counters(self) -> CounterCheck:
         """Run the known-answer test, which decides what is counted later."""
 
-    def measure_ceilings(self, machine: Machine) -> Ceilings:
-        """Measure the machine's highest rates on the CPUs of the arms."""
+    def measure_ceilings(self, machine: Machine, threads: int) -> Ceilings:
+        """Measure the machine's highest rates by a number of threads, on the CPUs of the arms."""
 
     def prepare(self, arms: tuple[Arm, ...]) -> Iterator[Fact]:
         """Make and save each arm's model; arms that can share one do. One ArmPrepared or Failure an arm."""

@@ -43,7 +43,7 @@ def plan_of(settings: Settings) -> Plan:
         inputs=settings.inputs,
         labels=settings.labels,
         counters=settings.counters,
-        ceilings=_needs_ceilings(settings) and _affords_ceilings(schedule_of(settings)),
+        ceilings=_needs_ceilings(settings) and schedule_of(settings).affords_ceilings(CEILINGS_S),
         layers=settings.layers,
         code=settings.code,
     )
@@ -52,11 +52,6 @@ def plan_of(settings: Settings) -> Plan:
 def _needs_ceilings(settings: Settings) -> bool:
     """Whether the plan uses the machine's ceilings: for bounds of causes, or for rates of generating text."""
     return bool(experiments_of(settings)) or any(arm.variant.level(PHASE) != WHOLE for arm in arms_of(settings))
-
-
-def _affords_ceilings(schedule: Schedule) -> bool:
-    """Whether measuring the machine's ceilings takes no more than a sixth of the budget."""
-    return schedule.budget_s is None or schedule.budget_s >= 6 * CEILINGS_S
 
 
 def model_of(settings: Settings) -> str:

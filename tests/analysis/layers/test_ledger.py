@@ -288,7 +288,7 @@ def test_work_is_priced_against_the_measured_ceilings() -> None:
         switch_ns=gap,
         page_fault_ns=gap,
     )
-    explanation = explain(replace(recorded(), ceilings=ceilings), changed="int8")
+    explanation = explain(replace(recorded(), ceilings=(ceilings,)), changed="int8")
     ledger = explanation.comparisons[0].ledger
     assert not isinstance(ledger, Missing)
     conv = rows_of(ledger)["conv"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ironlaw import explanation
+from ironlaw.analysis.ceilings import ceilings_of
 from ironlaw.analysis.iron_law.lmdi import Classes, State, decompose, log_mean
 from ironlaw.analysis.layers.code import executed_in
 from ironlaw.analysis.layers.matching import Match, match
@@ -71,7 +72,8 @@ def ledger(recording: Recording, comparison: Comparison, pairs: Pairs) -> Maybe[
         return control
     if isinstance(changed, Missing):
         return changed
-    rows = _rows(control, changed, _Ceiling.of(recording))
+    ceilings = tuple(_Ceiling.of(recording, name) for name in (comparison.control, comparison.changed))
+    rows = _rows(control, changed, (ceilings[0], ceilings[1]))
     return Ledger(
         rows=(*rows, _unattributed(rows, comparison, pairs)),
         disturbed_speedup=_disturbed(control, changed),
@@ -111,16 +113,16 @@ def _disturbed(control: LayerTimes, changed: LayerTimes) -> Maybe[Estimate]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ceiling:
-    """The machine's measured ceilings, and the size of its last cache; 0 if unknown."""
+    """The machine's ceilings by the threads of an arm, and the size of its last cache; 0 if unknown."""
 
     ceilings: Maybe[Ceilings]
     cache_bytes: int
 
     @classmethod
-    def of(cls, recording: Recording) -> _Ceiling:
+    def of(cls, recording: Recording, arm: str) -> _Ceiling:
         machine = recording.machine
         caches = machine.cache_bytes if is_known(machine) else {}
-        return cls(ceilings=recording.ceilings, cache_bytes=max(caches.values(), default=0))
+        return cls(ceilings=ceilings_of(recording, arm), cache_bytes=max(caches.values(), default=0))
 
     def work(self, times: LayerTimes, at: tuple[int, ...], time_ns: float) -> dict[str, Maybe[float]]:
         """The work of some calls of an arm, with what was counted in them; none for the framework."""
@@ -135,7 +137,7 @@ def _calls(times: LayerTimes, at: tuple[int, ...]) -> list[LayerCall]:
     return [times.calls[place] for place in at if place < len(times.calls)]
 
 
-def _rows(control: LayerTimes, changed: LayerTimes, ceiling: _Ceiling) -> list[LedgerRow]:
+def _rows(control: LayerTimes, changed: LayerTimes, ceilings: tuple[_Ceiling, _Ceiling]) -> list[LedgerRow]:
     """The rows of all layers of both arms and of the framework, without the unattributed rest."""
     planned = [_planned(one, control, changed) for one in match(control.calls, changed.calls)]
     planned.append(
@@ -164,8 +166,8 @@ def _rows(control: LayerTimes, changed: LayerTimes, ceiling: _Ceiling) -> list[L
             terms={
                 term: values if isinstance(values, Missing) else float(values[place]) for term, values in terms.items()
             },
-            control_work=ceiling.work(control, row.control, float(sides[0].wall_ns[place])),
-            changed_work=ceiling.work(changed, row.changed, float(sides[1].wall_ns[place])),
+            control_work=ceilings[0].work(control, row.control, float(sides[0].wall_ns[place])),
+            changed_work=ceilings[1].work(changed, row.changed, float(sides[1].wall_ns[place])),
             path=row.path,
             executed=(executed(_calls(control, row.control)), executed(_calls(changed, row.changed))),
             control_layers=tuple(call.name for call in _calls(control, row.control)),

@@ -272,8 +272,13 @@ class _Sizing:
 
     def _ceilings_s(self) -> float:
         """What measuring the machine's ceilings will take, where that is due."""
-        is_due = self.situation.plan.ceilings and not any(isinstance(one, Ceilings) for one in self.situation.facts)
-        return CEILINGS_S * is_due
+        if any(isinstance(one, Ceilings) for one in self.situation.facts):
+            return 0.0
+        plan = self.situation.plan
+        due = len(plan.ceilings_due())
+        while due > 1 and not plan.schedule.affords_ceilings(due * CEILINGS_S):
+            due -= 1
+        return CEILINGS_S * due
 
     def _stopping_s(self) -> float:
         stops = [one.stopping_s for one in self.situation.spent if one.counting_s > 0]
