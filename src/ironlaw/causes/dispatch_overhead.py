@@ -8,11 +8,18 @@ from ironlaw.explanation.account import Category
 from ironlaw.machine import Machine
 from ironlaw.missing import Maybe
 from ironlaw.observed import Observed
+from ironlaw.phase import WHOLE
+from ironlaw.variant import PHASE
 
 # An operator of eager PyTorch costs some microseconds before it computes; above this, that is a small part.
 MOST_NS_PER_OPERATOR = 30_000.0
 
 LEAST_SHARE = 0.4  # of the time
+
+
+def _keeps_a_cache(arm: Observed) -> bool:
+    """Whether it is a causal model in a phase of generation."""
+    return arm.arm.variant.level(PHASE) != WHOLE
 
 
 class DispatchOverhead(Cause):
@@ -40,15 +47,17 @@ class DispatchOverhead(Cause):
     def shows(self, arm: Observed) -> bool:
         """Python calls its operators, and each takes little time."""
         operators = arm.census.get("operators", 0.0)
-        is_scripted = arm.checks.get("scripted", False)
-        return operators > 0 and not is_scripted and arm.wall_ns / operators < MOST_NS_PER_OPERATOR
+        is_fixed = arm.checks.get("scripted", False) or _keeps_a_cache(arm)
+        return operators > 0 and not is_fixed and arm.wall_ns / operators < MOST_NS_PER_OPERATOR
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """How many it calls."""
         return arm.census.get("operators", 0.0)
 
     def excludes(self, arm: Observed) -> str:
-        """Nothing but the engine runs between them."""
+        """Nothing but the engine runs between them, or it cannot be traced."""
+        if _keeps_a_cache(arm):
+            return "a trace keeps no keys and values between its calls"
         return "no Python runs between its operators" if arm.checks.get("scripted") is True else ""
 
     def consistent(self, arm: Observed, machine: Maybe[Machine]) -> str:

@@ -33,6 +33,8 @@ class Dispatch(Factor):
 
         if program.module is None:
             raise ArmFailed("only torch modules can be traced", hint="leave dispatch=traced out")
+        if "phase" in program.applied:
+            raise ArmFailed("a trace keeps no keys and values between its calls", hint="leave dispatch=traced out")
         torch._C._jit_set_profiling_executor(False)
         torch._C._jit_set_texpr_fuser_enabled(False)
         with torch.inference_mode():

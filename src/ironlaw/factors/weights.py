@@ -55,6 +55,8 @@ class Weights(Factor):
 
     def change(self, level: str, program: Program) -> Program:
         """Move every floating-point weight into the mapping."""
+        import torch
+
         if program.module is None or not hasattr(program.module, "parameters"):
             raise ArmFailed("this program shows no weights to alias", hint="leave weights= out for this arm")
         tensors = _distinct(program.module)
@@ -63,6 +65,8 @@ class Weights(Factor):
                 "this model's weights are packed by its engine and cannot be aliased",
                 hint="leave weights= out for int8 arms",
             )
+        if not all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in tensors):
+            raise ArmFailed("weights of few bits cannot be aliased", hint="leave weights= out for this arm")
         total = sum(_padded(tensor.numel() * tensor.element_size()) for tensor in tensors)
         address = _map(total, frame_bytes(level))
         for tensor in tensors:

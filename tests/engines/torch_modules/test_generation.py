@@ -9,6 +9,7 @@ import pytest
 
 from ironlaw.engines.eager import execution
 from ironlaw.errors import ArmFailed
+from ironlaw.factors import FACTORS
 from ironlaw.missing import is_known
 from ironlaw.models import open_model
 from ironlaw.program import Program
@@ -84,6 +85,18 @@ def test_bytes_of_bfloat16_are_half(tmp_path: Path) -> None:
     counts = program.work()
     assert counts["weight_bytes"] == counts["weight_bytes_bfloat16"]
     assert counts["weight_bytes"] == 2 * (LAYERS * A_LAYER + 128 * WIDTH + (2 * LAYERS + 2) * WIDTH)
+
+
+def test_what_cannot_be_traced_or_aliased_of_a_decoder_is_refused_in_words_and_counted(tmp_path: Path) -> None:
+    pytest.importorskip("torchao")
+    program = loaded(tmp_path, "int8-weights+phase=decode:8")
+    run(program)
+    assert program.work()["aliasable_bytes"] == 0
+    assert "aliasable_bytes" not in loaded(tmp_path, "fp32+phase=prefill:8").work()
+    with pytest.raises(ArmFailed, match="weights of few bits cannot be aliased"):
+        FACTORS["weights"].change("aliased", program)
+    with pytest.raises(ArmFailed, match="a trace keeps no keys and values"):
+        FACTORS["dispatch"].change("traced", program)
 
 
 def test_a_model_without_a_cache_is_refused() -> None:

@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from ironlaw.engines.border.text_losses import text_losses
+from ironlaw.engines.torch_modules.weight_only import stored_in_few_bits
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.program import Program
@@ -169,6 +171,8 @@ class _Sequence:
             "threads": float(torch.get_num_threads()),
             "cache_bytes": float(_bytes_of(self._cache)) if self.phase.depth else 0.0,
         }
+        if stored_in_few_bits(self.module):
+            work[ALIASABLE] = 0.0
         if isinstance(weights, Missing):
             return {**work, "weight_bytes": weights, "macs_per_token": weights}
         work["weight_bytes"] = float(sum(size for _, size, _ in weights))
