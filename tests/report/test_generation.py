@@ -12,7 +12,7 @@ from ironlaw.code import InstructionClass
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Explanation
 from ironlaw.explanation.account import Category, Executed
-from ironlaw.explanation.generation import READING, Generation
+from ironlaw.explanation.generation import READING, Generation, RateByThreads, ThreadStep
 from ironlaw.missing import Missing
 from ironlaw.phase import Phase, PhaseKind
 from ironlaw.report.generation import generation_table
@@ -113,7 +113,8 @@ def test_names_are_broken_so_that_80_columns_hold_the_figures() -> None:
     assert wrapped_name("int4 (again)", 24) == "int4 (again)"
 
 
-def test_no_figure_is_cut_where_rates_have_four_digits() -> None:
+@pytest.mark.parametrize("factor", [1, 41])
+def test_no_figure_is_cut_where_rates_have_many_digits(factor: int) -> None:
     (arm,) = explained(share=Estimate(value=0.01013, low=0.010, high=0.0102)).arms
     found = arm.generation
     assert isinstance(found, Generation)
@@ -126,7 +127,7 @@ def test_no_figure_is_cut_where_rates_have_four_digits() -> None:
     console = Console(width=80, file=written)
     show_generation(explanation, console, is_whole=False, most=None, left=LeftOut())
     shown = written.getvalue()
-    assert "3590 [3550, 3630]" in shown
+    assert ("3590 [3550, 3630]" if factor == 1 else "147200 [145600, 148800]") in shown
     assert "bandwidth" in shown
     assert "…" not in shown
 
@@ -149,3 +150,14 @@ def test_the_lowest_ceiling_is_the_one_of_which_most_is_reached(
     reached = {name: Estimate(value=one, low=one * 0.9, high=one * 1.1) for name, one in shares.items()}
     explanation = made(replace(arm, generation=replace(arm.generation, reached=reached)))
     assert any(one.endswith(said) for one in generation_table(explanation, with_added=False).sentences)
+
+
+def test_what_a_second_thread_adds_to_several_arms_is_one_sentence() -> None:
+    gains = {"a": (1.4, 1.6), "b": (0.9, 1.3), "c": (0.7, 0.9)}
+    rates = tuple(
+        RateByThreads(arm=name, steps=(ThreadStep(first=1, second=2, gain=Estimate(value=low, low=low, high=high)),))
+        for name, (low, high) in gains.items()
+    )
+    (first, *_) = generation_table(replace(explained(share=GAP), rates_by_threads=rates), with_added=False).sentences
+    assert first.startswith("Tokens/s with 2 threads instead of 1: a 1.4")
+    assert first.endswith("b and c are not shown to gain.")

@@ -137,3 +137,9 @@ def test_threads_that_lose_and_threads_that_gain_throughout_are_worded_as_such()
     gaining = " ".join(printed(alone("threads", {"1": 1.0, "2": 0.5}, DECODE)).split())
     assert gaining.startswith(f"{DECODE} gains up to 2 threads: 2")
     assert "beyond" not in gaining
+
+
+def test_a_name_is_not_cut_within_a_level_where_no_arm_is_compared_with_another() -> None:
+    name = "given@llamacpp+phase=prefill:128"
+    table = printed(alone("threads", {"1": 1.0, "2": 0.5}, name)).partition("Generating text")[0]
+    assert sum(f" {name} " in line for line in table.splitlines()) == 2

@@ -106,8 +106,8 @@ def _sentences(
         name for one in explanation.comparisons if is_known(one.account) for name in (one.control, one.changed)
     }
     return (
+        *_all_by_threads(explanation.rates_by_threads),
         *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
-        *(_by_threads(rate) for rate in explanation.rates_by_threads),
         *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
         *(sentence for arm, _ in shown if arm.arm not in accounted and (sentence := _by_code(arm))),
         *_perplexities(shown),
@@ -131,6 +131,18 @@ def _largest(shares: Mapping[str, float]) -> str:
     parts = [f"{name} {share_cell(share)}" for name, share in ordered[:_NAMED]]
     left = 1 - sum(share for _, share in ordered[:_NAMED])
     return ", ".join([*parts, *([f"the rest {share_cell(left)}"] if len(ordered) > _NAMED else [])])
+
+
+def _all_by_threads(rates: tuple[RateByThreads, ...]) -> list[str]:
+    """What more threads add to each arm: of two numbers of threads in one sentence, which is never the one left out."""
+    steps = {tuple((step.first, step.second) for step in rate.steps) for rate in rates}
+    if len(rates) < 2 or len(steps) != 1 or len(rates[0].steps) != 1:
+        return [_by_threads(rate) for rate in rates]
+    (step,) = rates[0].steps
+    parts = [f"{plain(rate.arm)} {_gained(rate.steps[0])}" for rate in rates]
+    idle = [plain(rate.arm) for rate in rates if rate.stops_at is not None]
+    shown = f" {' and '.join(idle)} {'are' if len(idle) > 1 else 'is'} not shown to gain." if idle else ""
+    return [f"Tokens/s with {step.second} threads instead of {step.first}: {', '.join(parts)}.{shown}"]
 
 
 def _by_threads(rate: RateByThreads) -> str:

@@ -14,13 +14,13 @@ from ironlaw.report.terminal.arms import wrapped_name
 from ironlaw.report.terminal.verbosity import LeftOut
 
 _INDENT = 2
-_NARROWEST = 16  # letters of a line of the first column
+_NARROWEST = len("   +phase=prefill:128")  # letters of a line of the first column
 
 
-def _beside_names(rows: Sequence[tuple[str, ...]]) -> int:
+def _beside_names(rows: Sequence[tuple[str, ...]], gap: int) -> int:
     """The letters of a line that the figures and the space between the columns take."""
     columns = zip(HEADINGS, *rows, strict=True)
-    return sum(BETWEEN + max(len(line) for cell in column for line in cell.split("\n")) for column in [*columns][1:])
+    return sum(gap + max(len(line) for cell in column for line in cell.split("\n")) for column in [*columns][1:])
 
 
 def show_generation(
@@ -36,7 +36,10 @@ def show_generation(
     grid = headed_grid()
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)
-    widest = max(_NARROWEST, console.width - _INDENT - _beside_names(rows))
+    widest = console.width - _INDENT - _beside_names(rows, BETWEEN)
+    if widest < _NARROWEST:
+        grid.padding = (0, 1, 0, 0)
+        widest = max(_NARROWEST, console.width - _INDENT - _beside_names(rows, 1))
     for name, *cells in rows:
         grid.add_row(Text(wrapped_name(name, widest)), *map(Text, cells))
     print_grid(console, grid, indent=_INDENT)

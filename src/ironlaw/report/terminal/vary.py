@@ -50,12 +50,15 @@ def _grid(rows: Sequence[PointRow], unit: str, *, widest: int | None = None) -> 
     grid.add_column("arm", overflow="fold")
     for title in (f"{unit} per inference", "speed-up"):
         grid.add_column(Text(f"{title}\n[95 %]", justify="right"), justify="right", no_wrap=True)
-    grid.add_column("", no_wrap=True)
+    has_words = any(word_of(row.difference) for row in rows)
+    if has_words:  # rich gives an empty column a letter, which it takes from names
+        grid.add_column("", no_wrap=True)
     for row in rows:
         style = "" if row.difference is None else _STYLES.get(row.difference, "")
         name = row.arm if widest is None else wrapped_name(row.arm, widest)
         cells = (plain(row.point), name, row.time, row.speedup)
-        grid.add_row(*map(Text, cells), Text(word_of(row.difference), style=style))
+        word = [Text(word_of(row.difference), style=style)] if has_words else []
+        grid.add_row(*map(Text, cells), *word)
     return grid
 
 
