@@ -110,8 +110,7 @@ every = interpreters.Interpreters(
     rng=random.Random(0), new_log=lambda: Path({str(tmp_path / "log")!r}))
 every.start_ahead([((), ("slow",))], room=1)
 print(made[0].process.pid, flush=True)
-input()  # until it imports
-every.pause()
+every.pause()  # at once: before it imports, and before it could have asked to end with its parent
 os.waitid(os.P_PID, made[0].process.pid, os.WSTOPPED | os.WNOWAIT)
 print("stopped", flush=True)
 input()
@@ -124,14 +123,9 @@ input()
         assert process.stdout is not None
         stopped = int(process.stdout.readline())
         descriptor = os.pidfd_open(stopped)
-        # Opening its end of the pipe waits until the module is being imported, and with it until its parent is watched.
-        writer = os.open(pipe, os.O_WRONLY)
-        process.stdin.write("\n")
-        process.stdin.flush()
         assert process.stdout.readline() == "stopped\n"
         process.send_signal(signal.SIGKILL)
         poll = select.poll()
         poll.register(descriptor, 1)
         assert poll.poll(10_000)
-        os.close(writer)
         os.close(descriptor)

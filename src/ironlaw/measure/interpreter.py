@@ -33,6 +33,7 @@ from ironlaw.measure.messages import (
     LineLost,
     News,
     TwinSetup,
+    Watching,
 )
 from ironlaw.measure.sampling.symbols import perf_map_path
 from ironlaw.telemetry import withhold
@@ -50,6 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a process that inherits it as ignored cannot wait for a child
     line = Line(socket.socket(fileno=int(sys.argv[1])), takes_descriptors=True)
     with contextlib.suppress(LineLost):  # the recorder does not need it
+        line.send_news(Watching())
         first = msgspec.json.decode(line.receive(), type=Imports)
         withhold(first.withheld)
         if not _imports(first.names, line):

@@ -161,6 +161,10 @@ class Launch:
     setups: tuple[TwinSetup, ...]
 
 
+class Watching(msgspec.Struct, tag="watching", frozen=True):
+    """The interpreter ends with its parent from now on, also while it is stopped."""
+
+
 class Imported(msgspec.Struct, tag="imported", frozen=True):
     """The interpreter has imported what its first order names; `at_ns` is on the monotonic clock."""
 
@@ -197,7 +201,7 @@ class End(msgspec.Struct, tag="end", frozen=True):
     arm: str
 
 
-News = Imported | Forked | Died | Left | Broken
+News = Watching | Imported | Forked | Died | Left | Broken
 _ORDERS: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
 _NEWS: msgspec.json.Decoder[News] = msgspec.json.Decoder(News)
 _ENDS: msgspec.json.Decoder[End] = msgspec.json.Decoder(End)
@@ -276,6 +280,10 @@ class Line:
         del self._waiting[: end + 1]
         self._searched = 0
         return line
+
+    def holds_line(self) -> bool:
+        """Whether a complete line was received and not taken yet."""
+        return b"\n" in self._waiting
 
     def fill(self) -> None:
         """Read what was received; wait if nothing was.

@@ -31,6 +31,7 @@ from ironlaw.measure.messages import (
     Loss,
     News,
     Order,
+    Watching,
     decode_fact,
     decode_news,
     first_readable,
@@ -38,6 +39,8 @@ from ironlaw.measure.messages import (
 from ironlaw.missing import Maybe, Missing
 
 END_LIMIT_S = 8.0  # for an interpreter to report the end of what was killed; what an arm left has 1 s to end alone
+WATCHING_LIMIT_S = 5.0  # for Python to start, 0.1 s on a quiet CPU
+WHOLE_LINE_S = 1.0  # for the rest of a line of which something has come
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Interpreter:
     ends: dict[str, str] = field(default_factory=dict)  # of twins that have ended: how
     left: list[LeftRunning] = field(default_factory=list)  # what arms left running, not yet taken by `dismiss`
     has_ended: bool = False
+    _is_watching: bool = False
     _imported: Maybe[int] | None = None
     _pauses: list[tuple[int, int]] = field(default_factory=list)  # from when until when, on the monotonic clock in ns
     _paused_ns: int | None = None  # since when
@@ -62,20 +66,42 @@ class Interpreter:
 
     def imported(self, limit: Limit) -> Maybe[int]:
         """Wait until it has imported: when that was, on the monotonic clock in ns, or why it could not."""
-        if self._imported is None:
-            news = self._next_news(limit)
-            self._imported = news.at_ns if isinstance(news, Imported) else Missing(_refused(news))
+        deadline_s = time.monotonic() + limit.s
+        while self._imported is None:
+            if self._has_news(deadline_s):
+                self._look()
+            else:
+                self._imported = Missing(_refused(limit.reason))
         return self._imported
 
     def is_importing(self) -> bool:
         """Whether it still imports."""
-        if self._imported is None and not self.has_ended and first_readable(self.line, deadline_s=0.0) is not None:
-            self.imported(Limit(s=0.0))
+        while self._imported is None and not self.has_ended and self._has_news(deadline_s=0.0):
+            self._look()
         return self._imported is None and not self.has_ended
 
+    def _has_news(self, deadline_s: float) -> bool:
+        return self.line.holds_line() or first_readable(self.line, deadline_s=deadline_s) is not None
+
+    def _look(self) -> None:
+        """Take the next of its news while it imports."""
+        news = self._next_news(Limit(s=WHOLE_LINE_S))
+        if isinstance(news, Watching):
+            self._is_watching = True
+        else:
+            self._imported = news.at_ns if isinstance(news, Imported) else Missing(_refused(news))
+
     def pause(self) -> None:
-        """Stop it while it imports: nothing may run beside what is measured."""
-        if self._paused_ns is None and self.is_importing():
+        """Stop it while it imports: nothing may run beside what is measured.
+
+        One that was stopped before it watches its parent would stay for ever if that were killed.
+        """
+        if self._paused_ns is not None:
+            return
+        deadline_s = time.monotonic() + WATCHING_LIMIT_S
+        while self.is_importing() and not self._is_watching and self._has_news(deadline_s):
+            pass  # `is_importing` takes them
+        if self.is_importing():
             os.kill(self.process.pid, signal.SIGSTOP)
             self._paused_ns = time.monotonic_ns()
 
