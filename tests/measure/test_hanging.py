@@ -15,10 +15,11 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.circumstance import LeftRunning
-from ironlaw.fact import Ended, Ending
+from ironlaw.fact import Ended, Ending, Failure
 from ironlaw.measure import interpreter
 from ironlaw.measure.processes import ProcessStage
 from ironlaw.measure.recorder import record
+from ironlaw.measure.supervised import Interpreter
 from ironlaw.plan import Plan, Schedule
 from ironlaw.recording import assemble, load
 from ironlaw.running.advice import advise
@@ -98,6 +99,23 @@ def test_preparing_that_does_not_end_is_stopped_by_the_budget_and_the_others_go_
     assert {reading.arm for reading in recording.readings} == {"well"}
     assert isinstance(recording.ended, Ended)
     assert recording.ended.why is Ending.COMPLETE
+    assert [line for line in command_lines() if "sleep 8644" in line] == []
+
+
+def test_an_interpreter_that_does_not_end_a_program_is_ended_with_what_that_started(
+    tmp_path: Path, reader: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interpreter, "hear_until_ended", lambda *_, **__: None)  # as one that reports nothing in time
+    arm = Arm(name="bad", variant=Variant.of({PRECISION: GIVEN}), factory=f"{tmp_path}/programs.py:in_a_process")
+    plan = Plan(model="", arms=(arm,), schedule=Schedule(replicates=1, budget_s=BUDGET_S), counters=False)
+    stage = _Jumping(plan, reader)
+    try:
+        stage.begin(BUDGET_S)
+        stage.check_counters()
+        facts = list(stage.prepare((arm,)))
+    finally:
+        stage.close()
+    assert [fact.stage for fact in facts if isinstance(fact, Failure)] == ["prepare"]
     assert [line for line in command_lines() if "sleep 8644" in line] == []
 
 

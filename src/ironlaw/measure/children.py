@@ -13,10 +13,12 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
+_MOST_LOOKS = 10
 _MOST_LETTERS = 60  # of a command line that is named
 
 
@@ -147,6 +149,43 @@ def end_session(leader: int, *, limit_s: float) -> None:
     while (found := _running(_SESSION, leader)) and time.monotonic() < deadline_s:
         for pid in found:
             _end_member(pid, leader, deadline_s)
+
+
+def hold_descendants(of: int) -> list[int]:
+    """Descriptors of what a process has started and adopted, and of what these have: to be ended after it.
+
+    Looks until nothing new is found, since where one ends meanwhile its children are adopted by the process itself; and
+    not for ever, where a program starts processes without end.
+    """
+    held: dict[int, int] = {}
+    for _ in range(_MOST_LOOKS):
+        fresh = [(pid, parent) for pid, parent in _descendants(of) if pid not in held]
+        for pid, parent in fresh:
+            with contextlib.suppress(OSError):
+                held[pid] = os.pidfd_open(pid)
+                if not _holds(pid, _PARENT, parent):
+                    os.close(held.pop(pid))
+        if not fresh:
+            break
+    return list(held.values())
+
+
+def _descendants(of: int) -> Iterator[tuple[int, int]]:
+    """What runs below a process, each with its parent."""
+    waiting = [of]
+    while waiting:
+        parent = waiting.pop()
+        for pid in _running(_PARENT, parent):
+            yield pid, parent
+            waiting.append(pid)
+
+
+def end_held(descriptors: Sequence[int]) -> None:
+    """Kill what is held, and let go of it."""
+    for descriptor in descriptors:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        os.close(descriptor)
 
 
 def _end_member(pid: int, session: int, deadline_s: float) -> None:

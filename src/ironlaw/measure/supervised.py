@@ -15,7 +15,7 @@ import msgspec
 
 from ironlaw.circumstance import LeftRunning
 from ironlaw.fact import Fact
-from ironlaw.measure.children import describe_exit, end_session
+from ironlaw.measure.children import describe_exit, end_held, end_session, hold_descendants
 from ironlaw.measure.limits import Limit
 from ironlaw.measure.messages import (
     Broken,
@@ -207,10 +207,13 @@ class Interpreter:
         """End it where it has not ended, and its session with it; how it ended.
 
         Its line closes when it ends, so that a process that ended by itself keeps its exit code. It is reaped last:
-        until then the number of its session is not reused.
+        until then the number of its session is not reused. What its arms started in sessions of their own would lose
+        the process that ends it.
         """
+        held = hold_descendants(self.process.pid)
         os.kill(self.process.pid, signal.SIGKILL)
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        end_held(held)
         end_session(self.process.pid, limit_s=END_LIMIT_S)
         how = describe_exit(self.process.wait())
         self.line.close()
