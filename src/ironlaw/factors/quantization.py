@@ -82,4 +82,21 @@ class SmoothQuantization(Factor):
     may_move = "the answers; a multiplication before a layer whose input no other operator can scale"
 
 
-FACTORS = (CalibrationMethod(), Format(), Granularity(), Signs(), SmoothQuantization())
+class BiasCorrection(Factor):
+    """On adds to each bias what rounding takes from the mean of its channel, over calibration inputs.
+
+    ONNX Runtime's tools have no such step: ironlaw rewrites the file that they made.
+    """
+
+    name = "quantization.bias-correction"
+    summary = "whether biases make up for the mean error of rounding in their own layer"
+    plain = "off"
+    levels = ("off", "on")
+    remedies: ClassVar = {"on": "take the file that ironlaw export writes: the tools do not correct biases"}
+    shapes_model = True
+    of_int8 = True
+    acts_on = ActsOn.ENGINE
+    may_move = "the answers; not the kernels"
+
+
+FACTORS = (BiasCorrection(), CalibrationMethod(), Format(), Granularity(), Signs(), SmoothQuantization())

@@ -21,6 +21,7 @@ DECLARATION = Declaration(
         "fp32": Offer(opens=("weights",)),
         "int8": Offer(
             reads=(
+                "quantization.bias-correction",
                 "quantization.calibration",
                 "quantization.format",
                 "quantization.granularity",
@@ -53,6 +54,7 @@ DECLARATION = Declaration(
     leaves_by={"int8": "float-nodes", "int8-dynamic": "float-nodes"},
     recalibrations={
         "int8": (
+            ("quantization.bias-correction", "on"),
             ("precision", "int8-dynamic"),
             ("quantization.calibration", "percentile"),
             ("quantization.calibration", "entropy"),

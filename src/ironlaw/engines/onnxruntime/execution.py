@@ -64,7 +64,9 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     if precision.startswith("int8"):
         onnx_files.refuse_quantized(float_file)
     if precision == "int8":
-        onnx_files.quantize(float_file, final, how, model.calibration, phases)
+        corrected = onnx_files.quantize(float_file, final, how, model.calibration, phases)
+        if how.biases_corrected:
+            applied["quantization.bias-correction"] = f"{corrected} biases corrected"
     elif precision == "int8-dynamic":
         onnx_files.quantize_dynamic(float_file, final, how, phases)
     else:
@@ -74,7 +76,7 @@ def prepare(variant: Variant, model: LoadedModel, folder: Path, *, threads: int 
     by_surgery = variant
     if precision in _BY_TOOLS and _floats(variant):
         by_surgery = variant.with_level("float-nodes", FACTORS["float-nodes"].plain)
-        applied = {"float-nodes": f"{len(_floats(variant))} nodes excluded from quantization"}
+        applied["float-nodes"] = f"{len(_floats(variant))} nodes excluded from quantization"
     changed = _changed(by_surgery, final, float_file, model, phases)
     with explained("loading"), phases.timed("optimize"):
         session = _open(final, _options(variant, threads), variant)
@@ -151,6 +153,7 @@ def _how(variant: Variant) -> Int8:
         calibrated_by=variant.level("quantization.calibration"),
         floats=_floats(variant),
         smoothed=variant.level("quantization.smooth-quant"),
+        biases_corrected=variant.level("quantization.bias-correction") == "on",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ironlaw.engines.border.failures import explained, failure, quiet
 from ironlaw.engines.border.phases import Phases
+from ironlaw.engines.onnxruntime.biases import correct_biases
 from ironlaw.engines.onnxruntime.profile import SCOPES
 from ironlaw.errors import ArmFailed
 from ironlaw.models import LoadedModel, inputs, shapes
@@ -33,6 +34,7 @@ class Int8:
     calibrated_by: str = "minmax"
     floats: tuple[str, ...] = ()  # names of nodes that stay in float
     smoothed: str = "off"  # or the share of the range of activations that moves into the weights
+    biases_corrected: bool = False
 
     @property
     def extra_options(self) -> dict[str, Any]:
@@ -170,17 +172,20 @@ def feed(places: dict[str, int], arguments: tuple[Any, ...]) -> dict[str, Any]:
     return {name: inputs.as_array(arguments[place]) for name, place in places.items()}
 
 
-def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any, ...]], phases: Phases) -> None:
-    """Write a static int8 copy of a float file.
+def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any, ...]], phases: Phases) -> int:
+    """Write a static int8 copy of a float file; the number of biases that were corrected, if that is asked for.
 
     Raises:
-        ArmFailed: the tools fail, nothing became int8, or a node that is to stay in float is not there.
+        ArmFailed: the tools fail, nothing became int8, a node that is to stay in float is not there, or no bias could
+            be corrected.
     """
     from onnxruntime import quantization
 
     kinds = quantization.QuantType
     formats = quantization.QuantFormat
     options = how.extra_options
+    if how.biases_corrected and not how.qdq:
+        raise ArmFailed("biases are corrected in QDQ files only", hint="leave quantization.format=qoperator")
     with quiet(), explained("int8"), phases.timed("calibrate"):
         ready = source.with_suffix(".ready.onnx")
         _preprocess(source, ready)
@@ -204,6 +209,11 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
             "nothing in this model could be quantized by ONNX Runtime's tools",
             hint="compare precisions of a model with convolutions or matrix products",
         )
+    if not how.biases_corrected:
+        return 0
+    places = read_places(source)
+    with quiet(), explained("correcting biases"), phases.timed("calibrate"):
+        return correct_biases(ready, target, (feed(places, arguments) for arguments in calibration))
 
 
 # What the levels of quantization.calibration are called by the tools.
