@@ -1,8 +1,9 @@
 """Replays as facts: what a network answers when one of its layers alone computes in int8, or alone stays in float.
 
-Nothing is timed. A layer is replayed on what it received in the float network (or, left in float, in the int8 one), and
-what follows is computed from there. Which inputs are used for what is kept apart: those that calibrated, those on which
-layers are chosen, and those that are held out from both.
+A layer is not timed; sets of layers are, one after the other, so that their times order them and measure nothing. A
+layer is replayed on what it received in the float network (or, left in float, in the int8 one), and what follows is
+computed from there. Which inputs are used for what is kept apart: those that calibrated, those on which layers are
+chosen, and those that are held out from both.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Use(Enum):
 
 NO_CLASSES = Missing("the outputs are not classes")
 NOT_KEPT = Missing("scores of classes are compared by the top one")
+NOT_TIMED = Missing("this engine replays int8 in float, which has other times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,15 @@ class KeptAnswers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """The int8 network with some layers left in float, by their names."""
+    """The int8 network with some layers left in float, by their names.
+
+    `median_ns` is the time of an inference in the replay, with others of its kind beside it in no round: it orders
+    sets, and is no measurement.
+    """
 
     floats: tuple[str, ...]
     given: dict[Use, Given]
+    median_ns: Maybe[NotNegative] = NOT_TIMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ class Replayer(Protocol):
     sites: tuple[ReplaySite, ...]
     how: str
     at_once: int  # sites for which there is memory together
+    runs_kernels: bool  # that the arm runs: `mixed` takes about as long as such an arm
 
     def open(self, places: Sequence[int]) -> None:
         """Prepare to flip these sites, and release others."""

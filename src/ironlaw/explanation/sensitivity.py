@@ -41,8 +41,10 @@ class AnswerAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerAnswers:
-    """One layer. `gained_ns` is what int8 saves in it, by the ledger; `own_sqnr_db` is of its own output, on held-out
-    inputs as `clipped`, the largest share of values beyond the calibrated range in what it reads or gives.
+    """One layer; `place` counts layers in the order of the network.
+
+    `gained_ns` is what int8 saves in it, by the ledger; `own_sqnr_db` is of its own output, on held-out inputs as
+    `clipped`, the largest share of values beyond the calibrated range in what it reads or gives.
 
     `stretched` is the largest magnitude over the 99.9th percentile, of the worst tensor; of `channels` those that are
     `dead` have one int8 value for all inputs.
@@ -52,6 +54,7 @@ class LayerAnswers:
     path: str
     operator: str
     nodes: tuple[str, ...]
+    place: int = 0
     own_sqnr_db: Maybe[float]
     alone: dict[Use, AnswerAgreement]
     left_float: Maybe[dict[Use, AnswerAgreement]]
@@ -74,6 +77,7 @@ class MixedAnswers:
 
     floats: tuple[str, ...]
     agreement: dict[Use, AnswerAgreement]
+    median_ns: Maybe[float] = NO_TIME  # in the replay, that orders sets and measures nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

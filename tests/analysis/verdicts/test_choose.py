@@ -145,6 +145,24 @@ def test_time_given_up_counts_before_the_number_of_layers() -> None:
     assert chosen(found(LOUD, calm, dear, mixtures=sets), 0.99)[0] == ("loud", "calm")
 
 
+def test_times_of_replayed_sets_count_before_the_ledger_which_has_no_conversions() -> None:
+    calm = layer("calm", lost=0.01, gained_ns=0.0)
+    took_ns = {(): 1e6, ("loud", "calm"): 1.1e6, ("dear",): 1.2e6}
+    agree = {(): 0.9, ("loud", "calm"): 1.0, ("dear",): 1.0}
+    sets = tuple(replace(mixture(floats, agree[floats]), median_ns=ns) for floats, ns in took_ns.items())
+    cheap = replace(DEAR, gained_ns=10.0)
+    assert chosen(found(LOUD, cheap, calm, mixtures=sets), 0.99)[0] == ("loud", "calm")
+    untimed = tuple(replace(one, median_ns=Missing("not timed")) for one in sets)
+    assert chosen(found(LOUD, cheap, calm, mixtures=untimed), 0.99)[0] == ("dear",)
+
+
+def test_layers_up_to_a_place_in_the_network_are_tried_together_with_the_costliest_behind_them() -> None:
+    costs = [0.01, 1e-9, 1e-9, 1e-9, 0.02, 0.03, 0.04, 0.05]
+    layers = [replace(layer(f"l{place}", lost=lost, gained_ns=100.0), place=place) for place, lost in enumerate(costs)]
+    sets = set(sets_to_try(found(*layers)))
+    assert {("l0", "l1", "l2"), ("l0", "l1", "l2", "l7", "l6", "l5", "l4")} <= sets
+
+
 def test_nothing_is_chosen_where_int8_agrees_by_itself() -> None:
     assert chosen(found(LOUD, mixtures=(mixture((), 1.0), mixture(("loud",), 1.0))), 0.99) == ()
 

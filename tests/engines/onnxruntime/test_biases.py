@@ -99,6 +99,17 @@ def test_only_biases_change_and_they_are_counted(folder: Path) -> None:
     assert changed == {*(f"bias{place}_quantized" for place in range(LAYERS)), "head.bias_quantized"}
 
 
+def test_what_inputs_lose_at_the_ends_of_their_range_is_made_up_for(folder: Path) -> None:
+    plain, made = quantized(folder, "plain.onnx"), folder / "made.onnx"
+    constants = {}
+    for times in (1, 2):  # beyond the calibrated range values are cut
+        made.write_bytes(plain.read_bytes())
+        correct_biases(folder / "float.ready.onnx", made, [{"input0": times * one[0]} for one in arguments(8, 1)])
+        initializers = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(made)).graph.initializer}
+        constants[times] = initializers["bias0_quantized"]
+    assert (constants[2] > constants[1]).all()
+
+
 def test_a_layer_is_corrected_for_its_own_error_whatever_else_is_in_int8(folder: Path) -> None:
     def last_bias(**how: Any) -> Any:
         made = onnx.load(str(quantized(folder, "made.onnx", biases_corrected=True, **how)))

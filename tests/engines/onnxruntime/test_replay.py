@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from ironlaw.analysis.sensitivity.layers import sensitivity
 from ironlaw.engines.onnxruntime.replay import OnnxReplayer
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import SCHEMA, Header
+from ironlaw.measure.replaying import replays
 from ironlaw.measure.replaying.inputs import Inputs
 from ironlaw.measure.replaying.replays import InFloat, mixtures, replay
 from ironlaw.recording import Recording
-from ironlaw.replay import Replay, Use
+from ironlaw.replay import NOT_TIMED, Replay, Use
 
 from .planted import SIZED, images, replayer
 
@@ -143,3 +146,18 @@ def test_a_mixture_without_the_planted_layers_answers_as_float_does(tmp_path: Pa
     found = mixtures(ARM, made, inputs(), InFloat(made), [(), ("block2", "block3")], within_s=20)
     worse, better = (one.given[Use.HELD_OUT] for one in found.mixtures)
     assert better.noise < worse.noise / 20
+
+
+def test_a_mixture_has_the_median_of_its_inferences_where_they_run_what_the_arm_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = replayer(tmp_path, images(8, seed=1))
+    ticks = count(step=700)
+    monkeypatch.setattr(replays.time, "perf_counter_ns", lambda: next(ticks))
+
+    def medians() -> list[Any]:
+        return [one.median_ns for one in mixtures(ARM, made, inputs(), InFloat(made), [()], within_s=20).mixtures]
+
+    assert medians() == [700.0]
+    monkeypatch.setattr(made, "runs_kernels", False)
+    assert medians() == [NOT_TIMED]

@@ -38,9 +38,13 @@ def sensitivity(
     if isinstance(last.layers, Missing):
         return last.layers
     gained = _gained(last.layers, ledger)
-    layers = [_layer(one, last, gained.get(one.name, NO_TIME)) for one in last.layers]
+    layers = [_layer(one, place, last, gained.get(one.name, NO_TIME)) for place, one in enumerate(last.layers)]
     mixed = [
-        MixedAnswers(floats=mixture.floats, agreement=_by_use(mixture.given, replay.float_answers))
+        MixedAnswers(
+            floats=mixture.floats,
+            agreement=_by_use(mixture.given, replay.float_answers),
+            median_ns=mixture.median_ns,
+        )
         for replay in replays
         for mixture in replay.mixtures
     ]
@@ -74,7 +78,7 @@ def float_form(recording: Recording, arm: str) -> Maybe[str]:
     return Missing(f"no arm is {arm} in float")
 
 
-def _layer(one: ReplayedLayer, replay: Replay, gained_ns: Maybe[float]) -> LayerAnswers:
+def _layer(one: ReplayedLayer, place: int, replay: Replay, gained_ns: Maybe[float]) -> LayerAnswers:
     tensors = [*one.read, *one.gives]
     own = one.own.get(Use.HELD_OUT) or one.own.get(Use.CHOOSING)
     left = one.left_float
@@ -83,6 +87,7 @@ def _layer(one: ReplayedLayer, replay: Replay, gained_ns: Maybe[float]) -> Layer
         path=one.path,
         operator=one.operator,
         nodes=one.nodes,
+        place=place,
         own_sqnr_db=sqnr_db(own.signal, own.noise) if own else Missing("its output was not compared"),
         alone=_by_use(one.alone, replay.float_answers),
         left_float=_by_use(left, replay.float_answers) if left else Missing("was not replayed"),

@@ -20,7 +20,7 @@ from ironlaw.analysis.turns import turns_of
 from ironlaw.analysis.verdicts.bench import Bench, bench, mean_of
 from ironlaw.analysis.verdicts.frontier import fastest_float
 from ironlaw.arm import Arm
-from ironlaw.explanation.sensitivity import LayerAnswers, MixedAnswers, Sensitivity
+from ironlaw.explanation.sensitivity import NO_TIME, LayerAnswers, MixedAnswers, Sensitivity
 from ironlaw.explanation.split import Ledger
 from ironlaw.factors import FACTORS
 from ironlaw.leaving import (
@@ -46,6 +46,8 @@ _LEAST_PREPARING_S = 1.0  # of an arm: loading and warming it up is not among th
 _OF_LAYERS, _PARTS = 2, 4
 # Far apart first: where the time ends before all are replayed, those that were span the whole range.
 _SIZES = (0, 8, 24, 4, 16, 48, 2, 12, 32, 1, 3, 6, 64, 96)
+_FIRST = (12, 6, 16, 3, 24, 9)  # layers at the front of the network that stay in float together
+_BEHIND = (0, 4, 8)  # of those behind them that cost most, beside
 # Of the mean gain of a layer: what a layer that gains less is counted with, so that its ratio stays finite.
 _LEAST_GAIN = 0.05
 _STEPS = 3  # sets that agree, each with half of the noise of the one before
@@ -147,15 +149,26 @@ def order(found: Sensitivity) -> tuple[LayerAnswers, ...]:
 
 
 def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
-    """Sets of layers from the front of two orders, none first: by what a layer costs for what it gains, and by what it
-    costs, behind the layers that int8 makes slower, which are free to leave.
+    """Sets of layers, none first.
+
+    They are taken from the front of two orders: by what a layer costs for what it gains, and by what it costs, behind
+    the layers that int8 makes slower, which are free to leave. Behind these are sets of all layers up to a place in the
+    network, with some of those behind it that cost most: neighbours in float need no conversion between them.
     """
     by_worth = [one.name for one in order(found)]
     free = [one.name for one in order(found) if not isinstance(one.gained_ns, Missing) and one.gained_ns <= 0]
     by_loss = list(dict.fromkeys((*free, *(one.name for one in found.layers if one.name in set(by_worth)))))
     sizes = [size for size in _SIZES if size < len(by_worth)]
     sizes.insert(2, len(by_worth))  # where several layers each kill an output, only all of them together bring it back
-    return tuple({tuple(names[:size]): None for size in sizes for names in (by_worth, by_loss)})
+    ordered = [tuple(names[:size]) for size in sizes for names in (by_worth, by_loss)]
+    in_place = [one.name for one in sorted(found.layers, key=lambda one: one.place)]
+    costly = [one.name for one in found.layers if one.name in set(by_worth)]
+    for first in _FIRST:
+        if first < len(in_place):
+            front = in_place[:first]
+            behind = [name for name in costly if name not in set(front)]
+            ordered += [(*front, *behind[:size]) for size in _BEHIND]
+    return tuple(dict.fromkeys(ordered))
 
 
 def chosen(found: Sensitivity, least: float) -> tuple[tuple[str, ...], ...]:
@@ -192,7 +205,15 @@ def _quieter(in_order: Sequence[MixedAnswers]) -> list[MixedAnswers]:
 
 
 def given_up_ns(found: Sensitivity, floats: Sequence[str]) -> float:
-    """What leaving layers in float gives up of int8's gain, by the ledger; unknown layers with the mean."""
+    """What leaving layers in float gives up of int8's gain.
+
+    By the times of the replayed sets where they are known, which have the conversions between layers; otherwise by the
+    ledger, in which a layer without a time counts with the mean.
+    """
+    took = {one.floats: one.median_ns for one in found.mixtures}
+    whole_ns, set_ns = took.get((), NO_TIME), took.get(tuple(floats), NO_TIME)
+    if not isinstance(whole_ns, Missing) and not isinstance(set_ns, Missing):
+        return set_ns - whole_ns
     by_name = {one.name: one.gained_ns for one in found.layers}
     known = [value for value in by_name.values() if not isinstance(value, Missing)]
     mean_ns = sum(known) / len(known) if known else 1.0

@@ -28,6 +28,8 @@ MOST_BYTES = 1 << 30  # of weights in sessions that are open at once
 class OnnxReplayer:
     """The sites of one arm; a session for each part."""
 
+    runs_kernels = True
+
     def __init__(self, float_file: Path, int8_file: Path, *, threads: int) -> None:
         """Read both files.
 

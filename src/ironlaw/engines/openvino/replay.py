@@ -23,6 +23,7 @@ class OpenVinoReplayer:
     """The layers of one arm; a compiled model for each part."""
 
     how = HOW
+    runs_kernels = True
 
     def __init__(
         self, float_file: Path, int8_file: Path, places: Sequence[int], compiled: Callable[[Any], Any]

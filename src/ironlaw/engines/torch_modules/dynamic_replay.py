@@ -24,6 +24,7 @@ class DynamicReplayer:
     """The dynamically quantized modules of one arm."""
 
     how = HOW
+    runs_kernels = False
 
     def __init__(self, in_float: Any, in_int8: Any) -> None:
         """Of a module in float and its copy in which some modules are int8; modules are exchanged in the copy.

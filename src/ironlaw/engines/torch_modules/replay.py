@@ -53,6 +53,7 @@ class TorchReplayer:
     """The sites of one traced module."""
 
     how = HOW
+    runs_kernels = False
 
     def __init__(self, observed: Any) -> None:
         """Of a module that was traced, prepared and calibrated.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from ironlaw.measure.replaying.inputs import Arguments, Inputs, OneInput, count
 from ironlaw.measure.replaying.tally import AnswerTally, OwnTally, kept_answers
 from ironlaw.measure.replaying.tensors import Watch
 from ironlaw.missing import Missing
-from ironlaw.replay import Given, KeptAnswers, Mixture, Replay, ReplayedLayer, Use
+from ironlaw.replay import NOT_TIMED, Given, KeptAnswers, Mixture, Replay, ReplayedLayer, Use
 from ironlaw.replayer import Flipped, Replayer
 
 MOST_KEPT = 1 << 22  # numbers of all answers together, where they are no classes
@@ -208,8 +209,10 @@ def mixtures(
         set_s = time.monotonic()
         if made and set_s - began_s + longest_s > within_s:
             break
-        run = replayer.mixed(frozenset(places[name] for name in floats))
-        made.append(Mixture(floats=tuple(floats), given=_answers(run_of(run), asked, references, most)))
+        timed = _Timed(replayer.mixed(frozenset(places[name] for name in floats)))
+        given = _answers(timed, asked, references, most)
+        took_ns = float(statistics.median(timed.took_ns)) if replayer.runs_kernels else NOT_TIMED
+        made.append(Mixture(floats=tuple(floats), given=given, median_ns=took_ns))
         longest_s = max(longest_s, time.monotonic() - set_s)
     left = len(sets) - len(made)
     late = (f"{left} of {len(sets)} sets of layers were not replayed: the time was over",) if left else ()
@@ -239,6 +242,20 @@ def _kept(references: dict[Use, list[list[Any]]], inputs: Inputs, most: int) -> 
     rows = {use: [count([one]) for one in some] for use, some in inputs.by_use.items()}
     kept = {use: kept_answers(outputs, rows[use], most) for use, outputs in references.items()}
     return {use: one for use, one in kept.items() if one is not None}
+
+
+class _Timed:
+    """A network that is called with several arguments, and the time that each call took."""
+
+    def __init__(self, run: Callable[[Arguments], list[Any]]) -> None:
+        self._run = run
+        self.took_ns: list[int] = []
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        began_ns = time.perf_counter_ns()
+        outputs = self._run(arguments)
+        self.took_ns.append(time.perf_counter_ns() - began_ns)
+        return outputs
 
 
 def run_of(run: Callable[[Arguments], list[Any]]) -> Callable[..., list[Any]]:
