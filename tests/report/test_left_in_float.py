@@ -44,6 +44,12 @@ def test_it_says_what_is_left_what_that_costs_and_what_it_gains() -> None:
     assert "256 inputs held out from the choice: 99.2\u00a0% [97.2, 100.0]" in answers
 
 
+def test_why_layers_were_chosen_is_said_of_those_that_a_search_proposed() -> None:
+    reason = "chosen by what they cost the answers"
+    assert reason in left_sentences(ONE)[0]
+    assert reason not in left_sentences(replace(ONE, is_proposed=False))[0]
+
+
 def test_the_optimism_of_the_choice_is_in_points() -> None:
     assert "On the 64 that it was chosen by it agrees 0.8 points more" in left_sentences(ONE)[-1]
 

@@ -106,8 +106,9 @@ class LeftInFloat:
     """An int8 arm with some layers left in float: what that costs in time, gains over float, and does to the answers.
 
     `slowdown` is its time over that of `base`, the same arm with every layer in int8; `gain` the time of `in_float`
-    over its own. `chosen_by` and `held_out` are of the arm's own program; the difference of their agreements is how far
-    the choice flatters itself.
+    over its own. `is_proposed` says that the layers of `base` were replayed, from which sets are proposed; otherwise a
+    user names them. `chosen_by` and `held_out` are of the arm's own program; the difference of their agreements is how
+    far the choice flatters itself.
     """
 
     arm: str
@@ -120,6 +121,7 @@ class LeftInFloat:
     base_held_out: Maybe[AnswerAgreement]
     chosen_by: Maybe[AnswerAgreement]
     held_out: Maybe[AnswerAgreement]
+    is_proposed: bool = True
 
     @property
     def optimism(self) -> Maybe[float]:

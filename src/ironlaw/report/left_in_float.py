@@ -19,7 +19,7 @@ def left_sentences(one: LeftInFloat) -> list[str]:
     """Which layers are in float and why, what that costs and gains, and the agreement on held-out inputs."""
     names = [plain(name) for name in one.layers]
     count = f"{len(names)} layer{'s' if len(names) != 1 else ''}"
-    reason = "" if isinstance(one.chosen_by, Missing) else ", which cost the answers most for what int8 saves in them"
+    reason = ", chosen by what they cost the answers and what int8 saves in them" if one.is_proposed else ""
     return [
         f"{plain(one.arm)} leaves {count} in float{reason}: {some_of(names)}.",
         f"{_cost(one)}; {_gain(one)}.",

@@ -256,6 +256,20 @@ def test_a_search_replays_layers_then_sets_then_measures_the_smallest_set_that_a
     [left] = [one for one in explain(recording).left_in_float if one.arm == MIXED]
     assert left.layers == ("loud",)
     assert left.base == INT8
+    assert left.is_proposed
+
+
+def test_layers_that_a_user_names_are_counted_one_by_one_and_were_not_proposed() -> None:
+    named = Arm.of(f"{INT8}+float-nodes=a:b::c")
+    script = Script(arms={one: ArmScript(user_instructions=1e8) for one in ("fp32@onnxruntime", INT8, named.name)})
+    plan = Plan(
+        model="scripted",
+        arms=with_control((Arm.of("fp32@onnxruntime"), Arm.of(INT8), named)),
+        schedule=Schedule(replicates=2, rounds=2, inferences=8, budget_s=None),
+    )
+    [left] = explain(assemble(run_script(plan, script))).left_in_float
+    assert left.layers == left.nodes == ("a", "b::c")
+    assert not left.is_proposed
 
 
 def test_a_mixed_arm_that_agrees_on_held_out_inputs_is_recommended() -> None:

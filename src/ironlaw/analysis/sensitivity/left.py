@@ -39,6 +39,7 @@ def left_in_float(
                 arm=arm.name,
                 layers=names,
                 nodes=nodes,
+                is_proposed=is_known(sensitivities.get(base, NOT_COMPARED)),
                 base=base,
                 in_float=in_float,
                 slowdown=ratio_of(compare(arm.name, base)),
@@ -64,9 +65,10 @@ def _layers(arm: Arm, found: Maybe[Sensitivity]) -> tuple[tuple[str, ...], tuple
     """The layers' names and those of their nodes, as far as the arm's level and the replay give them."""
     factor = leaving_factor(arm)
     level = arm.variant.level(factor)
+    named = FACTORS[factor].left_by(level)
     if isinstance(found, Missing):
-        return (level,), (level,)
-    left = [one for one in found.layers if set(one.nodes) <= set(FACTORS[factor].left_by(level))]
+        return named, named
+    left = [one for one in found.layers if set(one.nodes) <= set(named)]
     return tuple(one.name for one in left), tuple(node for one in left for node in one.nodes)
 
 
