@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 from pathlib import Path
 
@@ -80,3 +81,16 @@ def test_a_damaged_byte_is_refused_or_read_but_never_anything_else(tmp_path: Pat
     (tmp_path / "bad.gguf").write_bytes(whole)
     with contextlib.suppress(BadInput):
         gguf.read_gguf(str(tmp_path / "bad.gguf"))
+
+
+def test_a_file_for_which_there_is_no_memory_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    monkeypatch.setattr(gguf.mmap, "mmap", full)
+    with pytest.raises(BadInput, match="does not fit into memory") as refused:
+        gguf.read_gguf(str(tmp_path / "a.gguf"))
+    assert "download" not in (refused.value.hint or "")

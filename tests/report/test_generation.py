@@ -118,9 +118,8 @@ def test_no_figure_is_cut_where_rates_have_many_digits(factor: int) -> None:
     (arm,) = explained(share=Estimate(value=0.01013, low=0.010, high=0.0102)).arms
     found = arm.generation
     assert isinstance(found, Generation)
-    fast = replace(
-        found, tokens_per_s=Estimate(value=3590.0, low=3550.0, high=3630.0), first_token_ns=found.ns_per_token
-    )
+    rate = Estimate(value=3590.0, low=3550.0, high=3630.0).through(lambda per_s: per_s * factor)
+    fast = replace(found, tokens_per_s=rate, first_token_ns=found.ns_per_token)
     explanation = made(replace(arm, arm="level0+phase=prefill:128", generation=fast))
     explanation = replace(explanation, plan=explanations.plan("level0+phase=prefill:128"))
     written = io.StringIO()

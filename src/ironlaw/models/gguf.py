@@ -8,6 +8,7 @@ sizes of blocks as ggml's type traits have them.
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import struct
@@ -35,6 +36,7 @@ _TEXT, _LIST = 8, 9
 _VERSIONS = (2, 3)
 _ALIGNMENT = 32  # of the data, where the file does not say otherwise
 _MOST_DIMENSIONS = 4  # GGML_MAX_DIMS
+_MEMORY = "give it more memory (a container's limit counts), or run a smaller model"
 _HINT = "download or convert it again"
 # Tensors of a layer that one token reads a row of, not the whole: the embedding of the token.
 _EMBEDDING = "token_embd.weight"
@@ -141,6 +143,8 @@ def read_gguf(source: str) -> Gguf:
         with Path(source).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as kept:
             return _read(_Reader(kept))
     except (OSError, ValueError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise BadInput(f"{source} does not fit into memory", hint=_MEMORY) from None
         raise BadInput(f"{source} cannot be read as a GGUF file: {error}", hint=_HINT) from None
 
 

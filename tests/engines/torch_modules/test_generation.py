@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,25 @@ def test_what_cannot_be_traced_or_aliased_of_a_decoder_is_refused_in_words_and_c
         FACTORS["weights"].change("aliased", program)
     with pytest.raises(ArmFailed, match="a trace keeps no keys and values"):
         FACTORS["dispatch"].change("traced", program)
+
+
+def test_decoding_beyond_a_layer_s_window_is_refused_with_the_depth_that_it_allows(tmp_path: Path) -> None:
+    window = {"sliding_window": 10, "layer_types": ["sliding_attention"] * LAYERS, "model_type": "mistral"}
+    kinds = {"architectures": ["MistralForCausalLM"]}
+
+    def at(depth: int) -> Program:
+        folder = decoder_folder(tmp_path / f"model{depth}")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, **window, **kinds}))
+        model, variant = open_model(str(folder)), Variant.parse(f"fp32+phase=decode:{depth}")
+        return execution.load(variant, execution.prepare(variant, model, tmp_path / f"a{depth}"), model)
+
+    program = at(8)
+    first = run(program)
+    assert bool((run(program) == first).all())
+    with pytest.raises(ArmFailed, match="reaches a layer's window of 10 tokens") as refused:
+        run(at(9))
+    assert "8 tokens at most" in (refused.value.hint or "")
 
 
 def test_a_model_without_a_cache_is_refused() -> None:

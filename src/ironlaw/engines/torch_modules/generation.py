@@ -119,7 +119,18 @@ class _Sequence:
 
     def _fill(self) -> None:
         self._cache = new_cache(self.module)
+        self._refuse_short_window()
         self._run(self._behind, self._cache)
+
+    def _refuse_short_window(self) -> None:
+        """A layer that sees only the latest tokens keeps no others, and no token can be taken back from it."""
+        windows = [getattr(layer, "sliding_window", None) for layer in self._cache.layers]
+        shortest = min((window for window in windows if isinstance(window, int)), default=self.phase.depth + 2)
+        if self.phase.depth + 1 >= shortest:
+            raise ArmFailed(
+                f"phase={self.phase} reaches a layer's window of {shortest} tokens, which cannot be taken back",
+                hint=f"name {max(1, shortest - 2)} tokens at most, or @compiled",
+            )
 
     def _run(self, tokens: Any, cache: Any) -> Any:
         """The logits after the last token; the cache holds all of them afterwards."""
