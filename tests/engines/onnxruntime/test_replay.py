@@ -13,7 +13,6 @@ from ironlaw.analysis.sensitivity.layers import sensitivity
 from ironlaw.engines.onnxruntime.replay import OnnxReplayer
 from ironlaw.explanation.sensitivity import Sensitivity
 from ironlaw.fact import SCHEMA, Header
-from ironlaw.measure.replaying import replays
 from ironlaw.measure.replaying.inputs import Inputs
 from ironlaw.measure.replaying.replays import InFloat, mixtures, replay
 from ironlaw.recording import Recording
@@ -153,7 +152,7 @@ def test_a_mixture_has_the_median_of_its_inferences_where_they_run_what_the_arm_
 ) -> None:
     made = replayer(tmp_path, images(8, seed=1))
     ticks = count(step=700)
-    monkeypatch.setattr(replays.time, "perf_counter_ns", lambda: next(ticks))
+    monkeypatch.setattr("ironlaw.measure.replaying.replays.time.perf_counter_ns", lambda: next(ticks))
 
     def medians() -> list[Any]:
         return [one.median_ns for one in mixtures(ARM, made, inputs(), InFloat(made), [()], within_s=20).mixtures]

@@ -29,6 +29,7 @@ class Network:
             ReplaySite(name=f"site{place}", path="", operator="Conv", nodes=(f"node{place}",)) for place in range(SITES)
         )
         self.at_once = at_once
+        self.runs_kernels = True
         self._closed, self._broken = closed, broken
         self.opened: list[list[int]] = []
 

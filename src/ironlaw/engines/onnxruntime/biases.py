@@ -78,16 +78,17 @@ def _beside(model: Any, made: Graph) -> tuple[Any, list[_Biased]]:
         if node.op_type not in _CORRECTED or before is None or len(node.input) <= _BIAS:
             continue
         behind = [made.makers.get(name) for name in node.input]
-        if any(one is None or one.op_type != "DequantizeLinear" for one in behind):
+        restored = [one for one in behind if one is not None and one.op_type == "DequantizeLinear"]
+        if len(restored) < len(node.input):
             continue
-        bias, scale = behind[_BIAS].input[:2]
-        if bias not in made.constants or scale not in made.constants:
+        bias, scale = restored[_BIAS].input[:2]
+        if not {bias, scale, restored[1].input[0]} <= set(made.constants):
             continue
         copy = onnx.NodeProto()
         copy.CopyFrom(before)
         copy.name, copy.output[0] = f"{before.name}__rounded", f"{before.output[0]}__rounded"
-        copy.input[0] = writing.activation(before.input[0], behind[0])
-        copy.input[1], copy.input[_BIAS] = writing.constant(behind[1]), writing.constant(behind[_BIAS])
+        copy.input[0] = writing.activation(before.input[0], restored[0])
+        copy.input[1], copy.input[_BIAS] = writing.constant(restored[1]), writing.constant(restored[_BIAS])
         writing.nodes.append(copy)
         found.append(_Biased(in_float=before.output[0], rounded=copy.output[0], bias=bias, scale=scale))
     # Behind all float nodes, on whose outputs they depend.
