@@ -90,7 +90,7 @@ def test_a_file_for_which_there_is_no_memory_is_not_called_damaged(
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     (tmp_path / "a.gguf").write_bytes(b"GGUF")
-    monkeypatch.setattr(gguf.mmap, "mmap", full)
+    monkeypatch.setattr("ironlaw.models.gguf.mmap.mmap", full)
     with pytest.raises(BadInput, match="does not fit into memory") as refused:
         gguf.read_gguf(str(tmp_path / "a.gguf"))
     assert "download" not in (refused.value.hint or "")
