@@ -55,7 +55,7 @@ def test_a_page_has_rates_bytes_and_the_share_of_the_bandwidth_with_intervals() 
     explanation = explained(share=Estimate(value=0.25, low=0.2, high=0.3))
     text = to_markdown(explanation)
     assert "### Generating text" in text
-    assert "| a | 50 [40, 62] | 20 [16, 25] | –¹ | 50.0 | 2.00 | 25 [20, 30] | 21.3 | 0.0120 |" in text
+    assert "| a | 50 [40, 62] | 20 | –¹ | 50.0 | 2.00 | 25 [20, 30] | 21.3 | 0.0120 |" in text
     assert "¹ the tokens before it are processed outside the clock" in text
     assert "Perplexity on 255 tokens of text: a 21.3." in text
     for page in (render(explanation, None), to_fragment(explanation, None)):

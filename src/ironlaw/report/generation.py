@@ -36,13 +36,13 @@ HEADINGS = ("", "tokens/s\n[95 %]", "ms per\ntoken", "first\ntoken", "MB per\nto
 PAGE_HEADINGS = (
     "arm",
     "tokens/s [95 %]",
-    "ms per token [95 %]",
+    "ms per token",
     "ms to the first token [95 %]",
     "MB read per token",
     "of them keys and values",
     "% of read bandwidth [95 %]",
     "perplexity",
-    "KL divergence, nats",
+    "KL, nats",
 )
 _NOTHING = DASH
 _NAMED = 3  # shares of an arm's time that a sentence names
@@ -205,13 +205,17 @@ def _perplexities(shown: list[tuple[ArmSummary, Generation]]) -> list[str]:
 
 def _page_row(arm: ArmSummary, found: Generation, footnotes: Footnotes) -> tuple[str, ...]:
     rate, each, first, once = found.tokens_per_s, found.ns_per_token, found.first_token_ns, arm.wall_ns_once
+    # Of a token's time the interval is that of the rate: a column less fits on a page.
     cells: list[Maybe[Estimate | float]] = [rate, each, first]
     if is_known(once) and isinstance(rate, Missing):  # read once: without an interval
         cells = [found.phase.processed / once * 1e9, once / found.phase.processed, first if found.phase.depth else once]
     share = found.reached.get(READING, Missing("no ceiling was measured"))
     scales = (RATE, MILLISECONDS, MILLISECONDS, MEGABYTES, MEGABYTES, PERCENT, RATE, RATE)
     cells += [found.bytes_per_token, found.cache_bytes_per_token, share, found.perplexity, found.kl_nats]
-    return plain(arm.arm), *(_cell(cell, scale, footnotes) for cell, scale in zip(cells, scales, strict=True))
+    shown = [_cell(cell, scale, footnotes) for cell, scale in zip(cells, scales, strict=True)]
+    if isinstance(each, Estimate):
+        shown[1] = measured(each, MILLISECONDS).value
+    return plain(arm.arm), *shown
 
 
 def _cell(cell: Maybe[Estimate | float], scale: Scale, footnotes: Footnotes) -> str:
