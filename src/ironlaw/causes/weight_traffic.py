@@ -1,4 +1,4 @@
-"""weight-traffic: fewer bytes of weights come from memory."""
+"""weight-traffic: fewer bytes of weights come from memory, or from the last-level cache."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class WeightTraffic(Cause):
 
     slug = "weight-traffic"
     title = "weight traffic"
-    mechanism = "fewer bytes of weights come from memory"
+    mechanism = "fewer bytes of weights come from memory, or from the last-level cache where they fit into it"
     part = Part.FASTER
     order = 230
     example = (
