@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.analysis.verdicts.bench import Bench, Contribution
-from ironlaw.analysis.verdicts.shares import _shapley, share_out_causes
+from ironlaw.analysis.verdicts.shares import Shares, _shapley, absorbed, share_out_causes
 from ironlaw.arm import Arm
 from ironlaw.experiment import Experiment, Switch
 from ironlaw.plan import Plan, Schedule
@@ -32,6 +32,29 @@ def test_two_causes_that_overlap_share_what_they_remove_together() -> None:
     shares = _shapley([item("small"), item("large")], removed)
     assert shares[item("small").key] == ({0: 2.0, 1: 2.0}, (1.0, 3.0))
     assert shares[item("large").key] == ({0: 4.0, 1: 4.0}, (3.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ({"small": (0.004, 0.15), "large": (0.8, 0.95)}, "small"),  # in one order next to nothing
+        ({"small": (-0.02, 0.15), "large": (0.8, 0.95)}, "small"),
+        ({"small": (0.0, 1.0), "large": (0.0, 1.2)}, "small"),  # each has what the other has: the larger one stays
+        ({"small": (0.02, 0.15), "large": (0.8, 0.95)}, None),
+        ({"small": None, "large": (0.8, 0.95)}, None),  # not removed together
+    ],
+)
+def test_a_cause_adds_nothing_if_nothing_of_it_is_left_in_some_order(
+    orders: dict[str, tuple[float, float] | None], expected: str | None
+) -> None:
+    for sign in (1, -1):
+        shares: Shares = {}
+        items = [replace(item(name), sign=sign) for name in orders]
+        for one, edges in zip(items, orders.values(), strict=True):
+            signed = None if edges is None else (min(sign * edge for edge in edges), max(sign * edge for edge in edges))
+            shares[one.key] = ({0: sign * sum(edges or (0.0,)) / 2}, signed)
+        found = absorbed(items, shares)
+        assert (found.cause if found else None) == expected
 
 
 @pytest.mark.parametrize(

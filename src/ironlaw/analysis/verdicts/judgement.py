@@ -18,7 +18,7 @@ from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
 from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of, slower_loses
 from ironlaw.analysis.verdicts.family import adjusted, p_value
-from ironlaw.analysis.verdicts.shares import Shares, factor_contributions, share_out_causes
+from ironlaw.analysis.verdicts.shares import Shares, absorbed, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
 from ironlaw.explanation import CONTRIBUTION, ITSELF, NOT_TOGETHER, CauseVerdict, Design, Outcome
@@ -30,6 +30,7 @@ FEWEST_REPLICATES = 3
 NEGLIGIBLE_SHARE = 0.05
 _MORE = "more replicates"
 _NOT_BEYOND = "the control differs from itself, by up to {:.1f} %, more than a tenth of the effect"
+ABSORBED = "nothing of it is left where the other confirmed causes are removed before it"
 NO_WHOLE = Missing("no difference is shown, so it has no share")
 
 NOTHING_RAN = Missing("no experiment ran")
@@ -87,6 +88,11 @@ def judge(
     confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
     total = on.series((1.0, control), (-1.0, changed))
     shared = share_out_causes(on, control, changed, confirmed)
+    while (item := absorbed(confirmed, shared)) is not None:
+        place = found.index(item)
+        verdicts[place] = replace(verdicts[place], outcome=Outcome.UNDECIDED, reason=ABSORBED)
+        confirmed = [one for one in confirmed if one is not item]
+        shared = share_out_causes(on, control, changed, confirmed)
     through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
     itself = [judged.verdict(item) for item in through if item.design is Design.PAIR]
     tested = [*found]

@@ -19,6 +19,8 @@ from ironlaw.explanation import Design
 
 # Replicates in which causes were removed together: by one alone, their shares would have no interval.
 _FEWEST_TOGETHER = 2
+# Of a cause's part in the order in which it is largest: as little as this is nothing.
+_NOTHING_LEFT = 0.05
 # By the key of a contribution.
 Shares = dict[Key, tuple[dict[int, float], tuple[float, float] | None]]
 
@@ -39,6 +41,21 @@ def share_out_causes(on: Bench, control: str, changed: str, confirmed: list[Cont
             return {**shares, **_shapley(ranked, removed)}
         ranked.pop()
     return shares
+
+
+def absorbed(confirmed: Sequence[Contribution], shares: Shares) -> Contribution | None:
+    """The smallest cause of which next to nothing is left in some order, because others are removed before it.
+
+    None if there is no such cause. What it removes alone is part of what they remove, so that it adds nothing to them.
+    """
+    found = []
+    for item in confirmed:
+        parts, edges = shares.get(item.key, ({}, None))
+        if edges is not None:
+            least, largest = sorted(item.sign * edge for edge in edges)
+            if least <= _NOTHING_LEFT * largest:
+                found.append((abs(mean_of(parts)), item))
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
 Removed = dict[frozenset[int], dict[int, float]]
