@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ironlaw.analysis.verdicts.bench import Bench, Contribution
+from ironlaw.analysis.verdicts.judgement import ABSORBED, family, judge
 from ironlaw.analysis.verdicts.shares import Shares, _shapley, absorbed, share_out_causes
 from ironlaw.arm import Arm
+from ironlaw.estimate import Estimate
 from ironlaw.experiment import Experiment, Switch
+from ironlaw.explanation import Outcome
 from ironlaw.plan import Plan, Schedule
 
 SWITCHES = {
@@ -82,3 +85,34 @@ def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share(
     on = Bench(plan=plan, ln_wall={name: dict.fromkeys(range(ran[name]), value) for name, value in ln_wall.items()})
     shares = share_out_causes(on, "a", "b", [item(name, value) for name, value in worth.items()])
     assert {key[0]: round(parts[0], 6) for key, (parts, _) in shares.items()} == sharing
+
+
+@pytest.mark.parametrize(("together", "outcome"), [(1.0, Outcome.UNDECIDED), (1.15, Outcome.CONFIRMED)])
+def test_a_cause_whose_part_is_within_that_of_another_is_undecided(
+    together: float, outcome: Outcome
+) -> None:
+    """Alone the small one removes 0.15 and the large one 1.0 of the difference; `together` they remove this."""
+    small, large = SWITCHES["large"], SWITCHES["larger"]
+    removed = {(small,): 0.15, (large,): 1.0, (large, small): together}
+    experiments = tuple(
+        Experiment(arm=arm, switches=switches, applied="+".join([arm, *(one.cause for one in switches)]))
+        for arm in ("a", "b")
+        for switches in removed
+    )
+    jitter = (-1e-3, 5e-4, 0.0, -5e-4, 1e-3, 2e-4)
+    means = {"a": 16.0, "b": 15.0}
+    for entry in experiments:
+        means[entry.applied] = means[entry.arm] - (removed[entry.switches] if entry.arm == "a" else 0.0)
+    ln_wall = {
+        name: {place: mean + jitter[(place + turn) % 6] for place in range(6)}
+        for turn, (name, mean) in enumerate(means.items())
+    }
+    arms = tuple(replace(Arm.of("fp32"), name=name) for name in ("a", "b"))
+    plan = Plan(model="m", arms=arms, schedule=Schedule(), experiments=experiments)
+    on = Bench(plan=plan, ln_wall=ln_wall)
+    found = judge(on, "a", "b", whole=Estimate(value=1.0, low=0.99, high=1.01), among=family(on, [("a", "b")]))
+    verdicts = {one.cause: one for one in found.causes}
+    assert verdicts[large.cause].outcome is Outcome.CONFIRMED
+    assert verdicts[small.cause].outcome is outcome
+    assert (verdicts[small.cause].reason == ABSORBED) is (outcome is Outcome.UNDECIDED)
+    assert isinstance(found.unexplained, Estimate)
