@@ -88,9 +88,7 @@ def test_of_causes_not_all_applied_together_the_largest_that_were_keep_a_share(
 
 
 @pytest.mark.parametrize(("together", "outcome"), [(1.0, Outcome.UNDECIDED), (1.15, Outcome.CONFIRMED)])
-def test_a_cause_whose_part_is_within_that_of_another_is_undecided(
-    together: float, outcome: Outcome
-) -> None:
+def test_a_cause_whose_part_is_within_that_of_another_is_undecided(together: float, outcome: Outcome) -> None:
     """Alone the small one removes 0.15 and the large one 1.0 of the difference; `together` they remove this."""
     small, large = SWITCHES["large"], SWITCHES["larger"]
     removed = {(small,): 0.15, (large,): 1.0, (large, small): together}
