@@ -82,7 +82,7 @@ class SmoothQuantization(Factor):
     may_move = "the answers; a multiplication before a layer whose input no other operator can scale"
 
 
-class BiasCorrection(Factor):
+class CorrectedBiases(Factor):
     """On adds to each bias what rounding takes from the mean of its channel, over calibration inputs.
 
     ONNX Runtime's tools have no such step: ironlaw rewrites the file that they made.
@@ -99,4 +99,4 @@ class BiasCorrection(Factor):
     may_move = "the answers; not the kernels"
 
 
-FACTORS = (BiasCorrection(), CalibrationMethod(), Format(), Granularity(), Signs(), SmoothQuantization())
+FACTORS = (CorrectedBiases(), CalibrationMethod(), Format(), Granularity(), Signs(), SmoothQuantization())

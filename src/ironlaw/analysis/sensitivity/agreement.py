@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ironlaw.analysis.agreement import agreements
@@ -21,6 +22,7 @@ _NO_COLUMNS = Missing("scores of classes are compared by the top one")
 _EQUAL = 1e-12  # of the signal: noise of float32 sums in another order
 
 
+@lru_cache(maxsize=1024)  # a search asks for the same ones after each replicate
 def answer_agreement(given: Given, reference: KeptAnswers | None) -> AnswerAgreement:
     """One changed network's answers on inputs of one use."""
     column = _column(given, reference)
