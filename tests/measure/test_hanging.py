@@ -30,7 +30,7 @@ from tests.scripted import Kept
 
 BUDGET_S, JUMP_S = 60.0, 1e4
 PROGRAMS = """
-import ctypes, os, subprocess, time
+import ctypes, os, signal, subprocess
 
 def report(helper):
     subprocess.Popen(["sleep", helper], start_new_session=True)  # as a compiler's workers are
@@ -44,7 +44,7 @@ def in_c():
 def in_python():
     report("86442")
     while True:
-        time.sleep(1000)
+        signal.pause()
 
 def in_a_process():
     report("86443")

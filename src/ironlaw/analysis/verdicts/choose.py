@@ -157,12 +157,12 @@ def sets_to_try(found: Sensitivity) -> tuple[tuple[str, ...], ...]:
     """
     by_worth = [one.name for one in order(found)]
     free = [one.name for one in order(found) if not isinstance(one.gained_ns, Missing) and one.gained_ns <= 0]
-    by_loss = list(dict.fromkeys((*free, *(one.name for one in found.layers if one.name in set(by_worth)))))
+    costly = [one.name for one in found.layers if one.name in set(by_worth)]
+    by_loss = list(dict.fromkeys((*free, *costly)))
     sizes = [size for size in _SIZES if size < len(by_worth)]
     sizes.insert(2, len(by_worth))  # where several layers each kill an output, only all of them together bring it back
     ordered = [tuple(names[:size]) for size in sizes for names in (by_worth, by_loss)]
     in_place = [one.name for one in sorted(found.layers, key=lambda one: one.place)]
-    costly = [one.name for one in found.layers if one.name in set(by_worth)]
     for first in _FIRST:
         if first < len(in_place):
             front = in_place[:first]
@@ -272,8 +272,11 @@ def _to_recalibrate(recording: Recording, plan: Plan, arm: Arm, engines: int) ->
     fitting, late = list[Arm](), list[Arm]()
     for one in fresh:
         longer_s = each_s * times_longer(one)
-        (fitting if longer_s <= left_s else late).append(one)
-        left_s -= longer_s * (one in fitting)
+        if longer_s > left_s:
+            late.append(one)
+            continue
+        fitting.append(one)
+        left_s -= longer_s
     return fitting, late
 
 

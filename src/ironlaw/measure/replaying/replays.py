@@ -258,11 +258,6 @@ class _Timed:
         return outputs
 
 
-def run_of(run: Callable[[Arguments], list[Any]]) -> Callable[..., list[Any]]:
-    """Call a network that takes one tuple of arguments with several arguments."""
-    return lambda *arguments: run(arguments)
-
-
 def _answers(
     answer: Callable[..., list[Any]], inputs: Inputs, references: dict[Use, list[list[Any]]], most: int
 ) -> dict[Use, Given]:
