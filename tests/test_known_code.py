@@ -19,7 +19,7 @@ from ironlaw.plan import Plan, Schedule, with_control
 from ironlaw.recording import assemble
 from ironlaw.report.paragraph import paragraph
 from ironlaw.running.advice import advise_wanted
-from tests.scripted import SOUND, own, run_script
+from tests.scripted import COMPUTES_INT8, SOUND, own, run_script
 
 
 def code(where: str, symbol: str, count: int, **known: object) -> CodeSite:
@@ -127,6 +127,41 @@ def test_asked_for_int8_and_ran_float_is_proved_by_samples(work: LoopWork, is_wr
     said = [concern.text for concern in explanation.concerns if concern.slug == "not-quantized"]
     assert bool(said) is is_wrong
     assert not is_wrong or "samples that multiply and add, 0 do so in integers" in said[0]
+
+
+ONE_BY_ONE = code(
+    "libtorch_cpu.so", "c10::quint8 at::native::quantize_val<c10::quint8>(double, long, float)", 300,
+    instructions=InstructionClass.SCALAR, work=LoopWork.CONVERSION,
+)  # fmt: skip
+BY_VECTORS = replace(ONE_BY_ONE, instructions=InstructionClass.AVX2)
+QUANTIZING = code(
+    "libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)", 300,
+    instructions=InstructionClass.AVX2, work=LoopWork.CONVERSION,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("site", "law_of_b", "suspected"),
+    [
+        (ONE_BY_ONE, COMPUTES_INT8, "unoptimised-op"),
+        (ONE_BY_ONE, SOUND, ""),  # float arms have no quantized operators
+        (BY_VECTORS, COMPUTES_INT8, ""),
+        (QUANTIZING, COMPUTES_INT8, "quantize-dequantize"),
+    ],
+)
+def test_a_quantized_operator_of_single_numbers_is_no_quantizing_of_tensors(
+    site: CodeSite, law_of_b: ArmScript, suspected: str
+) -> None:
+    """Of PyTorch's int8 additions of unlike layouts it was said that they quantize and dequantize."""
+    slower = replace(law_of_b, user_instructions=SOUND.user_instructions * (1 + MORE), code=(GEMM, site))
+    script = Script(arms={"a": law(GEMM), "b": slower}, turn_noise=0.002)
+    _, comparison = explained(script, own("a"), own("b"))
+    said = {one.cause: one.reason for one in comparison.causes if one.outcome is Outcome.CONSISTENT}
+    assert said.keys() & {"unoptimised-op", "quantize-dequantize"} == ({suspected} - {""})
+    assert suspected != "unoptimised-op" or re.fullmatch(
+        r"b computes one number at a time, outside of products, for \d\d % of its time \(most of it in .*_val.*",
+        said[suspected],
+    )
 
 
 def test_what_no_rule_takes_is_shown_with_its_name() -> None:

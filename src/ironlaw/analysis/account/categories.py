@@ -163,11 +163,7 @@ RULES = (
         "jit_single_blk_kernel.41",
     ),
     _jit(Category.NORMALIZATION, r"softmax|bnorm|lnorm|_norm|statistics|_mvn_", "jit_uni_mvn_kernel_f32"),
-    _jit(
-        Category.MATRIX,
-        r"brgemm|gemm|gemv|conv|inner_product|matmul|tile(cfg|release)",
-        "jit_brgemm_amx_uker_base_t.83",
-    ),
+    _jit(Category.MATRIX, r"brgemm|gemm|gemv|conv|inner_product|matmul|tile(cfg|release)", "jit_brgemm_kernel_t.83"),
     _jit(Category.ELEMENTWISE, r"eltwise|binary|pool|uni_kernel|uni_reduce|resampl|prelu|_sum_", "jit_uni_kernel.141"),
     # CPython's perf trampolines, through which it calls each function where a program activated them.
     _jit(Category.INTERPRETER, r"^py::", "py::Module.forward:module.py"),
@@ -187,10 +183,7 @@ RULES = (
     CategoryRule(
         category=Category.REORDER,
         symbol=r"fbgemm::(Pack|transpose|.*[iI]m2[cC]ol)",
-        example=(
-            "libtorch_cpu.so",
-            "fbgemm::PackAWithRowOffset<unsigned char, int>::pack(fbgemm::block_type_t const&)",
-        ),
+        example=("libtorch_cpu.so", "fbgemm::PackAWithRowOffset<unsigned char, int>::pack(fbgemm::block_type_t)"),
     ),
     CategoryRule(
         category=Category.MATRIX,
@@ -215,6 +208,12 @@ RULES = (
         category=Category.NORMALIZATION,
         symbol=r"(?i)batch_?norm|layer_?norm|group_?norm|rms_?norm|soft_?max|instance_?norm|MeanVarianceNormalization",
         example=("libtorch_cpu.so", "at::native::(anonymous namespace)::batch_norm_cpu_kernel(at::Tensor&)"),
+    ),
+    # One number at a time, inside of the loops of quantized operators: an addition of int8 tensors of unlike layouts.
+    CategoryRule(
+        category=Category.ELEMENTWISE,
+        symbol=r"at::native::(re|de)?quantize_val<",
+        example=("libtorch_cpu.so", "c10::quint8 at::native::quantize_val<c10::quint8>(double, long, float)"),
     ),
     CategoryRule(
         category=Category.QUANTIZE,
