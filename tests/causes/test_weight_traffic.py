@@ -7,7 +7,7 @@ from dataclasses import replace
 from ironlaw.arm import Arm
 from ironlaw.causes.weight_traffic import CAUSE
 from ironlaw.missing import Missing
-from ironlaw.observed import Observed
+from ironlaw.observed import SUSPECTED_BYTES, Observed
 
 
 def observed(name: str, size_bytes: int, levels: str = "") -> Observed:
@@ -48,3 +48,31 @@ def test_weights_that_an_engine_copied_or_repacked_are_not_aliased_and_their_par
     assert not CAUSE.shows(repacked)
     assert "an upper bound" in CAUSE.excludes(repacked)
     assert CAUSE.excludes(replace(BEYOND, census={"aliasable_bytes": 4e6})) == ""
+
+
+# Dynamic int8 of an LSTM with a small layer after it: the products of the layer are int8, the LSTM stays in float.
+PARTLY_INT8 = replace(
+    observed("dynamic", (4 << 20) - 20_000), census={"operators": 50.0, "int8_operators": 1.0, "aliasable_bytes": 0.0}
+)
+
+
+def test_an_arm_that_reads_as_many_bytes_does_not_differ_by_them_where_it_cannot_be_aliased() -> None:
+    assert CAUSE.shows(BEYOND)
+    assert not CAUSE.shows(PARTLY_INT8)
+    assert CAUSE.is_equal_in(BEYOND, PARTLY_INT8)
+    assert not CAUSE.may_divide(BEYOND, PARTLY_INT8)
+
+
+def test_an_arm_with_fewer_bytes_may_differ_by_them() -> None:
+    fewer = replace(PARTLY_INT8, size_bytes=1 << 20)
+    assert CAUSE.may_divide(BEYOND, fewer)
+    assert not CAUSE.is_equal_in(BEYOND, fewer)
+
+
+def test_arms_that_can_both_be_aliased_are_tested_on_both_sides() -> None:
+    assert CAUSE.may_divide(BEYOND, replace(BEYOND, arm=PARTLY_INT8.arm))
+
+
+def test_arms_of_unknown_size_may_differ() -> None:
+    unknown = replace(BEYOND, size_bytes=SUSPECTED_BYTES), replace(PARTLY_INT8, size_bytes=SUSPECTED_BYTES)
+    assert CAUSE.may_divide(*unknown)

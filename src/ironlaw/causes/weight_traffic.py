@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ironlaw.cause import Cause, Guess, Part, Reach
+from ironlaw.cause import SAME_BURDEN, Cause, Guess, Part, Reach
 from ironlaw.causes.cache_fit import FEWER_MISSES
 from ironlaw.experiment import Switch
 from ironlaw.explanation import SAVED_BYTES, SAVED_NS, SAVED_SHARE, ArmSummary
@@ -10,7 +10,7 @@ from ironlaw.fact import Ceilings
 from ironlaw.factors import FACTORS
 from ironlaw.factors.weights import ALIASABLE, FRAME_BYTES
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.observed import Observed
+from ironlaw.observed import SUSPECTED_BYTES, Observed
 
 UPPER_BOUND = (
     "its packed quantized weights cannot be aliased; their cost is not deducted, so the part is an upper bound"
@@ -33,6 +33,13 @@ def _stays(arm: Observed) -> bool:
 
 def _megabytes(arm: Observed) -> str:
     return f"{arm.size_bytes / 1e6:.2g}"
+
+
+def _are_equally_large(one: Observed, other: Observed) -> bool:
+    """Whether both models take as many bytes, as far as that is known, and none of them stays in a cache."""
+    if SUSPECTED_BYTES in (one.size_bytes, other.size_bytes) or _stays(one) or _stays(other):
+        return False
+    return abs(one.size_bytes - other.size_bytes) <= SAME_BURDEN * max(one.size_bytes, other.size_bytes)
 
 
 class WeightTraffic(Cause):
@@ -63,6 +70,17 @@ class WeightTraffic(Cause):
         if ALIASABLE in arm.census:
             return arm.census[ALIASABLE] > FRAME_BYTES
         return not arm.computes_int8 and "operators" in arm.census and arm.size_bytes > FRAME_BYTES
+
+    def may_divide(self, control: Observed, changed: Observed) -> bool:
+        """Not where both read as many bytes, and those of one of them alone can be aliased: it loses what the other one
+        would lose too, as an arm whose LSTM stayed in float.
+        """
+        is_one_sided = self.shows(control) != self.shows(changed)
+        return not (is_one_sided and _are_equally_large(control, changed))
+
+    def is_equal_in(self, one: Observed, other: Observed) -> bool:
+        """Also where the weights of one of them alone can be aliased."""
+        return super().is_equal_in(one, other) or not self.may_divide(one, other)
 
     def burden(self, arm: Observed) -> Maybe[float]:
         """The size of its model."""

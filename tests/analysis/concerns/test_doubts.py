@@ -133,6 +133,14 @@ def test_few_replicates_and_few_rounds_are_doubts() -> None:
     assert not doubts(recording(ARMS, rounds=3), "short-recording")
 
 
+def test_an_arm_that_took_no_part_in_a_replicate_had_no_few_rounds_in_it() -> None:
+    """Arms of experiments join and leave: a run of 22 replicates was said to have 0 rounds in each."""
+    fact = recording(ARMS, rounds=4, replicates=6)
+    first = fact.readings[0].arm
+    rare = tuple(one for one in fact.readings if one.arm == first or one.replicate == 0)
+    assert not doubts(replace(fact, readings=rare), "short-recording")
+
+
 def test_no_control_arm_is_a_doubt() -> None:
     assert doubts(recording(ARMS, control=False), "no-control")
     assert not doubts(recording(ARMS), "no-control")

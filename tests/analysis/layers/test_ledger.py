@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.concerns.ledger import precision_doubts
+from ironlaw.analysis.layers.work import arithmetic
 from ironlaw.circumstance import ShortBudget, Supplement
+from ironlaw.concern import Weight
 from ironlaw.explanation import (
     Comparison,
 )
@@ -237,7 +239,26 @@ def test_reading_that_changes_the_speedup_by_more_than_3_percent_is_a_doubt() ->
 def test_a_float_layer_in_an_int8_arm_is_named() -> None:
     explanation = explain(recorded(), changed="int8")
     (note,) = [one for one in explanation.concerns if one.slug == "asked-int8-ran-float"]
-    assert note.text.endswith("1 of its 2 multiplying layers ran in fp32: fc")
+    assert note.text == "1 of its 2 multiplying layers ran in fp32, and not in int8: fc"
+    assert note.weight is Weight.DOUBTS, "half of the work is not what was asked for"
+
+
+def test_a_few_float_layers_are_a_note_and_another_precision_is_offered_where_it_has_more() -> None:
+    recording = recorded()
+    (int8,) = [arm for arm in recording.plan.arms if arm.name == "int8"]
+    many = tuple(
+        replace(graph, calls=(*graph.calls, *(call for call in graph.calls if arithmetic(call) == "int8")))
+        for graph in recording.layer_graphs
+        if not isinstance(graph.calls, Missing)
+    )
+    (note,) = precision_doubts(replace(recording, layer_graphs=many), [int8])
+    assert note.weight is Weight.NOTES
+    assert "static int8" not in note.fix
+    dynamic = replace(int8, variant=int8.variant.with_level("precision", "int8-dynamic"))
+    (note,) = precision_doubts(recording, [dynamic])
+    assert "static int8 (int8+fused) covers convolutions" in note.fix
+    (note,) = precision_doubts(recording, [replace(dynamic, variant=dynamic.variant.with_level("engine", "openvino"))])
+    assert "static int8" not in note.fix
 
 
 def test_a_layer_left_in_float_on_purpose_is_no_doubt() -> None:

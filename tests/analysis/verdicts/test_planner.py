@@ -65,6 +65,18 @@ def test_an_arm_that_shows_a_cause_and_cannot_be_switched_is_not_taken_for_one_w
     }
 
 
+def test_a_cause_that_no_engine_of_the_two_can_switch_is_not_said_to_wait_for_a_longer_budget() -> None:
+    """channels_last is a layout of torch modules; of two OpenVINO arms it was reported as untested for lack of time."""
+    arms = own("a", engine="openvino"), own("b", engine="openvino")
+    made = recorded(arms, stated(SOUND, COMPUTES_INT8))
+    seen = replace(made, plans=(replace(made.plan, arms=with_control(arms), experiments=()),))
+    assert called_for(seen, Wanted(causes=("layout",))) == []
+    eager = own("a"), own("b")
+    made = recorded(eager, stated(SOUND, COMPUTES_INT8))
+    seen = replace(made, plans=(replace(made.plan, arms=with_control(eager), experiments=()),))
+    assert [one.excluded == "" for one in called_for(seen, Wanted(causes=("layout",)))] == [True, False]
+
+
 SAVES, COLD, NARROW = (
     Switch(cause="weight-traffic", factor="weights", level="aliased"),
     Switch(cause="cache-fit", factor="cache", level="cold", adds=True),

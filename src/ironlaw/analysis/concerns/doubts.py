@@ -141,7 +141,10 @@ def _length(recording: Recording, turns: dict[str, ArmTurns]) -> Iterator[Concer
             else "1 replicate: there is no interval, and nothing is proven",
             fix=f"raise --budget; {ENOUGH_REPLICATES} replicates at least, 8 or more are better",
         )
-    rounds = [len(np.unique(table.round[table.replicate == r])) for table in turns.values() for r in replicates]
+    # Of the arms that took part: those of experiments join and leave.
+    rounds = [
+        len(np.unique(table.round[table.replicate == one])) for table in turns.values() for one in set(table.replicate)
+    ]
     usual = float(np.median(rounds)) if rounds else 0.0
     if usual < ENOUGH_ROUNDS:
         yield Concern(

@@ -11,17 +11,19 @@ from ironlaw.arm import Arm
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import Comparison
 from ironlaw.explanation.split import Ledger
+from ironlaw.factors import FACTORS
 from ironlaw.factors.int8_blocks import FACTOR as INT8_BLOCKS
 from ironlaw.factors.int8_blocks import paths_of
 from ironlaw.layer import LayerCall
 from ironlaw.missing import Missing
 from ironlaw.recording import Recording
-from ironlaw.variant import PRECISION
+from ironlaw.variant import ENGINE, PRECISION
 
 MOST_DISTURBED = math.log(1.03)  # ln of the speed-up with layer reading over that without
 MOST_UNATTRIBUTED = 0.03  # of the arm's time
 _NAMED = 3
-_ASKED_INT8 = ("int8", "int8-dynamic")
+_DYNAMIC = "int8-dynamic"
+_ASKED_INT8 = ("int8", _DYNAMIC)
 
 
 def ledger_doubts(comparison: Comparison, ledger: Ledger) -> list[Concern]:
@@ -80,19 +82,22 @@ def precision_doubts(recording: Recording, arms: Sequence[Arm]) -> list[Concern]
         working = [call for call in graph.calls if multiplies(call) and arithmetic(call)]
         other = [call for call in working if arithmetic(call) != "int8"]
         if other:
-            found.append(_ran_otherwise(arm.name, working, other))
+            found.append(_ran_otherwise(arm, working, other))
     return found
 
 
-def _ran_otherwise(arm: str, working: Sequence[LayerCall], other: Sequence[LayerCall]) -> Concern:
+def _ran_otherwise(arm: Arm, working: Sequence[LayerCall], other: Sequence[LayerCall]) -> Concern:
+    """A note, or a doubt about what the comparison is of if it is at least half of them."""
     formats = " and ".join(dict.fromkeys(arithmetic(call) for call in other))
     names = ", ".join(call.name for call in other[:_NAMED])
     more = f" and {len(other) - _NAMED} more" if len(other) > _NAMED else ""
+    fix = "check which of them have an int8 kernel in this engine"
+    if arm.variant.level(PRECISION) == _DYNAMIC and arm.variant.level(ENGINE) == FACTORS[ENGINE].plain:
+        fix += "; static int8 (int8+fused) covers convolutions too"
     return Concern(
         slug="asked-int8-ran-float",
-        text=f"{arm} is an int8 arm, but {len(other)} of its {len(working)} multiplying layers ran in {formats}: "
-        f"{names}{more}",
-        fix="check which of them have an int8 kernel in this engine; static int8 (int8+fused) covers convolutions too",
-        arm=arm,
-        weight=Weight.NOTES,
+        text=f"{len(other)} of its {len(working)} multiplying layers ran in {formats}, and not in int8: {names}{more}",
+        fix=fix,
+        arm=arm.name,
+        weight=Weight.DOUBTS if 2 * len(other) >= len(working) else Weight.NOTES,
     )

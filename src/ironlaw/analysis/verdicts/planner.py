@@ -233,15 +233,18 @@ class _Scene:
         ]
 
     def _suspected(self, cause: Cause, switch: Switch) -> list[Experiment]:
-        """Experiments on both sides if one side is suspect, except on a side that cannot have the cause."""
+        """Experiments on both sides if one side is suspect, except on a side that cannot have the cause; none if no
+        engine of the sides that can applies the switch.
+        """
         pair = (self.control, self.focus)
         if not any(map(cause.shows, pair)):
             return []
-        return [
+        found = [
             _excluded(arm, switch, cause.excludes(arm)) if cause.excludes(arm) else self._on(arm, switch)
             for arm in pair
             if cause.excludes(arm) or self._fits(arm, switch)
         ]
+        return found if any(not one.excluded for one in found) else []
 
     def _fits(self, arm: Observed, switch: Switch) -> bool:
         """Whether the arm lacks the level, and its engine can apply it."""
