@@ -18,6 +18,10 @@ WHOLE = "whole"  # the level of an arm that is called on its inputs as they are
 _WRITTEN = re.compile(r"(prefill|decode):([1-9]\d{0,5})")
 # What a census calls the mean loss of a text's tokens, and how many were predicted.
 TEXT_NATS, TEXT_TOKENS = "text_nats", "text_tokens"
+# What to do instead of several sequences at once, which no engine measures.
+ONE_SEQUENCE = (
+    "leave the batch out (--batch, --vary batch); an arm with +phase=prefill:512 processes more tokens at once"
+)
 NO_PHASE = Missing("an inference is the whole of its input, not a phase of generation")
 
 

@@ -12,6 +12,7 @@ from ironlaw.models.gguf import Gguf, read_gguf
 from ironlaw.models.inputs import Arguments, Examples
 from ironlaw.models.llama_library import Context, ContextSize
 from ironlaw.models.weights import Provenance
+from ironlaw.phase import ONE_SEQUENCE
 
 # Scores that are compared of all probes together: whole vocabularies of as many tokens as that allows, 16 at most.
 _MOST_SCORES = 1 << 20
@@ -35,7 +36,7 @@ def open_gguf(source: str, *, images: str | None, batch: int, seed: int) -> Load
     path = packaged.file_of(source) or source
     header = read_gguf(path)
     if batch > 1:
-        raise BadInput(f"{source} is measured for one sequence at a time, not {batch}", hint="leave --batch out")
+        raise BadInput(f"{source} is measured for one sequence at a time, not {batch}", hint=ONE_SEQUENCE)
     import numpy
 
     scored = max(_LEAST_SCORED, min(_MOST_SCORED, _MOST_SCORES // texts.PROBES // max(1, header.vocabulary or 1)))

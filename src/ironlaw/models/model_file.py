@@ -15,6 +15,7 @@ from ironlaw.models.graph_inputs import GraphInput, read_inputs
 from ironlaw.models.graph_vocabulary import rows_of_tables
 from ironlaw.models.images import Preprocessing
 from ironlaw.models.weights import Provenance
+from ironlaw.phase import ONE_SEQUENCE
 
 if TYPE_CHECKING:
     import numpy
@@ -69,7 +70,7 @@ def open_file(
 def _open_decoder(source: str, *, batch: int, seed: int, given: str | None) -> LoadedModel:
     """A graph that generates text: its inputs are tokens alone, since the engine makes the rest for the phase."""
     if batch > 1:
-        raise BadInput(f"{source} is measured for one sequence at a time, not {batch}", hint="leave --batch out")
+        raise BadInput(f"{source} is measured for one sequence at a time, not {batch}", hint=ONE_SEQUENCE)
     if given is not None:
         raise BadInput(f"{source} generates text, of tokens that are the same for every arm", hint="leave --inputs out")
     vocabulary = _rows(source).get(decoder_graph.TOKENS)
@@ -104,7 +105,7 @@ def _check_batch(source: str, graph_inputs: list[GraphInput], batch: int) -> Non
     if batch > 1 and fixed is not None and fixed != batch:
         raise BadInput(
             f"{source} takes a fixed batch of {fixed}, not {batch}",
-            hint="leave --batch out, or export it with a dynamic first dimension",
+            hint="leave the batch out (--batch, --vary batch), or export it with a dynamic first dimension",
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ironlaw.engines import ENGINES
 from ironlaw.engines.llamacpp import execution
-from ironlaw.errors import ArmFailed
+from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.missing import Missing, is_known
 from ironlaw.models import llama_library, open_model
 from ironlaw.program import Program
@@ -267,3 +267,11 @@ def test_an_arm_with_cold_pages_has_a_file_of_its_own(tmp_path: Path) -> None:
     own = tmp_path / "decode-8+page-cache=cold" / "prepared.gguf"
     assert not own.is_symlink()
     assert own.read_bytes() == (tmp_path / "small.gguf").read_bytes()
+
+
+def test_a_batch_is_refused_with_the_options_that_ask_for_it_and_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="one sequence at a time, not 4") as refused:
+        open_model(str(gguf_file(tmp_path / "small.gguf")), batch=4)
+    hint = refused.value.hint or ""
+    assert "--batch, --vary batch" in hint
+    assert "+phase=prefill:512" in hint

@@ -135,8 +135,9 @@ def test_a_model_without_a_cache_is_refused() -> None:
 def test_several_sequences_at_once_are_refused(tmp_path: Path) -> None:
     model = open_model(str(decoder_folder(tmp_path / "model")), batch=2)
     variant = Variant.parse("fp32+phase=decode:8")
-    with pytest.raises(ArmFailed, match="one sequence at a time, not 2"):
+    with pytest.raises(ArmFailed, match="one sequence at a time, not 2") as refused:
         execution.load(variant, execution.prepare(variant, model, tmp_path / "made"), model)
+    assert "--vary batch" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize("phase", ["decode:8", "prefill:9"])

@@ -16,7 +16,7 @@ from ironlaw.engines.torch_modules.weight_only import stored_in_few_bits
 from ironlaw.errors import ArmFailed
 from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
-from ironlaw.phase import Phase, PhaseKind
+from ironlaw.phase import ONE_SEQUENCE, Phase, PhaseKind
 from ironlaw.program import Program
 
 BOUNDARY = {
@@ -62,9 +62,7 @@ def refuse_unfit(module: Any, inputs: list[tuple[Any, ...]], phase: Phase) -> No
             hint="leave phase= out for this arm, or name a causal model of transformers",
         )
     if (sequences := len(inputs[0][0])) > 1:
-        raise ArmFailed(
-            f"phase={phase} is measured for one sequence at a time, not {sequences}", hint="leave --batch out"
-        )
+        raise ArmFailed(f"phase={phase} is measured for one sequence at a time, not {sequences}", hint=ONE_SEQUENCE)
 
 
 def cache_argument(module: Any) -> str:
