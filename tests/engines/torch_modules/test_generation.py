@@ -93,11 +93,18 @@ def test_what_cannot_be_traced_or_aliased_of_a_decoder_is_refused_in_words_and_c
     program = loaded(tmp_path, "int8-weights+phase=decode:8")
     run(program)
     assert program.work()["aliasable_bytes"] == 0
-    assert "aliasable_bytes" not in loaded(tmp_path, "fp32+phase=prefill:8").work()
+    known = loaded(tmp_path, "fp32+phase=prefill:8").work()
+    assert known["aliasable_bytes"] == known["weight_bytes"] != 0
     with pytest.raises(ArmFailed, match="weights of few bits cannot be aliased"):
         FACTORS["weights"].change("aliased", program)
     with pytest.raises(ArmFailed, match="a trace keeps no keys and values"):
         FACTORS["dispatch"].change("traced", program)
+
+
+def test_packed_weights_of_int8_are_not_counted_as_aliasable(tmp_path: Path) -> None:
+    program = loaded(tmp_path, "int8-dynamic+phase=prefill:8")
+    run(program)
+    assert "aliasable_bytes" not in program.work()
 
 
 def test_decoding_beyond_a_layer_s_window_is_refused_with_the_depth_that_it_allows(tmp_path: Path) -> None:

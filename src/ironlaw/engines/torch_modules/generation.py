@@ -186,6 +186,9 @@ class _Sequence:
             return {**work, "weight_bytes": weights, "macs_per_token": weights}
         work["weight_bytes"] = float(sum(size for _, size, _ in weights))
         work["macs_per_token"] = float(sum(elements for _, _, elements in weights))
+        if all("float" in kind for kind, _, _ in weights):
+            # Known before the census, so that weight traffic is among the first that are tested.
+            work.setdefault(ALIASABLE, work["weight_bytes"])
         for kind in dict.fromkeys(kind for kind, _, _ in weights):
             work[f"weight_bytes_{kind}"] = float(sum(size for one, size, _ in weights if one == kind))
         return work
