@@ -16,6 +16,7 @@ DEFAULT_ARMS = ("fp32", "fp32+fused", "int8", "int8+fused")
 # What measuring a machine's ceilings takes: 11 s on two virtual CPUs that others used as well, 6 s on quiet ones.
 CEILINGS_S = 10.0
 _CEILINGS_SHARE = 1 / 6  # of the budget, at most, that measuring them takes
+LEAST_BUDGET_S = CEILINGS_S / _CEILINGS_SHARE  # of a run that measures them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,21 @@ def test_ceilings_of_other_threads_are_no_ceilings_of_an_arm() -> None:
     assert share.value == pytest.approx(100 * 51e6 / 20e9)
 
 
+@pytest.mark.parametrize(
+    ("budget_s", "why"),
+    [
+        (40.0, "a budget of 40 s is too short, and one of 60 s is enough"),
+        (60.0, "the plan does not ask for them"),
+        (None, "the plan does not ask for them"),
+    ],
+)
+def test_ceilings_that_a_short_budget_left_out_are_missing_for_that_reason(budget_s: float | None, why: str) -> None:
+    made = recorded()
+    plan = replace(made.plan, ceilings=False, schedule=replace(made.plan.schedule, budget_s=budget_s))
+    found = known(generation(row(DECODE, 10.0), replace(made, plans=(plan,), ceilings=())))
+    assert found.reached == {READING: Missing(f"the ceilings of the machine were not measured: {why}")}
+
+
 def test_unknown_bytes_stay_unknown() -> None:
     gap = Missing("a router chooses")
     found = known(generation(row(DECODE, 10.0), recorded(weight_bytes=gap)))

@@ -70,6 +70,21 @@ def test_a_bandwidth_that_is_not_known_is_a_dash_with_its_reason() -> None:
     assert f"² {GAP.reason}" in text
 
 
+def test_a_terminal_has_the_reason_for_the_dash_below_its_table() -> None:
+    assert (
+        f"Share of read bandwidth unknown: {GAP.reason}."
+        in generation_table(explained(share=GAP), with_added=False).sentences
+    )
+    known = generation_table(explained(share=Estimate(value=0.25, low=0.2, high=0.3)), with_added=False)
+    assert not [said for said in known.sentences if "unknown" in said]
+
+
+def test_a_dash_of_one_arm_among_others_names_it() -> None:
+    known, gap = (explained(share=share) for share in (Estimate(value=0.25, low=0.2, high=0.3), GAP))
+    both = replace(known, arms=(*known.arms, replace(gap.arms[0], arm="b")), plan=explanations.plan("a", "b"))
+    assert f"Share of read bandwidth unknown of b: {GAP.reason}." in generation_table(both, with_added=False).sentences
+
+
 def test_arms_without_a_phase_have_no_such_section() -> None:
     explanation = made(ArmSummary(arm="a", inferences=9, wall_ns=Estimate(value=1e6, low=0.9e6, high=1.1e6)))
     assert "Generating text" not in to_markdown(explanation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from ironlaw.report.quantity import (
     with_unit,
 )
 from ironlaw.report.quantity import PLAIN as RATE
+from ironlaw.report.words import joined
 from ironlaw.text import plain
 
 HEADING = "Generating text"
@@ -45,6 +46,7 @@ PAGE_HEADINGS = (
     "KL, nats",
 )
 _NOTHING = DASH
+_NO_CEILING = Missing("no ceiling was measured")
 _NAMED = 3  # shares of an arm's time that a sentence names
 _MOST_OFF = 0.05  # by which the engine's own clock may differ from the one around it
 
@@ -63,8 +65,21 @@ def generation_table(explanation: Explanation, *, with_added: bool) -> Generatio
     shown = _in_phases(explanation, left_out)
     return GenerationTable(
         rows=tuple(_row(arm, found) for arm, found in shown),
-        sentences=_sentences(shown, explanation, left_out, is_whole=with_added),
+        sentences=_sentences(shown, explanation, left_out, is_whole=with_added, unknown=_unknown_shares(shown)),
     )
+
+
+def _unknown_shares(shown: list[tuple[ArmSummary, Generation]]) -> list[str]:
+    """The reasons for dashes in the last column, each once; a page has them as footnotes."""
+    by_reason: dict[str, list[str]] = {}
+    for arm, found in shown:
+        share = found.reached.get(READING, _NO_CEILING)
+        if isinstance(share, Missing):
+            by_reason.setdefault(share.reason, []).append(plain(arm.arm))
+    return [
+        f"Share of read bandwidth unknown{'' if len(names) == len(shown) else f' of {joined(names)}'}: {plain(reason)}."
+        for reason, names in by_reason.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +115,12 @@ def _in_phases(explanation: Explanation, left_out: frozenset[str]) -> list[tuple
 
 
 def _sentences(
-    shown: list[tuple[ArmSummary, Generation]], explanation: Explanation, left_out: frozenset[str], *, is_whole: bool
+    shown: list[tuple[ArmSummary, Generation]],
+    explanation: Explanation,
+    left_out: frozenset[str],
+    *,
+    is_whole: bool,
+    unknown: Sequence[str] = (),
 ) -> tuple[str, ...]:
     accounted = {
         name for one in explanation.comparisons if is_known(one.account) for name in (one.control, one.changed)
@@ -108,6 +128,7 @@ def _sentences(
     return (
         *_all_by_threads(explanation.rates_by_threads),
         *(_turning(gain) for gain in explanation.gains_by_phase if gain.changed not in left_out),
+        *unknown,
         *(sentence for arm, found in shown if (sentence := _bound(arm, found, explanation))),
         *(sentence for arm, _ in shown if arm.arm not in accounted and (sentence := _by_code(arm))),
         *_perplexities(shown),
@@ -209,7 +230,7 @@ def _page_row(arm: ArmSummary, found: Generation, footnotes: Footnotes) -> tuple
     cells: list[Maybe[Estimate | float]] = [rate, each, first]
     if is_known(once) and isinstance(rate, Missing):  # read once: without an interval
         cells = [found.phase.processed / once * 1e9, once / found.phase.processed, first if found.phase.depth else once]
-    share = found.reached.get(READING, Missing("no ceiling was measured"))
+    share = found.reached.get(READING, _NO_CEILING)
     scales = (RATE, MILLISECONDS, MILLISECONDS, MEGABYTES, MEGABYTES, PERCENT, RATE, RATE)
     cells += [found.bytes_per_token, found.cache_bytes_per_token, share, found.perplexity, found.kl_nats]
     shown = [_cell(cell, scale, footnotes) for cell, scale in zip(cells, scales, strict=True)]
@@ -231,7 +252,7 @@ def _repeated(explanation: Explanation) -> frozenset[str]:
 
 
 def _row(arm: ArmSummary, found: Generation) -> tuple[str, ...]:
-    share = found.reached.get(READING, Missing(""))
+    share = found.reached.get(READING, _NO_CEILING)
     return (
         plain(arm.arm),
         _estimated(found.tokens_per_s, arm, found.phase),
@@ -336,7 +357,7 @@ def generation_document(found: Maybe[Generation]) -> dict[str, Any]:
     return {
         "tokens_per_s": estimate_value(found.tokens_per_s),
         "bytes_per_token": number_value(found.bytes_per_token),
-        "read_bandwidth_share": estimate_value(found.reached.get(READING, Missing("no ceiling was measured"))),
+        "read_bandwidth_share": estimate_value(found.reached.get(READING, _NO_CEILING)),
         "generation": {
             "phase": found.phase.kind.value,
             "tokens": found.phase.processed,
