@@ -11,6 +11,7 @@ import pytest
 from ironlaw.concern import Concern, Weight
 from ironlaw.explanation import CONTRIBUTION, CauseVerdict, Comparison, Explanation, Outcome
 from ironlaw.report.columns import widest_first
+from ironlaw.report.failures import ARM_FAILED, stopped_arms
 from ironlaw.report.paragraph import headline
 from ironlaw.report.terminal import Verbosity
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS
@@ -180,6 +181,42 @@ def test_failures_without_room_are_named() -> None:
     said = flat(text_of(crowded(CROWDS["failures"])))
     assert all(name in said for name in names(13))
     assert "Also failed: " in said
+
+
+@pytest.mark.parametrize("name", ["search", "everything"])
+def test_a_few_failures_have_their_reasons_wherever_room_is_short(name: str) -> None:
+    whole = crowded(CROWDS[name])
+    failed = stopped_arms(whole)
+    said = text_of(whole)
+    assert len(failed) == 3
+    for one in failed:
+        assert one.sentence in said
+
+
+def test_a_heading_without_room_for_a_line_below_it_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = crowded(CROWDS["phases"])
+    assert "Generating text:" in text_of(whole)
+    assert "Same answers as" in text_of(whole)
+    monkeypatch.setattr("ironlaw.report.terminal.whole.ROOMS", (replace(ROOMS[-1], listed=0),))
+    said = text_of(whole)
+    assert "Generating text:" not in said
+    assert "Same answers as" not in said
+    assert "about generating text" in flat(said)
+
+
+def test_a_reason_without_room_takes_two_lines_and_its_step_another() -> None:
+    whole = crowded(CROWDS["everything"])
+    arms = tuple(replace(arm, failure=f"{arm.failure} {'long ' * 60}") if arm.failure else arm for arm in whole.arms)
+    steps = tuple(
+        Concern(slug=ARM_FAILED, arm=arm.arm, text="it failed", fix="wait " * 40) for arm in arms if arm.failure
+    )
+    lines = text_of(replace(whole, arms=arms, concerns=(*whole.concerns, *steps))).splitlines()
+    assert len(lines) <= AVAILABLE
+    begins = [place for place, line in enumerate(lines) if " failed: signal 11 (SIGSEGV) in turn " in line]
+    assert len(begins) == 3
+    for begin in begins:
+        assert lines[begin + 1].endswith("long…")
+        assert lines[begin + 2].startswith("  fix: wait")
 
 
 def test_causes_confirmed_elsewhere_that_do_not_fit_on_their_line_are_counted() -> None:

@@ -10,13 +10,28 @@ from rich.text import Text
 _NO_BREAK, _GLUE = "\N{NO-BREAK SPACE}", "\ue000"
 
 
-def say(console: Console, text: str | Text, *, style: str = "", indent: int = 0, hanging: int = 0) -> None:
-    """Print wrapped text; `hanging` more spaces begin every line but the first."""
+def say(
+    console: Console,
+    text: str | Text,
+    *,
+    style: str = "",
+    indent: int = 0,
+    hanging: int = 0,
+    most: int | None = None,
+) -> None:
+    """Print wrapped text; `hanging` more spaces begin every line but the first. Of more than `most` lines the last one
+    that is printed ends in an ellipsis.
+    """
     whole = Text.assemble(text, style=style)
     # rich breaks lines at no-break spaces too; a letter in their place keeps a number and its unit together.
     whole.plain = whole.plain.replace(_NO_BREAK, _GLUE).replace(" %", f"{_GLUE}%")
-    for place, line in enumerate(whole.wrap(console, max(20, console.width - indent - hanging))):
+    width = max(20, console.width - indent - hanging)
+    lines = whole.wrap(console, width)
+    for place, line in enumerate(lines[:most]):
         line.rstrip()
+        if most is not None and place + 1 == most < len(lines):
+            line.truncate(width - 1)
+            line.append("…")
         line.plain = line.plain.replace(_GLUE, _NO_BREAK)
         console.print(Text(" " * (indent + (hanging if place else 0))) + line, highlight=False)
 

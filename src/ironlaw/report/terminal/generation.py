@@ -28,11 +28,11 @@ def show_generation(
 ) -> None:
     """Print the table and what follows from it, `most` sentences; nothing for arms without a phase."""
     table = generation_table(explanation, with_added=is_whole)
-    if not table.rows:
+    rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
+    if not rows:
         return
     console.print()
     say(console, f"{HEADING}:", style="bold")
-    rows = left.cut(table.rows, None if most is None else 4 * most, "more row|about generating text")
     grid = headed_grid()
     for place, heading in enumerate(HEADINGS):
         grid.add_column(heading, justify="right" if place else "left", no_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
@@ -24,7 +25,7 @@ from ironlaw.report.columns import (
     ordered_arms,
     widest_first,
 )
-from ironlaw.report.console import bare_grid, print_grid, say
+from ironlaw.report.console import bare_grid, print_grid, say, say_in_a_line
 from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_sentence
 from ironlaw.report.failures import stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
@@ -43,6 +44,7 @@ from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
 
+_BRIEF_FAILURES = 4  # reasons of failures that have three lines each, where there is no room for all in full
 _ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in OUTCOME_STYLES.items()}
 
 
@@ -183,15 +185,20 @@ def _show_foremost(
 
 
 def _show_stopped(explanation: Explanation, console: Console, *, most: int | None, left: LeftOut) -> None:
-    """The arms that failed, with the reason and what fixes it; those beyond `most` reasons are named."""
+    """The arms that failed, with the reason and what fixes it: `most` reasons in full, a few more in brief."""
     stopped = stopped_arms(explanation)
-    shown = left.cut(stopped, most, "reason|of failures")
+    shown = left.cut(stopped, most, "reason|of failures in full")
     for failed in shown:
         say(console, failed.sentence, style="red")
         if failed.fix:
             say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
-    if others := [plain(arm) for failed in stopped[len(shown) :] for arm in failed.arms]:
-        say(console, f"{'Also failed' if shown else 'Failed'}: {', '.join(others)}.", style="red")
+    brief = stopped[len(shown) :][:_BRIEF_FAILURES]
+    for failed in brief:
+        say(console, replace(failed, arms=(few(failed.arms, 1),)).sentence, style="red", most=2)
+        if failed.fix:
+            say_in_a_line(console, f"fix: {plain(failed.fix)}", indent=2)
+    if others := [plain(arm) for failed in stopped[len(shown) + len(brief) :] for arm in failed.arms]:
+        say(console, f"Also failed: {', '.join(others)}.", style="red")
 
 
 def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms: bool) -> None:
@@ -248,11 +255,12 @@ def _show_agreement(
     for arm in ordered_arms(explanation):
         if arm.arm != reference and arm.arm not in hidden and (answer := agreement(arm, is_brief=not all_arms)):
             said.setdefault(answer, []).append(plain(arm.arm))
-    if said:
+    kept = left.cut(list(said.items()), most, "comparison|of answers")
+    if kept:
         console.print()
         named = "the control" if reference == control_name(explanation) else plain(reference)
         say(console, f"Same answers as {named}?", style="bold")
-    for answer, names in left.cut(list(said.items()), most, "comparison|of answers"):
+    for answer, names in kept:
         say(console, f"{few(names, most)}: {answer}", indent=2, hanging=2)
     return bool(said)
 
