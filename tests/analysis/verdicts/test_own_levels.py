@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,16 @@ import pytest
 from ironlaw.analysis.assemble import explain
 from ironlaw.arm import Arm
 from ironlaw.causes import CAUSES
+from ironlaw.estimate import Estimate
+from ironlaw.explanation import ITSELF, Outcome
+from ironlaw.factors.weights import ALIASABLE
 from ironlaw.measure.scripted import ArmScript, Burden, Script
+from ironlaw.missing import is_known
 
 from ...scripted import QUARTER, QUIET, SOUND, burdened, confirmed, explained, own, recorded
 
 LEVEL = ("malloc", "retain")
+WEIGHTS = Burden(factor="weights", level="aliased", stall_cycles=QUARTER)
 SLUG = next(slug for slug, cause in CAUSES.items() if LEVEL[0] in cause.factors)
 
 
@@ -37,9 +43,27 @@ def test_levels_of_two_programs_prove_nothing() -> None:
     assert SLUG not in found(same=False)
 
 
+def test_of_a_level_that_works_through_another_cause_the_rest_is_its_share_and_nothing_is_unexplained() -> None:
+    """What is left with the other cause removed is the level's: the arms differ in nothing else."""
+    widening = Burden(factor="accuracy-level", level="4", user_instructions=QUARTER, census={"widening_operators": 4.0})
+    sizes = {ALIASABLE: 10e6}
+    first = own("a")
+    second = replace(first, name="b", variant=first.variant.with_level("accuracy-level", "4"))
+    law = replace(SOUND, size_bytes=10_000_000, census={**SOUND.census, **sizes})
+    laws = {"a": burdened(widening, WEIGHTS, law=law), "b": burdened(widening, law=replace(law, size_bytes=5_000_000))}
+    (comparison,) = explained((first, second), Script(arms=laws, turn_noise=QUIET)).comparisons
+    assert confirmed(comparison) == {"weight-traffic", "weight-decompression"}
+    shares = {one.cause: one.share for one in comparison.causes if one.outcome is Outcome.CONFIRMED}
+    assert sum(share.value for share in shares.values() if isinstance(share, Estimate)) == pytest.approx(1.0, abs=0.02)
+    assert isinstance(share := shares["weight-decompression"], Estimate)
+    assert share.value == pytest.approx(math.log(1.25) / math.log(1.5), abs=0.03)
+    assert comparison.unexplained == comparison.unexplained_share == ITSELF
+    (note,) = [one.reason for one in comparison.causes if one.cause == "weight-decompression" and is_known(one.share)]
+    assert "the arms differ in accuracy-level alone" in note
+
+
 # Page faults that keeping memory does not take away, and weights that only the slower program has.
 FAULTING = replace(SOUND, page_faults=60.0)
-WEIGHTS = Burden(factor="weights", level="aliased", stall_cycles=QUARTER)
 
 
 def kept(name: str) -> Arm:

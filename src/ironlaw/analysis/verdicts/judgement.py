@@ -28,6 +28,7 @@ from ironlaw.missing import Maybe, Missing
 FEWEST_REPLICATES = 3
 # A cause whose whole interval is within this share of the difference does not explain it.
 NEGLIGIBLE_SHARE = 0.05
+_ROUNDING = 1e-9  # in ln units
 _MORE = "more replicates"
 _NOT_BEYOND = "the control differs from itself, by up to {:.1f} %, more than a tenth of the effect"
 ABSORBED = "nothing of it is left where the other confirmed causes are removed before it"
@@ -94,24 +95,32 @@ def judge(
         confirmed = [one for one in confirmed if one is not item]
         shared = share_out_causes(on, control, changed, confirmed)
     through, rest = factor_contributions(on, control, changed, confirmed if shared else [])
-    itself = [judged.verdict(item) for item in through if item.design is Design.PAIR]
-    tested = [*found]
+    # The only factor in which the arms differ: the comparison is that switch, and no part of itself.
+    itself = [item for item in through if item.design is Design.PAIR]
     for item in through:
-        if item.design is Design.PAIR:
-            continue  # the only factor in which the arms differ: the comparison is that switch, and no part of itself
-        verdict = judged.verdict(item)
-        tested.append(item)
-        verdicts.append(verdict)
-        if verdict.outcome is Outcome.CONFIRMED and (shared or not confirmed):
-            shared[item.key] = (item.parts, None)
+        if item not in itself:
+            found.append(item)
+            verdicts.append(judged.verdict(item))
+            if verdicts[-1].outcome is Outcome.CONFIRMED and (shared or not confirmed):
+                shared[item.key] = (item.parts, None)
     causes = tuple(
-        _with_share(verdict, shared.get(item.key), whole, total) for item, verdict in zip(tested, verdicts, strict=True)
+        _with_share(verdict, shared.get(item.key), whole, total) for item, verdict in zip(found, verdicts, strict=True)
     )
     left, left_share = _left_over(total, whole, shared, verdicts)
-    if itself and not shared:
-        left = left_share = ITSELF
-    causes += tuple(replace(verdict, share=ITSELF) for verdict in itself)
+    for item in itself:
+        verdict = judged.verdict(item)
+        is_rest = verdict.outcome is Outcome.CONFIRMED and _is_rest(item, total, shared)
+        causes += (replace(verdict, share=left_share if is_rest else ITSELF),)
+        if is_rest or not shared:
+            left = left_share = ITSELF
     return Attribution(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
+
+
+def _is_rest(item: Contribution, total: Mapping[int, float], shared: Shares) -> bool:
+    """Whether an effect is all that the shared causes leave of the difference, in every replicate that has them."""
+    keys = set(item.parts).intersection(total, *(parts for parts, _ in shared.values())) if shared else set()
+    left = (total[key] - sum(parts[key] for parts, _ in shared.values()) - item.parts[key] for key in keys)
+    return bool(keys) and all(abs(part) < _ROUNDING for part in left)
 
 
 def _p_value(item: Contribution) -> float:

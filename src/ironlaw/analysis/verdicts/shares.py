@@ -141,14 +141,18 @@ def factor_contributions(
                 parts=parts,
                 sign=_factor_sign(cause, factor, *levels),
                 design=Design.PAIR if len(factors) == 1 else Design.FACTORIAL,
-                note=", ".join(
-                    part
-                    for part in ("" if len(factors) == 1 else f"the factors are {' and '.join(factors)}", under)
-                    if part
-                ),
+                note=_note(factors, under),
             )
         )
     return found, _interaction(on, corners, factors)
+
+
+def _note(factors: Sequence[str], under: str) -> str:
+    """Which factors the arms differ in, and which switches are applied at every corner."""
+    if len(factors) == 1:
+        alone = f"the arms differ in {factors[0]} alone, and this is what is left of its effect {under}"
+        return alone if under else ""
+    return ", ".join(part for part in (f"the factors are {' and '.join(factors)}", under) if part)
 
 
 def _held_at_all(
