@@ -9,6 +9,11 @@ IN_FLOAT = (
     "weight-decompression",
     "widening costs nothing in a long prompt, but both multiply in float: in int8 it is 1.14 times as fast on Zen 5",
 )
+FROM_THE_LAST_CACHE = (
+    "weight-traffic",
+    "aliased weights stay in level 2, and reading 12 MB from the last-level cache may cost more than that",
+)
+IN_VNNI = ("simd-density", "level 4 multiplies in int8 dot products where the CPU has them, and level 0 in float")
 
 DECODERS = (
     Plant(
@@ -45,6 +50,7 @@ DECODERS = (
         absent="weight-traffic",
         engine="llamacpp",
         levels=("+phase=decode:8", "+phase=decode:8"),
+        also=(FROM_THE_LAST_CACHE,),
         budget_s=50.0,
     ),
     Plant(
@@ -64,7 +70,7 @@ DECODERS = (
         file="decoders",
         levels=("+phase=decode:8", "+phase=decode:8"),
         also=(IN_BFLOAT16,),
-        budget_s=90.0,
+        budget_s=120.0,
     ),
     Plant(
         name="decoder-prefill",
@@ -94,6 +100,7 @@ DECODERS = (
         cause="weight-decompression",
         engine="onnxruntime",
         levels=("+phase=prefill:128", "+phase=prefill:128+accuracy-level=4"),
+        also=(IN_VNNI,),
         budget_s=40.0,
     ),
     Plant(
