@@ -160,3 +160,17 @@ def test_two_equal_branches_without_names_stay_apart() -> None:
         return graph(node(first, "Conv"), node(second, "Conv"))
 
     assert graph_diff(twins("a", "b"), twins("c", "d"), UNTIMED).same == 0
+
+
+def test_the_time_of_a_layer_is_of_its_own_nodes_and_not_of_those_that_read_its_scale() -> None:
+    """Of dynamic int8 the whole time of its convolutions was shown a second time, for the products of scales."""
+    row = LedgerRow(layer="a", kind="", fate="both", order=0, control_ns=10.0, changed_ns=40.0, terms={}, path="a")
+    ledger = Ledger(rows=(row,), disturbed_speedup=UNTIMED, undisturbed_speedup=UNTIMED)
+    scale = node("a_scales", "Mul", weights=("a.weight_scale",))
+    dynamic = graph(scale, node("a_quant", "ConvInteger", weights=("a.weight_quantized",)), node("fc", "Gemm", 1))
+    spent = {one.changed: one.changed_ns for one in graph_diff(FLOAT, dynamic, ledger).changes}
+    assert spent["ConvInteger"] == 40.0
+    assert isinstance(spent["Mul"], Missing)
+    pairs = graph(node("a_DequantizeLinear", "DequantizeLinear", weights=("a.weight_quantized",)), *FLOAT.nodes)
+    (appeared,) = graph_diff(FLOAT, pairs, ledger).changes
+    assert isinstance(appeared.changed_ns, Missing), "the convolution is the same, and has that time"

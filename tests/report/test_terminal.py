@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ironlaw.analysis.assemble import explain
 from ironlaw.concern import Concern, Weight
 from ironlaw.estimate import Estimate
+from ironlaw.experiment import CauseStanding, CauseState
 from ironlaw.explanation import (
     Comparison,
     Explanation,
@@ -21,6 +23,7 @@ from ironlaw.report.guesses import NOT_TESTED, AnsweredGuess
 from ironlaw.report.terminal import Verbosity, show
 from tests.report import explanations
 from tests.report.published import published_table
+from tests.scripted import SOUND, own, recorded, stated
 
 ALL = {
     name: getattr(explanations, name)
@@ -347,3 +350,13 @@ def test_guesses_that_nothing_tested_have_no_heading(monkeypatch: pytest.MonkeyP
     explanation = explanations.without_pmu()
     assert "Published guesses" not in text_of(explanation)
     assert "Published guesses" in text_of(explanation, verbosity=Verbosity.VERBOSE)
+
+
+def test_causes_that_had_no_time_are_named_below_the_table_with_the_budget_that_they_need() -> None:
+    made = recorded((own("a"), own("b")), stated(SOUND, SOUND), replicates=2)
+    schedule = replace(made.plan.schedule, budget_s=60.0)
+    waiting = CauseStanding(cause="simd-density", state=CauseState.WAITING, seconds=35.2)
+    for standings, said in (((waiting,), True), ((), False)):
+        plan = replace(made.plan, schedule=schedule, standings=standings)
+        shown = text_of(explain(replace(made, plans=(*made.plans, plan))))
+        assert ("  not tested for lack of time: SIMD density (--budget 100)\n" in shown) is said

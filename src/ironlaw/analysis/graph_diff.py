@@ -39,11 +39,11 @@ def graph_diff(control: FileGraph, changed: FileGraph, ledger: Maybe[Ledger]) ->
     matches = _matched(control.nodes, changed.nodes)
     is_across = control.format != changed.format
     groups: dict[tuple[NodeFate, str, str], list[tuple[str, str]]] = defaultdict(list)
-    same = 0
+    unchanged: list[tuple[str, str]] = []
     for one, other in matches.items():
         before, after = control.nodes[one], changed.nodes[other]
         if before.kind == after.kind or (is_across and roles(before.kind) & roles(after.kind)):
-            same += 1
+            unchanged.append((before.name, after.name))
         else:
             groups[NodeFate.CHANGED, before.kind, after.kind].append((before.name, after.name))
     for place, node in enumerate(changed.nodes):
@@ -53,19 +53,22 @@ def graph_diff(control: FileGraph, changed: FileGraph, ledger: Maybe[Ledger]) ->
         if place not in matches:
             groups[NodeFate.VANISHED, node.kind, ""].append((node.name, ""))
     times = _Times(ledger, (control, changed))
+    # Matched nodes are the first to have a layer: one that appeared beside it may read a scale of the same weight.
+    times.take(unchanged)
     changes = [
         GraphChange(
             fate=fate,
             control=before,
             changed=after,
             names=tuple(second or first for first, second in names),
-            control_ns=times.of(0, names),
-            changed_ns=times.of(1, names),
+            control_ns=spent[0],
+            changed_ns=spent[1],
         )
         for (fate, before, after), names in groups.items()
+        for spent in (times.take(names),)
     ]
     return GraphDiff(
-        same=same,
+        same=len(unchanged),
         changes=tuple(sorted(changes, key=_weight, reverse=True)),
         left_out=control.left_out + changed.left_out,
     )
@@ -186,15 +189,22 @@ class _Times:
             for name in {row.layer, row.path} - {""}:
                 self._rows.setdefault(name, (place, (row.control_ns, row.changed_ns)))
         self._weights = [{node.name: node.constants for node in graph.nodes} for graph in graphs]
+        self._taken: set[int] = set()  # rows that have their nodes, in either file
 
-    def of(self, side: int, pairs: Iterable[tuple[str, str]]) -> Maybe[float]:
-        """One file's time of all these nodes, named in both files, each row once; a gap where no row has a name."""
-        found: dict[int, float] = {}
+    def take(self, pairs: Iterable[tuple[str, str]]) -> tuple[Maybe[float], Maybe[float]]:
+        """Both files' times of all these nodes, named in both files, each row once and for no other nodes; a gap where
+        no row is left that has such a name.
+        """
+        found: tuple[dict[int, float], dict[int, float]] = {}, {}
         for names in pairs:
             row = next((self._rows[path] for path in self._paths(names) if path in self._rows), None)
-            if row is not None and names[side]:
-                found[row[0]] = row[1][side]
-        return math.fsum(found.values()) if found else _NO_TIME
+            if row is not None and row[0] not in self._taken:
+                for side in range(2):
+                    if names[side]:
+                        found[side][row[0]] = row[1][side]
+        self._taken |= found[0].keys() | found[1].keys()
+        before, after = (math.fsum(one.values()) if one else _NO_TIME for one in found)
+        return before, after
 
     def _paths(self, names: tuple[str, str]) -> list[str]:
         """What a layer that is these nodes may be called."""

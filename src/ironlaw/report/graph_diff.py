@@ -36,7 +36,7 @@ def diff_of(comparison: Comparison) -> GraphDiff | None:
 def same_sentence(diff: GraphDiff) -> str:
     """How many nodes are the same in both files, and whether anything differs."""
     nodes = f"{diff.same} node{'s are' if diff.same != 1 else ' is'} the same in both files"
-    rest = "; nothing differs" if not diff.changes else ""
+    rest = "; no node differs; values and sizes of constants (scales) were not compared" if not diff.changes else ""
     left_out = f"; {diff.left_out} nodes of very large graphs are left out" if diff.left_out else ""
     return f"{nodes}{rest}{left_out}."
 

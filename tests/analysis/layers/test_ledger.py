@@ -239,7 +239,7 @@ def test_reading_that_changes_the_speedup_by_more_than_3_percent_is_a_doubt() ->
 def test_a_float_layer_in_an_int8_arm_is_named() -> None:
     explanation = explain(recorded(), changed="int8")
     (note,) = [one for one in explanation.concerns if one.slug == "asked-int8-ran-float"]
-    assert note.text == "1 of its 2 multiplying layers ran in fp32, and not in int8: fc"
+    assert note.text == "1 of its 2 multiplying layers ran in fp32: fc"
     assert note.weight is Weight.DOUBTS, "half of the work is not what was asked for"
 
 

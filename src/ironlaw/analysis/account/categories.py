@@ -221,6 +221,7 @@ RULES = (
         r"|fused_params|cvt.*(int8|u8|s8)",
         example=("libtorch_cpu.so", "void fbgemm::QuantizeAvx2<unsigned char>(float const*, unsigned char*, long)"),
     ),
+    _numpy(Category.MATRIX, r"_(matmul|dot|vecdot)(_|$)", "INT_matmul"),  # by loops of its own, without a BLAS
     _numpy(
         Category.REORDER,
         r"(?i)strided_to|contig_to|_cast|copy|transfer|_take|repeat",

@@ -96,7 +96,7 @@ def _ran_otherwise(arm: Arm, working: Sequence[LayerCall], other: Sequence[Layer
         fix += "; static int8 (int8+fused) covers convolutions too"
     return Concern(
         slug="asked-int8-ran-float",
-        text=f"{len(other)} of its {len(working)} multiplying layers ran in {formats}, and not in int8: {names}{more}",
+        text=f"{len(other)} of its {len(working)} multiplying layers ran in {formats}: {names}{more}",
         fix=fix,
         arm=arm.name,
         weight=Weight.DOUBTS if 2 * len(other) >= len(working) else Weight.NOTES,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.text import Text
 
+from ironlaw.causes import cause_of
+from ironlaw.experiment import CauseState
 from ironlaw.explanation import (
     NOT_RECORDED,
     CauseVerdict,
@@ -140,6 +142,7 @@ class Comparisons:
         else:
             self._show_confirmed(comparison, self.room.confirmed)
             self._show_open(comparison.causes)
+            self._show_untested()
         self._show_places(comparison)
 
     def _show_places(self, comparison: Comparison) -> None:
@@ -231,6 +234,20 @@ class Comparisons:
         print_grid(self.console, grid, indent=2)
         if more := [name_of(verdict) for verdict in rows[self.room.open_rows :]]:
             say(self.console, f"nor confirmed: {', '.join(dict.fromkeys(more))}", indent=2, hanging=2)
+
+    def _show_untested(self) -> None:
+        """The causes that are suspected and had no experiment for lack of time: what is unexplained may be theirs."""
+        plan = self.explanation.plan
+        waiting = (
+            [] if isinstance(plan, Missing) else [one for one in plan.standings if one.state is CauseState.WAITING]
+        )
+        if not waiting:
+            return
+        names = ", ".join(cause_of(one.cause).title for one in waiting)
+        fixes = [one.fix.partition(", ")[0] for one in self.explanation.concerns if one.slug == "untested-causes"]
+        longer = "".join(f" ({fix})" for fix in fixes if fix.startswith("--budget"))
+        said = f"not tested for lack of time: {names}{longer}"
+        say(self.console, said, indent=2, hanging=2)
 
     def _show_names(self, verdicts: Sequence[CauseVerdict], word: str = "") -> None:
         """Causes by their names, on a line for each outcome, or for `word`, which says it more closely."""
