@@ -57,7 +57,6 @@ DECLARATION = Declaration(
             ("quantization.bias-correction", "on"),
             ("precision", "int8-dynamic"),
             ("quantization.calibration", "percentile"),
-            ("quantization.calibration", "entropy"),
             ("quantization.signs", "s8s8"),
             ("quantization.smooth-quant", "0.5"),
         )

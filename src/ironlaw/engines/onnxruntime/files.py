@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import shutil
 from collections.abc import Iterable
@@ -176,14 +177,16 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
     """Write a static int8 copy of a float file; the number of biases that were corrected, if that is asked for.
 
     Raises:
-        ArmFailed: the tools fail, nothing became int8, a node that is to stay in float is not there, or no bias could
-            be corrected.
+        ArmFailed: the tools fail, nothing became int8, a node that is to stay in float is not there, no bias could be
+            corrected, or entropy is asked for where it chooses nothing.
     """
     from onnxruntime import quantization
 
     kinds = quantization.QuantType
     formats = quantization.QuantFormat
     options = how.extra_options
+    if how.calibrated_by == "entropy":
+        _refuse_without_choice()
     if how.biases_corrected and not how.qdq:
         raise ArmFailed("biases are corrected in QDQ files only", hint="leave quantization.format=qoperator")
     with quiet(), explained("int8"), phases.timed("calibrate"):
@@ -218,6 +221,25 @@ def quantize(source: Path, target: Path, how: Int8, calibration: list[tuple[Any,
 
 # What the levels of quantization.calibration are called by the tools.
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+
+
+def _refuse_without_choice() -> None:
+    """Refuse entropy where its ranges are those of minmax: where a histogram has no more bins than int8 has steps.
+
+    Ranges of fewer bins than steps are not tried, and `quantize_static` passes neither number on.
+
+    Raises:
+        ArmFailed: there is one range to choose from.
+    """
+    from onnxruntime.quantization.calibrate import EntropyCalibrater
+
+    numbers = {name: one.default for name, one in inspect.signature(EntropyCalibrater).parameters.items()}
+    bins, steps = numbers.get("num_bins"), numbers.get("num_quantized_bins")
+    if isinstance(bins, int) and isinstance(steps, int) and bins <= steps:
+        raise ArmFailed(
+            f"entropy of these ONNX Runtime tools has {bins} bins for {steps} steps: its ranges are those of minmax",
+            hint="write quantization.calibration=percentile",
+        )
 
 
 def _require_nodes(path: Path, names: Iterable[str]) -> None:
