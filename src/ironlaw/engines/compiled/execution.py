@@ -28,6 +28,7 @@ from ironlaw.engines.compiled.census import census
 from ironlaw.engines.compiled.lowering import Lowered, compile_package, lower
 from ironlaw.engines.compiled.profile import INT8_KERNELS
 from ironlaw.engines.compiled.replay import ExportedReplayer
+from ironlaw.engines.compiled.unpacking import open_package
 from ironlaw.engines.torch_modules.bfloat16 import NOTE, between_float32, in_bfloat16, refuse_emulated
 from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.weight_only import quantize_to_four_bits, quantize_weights, stored_in_few_bits
@@ -196,11 +197,10 @@ def _exported(module: Any, arguments: tuple[Any, ...], model: LoadedModel) -> An
 
 def _refuse_fixed_shape(package: Path, module: Any, model: LoadedModel, precision: str) -> None:
     """The package checks no shapes by itself: what it holds for one of them it computes for any."""
-    import torch
 
     wrapped = between_float32 if precision == "bf16" else lambda package: package
     if len(shapes.of_each_shape(model.inputs)) > 1:
-        opened: Any = torch._inductor.aoti_load_package(str(package))
+        opened: Any = open_package(package)
         shapes.refuse_fixed_shape(wrapped(opened), wrapped(module), model.inputs)
 
 
@@ -280,13 +280,12 @@ def _profile_of(
 
     @functools.cache
     def opened() -> tuple[Any, tuple[LayerCall, ...]]:
-        import torch
 
         stated = _read(folder / _CALLS, _Calls)
         if stated.reason:
             raise ArmFailed(stated.reason, hint="compare times without layers")
         with quiet():
-            package: Any = torch._inductor.aoti_load_package(str(folder / _PROFILED))
+            package: Any = open_package(folder / _PROFILED)
         return inductor_profile.settled(wrapped(package), arguments), stated.calls
 
     def profiled(inputs: list[tuple[Any, ...]]) -> NodeProfile:
@@ -307,11 +306,10 @@ def _holds_int8(package: Path) -> bool:
 
 def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threads: int = 1) -> Program:
     """The package, ready to be called; nothing is traced or compiled."""
-    import torch
 
     refuse_idle(variant)
     with quiet(), explained("loading"):
-        package: Any = torch._inductor.aoti_load_package(prepared.path)
+        package: Any = open_package(Path(prepared.path))
     wrapped = between_float32 if variant.level(PRECISION) == "bf16" else lambda package: package
     folder, phase = Path(prepared.path).parent, Phase.read(variant.level(PHASE))
     behind = generation.load_behind(folder, phase) if is_known(phase) else None
