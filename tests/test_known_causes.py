@@ -131,7 +131,10 @@ STATED: dict[str, tuple[ArmScript, ArmScript]] = {
         burdened(Burden(factor="fusion", level="fused", user_instructions=QUARTER, census={"norm_operators": 50.0})),
         SOUND,
     ),
-    "weight-traffic": (burdened(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)), COMPUTES_INT8),
+    "weight-traffic": (
+        burdened(Burden(factor="weights", level="aliased", stall_cycles=QUARTER)),
+        replace(COMPUTES_INT8, size_bytes=SOUND.size_bytes // 4),
+    ),
     "cache-fit": (
         replace(SOUND, user_instructions=150e6, size_bytes=4_000_000),
         burdened(Burden(factor="cache", level="cold", is_brought=True, stall_cycles=QUARTER)),
