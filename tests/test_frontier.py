@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.frontier import Changes, Judged, needed_noise
+from benchmarks.frontier import Changes, Judged, decibels, needed_noise
 
 LAYERS = ["stem", "middle", "head"]
 # In float: only the stem. Back in int8 it would save 0.3 of the time; each of the others in float costs time.
@@ -49,3 +49,8 @@ def test_changed_answers_grow_with_the_root_of_the_noise() -> None:
 
     assert needed == pytest.approx(1e-6)
     assert misfit == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sum_of_changes_that_is_no_noise_has_no_ratio() -> None:
+    assert decibels(1e-3) == "30.00 dB"
+    assert decibels(-1e-3) == decibels(math.inf) == "no ratio"

