@@ -141,6 +141,19 @@ def test_few_replicates_that_agree_at_random_are_judged_by_what_others_spread(mo
     assert judgement.p_values(bench(), [ARMS])[KEY] == pytest.approx(0.0139, abs=0.0002)
 
 
+@pytest.mark.parametrize(("other", "removed"), [(900.0, 0), (30.0, 1)])
+def test_only_what_may_be_confirmed_is_removed_before_the_levels_that_arms_differ_in(
+    other: float, removed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else the family holds the p-value of another pair of arms than the one that is judged, maybe a noisier one.
+    taken: list[Contribution] = []
+    monkeypatch.setattr(judgement, "contributions", lambda *_: [item(CLEAR)])
+    monkeypatch.setattr(judgement, "factor_contributions", lambda *given: (taken.extend(given[-1]), ((), {}))[1])
+    on = bench(seen={"a": seen("a", faults=900.0), "b": seen("b", faults=other)})
+    judgement.p_values(on, [ARMS])
+    assert taken == [item(CLEAR)] * removed
+
+
 def differing(mean: float) -> dict[str, dict[int, float]]:
     """ln(wall) of both arms, which differ by `mean` ± 0.01."""
     return {"a": around(16.0 + mean, 0.01), "b": dict.fromkeys(range(8), 16.0)}

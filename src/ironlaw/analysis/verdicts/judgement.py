@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median, stdev
 
 from ironlaw.analysis.compare import voids
-from ironlaw.analysis.statistics.interval import CONFIDENCE, t_interval
+from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of, slower_loses
 from ironlaw.analysis.verdicts.family import adjusted, p_value
@@ -66,7 +66,10 @@ def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
     values: dict[tuple[str, str, Key], list[float]] = {}
     for control, changed in comparisons:
         found = [*contributions(on, control, changed)]
-        likely = [item for item in found if _p_value(item) < 1 - CONFIDENCE]
+        # What is removed before the levels that the arms differ in is what the judge may confirm, and nothing else: a
+        # cause that both arms have as much of stays where it is, however surely its switch changes their ratio.
+        alone = Judge(on=on, arms=(control, changed), among={}, rule=final_rule(on.plan.looks))
+        likely = [item for item in found if alone.verdict(item).outcome is Outcome.CONFIRMED]
         through, _ = factor_contributions(on, control, changed, likely)
         raw |= {(control, changed, item.key): _p_value(item) for item in (*found, *through)}
         values |= {(control, changed, item.key): list(item.parts.values()) for item in (*found, *through)}
