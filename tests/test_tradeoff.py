@@ -37,8 +37,8 @@ def test_the_half_width_has_both_variances() -> None:
     assert RUN.half_width(5) == pytest.approx(t_quantile(49, 0.975) * math.sqrt((0.0016 + 0.0036 / 5) / 50))
 
 
-def test_there_is_no_interval_of_less_than_two_replicates() -> None:
-    assert math.isinf(RUN.half_width(500))
+def test_there_is_no_interval_of_one_replicate_and_a_half() -> None:
+    assert math.isinf(RUN.half_width(328))
 
 
 def test_a_run_of_the_lengths_that_it_had_is_predicted_as_it_was() -> None:
