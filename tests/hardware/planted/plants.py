@@ -307,7 +307,7 @@ PLANTS = (
         cause="recompilation",
         also=(COMPILER_MEMORY,),
         file="compiled",
-        budget_s=60.0,
+        budget_s=120.0,
     ),
     Plant(
         name="cast-per-call",
