@@ -10,7 +10,7 @@ from ironlaw.analysis.assemble import explain
 from ironlaw.analysis.scheduling.settled import is_settled
 from ironlaw.analysis.verdicts.planner import Wanted
 from ironlaw.errors import BadInput
-from ironlaw.experiment import CauseState
+from ironlaw.experiment import CauseStanding, CauseState
 from ironlaw.explanation import Difference, Outcome
 from ironlaw.fact import Ending, has_ended_by
 from ironlaw.measure.scripted import ArmScript, Burden, Script
@@ -46,6 +46,15 @@ def test_a_run_ends_when_its_difference_is_shown_and_its_cause_confirmed() -> No
     said = f"Stopped early, after {count} replicates: every difference and every experiment is decided."
     assert stopped_sentence(explanation) == said
     assert stopped_sentence(explain(whole)) == ""
+
+
+@pytest.mark.parametrize("state", [CauseState.WAITING, CauseState.HOPELESS, CauseState.STUCK])
+def test_a_run_that_ends_before_an_experiment_does_not_call_it_decided(state: CauseState) -> None:
+    recording = run(FAULTY, SOUND)
+    plan = recording.plan
+    open_still = replace(plan, standings=(*plan.standings, CauseStanding(cause="layout", state=state)))
+    said = stopped_sentence(explain(replace(recording, plans=(*recording.plans, open_still))))
+    assert said.endswith("every difference is decided, and no experiment left would be within the budget.")
 
 
 def test_equal_arms_end_it_once_they_are_shown_to_be_equal() -> None:

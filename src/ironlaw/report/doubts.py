@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ironlaw.causes.process_layout import CAUSE as PROCESS_LAYOUT
 from ironlaw.concern import Concern, Weight
+from ironlaw.experiment import CauseState
 from ironlaw.explanation import Comparison, Difference, Explanation
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.report.failures import without_failures
@@ -26,7 +27,10 @@ def stopped_sentence(explanation: Explanation) -> str:
         return ""
     count = max((len(comparison.replicates) for comparison in explanation.comparisons), default=0)
     if explanation.stopped_when_settled:
-        return f"Stopped early, after {count} replicates: every difference and every experiment is decided."
+        why = "every difference and every experiment is decided"
+        if any(one.state not in (CauseState.CONFIRMED, CauseState.REFUTED) for one in plan.standings):
+            why = "every difference is decided, and no experiment left would be within the budget"
+        return f"Stopped early, after {count} replicates: {why}."
     if plan.schedule.precision is None or not explanation.stopped_on_precision:
         return ""
     goal = percent(plan.schedule.precision)
