@@ -84,6 +84,9 @@ class Cause:
     # corners of both are run, if the engines offer them.
     crossed: str = ""
     reach: Reach = Reach.SHOWING
+    # Of its factors those whose levels remove the cause and little else: where one of them shows nothing, what another
+    # switch gains is not this cause.
+    exact: tuple[str, ...] = ()
     # Moves with anything else that is changed about a process: other causes are tested with it taken away.
     is_confounder: bool = False
     # Of a switch that adds: why a slower arm that loses by it as well leaves the cause undecided. Empty: it does not.

@@ -144,6 +144,7 @@ class ArmStarted:
     checks: dict[str, Maybe[bool]] = field(default_factory=dict)  # training, output requires grad ...
     training_layers: Maybe[tuple[str, ...]] = Missing("was not recorded")  # that compute as in training
     between_ns: Amount = 0  # spent before each inference, outside the clock
+    once_ns: Amount = 0  # what was done once there, as filling a cache of keys and values
     # What one inference processes and reads, of engines that know it without counting: see ironlaw/phase.py.
     work: dict[str, Maybe[NotNegative]] = field(default_factory=dict)
     compilations: Maybe[Amount] = Missing("was not recorded")  # of torch.compile, while it was loaded and warmed up

@@ -88,7 +88,8 @@ def test_prefill_reads_the_weights_once_for_all_of_its_tokens() -> None:
 def test_ceilings_of_other_threads_are_no_ceilings_of_an_arm() -> None:
     by_one = recorded(threads=2.0)
     found = known(generation(row(DECODE, 10.0), by_one))
-    assert found.reached == {READING: Missing("the ceilings of the machine were not measured by 2 threads")}
+    why = "the ceilings of the machine were not measured by 2 threads, which no arm was requested with"
+    assert found.reached == {READING: Missing(why)}
     by_two = replace(by_one.ceilings[0], threads=2, read_bytes_per_s=20e9)
     share = known(generation(row(DECODE, 10.0), replace(by_one, ceilings=(*by_one.ceilings, by_two)))).reached[READING]
     assert is_known(share)
@@ -108,6 +109,22 @@ def test_ceilings_that_a_short_budget_left_out_are_missing_for_that_reason(budge
     plan = replace(made.plan, ceilings=False, schedule=replace(made.plan.schedule, budget_s=budget_s))
     found = known(generation(row(DECODE, 10.0), replace(made, plans=(plan,), ceilings=())))
     assert found.reached == {READING: Missing(f"the ceilings of the machine were not measured: {why}")}
+
+
+def test_ceilings_that_a_run_did_not_come_to_are_missing_for_that_reason() -> None:
+    made = replace(recorded(), plans=(replace(recorded().plan, ceilings=True),), ceilings=())
+    found = known(generation(row(DECODE, 10.0), made))
+    why = "the ceilings of the machine were not measured: the run ended before, with 0 replicates"
+    assert found.reached == {READING: Missing(why)}
+
+
+def test_ceilings_by_further_threads_that_no_time_was_left_for_are_missing_for_that_reason() -> None:
+    made = recorded(threads=2.0)
+    arms = tuple(replace(arm, variant=arm.variant.with_level("threads", "2")) for arm in made.plan.arms)
+    made = replace(made, plans=(replace(made.plan, ceilings=True, arms=arms),))
+    found = known(generation(row(DECODE, 10.0), made))
+    said = "the ceilings of the machine were not measured by 2 threads"
+    assert found.reached == {READING: Missing(f"{said}: those by 1 took the time that the budget has for all")}
 
 
 def test_unknown_bytes_stay_unknown() -> None:

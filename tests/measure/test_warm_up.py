@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.fact import ArmStarted
-from ironlaw.measure.warm_up import WarmUps, steady_from, warm_up
+from ironlaw.measure.warm_up import LONG_NS, Timed, WarmUps, steady_from, warm_up, warming_s
 from ironlaw.missing import Maybe, Missing
 
 
@@ -98,5 +101,28 @@ def test_a_length_that_is_given_is_run_and_no_more() -> None:
 
 
 def test_a_length_that_is_given_ends_at_the_limit_too() -> None:
-    replay = _replayed([10**9] * 50)
+    replay = _replayed([10**7] * 50)
     assert len(warm_up(lambda: next(replay), limit_ns=1, inferences=20)) == 3
+
+
+@pytest.mark.parametrize(("ms", "count"), [(99, 3), (100, 2)])
+def test_two_long_inferences_are_enough_where_the_length_is_known(ms: int, count: int) -> None:
+    replay = _replayed([ms * 1_000_000] * 50)
+    assert LONG_NS == 100_000_000
+    assert len(warm_up(lambda: next(replay), limit_ns=10**12, inferences=1)) == count
+    assert len(warm_up(lambda: next(replay), limit_ns=1, inferences=20)) == count
+    assert len(warm_up(lambda: next(replay), limit_ns=1)) == 3
+
+
+def test_a_cache_that_is_filled_once_is_not_taken_for_something_that_each_inference_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else an arm would be given fewer inferences a turn: one of 7 ms behind tokens that take 130 to read."""
+    ticks = iter([0, 137, 200, 208, 300, 308])
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(ticks))
+    timed = Timed(lambda: 7)
+    assert [timed() for _ in range(3)] == [7, 7, 7]
+    assert timed.each_and_once_ns() == (1, 129)
+    monkeypatch.undo()
+    _, fact = started("fp32", (7, 7, 7))
+    assert warming_s(replace(fact, between_ns=1, once_ns=129)) == pytest.approx((21 + 3 + 129) / 1e9)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ironlaw.explanation import CONTRIBUTION, Design
+from ironlaw.explanation import CONTRIBUTION, Comparison, Design, Difference
 from ironlaw.missing import Missing
-from ironlaw.report.verdicts import cause_sentence, opposes
+from ironlaw.report.verdicts import cause_sentence, opposes, shares_sentence
 
 from . import explanations
 
@@ -46,3 +46,18 @@ def test_without_a_cause_on_both_sides_a_difference_shrinks_or_grows(
 def test_a_cause_of_unknown_size_opposes_nothing() -> None:
     (comparison, *_) = explanations.without_pmu().comparisons
     assert not opposes(explanations.PAGE_FAULTS, comparison)
+
+
+def equally_fast(unexplained: float) -> Comparison:
+    verdict = replace(explanations.PAGE_FAULTS, share=Missing("no difference is shown, so it has no share"))
+    return replace(
+        explanations.comparison("fp32", "int8", 1.0, causes=(verdict,)),
+        difference=Difference.NONE_SHOWN,
+        unexplained=explanations.ln(unexplained, half=0.02),
+    )
+
+
+def test_a_cause_that_is_confirmed_between_arms_of_equal_time_does_not_read_as_their_difference() -> None:
+    said = shares_sentence(equally_fast(1 / 1.5))
+    assert said.startswith("Confirmed, but offset by what is unexplained: page faults (a factor of 1.5")
+    assert shares_sentence(equally_fast(1.0)) == ""

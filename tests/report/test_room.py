@@ -17,7 +17,7 @@ from ironlaw.report.terminal import Verbosity
 from ironlaw.report.terminal.verbosity import BELOW, MOST_LINES, ROOMS
 from ironlaw.report.verdicts import name_of
 from tests.report import explanations
-from tests.report.crowded import Crowd, crowded, crowded_points, names
+from tests.report.crowded import Crowd, crowded, crowded_points
 from tests.report.test_terminal import ALL, flat, text_of
 
 
@@ -177,10 +177,25 @@ def test_the_steps_of_a_protocol_stay_and_its_comparison_with_them() -> None:
     assert " faster than fp32: " in flat(said)
 
 
-def test_failures_without_room_are_named() -> None:
-    said = flat(text_of(crowded(CROWDS["failures"])))
-    assert all(name in said for name in names(13))
-    assert "Also failed: " in said
+def test_many_failures_have_their_reasons_where_these_are_short() -> None:
+    whole = crowded(CROWDS["failures"])
+    text = text_of(whole)
+    failed = stopped_arms(whole)
+    assert len(failed) == 13
+    assert all(one.sentence in text for one in failed)
+
+
+def test_without_room_four_failures_have_two_lines_eight_have_one_and_the_others_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ironlaw.report.terminal.whole.ROOMS", (replace(ROOMS[-1], listed=0),))
+    whole = crowded(CROWDS["failures"])
+    arms = tuple(replace(arm, failure=f"{arm.failure} {'long ' * 60}") if arm.failure else arm for arm in whole.arms)
+    lines = text_of(replace(whole, arms=arms)).splitlines()
+    begins = [place for place, line in enumerate(lines) if " failed: signal 11 (SIGSEGV) in turn " in line]
+    assert [lines[place].endswith("…") for place in begins] == [False] * 4 + [True] * 8
+    assert all(lines[place + 1].endswith("long…") for place in begins[:4])
+    assert "Also failed: int8+malloc=level-12." in lines
 
 
 @pytest.mark.parametrize("name", ["search", "everything"])

@@ -20,10 +20,17 @@ def ceilings_by(recording: Recording, threads: int) -> Maybe[Ceilings]:
 
 
 def _not_measured(recording: Recording, threads: int) -> str:
+    """Why a number of threads has no ceilings."""
     by = f" by {threads} thread{'s' * (threads != 1)}" if recording.ceilings else ""
     said, schedule = f"the ceilings of the machine were not measured{by}", recording.plan.schedule
-    if recording.plan.ceilings or recording.ceilings:
-        return said
+    if recording.ceilings:
+        if threads not in recording.plan.ceilings_due():
+            return f"{said}, which no arm was requested with"
+        known = ", ".join(str(one.threads) for one in recording.ceilings)
+        return f"{said}: those by {known} took the time that the budget has for all"
+    if recording.plan.ceilings:
+        done = len({reading.replicate for reading in recording.readings})
+        return f"{said}: the run ended before, with {done} replicate{'s' * (done != 1)}"
     if schedule.budget_s is None or schedule.affords_ceilings(CEILINGS_S):
         return f"{said}: the plan does not ask for them"
     return f"{said}: a budget of {schedule.budget_s:g} s is too short, and one of {LEAST_BUDGET_S:.0f} s is enough"

@@ -43,6 +43,8 @@ class WeightDecompression(Cause):
     )
     other_levels = (Switch(cause=slug, factor="plugin.dynamic-quantization", level="off", adds=True),)
     factors = ("accuracy-level", "plugin.dynamic-quantization", _FREEZING, *LEAVING)
+    # The other ones multiply in int8 besides, which gains where nothing is widened as well.
+    exact = LEAVING
 
     def suits(self, switch: Switch, arm: Observed) -> bool:
         """Only operators of a type that it executes are left in float, and only MatMulNBits has accuracy levels."""

@@ -62,6 +62,10 @@ class Outcome(Enum):
     CONSISTENT = "consistent"  # a signature without an experiment: never more than that
 
 
+# Of several verdicts on one cause.
+_FOREMOST = (Outcome.CONFIRMED, Outcome.CONSISTENT, Outcome.UNDECIDED, Outcome.REFUTED)
+
+
 class Design(Enum):
     """How the effect of a cause on a comparison was measured."""
 
@@ -217,11 +221,13 @@ class Comparison:
     once: Maybe[ReadOnce] = HAS_INTERVAL
 
     def foremost(self) -> dict[str, CauseVerdict]:
-        """One verdict per cause: if several switches test it, the first that confirms it, else the first."""
+        """One verdict per cause: if several switches test it, the first that confirms it, else the first that does not
+        refute it.
+        """
         found: dict[str, CauseVerdict] = {}
         for verdict in self.causes:
             known = found.setdefault(verdict.cause, verdict)
-            if verdict.outcome is Outcome.CONFIRMED and known.outcome is not Outcome.CONFIRMED:
+            if _FOREMOST.index(verdict.outcome) < _FOREMOST.index(known.outcome):
                 found[verdict.cause] = verdict
         return found
 

@@ -52,7 +52,7 @@ from ironlaw.measure.raised import where
 from ironlaw.measure.replaying.order import OpenedReplays
 from ironlaw.measure.sampling.layers import LayerSampler
 from ironlaw.measure.sampling.turns import CodeReader, code_reader
-from ironlaw.measure.warm_up import NOT_JUDGED, steady_from, warm_up
+from ironlaw.measure.warm_up import NOT_JUDGED, Timed, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.factories import runs_with_gradients
 from ironlaw.models.labels import read_labels
@@ -262,9 +262,9 @@ class Twin:
         # since torch.inference_mode ends when its object is collected.
         self._guard = program.guard()
         self._guard.__enter__()
-        began_ns = time.perf_counter_ns()
-        series = warm_up(self._one_inference_ns, limit_ns=order.warm_up_limit_ns, inferences=order.inferences)
-        between_ns = (time.perf_counter_ns() - began_ns - sum(series)) // len(series) if program.before_each else 0
+        timed = Timed(self._one_inference_ns)
+        series = warm_up(timed, limit_ns=order.warm_up_limit_ns, inferences=order.inferences)
+        between_ns, once_ns = timed.each_and_once_ns() if program.before_each else (0, 0)
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
         checked = check_warm(program, self._one_inference_ns) if order.checks else UNCHECKED
         meter = meter_for(setup.check)
@@ -290,6 +290,7 @@ class Twin:
             checks=dict(checked.checks),
             training_layers=checked.training_layers,
             between_ns=between_ns,
+            once_ns=once_ns,
             work=program.work(),
             compilations=compilations(),
             warm_up_judged=order.inferences is None,
@@ -362,11 +363,10 @@ class Twin:
         empty = Program(infer=nothing, inputs=[], before_each=[nothing for _ in program.before_each])
         inputs = [self._take_input() for _ in range(order.inferences)]
         meter.begin(order.group)
-        wall_ns = run_paused(empty, meter, inputs) if empty.before_each else run(empty, meter, inputs)
         return NullReading(
             arm=self._setup.arm.name,
             replicate=self._setup.replicate,
-            wall_ns=wall_ns,
+            wall_ns=(run_paused if empty.before_each else run)(empty, meter, inputs),
             counts=meter.finish().counts,
             inferences=order.inferences,
         )

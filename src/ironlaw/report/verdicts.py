@@ -140,12 +140,25 @@ def shares_sentence(comparison: Comparison) -> str:
     confirmed = [verdict for verdict in comparison.causes if verdict.outcome is Outcome.CONFIRMED]
     if any(verdict.share == OPPOSED for verdict in confirmed):
         return _opposed_sentence(comparison, confirmed)
+    if confirmed and comparison.difference is Difference.NONE_SHOWN:
+        return _offset_sentence(comparison, confirmed)
     parts = [
         f"{name_of(verdict)}: {_share(verdict.share)} of the {difference_word(comparison)}{_in_time(verdict.saved_ns)}."
         for verdict in confirmed
         if is_known(verdict.share)
     ]
     return " ".join([*parts, *_without_a_share(comparison, confirmed)])
+
+
+def _offset_sentence(comparison: Comparison, confirmed: list[CauseVerdict]) -> str:
+    """That causes which are confirmed, though no difference is shown, do not explain one; empty if nothing offsets
+    them.
+    """
+    rest = comparison.unexplained
+    if isinstance(rest, Missing) or not rest.excludes(0.0):
+        return ""
+    named = joined([_with_effect(verdict) for verdict in confirmed])
+    return f"Confirmed, but offset by what is unexplained: {named}."
 
 
 def _without_a_share(comparison: Comparison, confirmed: list[CauseVerdict]) -> list[str]:

@@ -69,6 +69,12 @@ TABLE: dict[str, tuple[Contribution, Maybe[Family], Outcome, str]] = {
     "the gap stays": (item(CLEAR, around(0.002, 0.004)), LIKELY, Outcome.REFUTED, "it costs both the same"),
     "against the prediction": (item(CLEAR, sign=-1), LIKELY, Outcome.UNDECIDED, "goes against the prediction"),
     "holds nothing": (item(around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "contains both zero and an effect"),
+    "half of both times": (
+        item(around(0.0, 0.004), around(0.2, 0.004)), LIKELY, Outcome.UNDECIDED, "the same share of both"),
+    "half of both times, and a little more of the faster one's": (
+        item(around(0.0, 0.004), around(0.2, 0.004), sign=-1), LIKELY, Outcome.UNDECIDED, "the same share of both"),
+    "little of both times": (
+        item(around(0.0, 0.004), around(0.01, 0.004)), LIKELY, Outcome.REFUTED, "the whole interval is within ±1.5 %"),
     "the gap may stay": (
         item(CLEAR, around(0.02, 0.05)), LIKELY, Outcome.UNDECIDED, "no change of their difference is shown"),
     "shown alone": (item(CLEAR), {KEY: 0.2, ("a", "b", ("x",)): 1.0}, Outcome.UNDECIDED, "not among 2 experiments"),

@@ -73,6 +73,7 @@ def test_bytes_and_products_of_a_token_follow_from_the_sizes(graph: Path, tmp_pa
     assert packed["weight_bytes_int4"] == PRODUCTS // 2
     assert packed["weight_bytes_float"] == pytest.approx(PRODUCTS * 4 / 32 + rows, abs=64)  # a scale for 32 weights
     assert wide["cache_bytes"] == 2 * 2 * 64 * 4 * 8
+    assert (wide["aliasable_bytes"], packed["aliasable_bytes"]) == (PRODUCTS * 4, 0)
     total = wide["weight_bytes"]
     assert is_known(total)
     assert total == pytest.approx(PRODUCTS * 4 + rows, abs=200)

@@ -71,6 +71,7 @@ def test_bytes_and_products_of_a_token_follow_from_the_sizes(graph: Path, tmp_pa
     assert work["macs_per_token"] == PRODUCTS
     assert work["weight_bytes_f32"] == pytest.approx(PRODUCTS * 4 + 2 * 64 * 4, abs=64)
     assert work["cache_bytes"] == 2 * 2 * 64 * 4 * 8
+    assert work["aliasable_bytes"] == PRODUCTS * 4
 
 
 def test_a_stateful_model_of_its_own_format_runs_as_the_graph_that_it_was_made_of(graph: Path, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from tests.language_models import Made, gguf_file
 
-# 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here).
+# 283 million products a token: 1132 MB in float32, several times what last-level caches hold (300 MB here). xllamacpp's
+# kernel for float32 loads each 32 bytes in two parts: with all weights in a cache it takes twice the time of float16's
+# on Zen 5, where it and the bytes cover each other (docs/truth.md).
 _BEYOND: dict[str, Any] = {"width": 2048, "heads": 16, "hidden": 5632, "layers": 6}
 # 48 million: 95 MB in float16, of which a prompt uses each weight 512 times.
 _PROMPTED: dict[str, Any] = {**_BEYOND, "layers": 1}

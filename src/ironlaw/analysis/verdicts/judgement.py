@@ -18,6 +18,7 @@ from ironlaw.analysis.statistics.interval import t_interval
 from ironlaw.analysis.statistics.sequential import AT_ONCE, LookRule, final_rule, guarded_p_value
 from ironlaw.analysis.verdicts.bench import Bench, Contribution, Key, contributions, mean_of, slower_loses
 from ironlaw.analysis.verdicts.family import adjusted, p_value
+from ironlaw.analysis.verdicts.overruled import Exact, overruled
 from ironlaw.analysis.verdicts.shares import Shares, absorbed, factor_contributions, share_out_causes
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
@@ -31,6 +32,10 @@ NEGLIGIBLE_SHARE = 0.05
 _ROUNDING = 1e-9  # in ln units
 _MORE = "more replicates"
 _NOT_BEYOND = "the control differs from itself, by up to {:.1f} %, more than a tenth of the effect"
+_IN_PROPORTION = (
+    "it takes about the same share of both: without it the difference of their times changes, and their ratio is not "
+    "shown to"
+)
 ABSORBED = "nothing of it is left where the other confirmed causes are removed before it"
 NO_WHOLE = Missing("no difference is shown, so it has no share")
 
@@ -88,7 +93,10 @@ def judge(
     """
     judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks), moved_by=moved_by)
     found = [*contributions(on, control, changed)]
-    verdicts = [judged.verdict(item) for item in found]
+    before = [judged.verdict(item) for item in found]
+    exact = _exact(judged, [*zip(found, before, strict=True)])
+    verdicts = [overruled(verdict, exact) for verdict in before]
+    aside = [verdict for verdict in verdicts if verdict not in before]
     confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
     total = on.series((1.0, control), (-1.0, changed))
     shared = share_out_causes(on, control, changed, confirmed)
@@ -116,7 +124,25 @@ def judge(
         causes += (replace(verdict, share=left_share if is_rest else ITSELF),)
         if is_rest or not shared:
             left = left_share = ITSELF
-    return Attribution(causes=causes, unexplained=left, unexplained_share=left_share, interaction=rest)
+    ordered = sorted(causes, key=aside.__contains__)  # of a cause, the experiment that decides is the first
+    return Attribution(causes=(*ordered,), unexplained=left, unexplained_share=left_share, interaction=rest)
+
+
+def _exact(judged: Judge, found: list[tuple[Contribution, CauseVerdict]]) -> list[Exact]:
+    """The experiments that remove a cause and little else, the comparison itself among them."""
+    on, (control, changed) = judged.on, judged.arms
+    exact = [
+        Exact(switch=str(switch), verdict=verdict)
+        for item, verdict in found
+        for switch in dict.fromkeys(switch for side in item.by_side() for switch in side)
+        if switch.factor in cause_of(item.cause).exact
+    ]
+    differing = on.plan.arm(control).variant.differing(on.plan.arm(changed).variant)
+    itself = [item for item in factor_contributions(on, control, changed, [])[0] if item.design is Design.PAIR]
+    for item in itself:
+        if set(differing) <= set(cause_of(item.cause).exact):
+            exact.append(Exact(switch=f"{differing[0]}, in which the arms differ,", verdict=judged.verdict(item)))
+    return exact
 
 
 def _is_rest(item: Contribution, total: Mapping[int, float], shared: Shares) -> bool:
@@ -174,9 +200,32 @@ class Judge:
             return Outcome.UNDECIDED, self.among.reason, ""
         if len(item.parts) < FEWEST_REPLICATES:
             return Outcome.UNDECIDED, f"{len(item.parts)} replicates are too few", _MORE
+        if (not_shown := self._not_shown(item, effect)) is not None:
+            return not_shown
+        if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
+            return (
+                Outcome.UNDECIDED,
+                "both arms have the same amount of it: if it costs one of them more, it interacts with another cause",
+                "",
+            )
+        if voids(self.moved_by, effect):
+            return Outcome.UNDECIDED, _NOT_BEYOND.format(math.expm1(self.moved_by) * 100), _MORE
+        if (reason := cause_of(item.cause).if_slower_loses) and slower_loses(self.on, item):
+            return Outcome.UNDECIDED, reason, ""
+        # What is judged can differ from what the family was made of by the switches held: the worse one counts.
+        by_noise = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
+        if by_noise >= self.rule.error:
+            count = len(self.among) + self.on.plan.hypotheses_waiting()
+            return Outcome.UNDECIDED, f"significant by itself, but not among {count} experiments judged together", _MORE
+        return Outcome.CONFIRMED, "", ""
+
+    def _not_shown(self, item: Contribution, effect: Estimate) -> tuple[Outcome, str, str] | None:
+        """The outcome of an effect that is not shown as predicted on both scales; None for one that is."""
+        in_time = _in_time(item)
+        if effect.low <= 0 <= effect.high and self._costs_in_proportion(in_time):
+            return Outcome.UNDECIDED, _IN_PROPORTION, ""
         if self._is_within(signed_parts(item), self.on.smallest):
             return Outcome.REFUTED, f"the whole interval is within ±{100 * self.on.smallest:.1f} %", ""
-        in_time = _in_time(item)
         if in_time is not None and self._is_within(signed_in_time(item), self.on.smallest):
             most = f"±{100 * self.on.smallest:.1f} %"
             return (
@@ -194,22 +243,7 @@ class Judge:
                 "it changes the ratio of the times, but no change of their difference is shown",
                 _MORE,
             )
-        if any(self.on.is_equal_in(*self.arms, switch) for side in item.by_side() for switch in side):
-            return (
-                Outcome.UNDECIDED,
-                "both arms have the same amount of it: if it costs one of them more, it interacts with another cause",
-                "",
-            )
-        if voids(self.moved_by, effect):
-            return Outcome.UNDECIDED, _NOT_BEYOND.format(math.expm1(self.moved_by) * 100), _MORE
-        if (reason := cause_of(item.cause).if_slower_loses) and slower_loses(self.on, item):
-            return Outcome.UNDECIDED, reason, ""
-        # What is judged can differ from what the family was made of by the switches held: the worse one counts.
-        by_noise = max(self.among.get((*self.arms, item.key), 0.0), _p_value(item))
-        if by_noise >= self.rule.error:
-            count = len(self.among) + self.on.plan.hypotheses_waiting()
-            return Outcome.UNDECIDED, f"significant by itself, but not among {count} experiments judged together", _MORE
-        return Outcome.CONFIRMED, "", ""
+        return None
 
     def _is_within(self, values: list[float], most: float) -> bool:
         """Whether the whole interval is within ±`most`."""
@@ -234,7 +268,15 @@ class Judge:
         """
         if isinstance(self.among, Missing) or len(item.parts) < FEWEST_REPLICATES:
             return False
-        return self._is_within(signed_parts(item), self.negligible())
+        return self._is_within(signed_parts(item), self.negligible()) and not self._costs_in_proportion(_in_time(item))
+
+    def _costs_in_proportion(self, in_time: Estimate | None) -> bool:
+        """Whether the difference of the times is shown to change without the cause by more than is negligible. Where
+        the ratio of the times stays, it takes the same share of both, as reading twice the bytes does; whose effect is
+        larger is then chance, and with it the sign.
+        """
+        most = self.negligible()
+        return in_time is not None and (in_time.low > most or in_time.high < -most)
 
 
 def _in_time(item: Contribution) -> Estimate | None:

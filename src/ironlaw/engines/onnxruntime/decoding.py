@@ -15,7 +15,9 @@ import msgspec
 
 from ironlaw.engines.border.text_losses import text_losses
 from ironlaw.engines.onnxruntime.graph import Graph
+from ironlaw.engines.onnxruntime.mapped import FLOATS, SMALLEST
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models.decoder_graph import BRANCH, MASK, POSITIONS, TOKENS, DecoderGraph
 from ironlaw.phase import TEXT_NATS, TEXT_TOKENS, Phase, PhaseKind
@@ -166,7 +168,7 @@ def work(graph: DecoderGraph, phase: Phase, path: Path, threads: int) -> dict[st
     found |= {f"weight_bytes_{kind}": float(sum(sizes[name] for name in names)) for kind, names in _kinds(model, sizes)}
     found["weight_bytes"] = float(sum(sizes.values()))
     found["macs_per_token"] = float(sum(_products(model)))
-    return found
+    return {**found, **_aliasable(model, sizes)}
 
 
 # These read one row of a table for a token: of the embedding, or of the angles of a position.
@@ -204,6 +206,23 @@ def _kinds(model: Graph, names: Mapping[str, int]) -> Iterator[tuple[str, list[s
     yield from by_kind.items()
 
 
+def _aliasable(model: Graph, sizes: Mapping[str, int]) -> dict[str, float]:
+    """The bytes that weights=aliased can alias; nothing where only a session shows whether it can.
+
+    Known before operators are counted, so that weight traffic is among the first causes that are tested.
+    """
+    import onnx
+
+    large = {name: size for name, size in sizes.items() if size >= SMALLEST}
+    kinds = {name: onnx.TensorProto.DataType.Name(model.constants[name].data_type) for name in large}
+    if all(kind in FLOATS for kind in kinds.values()):
+        return {ALIASABLE: float(sum(large.values()))}
+    multiplied = {
+        _behind(model, name) for node in model.nodes if node.op_type in {_NBITS, *_MULTIPLYING} for name in node.input
+    }
+    return {ALIASABLE: 0.0} if any(kind not in FLOATS for name, kind in kinds.items() if name in multiplied) else {}
+
+
 def _products(model: Graph) -> Iterator[int]:
     """Products of one token with the weights of each operator that multiplies by a constant matrix."""
     for node in model.nodes:
@@ -218,11 +237,16 @@ def _constant(model: Graph, name: str) -> Any:
     """The constant that a value is, behind what only widens or turns it; an empty one where it is none."""
     import onnx
 
+    return model.constants.get(_behind(model, name), onnx.TensorProto())
+
+
+def _behind(model: Graph, name: str) -> str:
+    """The name of the value that another one is, before what only widens or turns it."""
     while name not in model.constants and (maker := model.makers.get(name)) is not None:
         if maker.op_type not in _PASSING:
             break
         name = maker.input[0]
-    return model.constants.get(name, onnx.TensorProto())
+    return name
 
 
 def _attribute(node: Any, name: str, otherwise: int) -> int:

@@ -19,8 +19,8 @@ from ironlaw.engines.border.frames import mappings, over_one_frame
 from ironlaw.errors import ArmFailed
 
 _SAVED = "session.optimized_model_external_initializers_"
-_SMALLEST = 4096  # bytes of a constant that goes to the file: a page, so that scales and biases keep their own memory
-_FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
+SMALLEST = 4096  # bytes of a constant that goes to the file: a page, so that scales and biases keep their own memory
+FLOATS = ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE")
 # Of the bytes of the weights, what has to be read from the mapping: a kernel may keep a copy that it packs itself.
 _LEAST_MAPPED = 0.5
 _HINT = "leave weights= out for this arm"
@@ -68,7 +68,7 @@ def _saving(options: Any, graph: Path, weights: Path) -> Any:
     """Options of a session that writes its optimised graph, and its packed weights beside it."""
     options.optimized_model_filepath = str(graph)
     options.add_session_config_entry(f"{_SAVED}file_name", weights.name)
-    options.add_session_config_entry(f"{_SAVED}min_size_in_bytes", str(_SMALLEST))
+    options.add_session_config_entry(f"{_SAVED}min_size_in_bytes", str(SMALLEST))
     options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
     return options
 
@@ -95,8 +95,8 @@ def _held_bytes(graph: Path) -> int:
         if tensor.data_location == onnx.TensorProto.EXTERNAL
     ]
     kinds = {onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in outside}
-    if not outside or kinds - set(_FLOATS):
-        said = f"weights of {', '.join(sorted(kinds - set(_FLOATS))).lower()}" if outside else "no weights to alias"
+    if not outside or kinds - set(FLOATS):
+        said = f"weights of {', '.join(sorted(kinds - set(FLOATS))).lower()}" if outside else "no weights to alias"
         raise ArmFailed(f"this session has {said}", hint=_HINT)
     widths = {one: onnx.helper.tensor_dtype_to_np_dtype(one).itemsize for one in {one.data_type for one in outside}}
     return sum(math.prod(tensor.dims) * widths[tensor.data_type] for tensor in outside)

@@ -11,8 +11,10 @@ from typing import Any
 
 from ironlaw.engines.border.text_losses import text_losses
 from ironlaw.engines.openvino import runtime_graph
+from ironlaw.engines.openvino.aliasing import weight_bytes
 from ironlaw.engines.openvino.model import is_constant
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import ALIASABLE
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models.decoder_graph import BEAM, MASK, POSITIONS, TOKENS, DecoderGraph
 from ironlaw.phase import TEXT_NATS, TEXT_TOKENS, Phase, PhaseKind
@@ -186,6 +188,9 @@ def work(model: Any, decoding: StatefulDecoding, threads: int) -> dict[str, Mayb
     for kind in dict.fromkeys(node.get_element_type().get_type_name() for node, _, _ in sizes):
         of_kind = sum(size for node, size, _ in sizes if node.get_element_type().get_type_name() == kind)
         found[f"weight_bytes_{kind}"] = float(of_kind)
+    # Known before operators are counted, so that weight traffic is among the first causes that are tested.
+    kinds = {node.get_element_type().get_type_name() for node, _, products in sizes if products}
+    found[ALIASABLE] = float(weight_bytes(model)) if kinds <= {"f32"} else 0.0
     return found
 
 

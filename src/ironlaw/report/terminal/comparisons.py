@@ -105,7 +105,7 @@ class Comparisons:
         self._show_answer(comparison, brief_paragraph(comparison, self.explanation))
         show_graph_diff_briefly(comparison, self.console)
         self._show_confirmed(comparison, self.room.confirmed_of_others)
-        rest = [one for one in comparison.causes if one.outcome is not Outcome.CONFIRMED]
+        rest = _not_confirmed(comparison)
         if self.room.has_open_of_others:
             self._show_names(rest)
         else:
@@ -141,7 +141,7 @@ class Comparisons:
                 self._show_cause(verdict, comparison)
         else:
             self._show_confirmed(comparison, self.room.confirmed)
-            self._show_open(comparison.causes)
+            self._show_open(comparison)
             self._show_untested()
         self._show_places(comparison)
 
@@ -206,9 +206,13 @@ class Comparisons:
                 said = said.replace(f": {words.OUTCOME_WORDS[verdict.outcome]}", f": {_AGAINST}", 1)
             say(self.console, sign.append(said, style="none"), indent=2, hanging=2)
 
-    def _show_open(self, verdicts: Sequence[CauseVerdict]) -> None:
-        """What is not confirmed, as a table: cause, outcome, effect, what would decide it."""
-        rows = [one for one in _in_order(verdicts) if one.outcome is not Outcome.CONFIRMED]
+    def _show_open(self, comparison: Comparison) -> None:
+        """What is not confirmed, as a table: cause, outcome, effect, what would decide it. Of several experiments on a
+        cause, the foremost: the others are in its --verbose form.
+        """
+        rows = _in_order(_not_confirmed(comparison))
+        others = len([one for one in comparison.causes if one.outcome is not Outcome.CONFIRMED]) - len(rows)
+        self.left.count("further experiment|on causes shown above", others)
         if not self.room.has_open:
             self.left.part("what is not confirmed", bool(rows))
             return
@@ -291,6 +295,11 @@ def say_if(console: Console, text: str, *, indent: int = 0) -> None:
 
 def _confirmed(verdicts: Sequence[CauseVerdict]) -> list[CauseVerdict]:
     return [one for one in verdicts if one.outcome is Outcome.CONFIRMED]
+
+
+def _not_confirmed(comparison: Comparison) -> list[CauseVerdict]:
+    """A verdict for each cause that no experiment confirms."""
+    return [one for one in comparison.foremost().values() if one.outcome is not Outcome.CONFIRMED]
 
 
 def _fitting(names: Sequence[str], width: int) -> str:

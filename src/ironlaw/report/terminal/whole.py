@@ -27,7 +27,7 @@ from ironlaw.report.columns import (
 )
 from ironlaw.report.console import bare_grid, print_grid, say, say_in_a_line
 from ironlaw.report.doubts import control_sentence, cut_sentence, stopped_sentence
-from ironlaw.report.failures import stopped_arms
+from ironlaw.report.failures import Stopped, stopped_arms
 from ironlaw.report.gaps import Gap, gap_sentence, gaps
 from ironlaw.report.guesses import NOT_TESTED, guesses, guesses_heading
 from ironlaw.report.recommendation import compared_in_full
@@ -44,7 +44,8 @@ from ironlaw.report.vary import control_sentences, varied_of
 from ironlaw.report.waterfall import compared_with_waterfall, waterfall_heading, waterfall_rows
 from ironlaw.text import plain
 
-_BRIEF_FAILURES = 4  # reasons of failures that have three lines each, where there is no room for all in full
+# Reasons of failures where there is no room for all in full: those that have three lines each, and those with one.
+_BRIEF_FAILURES, _FAILURES_IN_A_LINE = 4, 8
 _ANSWER_STYLES = {words.OUTCOME_WORDS[outcome]: style for outcome, style in OUTCOME_STYLES.items()}
 
 
@@ -185,20 +186,30 @@ def _show_foremost(
 
 
 def _show_stopped(explanation: Explanation, console: Console, *, most: int | None, left: LeftOut) -> None:
-    """The arms that failed, with the reason and what fixes it: `most` reasons in full, a few more in brief."""
+    """The arms that failed, with the reason and what fixes it: `most` reasons in full, a few more in brief, and some in
+    a line each.
+    """
     stopped = stopped_arms(explanation)
     shown = left.cut(stopped, most, "reason|of failures in full")
     for failed in shown:
         say(console, failed.sentence, style="red")
         if failed.fix:
             say(console, f"fix: {plain(failed.fix)}", indent=2, hanging=2)
-    brief = stopped[len(shown) :][:_BRIEF_FAILURES]
+    rest = stopped[len(shown) :]
+    brief, in_a_line = rest[:_BRIEF_FAILURES], rest[_BRIEF_FAILURES:][:_FAILURES_IN_A_LINE]
     for failed in brief:
-        say(console, replace(failed, arms=(few(failed.arms, 1),)).sentence, style="red", most=2)
+        say(console, _for_the_first(failed).sentence, style="red", most=2)
         if failed.fix:
             say_in_a_line(console, f"fix: {plain(failed.fix)}", indent=2)
-    if others := [plain(arm) for failed in stopped[len(shown) + len(brief) :] for arm in failed.arms]:
+    for failed in in_a_line:
+        say_in_a_line(console, _for_the_first(failed).sentence, style="red")
+    if others := [plain(arm) for failed in rest[len(brief) + len(in_a_line) :] for arm in failed.arms]:
         say(console, f"Also failed: {', '.join(others)}.", style="red")
+
+
+def _for_the_first(failed: Stopped) -> Stopped:
+    """Of many arms that failed for one reason two are named, and the others counted."""
+    return replace(failed, arms=(few(failed.arms, 1),))
 
 
 def _show_gaps(lost: list[Gap], console: Console, *, is_whole: bool, with_terms: bool) -> None:
