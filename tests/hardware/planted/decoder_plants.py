@@ -5,10 +5,6 @@ from __future__ import annotations
 from .plant import Plant
 
 IN_BFLOAT16 = ("simd-density", "one arm multiplies in bfloat16, by AMX where the CPU has it, and the other in float32")
-IN_FLOAT = (
-    "weight-decompression",
-    "widening costs nothing in a long prompt, but both multiply in float: in int8 it is 1.14 times as fast on Zen 5",
-)
 FROM_THE_LAST_CACHE = (
     "weight-traffic",
     "aliased weights stay in level 2, and reading 12 MB from the last-level cache may cost more than that",
@@ -110,7 +106,6 @@ DECODERS = (
         absent="weight-decompression",
         engine="onnxruntime",
         levels=("+phase=prefill:256", "+phase=prefill:256+float-ops=MatMulNBits"),
-        also=(IN_FLOAT,),
         budget_s=60.0,
     ),
 )

@@ -74,7 +74,7 @@ def p_values(on: Bench, comparisons: Iterable[tuple[str, str]]) -> Family:
         # What is removed before the levels that the arms differ in is what the judge may confirm, and nothing else: a
         # cause that both arms have as much of stays where it is, however surely its switch changes their ratio.
         alone = Judge(on=on, arms=(control, changed), among={}, rule=final_rule(on.plan.looks))
-        likely = [item for item in found if alone.verdict(item).outcome is Outcome.CONFIRMED]
+        likely = _confirmed(found, _verdicts(alone, found)[0])
         through, _ = factor_contributions(on, control, changed, likely)
         raw |= {(control, changed, item.key): _p_value(item) for item in (*found, *through)}
         values |= {(control, changed, item.key): list(item.parts.values()) for item in (*found, *through)}
@@ -93,11 +93,8 @@ def judge(
     """
     judged = Judge(on=on, arms=(control, changed), among=among, rule=final_rule(on.plan.looks), moved_by=moved_by)
     found = [*contributions(on, control, changed)]
-    before = [judged.verdict(item) for item in found]
-    exact = _exact(judged, [*zip(found, before, strict=True)])
-    verdicts = [overruled(verdict, exact) for verdict in before]
-    aside = [verdict for verdict in verdicts if verdict not in before]
-    confirmed = [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
+    verdicts, aside = _verdicts(judged, found)
+    confirmed = _confirmed(found, verdicts)
     total = on.series((1.0, control), (-1.0, changed))
     shared = share_out_causes(on, control, changed, confirmed)
     while (item := absorbed(confirmed, shared)) is not None:
@@ -126,6 +123,18 @@ def judge(
             left = left_share = ITSELF
     ordered = sorted(causes, key=aside.__contains__)  # of a cause, the experiment that decides is the first
     return Attribution(causes=(*ordered,), unexplained=left, unexplained_share=left_share, interaction=rest)
+
+
+def _confirmed(found: Iterable[Contribution], verdicts: Iterable[CauseVerdict]) -> list[Contribution]:
+    return [item for item, verdict in zip(found, verdicts, strict=True) if verdict.outcome is Outcome.CONFIRMED]
+
+
+def _verdicts(judged: Judge, found: list[Contribution]) -> tuple[list[CauseVerdict], list[CauseVerdict]]:
+    """A verdict on each, and those among them that an exact experiment has overruled."""
+    alone = [judged.verdict(item) for item in found]
+    exact = _exact(judged, [*zip(found, alone, strict=True)])
+    verdicts = [overruled(verdict, exact) for verdict in alone]
+    return verdicts, [verdict for verdict in verdicts if verdict not in alone]
 
 
 def _exact(judged: Judge, found: list[tuple[Contribution, CauseVerdict]]) -> list[Exact]:
@@ -273,7 +282,7 @@ class Judge:
     def _costs_in_proportion(self, in_time: Estimate | None) -> bool:
         """Whether the difference of the times is shown to change without the cause by more than is negligible. Where
         the ratio of the times stays, it takes the same share of both, as reading twice the bytes does; whose effect is
-        larger is then chance, and with it the sign.
+        larger is then random, and with it the sign.
         """
         most = self.negligible()
         return in_time is not None and (in_time.low > most or in_time.high < -most)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ironlaw.explanation import CauseVerdict, Outcome
 from ironlaw.missing import Missing
 
-_NOT_IT = "{switch} removes it and little else, and shows no gain: what this switch gains does not tell the arms apart"
+_NOT_IT = "{switch} removes it and little else, and shows no gain: what this switch gains is no difference of the arms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
