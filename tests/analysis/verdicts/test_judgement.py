@@ -153,8 +153,13 @@ def test_only_what_may_be_confirmed_is_removed_before_the_levels_that_arms_diffe
 ) -> None:
     # Else the family holds the p-value of another pair of arms than the one that is judged, maybe a noisier one.
     taken: list[Contribution] = []
+
+    def divided(*given: list[Contribution]) -> tuple[tuple[()], dict[str, object]]:
+        taken.extend(given[-1])
+        return (), {}
+
     monkeypatch.setattr(judgement, "contributions", lambda *_: [item(CLEAR)])
-    monkeypatch.setattr(judgement, "factor_contributions", lambda *given: (taken.extend(given[-1]), ((), {}))[1])
+    monkeypatch.setattr(judgement, "factor_contributions", divided)
     on = bench(seen={"a": seen("a", faults=900.0), "b": seen("b", faults=other)})
     judgement.p_values(on, [ARMS])
     assert taken == [item(CLEAR)] * removed

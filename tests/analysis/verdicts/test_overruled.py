@@ -25,7 +25,7 @@ FLOAT = replace(SOUND, user_instructions=SOUND.user_instructions + QUARTER, cens
 
 
 def low_bit(*burdens: Burden) -> ArmScript:
-    nodes = {"widening_operators": ("q (MatMulNBits)",)}
+    nodes: dict[str, tuple[str, ...]] = {"widening_operators": ("q (MatMulNBits)",)}
     return burdened(*burdens, law=replace(SOUND, census={**SOUND.census, "widening_operators": 4.0}, nodes=nodes))
 
 
