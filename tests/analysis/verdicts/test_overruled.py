@@ -46,11 +46,11 @@ def test_arms_of_equal_time_that_differ_in_widening_alone_do_not_differ_by_it() 
     explanation = both(one_file(), low_bit(IN_INT8))
     (comparison,) = explanation.comparisons
     found = [one for one in comparison.causes if one.cause == SLUG]
-    assert [one.outcome for one in found] == [Outcome.REFUTED, Outcome.REFUTED]
+    assert [one.outcome for one in found] == [Outcome.REFUTED, Outcome.UNDECIDED]
     first, last = found
     assert (first.control, first.changed) == ("few", "once")
     assert "float-ops, in which the arms differ, removes it and little else" in last.reason
-    assert comparison.foremost()[SLUG] == first
+    assert comparison.foremost()[SLUG] == last
     assert comparison.unexplained == ITSELF
     assert is_known(advice := explanation.recommendation)
     assert advice.arm == "few+accuracy-level=4"
@@ -59,7 +59,6 @@ def test_arms_of_equal_time_that_differ_in_widening_alone_do_not_differ_by_it() 
 def test_two_files_of_equal_time_do_not_differ_by_it_either() -> None:
     (comparison,) = both(two_files(), low_bit(IN_INT8)).comparisons
     assert SLUG not in confirmed(comparison)
-    assert comparison.foremost()[SLUG].changed == "few+float-ops=MatMulNBits"
     (reason,) = [one.reason for one in comparison.causes if one.changed == "few+accuracy-level=4"]
     assert "float-ops=MatMulNBits removes it and little else" in reason
 

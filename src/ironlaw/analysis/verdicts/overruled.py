@@ -20,7 +20,7 @@ class Exact:
 
 
 def overruled(verdict: CauseVerdict, by: Iterable[Exact]) -> CauseVerdict:
-    """A confirmed verdict with the outcome of an exact experiment on its cause that shows no gain; else as it is.
+    """A confirmed verdict as undecided, where an exact experiment on its cause shows no gain; else as it is.
 
     One shows no gain if it is refuted, or its interval contains zero, and all of it is below the verdict's. One that
     makes the arm slower decides nothing: what it costs besides may hide what it saves.
@@ -29,7 +29,7 @@ def overruled(verdict: CauseVerdict, by: Iterable[Exact]) -> CauseVerdict:
         is_on_it = one.verdict.cause == verdict.cause and verdict.outcome is Outcome.CONFIRMED
         if is_on_it and _shows_no_gain(one.verdict) and _is_below(one.verdict, verdict):
             reason = "; ".join(part for part in (_NOT_IT.format(switch=one.switch), verdict.reason) if part)
-            return replace(verdict, outcome=one.verdict.outcome, reason=reason)
+            return replace(verdict, outcome=Outcome.UNDECIDED, reason=reason)
     return verdict
 
 
