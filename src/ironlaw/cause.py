@@ -25,6 +25,8 @@ from ironlaw.observed import Observed
 
 # Relative difference below which two arms have equally much of a cause: page faults of equal arms differ by less.
 SAME_BURDEN = 0.05
+# How unlike two arms are taken to be in a cause that is no more than a suspicion.
+SUSPECTED = 0.5
 # Of the time that the slower arm spends in a cause's code, from which on the faster one spends as much there: both are
 # known by a few hundred samples.
 _AS_MUCH = 0.8
@@ -114,6 +116,18 @@ class Cause:
     def burden(self, arm: Observed) -> Maybe[float]:
         """How much of the cause the arm has, in `counted_in`."""
         return arm.census.get(self.count, 0.0) if self.count else 1.0
+
+    def unlikeness(self, control: Observed, changed: Observed) -> float:
+        """How unlike two arms are in the cause, from 0 to 1; SUSPECTED where no readings tell.
+
+        Where the cause is counted, the difference of both burdens over the larger one: also where one of them alone
+        shows it, since the other one can have nearly as much.
+        """
+        burdens = self.burden(control), self.burden(changed)
+        if self.counted_in and all(map(is_known, burdens)):
+            low, high = sorted(burden for burden in burdens if not isinstance(burden, Missing))
+            return (high - low) / high if high > 0 else 0.0
+        return 1.0 if self.shows(control) != self.shows(changed) else SUSPECTED
 
     def excludes(self, arm: Observed) -> str:
         """Why the arm's readings exclude this cause; empty if they do not."""

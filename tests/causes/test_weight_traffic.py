@@ -76,3 +76,9 @@ def test_arms_that_can_both_be_aliased_are_tested_on_both_sides() -> None:
 def test_arms_of_unknown_size_may_differ() -> None:
     unknown = replace(BEYOND, size_bytes=SUSPECTED_BYTES), replace(PARTLY_INT8, size_bytes=SUSPECTED_BYTES)
     assert CAUSE.may_divide(*unknown)
+
+
+def test_an_arm_that_cannot_be_aliased_has_the_traffic_of_its_bytes_all_the_same() -> None:
+    quarter = replace(PARTLY_INT8, size_bytes=1 << 20)
+    assert CAUSE.shows(BEYOND) != CAUSE.shows(quarter)
+    assert CAUSE.unlikeness(BEYOND, quarter) == CAUSE.unlikeness(quarter, BEYOND) == 0.75

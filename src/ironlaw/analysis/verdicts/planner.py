@@ -15,7 +15,7 @@ from ironlaw.cause import Cause, Reach
 from ironlaw.causes import CAUSES, TESTED, cause_of
 from ironlaw.errors import BadInput, offer_closest
 from ironlaw.experiment import Experiment, Switch
-from ironlaw.missing import Maybe, Missing, is_known
+from ironlaw.missing import Maybe, is_known
 from ironlaw.observed import Observed
 from ironlaw.plan import Plan
 from ironlaw.recording import Recording
@@ -23,8 +23,6 @@ from ironlaw.variant import Variant
 
 # Two causes taken away together need one arm a side; three need four, and what they cost in replicates decides less.
 MOST_JOINT = 2
-# How unlike two arms are taken to be in a cause that is no more than a suspicion.
-SUSPECTED = 0.5
 
 
 def applies(switch: Switch, variant: Variant) -> bool:
@@ -119,24 +117,14 @@ def _joinable(found: Iterable[Contribution]) -> list[Contribution]:
 
 def explainable(recording: Recording, wanted: Wanted, cause: Cause) -> float:
     """How much the cause could explain, which orders the experiments: the difference times the dissimilarity of both
-    sides in the cause. For a cause that is only suspected, half of the difference. Of several phases, the most.
+    sides in the cause (Cause.unlikeness). Of several phases, the most.
     """
     return max((_explainable_in(scene, cause) for scene in _scenes(recording, wanted)), default=0.0)
 
 
 def _explainable_in(scene: _Scene, cause: Cause) -> float:
     control, focus = scene.control, scene.focus
-    return abs(math.log(control.wall_ns / focus.wall_ns)) * _unlike(cause, control, focus)
-
-
-def _unlike(cause: Cause, one: Observed, other: Observed) -> float:
-    if cause.shows(one) != cause.shows(other):
-        return 1.0
-    burdens = cause.burden(one), cause.burden(other)
-    if not cause.counted_in or any(isinstance(burden, Missing) for burden in burdens):
-        return SUSPECTED
-    low, high = sorted(burden for burden in burdens if not isinstance(burden, Missing))
-    return (high - low) / high if high > 0 else 0.0
+    return abs(math.log(control.wall_ns / focus.wall_ns)) * cause.unlikeness(control, focus)
 
 
 def _possible(wanted: Wanted) -> list[tuple[Cause, Switch]]:
