@@ -17,6 +17,7 @@ class UntrainedWeights:
     """The weights are seeded random numbers, because the published ones were not available."""
 
     reason: str
+    cache: str = "torch's cache"  # where they would be found without a network; empty: they are not published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

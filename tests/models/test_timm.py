@@ -32,7 +32,7 @@ def test_a_timm_name_needs_no_prefix_unless_torchvision_has_it_too() -> None:
 def test_without_a_network_weights_are_seeded_and_said_to_be() -> None:
     model = models.open_model("timm/test_vit", seed=3)
     assert model.weights == "untrained, seed 3"
-    assert UntrainedWeights in {type(fact) for fact in model.circumstances}
+    assert UntrainedWeights(reason="no network in tests", cache=hub.CACHE) in model.circumstances
     again = models.open_model("timm/test_vit", seed=3)
     for one, other in zip(model.module.state_dict().values(), again.module.state_dict().values(), strict=True):
         assert torch.equal(one, other)
@@ -50,3 +50,10 @@ def test_a_mistyped_name_is_answered_with_the_closest() -> None:
     with pytest.raises(BadInput, match="no model 'test_vitt'") as raised:
         models.check_source("timm/test_vitt")
     assert "test_vit" in raised.value.hint
+
+
+@pytest.mark.parametrize(("name", "cache"), [("convnext_atto", hub.CACHE), ("beit3_giant_patch14_224", "")])
+def test_weights_are_looked_for_in_the_cache_if_timm_publishes_any(name: str, cache: str) -> None:
+    from ironlaw.models import timm
+
+    assert timm._cache(name) == cache

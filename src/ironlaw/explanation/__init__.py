@@ -268,6 +268,7 @@ class Recommendation:
     tried: tuple[str, ...] = ()  # what was tried and did not help
     unlike: tuple[str, ...] = ()  # what was tried, is faster, and does not give the same answers
     next_best: tuple[Recommendation, ...] = ()
+    is_judged: bool = True  # by its answers; not where its numbers are others than the control's, of untrained weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from ironlaw.models.weights import unreachable
 from ironlaw.telemetry import TelemetryOff
 
 ADDRESS = "https://huggingface.co"
+CACHE = "Hugging Face's cache"
 # Read by huggingface_hub when it is imported; transformers, timm and sentence-transformers report through it.
 TELEMETRY_OFF = TelemetryOff(variables={"HF_HUB_DISABLE_TELEMETRY": "1"})
 

@@ -51,7 +51,8 @@ def open_hugging_face(source: str, *, images: str | None, batch: int, seed: int)
         examples = inputs.from_photos(images, _preprocessing(source, config), batch=batch, seed=seed)
     else:
         examples = _from_text(source, module, config, batch=batch, seed=seed)
-    provenance = Provenance.of(source, refused=reason, seed=seed)
+    cache = "" if Path(source).is_dir() else hub.CACHE
+    provenance = Provenance.of(source, refused=reason, cache=cache, seed=seed)
     if reason is not None:
         provenance = replace(provenance, circumstances=(*assumed, *provenance.circumstances))
     return LoadedModel.fed(source, module, provenance, examples)

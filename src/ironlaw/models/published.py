@@ -12,7 +12,7 @@ from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, sources
 from ironlaw.models.images import Preprocessing
-from ironlaw.models.weights import Provenance, settle_statistics, trained
+from ironlaw.models.weights import CACHE, Provenance, settle_statistics, trained
 
 
 def open_published(name: str, *, images: str | None, batch: int, seed: int) -> LoadedModel:
@@ -79,15 +79,16 @@ def _with_weights(name: str, published: Any, seed: int, calibration: list[inputs
     if isinstance(state, Missing):
         module.eval()
         settle_statistics(module, inputs.one_batch(calibration))
-        return module, Provenance.of(name, refused=state.reason, seed=seed)
+        cache = "" if published is None else CACHE
+        return module, Provenance.of(name, refused=state.reason, cache=cache, seed=seed)
     try:
         module.load_state_dict(state)
     except RuntimeError:
         raise BadInput(
             f"the cached checkpoint of {name} belongs to another model",
-            hint=f"delete {published.url.rpartition('/')[2]} from torch's cache",
+            hint=f"delete {published.url.rpartition('/')[2]} from {CACHE}",
         ) from None
-    return module.eval(), Provenance.of(str(published), refused=None, seed=seed)
+    return module.eval(), Provenance.of(str(published), refused=None, cache=CACHE, seed=seed)
 
 
 def _build(name: str) -> Any:

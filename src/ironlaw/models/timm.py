@@ -36,7 +36,15 @@ def open_timm(source: str, *, images: str | None, batch: int, seed: int) -> Load
     module.eval()
     if reason is not None:
         settle_statistics(module, inputs.one_batch(examples.calibration))
-    return LoadedModel.fed(name, module, Provenance.of(f"timm {name}", refused=reason, seed=seed), examples)
+    provenance = Provenance.of(f"timm {name}", refused=reason, cache=_cache(name), seed=seed)
+    return LoadedModel.fed(name, module, provenance, examples)
+
+
+def _cache(name: str) -> str:
+    """Where the weights would be found without a network; empty if timm publishes none."""
+    import timm
+
+    return hub.CACHE if timm.is_model_pretrained(name) else ""
 
 
 def _created(name: str, reason: str | None) -> tuple[Any, str | None]:

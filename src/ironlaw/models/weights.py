@@ -15,6 +15,7 @@ from ironlaw.circumstance import Circumstance, UntrainedWeights
 from ironlaw.errors import BadInput
 from ironlaw.missing import Maybe, Missing
 
+CACHE = "torch's cache"  # of checkpoints
 _AT_ONCE = 8  # inputs that statistics are taken of at a time
 ANSWER_WITHIN_S = 3.0  # a server that says nothing for so long counts as unreachable
 
@@ -27,11 +28,14 @@ class Provenance:
     circumstances: tuple[Circumstance, ...] = ()
 
     @classmethod
-    def of(cls, published: str, *, refused: str | None, seed: int) -> Provenance:
-        """The published ones; seeded ones where those were `refused`, and why."""
+    def of(cls, published: str, *, refused: str | None, cache: str, seed: int) -> Provenance:
+        """The published ones; seeded ones where those were `refused`, and why.
+
+        `cache` is where the published ones would be found without a network; empty if there are none to be found.
+        """
         if refused is None:
             return cls(text=f"trained, {published}")
-        return cls(text=f"untrained, seed {seed}", circumstances=(UntrainedWeights(reason=refused),))
+        return cls(text=f"untrained, seed {seed}", circumstances=(UntrainedWeights(reason=refused, cache=cache),))
 
 
 def trained(url: str) -> Maybe[dict[str, Any]]:

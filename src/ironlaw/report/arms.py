@@ -80,6 +80,8 @@ def agreement(arm: ArmSummary, *, is_brief: bool = False) -> str:
     """
     if is_known(arm.identical_outputs) and arm.identical_outputs:
         return "the same, bit for bit"
+    if is_known(arm.largest_difference) and arm.largest_difference == 0:
+        return "the same in all numbers that were kept to compare"
     parts = []
     if is_known(arm.top1_agreement):
         what = "top class on" if isinstance(arm.generation, Missing) else "most likely next token at"

@@ -330,6 +330,7 @@ def _recommendation(recommendation: Maybe[Recommendation]) -> dict[str, Any]:
         "arm": recommendation.arm,
         "gain": estimate_value(recommendation.gain),
         "how": recommendation.how,
+        "answers_judged": recommendation.is_judged,
         "tried": list(recommendation.tried),
         "unlike": list(recommendation.unlike),
         "next_best": [

@@ -19,10 +19,13 @@ def recommendation_sentence(recommendation: Recommendation) -> str:
     """What to change next, and what it gains."""
     gain = recommendation.gain
     arm = plain(recommendation.arm)
+    said = f"Use {arm}" if recommendation.is_judged else f"The fastest is {arm}"
     if isinstance(gain, Missing):
-        said = f"Use {arm}; its gain is not known: {ended(plain(gain.reason))}"
+        said += f"; its gain is not known: {ended(plain(gain.reason))}"
     else:
-        said = f"Use {arm}: {ratio(gain)} the speed of {plain(recommendation.over) or 'the control'}."
+        said += f": {ratio(gain)} the speed of {plain(recommendation.over) or 'the control'}."
+    if not recommendation.is_judged:
+        said += " Before it is used, its answers have to be judged with trained weights."
     if recommendation.tried:
         said += f" Tried without gain: {', '.join(plain(name) for name in recommendation.tried)}."
     if recommendation.unlike:

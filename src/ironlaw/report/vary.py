@@ -191,10 +191,10 @@ def _change(series: GainSeries, first: str, second: str, change: Maybe[Estimate]
     span = f"From {where(series.setting, first)} to {where(series.setting, second)}"
     pair = f"the time of {plain(series.changed)} over that of {plain(series.control)}"
     if not change.excludes(0.0):
-        return f"{span} no change of it is shown: {pair} changes by {ratio(change.through(math.exp))}."
+        return f"{span} no change of it is shown: {pair} changes by a factor of {ratio(change.through(math.exp))}."
     grows = change.value > 0
     factor = change if grows else change.negated()
-    return f"{span}, {pair} {'grows' if grows else 'falls'} by {ratio(factor.through(math.exp))}."
+    return f"{span}, {pair} {'grows' if grows else 'falls'} by a factor of {ratio(factor.through(math.exp))}."
 
 
 def verdict_text(series: GainSeries) -> str:

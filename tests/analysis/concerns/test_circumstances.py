@@ -86,3 +86,15 @@ def test_doubts_that_older_versions_recorded_are_kept_and_hold() -> None:
     assert not is_trained(assemble([HEADER, recorded]))
     assert not is_trained(assemble([HEADER, UntrainedWeights(reason="offline")]))
     assert is_trained(assemble([HEADER, RandomNumbers(source="x.onnx")]))
+
+
+@pytest.mark.parametrize(
+    ("cache", "fix"),
+    [
+        ("Hugging Face's cache", "run once with a network, or put the checkpoint into Hugging Face's cache"),
+        ("", "write a file.py:factory that loads trained weights"),
+    ],
+)
+def test_untrained_weights_are_looked_for_where_the_library_of_the_model_has_them(cache: str, fix: str) -> None:
+    (doubt,) = doubts(UntrainedWeights(reason="offline", cache=cache))
+    assert doubt.fix == fix

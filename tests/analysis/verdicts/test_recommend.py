@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ironlaw.analysis.verdicts.bench import Bench
 from ironlaw.analysis.verdicts.recommend import recommend
 from ironlaw.arm import Arm
@@ -54,3 +56,21 @@ def test_a_gain_within_a_phase_of_generation_names_the_control_of_that_phase() -
     assert not isinstance(found, Missing)
     assert (found.arm, found.over) == (names[3], names[2])
     assert f" the speed of {names[2]}." in recommendation_sentence(found)
+
+
+@pytest.mark.parametrize(("changed", "trained", "is_judged"), [("int8", False, False), ("int8", True, True),
+                                                               ("fp32+fused", False, True)])  # fmt: skip
+def test_an_arm_of_another_precision_is_not_recommended_by_the_answers_of_untrained_weights(
+    changed: str, trained: bool, is_judged: bool
+) -> None:
+    walls = {"fp32": 9.0, changed: 8.0}
+    plan = Plan(model="net", arms=tuple(map(Arm.of, walls)), schedule=Schedule())
+    ln_wall = {name: {number: wall + 0.001 * (number % 3) for number in range(6)} for name, wall in walls.items()}
+    time = Estimate(value=1e6, low=1e6, high=1e6)
+    rows = [ArmSummary(arm=name, inferences=10, wall_ns=time, top1_agreement=1.0) for name in walls]
+    found = recommend(Bench(plan=plan, ln_wall=ln_wall), rows, moved_by=0.0, trained=trained, invalid=())
+    assert not isinstance(found, Missing)
+    assert found.is_judged is is_judged
+    said = recommendation_sentence(found)
+    assert said.startswith(f"Use {changed}:" if is_judged else f"The fastest is {changed}:")
+    assert ("judged with trained weights" in said) is not is_judged

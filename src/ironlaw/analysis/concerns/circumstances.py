@@ -77,7 +77,9 @@ def _of_model(fact: UntrainedWeights | AssumedArchitecture | QuantizableVariant)
             return Concern(
                 slug=UNTRAINED_WEIGHTS,
                 text=f"untrained weights: speed is valid, agreement is not ({fact.reason})",
-                fix="run once with a network, or put the checkpoint into torch's cache",
+                fix=f"run once with a network, or put the checkpoint into {fact.cache}"
+                if fact.cache
+                else "write a file.py:factory that loads trained weights",
                 weight=Weight.NOTES,
             )
         case AssumedArchitecture():

@@ -14,7 +14,7 @@ from ironlaw.estimate import Estimate
 from ironlaw.explanation import ArmSummary, Recommendation
 from ironlaw.factors import FACTORS
 from ironlaw.missing import Maybe, Missing, is_known
-from ironlaw.variant import ENGINE, PHASE, Variant
+from ironlaw.variant import ENGINE, PHASE, PRECISION, Variant
 
 MOST_NEXT = 4
 
@@ -53,7 +53,7 @@ def recommend(
     if not gains:
         return NO_GAIN if moved_by else Missing("no arm is shown to be faster with the same outputs")
     gains.sort(key=lambda pair: -pair[0].low)
-    best, *others = [_option(on, gain, name) for gain, name in gains]
+    best, *others = [_option(on, gain, name, trained=trained) for gain, name in gains]
     return Recommendation(
         arm=best.arm,
         gain=best.gain,
@@ -62,6 +62,7 @@ def recommend(
         tried=tuple(tried),
         unlike=tuple(unlike),
         next_best=tuple(others[:MOST_NEXT]),
+        is_judged=best.is_judged,
     )
 
 
@@ -106,7 +107,7 @@ def _program(on: Bench, arm: Arm) -> str:
     return f"use the program given as {given!r}"
 
 
-def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
+def _option(on: Bench, ln_gain: Estimate, name: str, *, trained: bool) -> Recommendation:
     arm = on.plan.arm(name)
     control = on.plan.control_of(arm)
     levels = [
@@ -121,4 +122,5 @@ def _option(on: Bench, ln_gain: Estimate, name: str) -> Recommendation:
     if arm.factory and arm.factory != control.factory:
         how = "; ".join(part for part in (_program(on, arm), how) if part)
     over = "" if control is on.plan.control else control.name
-    return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how, over=over)
+    is_judged = trained or arm.variant.level(PRECISION) == control.variant.level(PRECISION)
+    return Recommendation(arm=name, gain=ln_gain.through(math.exp), how=how, over=over, is_judged=is_judged)
