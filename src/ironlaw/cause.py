@@ -146,6 +146,12 @@ class Cause:
         """The switch at the level that suits an arm which shows the cause."""
         return switch
 
+    def beside(self, switch: Switch) -> Switch | None:
+        """What an arm with the switch is compared with, where the switch changes more about an arm than the cause: the
+        level of the same factor that changes all of that and leaves the cause. None: the arm as it is.
+        """
+        return None
+
     def is_between(self, factor: str, levels: tuple[str, str], arms: Sequence[Observed]) -> bool:
         """Whether two levels of one of its factors differ in this cause, by the readings of the arms that have them."""
         return True

@@ -47,13 +47,16 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, rename={"applied": "
     """The arm `applied`, which is `arm` with the switches applied; `arm` itself where its readings exclude the cause.
 
     An arm without anything that the switch could remove (no page faults to save) needs no second arm: it counts as its
-    own result, and `excluded` is the reason. `excluded` is empty if a second arm runs.
+    own result, and `excluded` is the reason. `excluded` is empty if a second arm runs. `beside` is the arm that
+    `applied` is compared with, where that is not `arm` (as if it were without the last switch): it differs from
+    `applied` in nothing but the cause, which `arm` does not.
     """
 
     arm: str
     switches: tuple[Switch, ...]
     applied: str
     excluded: str = ""
+    beside: str = ""
 
 
 class CauseState(Enum):

@@ -60,6 +60,7 @@ def _check_plan(plan: Plan) -> None:
         raise BadInput("the plan has an experiment without a switch", hint=_NEWER)
     named = [arm.repeats for arm in plan.arms if arm.repeats is not None]
     named += [name for experiment in plan.experiments for name in (experiment.arm, experiment.applied)]
+    named += [experiment.beside for experiment in plan.experiments if experiment.beside]
     for name in named:
         if name not in names:
             raise BadInput(f"the plan has no arm called {name[:80]!r}", hint=_NEWER)

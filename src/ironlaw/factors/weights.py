@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from ironlaw.errors import ArmFailed
@@ -14,34 +15,52 @@ from ironlaw.program import Program
 
 # Half of the smallest level-2 cache among CPUs in use for inference (512 KiB on Zen 3, 1 MiB and more on Xeons).
 FRAME_BYTES = 256 << 10
-_ALIASED, _MAPPED = "aliased", "mapped"
+_ALIASED, _REPEATED, _MAPPED = "aliased", "repeated", "mapped"
 _PAGE_KIB = mmap.PAGESIZE >> 10
 ALIASABLE = "aliasable_bytes"  # what a census calls the weights that an engine itself can alias
 _KEPT: list[Any] = []
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 
 
-def frame_bytes(level: str) -> int | None:
-    """The physical memory that weights share at a level; None where each has its own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What lies behind weights: the bytes after which their numbers repeat (None: they are the model's own), and
+    whether all repetitions are the same physical memory.
+    """
+
+    period: int | None = None
+    is_shared: bool = False
+
+
+def memory_of(level: str) -> Memory:
+    """What a level asks for."""
     name, _, kib = level.partition(":")
-    if name != _ALIASED:
-        return None
-    return int(kib) << 10 if kib else FRAME_BYTES
+    if name not in (_ALIASED, _REPEATED):
+        return Memory()
+    return Memory(period=int(kib) << 10 if kib else FRAME_BYTES, is_shared=name == _ALIASED)
+
+
+def with_own_memory(level: str) -> str:
+    """The level with the same numbers as an aliased one, in memory of their own; empty of another level."""
+    name, colon, kib = level.partition(":")
+    return f"{_REPEATED}{colon}{kib}" if name == _ALIASED else ""
 
 
 class Weights(Factor):
-    """aliased: all weights share the same 256 KiB of physical memory, or as many as follow: aliased:16; mapped: each
-    has its own, in the same kind of mapping.
+    """aliased: all weights share the same 256 KiB of physical memory, or as many as follow: aliased:16; repeated: the
+    same numbers in memory of their own; mapped: the model's own numbers in the same kind of mapping.
 
     Caches hold physical lines, so aliased weights stay in the level-2 cache whatever their size, while every
-    instruction, address stride and TLB entry stays the same; 16 KiB stay in the level-1 cache. mapped separates the
+    instruction, address stride and TLB entry stays the same; 16 KiB stay in the level-1 cache. Where operators take
+    longer on some numbers (scalar exponentials, subnormal results), aliased weights change that as well: beside
+    repeated, which computes the same numbers, they change nothing but where these come from. mapped separates the
     effect of small pages from that of traffic.
     """
 
     name = "weights"
     summary = "physical memory behind the weights"
     plain = "own"
-    levels = ("own", _MAPPED, _ALIASED, f"{_ALIASED}:16")
+    levels = ("own", _MAPPED, _REPEATED, _ALIASED, f"{_ALIASED}:16", f"{_REPEATED}:16")
     acts_on = ActsOn.MODULE  # or of an engine that reads the level
     changes_answers = True
     may_move = "the answers (weights repeat in each frame); pages of 4 KiB instead of huge ones (see weights=mapped)"
@@ -50,8 +69,8 @@ class Weights(Factor):
         """Accept frames of whole pages, of at least one."""
         name, _, kib = level.partition(":")
         if not kib:
-            return level in (self.plain, _MAPPED, _ALIASED)
-        return name == _ALIASED and kib.isdecimal() and int(kib) > 0 and int(kib) % _PAGE_KIB == 0
+            return level in (self.plain, _MAPPED, _REPEATED, _ALIASED)
+        return name in (_REPEATED, _ALIASED) and kib.isdecimal() and int(kib) > 0 and int(kib) % _PAGE_KIB == 0
 
     def change(self, level: str, program: Program) -> Program:
         """Move every floating-point weight into the mapping."""
@@ -68,7 +87,8 @@ class Weights(Factor):
         if not all(type(tensor) in (torch.Tensor, torch.nn.Parameter) for tensor in tensors):
             raise ArmFailed("weights of few bits cannot be aliased", hint="leave weights= out for this arm")
         total = sum(_padded(tensor.numel() * tensor.element_size()) for tensor in tensors)
-        address = _map(total, frame_bytes(level))
+        memory = memory_of(level)
+        start = address = _map(total, memory.period)
         for tensor in tensors:
             size = _padded(tensor.numel() * tensor.element_size())
             moved = _view(address, tensor)
@@ -76,13 +96,19 @@ class Weights(Factor):
             _KEPT.append(tensor.data)
             tensor.data = moved
             address += size
+        if memory.period is not None and not memory.is_shared:
+            own = _map(total, None)
+            ctypes.memmove(own, start, total)
+            for tensor in tensors:
+                tensor.data = _placed(own + tensor.data_ptr() - start, tensor)
         return program
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """The bytes of weights in the mapping, and the physical memory behind them."""
         tensors = _distinct(program.module)
         total = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        behind = min(total, frame_bytes(level) or total)
+        memory = memory_of(level)
+        behind = min(total, memory.period or total) if memory.is_shared else total
         return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
 
@@ -129,13 +155,19 @@ def _map(total: int, frame: int | None) -> int:
 
 def _view(address: int, tensor: Any) -> Any:
     """A tensor of the same shape, strides and values at the address (until an alias overwrites the values)."""
+    placed = _placed(address, tensor)
+    # By one thread: of several that copy into aliased pages, any could be the last.
+    ctypes.memmove(address, tensor.data_ptr(), tensor.numel() * tensor.element_size())
+    return placed
+
+
+def _placed(address: int, tensor: Any) -> Any:
+    """A tensor of the same shape and strides, with the values that are at the address."""
     import torch
 
     memory = (ctypes.c_char * (tensor.numel() * tensor.element_size())).from_address(address)
     flat = torch.frombuffer(memory, dtype=tensor.dtype, count=tensor.numel())
-    view = torch.as_strided(flat, tensor.shape, tensor.stride())
-    view.copy_(tensor)
-    return view
+    return torch.as_strided(flat, tensor.shape, tensor.stride())
 
 
 FACTOR = Weights()

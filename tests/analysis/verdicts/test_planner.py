@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
-from ironlaw.analysis.verdicts.bench import provisional
-from ironlaw.analysis.verdicts.planner import Wanted, called_for, explainable, joint
+from ironlaw.analysis.verdicts.bench import bench, contributions, mean_of, provisional
+from ironlaw.analysis.verdicts.planner import Wanted, arms_for, called_for, explainable, joint
+from ironlaw.analysis.verdicts.shares import share_out_causes
 from ironlaw.arm import Arm
 from ironlaw.causes import cause_of
 from ironlaw.experiment import Experiment, Switch
@@ -17,6 +20,20 @@ from ironlaw.plan import with_control
 from ironlaw.recording import Recording
 from tests.analysis.stated import Law, Noise, recording
 from tests.scripted import COMPUTES_INT8, QUARTER, QUIET, SOUND, burdened, own, recorded, stated
+
+
+def test_aliased_weights_are_compared_with_the_same_numbers_in_memory_of_their_own() -> None:
+    arms = own("a", engine="openvino"), own("b", engine="openvino")
+    made = recorded(arms, stated(replace(SOUND, size_bytes=23_000_000), COMPUTES_INT8))
+    seen = replace(made, plans=(replace(made.plan, arms=with_control(arms), experiments=()),))
+    tested, excluded = called_for(seen, Wanted(causes=("weight-traffic",)))
+    assert (tested.applied, tested.beside) == ("a+weights=aliased", "a+weights=repeated")
+    assert (excluded.arm, excluded.beside) == ("b", "")
+    needed = arms_for(seen.plan, [tested, excluded])
+    assert {arm.name: arm.variant.level("weights") for arm in needed} == {
+        "a+weights=aliased": "aliased",
+        "a+weights=repeated": "repeated",
+    }
 
 
 def test_on_x86_a_kernel_that_is_lacking_calls_for_the_other_library_as_well() -> None:
@@ -118,3 +135,20 @@ def test_what_is_removed_together_are_causes_that_would_be_confirmed(own: float)
     (_, _, found), *_ = provisional(recorded)
     assert {item.cause for item in found} == {"weight-traffic", "simd-density"}
     assert [entry.applied for entry in joint(recorded)] == ["fp32+isa=avx512+weights=aliased"]
+
+
+def test_weights_whose_other_numbers_take_longer_are_not_held_against_the_traffic_they_save() -> None:
+    """Aliased weights cost float 6 %, and the same numbers in memory of their own 12 %."""
+    sizes = {"fp32": 40.0, "int8": 20.0, "fp32+weights=repeated": 45.0, "fp32+weights=aliased": 42.5}
+    laws = {name: Law(instructions=size * 1e6, kernel_instructions=0.0) for name, size in sizes.items()}
+    plain = Experiment(arm="fp32", switches=(SAVES,), applied="fp32+weights=aliased")
+    packed = Experiment(arm="int8", switches=(SAVES,), applied="int8", excluded="its weights are packed")
+    for entry, part in ((plain, 40 / 42.5), (replace_struct(plain, beside="fp32+weights=repeated"), 45 / 42.5)):
+        made = recording(laws, Noise(), replicates=8)
+        arms = tuple(replace(Arm.of(name), serves=("weight-traffic",) if "+" in name else ()) for name in sizes)
+        plan = replace(made.plan, arms=(*arms, *made.plan.arms[len(arms) :]), experiments=(entry, packed))
+        (item,) = contributions(bench(replace(made, plans=(*made.plans[:-1], plan))), "fp32", "int8")
+        assert mean_of(item.parts) == pytest.approx(math.log(part), abs=1e-6)
+        assert mean_of(share_out_causes(bench(replace(made, plans=(plan,))), "fp32", "int8", [item])[item.key][0]) == (
+            pytest.approx(math.log(part), abs=1e-6)
+        )

@@ -9,7 +9,8 @@ import numpy
 import pytest
 
 from ironlaw.engines.border.constant_pages import constant_ranges, float_pages
-from ironlaw.engines.border.frames import over_one_frame, over_own_frames, read_bytes
+from ironlaw.engines.border.frames import over_frames, over_one_frame, over_own_frames, read_bytes
+from ironlaw.factors.weights import Memory
 
 PAGE, PAGES = mmap.PAGESIZE, 8
 
@@ -70,3 +71,19 @@ def test_own_frames_keep_the_contents_and_count_what_is_read(block: Block) -> No
     assert read_bytes() == before
     numpy.testing.assert_array_equal(block.numbers, held)
     assert read_bytes() == before + PAGES * PAGE
+
+
+def test_repeated_frames_hold_what_aliased_ones_hold_in_memory_of_their_own(block: Block) -> None:
+    first, before = block.numbers[: PAGE // 4].copy(), read_bytes()
+    ranges = [(block.address, PAGES * PAGE)]
+    assert over_frames(ranges, Memory(period=PAGE), is_private=True) == PAGES * PAGE
+    numpy.testing.assert_array_equal(block.numbers, numpy.tile(first, PAGES))
+    assert read_bytes() == before + PAGES * PAGE
+    assert over_frames(ranges, Memory(period=PAGE, is_shared=True), is_private=True) == PAGE
+    numpy.testing.assert_array_equal(block.numbers, numpy.tile(first, PAGES))
+
+
+def test_numbers_that_do_not_repeat_stay_as_they_are(block: Block) -> None:
+    held = block.numbers.copy()
+    assert over_frames([(block.address, PAGES * PAGE)], Memory(), is_private=True) == PAGES * PAGE
+    numpy.testing.assert_array_equal(block.numbers, held)

@@ -112,16 +112,16 @@ def test_two_equal_blocks_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("after", "aliased", "refused"),
+    ("after", "repeats", "refused"),
     [
         ([1.0, 2.0], True, "does not read its weights"),
         ([1.0, float("inf")], True, "infinite"),
         ([1.0, 3.0], False, "answers differently"),
     ],
 )
-def test_answers_show_whether_the_pages_are_read(after: list[float], aliased: bool, refused: str) -> None:
+def test_answers_show_whether_the_pages_are_read(after: list[float], repeats: bool, refused: str) -> None:
     with pytest.raises(ArmFailed, match=refused):
-        aliasing._check([torch.tensor([1.0, 2.0])], [torch.tensor(after)], aliased=aliased)
+        aliasing._check([torch.tensor([1.0, 2.0])], [torch.tensor(after)], repeats=repeats)
 
 
 @pytest.mark.hardware

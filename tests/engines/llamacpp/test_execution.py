@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,8 @@ def test_without_either_package_the_extra_is_named(monkeypatch: pytest.MonkeyPat
     assert ENGINES["llamacpp"].remedy_for(lacking, "given") == "pip install 'ironlaw[llamacpp]'"
 
 
-def test_aliased_weights_keep_the_shape_of_the_scores_and_change_their_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_repeated_weights_keep_the_shape_of_the_scores_and_change_their_values(tmp_path: Path, is_shared: bool) -> None:
     import numpy
 
     from ironlaw.engines.llamacpp import aliasing
@@ -170,9 +172,10 @@ def test_aliased_weights_keep_the_shape_of_the_scores_and_change_their_values(tm
     path = tmp_path / "prefill-16" / "prepared.gguf"
     tokens = program.inputs[0][0][:8]
     before = numpy.asarray(program.compared(tokens)).copy()
-    said = aliasing.alias(path, read_gguf(str(path)))
+    said = aliasing.alias(path, read_gguf(str(path)), is_shared=is_shared)
     after = numpy.asarray(program.compared(tokens))
-    assert " MB of weights over " in said
+    total, behind = (float(size) for size in re.findall(r"([\d.]+) MB", said))
+    assert (behind < 0.6 * total) == is_shared
     assert after.shape == before.shape
     assert bool(numpy.isfinite(after).all())
     assert not numpy.array_equal(before, after)

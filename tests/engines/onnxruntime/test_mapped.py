@@ -55,6 +55,9 @@ def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path, 
     assert aliased.applied["weights"] == "2.1 MB of weights over 0.26 MB of memory"
     assert not numpy.array_equal(answer(plain), answer(aliased))
     assert numpy.isfinite(answer(aliased)).all()
+    repeated = loaded(path, tmp_path, f"{prepacking}+weights=repeated")
+    numpy.testing.assert_array_equal(answer(repeated), answer(aliased))
+    assert repeated.applied["weights"] == "2.1 MB of weights over 2.10 MB of memory"
 
 
 def test_aliased_weights_repeat_every_frame(tmp_path: Path) -> None:

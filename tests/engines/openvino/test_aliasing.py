@@ -73,17 +73,24 @@ def keep_answer(folder: Path, name: str, levels: str) -> None:
 
 
 def test_mapped_weights_answer_the_same_and_aliased_ones_do_not(tmp_path: Path) -> None:
-    levels = {"plain": "", "mapped": "=mapped", "aliased": "=aliased", "small": "=aliased:16"}
+    levels = {
+        "plain": "",
+        "mapped": "=mapped",
+        "repeated": "=repeated",
+        "aliased": "=aliased",
+        "small": "=aliased:16",
+    }
     answers, applied = {}, {}
     for name, level in levels.items():
         alone(keep_answer, tmp_path, name, f"+weights{level}" if level else "")
         answers[name], applied[name] = numpy.load(tmp_path / f"{name}.npy"), (tmp_path / f"{name}.txt").read_text()
     numpy.testing.assert_array_equal(answers["plain"], answers["mapped"])
     # Where the packed weights begin and end within a page differs from process to process.
-    assert re.fullmatch(r"1\.2 MB of weights over 1\.1[678] MB of memory", applied["mapped"])
+    for name in ("mapped", "repeated"):
+        assert re.fullmatch(r"1\.2 MB of weights over 1\.1[678] MB of memory", applied[name])
     assert applied["aliased"] == "1.2 MB of weights over 0.26 MB of memory"
     assert applied["small"].endswith("MB of weights over 0.02 MB of memory")
-    for name in ("aliased", "small"):
+    for name in ("repeated", "aliased", "small"):
         assert not numpy.array_equal(answers["plain"], answers[name])
         assert numpy.isfinite(answers[name]).all()
 

@@ -230,7 +230,7 @@ class _Spending:
         if _replicates_with_experiments(on) < JOINT_AFTER:
             return []
         proposed = joint(self.recording)
-        names = {*self._asked(), *_with_parts(plan, proposed)} | {entry.applied for entry in proposed}
+        names = {*self._asked(), *_with_parts(plan, proposed)}
         fitting = self.affordable.replicates(len(names), prepared=len(proposed))
         return proposed if fitting >= LEAST_WORTH_JOINING else []
 
@@ -292,9 +292,9 @@ def _needed_by_plan(plan: Plan, causes: Sequence[str]) -> set[str]:
 
 def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
     """Arms of experiments that have to run in another form by now: with a confounder held that showed later."""
-    needed = {entry.applied for entry in called}
+    needed = {name for entry in called for name in _own_arms(entry)}
     return {
-        entry.applied
+        name
         for entry in plan.experiments
         for other in called
         if entry.arm == other.arm
@@ -302,6 +302,7 @@ def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
         and entry.switches != other.switches
         and not entry.excluded
         and not is_joint(entry)
+        for name in _own_arms(entry)
     } - needed
 
 
@@ -311,10 +312,13 @@ def _with_parts(plan: Plan, entries: Iterable[Experiment]) -> set[str]:
     for entry in entries:
         if entry.excluded:
             continue
-        names.add(entry.applied)
-        names |= {
-            other.applied
-            for other in plan.experiments
-            if not other.excluded and other.arm == entry.arm and set(other.switches) < set(entry.switches)
-        }
+        names |= _own_arms(entry)
+        for other in plan.experiments:
+            if not other.excluded and other.arm == entry.arm and set(other.switches) < set(entry.switches):
+                names |= _own_arms(other)
     return names
+
+
+def _own_arms(entry: Experiment) -> set[str]:
+    """The arms that an experiment adds to the requested ones."""
+    return {entry.applied, entry.beside} - {""}

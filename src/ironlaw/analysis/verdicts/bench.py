@@ -14,7 +14,7 @@ from ironlaw.analysis.turns import ArmTurns, turns_of
 from ironlaw.analysis.verdicts.observation import observe
 from ironlaw.causes import cause_of
 from ironlaw.estimate import Estimate
-from ironlaw.experiment import Switch
+from ironlaw.experiment import Experiment, Switch
 from ironlaw.explanation import Design
 from ironlaw.factor import Direction
 from ironlaw.missing import Maybe, Missing
@@ -41,17 +41,34 @@ class Bench:
 
         `arm` itself, if it has the levels of those that are not excluded.
         """
+        needed = self._needed(arm, switches)
+        if not needed:
+            return arm
+        entry = self._experiment(arm, needed)
+        return entry.applied if entry is not None and entry.applied in self.ln_wall else None
+
+    def stand_in_beside(self, arm: str, held: Iterable[Switch], tested: Iterable[Switch]) -> str | None:
+        """The arm that `arm` with held and tested switches is compared with: the one with those held, or another that
+        the experiment names; None if it did not run.
+        """
+        needed = self._needed(arm, (*held, *tested))
+        entry = self._experiment(arm, needed) if needed else None
+        if entry is None or not entry.beside:
+            return self.stand_in(arm, held)
+        return entry.beside if entry.beside in self.ln_wall else None
+
+    def _needed(self, arm: str, switches: Iterable[Switch]) -> set[Switch]:
+        """The switches that an arm neither excludes nor has by itself; those it has as well, if it was tested so."""
         own = [entry for entry in self.plan.experiments if entry.arm == arm]
         excluded = {entry.switches for entry in own if entry.excluded}
         needed = {switch for switch in switches if (switch,) not in excluded}
-        variant = self.plan.arm(arm).variant
-        for ran in (needed, {switch for switch in needed if not switch.is_on(variant)}):
-            if not ran:
-                return arm
-            for entry in own:
-                if not entry.excluded and set(entry.switches) == ran:
-                    return entry.applied if entry.applied in self.ln_wall else None
-        return None
+        if self._experiment(arm, needed) is not None:
+            return needed
+        return {switch for switch in needed if not switch.is_on(self.plan.arm(arm).variant)}
+
+    def _experiment(self, arm: str, switches: set[Switch]) -> Experiment | None:
+        found = (one for one in self.plan.experiments if one.arm == arm and not one.excluded)
+        return next((one for one in found if set(one.switches) == switches), None)
 
     def is_equal_in(self, control: str, changed: str, switch: Switch) -> bool:
         """Whether both arms have the same amount of what the switch removes or acts on."""
@@ -148,7 +165,8 @@ def contributions(on: Bench, control: str, changed: str) -> Iterable[Contributio
         if any(switch.factor in differing for switch in pair):
             continue
         held = tuple(other for other in confounders if other not in pair)
-        before = on.stand_in(control, held), on.stand_in(changed, held)
+        sides = zip((control, changed), pair, strict=True)
+        before = tuple(on.stand_in_beside(arm, held, (switch,)) for arm, switch in sides)
         after = tuple(on.stand_in(arm, (*held, switch)) for arm, switch in zip((control, changed), pair, strict=True))
         if None in before or None in after or before == after:
             continue  # one side says nothing about a difference

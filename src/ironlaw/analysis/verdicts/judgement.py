@@ -155,10 +155,15 @@ def _exact(judged: Judge, found: list[tuple[Contribution, CauseVerdict]]) -> lis
 
 
 def _is_rest(item: Contribution, total: Mapping[int, float], shared: Shares) -> bool:
-    """Whether an effect is all that the shared causes leave of the difference, in every replicate that has them."""
+    """Whether an effect is all that the shared causes leave of the difference: in every replicate that has them or,
+    where a cause was tested beside another arm than the compared one, as far as the noise of both allows.
+    """
     keys = set(item.parts).intersection(total, *(parts for parts, _ in shared.values())) if shared else set()
-    left = (total[key] - sum(parts[key] for parts, _ in shared.values()) - item.parts[key] for key in keys)
-    return bool(keys) and all(abs(part) < _ROUNDING for part in left)
+    left = [total[key] - sum(parts[key] for parts, _ in shared.values()) - item.parts[key] for key in sorted(keys)]
+    if not left or all(abs(part) < _ROUNDING for part in left):
+        return bool(left)
+    beyond = t_interval(left)
+    return isinstance(beyond, Estimate) and not beyond.excludes(0.0)
 
 
 def _p_value(item: Contribution) -> float:

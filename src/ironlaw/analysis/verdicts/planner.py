@@ -87,11 +87,13 @@ def joint(recording: Recording) -> list[Experiment]:
             own = [entry for entry in recording.plan.experiments if entry.arm == name and not entry.excluded]
             arm = recording.plan.arm(name)
             applied = {entry.switches[-1]: entry.switches for entry in own}
+            beside = {entry.switches: entry.beside for entry in own}
             kept = [applied[last] for item in chosen if (last := item.by_side()[side][-1]) in applied]
             for size in range(2, len(kept) + 1):
                 for group in combinations(kept, size):
                     switches = tuple(dict.fromkeys(switch for part in group for switch in part))
-                    entry = Experiment(arm=name, switches=switches, applied=named(arm, switches))
+                    other = next((beside[part] for part in group if beside[part]), "")
+                    entry = Experiment(arm=name, switches=switches, applied=named(arm, switches), beside=other)
                     proposed.setdefault(entry.applied, entry)
     return list(proposed.values())
 
@@ -247,7 +249,9 @@ class _Scene:
             if other != switch and cause_of(other.cause).shows(arm) and not other.is_on(arm.arm.variant)
         )
         switches = (*held, switch)
-        return Experiment(arm=arm.arm.name, switches=switches, applied=named(arm.arm, switches))
+        other = cause_of(switch.cause).beside(switch)
+        beside = named(arm.arm, (*held, other)) if other is not None else ""
+        return Experiment(arm=arm.arm.name, switches=switches, applied=named(arm.arm, switches), beside=beside)
 
 
 def _excluded(arm: Observed, switch: Switch, reason: str) -> Experiment:
@@ -290,12 +294,24 @@ def arms_for(plan: Plan, proposed: Iterable[Experiment]) -> tuple[Arm, ...]:
     known = {arm.name for arm in plan.arms}
     made: dict[str, Arm] = {}
     for entry in proposed:
-        if entry.excluded or entry.applied in known:
+        if entry.excluded:
             continue
         arm = plan.arm(entry.arm)
-        variant = arm.variant
-        for switch in entry.switches:
-            variant = switch.on(variant)
-        causes = tuple(switch.cause for switch in entry.switches)
-        made[entry.applied] = replace(arm, name=entry.applied, variant=variant, serves=causes)
+        for name, switches in _needed_arms(entry):
+            variant = arm.variant
+            for switch in switches:
+                variant = switch.on(variant)
+            causes = tuple(switch.cause for switch in switches)
+            if name not in known:
+                made[name] = replace(arm, name=name, variant=variant, serves=causes)
     return tuple(made.values())
+
+
+def _needed_arms(entry: Experiment) -> list[tuple[str, tuple[Switch, ...]]]:
+    """The arms of an experiment with their switches. A joint one stands beside an arm of its parts."""
+    found = [(entry.applied, entry.switches)]
+    *held, last = entry.switches
+    other = cause_of(last.cause).beside(last)
+    if entry.beside and other is not None and not is_joint(entry):
+        found.append((entry.beside, (*held, other)))
+    return found

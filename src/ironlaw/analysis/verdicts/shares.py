@@ -69,13 +69,11 @@ def _removed(
     All sets are computed over the replicates that have all of them, since arms that joined later lack the first.
     """
     removed: Removed = {}
-    start = [on.stand_in(arm, held) for arm in arms]
     for size in range(1, len(confirmed) + 1):
         for group in combinations(range(len(confirmed)), size):
-            ins = [
-                on.stand_in(arm, [*held, *(switch for player in group for switch in confirmed[player].by_side()[side])])
-                for side, arm in enumerate(arms)
-            ]
+            tested = [[one for player in group for one in confirmed[player].by_side()[side]] for side in (0, 1)]
+            start = [on.stand_in_beside(arm, held, tested[side]) for side, arm in enumerate(arms)]
+            ins = [on.stand_in(arm, [*held, *tested[side]]) for side, arm in enumerate(arms)]
             if start[0] is None or start[1] is None or ins[0] is None or ins[1] is None:
                 return None
             removed[frozenset(group)] = on.series((1.0, start[0]), (-1.0, start[1]), (-1.0, ins[0]), (1.0, ins[1]))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import Memory
 
 _MAP_FIXED = 0x10  # linux/mman.h; mmap's module does not export it
 _NAME = "ironlaw-weights"
@@ -56,6 +57,21 @@ def _mapped() -> list[_Mapping]:
         name = fields[5] if len(fields) == 6 else ""
         found.append(_Mapping(address=start, bytes=end - start, access=fields[1], offset=int(fields[2], 16), name=name))
     return found
+
+
+def over_frames(ranges: Sequence[tuple[int, int]], memory: Memory, *, is_private: bool = False) -> int:
+    """Map ranges (address, bytes) over what a level of weights= asks for; return the bytes behind them.
+
+    Numbers that repeat are the same ones in memory of their own as in shared memory. `is_private` is that of
+    `over_one_frame`.
+
+    Raises:
+        ArmFailed: the kernel refuses the mappings.
+    """
+    if memory.period is None:
+        return over_own_frames(ranges, is_private=is_private)
+    behind = over_one_frame(ranges, memory.period, is_private=is_private)
+    return behind if memory.is_shared else over_own_frames(ranges, is_private=is_private)
 
 
 def over_one_frame(ranges: Sequence[tuple[int, int]], size: int, *, is_private: bool = False) -> int:

@@ -1,4 +1,4 @@
-"""weights=mapped and weights=aliased in a compiled package: its constants over other frames of physical memory.
+"""weights=mapped, =repeated and =aliased in a compiled package: its constants over other frames of physical memory.
 
 A package copies its constants, packed as its kernels take them, from its library into one block of memory. The block
 is found by its contents. Then the pages inside each floating-point matrix are mapped over other frames, at the same
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ironlaw.engines.border.frames import anonymous, mapped_files, over_one_frame, over_own_frames
+from ironlaw.engines.border.frames import anonymous, mapped_files, over_frames
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import Memory
 
 _ALIGNMENT = 64  # of a constant in the block: AOTI_CONST_ALIGNMENT, torch/csrc/inductor/aoti_runtime
 _STATED = re.compile(r"constants_info_\[(\d+)\]\.(dtype|data_size|from_folded) = (?:cached_torch_dtype_)?(\w+);")
@@ -38,7 +39,7 @@ class PackedConstant:
     in_block: int
 
 
-def remap(package: Path, answers: Callable[[], Sequence[Any]], *, frame_bytes: int | None) -> str:
+def remap(package: Path, answers: Callable[[], Sequence[Any]], *, memory: Memory) -> str:
     """Map the float matrices of a loaded package over other frames, and return what was done, in words.
 
     `answers` calls the package on one input and returns its tensors.
@@ -52,8 +53,8 @@ def remap(package: Path, answers: Callable[[], Sequence[Any]], *, frame_bytes: i
     total = sum(length for _, length in ranges)
     if not ranges:
         raise ArmFailed("this package has no weights in float that could be aliased", hint=_HINT)
-    behind = over_own_frames(ranges) if frame_bytes is None else over_one_frame(ranges, frame_bytes)
-    _check(before, answers(), aliased=frame_bytes is not None)
+    behind = over_frames(ranges, memory)
+    _check(before, answers(), repeats=memory.period is not None)
     return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
 
@@ -153,18 +154,18 @@ def _pages(constants: Sequence[PackedConstant], block: int) -> list[tuple[int, i
     return found
 
 
-def _check(before: Sequence[Any], after: Sequence[Any], *, aliased: bool) -> None:
+def _check(before: Sequence[Any], after: Sequence[Any], *, repeats: bool) -> None:
     """Check that the mapped pages are what the package reads.
 
     Raises:
-        ArmFailed: aliased, it answers as before, or no longer with numbers; mapped, it answers differently.
+        ArmFailed: with numbers that repeat it answers as before, or no longer with numbers; mapped, differently.
     """
     import torch
 
     same = all(torch.equal(first, second) for first, second in zip(before, after, strict=True))
-    if same and aliased:
+    if same and repeats:
         raise ArmFailed("the package does not read its weights from the block of its constants", hint=_HINT)
-    if not same and not aliased:
+    if not same and not repeats:
         raise ArmFailed("with its weights mapped this package answers differently", hint=_HINT)
     if not all(bool(torch.isfinite(tensor).all()) for tensor in after if tensor.is_floating_point()):
-        raise ArmFailed("with its weights aliased this package answers with infinite numbers", hint=_HINT)
+        raise ArmFailed("with repeated weights this package answers with infinite numbers", hint=_HINT)

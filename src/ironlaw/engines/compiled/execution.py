@@ -34,7 +34,7 @@ from ironlaw.engines.torch_modules.programs import tensor_program
 from ironlaw.engines.torch_modules.weight_only import quantize_to_four_bits, quantize_weights, stored_in_few_bits
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
-from ironlaw.factors.weights import frame_bytes
+from ironlaw.factors.weights import memory_of
 from ironlaw.layer import LayerCall, NodeProfile
 from ironlaw.missing import Maybe, Missing, is_known
 from ironlaw.models import LoadedModel, shapes, torch_use
@@ -323,7 +323,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         applied[PHASE] = str(phase)
     if (level := variant.level(WEIGHTS)) != FACTORS[WEIGHTS].plain:
         never_freed(package)  # its constants are on the heap
-        applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), frame_bytes=frame_bytes(level))
+        applied[WEIGHTS] = remap(Path(prepared.path), lambda: _tensors(program), memory=memory_of(level))
     return replace(program, census=lambda: _counted(folder, program), applied=applied)
 
 

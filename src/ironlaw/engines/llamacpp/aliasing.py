@@ -1,4 +1,5 @@
-"""weights=aliased for a file that is mapped into memory: all matrices over a few frames of physical memory.
+"""weights=aliased of a file that is mapped into memory: all matrices over a few frames of physical memory; with
+weights=repeated over copies of these.
 
 Every address, block and stride stays as it is; only the pages behind the matrices become the same few, which a level-2
 cache holds. A frame repeats after a whole number of pages and of blocks, so that scales stay scales. Norms, and the few
@@ -13,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ironlaw.engines.border.frames import mappings, over_one_frame
+from ironlaw.engines.border.frames import mappings, over_frames
 from ironlaw.errors import ArmFailed
-from ironlaw.factors.weights import FRAME_BYTES
+from ironlaw.factors.weights import FRAME_BYTES, Memory
 from ironlaw.models.gguf import TYPES, Gguf, Tensor
 
 _BLOCKS = {name: size for name, _, size in TYPES.values()}
@@ -37,8 +38,8 @@ def matrices(header: Gguf) -> tuple[Tensor, ...]:
     return tuple(tensor for tensor in header.tensors if len(tensor.sizes) > 1)
 
 
-def alias(path: Path, header: Gguf) -> str:
-    """Map all matrices of a file over a few frames of memory, and return what was done, in words.
+def alias(path: Path, header: Gguf, *, is_shared: bool) -> str:
+    """Map all matrices of a file over a few frames of memory, or copies of these, and return what was done, in words.
 
     Raises:
         ArmFailed: the file is not mapped, or the kernel refuses the mappings.
@@ -52,7 +53,8 @@ def alias(path: Path, header: Gguf) -> str:
     behind = 0
     for kind, offset in frames:
         equal = [piece for piece in pieces if (piece.kind, piece.offset) == (kind, offset)]
-        behind += _over_one_frame(equal, frame_bytes(kind, len(frames)))
+        memory = Memory(period=frame_bytes(kind, len(frames)), is_shared=is_shared)
+        behind += over_frames([(piece.address, piece.bytes) for piece in equal], memory)
     total = sum(piece.bytes for piece in pieces)
     return f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 
@@ -77,8 +79,3 @@ def _piece(tensor: Tensor, mapped: Iterable[tuple[int, int, int]]) -> Piece | No
                 offset=(first - tensor.start) % _BLOCKS[tensor.type],
             )
     return None
-
-
-def _over_one_frame(pieces: list[Piece], size: int) -> int:
-    """Map pieces of equal layout over one frame with the first bytes of the largest; return its size."""
-    return over_one_frame([(piece.address, piece.bytes) for piece in pieces], size)

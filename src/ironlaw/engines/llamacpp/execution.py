@@ -219,14 +219,14 @@ def _repacked_mib(sequence: _Sequence) -> float:
 
 
 def _aliased(level: str, sequence: _Sequence, prepared: PreparedModel, header: Gguf) -> str:
-    if level != "aliased":
+    if level not in ("aliased", "repeated"):
         raise ArmFailed("the weights of a file are mapped as it is", hint="leave weights= out for this arm")
     if own := _own_memory(sequence):
         raise ArmFailed(
             f"its weights are in memory of their own ({', '.join(own)}), which cannot be aliased",
             hint="leave weights= out for this arm" if not _repacked_mib(sequence) else f"add {REPACK}=off to this arm",
         )
-    return aliasing.alias(Path(prepared.path), header)
+    return aliasing.alias(Path(prepared.path), header, is_shared=level == "aliased")
 
 
 def _own_memory(sequence: _Sequence) -> list[str]:

@@ -22,7 +22,7 @@ from ironlaw.engines.onnxruntime.mapped import open_mapped
 from ironlaw.engines.onnxruntime.replay import REQUANTIZING, OnnxReplayer
 from ironlaw.errors import ArmFailed, BadInput
 from ironlaw.factors import FACTORS
-from ironlaw.factors.weights import frame_bytes
+from ironlaw.factors.weights import memory_of
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Missing
 from ironlaw.models import LoadedModel, shapes, torch_use
@@ -205,9 +205,7 @@ def _weights_mapped(variant: Variant, path: Path, threads: int, feed: dict[str, 
     def opening(other: Path | None, options: Any) -> Any:
         return _open(other or path, options, variant)
 
-    return open_mapped(
-        opening, lambda: _options(variant, threads), feed, frame_bytes=frame_bytes(variant.level(WEIGHTS))
-    )
+    return open_mapped(opening, lambda: _options(variant, threads), feed, memory=memory_of(variant.level(WEIGHTS)))
 
 
 def _open(path: Path, options: Any, variant: Variant) -> Any:

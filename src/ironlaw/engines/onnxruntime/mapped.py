@@ -1,8 +1,8 @@
-"""weights=mapped and weights=aliased in ONNX Runtime: a session whose weights lie in a mapped file.
+"""weights=mapped, =repeated and =aliased in ONNX Runtime: a session whose weights lie in a mapped file.
 
 The session's optimised graph is written with its weights outside of it, laid out as kernels pack them, and opened
 again: the same operators then read their weights from the mapped file, and not from memory of the session. For
-aliased, the pages of the mapping become the same few KiB of physical memory.
+aliased, the pages of the mapping become the same few KiB of physical memory; for repeated, copies of these.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ironlaw.engines.border.failures import explained
-from ironlaw.engines.border.frames import mappings, over_one_frame
+from ironlaw.engines.border.frames import mappings, over_frames
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import Memory
 
 _SAVED = "session.optimized_model_external_initializers_"
 SMALLEST = 4096  # bytes of a constant that goes to the file: a page, so that scales and biases keep their own memory
@@ -31,7 +32,7 @@ def open_mapped(
     options: Callable[[], Any],
     feed: dict[str, Any],
     *,
-    frame_bytes: int | None,
+    memory: Memory,
 ) -> tuple[Any, str]:
     """A session over mapped weights, and what lies behind them.
 
@@ -58,8 +59,8 @@ def open_mapped(
                 "the rest from its own copies",
                 hint=_HINT,
             )
-        behind = total if frame_bytes is None else over_one_frame(ranges, frame_bytes)
-    if frame_bytes is not None:
+        behind = total if memory.period is None else over_frames(ranges, memory)
+    if memory.period is not None:
         _refuse_unread(before, session.run(None, feed))
     return session, f"{total / 1e6:.1f} MB of weights over {behind / 1e6:.2f} MB of memory"
 

@@ -1,4 +1,4 @@
-"""weights=mapped and weights=aliased in OpenVINO: its packed float weights over other frames of physical memory."""
+"""weights=mapped, =repeated and =aliased in OpenVINO: its packed float weights over other frames of physical memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ironlaw.engines.border.constant_pages import Pages, constant_ranges, float_pages
-from ironlaw.engines.border.frames import over_one_frame, over_own_frames, read_bytes
+from ironlaw.engines.border.frames import over_frames, read_bytes
 from ironlaw.errors import ArmFailed
+from ironlaw.factors.weights import Memory
 
 _SMALLEST = 1 << 14  # bytes of a constant that counts as weights
 # Of the bytes of the weights, what inferences have to read from the mapping.
@@ -18,11 +19,11 @@ _HINT = "leave weights= out for this arm"
 Answers = Callable[[int], Sequence[Any]]
 
 
-def remap(model: Any, before: Pages, answers: Answers, *, frame_bytes: int | None) -> str:
+def remap(model: Any, before: Pages, answers: Answers, *, memory: Memory) -> str:
     """Map the float weights of a loaded model over other frames, and return what was done, in words.
 
     `model` is the source of the loaded model, `before` the pages before it was loaded; `answers` runs it on one of its
-    inputs, by number. Without `frame_bytes` each page has memory of its own.
+    inputs, by number.
 
     Raises:
         ArmFailed: its weights are not found or not in float, or its answers become infinite.
@@ -38,11 +39,8 @@ def remap(model: Any, before: Pages, answers: Answers, *, frame_bytes: int | Non
     if not ranges:
         raise ArmFailed("OpenVINO's packed weights were not found in memory", hint=_HINT)
     others = read_bytes()
-    if frame_bytes is None:
-        behind = over_own_frames(ranges, is_private=True)
-    else:
-        behind = over_one_frame(ranges, frame_bytes, is_private=True)
-    _check(plain, answers(0), is_aliased=frame_bytes is not None)
+    behind = over_frames(ranges, memory, is_private=True)
+    _check(plain, answers(0), repeats=memory.period is not None)
     read = read_bytes() - others
     if read < _LEAST_READ * expected:
         raise ArmFailed(
@@ -72,18 +70,18 @@ def _is_looked_up(constant: Any) -> bool:
     return all(reader.get_node().get_type_name() == "Gather" for reader in readers)
 
 
-def _check(before: Sequence[Any], after: Sequence[Any], *, is_aliased: bool) -> None:
+def _check(before: Sequence[Any], after: Sequence[Any], *, repeats: bool) -> None:
     """Check that the mapped pages are what the model reads.
 
     Raises:
-        ArmFailed: aliased, it answers as before, or no longer with numbers; mapped, it answers differently.
+        ArmFailed: with numbers that repeat it answers as before, or no longer with numbers; mapped, differently.
     """
     import numpy
 
     same = all(numpy.array_equal(first, second) for first, second in zip(before, after, strict=True))
-    if same and is_aliased:
+    if same and repeats:
         raise ArmFailed("OpenVINO does not read its weights from the memory that was mapped", hint=_HINT)
-    if not same and not is_aliased:
+    if not same and not repeats:
         raise ArmFailed("with its weights mapped this model answers differently", hint=_HINT)
     if not all(bool(numpy.isfinite(output).all()) for output in after if output.dtype.kind == "f"):
-        raise ArmFailed("with its weights aliased this model answers with infinite numbers", hint=_HINT)
+        raise ArmFailed("with repeated weights this model answers with infinite numbers", hint=_HINT)

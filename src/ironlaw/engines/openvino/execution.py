@@ -22,7 +22,7 @@ from ironlaw.engines.openvino.model import SourceModel, core, number_by_type
 from ironlaw.engines.openvino.replay import OpenVinoReplayer
 from ironlaw.errors import ArmFailed
 from ironlaw.factors import FACTORS
-from ironlaw.factors.weights import frame_bytes
+from ironlaw.factors.weights import memory_of
 from ironlaw.layer import NodeProfile
 from ironlaw.missing import Maybe, Missing
 from ironlaw.models import LoadedModel, inputs, shapes, torch_use
@@ -228,7 +228,7 @@ def load(variant: Variant, prepared: PreparedModel, model: LoadedModel, *, threa
         did = properties.in_effect(variant, loaded, compile_for, first)
         if is_moving:
             answers = _answers(request, sequence, feed, model)
-            did[_WEIGHTS] = aliasing.remap(_read(path), before, answers, frame_bytes=frame_bytes(weights))
+            did[_WEIGHTS] = aliasing.remap(_read(path), before, answers, memory=memory_of(weights))
 
     def executed() -> OperatorCensus:
         found = openvino_census.census(
