@@ -307,14 +307,19 @@ def _superseded(plan: Plan, called: Sequence[Experiment]) -> set[str]:
 
 
 def _with_parts(plan: Plan, entries: Iterable[Experiment]) -> set[str]:
-    """The arms of experiments, and all arms with a subset of their switches, which they are compared with."""
+    """The arms of experiments, and all arms with a subset of their switches, which they are compared with.
+
+    Causes that are removed together on one side can leave one of them to be removed on the other, which excludes the
+    rest: the arm for that is an experiment on a single cause.
+    """
     names: set[str] = set()
     for entry in entries:
         if entry.excluded:
             continue
         names |= _own_arms(entry)
         for other in plan.experiments:
-            if not other.excluded and other.arm == entry.arm and set(other.switches) < set(entry.switches):
+            is_facing = other.arm == entry.arm or is_joint(entry)
+            if is_facing and not other.excluded and set(other.switches) < set(entry.switches):
                 names |= _own_arms(other)
     return names
 
