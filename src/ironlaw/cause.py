@@ -118,7 +118,7 @@ class Cause:
         return arm.census.get(self.count, 0.0) if self.count else 1.0
 
     def unlikeness(self, control: Observed, changed: Observed) -> float:
-        """How unlike two arms are in the cause, from 0 to 1; SUSPECTED where no readings tell.
+        """How unlike two arms are in the cause, from 0 to 1; SUSPECTED where readings do not show it.
 
         Where the cause is counted, the difference of both burdens over the larger one: also where one of them alone
         shows it, since the other one can have nearly as much.
