@@ -23,6 +23,12 @@ from tests.analysis.stated import Law, Noise, recording
 from tests.recorded_lines import lines_of
 
 PLAIN = lines_of(recording({"fp32": Law(), "int8": Law()}, Noise(), replicates=5, rounds=2))
+BESIDE = {
+    "arm": "fp32",
+    "switches": [{"cause": "weight-traffic", "factor": "weights", "level": "aliased"}],
+    "thrown": "fp32",
+    "beside": "beside none",
+}
 LAYERS = lines_of(with_layers(replicates=5))
 
 
@@ -57,6 +63,7 @@ def said_of(content: bytes) -> str:
         ("plan", lambda one: {**one, "seed": 2**64}, "seed"),
         ("plan", lambda one: {**one, "threads": 0}, "threads"),
         ("plan", lambda one: {**one, "arms": [{**one["arms"][0], "repeats": "missing"}]}, "no arm called 'missing'"),
+        ("plan", lambda one: {**one, "experiments": [BESIDE]}, "no arm called 'beside none'"),
         (
             "plan",
             lambda one: {**one, "arms": [{**one["arms"][0], "variant": {"changed": [["nonsense", "x"]]}}]},

@@ -47,6 +47,7 @@ def test_repeated_weights_are_the_numbers_of_aliased_ones_in_memory_of_their_own
     assert FACTOR.read_back("aliased", aliased) == "2.1 MB of weights over 0.26 MB of memory"
     assert FACTOR.read_back("repeated", repeated) == "2.1 MB of weights over 2.10 MB of memory"
     for program, is_shared in ((aliased, True), (repeated, False)):
+        assert program.module is not None
         first, _, second = program.module
         with torch.no_grad():
             first.weight[0, 0] = 3.0
