@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ironlaw.errors import IronlawError, RecordingUnreadable
 from ironlaw.event import Count
+from ironlaw.experiment import Experiment, Switch
 from ironlaw.missing import Missing
 from ironlaw.recording import load, read
 from tests.analysis.scripted_layers import recorded as with_layers
@@ -23,12 +25,8 @@ from tests.analysis.stated import Law, Noise, recording
 from tests.recorded_lines import lines_of
 
 PLAIN = lines_of(recording({"fp32": Law(), "int8": Law()}, Noise(), replicates=5, rounds=2))
-BESIDE = {
-    "arm": "fp32",
-    "switches": [{"cause": "weight-traffic", "factor": "weights", "level": "aliased"}],
-    "thrown": "fp32",
-    "beside": "beside none",
-}
+SWITCH = Switch(cause="weight-traffic", factor="weights", level="aliased")
+BESIDE = msgspec.to_builtins(Experiment(arm="fp32", switches=(SWITCH,), applied="fp32", beside="beside none"))
 LAYERS = lines_of(with_layers(replicates=5))
 
 

@@ -175,7 +175,7 @@ def test_repeated_weights_keep_the_shape_of_the_scores_and_change_their_values(t
     said = aliasing.alias(path, read_gguf(str(path)), is_shared=is_shared)
     after = numpy.asarray(program.compared(tokens))
     total, behind = (float(size) for size in re.findall(r"([\d.]+) MB", said))
-    assert (behind < 0.6 * total) == is_shared
+    assert is_shared or behind == pytest.approx(total, abs=0.05)
     assert after.shape == before.shape
     assert bool(numpy.isfinite(after).all())
     assert not numpy.array_equal(before, after)
