@@ -129,6 +129,15 @@ class Cause:
             return (high - low) / high if high > 0 else 0.0
         return 1.0 if self.shows(control) != self.shows(changed) else SUSPECTED
 
+    def costs_more(self, one: Observed, other: Observed) -> bool:
+        """Whether the readings of `one` show more of what the cause costs; False where they do not tell."""
+        burdens = self.burden(one), self.burden(other)
+        if self.counted_in:
+            first, second = burdens
+            return is_known(first) and is_known(second) and first > second
+        is_cost = bool(self.switches) and not any(switch.slows() for switch in self.switches)
+        return is_cost and self.shows(one) and not self.shows(other)
+
     def excludes(self, arm: Observed) -> str:
         """Why the arm's readings exclude this cause; empty if they do not."""
         has_none = arm.checks.get(self.check) is False if self.check else arm.census.get(self.count) == 0
