@@ -130,7 +130,7 @@ class Cause:
         return 1.0 if self.shows(control) != self.shows(changed) else SUSPECTED
 
     def costs_more(self, one: Observed, other: Observed) -> bool:
-        """Whether the readings of `one` show more of what the cause costs; False where they do not tell."""
+        """Whether the readings of `one` show more of what the cause costs; False where they do not show it."""
         burdens = self.burden(one), self.burden(other)
         if self.counted_in:
             first, second = burdens

@@ -9,7 +9,7 @@ import pytest
 
 from ironlaw.arm import Arm
 from ironlaw.fact import ArmStarted
-from ironlaw.measure.warm_up import LONG_NS, Timed, WarmUps, steady_from, warm_up, warming_s
+from ironlaw.measure.warm_up import LONG_NS, TimedCalls, WarmUps, steady_from, warm_up, warming_s
 from ironlaw.missing import Maybe, Missing
 
 
@@ -120,7 +120,7 @@ def test_a_cache_that_is_filled_once_is_not_taken_for_something_that_each_infere
     """Else an arm would be given fewer inferences a turn: one of 7 ms behind tokens that take 130 to read."""
     ticks = iter([0, 137, 200, 208, 300, 308])
     monkeypatch.setattr("time.perf_counter_ns", lambda: next(ticks))
-    timed = Timed(lambda: 7)
+    timed = TimedCalls(lambda: 7)
     assert [timed() for _ in range(3)] == [7, 7, 7]
     assert timed.each_and_once_ns() == (1, 129)
     monkeypatch.undo()

@@ -52,7 +52,7 @@ from ironlaw.measure.raised import where
 from ironlaw.measure.replaying.order import OpenedReplays
 from ironlaw.measure.sampling.layers import LayerSampler
 from ironlaw.measure.sampling.turns import CodeReader, code_reader
-from ironlaw.measure.warm_up import NOT_JUDGED, Timed, steady_from, warm_up
+from ironlaw.measure.warm_up import NOT_JUDGED, TimedCalls, steady_from, warm_up
 from ironlaw.models import open_model, saved, torch_use
 from ironlaw.models.factories import runs_with_gradients
 from ironlaw.models.labels import read_labels
@@ -262,7 +262,7 @@ class Twin:
         # since torch.inference_mode ends when its object is collected.
         self._guard = program.guard()
         self._guard.__enter__()
-        timed = Timed(self._one_inference_ns)
+        timed = TimedCalls(self._one_inference_ns)
         series = warm_up(timed, limit_ns=order.warm_up_limit_ns, inferences=order.inferences)
         between_ns, once_ns = timed.each_and_once_ns() if program.before_each else (0, 0)
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.

@@ -130,7 +130,7 @@ def warm_up(
     return tuple(series)
 
 
-class Timed:
+class TimedCalls:
     """Inferences that return their duration by a clock of their own, with what each call takes beside that."""
 
     def __init__(self, one_inference_ns: Callable[[], int]) -> None:

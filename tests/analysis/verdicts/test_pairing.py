@@ -76,7 +76,7 @@ def test_an_effect_is_confirmed_if_the_control_moved_by_a_tenth_at_most(moved_by
 def test_nothing_is_refuted_that_a_control_that_moved_could_hide(moved_by: float, outcome: Outcome) -> None:
     bench = on(
         [applied_to("a", RETAIN), applied_to("b", RETAIN)],
-        {"a": 16.0, "b": 15.0, "a+malloc=retain": 15.0, "b+malloc=retain": 14.0},
+        {"a": 16.0, "b": 15.0, "a+malloc=retain": 16.0, "b+malloc=retain": 15.0},
     )
     among = family(bench, [("a", "b")])
     (verdict,) = judge(bench, "a", "b", whole=WHOLE, among=among, moved_by=moved_by).causes
