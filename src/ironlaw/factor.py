@@ -6,7 +6,7 @@ named FACTORS. To add a factor, add a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
@@ -99,6 +99,11 @@ class Factor:
     def change(self, level: str, program: Program) -> Program:
         """The program with the level applied to its model, inputs or call."""
         return program
+
+    def once_warm(self, level: str, at_work: Callable[[], tuple[int, ...]]) -> None:
+        """Change the arm's process once it is warm and its pools have started; `at_work` runs some inferences and
+        returns the ids of the threads that work in them.
+        """
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """What is in effect, as read from the process rather than from the request."""

@@ -7,7 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from ironlaw.machine.process_clock import list_threads
-from ironlaw.measure.pool import cpus_of, working_threads
+from ironlaw.measure.pool import cpus_of, once_warm, threads_at_work, working_threads
+from ironlaw.variant import Variant
 
 
 def spin() -> int:
@@ -44,3 +45,10 @@ def test_threads_of_a_pool_that_work_are_counted() -> None:
 
         both()
         assert working_threads(both) == 2
+        once_warm(Variant.parse("fp32"), both)
+        threads = threads_at_work(both)
+        assert [os.sched_getaffinity(thread) for thread in threads] == [os.sched_getaffinity(0)] * 2
+        once_warm(Variant.parse("fp32+pinning=each"), both)
+        pinned = [os.sched_getaffinity(thread) for thread in threads]
+    cpus = sorted(os.sched_getaffinity(0))
+    assert pinned == [{cpus[0]}, {cpus[1 % len(cpus)]}]

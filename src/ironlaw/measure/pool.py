@@ -7,21 +7,34 @@ import os
 import time
 from collections.abc import Callable
 
+from ironlaw.factors import FACTORS
 from ironlaw.machine.process_clock import clock_of_thread, list_threads
+from ironlaw.variant import Variant
 
 # Of the wall time: a thread that only woke up to wait stays below it.
 WORKS_FROM = 0.02
 
 
-def working_threads(infer_once: Callable[[], object], *, times: int = 3) -> int:
-    """Watch the CPU time of every thread over some inferences; threads that end meanwhile are not counted."""
+def working_threads(infer_once: Callable[[], object]) -> int:
+    """The number of threads that work in an inference."""
+    return len(threads_at_work(infer_once))
+
+
+def threads_at_work(infer_once: Callable[[], object], *, times: int = 3) -> tuple[int, ...]:
+    """Watch the CPU time of every thread over some inferences; their ids in ascending order, without those that end."""
     before = {thread: cpu_ns(thread) for thread in list_threads()}
     began_ns = time.perf_counter_ns()
     for _ in range(times):
         infer_once()
     wall_ns = time.perf_counter_ns() - began_ns
-    spent = [cpu_ns(thread) - before.get(thread, 0) for thread in list_threads()]
-    return sum(one > WORKS_FROM * wall_ns for one in spent)
+    spent = {thread: cpu_ns(thread) - before.get(thread, 0) for thread in list_threads()}
+    return tuple(sorted(thread for thread, one in spent.items() if one > WORKS_FROM * wall_ns))
+
+
+def once_warm(variant: Variant, infer_once: Callable[[], object]) -> None:
+    """Let the factors of an arm change its threads, which have started."""
+    for name, level in variant.changed:
+        FACTORS[name].once_warm(level, lambda: threads_at_work(infer_once))
 
 
 def move_to(cpus: tuple[int, ...]) -> None:

@@ -47,7 +47,7 @@ from ironlaw.measure.messages import (
     TwinSetup,
 )
 from ironlaw.measure.meter import TurnMeter, meter_for
-from ironlaw.measure.pool import cpus_of, move_to
+from ironlaw.measure.pool import cpus_of, move_to, once_warm
 from ironlaw.measure.raised import where
 from ironlaw.measure.replaying.order import OpenedReplays
 from ironlaw.measure.sampling.layers import LayerSampler
@@ -267,9 +267,10 @@ class Twin:
         between_ns, once_ns = timed.each_and_once_ns() if program.before_each else (0, 0)
         # Before the threads are counted: looking at tensors may start torch's own pool beside the engine's.
         checked = check_warm(program, self._one_inference_ns) if order.checks else UNCHECKED
-        meter = meter_for(setup.check)
-        meter.attach()
-        self._meter = meter
+        cpus = tuple(sorted(os.sched_getaffinity(0)))
+        once_warm(setup.arm.variant, self._one_inference_ns)
+        self._meter = meter_for(setup.check)
+        self._meter.attach()
         read_back = {
             name: program.applied[name] if name in program.applied else FACTORS[name].read_back(level, program)
             for name, level in setup.arm.variant.changed
@@ -281,7 +282,7 @@ class Twin:
             warm_up_ns=series,
             steady_at=steady_from(series) if order.inferences is None else NOT_JUDGED,
             threads=len(os.listdir("/proc/self/task")),
-            cpus=tuple(sorted(os.sched_getaffinity(0))),
+            cpus=cpus,
             read_back=read_back,
             peak_rss_bytes=peak_rss_bytes(),
             boundary=program.boundary,
@@ -307,9 +308,8 @@ class Twin:
 
     def _take_input(self) -> tuple[object, ...]:
         assert self._program is not None
-        taken = self._program.inputs[self._next_input % len(self._program.inputs)]
         self._next_input += 1
-        return taken
+        return self._program.inputs[(self._next_input - 1) % len(self._program.inputs)]
 
     def _take_fed(self) -> tuple[object, ...]:
         """The next input as the engine takes it: converting it is no part of an inference."""
