@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,14 @@ class Disturbed(ScriptedStage):
     def close(self) -> None:
         self._in_close()
         self.is_closed = True
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C as a terminal sends it: a shell without job control has its background processes ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def measure(stage: Disturbed, path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
