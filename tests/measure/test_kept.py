@@ -67,11 +67,12 @@ class Disturbed(ScriptedStage):
 
 
 @pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C as a terminal sends it: a shell without job control has its background processes ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _endable() -> Iterator[None]:
+    """Signals as a terminal sends them: nohup has them ignored, as a shell without job control does in background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in zip((signal.SIGINT, signal.SIGHUP), before, strict=True):
+        signal.signal(number, handler)
 
 
 def measure(stage: Disturbed, path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
