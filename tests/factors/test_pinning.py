@@ -60,6 +60,14 @@ def test_each_thread_that_works_may_run_on_a_cpu_of_its_own_and_no_other_thread_
     assert after - before == 3
 
 
+def test_a_thread_that_has_ended_since_is_passed_over() -> None:
+    with waiting(1) as ended:
+        pass
+    with waiting(2) as threads:
+        PINNING.once_warm("each", lambda: (*ended, *threads))
+        assert [len(os.sched_getaffinity(thread)) for thread in threads] == [1, 1]
+
+
 def test_threads_stay_where_they_are_at_the_plain_level() -> None:
     with waiting(1) as threads:
         PINNING.once_warm(PINNING.plain, lambda: threads)

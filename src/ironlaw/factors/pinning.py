@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from itertools import cycle
@@ -38,11 +39,15 @@ class Pinning(Factor):
                 hint="give the arms threads (--threads 2), or leave pinning=each out",
             )
         for thread, cpu in zip(threads, cycle(sorted(os.sched_getaffinity(0)))):
-            os.sched_setaffinity(thread, {cpu})
+            with contextlib.suppress(ProcessLookupError):  # it has ended since
+                os.sched_setaffinity(thread, {cpu})
 
     def read_back(self, level: str, program: Program) -> Maybe[str]:
         """The threads of the process that may run on one CPU only, with these CPUs."""
-        allowed = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
+        allowed: list[set[int]] = []
+        for thread in map(int, os.listdir("/proc/self/task")):
+            with contextlib.suppress(ProcessLookupError):
+                allowed.append(os.sched_getaffinity(thread))
         alone = sorted(cpu for cpus in allowed if len(cpus) == 1 for cpu in cpus)
         return f"{len(alone)} of {len(allowed)} threads on one CPU each: {', '.join(map(str, alone)) or 'none'}"
 
