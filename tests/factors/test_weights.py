@@ -42,8 +42,12 @@ def test_repeated_weights_are_the_numbers_of_aliased_ones_in_memory_of_their_own
     before = plain.infer(*plain.inputs[0])
     aliased, repeated = (FACTOR.change(level, two_layers()) for level in ("aliased", "repeated"))
     answers = [one.infer(*one.inputs[0]) for one in (aliased, repeated)]
-    assert torch.equal(*answers)
-    assert not torch.equal(before, answers[0])
+    assert aliased.module is not None
+    assert repeated.module is not None
+    pairs = zip(aliased.module.parameters(), repeated.module.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+    torch.testing.assert_close(*answers)  # a product's rounding can depend on the threads that a busy machine gives
+    assert not torch.allclose(before, answers[0])
     assert FACTOR.read_back("aliased", aliased) == "2.1 MB of weights over 0.26 MB of memory"
     assert FACTOR.read_back("repeated", repeated) == "2.1 MB of weights over 2.10 MB of memory"
     for program, is_shared in ((aliased, True), (repeated, False)):
